@@ -1,0 +1,262 @@
+"""The networks that ship with GeValDi, as plain torch modules: three classifiers of digits, and a generator of them.
+
+Classifiers take pictures in [0, 1], normalise them inside, and return logits. The generator takes a latent u ~ N(0, I) and a
+class y: a coupling flow turns u into a latent z of the autoencoder, and its decoder turns z into a picture in [0, 1].
+In eval mode, nothing here mixes the members of a batch.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+CLASSES = 10
+LATENT = 16
+MEAN, DEVIATION = 0.1307, 0.3081  # of the grey values of the 60,000 training pictures
+
+
+class Normalise(nn.Module):
+    """Pictures in [0, 1] to mean 0 and deviation 1 over MNIST."""
+
+    def forward(self, pictures: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 1 28 28"]:
+        """The normalised pictures."""
+        return (pictures - MEAN) / DEVIATION
+
+
+class Strided(nn.Sequential):
+    """The smaller classifier of the pair: two strided 5 x 5 convolutions, no pooling."""
+
+    def __init__(self, channels: int = 10, hidden: int = 40) -> None:
+        super().__init__(
+            Normalise(),
+            nn.Conv2d(1, channels, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(channels, 2 * channels, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(2 * channels * 7 * 7, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, CLASSES),
+        )
+
+
+class Pooled(nn.Sequential):
+    """The larger classifier of the pair: two 3 x 3 convolutions, each with max pooling."""
+
+    def __init__(self, channels: int = 16, hidden: int = 64) -> None:
+        super().__init__(
+            Normalise(),
+            nn.Conv2d(1, channels, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(channels, 2 * channels, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(2 * channels * 7 * 7, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, CLASSES),
+        )
+
+
+class Convolution(nn.Sequential):
+    """A convolution that keeps the size (up to its stride), batch normalisation, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> None:
+        convolution = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
+        super().__init__(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Referee(nn.Module):
+    """A stronger classifier, which says what a picture shows when the pair is in dispute.
+
+    It never takes part in training the generator, and so may audit it.
+    """
+
+    def __init__(self, channels: int = 24) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            Normalise(),
+            Convolution(1, channels, 5, stride=2),
+            Convolution(channels, 2 * channels),
+            nn.MaxPool2d(2),
+            Convolution(2 * channels, 4 * channels),
+            Convolution(4 * channels, 4 * channels),
+            nn.Flatten(),
+        )
+        self.read = nn.Sequential(nn.Dropout(0.3), nn.Linear(4 * channels * 7 * 7, CLASSES))
+
+    def forward(self, pictures: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 10"]:
+        """The logit of each digit."""
+        logits: Tensor = self.read(self.features(pictures))
+        return logits
+
+
+def one_hot(y: Int[Tensor, "batch"], like: Tensor) -> Float[Tensor, "batch 10"]:
+    """1 at each class and 0 elsewhere, in the number type of `like`."""
+    return functional.one_hot(y, CLASSES).to(like.dtype)
+
+
+class Encoder(nn.Module):
+    """q(z | x, y): the mean and the log variance of an independent Gaussian for each latent coordinate."""
+
+    def __init__(self, latent: int = LATENT, channels: int = 24, hidden: int = 192) -> None:
+        super().__init__()
+        self.look = nn.Sequential(
+            nn.Conv2d(1, channels, 5, stride=2, padding=2),
+            nn.SiLU(),
+            nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1),
+            nn.SiLU(),
+            nn.Flatten(),
+        )
+        self.tell = nn.Sequential(nn.Linear(2 * channels * 7 * 7 + CLASSES, hidden), nn.SiLU(), nn.Linear(hidden, 2 * latent))
+
+    def forward(
+        self, x: Float[Tensor, "batch 1 28 28"], y: Int[Tensor, "batch"]
+    ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:
+        """The mean and the log variance."""
+        mean, log_variance = self.tell(torch.cat([self.look(x), one_hot(y, x)], 1)).chunk(2, 1)
+        return mean, log_variance
+
+
+class Decoder(nn.Module):
+    """The logits of E[p(x | z, y)]; their sigmoid is a picture in [0, 1]."""
+
+    def __init__(self, latent: int = LATENT, channels: int = 48, hidden: int = 192) -> None:
+        super().__init__()
+        self.plan = nn.Sequential(nn.Linear(latent + CLASSES, hidden), nn.SiLU(), nn.Linear(hidden, channels * 7 * 7), nn.SiLU())
+        self.paint = nn.Sequential(
+            nn.Unflatten(1, (channels, 7, 7)),
+            nn.ConvTranspose2d(channels, 32, 4, stride=2, padding=1),
+            nn.SiLU(),
+            nn.ConvTranspose2d(32, 1, 4, stride=2, padding=1),
+        )
+
+    def forward(self, z: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch 1 28 28"]:
+        """A logit for each grey value."""
+        logits: Tensor = self.paint(self.plan(torch.cat([z, one_hot(y, z)], 1)))
+        return logits
+
+
+class Coupling(nn.Module):
+    """One affine coupling [Dinh 2017]: the first half sets scale and shift of the second; then the halves change places.
+
+    The log scale stays within ±1.5, so that no layer can blow a latent up.
+    """
+
+    bound = 1.5
+
+    def __init__(self, latent: int, hidden: int) -> None:
+        super().__init__()
+        self.kept = latent // 2
+        last = nn.Linear(hidden, 2 * (latent - self.kept))
+        nn.init.zeros_(last.weight)  # begins as the identity, up to the change of places
+        nn.init.zeros_(last.bias)
+        self.network = nn.Sequential(nn.Linear(self.kept + CLASSES, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), last)
+
+    def affine(
+        self, kept: Float[Tensor, "batch kept"], code: Float[Tensor, "batch 10"]
+    ) -> tuple[Float[Tensor, "batch moved"], Float[Tensor, "batch moved"]]:
+        """The log scale and the shift of the half that moves."""
+        log_scale, shift = self.network(torch.cat([kept, code], 1)).chunk(2, 1)
+        return self.bound * torch.tanh(log_scale / self.bound), shift
+
+    def forward(self, u: Float[Tensor, "batch latent"], code: Float[Tensor, "batch 10"]) -> Float[Tensor, "batch latent"]:
+        """The coupled latent; `code` is the class, one-hot."""
+        kept, moved = u[:, : self.kept], u[:, self.kept :]
+        log_scale, shift = self.affine(kept, code)
+        return torch.cat([moved * log_scale.exp() + shift, kept], 1)
+
+    def inverse(
+        self, v: Float[Tensor, "batch latent"], code: Float[Tensor, "batch 10"]
+    ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch"]]:
+        """u with forward(u) = v, and log |det du/dv|."""
+        moved, kept = v[:, : v.shape[1] - self.kept], v[:, v.shape[1] - self.kept :]
+        log_scale, shift = self.affine(kept, code)
+        return torch.cat([kept, (moved - shift) * (-log_scale).exp()], 1), -log_scale.sum(1)
+
+
+class Flow(nn.Module):
+    """The prior learnt on the autoencoder's latents, p(z | y): u ~ N(0, I), z = mean_y + scale_y * couplings(u, y)."""
+
+    def __init__(self, latent: int = LATENT, layers: int = 8, hidden: int = 128) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(torch.zeros(CLASSES, latent))
+        self.log_scale = nn.Parameter(torch.zeros(CLASSES, latent))
+        self.couplings = nn.ModuleList(Coupling(latent, hidden) for _ in range(layers))
+
+    @torch.no_grad()
+    def start_from(
+        self, mean: Float[Tensor, "batch latent"], deviation: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]
+    ) -> None:
+        """Sets mean_y and scale_y to the moments of each class's latents, of which the posteriors' moments are given."""
+        for digit in range(CLASSES):
+            chosen = y == digit
+            variance = mean[chosen].var(0, unbiased=False) + deviation[chosen].square().mean(0)
+            self.mean[digit], self.log_scale[digit] = mean[chosen].mean(0), variance.log() / 2
+
+    def forward(self, u: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch latent"]:
+        """z = mean_y + scale_y * couplings(u, y)."""
+        code = one_hot(y, u)
+        for coupling in self.couplings:
+            u = coupling(u, code)
+        return self.mean[y] + self.log_scale[y].exp() * u
+
+    def inverse(
+        self, z: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]
+    ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch"]]:
+        """u with forward(u, y) = z, and log |det du/dz|."""
+        code = one_hot(y, z)
+        u, log_determinant = (z - self.mean[y]) * (-self.log_scale[y]).exp(), -self.log_scale[y].sum(1)
+        for coupling in reversed(self.couplings):
+            assert isinstance(coupling, Coupling)  # a ModuleList forgets the type of its members
+            u, change = coupling.inverse(u, code)
+            log_determinant = log_determinant + change
+        return u, log_determinant
+
+    def log_prob(self, z: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch"]:
+        """log p(z | y) = log N(u; 0, I) + log |det du/dz|, in nats."""
+        u, log_determinant = self.inverse(z, y)
+        return log_determinant - 0.5 * (u.square() + math.log(2 * math.pi)).sum(1)
+
+
+class DigitGenerator(nn.Module):
+    """u ~ N(0, I) and a digit y to a picture in [0, 1]: sigmoid(decoder(flow(temperature * u, y), y)).
+
+    A temperature below 1 keeps clear of the flow's tails, where a coupling flow places more than the data does; what that
+    costs in diversity is measured in the model's card. The prior of u is N(0, I) at any temperature.
+    """
+
+    temperature: Tensor
+
+    def __init__(self, latent: int = LATENT, temperature: float = 1.0, layers: int = 8, hidden: int = 128) -> None:
+        super().__init__()
+        self.encoder = Encoder(latent)
+        self.decoder = Decoder(latent)
+        self.flow = Flow(latent, layers, hidden)
+        self.register_buffer("temperature", torch.tensor(temperature))
+
+    @property
+    def latent(self) -> int:
+        """How many coordinates u has."""
+        return self.flow.mean.shape[1]
+
+    def forward(self, u: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch 1 28 28"]:
+        """The picture of the digit y at the latent u."""
+        return torch.sigmoid(self.decoder(self.flow(self.temperature * u, y), y))
+
+    def invert(self, x: Float[Tensor, "batch 1 28 28"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch latent"]:
+        """The u whose picture is the autoencoder's reconstruction of x as the digit y."""
+        mean, _ = self.encoder(x, y)
+        return self.flow.inverse(mean, y)[0] / self.temperature
+
+
+ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
+    "mnist-strided": Strided,
+    "mnist-pooled": Pooled,
+    "mnist-referee": Referee,
+    "mnist-vae": DigitGenerator,
+}

@@ -1,0 +1,96 @@
+"""What the bundled models are measured by: accuracy, disagreement, and how a generator's digits compare with real ones."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gevaldi.bundled.architectures import CLASSES, DigitGenerator, Referee
+from gevaldi.bundled.mnist import Digits
+
+BATCH = 500
+
+
+@torch.no_grad()
+def in_batches(
+    function: Callable[..., Tensor], *inputs: Float[Tensor, "samples *shape"] | Int[Tensor, "samples"]
+) -> Float[Tensor, "samples *result"] | Int[Tensor, "samples"]:
+    """`function` applied to all samples, a few hundred at a time, without gradients."""
+    return torch.cat([function(*parts) for parts in zip(*(given.split(BATCH) for given in inputs), strict=True)])
+
+
+def top_class(classifier: nn.Module, pictures: Float[Tensor, "samples 1 28 28"]) -> Int[Tensor, "samples"]:
+    """The class to which the classifier gives the largest logit."""
+    return in_batches(lambda x: classifier(x).argmax(1), pictures)
+
+
+def share(events: Tensor) -> float:
+    """The share of events that came true, in [0, 1]."""
+    return events.float().mean().item()
+
+
+def accuracy(classifier: nn.Module, digits: Digits) -> float:
+    """The share of digits that the classifier reads as labelled, in [0, 1]."""
+    return share(top_class(classifier, digits.pictures).eq(digits.labels))
+
+
+def disagreement(first: nn.Module, second: nn.Module, pictures: Float[Tensor, "samples 1 28 28"]) -> float:
+    """The share of pictures on which the top classes differ, in [0, 1]."""
+    return share(top_class(first, pictures).ne(top_class(second, pictures)))
+
+
+def draw(generator: DigitGenerator, samples: int, seed: int) -> tuple[Float[Tensor, "samples 1 28 28"], Int[Tensor, "samples"]]:
+    """Pictures from u ~ N(0, I), with the digits 0 to 9 in turn, and those digits."""
+    u = torch.randn(samples, generator.latent, generator=torch.Generator().manual_seed(seed))
+    y = torch.arange(samples) % CLASSES
+    return in_batches(generator, u, y), y
+
+
+def coverage(real: Float[Tensor, "real features"], other: Float[Tensor, "other features"], neighbours: int = 5) -> float:
+    """The share of real points with one of `other` no farther than their own k-th real neighbour [Naeem 2020].
+
+    In [0, 1]. Two equally large samples of one distribution reach 1 - 2^-k (0.97 for k = 5), not 1.
+    """
+    radius = torch.cdist(real, real).kthvalue(neighbours + 1, dim=1).values  # the nearest is the point itself
+    return share(torch.cdist(real, other).min(1).values <= radius)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Generated digits against real ones; all figures are shares in [0, 1]."""
+
+    samples: int
+    disagreement: float
+    real_disagreement: float
+    read_as_meant: float
+    coverage: float
+    real_coverage: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times as often the pair disagrees on generated digits as on real ones."""
+        return self.disagreement / self.real_disagreement if self.real_disagreement else math.inf
+
+
+def audit(
+    generator: DigitGenerator, first: nn.Module, second: nn.Module, referee: Referee, digits: Digits, samples: int = 10_000
+) -> Audit:
+    """Holds samples with u ~ N(0, I) and uniform classes against real digits that no model was trained on.
+
+    Coverage is taken in the referee's features, over the first half of the real digits; its reference figure is how well the
+    second half covers the first.
+    """
+    pictures, y = draw(generator, samples, seed=0)
+    half = len(digits) // 2
+    features = in_batches(referee.features, digits.pictures)
+    return Audit(
+        samples=samples,
+        disagreement=disagreement(first, second, pictures),
+        real_disagreement=disagreement(first, second, digits.pictures),
+        read_as_meant=share(top_class(referee, pictures).eq(y)),
+        coverage=coverage(features[:half], in_batches(referee.features, pictures[:half])),
+        real_coverage=coverage(features[:half], features[half : 2 * half]),
+    )

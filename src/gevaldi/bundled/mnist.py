@@ -1,0 +1,138 @@
+"""The handwritten digits of MNIST [LeCun 1998]: read from a folder of idx files, or downloaded as torchvision does it."""
+
+import gzip
+import hashlib
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gevaldi.errors import DataError
+
+Part = Literal["train", "test"]
+
+FILES: dict[Part, tuple[str, str]] = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+UNSIGNED_BYTE = 8
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Pictures in [0, 1], white strokes on black, and which digit each of them shows."""
+
+    pictures: Float[Tensor, "digits 1 28 28"]
+    labels: Int[Tensor, "digits"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def fingerprint(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of all grey values (0 to 255) and labels, in order."""
+        digest = hashlib.sha256(self.pictures.mul(255).round().byte().numpy().tobytes())
+        digest.update(self.labels.byte().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+def read_mnist(part: Part, folder: Path | None = None) -> Digits:
+    """The 60,000 training digits or the 10,000 test digits.
+
+    `folder` holds the idx files, gzipped or not, as they are distributed. Without a folder they are downloaded into the
+    user's cache.
+
+    Raises:
+        DataError: a file is missing, truncated or not an idx file of 28 x 28 digits, or the download failed.
+    """
+    folder = download_mnist() if folder is None else folder
+    images_path, labels_path = (find_file(folder, name) for name in FILES[part])
+    images, labels = read_idx(images_path), read_idx(labels_path)
+    if images.shape[1:] != (28, 28):
+        raise DataError(f"{images_path} holds an array of shape {images.shape}; MNIST pictures have the shape (digits, 28, 28).")
+    if labels.shape != images.shape[:1]:
+        raise DataError(
+            f"{images_path} holds {len(images)} pictures and {labels_path} an array of labels of shape {labels.shape}; "
+            "there must be one label a picture. Are both files from the same data set?"
+        )
+    if labels.size and labels.max() > 9:
+        raise DataError(f"{labels_path} holds the label {labels.max()}; the labels of MNIST are the digits 0 to 9.")
+    return Digits(torch.from_numpy(images).unsqueeze(1).float() / 255, torch.from_numpy(labels).long())
+
+
+def find_file(folder: Path, name: str) -> Path:
+    """The file `name` or `name.gz` in the folder.
+
+    Raises:
+        DataError: neither is there; the message lists all that the folder should hold.
+    """
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    expected = ", ".join(name for names in FILES.values() for name in names)
+    state = "There is no such folder." if not folder.is_dir() else f"{name} is missing."
+    raise DataError(f"No MNIST in {folder}. {state} Expected are four files, each with or without .gz: {expected}.")
+
+
+def read_idx(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """The array of unsigned bytes in an idx file.
+
+    The format: two zero bytes, a byte for the type (8 is an unsigned byte), a byte for the number of dimensions, each
+    dimension as a big-endian 32-bit integer, then the values in row-major order.
+
+    Raises:
+        DataError: the file cannot be read, is not an idx file of unsigned bytes, or has too few or too many bytes.
+    """
+    content = read_bytes(path)
+    if len(content) < 4 or content[:3] != bytes((0, 0, UNSIGNED_BYTE)):
+        raise DataError(
+            f"{path} begins with the bytes {content[:4].hex(' ') or 'of an empty file'}; an idx file of unsigned bytes begins "
+            "with 00 00 08. Download the file again."
+        )
+    header = 4 + 4 * content[3]
+    shape = tuple(int.from_bytes(content[at : at + 4], "big") for at in range(4, header, 4))
+    expected = header + math.prod(shape)
+    if len(content) != expected:
+        raise DataError(
+            f"{path} has {len(content)} bytes; its header announces {expected} (shape {shape}). Download the file again."
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file, unpacked where it is gzipped (told by its content, not by its name).
+
+    Raises:
+        DataError: the file cannot be read, or its gzip stream is cut off or damaged.
+    """
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}. It may be truncated; download the file again.") from error
+
+
+def download_mnist(cache: Path | None = None) -> Path:
+    """Downloads MNIST into `cache` (default: `~/.cache/gevaldi`) where it is not there yet, and returns the idx files' folder.
+
+    Raises:
+        DataError: the download failed.
+    """
+    cache = Path.home() / ".cache" / "gevaldi" if cache is None else cache
+    from torchvision.datasets import MNIST  # takes many seconds to import, and is needed for nothing else here
+
+    try:
+        for train in (True, False):
+            MNIST(str(cache), train=train, download=True)
+    except (OSError, RuntimeError) as error:
+        raise DataError(
+            f"MNIST could not be downloaded into {cache}: {error}. Without a network, get the four idx files "
+            f"({', '.join(name for names in FILES.values() for name in names)}; with or without .gz) by other means, and hand "
+            "over their folder: gevaldi train mnist --data FOLDER"
+        ) from error
+    return cache / "MNIST" / "raw"

@@ -1,0 +1,115 @@
+"""Trained networks on disk: safetensors files in half precision, each written whole, read back in full precision."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+from gevaldi.bundled.architectures import ARCHITECTURES
+from gevaldi.errors import UnknownName, WeightsError
+
+SHIPPED = Path(__file__).parent / "weights"
+
+
+def load(name: str, folder: Path | None = None) -> nn.Module:
+    """A bundled network by its name, e.g. `mnist-strided`: in eval mode, in single precision, with no gradients to its weights.
+
+    `folder` is where `<name>.safetensors` lies; by default the weights that ship with GeValDi.
+
+    Raises:
+        UnknownName: no bundled network has that name.
+        WeightsError: the file is missing, truncated or damaged, or of another architecture.
+    """
+    if name not in ARCHITECTURES:
+        raise UnknownName("bundled network", name, ARCHITECTURES)
+    path = (SHIPPED if folder is None else folder) / f"{name}.safetensors"
+    tensors, _ = read_weights(path)
+    with torch.random.fork_rng(devices=[]):  # a network draws initial weights, which must not move the caller's random numbers
+        network = ARCHITECTURES[name]()
+    check_architecture(path, network, tensors)
+    network.load_state_dict(tensors)
+    return network.eval().requires_grad_(False)
+
+
+def metadata(name: str, folder: Path | None = None) -> dict[str, str]:
+    """What a weights file says of itself: data, seed, command, versions and measured figures.
+
+    Raises:
+        WeightsError: the file is missing, truncated or damaged.
+    """
+    return read_weights((SHIPPED if folder is None else folder) / f"{name}.safetensors")[1]
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a safetensors file and the metadata in its header.
+
+    Raises:
+        WeightsError: the file is missing, truncated or damaged.
+    """
+    remedy = f"Install gevaldi again, or train it: gevaldi train mnist --data FOLDER --out {path.parent}"
+    if not path.is_file():
+        raise WeightsError(f"There are no weights at {path}. {remedy}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError) as error:
+        size = path.stat().st_size
+        raise WeightsError(f"{path} ({size} bytes) is not a whole safetensors file: {error}. Delete it. {remedy}") from error
+
+
+def check_architecture(path: Path, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """That the tensors are those of the network, name by name and shape by shape.
+
+    Raises:
+        WeightsError: they are not; the message names the first few differences.
+    """
+    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    came = {key: tuple(value.shape) for key, value in tensors.items()}
+    differences = [
+        f"{key} came as {came.get(key, 'nothing')}, expected was {expected.get(key, 'nothing')}"
+        for key in sorted(expected.keys() | came.keys())
+        if expected.get(key) != came.get(key)
+    ]
+    if differences:
+        raise WeightsError(
+            f"{path} holds another architecture than {type(network).__name__}: {'; '.join(differences[:3])}"
+            f"{f'; and {len(differences) - 3} more' if len(differences) > 3 else ''}. "
+            "The file may be of another version of gevaldi, or under the wrong name: delete it and train it again."
+        )
+
+
+def round_to_half(network: nn.Module) -> None:
+    """Rounds all weights, in place, to what half precision can hold: what is measured is then what is stored."""
+    with torch.no_grad():
+        for value in network.state_dict().values():
+            if value.is_floating_point():
+                value.copy_(value.half())
+
+
+def save(path: Path, network: nn.Module, header: Mapping[str, str]) -> None:
+    """Writes the network's weights in half precision, and the header's metadata, as one safetensors file."""
+    state = {
+        key: (value.half() if value.is_floating_point() else value).contiguous() for key, value in network.state_dict().items()
+    }
+    write_whole(path, to_bytes(state, dict(header)))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file under a temporary name and renames it: it is there in full, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp lets nobody else read
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,203 @@
+"""Both sides of the contract between generator and classifiers, checked by a probe before a run begins."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gevaldi.errors import ContractError
+from gevaldi.models import Classifier, Generator, ModuleClassifier, Pictures
+
+PROBES = 4
+
+
+@contextmanager
+def settled(*modules: nn.Module, device: torch.device) -> Iterator[None]:
+    """Modules on the device and without parameter gradients for a while; they are given back as they were.
+
+    Parameter gradients are not needed, and keeping what they would need costs memory.
+    """
+    tracked = [p for module in modules for p in module.parameters() if p.requires_grad]
+    homes = [next((t.device for t in (*module.parameters(), *module.buffers())), device) for module in modules]
+    try:
+        for p in tracked:
+            p.requires_grad_(False)
+        for module in modules:
+            module.to(device)
+        yield
+    finally:
+        for p in tracked:
+            p.requires_grad_(True)
+        for module, home in zip(modules, homes, strict=True):
+            module.to(home)
+
+
+def check_contract(first: Classifier, second: Classifier, generator: Generator, device: torch.device) -> list[str]:
+    """Generate a few pictures, classify them, take a gradient, and compare with what was promised.
+
+    Returns:
+        Warnings: what is odd but can be compared all the same.
+
+    Raises:
+        ContractError: a promise is broken; it says which, by whom, and what to do.
+    """
+    for who, module in {"first classifier": first, "second classifier": second, "generator": generator}.items():
+        check_mode(module, who)
+    z = generator.prior.sample(range(PROBES)).to(device).requires_grad_()
+    condition = torch.arange(PROBES, device=device) % max(1, len(generator.conditions))
+    with torch.enable_grad():
+        pictures = _generate(generator, z, condition)
+        log_p = check_classifier(first, pictures, "first classifier")
+        log_q = check_classifier(second, pictures, "second classifier")
+        _check_gradient(log_p.exp().square().sum() + log_q.exp().square().sum(), z)
+    _check_batch(generator, z, condition, pictures)
+    for who, module, log_probabilities in (("first classifier", first, log_p), ("second classifier", second, log_q)):
+        _check_alone(module, pictures, log_probabilities, who)
+    return _check_labels(first, second)
+
+
+def check_mode(module: nn.Module, who: str) -> None:
+    """Refuse a module in training mode, in which a sample depends on its batch and on chance.
+
+    Raises:
+        ContractError: some part of it is in training mode.
+    """
+    training = [name or type(part).__name__ for name, part in module.named_modules() if part.training]
+    if training:
+        raise ContractError(
+            f"The {who} is in training mode ({_some(training)}), where dropout and batch normalisation make a result depend on "
+            "chance and on the batch. Call .eval() on it first."
+        )
+
+
+def check_pictures(pictures: Tensor, who: str) -> None:
+    """Refuse what is not a batch of pictures in [0, 1].
+
+    Raises:
+        ContractError: the shape or the range is another.
+    """
+    if pictures.dim() != 4 or pictures.shape[1] not in (1, 3):
+        raise ContractError(
+            f"The {who} gave pictures of shape {tuple(pictures.shape)}; (batch, 1 or 3 channels, height, width) was expected."
+        )
+    low, high = pictures.min().item(), pictures.max().item()
+    if low < -1e-4 or high > 1 + 1e-4:
+        raise ContractError(
+            f"The {who} gave pictures that range from {low:.3g} to {high:.3g}; [0, 1] was expected. "
+            "Say which range it has: gevaldi.generator(..., output_range=(-1, 1)) for one that ends in tanh."
+        )
+
+
+def check_classifier(classifier: Classifier, pictures: Pictures, who: str) -> Float[Tensor, "batch classes"]:
+    """What a classifier says of pictures, if it is log-probabilities over its labels.
+
+    Raises:
+        ContractError: it fails on the pictures, or gives logits, probabilities, or another number of classes.
+    """
+    try:
+        log_p: Tensor = classifier(pictures)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise ContractError(f"The {who} fails on pictures of shape {tuple(pictures.shape)}: {error}") from error
+    if not isinstance(log_p, Tensor) or log_p.dim() != 2 or len(log_p) != len(pictures):
+        found = tuple(log_p.shape) if isinstance(log_p, Tensor) else type(log_p).__name__
+        raise ContractError(f"The {who} gave {found}; log-probabilities of shape ({len(pictures)}, classes) were expected.")
+    if log_p.shape[1] != len(classifier.labels):
+        raise ContractError(f"The {who} gives {log_p.shape[1]} classes but has {len(classifier.labels)} labels. Give it one label per class.")
+    if isinstance(classifier, ModuleClassifier):
+        _check_declared_output(classifier, pictures, who)
+    else:
+        _check_normalised(log_p, who, "A Classifier's forward should end in log_softmax.")
+    if not log_p.isfinite().any(-1).any():
+        raise ContractError(f"The {who} gives no finite number on any of {len(pictures)} generated pictures.")
+    return log_p
+
+
+def _check_declared_output(classifier: ModuleClassifier, pictures: Pictures, who: str) -> None:
+    with torch.no_grad():
+        raw = classifier.raw(pictures)
+    remedy = "Say what the module ends in: gevaldi.classifier(..., output='logits'|'log-probabilities'|'probabilities')."
+    if classifier.output == "logits":
+        if _are_probabilities(raw):
+            raise ContractError(f"The {who} gives probabilities, but was declared to give logits. {remedy}")
+    else:
+        _check_normalised(raw.log() if classifier.output == "probabilities" else raw, who, remedy)
+
+
+def _are_probabilities(raw: Tensor) -> bool:
+    return bool((raw >= 0).all() and ((raw.sum(-1) - 1).abs() < 1e-3).all())
+
+
+def _check_normalised(log_p: Tensor, who: str, remedy: str) -> None:
+    if _are_probabilities(log_p):
+        raise ContractError(f"The {who} gives probabilities; log-probabilities were expected. {remedy}")
+    totals = log_p.double().logsumexp(-1).exp()
+    if bool(((totals - 1).abs() > 1e-3).any()):
+        kind = "logits, it seems" if bool((log_p > 0).any() or (totals > 1).any()) else "not normalised"
+        raise ContractError(
+            f"The {who} gives rows whose probabilities add up to {totals.min():.3g} to {totals.max():.3g} instead of 1 ({kind}); "
+            f"log-probabilities were expected. {remedy}"
+        )
+
+
+def _generate(generator: Generator, z: Tensor, condition: Int[Tensor, " batch"]) -> Pictures:
+    try:
+        pictures: Tensor = generator(z, condition)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ContractError(
+            f"The generator fails on latents of shape {tuple(z.shape)}, as its prior draws them, with conditions "
+            f"{condition.tolist()}: {error}. Does the latent's size fit the module?"
+        ) from error
+    if not isinstance(pictures, Tensor) or len(pictures) != len(z):
+        raise ContractError(f"The generator gave {getattr(pictures, 'shape', type(pictures))} for {len(z)} latents; one picture each was expected.")
+    check_pictures(pictures, "generator")
+    if not pictures.requires_grad:
+        raise ContractError("The generator's pictures carry no gradient to the latent: does it run under torch.no_grad, or round to 8 bits?")
+    return pictures
+
+
+def _check_gradient(score: Tensor, z: Tensor) -> None:
+    if not score.requires_grad:
+        raise ContractError("No gradient passes through the classifiers: do they run under torch.no_grad, or leave torch?")
+    (gradient,) = torch.autograd.grad(score, z, allow_unused=True)
+    if gradient is None or not bool((gradient != 0).any()):
+        raise ContractError("The gradient of the predictions with respect to the latent is zero: the search would not move. Is something rounded?")
+
+
+def _check_batch(generator: Generator, z: Tensor, condition: Tensor, pictures: Pictures) -> None:
+    with torch.no_grad():
+        alone = generator(z[:1].detach(), condition[:1])
+    _refuse_difference(alone, pictures[:1], "generator", "pictures", 1e-3)
+
+
+def _check_alone(classifier: Classifier, pictures: Pictures, together: Tensor, who: str) -> None:
+    with torch.no_grad():
+        alone = classifier(pictures[:1].detach())
+    _refuse_difference(alone.exp(), together[:1].exp(), who, "probabilities", 1e-3)
+
+
+def _refuse_difference(alone: Tensor, together: Tensor, who: str, what: str, tolerance: float) -> None:
+    difference = (alone - together).abs().max().item()
+    if difference > tolerance:
+        raise ContractError(
+            f"The {who} gives other {what} for a sample alone than in a batch of {PROBES} (by {difference:.2g}): it looks at its "
+            "neighbours. Is a batch normalisation in training mode, or the batch size fixed?"
+        )
+
+
+def _check_labels(first: Classifier, second: Classifier) -> list[str]:
+    if len(first.labels) != len(second.labels):
+        raise ContractError(
+            f"The first classifier has {len(first.labels)} classes and the second {len(second.labels)}; "
+            "only classifiers of the same classes in the same order can be compared."
+        )
+    names = [(i, a.name, b.name) for i, (a, b) in enumerate(zip(first.labels, second.labels, strict=True)) if a.name != b.name]
+    if not names:
+        return []
+    i, a, b = names[0]
+    return [f"{len(names)} classes bear different names in the two classifiers; class {i} is {a!r} and {b!r}. Is their order the same?"]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,68 @@
+"""What all divergences share: their type, what they claim of themselves, and sums over classes that survive probability zero."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Divergence(Protocol):
+    """`(log_p, log_q) -> (batch,)`: log-probabilities of two classifiers in, one number per sample out."""
+
+    def __call__(self, log_p: Float[Tensor, "batch classes"], log_q: Float[Tensor, "batch classes"]) -> Float[Tensor, " batch"]:
+        """The divergence of each sample."""
+        ...
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a divergence claims of itself, and every one is tested on.
+
+    Attributes:
+        unit: what the number counts.
+        symmetric: D[p‖q] = D[q‖p].
+        non_negative: never below zero, and zero only at p = q.
+        bound: no value is above it.
+    """
+
+    unit: str = "nats"
+    symmetric: bool = False
+    non_negative: bool = True
+    bound: float = math.inf
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def claims(**claimed: Any) -> Callable[[Function], Function]:
+    """Attach `Traits` to a divergence."""
+
+    def attach(function: Function) -> Function:
+        function.traits = Traits(**claimed)  # type: ignore[attr-defined]
+        return function
+
+    return attach
+
+
+def expectation(log_p: Float[Tensor, "*batch classes"], values: Float[Tensor, "*batch classes"]) -> Float[Tensor, "*batch"]:
+    """Σ_y p(y) v(y), where a class of probability zero adds nothing, to the value or to the gradient, whatever its v."""
+    possible = log_p > -math.inf
+    p = torch.where(possible, log_p, 0.0).exp()
+    return torch.where(possible, p * torch.where(possible, values, 0.0), 0.0).sum(-1)
+
+
+def relative_entropy(log_p: Float[Tensor, "*batch classes"], log_q: Float[Tensor, "*batch classes"]) -> Float[Tensor, "*batch"]:
+    """Σ_y p (log p - log q), in nats. Where q excludes a class that p does not, it is infinite, with gradient zero."""
+    excluded = (log_q == -math.inf) & (log_p > -math.inf)
+    finite = expectation(log_p, torch.where(log_p > -math.inf, log_p, 0.0) - torch.where(log_q > -math.inf, log_q, 0.0))
+    return torch.where(excluded.any(-1), math.inf, finite)
+
+
+def log_sum_exp(terms: Float[Tensor, "*batch classes"]) -> Float[Tensor, "*batch"]:
+    """Log Σ exp over classes; where all terms are -∞ the result is, with gradient zero (`torch.logsumexp` gives NaN)."""
+    empty = (terms == -math.inf).all(-1)
+    return torch.where(empty, -math.inf, torch.where(empty.unsqueeze(-1), 0.0, terms).logsumexp(-1))

@@ -1,0 +1,50 @@
+"""The errors that a user meets: what came, what was expected, and what to do.
+
+Every one of them is a `GevaldiError`, so that the command line can print it as an answer instead of a traceback, and so that a
+program can catch "something about my input" without catching bugs.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class GevaldiError(Exception):
+    """Something about the input, the models, the run folder or the machine that the user can mend."""
+
+
+class UnknownName(GevaldiError):
+    """A name that stands for nothing; the message gives the nearest known ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known are: {', '.join(known) or 'none'}."
+        super().__init__(f"There is no {kind} named {name!r}. {hint}")
+
+
+class MissingExtra(GevaldiError):
+    """A package that only some users need is not installed; the message is the line that installs it."""
+
+    def __init__(self, package: str, purpose: str, extra: str | None = None) -> None:
+        target = f"'gevaldi[{extra}]'" if extra else package
+        super().__init__(f"{purpose} needs the package {package}, which is not installed. Install it with: pip install {target}")
+
+
+class ContractError(GevaldiError):
+    """A classifier or generator does not do what every classifier or generator must."""
+
+
+class SpecError(GevaldiError):
+    """Settings that do not fit: an unknown key, an impossible value, or a latent that the prior does not know."""
+
+
+class RunFolderError(GevaldiError):
+    """A run folder that cannot be read, written or continued."""
+
+
+class WeightsError(GevaldiError):
+    """A weights file that is missing, truncated, or of another architecture."""
+
+
+class DataError(GevaldiError):
+    """Data on disk, or to be downloaded, that is not there or not what it should be."""

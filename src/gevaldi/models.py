@@ -1,0 +1,159 @@
+"""The two things that a user brings: a classifier and a generator, and the contract between them.
+
+Pictures are in [0, 1] between the two: a generator converts from its own range, a classifier brings its own resizing and
+normalisation, differentiably. What leaves a classifier are log-probabilities, because a divergence of 100 nats has no other form.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gevaldi.priors.base import Prior
+
+Pictures = Float[Tensor, "batch channels height width"]
+
+
+@dataclass(frozen=True)
+class Label:
+    """A class of a classifier: its name, and its id in a taxonomy (a WordNet id, for ImageNet) where it has one."""
+
+    name: str
+    id: str | None = None
+
+
+def labels_of(labels: int | Sequence[str | Label]) -> tuple[Label, ...]:
+    """Labels from what a user has: a number of classes, names, or `Label`s."""
+    if isinstance(labels, int):
+        return tuple(Label(str(i)) for i in range(labels))
+    return tuple(label if isinstance(label, Label) else Label(str(label)) for label in labels)
+
+
+class Classifier(nn.Module, ABC):
+    """p(y|x): pictures in [0, 1] in, log-probabilities out.
+
+    Attributes:
+        labels: one per class, in the order of the output.
+    """
+
+    labels: tuple[Label, ...]
+
+    @abstractmethod
+    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+        """Log p(y|x), normalised over the classes."""
+
+
+class Generator(nn.Module, ABC):
+    """g(z): latents in, pictures in [0, 1] out.
+
+    Attributes:
+        prior: where its latents come from.
+        conditions: what it can be asked for (the digits, the ImageNet classes); empty if it takes no condition.
+    """
+
+    prior: Prior
+    conditions: tuple[Label, ...] = ()
+
+    @abstractmethod
+    def forward(self, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"]) -> Pictures:
+        """The pictures of these latents. A generator without conditions ignores the second argument."""
+
+
+Output = Literal["logits", "log-probabilities", "probabilities"]
+
+
+class ModuleClassifier(Classifier):
+    """Any module that maps pictures to logits, as a classifier."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        labels: int | Sequence[str | Label],
+        *,
+        output: Output = "logits",
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.module, self.labels, self.output = module, labels_of(labels), output
+        self.normalised = mean is not None or std is not None
+        self.register_buffer("mean", torch.tensor(mean or [0.0]).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std or [1.0]).view(1, -1, 1, 1))
+
+    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+        """Normalise, classify, and bring the output to log-probabilities."""
+        raw = self.raw(pictures)
+        if self.output == "logits":
+            log_p: Tensor = raw.float().log_softmax(-1)
+            return log_p
+        return raw.log() if self.output == "probabilities" else raw
+
+    def raw(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+        """What the module itself gives."""
+        output: Tensor = self.module((pictures - self.mean) / self.std if self.normalised else pictures)
+        return output
+
+
+class ModuleGenerator(Generator):
+    """Any module that maps latents (and perhaps conditions) to pictures, as a generator."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        prior: Prior,
+        conditions: int | Sequence[str | Label] = 0,
+        output_range: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
+        super().__init__()
+        self.module, self.prior, self.conditions = module, prior, labels_of(conditions)
+        self.low, self.high = output_range
+
+    def forward(self, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"]) -> Pictures:
+        """Generate, and bring the pictures from the module's own range to [0, 1]."""
+        raw: Tensor = self.module(z, condition) if self.conditions else self.module(z)
+        return raw if (self.low, self.high) == (0.0, 1.0) else (raw - self.low) / (self.high - self.low)
+
+
+def classifier(
+    module: nn.Module,
+    labels: int | Sequence[str | Label],
+    *,
+    output: Output = "logits",
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+) -> Classifier:
+    """Wrap a module that classifies pictures: `classifier(net, labels=10, mean=[0.13], std=[0.31])`.
+
+    Args:
+        module: maps pictures (batch, channels, height, width) in [0, 1] to (batch, classes).
+        labels: the number of classes, their names, or `Label`s with taxonomy ids.
+        output: what the module yields; it is checked on the first pictures.
+        mean: subtracted from the pictures per channel, after which they are divided by `std`.
+        std: see `mean`.
+    """
+    return ModuleClassifier(module, labels, output=output, mean=mean, std=std)
+
+
+def generator(
+    module: nn.Module,
+    latent: int | tuple[int, ...] | Prior,
+    conditions: int | Sequence[str | Label] = 0,
+    *,
+    output_range: tuple[float, float] = (0.0, 1.0),
+) -> Generator:
+    """Wrap a module that makes pictures: `generator(vae.decoder, latent=20)`.
+
+    Args:
+        module: maps latents, or (latents, condition indices) if there are conditions, to pictures.
+        latent: the size or shape of a latent under a standard normal prior, or another `Prior`.
+        conditions: how many conditions there are, or their names; 0 for a generator without.
+        output_range: the range of the module's pictures, (-1, 1) for one that ends in tanh.
+    """
+    from gevaldi.priors.standard_normal import standard_normal
+
+    prior = latent if isinstance(latent, Prior) else standard_normal(*((latent,) if isinstance(latent, int) else latent))
+    return ModuleGenerator(module, prior, conditions, output_range)

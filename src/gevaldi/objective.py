@@ -1,0 +1,96 @@
+"""Equation 3 of the paper: what a maximally different sample maximises."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from gevaldi.divergences.base import Divergence
+from gevaldi.models import Classifier, Generator, Pictures
+from gevaldi.priors.base import Prior
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The objective at some latents, everything per sample.
+
+    Attributes:
+        z: the latents that all the rest belongs to.
+        pictures: g(z), in [0, 1].
+        log_p: what the first classifier says of them, log p₁(y|g(z)).
+        log_q: what the second says.
+        divergence: D[p₁‖p₂].
+        log_prior: log p(z), in nats.
+        value: D + λ log p(z).
+        gradient: of the value with respect to z.
+    """
+
+    z: Float[Tensor, "batch ..."]
+    pictures: Pictures
+    log_p: Float[Tensor, "batch classes"]
+    log_q: Float[Tensor, "batch classes"]
+    divergence: Float[Tensor, " batch"]
+    log_prior: Float[Tensor, " batch"]
+    value: Float[Tensor, " batch"]
+    gradient: Float[Tensor, "batch ..."]
+
+
+Evaluate = Callable[[Float[Tensor, "batch ..."]], Evaluation]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """argmax_z D[p₁(y|g(z)) ‖ p₂(y|g(z))] + λ log p(z), for each sample by itself.
+
+    λ (`prior_weight`) weighs a sample's own log p(z) and gradients are taken per sample, so the result of a sample does not
+    depend on the others in its batch; a mean over the batch would make λ depend on the batch size.
+    """
+
+    first: Classifier
+    second: Classifier
+    generator: Generator
+    divergence: Divergence
+    prior_weight: float
+
+    def given(self, condition: Int[Tensor, " batch"]) -> Evaluate:
+        """The objective as a function of the latents alone, for samples of these conditions."""
+        return lambda z: self(z, condition)
+
+    def __call__(self, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"]) -> Evaluation:
+        """One forward pass through the three networks and one backward pass to z."""
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            x = self.generator(z, condition)
+            log_p, log_q = self.first(x), self.second(x)
+            divergence = self.divergence(log_p, log_q)
+            log_prior = self.generator.prior.log_prob(z)
+            value = divergence + self.prior_weight * log_prior
+            (gradient,) = torch.autograd.grad(value.sum(), z)
+        return _detached(Evaluation(z, x, log_p, log_q, divergence, log_prior, value, gradient))
+
+
+def within(evaluate: Evaluate, prior: Prior, mass: float) -> Evaluate:
+    """The same objective, with latents first projected into the region that holds `mass` of the prior.
+
+    The evaluation then belongs to the projected latent, so that every search algorithm stays inside without knowing of it.
+    """
+    return lambda z: evaluate(prior.project(z, mass))
+
+
+def _detached(evaluation: Evaluation) -> Evaluation:
+    return Evaluation(**{f.name: getattr(evaluation, f.name).detach() for f in fields(evaluation)})
+
+
+State = TypeVar("State")
+
+
+def select(state: State, keep: Bool[Tensor, " batch"] | Int[Tensor, " kept"]) -> State:
+    """The same dataclass with only some of the samples: every tensor is indexed by its first dimension, at any depth."""
+    if isinstance(state, Tensor):
+        return state[keep]
+    if hasattr(state, "__dataclass_fields__"):
+        return type(state)(**{name: select(getattr(state, name), keep) for name in state.__dataclass_fields__})
+    return state

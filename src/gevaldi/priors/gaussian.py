@@ -1,0 +1,61 @@
+"""A normal distribution of any centre and scale."""
+
+import math
+from collections.abc import Sequence
+from functools import cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gevaldi.noise import Noise
+from gevaldi.priors.base import Prior, pulled_to_radius, squared_norm
+
+
+class Gaussian(Prior):
+    """Normal distribution around a given latent, N(mean, scale² I): for searching around an encoded picture.
+
+    Distance from the centre is |z - mean| / scale, whose square is chi-squared with as many degrees of freedom as z has numbers.
+    """
+
+    def __init__(self, mean: Float[Tensor, "..."], scale: float = 1.0) -> None:
+        if not 0 < scale < math.inf:
+            raise ValueError(f"scale={scale} was given; the scale of a Gaussian is a positive, finite number.")
+        self.shape = tuple(mean.shape)
+        self.mean, self.scale = mean, scale
+        self.size = mean.numel()
+        self._log_constant = -0.5 * self.size * math.log(2 * math.pi) - self.size * math.log(scale)
+        self._radius = cache(lambda mass: chi_radius(mass, self.size))
+
+    def sample(self, seeds: Sequence[int]) -> Float[Tensor, "batch ..."]:
+        """Mean + scale · noise, one per seed."""
+        return self.mean.cpu() + self.scale * Noise(seeds).normal(self.shape)
+
+    def log_prob(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
+        """-½ |z - mean|² / scale² plus the constant."""
+        return self._log_constant - 0.5 * squared_norm(self._standardised(z))
+
+    def typicality(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
+        """The chi-squared distribution function at |z - mean|² / scale²."""
+        return chi_squared_cdf(squared_norm(self._standardised(z)), self.size)
+
+    def project(self, z: Float[Tensor, "batch ..."], mass: float) -> Float[Tensor, "batch ..."]:
+        """Onto the ball that holds `mass` of the prior."""
+        mean = self.mean.to(z)
+        return mean + pulled_to_radius(z - mean, self.scale * self._radius(mass))
+
+    def _standardised(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        return (z - self.mean.to(z)) / self.scale
+
+
+def chi_squared_cdf(squares: Float[Tensor, " batch"], freedom: int) -> Float[Tensor, " batch"]:
+    """P(χ² ≤ square), in float64 inside, because float32 cannot tell 0.999 from 1 in many dimensions."""
+    half = torch.as_tensor(0.5 * freedom, dtype=torch.float64, device=squares.device)
+    return torch.special.gammainc(half, 0.5 * squares.double()).to(squares.dtype)
+
+
+def chi_radius(mass: float, freedom: int) -> float:
+    """The radius of the ball that holds `mass` of N(0, I), a hair inside, so that float32 does not step over the edge."""
+    from scipy.stats import chi2
+
+    return math.sqrt(float(chi2.ppf(mass, freedom))) * (1 - 1e-6)

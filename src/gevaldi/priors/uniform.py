@@ -1,0 +1,47 @@
+"""The uniform distribution on a box."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gevaldi.noise import Noise
+from gevaldi.priors.base import Prior
+
+
+class Uniform(Prior):
+    """Uniform distribution on the box [low, high] in every dimension.
+
+    Distance from the centre is the largest coordinate's, so that "nearer the centre" means inside a smaller box; the share of the
+    prior in it is (relative half-width)^dimensions. In many dimensions nearly all of it is near the faces.
+    """
+
+    def __init__(self, *shape: int, low: float = -1.0, high: float = 1.0) -> None:
+        if not -math.inf < low < high < math.inf:
+            raise ValueError(f"low={low}, high={high} were given; a box needs finite sides with low below high.")
+        self.shape, self.low, self.high = shape, low, high
+        self.size = math.prod(shape)
+        self.centre, self.half_width = 0.5 * (low + high), 0.5 * (high - low)
+
+    def sample(self, seeds: Sequence[int]) -> Float[Tensor, "batch ..."]:
+        """One point of the box per seed."""
+        return self.low + (self.high - self.low) * Noise(seeds).uniform(self.shape)
+
+    def log_prob(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
+        """-dimensions · log(high - low) inside, -∞ outside; it pulls nowhere, so use projection to stay inside."""
+        inside = self._relative(z) <= 1 + 1e-6
+        return torch.where(inside, -self.size * math.log(self.high - self.low), -math.inf).to(z.dtype)
+
+    def typicality(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
+        """The share of the box inside the concentric box through z; 1 outside."""
+        return self._relative(z).clamp(max=1.0).double().pow(self.size).to(z.dtype)
+
+    def project(self, z: Float[Tensor, "batch ..."], mass: float) -> Float[Tensor, "batch ..."]:
+        """Onto the concentric box that holds `mass` of the prior."""
+        reach = self.half_width * mass ** (1 / self.size)
+        return z.clamp(self.centre - reach, self.centre + reach)
+
+    def _relative(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
+        return ((z - self.centre) / self.half_width).flatten(1).abs().amax(-1)

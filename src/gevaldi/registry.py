@@ -1,0 +1,199 @@
+"""Names to things: a new member is a new file in its folder, or an entry point of another package.
+
+A folder such as `gevaldi/divergences` is a registry. Each of its modules holds one member that bears the module's name, as a
+function (`kl.py` holds `kl`) or as a class (`adam.py` holds `Adam`). Names are listed without importing anything, so that
+completion in a shell is instant; a member is imported when it is asked for.
+"""
+
+import ast
+import importlib
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from gevaldi.errors import GevaldiError, SpecError, UnknownName
+
+
+@dataclass(frozen=True)
+class Call:
+    """A name with options, as a user writes it: `renyi,order=2` or `bundled:mnist-vae`."""
+
+    name: str
+    options: dict[str, Any]
+
+    @classmethod
+    def parse(cls, text: str) -> "Call":
+        """Split `NAME,KEY=VALUE,...`; values are read as JSON where they are JSON, otherwise as text.
+
+        Raises:
+            SpecError: an option is not of the form KEY=VALUE.
+        """
+        name, *parts = (part.strip() for part in text.split(","))
+        options: dict[str, Any] = {}
+        for part in parts:
+            key, equals, value = part.partition("=")
+            if not equals or not key:
+                raise SpecError(f"In {text!r}, the option {part!r} was expected as KEY=VALUE, for example 'renyi,order=2'.")
+            options[key.strip()] = _value(value.strip())
+        return cls(name, options)
+
+
+def _bears(identifier: str, stem: str) -> bool:
+    """Whether a function or class bears the name of its file: `kl` in kl.py, `TruncatedNormal` in truncated_normal.py."""
+    return identifier.lower() in (stem, stem.replace("_", ""))
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text.lower() if text in ("True", "False") else text)
+    except json.JSONDecodeError:
+        return text
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The members of one folder, and those that other packages add under the entry-point group `gevaldi.<folder>`."""
+
+    kind: str
+    package: str
+
+    @cached_property
+    def _files(self) -> dict[str, Path]:
+        spec = importlib.util.find_spec(self.package)
+        folder = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else Path()
+        files = sorted(folder.glob("*.py"))
+        return {f.stem.replace("_", "-"): f for f in files if not f.stem.startswith("_") and f.stem != "base"}
+
+    @cached_property
+    def _added(self) -> dict[str, EntryPoint]:
+        return {e.name: e for e in entry_points(group=self.package)}
+
+    def names(self) -> list[str]:
+        """All names, sorted; nothing is imported."""
+        return sorted(self._files | self._added)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def get(self, name: str) -> Any:
+        """The member of that name.
+
+        Raises:
+            UnknownName: nobody bears it; the message gives the nearest known ones.
+        """
+        if name in self._files:
+            stem = self._files[name].stem
+            module = importlib.import_module(f"{self.package}.{stem}")
+            return next(member for bearer, member in vars(module).items() if _bears(bearer, stem))
+        if name in self._added:
+            return self._added[name].load()
+        raise UnknownName(self.kind, name, self.names())
+
+    def build(self, text: str) -> Any:
+        """The class of `NAME,KEY=VALUE,...` made with these options.
+
+        Raises:
+            UnknownName, SpecError: the name or an option is not known, or a value is impossible.
+        """
+        call = Call.parse(text)
+        return made(self.get(call.name), call, self.kind)
+
+    def documentation(self, name: str) -> str:
+        """What the member's docstring says, read from the file without importing it where there is one."""
+        if name not in self._files:
+            return str(getattr(self.get(name), "__doc__", "") or "")
+        tree = ast.parse(self._files[name].read_text(encoding="utf-8"))
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and _bears(node.name, self._files[name].stem):
+                return ast.get_docstring(node) or ""
+        return ast.get_docstring(tree) or ""
+
+    def summary(self, name: str) -> str:
+        """The first line of the documentation."""
+        return self.documentation(name).partition("\n")[0]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where models come from: each member of a registry of sources knows some names, written `SOURCE:NAME,KEY=VALUE`.
+
+    A source is a class with `names()`, which must need no heavy import, and `load(name, **options)`.
+    """
+
+    registry: Registry
+    kind: str
+
+    def names(self) -> list[str]:
+        """Every name that is known beforehand; sources such as `python:` know more when asked."""
+        return [f"{source}:{name}" for source in self.registry for name in self.registry.get(source)().names()]
+
+    def load(self, text: str) -> Any:
+        """What `SOURCE:NAME,KEY=VALUE` stands for.
+
+        Raises:
+            UnknownName, SpecError: the source, the name or an option is not known.
+        """
+        call = Call.parse(text)
+        source, colon, name = call.name.partition(":")
+        if not colon:
+            raise UnknownName(self.kind, text, self.names())
+        member = self.registry.get(source)()
+        return made(partial(member.load, name), Call(call.name, call.options), self.kind)
+
+
+def referred(text: str) -> Any:
+    """What `package.module:name` or `path/to/file.py:name` stands for. It runs that module's code, as importing does.
+
+    Raises:
+        SpecError: the module or file cannot be imported, or has no such name.
+    """
+    place, colon, name = text.rpartition(":")
+    if not colon:
+        raise SpecError(f"{text!r} was given; a Python object is named module:name or file.py:name, for example python:models.py:small.")
+    try:
+        module = _module_of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    except (ImportError, OSError, SyntaxError) as error:
+        raise SpecError(f"{place!r} cannot be imported: {error}. Is it in this folder, or installed in this environment?") from error
+    if not hasattr(module, name):
+        raise SpecError(str(UnknownName(f"object in {place}", name, [n for n in vars(module) if not n.startswith("_")])))
+    return getattr(module, name)
+
+
+def _module_of_file(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"gevaldi_user_{path.stem}", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # classes made in it can then be found by name
+    spec.loader.exec_module(module)
+    return module
+
+
+def made(factory: Any, call: Call, kind: str) -> Any:
+    """Call a factory with the options that a user wrote, and answer a misfit with what the factory takes."""
+    from pydantic import ValidationError
+
+    try:
+        return factory(**call.options)
+    except ValidationError as error:
+        raise SpecError(f"The {kind} {call.name!r} does not take these options. {explained(error)}") from None
+    except GevaldiError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"The {kind} {call.name!r} cannot be made with {call.options or 'no options'}: {error}") from error
+
+
+def explained(error: Any) -> str:
+    """A pydantic error in sentences: where, what came, what was expected."""
+    lines = []
+    for e in error.errors():
+        where = ".".join(str(part) for part in e["loc"]) or "settings"
+        came = "" if e["type"] == "missing" else f" (came: {e['input']!r})"
+        lines.append(f"{where}: {e['msg']}{came}")
+    return "; ".join(lines) + "."

@@ -1,0 +1,106 @@
+"""The spec of a run: all that decides its rows, as a user writes it in YAML, TOML, Python or on the command line."""
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from gevaldi.errors import SpecError, UnknownName
+from gevaldi.registry import explained
+from gevaldi.settings import Settings
+
+
+class Search(Settings):
+    """How each sample is searched. The defaults were measured on the bundled pair; `benchmarks/README.md` has the table."""
+
+    algorithm: str = Field("adam", description="search algorithm with its options, for example adam,learning_rate=0.05")
+    steps: int = Field(200, ge=0, description="steps after which a sample's search ends at the latest")
+    window: int = Field(10, ge=1, description="steps over which gains are averaged, and after which they are looked at")
+    gain: float = Field(0.01, ge=0, description="a sample has converged when a window gains less than this share of its divergence")
+    typical_mass: float | None = Field(
+        0.999, gt=0, lt=1, description="share of the prior that latents are kept in by projection; null for no projection"
+    )
+
+
+class Spec(Settings):
+    """One comparison of two classifiers. Equal specs give equal rows, on any batch size and after any interruption."""
+
+    first: str = Field(description="the first classifier, for example bundled:mnist-strided")
+    second: str = Field(description="the second classifier")
+    generator: str = Field(description="the generator, for example bundled:mnist-vae")
+    samples: int = Field(64, ge=1, description="starts, each searched in every order asked for")
+    conditions: tuple[int | str, ...] | None = Field(
+        None, min_length=1, description="what to ask the generator for, by index or name, in turn; null for all that it knows"
+    )
+    orders: Literal["both", "forward", "reverse"] = Field(
+        "both", description="forward raises D[first || second], reverse D[second || first]"
+    )
+    divergence: str = Field("kl", description="what is raised, with its options, for example renyi,order=2")
+    prior_weight: float = Field(0.01, ge=0, description="λ of equation 3, in units of the divergence per nat of log p(z)")
+    search: Search = Search()
+    seed: int = Field(0, ge=0, lt=2**63, description="the run's seed; every sample's own is made from it and the sample's number")
+    real: str | None = Field(None, description="real pictures that the generator is audited against, for example bundled:mnist-digits")
+
+    @field_validator("conditions", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int | str) else value
+
+    @property
+    def fingerprint(self) -> str:
+        """Ten hexadecimal digits that differ between specs that give different rows."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:10]
+
+    @property
+    def searches(self) -> tuple[str, ...]:
+        """The orders that every start is searched in."""
+        return ("forward", "reverse") if self.orders == "both" else (self.orders,)
+
+
+def spec_from(settings: dict[str, Any], source: str = "the spec") -> Spec:
+    """A spec from a mapping.
+
+    Raises:
+        SpecError: a key is unknown or missing, or a value impossible; all problems are named at once, with the nearest known key.
+    """
+    try:
+        return Spec.model_validate(settings)
+    except ValidationError as error:
+        unknown = [e["loc"] for e in error.errors() if e["type"] == "extra_forbidden"]
+        hints = [_nearest(loc) for loc in unknown]
+        raise SpecError(" ".join([f"In {source}: {explained(error)}", *hints])) from None
+
+
+def _nearest(location: tuple[int | str, ...]) -> str:
+    known = Search.model_fields if location[0] == "search" and len(location) > 1 else Spec.model_fields
+    return str(UnknownName("setting", str(location[-1]), known))
+
+
+def read_spec(path: Path) -> dict[str, Any]:
+    """The settings in a YAML or TOML file, not yet checked, so that the command line can override some.
+
+    Raises:
+        SpecError: the file is not there, is neither kind, cannot be parsed, or holds no mapping.
+    """
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        settings = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"The spec {path} cannot be read: {error}. It should be a YAML or TOML file.") from None
+    except (yaml.YAMLError, tomllib.TOMLDecodeError) as error:
+        raise SpecError(f"The spec {path} is not valid {'TOML' if path.suffix == '.toml' else 'YAML'}: {error}") from None
+    if not isinstance(settings, dict):
+        raise SpecError(f"The spec {path} holds {type(settings).__name__}, but settings such as 'samples: 64' were expected.")
+    return settings
+
+
+def write_spec(spec: Spec) -> str:
+    """The spec as YAML, every setting written out."""
+    import yaml
+
+    return yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

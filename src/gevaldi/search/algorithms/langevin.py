@@ -1,0 +1,43 @@
+"""Langevin dynamics: samples from the objective instead of its maxima."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from gevaldi.noise import Noise
+from gevaldi.objective import Evaluate, Evaluation
+from gevaldi.search.algorithms.base import Algorithm, SearchState
+
+
+@dataclass(frozen=True)
+class LangevinState:
+    """A sampler remembers nothing but where it stands."""
+
+    evaluation: Evaluation
+
+
+class Langevin(Algorithm):
+    """Unadjusted Langevin dynamics: draws z from the density exp(U/T) / const with U = D + λ log p(z) [Roberts 1996].
+
+    Gives many different samples instead of one maximum each. At prior weight λ and temperature T = λ the density is
+    p(z) exp(D/λ): the prior itself, tilted towards disagreement. The step size biases it by a term of its own order.
+    """
+
+    converges: ClassVar[bool] = False
+
+    step_size: float = Field(0.01, gt=0)
+    temperature: float = Field(0.1, ge=0)
+
+    def start(self, evaluate: Evaluate, z: Float[Tensor, "batch ..."]) -> LangevinState:
+        """At the start's latent."""
+        return LangevinState(evaluate(z))
+
+    def step(self, evaluate: Evaluate, state: SearchState, noise: Noise) -> LangevinState:
+        """z + η ∇U + √(2ηT) ξ, with ξ standard normal."""
+        now = state.evaluation
+        kick = math.sqrt(2 * self.step_size * self.temperature) * noise.normal(tuple(now.z.shape[1:])).to(now.z)
+        return LangevinState(evaluate(now.z + self.step_size * now.gradient + kick))

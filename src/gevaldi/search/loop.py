@@ -1,0 +1,109 @@
+"""The loop, once: it takes the steps, lets samples go one by one, and yields."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from pydantic import Field
+from torch import Tensor
+
+from gevaldi.noise import Noise
+from gevaldi.objective import Evaluate, Evaluation, Objective, select, within
+from gevaldi.search.algorithms.base import Algorithm
+from gevaldi.settings import Settings
+
+
+class Stopping(Settings):
+    """When a sample's search ends.
+
+    A sample has converged when the mean objective of its last `window` steps exceeds that of the `window` before by less than
+    `gain` times the divergence it has reached. The paper's rule is of this kind, with windows of 50 and a gain of 1 %, but over
+    the mean of all samples, so that the slowest decides. It is looked at every `window` steps.
+    """
+
+    steps: int = Field(200, ge=0)
+    window: int = Field(10, ge=1)
+    gain: float = Field(0.01, ge=0)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One yield of the loop: which samples (their places in the batch it began with) stand where, and which of them now leave.
+
+    Attributes:
+        number: steps taken, 0 for the start.
+        places: the places of the samples still searching, in the batch that the search began with.
+        evaluation: where they stand, in the order of `places`.
+        converged, failed: who leaves after this step, because nothing is gained any more or because the objective is not a number.
+        out_of_steps: whether the rest leaves too.
+    """
+
+    number: int
+    places: Int[Tensor, " active"]
+    evaluation: Evaluation
+    converged: Bool[Tensor, " active"]
+    failed: Bool[Tensor, " active"]
+    out_of_steps: bool
+
+
+def search(
+    objective: Objective,
+    z: Float[Tensor, "batch ..."],
+    condition: Int[Tensor, " batch"],
+    seeds: Sequence[int],
+    algorithm: Algorithm,
+    stopping: Stopping,
+    typical_mass: float | None = None,
+) -> Iterator[Step]:
+    """Search from every latent of a batch; yields the start and then every step, until no sample is left.
+
+    Args:
+        objective: what is maximised.
+        z: the latents to start from.
+        condition: the generator's condition of each sample.
+        seeds: one per sample; the noise of a step is a function of (seed, step).
+        algorithm: how a step is taken.
+        stopping: when a sample's search ends.
+        typical_mass: if given, latents are kept by projection in the region that holds this share of the prior.
+    """
+    prior = objective.generator.prior
+
+    def evaluate_for(condition: Int[Tensor, " active"]) -> Evaluate:
+        given = objective.given(condition)
+        return given if typical_mass is None else within(given, prior, typical_mass)
+
+    places, evaluate = torch.arange(len(z), device=z.device), evaluate_for(condition)
+    state = algorithm.start(evaluate, z)
+    history: tuple[Tensor, ...] = ()
+    for number in range(stopping.steps + 1):
+        if number:
+            state = algorithm.step(evaluate, state, Noise(seeds, number))
+        history = (*history, state.evaluation.value)[-2 * stopping.window :]
+        last = number == stopping.steps
+        none = torch.zeros(len(places), dtype=torch.bool, device=z.device)
+        look = last or number % stopping.window == 0
+        failed = ~is_finite(state.evaluation) if look else none
+        converged = ~failed & gains_no_more(history, state.evaluation, stopping) if look and algorithm.converges else none
+        yield Step(number, places, state.evaluation, converged, failed, last)
+        stay = ~(failed | converged)
+        if last or not look or bool(stay.all()):
+            continue
+        if not bool(stay.any()):
+            return
+        places, condition, history = places[stay], condition[stay], tuple(values[stay] for values in history)
+        seeds = [seed for seed, stays in zip(seeds, stay.tolist(), strict=True) if stays]
+        state, evaluate = select(state, stay), evaluate_for(condition)
+
+
+def is_finite(evaluation: Evaluation) -> Bool[Tensor, " batch"]:
+    """Whether a sample's objective and gradient are numbers; a search cannot go on from what is not."""
+    return evaluation.value.isfinite() & evaluation.gradient.flatten(1).isfinite().all(-1)
+
+
+def gains_no_more(history: tuple[Tensor, ...], evaluation: Evaluation, stopping: Stopping) -> Bool[Tensor, " batch"]:
+    """Whether the mean objective of the last window is hardly above that of the window before."""
+    if len(history) < 2 * stopping.window:
+        return torch.zeros_like(evaluation.value, dtype=torch.bool)
+    before, after = torch.stack(history).unflatten(0, (2, stopping.window)).mean(1)
+    return after - before <= stopping.gain * evaluation.divergence.abs()
