@@ -25,7 +25,8 @@ class Schedule:
     clip: float = 100.0
 
     def __str__(self) -> str:
-        return f"{self.epochs} epochs, batches of {self.batch}, rate {self.rate:g}, decay {self.decay:g}, gradients up to {self.clip:g}"
+        length = f"{self.epochs} epochs, batches of {self.batch}"
+        return f"{length}, rate {self.rate:g}, decay {self.decay:g}, gradients up to {self.clip:g}"
 
 
 def fit(network: nn.Module, loss: Loss, size: int, schedule: Schedule, seed: int) -> Iterator[float]:

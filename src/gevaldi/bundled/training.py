@@ -115,8 +115,8 @@ class Workshop:
             "mnist-strided": f"{recipe.strided}",
             "mnist-pooled": f"{recipe.pooled}",
             "mnist-referee": f"{recipe.referee}; each picture jittered",
-            "mnist-vae": f"autoencoder: {recipe.autoencoder}; flow: {recipe.flow}, weights averaged with memory {recipe.flow_memory}; "
-            f"temperature {recipe.temperature}",
+            "mnist-vae": f"autoencoder: {recipe.autoencoder}; flow: {recipe.flow}, "
+            f"weights averaged with memory {recipe.flow_memory}; temperature {recipe.temperature}",
         }
         return cards.Origin(name, self.seed, self.digits.fingerprint(), schedules[name], parameters)
 

@@ -1,0 +1,40 @@
+"""GeValDi: generative validation of discriminative classifiers.
+
+    import gevaldi
+
+    comparison = gevaldi.compare("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae", samples=16)
+    comparison.report("report.html")
+
+Names are imported when they are first used, so that `import gevaldi` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gevaldi.comparison import Comparison, compare
+    from gevaldi.errors import GevaldiError
+    from gevaldi.models import Classifier, Generator, Label, classifier, generator
+
+_HOMES = {
+    "Comparison": "gevaldi.comparison",
+    "compare": "gevaldi.comparison",
+    "GevaldiError": "gevaldi.errors",
+    "Classifier": "gevaldi.models",
+    "Generator": "gevaldi.models",
+    "Label": "gevaldi.models",
+    "classifier": "gevaldi.models",
+    "generator": "gevaldi.models",
+}
+
+__all__ = ["Classifier", "Comparison", "Generator", "GevaldiError", "Label", "classifier", "compare", "generator"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gevaldi' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

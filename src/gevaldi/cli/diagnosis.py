@@ -1,0 +1,37 @@
+"""What `gevaldi doctor` says."""
+
+import os
+from importlib.metadata import PackageNotFoundError, version
+
+from gevaldi.errors import GevaldiError
+
+PACKAGES = ("gevaldi", "torch", "torchvision", "numpy", "pyarrow", "pydantic", "safetensors", "matplotlib")
+
+
+def diagnose() -> tuple[list[str], bool]:
+    """Lines for the user, and whether all is well."""
+    lines, healthy = [], True
+    for package in PACKAGES:
+        try:
+            lines.append(f"ok    {package} {version(package)}")
+        except PackageNotFoundError:
+            lines.append(f"FAIL  {package} is not installed: pip install {package}")
+            healthy = False
+    try:
+        import torch
+
+        lines.append(f"ok    {os.cpu_count()} CPU cores, torch uses {torch.get_num_threads()} threads")
+        gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        lines.append(f"ok    GPUs: {', '.join(gpus) or 'none, everything runs on the CPU'}")
+        lines += _weights()
+    except (ImportError, OSError, GevaldiError) as error:
+        lines.append(f"FAIL  {error}")
+        healthy = False
+    return lines, healthy
+
+
+def _weights() -> list[str]:
+    from gevaldi.bundled.architectures import ARCHITECTURES
+    from gevaldi.bundled.store import load
+
+    return [f"ok    bundled weights of {name}: {sum(p.numel() for p in load(name).parameters()):,} parameters" for name in ARCHITECTURES]

@@ -1,0 +1,227 @@
+"""`gevaldi`: the commands, and how their errors are answered."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gevaldi.errors import GevaldiError, SpecError
+
+app = typer.Typer(
+    name="gevaldi",
+    help="Find, measure and show the pictures on which two classifiers differ most.",
+    epilog="Begin with: gevaldi demo. Then: gevaldi list, and gevaldi compare FIRST SECOND --generator GENERATOR.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def run() -> None:
+    """The entry point: errors about the input are printed as an answer (exit code 2), Ctrl-C ends with 130."""
+    try:
+        app()
+    except GevaldiError as error:
+        _say(f"gevaldi: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _say("gevaldi: interrupted. What was finished is safe; the same command, or gevaldi resume, goes on from there.")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def _tell(text: str) -> None:
+    print(text)  # noqa: T201
+
+
+def complete(kind: str) -> Any:
+    """Names that complete in the shell, listed without importing what bears them."""
+
+    def names(incomplete: str) -> list[str]:
+        from gevaldi.cli.catalogue import names_of
+
+        return [name for name in names_of(kind) if name.startswith(incomplete)]
+
+    return names
+
+
+Classifier = Annotated[str | None, typer.Argument(help="SOURCE:NAME, e.g. bundled:mnist-strided", autocompletion=complete("classifiers"))]
+Out = Annotated[Path | None, typer.Option(help="run folder; the same command continues it", show_default="runs/FIRST-vs-SECOND-ID")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")]
+Batch = Annotated[int | None, typer.Option(min=1, help="samples searched together; does not change the rows", show_default="measured")]
+
+
+@app.command()
+def compare(
+    first: Classifier = None,
+    second: Classifier = None,
+    generator: Annotated[str | None, typer.Option("--generator", "-g", help="SOURCE:NAME", autocompletion=complete("generators"))] = None,
+    samples: Annotated[int | None, typer.Option("--samples", "-n", help="starts", show_default="64")] = None,
+    condition: Annotated[list[str] | None, typer.Option(help="what to ask the generator for; may be repeated", show_default="all in turn")] = None,
+    orders: Annotated[str | None, typer.Option(help="both, forward, reverse", show_default="both")] = None,
+    divergence: Annotated[
+        str | None, typer.Option(help="e.g. kl or renyi,order=2", show_default="kl", autocompletion=complete("divergences"))
+    ] = None,
+    prior_weight: Annotated[float | None, typer.Option(help="λ of equation 3", show_default="measured on the bundled pair")] = None,
+    algorithm: Annotated[
+        str | None, typer.Option(help="e.g. adam,learning_rate=0.05", show_default="adam", autocompletion=complete("algorithms"))
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="at most so many steps a sample", show_default="200")] = None,
+    seed: Annotated[int | None, typer.Option(help="the run's seed", show_default="0")] = None,
+    real: Annotated[
+        str | None, typer.Option(help="real pictures to audit the generator with, e.g. folder:DIR", autocompletion=complete("pictures"))
+    ] = None,
+    spec: Annotated[Path | None, typer.Option(help="settings as a YAML or TOML file; options given here override it")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="any setting by its dotted name, e.g. search.gain=0.001")] = None,
+    device: Device = "auto",
+    batch_size: Batch = None,
+    out: Out = None,
+    report: Annotated[bool, typer.Option(help="write the report when done")] = True,
+) -> None:
+    """Search for the pictures on which two classifiers differ most, and write a report.
+
+    Example: gevaldi compare bundled:mnist-strided bundled:mnist-pooled -g bundled:mnist-vae --real bundled:mnist-digits
+    """
+    from gevaldi.registry import Call
+    from gevaldi.runs.spec import read_spec, spec_from
+
+    settings = read_spec(spec) if spec else {}
+    given: dict[str, Any] = {
+        "first": first, "second": second, "generator": generator, "samples": samples, "conditions": condition or None, "orders": orders,
+        "divergence": divergence, "prior_weight": prior_weight, "seed": seed, "real": real,
+    }  # fmt: skip
+    settings |= {key: value for key, value in given.items() if value is not None}
+    search = {"algorithm": algorithm, "steps": steps}
+    settings["search"] = {**(settings.get("search") or {}), **{key: value for key, value in search.items() if value is not None}}
+    for assignment in set_ or []:
+        for key, value in Call.parse(f"set,{assignment}").options.items():
+            override(settings, key, value)
+    _execute(spec_from(settings, str(spec) if spec else "the options"), out, device, batch_size, report)
+
+
+def override(settings: dict[str, Any], key: str, value: Any) -> None:
+    """Set one setting by its dotted name.
+
+    Raises:
+        SpecError: a part of the name before the last is no group of settings.
+    """
+    *groups, last = key.split(".")
+    for group in groups:
+        settings = settings.setdefault(group, {})
+        if not isinstance(settings, dict):
+            raise SpecError(f"--set {key}: {group!r} is a setting, not a group of settings. Groups are: search.")
+    settings[last] = value
+
+
+@app.command()
+def demo(out: Out = None, device: Device = "auto", batch_size: Batch = None) -> None:
+    """Compare the bundled pair of MNIST classifiers in both orders and write the report; takes less than a minute."""
+    from gevaldi.runs.spec import spec_from
+
+    bundled = {"first": "strided", "second": "pooled", "generator": "vae", "real": "digits"}
+    _execute(spec_from({key: f"bundled:mnist-{name}" for key, name in bundled.items()}), out or Path("runs/demo"), device, batch_size, True)
+
+
+@app.command()
+def resume(folder: Path, device: Device = "auto", batch_size: Batch = None, report: bool = True) -> None:
+    """Continue a run that was interrupted; what was finished is not computed again."""
+    from gevaldi.runs.store import Run
+
+    _execute(Run.open(folder).spec, folder, device, batch_size, report)
+
+
+@app.command(name="report")
+def report_command(
+    folder: Path, out: Annotated[Path | None, typer.Option(help="where to", show_default="FOLDER/report.html")] = None, limit: int = 200
+) -> None:
+    """Write the report of a run, complete or not. Needs no torch and no models."""
+    from gevaldi.reports.page import write_report
+    from gevaldi.runs.store import Run
+
+    _tell(f"report: {write_report(Run.open(folder), out, limit)}")
+
+
+@app.command(name="list")
+def list_command(
+    kind: Annotated[str | None, typer.Argument(help="classifiers, generators, pictures, divergences, priors, algorithms")] = None,
+) -> None:
+    """List what can be named: all kinds, or one."""
+    from gevaldi.cli.catalogue import listing
+
+    _tell(listing(kind))
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(autocompletion=complete("everything"))]) -> None:
+    """Show what a name stands for: a model's card, a divergence's definition, an algorithm's settings."""
+    from gevaldi.cli.catalogue import documentation
+
+    _tell(documentation(name))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this installation has: versions, devices, bundled weights; and what is wrong with it."""
+    from gevaldi.cli.diagnosis import diagnose
+
+    lines, healthy = diagnose()
+    _tell("\n".join(lines))
+    if not healthy:
+        raise typer.Exit(2)
+
+
+train = typer.Typer(help="Train the bundled models again.", no_args_is_help=True)
+app.add_typer(train, name="train")
+
+
+@train.callback()
+def _train() -> None:
+    """Train the bundled models again."""
+
+
+@train.command()
+def mnist(
+    data: Annotated[Path | None, typer.Option(help="folder of MNIST's four idx files", show_default="download")] = None,
+    out: Annotated[Path, typer.Option(help="where the weights and cards go")] = Path("mnist-models"),
+    seed: int = 0,
+) -> None:
+    """Train the pair, the referee and the generator from MNIST, as those that ship were; under 20 minutes on two cores."""
+    from gevaldi.bundled.training import train_mnist
+
+    for model in train_mnist(data, out, seed):
+        _tell(f"{model.path}{' (was there already)' if model.skipped else ''}")
+
+
+def _execute(spec: Any, out: Path | None, device: str, batch_size: int | None, report: bool) -> None:
+    from gevaldi.comparison import execute
+    from gevaldi.runs.store import Run
+
+    folder = out or Path("runs") / f"{_short(spec.first)}-vs-{_short(spec.second)}-{spec.fingerprint}"
+    command = f"gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
+    try:
+        comparison = execute(spec, folder, (spec.first, spec.second, spec.generator), device, batch_size, sys.stderr.isatty(), command)
+    except KeyboardInterrupt:
+        if not (folder / "run.json").exists():
+            raise
+        run = Run.open(folder)
+        _say(f"gevaldi: interrupted; {len(run.done())} of {run.total} rows are safe. Go on with: gevaldi resume {folder}")
+        sys.exit(130)
+    from gevaldi.cli.table import summary_table
+
+    summary_table(comparison.run, comparison.summary())
+    _tell(f"rows:   {folder / 'samples'}")
+    if report:
+        _tell(f"report: {comparison.report()}")
+
+
+def _short(name: str) -> str:
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name.rpartition(":")[2])
+    return kept.strip("-.")[:40] or "model"
+
+

@@ -1,0 +1,155 @@
+"""`gevaldi.compare`: two classifiers and a generator in; rows, pictures and a report out."""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gevaldi.errors import SpecError
+from gevaldi.runs.spec import Search, Spec, spec_from
+from gevaldi.runs.store import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from PIL import Image
+
+    from gevaldi.measures.summary import Summary
+    from gevaldi.models import Classifier, Generator
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A finished (or interrupted) comparison, backed by its run folder."""
+
+    run: Run
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Comparison":
+        """A comparison made before, from its run folder; needs no torch.
+
+        Raises:
+            RunFolderError: there is no run that can be read.
+        """
+        return cls(Run.open(Path(folder)))
+
+    def rows(self) -> "pd.DataFrame":
+        """One row a sample; `gevaldi.runs.schema` says what the columns hold."""
+        return self.run.rows()
+
+    def summary(self) -> "list[Summary]":
+        """What came out, one `Summary` for each order."""
+        from gevaldi.measures.summary import summaries
+
+        return summaries(self.rows())
+
+    def best(self, count: int = 8) -> "list[Image.Image]":
+        """The pictures of the samples with the largest divergence after the search, largest first."""
+        import io
+
+        from PIL import Image
+
+        rows = self.run.rows(["index", "divergence_end", "picture_end", "status"])
+        found = rows[rows["status"] != "failed"].nlargest(count, "divergence_end")
+        return [Image.open(io.BytesIO(picture["bytes"])) for picture in found["picture_end"]]
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the report, one self-contained HTML page, into the run folder or to `path`; returns where it is."""
+        from gevaldi.reports.page import write_report
+
+        return write_report(self.run, Path(path) if path else None)
+
+
+def compare(
+    first: "str | Classifier",
+    second: "str | Classifier",
+    generator: "str | Generator",
+    *,
+    out: str | Path | None = None,
+    device: str = "auto",
+    batch_size: int | None = None,
+    progress: bool | None = None,
+    **settings: Any,
+) -> Comparison:
+    """Search a generator's latent space for pictures on which two classifiers differ most.
+
+    Args:
+        first: a classifier, or its name such as "bundled:mnist-strided"; wrap a module with `gevaldi.classifier`.
+        second: the other one.
+        generator: a generator, or its name such as "bundled:mnist-vae"; wrap a module with `gevaldi.generator`.
+        out: the run folder; called again with the same settings, the run is continued there. By default a new temporary folder.
+        device: auto, cpu, cuda, cuda:1, mps.
+        batch_size: samples searched together; chosen by a short measurement if not given. It does not change the rows.
+        progress: whether to show a progress bar; by default on a terminal.
+        **settings: all other fields of `Spec` (samples, conditions, orders, divergence, prior_weight, seed, real), and those of its
+            search (algorithm, steps, window, gain, typical_mass).
+
+    Raises:
+        SpecError: a setting is unknown or impossible.
+        ContractError: the networks do not do what classifiers and generators must; the message says what to do.
+        RunFolderError: the folder cannot be written, or holds another run.
+    """
+    search = {key: settings.pop(key) for key in list(settings) if key in Search.model_fields}
+    nested = settings.pop("search", {})
+    spec = spec_from(
+        {
+            "first": named(first),
+            "second": named(second),
+            "generator": named(generator),
+            **settings,
+            "search": {**(nested.model_dump() if isinstance(nested, Search) else nested), **search},
+        },
+        "the arguments",
+    )
+    folder = Path(out) if out else Path(tempfile.mkdtemp(prefix="gevaldi-"))
+    shown = sys.stderr.isatty() if progress is None else progress
+    return execute(spec, folder, (first, second, generator), device, batch_size, shown, command="gevaldi.compare(...)")
+
+
+def named(model: Any) -> str:
+    """The name of a model, or words for an object that only the calling program has."""
+    return model if isinstance(model, str) else f"object:{type(getattr(model, 'module', model)).__name__}"
+
+
+def execute(
+    spec: Spec, folder: Path, models: Sequence[Any], device: str, batch_size: int | None, progress: bool, command: str
+) -> Comparison:
+    """Run a spec in a folder, from the start or from where it was interrupted. `models` are the three networks or their names."""
+    from gevaldi.classifiers import load_classifier
+    from gevaldi.generators import load_generator
+    from gevaldi.runs.session import device_of, fill, models_of, open_run, prepared
+
+    if (folder / "run.json").exists():
+        run = Run.open(folder)
+        if run.spec == spec and len(run.done()) == run.total and all(isinstance(model, str) for model in models):
+            return Comparison(run)
+    refuse_objects(models)
+    loaded = [load(model) if isinstance(model, str) else model for load, model in zip((load_classifier,) * 2 + (load_generator,), models, strict=True)]
+    ready = models_of(spec, *loaded, device_of(device))
+    with prepared(ready), bar(progress) as watch:
+        run = open_run(folder, spec, ready, batch_size, command)
+        for now in fill(run, ready, batch_size, watch.step):
+            watch.rows(now.done, now.total)
+    return Comparison(run)
+
+
+def refuse_objects(models: Sequence[Any]) -> None:
+    """Refuse to load what is not a name.
+
+    Raises:
+        SpecError: a model was an object of the program that began the run.
+    """
+    lost = [model.removeprefix("object:") for model in models if isinstance(model, str) and model.startswith("object:")]
+    if lost:
+        raise SpecError(
+            f"This run was begun from Python with objects ({', '.join(lost)}) that have no name. "
+            "Continue it by the same call of gevaldi.compare(..., out=FOLDER), or name them: python:module:factory."
+        )
+
+
+def bar(shown: bool) -> Any:
+    """The progress bar: rows on disk, rate, time left, and where the search of the present chunk is."""
+    from gevaldi.progress import Bar
+
+    return Bar(shown)

@@ -1,0 +1,1 @@
+"""Rows to numbers. Needs no torch."""

@@ -1,0 +1,22 @@
+"""Real pictures, which a generator is audited against: a source a file, named `SOURCE:NAME`."""
+
+from typing import TYPE_CHECKING
+
+from gevaldi.registry import Registry, Sources
+
+if TYPE_CHECKING:
+    from gevaldi.pictures.base import RealPictures
+
+sources = Sources(Registry("source of pictures", "gevaldi.pictures"), "set of pictures")
+
+
+def load_pictures(text: str, shape: tuple[int, int, int]) -> "RealPictures":
+    """The pictures that a user names, brought to the (channels, height, width) that the generator makes.
+
+    Raises:
+        UnknownName, DataError: there are none, or they cannot be read.
+    """
+    from gevaldi.pictures.base import brought_to
+
+    found: RealPictures = sources.load(text)
+    return brought_to(found, shape)

@@ -1,0 +1,38 @@
+"""What a set of real pictures is."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class RealPictures:
+    """Pictures in [0, 1], and the name of each one's class where it is known.
+
+    Attributes:
+        pictures: one tensor a picture, because those of a folder differ in size.
+        classes: name or taxonomy id of the class; None where unknown.
+    """
+
+    pictures: list[Float[Tensor, "channels height width"]]
+    classes: list[str | None]
+
+
+def brought_to(found: RealPictures, shape: tuple[int, int, int]) -> RealPictures:
+    """Every picture with these channels and this size: grey or colour as asked for, shorter side scaled, centre cut out."""
+    return RealPictures([_fitted(picture, shape) for picture in found.pictures], found.classes)
+
+
+def _fitted(picture: Float[Tensor, "channels height width"], shape: tuple[int, int, int]) -> Tensor:
+    channels, height, width = shape
+    if picture.shape[0] != channels:
+        picture = picture.mean(0, keepdim=True).expand(channels, -1, -1)
+    if picture.shape[1:] == (height, width):
+        return picture
+    scale = max(height / picture.shape[1], width / picture.shape[2])
+    size = [max(height, round(picture.shape[1] * scale)), max(width, round(picture.shape[2] * scale))]
+    scaled = torch.nn.functional.interpolate(picture[None], size, mode="bilinear", antialias=True)[0]
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    return scaled[:, top : top + height, left : left + width].clamp(0, 1)

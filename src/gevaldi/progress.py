@@ -1,0 +1,39 @@
+"""Progress on a terminal: what is finished, how fast, how long still."""
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class Rate(ProgressColumn):
+    """Samples per second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate so far."""
+        return Text(f"{task.speed:.1f}/s" if task.speed else "", style="progress.data.speed")
+
+
+class Bar:
+    """A bar of samples, silent if not shown."""
+
+    def __init__(self, shown: bool) -> None:
+        columns = (TextColumn("samples"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn(), TextColumn("{task.description}"))
+        self._progress = Progress(*columns, console=Console(stderr=True), disable=not shown)
+        self._task = self._progress.add_task("", total=None)
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def rows(self, done: int, total: int) -> None:
+        """So many samples are on disk."""
+        self._progress.update(self._task, completed=done, total=total)
+
+    def step(self, active: int, number: int) -> None:
+        """The present chunk took a step."""
+        self._progress.update(self._task, description=f"step {number}, {active} searching")

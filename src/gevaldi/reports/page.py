@@ -1,0 +1,92 @@
+"""The report: one page that explains itself and needs no network."""
+
+from pathlib import Path
+from typing import Any
+
+from gevaldi.errors import RunFolderError
+from gevaldi.measures.summary import TYPICAL, summaries
+from gevaldi.reports.figures import COLOURS, path_figure
+from gevaldi.reports.samples import gallery, plain
+from gevaldi.reports.sentences import answer, caution, percent
+from gevaldi.runs.spec import write_spec
+from gevaldi.runs.store import Run
+from gevaldi.statistics.intervals import share
+
+PICTURED = ["index", "z_start", "z_end", "path_log_prior", "path_first", "path_second"]
+
+
+def write_report(run: Run, path: Path | None = None, limit: int = 200) -> Path:
+    """Write the page of a run, complete or not; the same rows give the same bytes.
+
+    Args:
+        run: the run.
+        path: where to; by default `report.html` in the run folder.
+        limit: how many samples the gallery shows, those with the largest divergence.
+
+    Raises:
+        RunFolderError: the run has no rows yet, or the page cannot be written.
+    """
+    path = path or run.folder / "report.html"
+    page = render(run, limit)
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise RunFolderError(f"The report {path} cannot be written: {error.strerror or error}.") from error
+    return path
+
+
+def render(run: Run, limit: int = 200) -> str:
+    """The page as text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    rows = run.rows()
+    if rows.empty:
+        raise RunFolderError(f"The run in {run.folder} has no rows yet. Compute some: gevaldi resume {run.folder}")
+    environment = Environment(
+        loader=PackageLoader("gevaldi.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(number=number, percent=percent, share=lambda p: f"{100 * p:.0f} %")
+    unit = run.record.get("divergence", {}).get("unit", "")
+    found = summaries(rows)
+    context: dict[str, Any] = {
+        "record": run.record,
+        "names": {who: plain(run.record["models"][who]["name"]) for who in ("first", "second", "generator")},
+        "spec": run.spec,
+        "spec_text": write_spec(run.spec),
+        "unit": unit,
+        "rows": len(rows),
+        "total": run.total,
+        "summaries": found,
+        "answer": answer(run.record, found),
+        "caution": caution(run.record),
+        "samples": gallery(rows, limit),
+        "limit": limit,
+        "figures": {
+            "divergence": path_figure(rows, "path_divergence", f"divergence ({unit})"),
+            "delta_z": path_figure(rows, "path_delta_z", "Δz"),
+        },
+        "colours": COLOURS,
+        "audit": audit_table(run.record),
+        "typical": TYPICAL,
+    }
+    return environment.get_template("page.html").render(context)
+
+
+def number(value: float) -> str:
+    """Three significant digits, without exponent where it can be."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) >= 0.001 or value == 0 else f"{value:.1e}"
+
+
+def audit_table(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Generated and real pictures side by side: disagreement with its interval, confidence, and classes read as meant."""
+    table = []
+    for key, title in (("generated", "drawn by the generator, unsearched"), ("real", "real pictures")):
+        found = (record.get("audit") or {}).get(key)
+        if found:
+            rate = share(found["disagreements"], found["pictures"])
+            interval = f"{100 * rate.value:.1f} % ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
+            read = [found.get(f"read_{who}") for who in ("first", "second")]
+            table.append({"title": title, **found, "rate": interval, "read": [None if r is None else r / found["pictures"] for r in read]})
+    return table

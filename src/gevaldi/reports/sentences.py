@@ -1,0 +1,53 @@
+"""The question and the answer in plain sentences, with the numbers they rest on."""
+
+from typing import Any
+
+from gevaldi.measures.summary import Summary
+from gevaldi.statistics.intervals import Estimate, share
+
+
+def percent(estimate: Estimate) -> str:
+    """A share with its interval: 97 % (95 % interval 93 to 99 %)."""
+    return f"{100 * estimate.value:.0f} % (95 % interval {100 * estimate.low:.0f} to {100 * estimate.high:.0f} %)"
+
+
+def answer(record: dict[str, Any], found: list[Summary]) -> list[str]:
+    """What came out, one sentence an item."""
+    names = {"first": record["models"]["first"]["name"], "second": record["models"]["second"]["name"]}
+    sentences = [_differ(summary, names) for summary in found if summary.samples > summary.failed]
+    departures = [summary for summary in found if summary.left_first and summary.left_second]
+    sentences += [_leave(summary, names) for summary in departures]
+    failed = sum(summary.failed for summary in found)
+    if failed:
+        sentences.append(f"{failed} samples failed; the gallery ends with their errors.")
+    return sentences
+
+
+def _differ(summary: Summary, names: dict[str, str]) -> str:
+    wanted, other = ("first", "second") if summary.order == "forward" else ("second", "first")
+    return (
+        f"Searched for what {names[wanted]} holds and {names[other]} denies ({summary.order}), the two end with different top classes on "
+        f"{percent(summary.differ_end)} of {summary.samples - summary.failed} samples; before the search on "
+        f"{100 * summary.differ_start.value:.0f} %."
+    )
+
+
+def _leave(summary: Summary, names: dict[str, str]) -> str:
+    assert summary.left_first and summary.left_second
+    first, second = summary.left_first.value, summary.left_second.value
+    return (
+        f"In the {summary.order} order {names['first']} leaves the class that was asked for on {100 * first:.0f} % of the samples, "
+        f"{names['second']} on {100 * second:.0f} %."
+    )
+
+
+def caution(record: dict[str, Any]) -> str:
+    """What not to conclude."""
+    text = "These samples were searched for: the shares say how easily the two can be pushed apart, not how often they differ."
+    audit = record.get("audit") or {}
+    parts = []
+    for key, where in (("generated", "pictures that the generator drew, unsearched"), ("real", "real pictures")):
+        if found := audit.get(key):
+            rate = share(found["disagreements"], found["pictures"])
+            parts.append(f"on {100 * rate.value:.1f} % of {found['pictures']:,} {where}")
+    return f"{text} They differ {' and '.join(parts)}." if parts else text

@@ -1,0 +1,49 @@
+"""What a row shows of one sample: pictures as PNG, predictions as lists, and trouble in words."""
+
+import io
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from gevaldi.models import Label
+from gevaldi.objective import Evaluation
+from gevaldi.runs.schema import TOP, Row
+
+
+def encode_png(picture: Float[Tensor, "channels height width"]) -> bytes:
+    """A picture in [0, 1] as PNG of 8 bits; what is not a number becomes black."""
+    from PIL import Image
+
+    levels = (picture.nan_to_num(0.0).clamp(0, 1) * 255).round().byte().cpu().numpy()
+    array = levels[0] if len(levels) == 1 else np.moveaxis(levels, 0, -1)
+    sink = io.BytesIO()
+    Image.fromarray(array).save(sink, "PNG")
+    return sink.getvalue()
+
+
+def top_classes(log_p: Float[Tensor, " classes"], labels: tuple[Label, ...]) -> list[Row]:
+    """The most probable classes with their probabilities, the first first; none where a probability is not a number."""
+    if bool(log_p.isnan().any()):
+        return []
+    top = log_p.topk(min(TOP, len(labels)))
+    return [
+        {"label": i, "name": labels[i].name, "id": labels[i].id, "probability": p}
+        for i, p in zip(top.indices.tolist(), top.values.exp().tolist(), strict=True)
+    ]
+
+
+def first_trouble(end: Evaluation, path: np.ndarray, order: str) -> str:
+    """Why a search could not go on, and since when."""
+    begin = int(np.argmax(~np.isfinite(path))) if not np.isfinite(path).all() else len(path) - 1
+    first, second = ("first", "second") if order == "forward" else ("second", "first")
+    suspects = {
+        "the generator gave a picture that is not a number": end.pictures,
+        f"the {first} classifier gave a prediction that is not a number": end.log_p.nan_to_num(posinf=0, neginf=0, nan=float("nan")),
+        f"the {second} classifier gave a prediction that is not a number": end.log_q.nan_to_num(posinf=0, neginf=0, nan=float("nan")),
+        "the divergence is not finite (one classifier excludes a class that the other does not)": end.divergence,
+        "the latent left the support of the prior": end.log_prior,
+        "the gradient is not finite": end.gradient,
+    }
+    reason = next((text for text, values in suspects.items() if not bool(values.isfinite().all())), "the objective is not finite")
+    return f"at step {begin}, {reason}"

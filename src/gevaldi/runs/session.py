@@ -1,0 +1,210 @@
+"""One run from beginning to end on this machine: check, audit, search, store; and the same again where it was interrupted."""
+
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gevaldi.contract import check_contract, settled
+from gevaldi.divergences import divergence, registry, traits
+from gevaldi.divergences.base import Divergence
+from gevaldi.errors import RunFolderError, SpecError
+from gevaldi.models import Classifier, Generator, Label
+from gevaldi.registry import Call
+from gevaldi.runs.audit import audit
+from gevaldi.runs.spec import Spec, write_spec
+from gevaldi.runs.start import chosen_conditions, chunks
+from gevaldi.runs.store import Run, write_whole
+from gevaldi.runs.worker import Models, Watch, work
+from gevaldi.search import registry as algorithms
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: rows on disk of all there will be."""
+
+    done: int
+    total: int
+
+
+def device_of(name: str) -> torch.device:
+    """The device that a user names; `auto` is the first GPU where there is one.
+
+    Raises:
+        SpecError: there is no such device on this machine.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise SpecError(f"The device {name!r} cannot be used here: {reason}. Use auto, cpu, cuda, cuda:1 or mps.") from None
+    return device
+
+
+def models_of(spec: Spec, first: Classifier, second: Classifier, generator: Generator, device: torch.device) -> Models:
+    """What workers need, from loaded networks and the names in a spec."""
+    return Models(first, second, generator, divergence(spec.divergence), algorithms.build(spec.search.algorithm), device)
+
+
+def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, command: str) -> Run:
+    """The run of a spec in a folder: begun, or taken up again if it was begun before.
+
+    The networks must be settled on the device. Checks the contract, and for a new run audits the generator and fixes the batch size.
+
+    Raises:
+        RunFolderError: the folder holds a run of another spec, or of networks with other weights.
+        ContractError: the networks do not fit.
+    """
+    conditions = chosen_conditions(spec, models.generator.conditions)
+    warnings = check_contract(models.first, models.second, models.generator, models.device)
+    described = describe(models, spec)
+    if (folder / "run.json").exists():
+        run = Run.open(folder)
+        _check_same(run, spec, described)
+        return run
+    batch_size = batch_size or chosen_batch_size(models, spec, conditions)
+    record = {
+        "models": described,
+        "divergence": _describe_divergence(spec.divergence, models.divergence),
+        "versions": versions(),
+        "device": device_name(models.device),
+        "execution": {"batch_size": batch_size, "device": str(models.device)},
+        "command": command,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "audit": audit(models, conditions, spec.real, spec.generator),
+        "warnings": warnings,
+    }
+    run = Run.create(folder, spec, record)
+    write_whole(folder / "spec.yaml", write_spec(spec).encode())
+    return run
+
+
+def fill(run: Run, models: Models, batch_size: int | None = None, watch: Watch = lambda active, step: None) -> Iterator[Progress]:
+    """Compute the rows that a run still lacks, chunk by chunk; yields what is on disk, before the first and after every chunk."""
+    done = run.done()
+    yield Progress(len(done), run.total)
+    if len(done) >= run.total:
+        return
+    conditions = chosen_conditions(run.spec, models.generator.conditions)
+    for chunk in chunks(run.spec, conditions, batch_size or run.record["execution"]["batch_size"]):
+        missing = [start for start in chunk if start.index not in done]
+        if missing:
+            run.append(work(missing, models, run.spec, watch))
+            done |= {start.index for start in missing}
+            yield Progress(len(done), run.total)
+
+
+def prepared(models: Models) -> ExitStack:
+    """A context in which the networks are on the device, without parameter gradients."""
+    stack = ExitStack()
+    stack.enter_context(settled(models.first, models.second, models.generator, device=models.device))
+    return stack
+
+
+def chosen_batch_size(models: Models, spec: Spec, conditions: list[int]) -> int:
+    """The batch size that does most samples a second, by one timed evaluation of each size; at most 128.
+
+    Sizes grow until an evaluation takes a second, or a larger one does a sample no faster by a tenth.
+    """
+    objective = models.objective("forward", spec.prior_weight)
+    best, fastest = 1, float("inf")
+    for size in (1, 4, 16, 64, 128):
+        if size > 1 and size >= 2 * spec.samples:
+            break
+        try:
+            seconds = min(_timed(objective, models, conditions, size) for _ in range(2))
+        except torch.OutOfMemoryError:
+            break
+        if seconds / size > 0.9 * fastest:
+            break
+        best, fastest = size, seconds / size
+        if seconds > 1:
+            break
+    return best
+
+
+def _timed(objective: Any, models: Models, conditions: list[int], size: int) -> float:
+    z = models.generator.prior.sample(range(size)).to(models.device)
+    condition = torch.tensor([conditions[i % len(conditions)] if conditions else 0 for i in range(size)], device=models.device)
+    begin = time.perf_counter()
+    float(objective(z, condition).value.sum())  # waits for the device
+    return time.perf_counter() - begin
+
+
+def describe(models: Models, spec: Spec) -> dict[str, Any]:
+    """Names, labels, sizes and hashes of the networks, as the record keeps them."""
+    generator = models.generator
+    return {
+        "first": _describe(models.first, spec.first) | {"labels": _labels(models.first.labels)},
+        "second": _describe(models.second, spec.second) | {"labels": _labels(models.second.labels)},
+        "generator": _describe(generator, spec.generator)
+        | {
+            "conditions": _labels(generator.conditions),
+            "prior": type(generator.prior).__name__,
+            "latent_shape": list(generator.prior.shape),
+        },
+    }
+
+
+def _describe(module: nn.Module, name: str) -> dict[str, Any]:
+    return {"name": name, "parameters": sum(p.numel() for p in module.parameters()), "sha256": hash_of(module)}
+
+
+def _labels(labels: tuple[Label, ...]) -> list[dict[str, str | None]]:
+    return [{"name": label.name, "id": label.id} for label in labels]
+
+
+def _describe_divergence(text: str, function: Divergence) -> dict[str, Any]:
+    claimed = traits(function)
+    bound = None if claimed.bound == float("inf") else claimed.bound
+    return {"unit": claimed.unit, "symmetric": claimed.symmetric, "bound": bound, "summary": registry.summary(Call.parse(text).name)}
+
+
+def hash_of(module: nn.Module) -> str:
+    """SHA-256 over the names and values of all parameters and buffers."""
+    digest = sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """What the rows may depend on."""
+    from importlib.metadata import version
+
+    return {"gevaldi": version("gevaldi"), "python": platform.python_version(), "torch": torch.__version__, "numpy": version("numpy")}
+
+
+def device_name(device: torch.device) -> str:
+    """The device in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def _check_same(run: Run, spec: Spec, described: dict[str, Any]) -> None:
+    if run.spec != spec:
+        mine, theirs = spec.model_dump(), run.spec.model_dump()
+        differing = [f"{key}: {theirs[key]!r} there, {mine[key]!r} here" for key in mine if mine[key] != theirs[key]]
+        raise RunFolderError(
+            f"{run.folder} holds a run of another spec ({'; '.join(differing)}). Give another folder with --out, "
+            f"or continue that run: gevaldi resume {run.folder}"
+        )
+    for who, model in described.items():
+        if model["sha256"] != run.record["models"][who]["sha256"]:
+            raise RunFolderError(
+                f"{run.folder} was begun with other weights of the {who} ({model['name']}); its rows and new ones would not belong "
+                "together. Give another folder with --out."
+            )

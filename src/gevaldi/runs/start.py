@@ -1,0 +1,73 @@
+"""A start, the unit of work: what to draw, what to ask the generator for, and which way to search."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gevaldi.errors import SpecError, UnknownName
+from gevaldi.models import Label
+from gevaldi.runs.spec import Spec
+
+
+@dataclass(frozen=True)
+class Start:
+    """One sample before its search.
+
+    Attributes:
+        index: its number in the run.
+        seed: all its noise is a function of this and of the step.
+        condition: index of what the generator is asked for; None for a generator without conditions.
+        order: forward or reverse.
+    """
+
+    index: int
+    seed: int
+    condition: int | None
+    order: str
+
+
+def chunks(spec: Spec, conditions: list[int], size: int) -> Iterator[list[Start]]:
+    """All starts of a run in chunks of at most `size`, each of one order; the orders take turns."""
+    for begin in range(0, spec.samples, size):
+        for place, order in enumerate(spec.searches):
+            yield [
+                Start(
+                    index=sample * len(spec.searches) + place,
+                    seed=sample_seed(spec.seed, sample),
+                    condition=conditions[sample % len(conditions)] if conditions else None,
+                    order=order,
+                )
+                for sample in range(begin, min(begin + size, spec.samples))
+            ]
+
+
+def sample_seed(run_seed: int, sample: int) -> int:
+    """A sample's own seed: the same whatever the number of samples, different for all samples and runs; 63 bits."""
+    state = np.random.SeedSequence(run_seed, spawn_key=(sample,)).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
+
+
+def chosen_conditions(spec: Spec, known: tuple[Label, ...]) -> list[int]:
+    """The indices of the conditions that a spec names; all that the generator knows if it names none.
+
+    Raises:
+        UnknownName, SpecError: a condition is not known, or the generator takes none.
+    """
+    if spec.conditions is None:
+        return list(range(len(known)))
+    if not known:
+        raise SpecError(f"conditions={list(spec.conditions)} were given, but {spec.generator} takes no condition. Leave them out.")
+    return [_condition(wanted, known) for wanted in spec.conditions]
+
+
+def _condition(wanted: int | str, known: tuple[Label, ...]) -> int:
+    matches = [i for i, label in enumerate(known) if str(wanted) in (label.name, label.id)]
+    if len(matches) == 1:
+        return matches[0]
+    if str(wanted).isdigit() and int(wanted) < len(known):
+        return int(wanted)
+    if matches:
+        raise SpecError(f"The condition {wanted!r} is the name of {len(matches)} classes; give one of their indices {matches}.")
+    names = [name for label in known for name in (label.name, label.id) if name]
+    raise UnknownName("condition", str(wanted), names)

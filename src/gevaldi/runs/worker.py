@@ -1,0 +1,172 @@
+"""What a worker does with a chunk of starts: draw, search, and turn what was found into rows."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gevaldi.contract import check_pictures
+from gevaldi.divergences.base import Divergence
+from gevaldi.errors import GevaldiError
+from gevaldi.models import Classifier, Generator, Label
+from gevaldi.objective import Evaluation, Objective, select
+from gevaldi.runs.rows import encode_png, first_trouble, top_classes
+from gevaldi.runs.schema import TOP, Row
+from gevaldi.runs.spec import Spec
+from gevaldi.runs.start import Start
+from gevaldi.search.algorithms.base import Algorithm
+from gevaldi.search.loop import Step, Stopping, search
+
+
+@dataclass(frozen=True)
+class Models:
+    """The three networks and the rest of what a worker needs, ready on a device."""
+
+    first: Classifier
+    second: Classifier
+    generator: Generator
+    divergence: Divergence
+    algorithm: Algorithm
+    device: torch.device
+
+    def objective(self, order: str, prior_weight: float) -> Objective:
+        """Equation 3 for one order of the two classifiers."""
+        pair = (self.first, self.second) if order == "forward" else (self.second, self.first)
+        return Objective(*pair, self.generator, self.divergence, prior_weight)
+
+
+Watch = Callable[[int, int], None]
+"""Told after every step: how many samples of the chunk are still searching, and the step's number."""
+
+
+def work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch = lambda active, step: None) -> list[Row]:
+    """Search from all starts of a chunk (of one order) together; one row each, also of those that fail.
+
+    If the networks raise an error on the whole chunk, every start is tried alone, so that only the culprits fail.
+    """
+    try:
+        return _work(starts, models, spec, watch)
+    except torch.OutOfMemoryError:
+        if len(starts) == 1:
+            raise
+        middle = len(starts) // 2
+        return work(starts[:middle], models, spec, watch) + work(starts[middle:], models, spec, watch)
+    except GevaldiError:
+        raise
+    except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError) as error:
+        if len(starts) == 1:
+            return [failure(starts[0], models.generator.conditions, f"{type(error).__name__}: {error}")]
+        return [row for start in starts for row in work([start], models, spec, watch)]
+
+
+def _work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch) -> list[Row]:
+    seeds = [start.seed for start in starts]
+    z = models.generator.prior.sample(seeds).to(models.device)
+    condition = torch.tensor([start.condition or 0 for start in starts], device=models.device)
+    stopping = Stopping(steps=spec.search.steps, window=spec.search.window, gain=spec.search.gain)
+    objective = models.objective(starts[0].order, spec.prior_weight)
+    traces = Traces()
+    for step in search(objective, z, condition, seeds, models.algorithm, stopping, spec.search.typical_mass):
+        traces.follow(step)
+        watch(len(step.places), step.number)
+    return [_row(start, found, models) for start, found in zip(starts, traces.samples(len(starts)), strict=True)]
+
+
+@dataclass
+class Traces:
+    """What the rows need of a chunk's paths: small tensors a step, the whole evaluation only at the start and the end."""
+
+    start: Evaluation | None = None
+    ends: dict[int, tuple[Evaluation, int, str]] = field(default_factory=dict)
+    steps: list[dict[str, Tensor]] = field(default_factory=list)
+
+    def follow(self, step: Step) -> None:
+        """Keep what matters of a step."""
+        now = step.evaluation
+        if self.start is None:
+            self.start = now
+        origin = self.start.z if len(step.places) == len(self.start.z) else self.start.z[step.places]
+        moved = torch.linalg.vector_norm((now.z - origin).flatten(1), dim=1) / torch.linalg.vector_norm(now.z.flatten(1), dim=1)
+        top = min(TOP, now.log_p.shape[1])
+        self.steps.append(
+            {
+                "place": step.places,
+                "divergence": now.divergence,
+                "log_prior": now.log_prior,
+                "delta_z": moved,
+                "p": now.log_p.topk(top).indices,
+                "q": now.log_q.topk(top).indices,
+            }
+        )
+        leaving = torch.ones_like(step.failed) if step.out_of_steps else step.failed | step.converged
+        for i in leaving.nonzero().flatten().tolist():
+            status = "failed" if bool(step.failed[i]) else "converged" if bool(step.converged[i]) else "out of steps"
+            self.ends[int(step.places[i])] = (select(now, torch.tensor([i], device=now.z.device)), step.number, status)
+
+    def samples(self, count: int) -> "Iterator[Found]":
+        """What was found, sample by sample."""
+        assert self.start is not None
+        columns = {key: torch.cat([step[key] for step in self.steps]).cpu().numpy() for key in self.steps[0]}
+        order = np.argsort(columns["place"], kind="stable")
+        bounds = np.searchsorted(columns["place"][order], np.arange(count + 1))
+        for place in range(count):
+            rows = order[bounds[place] : bounds[place + 1]]
+            end, steps, status = self.ends[place]
+            path = {key: values[rows] for key, values in columns.items()}
+            yield Found(select(self.start, torch.tensor([place], device=end.z.device)), end, steps, status, path)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One sample after its search: where it began and ended (batches of one), and its path."""
+
+    start: Evaluation
+    end: Evaluation
+    steps: int
+    status: str
+    path: dict[str, Any]
+
+
+def _row(start: Start, found: Found, models: Models) -> Row:
+    check_pictures(found.end.pictures.nan_to_num(0.5), "generator")
+    trouble = first_trouble(found.end, found.path["divergence"], start.order) if found.status == "failed" else None
+    names = ("first", "second") if start.order == "forward" else ("second", "first")
+    row = identity(start, models.generator.conditions) | {"status": found.status, "error": trouble, "steps": found.steps}
+    for moment, evaluation in (("start", found.start), ("end", found.end)):
+        typicality = models.generator.prior.typicality(evaluation.z)
+        row |= {
+            f"divergence_{moment}": evaluation.divergence.item(),
+            f"log_prior_{moment}": evaluation.log_prior.item(),
+            f"typicality_{moment}": typicality.item(),
+            f"picture_{moment}": {"bytes": encode_png(evaluation.pictures[0]), "path": None},
+            f"z_{moment}": evaluation.z.flatten().cpu().numpy(),
+        }
+        for who, log_p in zip(names, (evaluation.log_p, evaluation.log_q), strict=True):
+            row[f"{who}_{moment}"] = top_classes(log_p[0], models.first.labels if who == "first" else models.second.labels)
+    row |= {"delta_z": found.path["delta_z"][-1]}
+    row |= {f"path_{key}": found.path[key] for key in ("divergence", "log_prior", "delta_z")}
+    return row | {f"path_{who}": found.path[key].tolist() for who, key in zip(names, ("p", "q"), strict=True)}
+
+
+def identity(start: Start, conditions: tuple[Label, ...]) -> Row:
+    """What is known of a row before its search."""
+    asked = conditions[start.condition] if start.condition is not None else Label(name="")
+    known = start.condition is not None
+    return {
+        "index": start.index,
+        "seed": start.seed,
+        "order": start.order,
+        "condition": start.condition,
+        "condition_name": asked.name if known else None,
+        "condition_id": asked.id,
+    }
+
+
+def failure(start: Start, conditions: tuple[Label, ...], error: str) -> Row:
+    """The row of a start on which the networks raised an error."""
+    return identity(start, conditions) | {"status": "failed", "error": error, "steps": 0}
+
+

@@ -1,0 +1,1 @@
+"""Intervals for what a run measured. Needs no torch."""
