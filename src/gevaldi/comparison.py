@@ -125,8 +125,9 @@ def execute(
         if run.spec == spec and len(run.done()) == run.total and all(isinstance(model, str) for model in models):
             return Comparison(run)
     refuse_objects(models)
-    loaded = [load(model) if isinstance(model, str) else model for load, model in zip((load_classifier,) * 2 + (load_generator,), models, strict=True)]
-    ready = models_of(spec, *loaded, device_of(device))
+    first, second = (load_classifier(model) if isinstance(model, str) else model for model in models[:2])
+    generator = load_generator(models[2]) if isinstance(models[2], str) else models[2]
+    ready = models_of(spec, first, second, generator, device_of(device))
     with prepared(ready), bar(progress) as watch:
         run = open_run(folder, spec, ready, batch_size, command)
         for now in fill(run, ready, batch_size, watch.step):

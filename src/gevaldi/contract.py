@@ -104,7 +104,9 @@ def check_classifier(classifier: Classifier, pictures: Pictures, who: str) -> Fl
         found = tuple(log_p.shape) if isinstance(log_p, Tensor) else type(log_p).__name__
         raise ContractError(f"The {who} gave {found}; log-probabilities of shape ({len(pictures)}, classes) were expected.")
     if log_p.shape[1] != len(classifier.labels):
-        raise ContractError(f"The {who} gives {log_p.shape[1]} classes but has {len(classifier.labels)} labels. Give it one label per class.")
+        raise ContractError(
+            f"The {who} gives {log_p.shape[1]} classes but has {len(classifier.labels)} labels. Give it one label per class."
+        )
     if isinstance(classifier, ModuleClassifier):
         _check_declared_output(classifier, pictures, who)
     else:
@@ -150,10 +152,14 @@ def _generate(generator: Generator, z: Tensor, condition: Int[Tensor, " batch"])
             f"{condition.tolist()}: {error}. Does the latent's size fit the module?"
         ) from error
     if not isinstance(pictures, Tensor) or len(pictures) != len(z):
-        raise ContractError(f"The generator gave {getattr(pictures, 'shape', type(pictures))} for {len(z)} latents; one picture each was expected.")
+        raise ContractError(
+            f"The generator gave {getattr(pictures, 'shape', type(pictures))} for {len(z)} latents; one picture each was expected."
+        )
     check_pictures(pictures, "generator")
     if not pictures.requires_grad:
-        raise ContractError("The generator's pictures carry no gradient to the latent: does it run under torch.no_grad, or round to 8 bits?")
+        raise ContractError(
+            "The generator's pictures carry no gradient to the latent: does it run under torch.no_grad, or round to 8 bits?"
+        )
     return pictures
 
 
@@ -162,7 +168,9 @@ def _check_gradient(score: Tensor, z: Tensor) -> None:
         raise ContractError("No gradient passes through the classifiers: do they run under torch.no_grad, or leave torch?")
     (gradient,) = torch.autograd.grad(score, z, allow_unused=True)
     if gradient is None or not bool((gradient != 0).any()):
-        raise ContractError("The gradient of the predictions with respect to the latent is zero: the search would not move. Is something rounded?")
+        raise ContractError(
+            "The gradient of the predictions with respect to the latent is zero: the search would not move. Is something rounded?"
+        )
 
 
 def _check_batch(generator: Generator, z: Tensor, condition: Tensor, pictures: Pictures) -> None:
@@ -196,7 +204,9 @@ def _check_labels(first: Classifier, second: Classifier) -> list[str]:
     if not names:
         return []
     i, a, b = names[0]
-    return [f"{len(names)} classes bear different names in the two classifiers; class {i} is {a!r} and {b!r}. Is their order the same?"]
+    return [
+        f"{len(names)} classes bear different names in the two classifiers; class {i} is {a!r} and {b!r}. Is their order the same?"
+    ]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -69,6 +69,9 @@ Output = Literal["logits", "log-probabilities", "probabilities"]
 class ModuleClassifier(Classifier):
     """Any module that maps pictures to logits, as a classifier."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         module: nn.Module,

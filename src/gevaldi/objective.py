@@ -90,7 +90,7 @@ State = TypeVar("State")
 def select(state: State, keep: Bool[Tensor, " batch"] | Int[Tensor, " kept"]) -> State:
     """The same dataclass with only some of the samples: every tensor is indexed by its first dimension, at any depth."""
     if isinstance(state, Tensor):
-        return state[keep]
+        return state[keep]  # type: ignore[return-value]
     if hasattr(state, "__dataclass_fields__"):
         return type(state)(**{name: select(getattr(state, name), keep) for name in state.__dataclass_fields__})
     return state

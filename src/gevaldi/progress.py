@@ -19,7 +19,14 @@ class Bar:
     """A bar of samples, silent if not shown."""
 
     def __init__(self, shown: bool) -> None:
-        columns = (TextColumn("samples"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn(), TextColumn("{task.description}"))
+        columns = (
+            TextColumn("samples"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            Rate(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+        )
         self._progress = Progress(*columns, console=Console(stderr=True), disable=not shown)
         self._task = self._progress.add_task("", total=None)
 

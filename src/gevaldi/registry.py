@@ -156,11 +156,15 @@ def referred(text: str) -> Any:
     """
     place, colon, name = text.rpartition(":")
     if not colon:
-        raise SpecError(f"{text!r} was given; a Python object is named module:name or file.py:name, for example python:models.py:small.")
+        raise SpecError(
+            f"{text!r} was given; a Python object is named module:name or file.py:name, for example python:models.py:small."
+        )
     try:
         module = _module_of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     except (ImportError, OSError, SyntaxError) as error:
-        raise SpecError(f"{place!r} cannot be imported: {error}. Is it in this folder, or installed in this environment?") from error
+        raise SpecError(
+            f"{place!r} cannot be imported: {error}. Is it in this folder, or installed in this environment?"
+        ) from error
     if not hasattr(module, name):
         raise SpecError(str(UnknownName(f"object in {place}", name, [n for n in vars(module) if not n.startswith("_")])))
     return getattr(module, name)
@@ -168,7 +172,8 @@ def referred(text: str) -> Any:
 
 def _module_of_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"gevaldi_user_{path.stem}", path)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # classes made in it can then be found by name
     spec.loader.exec_module(module)

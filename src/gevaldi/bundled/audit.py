@@ -19,7 +19,8 @@ def in_batches(
     function: Callable[..., Tensor], *inputs: Float[Tensor, "samples *shape"] | Int[Tensor, "samples"]
 ) -> Float[Tensor, "samples *result"] | Int[Tensor, "samples"]:
     """`function` applied to all samples, a few hundred at a time, without gradients."""
-    return torch.cat([function(*parts) for parts in zip(*(given.split(BATCH) for given in inputs), strict=True)])
+    starts = range(0, len(inputs[0]), BATCH)
+    return torch.cat([function(*(given[start : start + BATCH] for given in inputs)) for start in starts])
 
 
 def top_class(classifier: nn.Module, pictures: Float[Tensor, "samples 1 28 28"]) -> Int[Tensor, "samples"]:

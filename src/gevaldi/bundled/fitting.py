@@ -47,7 +47,7 @@ def fit(network: nn.Module, loss: Loss, size: int, schedule: Schedule, seed: int
             order = torch.randperm(size, generator=noise)
         value = loss(order[position * batch : (position + 1) * batch], noise)
         optimiser.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
+        value.backward()
         nn.utils.clip_grad_norm_(parameters, schedule.clip)
         optimiser.step()
         cycle.step()

@@ -33,6 +33,7 @@ def load(name: str, folder: Path | None = None) -> nn.Module:
         network = ARCHITECTURES[name]()
     check_architecture(path, network, tensors)
     network.load_state_dict(tensors)
+    network.to(memory_format=torch.channels_last)  # max pooling and its gradient then take half the time on a CPU
     return network.eval().requires_grad_(False)
 
 

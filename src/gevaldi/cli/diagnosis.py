@@ -34,4 +34,6 @@ def _weights() -> list[str]:
     from gevaldi.bundled.architectures import ARCHITECTURES
     from gevaldi.bundled.store import load
 
-    return [f"ok    bundled weights of {name}: {sum(p.numel() for p in load(name).parameters()):,} parameters" for name in ARCHITECTURES]
+    return [
+        f"ok    bundled weights of {name}: {sum(p.numel() for p in load(name).parameters()):,} parameters" for name in ARCHITECTURES
+    ]

@@ -51,19 +51,27 @@ def complete(kind: str) -> Any:
     return names
 
 
-Classifier = Annotated[str | None, typer.Argument(help="SOURCE:NAME, e.g. bundled:mnist-strided", autocompletion=complete("classifiers"))]
+Classifier = Annotated[
+    str | None, typer.Argument(help="SOURCE:NAME, e.g. bundled:mnist-strided", autocompletion=complete("classifiers"))
+]
 Out = Annotated[Path | None, typer.Option(help="run folder; the same command continues it", show_default="runs/FIRST-vs-SECOND-ID")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")]
-Batch = Annotated[int | None, typer.Option(min=1, help="samples searched together; does not change the rows", show_default="measured")]
+Batch = Annotated[
+    int | None, typer.Option(min=1, help="samples searched together; does not change the rows", show_default="measured")
+]
 
 
 @app.command()
 def compare(
     first: Classifier = None,
     second: Classifier = None,
-    generator: Annotated[str | None, typer.Option("--generator", "-g", help="SOURCE:NAME", autocompletion=complete("generators"))] = None,
+    generator: Annotated[
+        str | None, typer.Option("--generator", "-g", help="SOURCE:NAME", autocompletion=complete("generators"))
+    ] = None,
     samples: Annotated[int | None, typer.Option("--samples", "-n", help="starts", show_default="64")] = None,
-    condition: Annotated[list[str] | None, typer.Option(help="what to ask the generator for; may be repeated", show_default="all in turn")] = None,
+    condition: Annotated[
+        list[str] | None, typer.Option(help="what to ask the generator for; may be repeated", show_default="all in turn")
+    ] = None,
     orders: Annotated[str | None, typer.Option(help="both, forward, reverse", show_default="both")] = None,
     divergence: Annotated[
         str | None, typer.Option(help="e.g. kl or renyi,order=2", show_default="kl", autocompletion=complete("divergences"))
@@ -75,7 +83,8 @@ def compare(
     steps: Annotated[int | None, typer.Option(help="at most so many steps a sample", show_default="200")] = None,
     seed: Annotated[int | None, typer.Option(help="the run's seed", show_default="0")] = None,
     real: Annotated[
-        str | None, typer.Option(help="real pictures to audit the generator with, e.g. folder:DIR", autocompletion=complete("pictures"))
+        str | None,
+        typer.Option(help="real pictures to audit the generator with, e.g. folder:DIR", autocompletion=complete("pictures")),
     ] = None,
     spec: Annotated[Path | None, typer.Option(help="settings as a YAML or TOML file; options given here override it")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="any setting by its dotted name, e.g. search.gain=0.001")] = None,
@@ -93,9 +102,17 @@ def compare(
 
     settings = read_spec(spec) if spec else {}
     given: dict[str, Any] = {
-        "first": first, "second": second, "generator": generator, "samples": samples, "conditions": condition or None, "orders": orders,
-        "divergence": divergence, "prior_weight": prior_weight, "seed": seed, "real": real,
-    }  # fmt: skip
+        "first": first,
+        "second": second,
+        "generator": generator,
+        "samples": samples,
+        "conditions": condition or None,
+        "orders": orders,
+        "divergence": divergence,
+        "prior_weight": prior_weight,
+        "seed": seed,
+        "real": real,
+    }
     settings |= {key: value for key, value in given.items() if value is not None}
     search = {"algorithm": algorithm, "steps": steps}
     settings["search"] = {**(settings.get("search") or {}), **{key: value for key, value in search.items() if value is not None}}
@@ -125,7 +142,13 @@ def demo(out: Out = None, device: Device = "auto", batch_size: Batch = None) -> 
     from gevaldi.runs.spec import spec_from
 
     bundled = {"first": "strided", "second": "pooled", "generator": "vae", "real": "digits"}
-    _execute(spec_from({key: f"bundled:mnist-{name}" for key, name in bundled.items()}), out or Path("runs/demo"), device, batch_size, True)
+    _execute(
+        spec_from({key: f"bundled:mnist-{name}" for key, name in bundled.items()}),
+        out or Path("runs/demo"),
+        device,
+        batch_size,
+        True,
+    )
 
 
 @app.command()
@@ -138,7 +161,9 @@ def resume(folder: Path, device: Device = "auto", batch_size: Batch = None, repo
 
 @app.command(name="report")
 def report_command(
-    folder: Path, out: Annotated[Path | None, typer.Option(help="where to", show_default="FOLDER/report.html")] = None, limit: int = 200
+    folder: Path,
+    out: Annotated[Path | None, typer.Option(help="where to", show_default="FOLDER/report.html")] = None,
+    limit: int = 200,
 ) -> None:
     """Write the report of a run, complete or not. Needs no torch and no models."""
     from gevaldi.reports.page import write_report
@@ -205,7 +230,9 @@ def _execute(spec: Any, out: Path | None, device: str, batch_size: int | None, r
     folder = out or Path("runs") / f"{_short(spec.first)}-vs-{_short(spec.second)}-{spec.fingerprint}"
     command = f"gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
     try:
-        comparison = execute(spec, folder, (spec.first, spec.second, spec.generator), device, batch_size, sys.stderr.isatty(), command)
+        comparison = execute(
+            spec, folder, (spec.first, spec.second, spec.generator), device, batch_size, sys.stderr.isatty(), command
+        )
     except KeyboardInterrupt:
         if not (folder / "run.json").exists():
             raise
@@ -223,5 +250,3 @@ def _execute(spec: Any, out: Path | None, device: str, batch_size: int | None, r
 def _short(name: str) -> str:
     kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name.rpartition(":")[2])
     return kept.strip("-.")[:40] or "model"
-
-

@@ -34,11 +34,16 @@ def divergence(text: str) -> "Divergence":
     if missing or unknown:
         problem = f"needs {', '.join(missing)}" if missing else f"has no option {', '.join(unknown)}"
         takes = f"It takes {', '.join(options)}" if options else "It takes no options"
-        raise SpecError(f"The divergence {call.name!r} {problem}. {takes}, for example 'renyi,order=2' or 'log-odds,this=3,that=8'.")
+        raise SpecError(
+            f"The divergence {call.name!r} {problem}. {takes}, for example 'renyi,order=2' or 'log-odds,this=3,that=8'."
+        )
     bound = partial(function, **call.options)
     if not {"this", "that"} & options.keys():
         probe = torch.full((1, 2), 0.5).log()
-        bound(probe, probe)  # an impossible value is refused here, at the border, and not in the first step of a run
+        try:
+            bound(probe, probe)  # an impossible value is refused here, at the border, and not in the first step of a run
+        except (TypeError, ValueError) as error:
+            raise SpecError(f"The divergence {text!r} cannot be used: {error}") from error
     return bound
 
 

@@ -3,19 +3,14 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-
-class Divergence(Protocol):
-    """`(log_p, log_q) -> (batch,)`: log-probabilities of two classifiers in, one number per sample out."""
-
-    def __call__(self, log_p: Float[Tensor, "batch classes"], log_q: Float[Tensor, "batch classes"]) -> Float[Tensor, " batch"]:
-        """The divergence of each sample."""
-        ...
+Divergence = Callable[[Float[Tensor, "batch classes"], Float[Tensor, "batch classes"]], Float[Tensor, " batch"]]
+"""`(log_p, log_q) -> (batch,)`: log-probabilities of two classifiers in, one number per sample out."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +44,19 @@ def claims(**claimed: Any) -> Callable[[Function], Function]:
 
 
 def expectation(log_p: Float[Tensor, "*batch classes"], values: Float[Tensor, "*batch classes"]) -> Float[Tensor, "*batch"]:
-    """Σ_y p(y) v(y), where a class of probability zero adds nothing, to the value or to the gradient, whatever its v."""
-    possible = log_p > -math.inf
+    """Σ_y p(y) v(y), where a class of probability zero adds nothing, to the value or to the gradient, whatever its v.
+
+    "Possible" is written as != -∞ and not as > -∞, so that NaN stays NaN instead of passing for an excluded class.
+    """
+    possible = log_p != -math.inf
     p = torch.where(possible, log_p, 0.0).exp()
     return torch.where(possible, p * torch.where(possible, values, 0.0), 0.0).sum(-1)
 
 
 def relative_entropy(log_p: Float[Tensor, "*batch classes"], log_q: Float[Tensor, "*batch classes"]) -> Float[Tensor, "*batch"]:
     """Σ_y p (log p - log q), in nats. Where q excludes a class that p does not, it is infinite, with gradient zero."""
-    excluded = (log_q == -math.inf) & (log_p > -math.inf)
-    finite = expectation(log_p, torch.where(log_p > -math.inf, log_p, 0.0) - torch.where(log_q > -math.inf, log_q, 0.0))
+    excluded = (log_q == -math.inf) & (log_p != -math.inf)
+    finite = expectation(log_p, torch.where(log_p != -math.inf, log_p, 0.0) - torch.where(log_q != -math.inf, log_q, 0.0))
     return torch.where(excluded.any(-1), math.inf, finite)
 
 

@@ -20,5 +20,7 @@ def log_odds(
     """
     classes = log_p.shape[-1]
     if this == that or not (0 <= this < classes and 0 <= that < classes):
-        raise ValueError(f"this={this}, that={that} were given; log-odds compares two different classes with indices 0 to {classes - 1}.")
+        raise ValueError(
+            f"this={this}, that={that} were given; log-odds compares two different classes with indices 0 to {classes - 1}."
+        )
     return (log_p[..., this] - log_p[..., that]) - (log_q[..., this] - log_q[..., that])

@@ -22,10 +22,12 @@ def renyi(
         ValueError: the order is not a positive, finite number.
     """
     if not 0 < order < math.inf:
-        raise ValueError(f"order={order} was given; the order of a Rényi divergence is a positive, finite number, for example 0.5 or 2.")
+        raise ValueError(
+            f"order={order} was given; the order of a Rényi divergence is a positive, finite number, for example 0.5 or 2."
+        )
     if order == 1:
         return relative_entropy(log_p, log_q)
-    p_possible, q_possible = log_p > -math.inf, log_q > -math.inf
+    p_possible, q_possible = log_p != -math.inf, log_q != -math.inf
     both = order * torch.where(p_possible, log_p, 0.0) + (1 - order) * torch.where(q_possible, log_q, 0.0)
     value = log_sum_exp(torch.where(p_possible & q_possible, both, -math.inf)) / (order - 1)
     excluded = (p_possible & ~q_possible).any(-1) & (order > 1)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gevaldi.measures.records import records
 from gevaldi.statistics.intervals import Estimate, median, share
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def summaries(rows: "pd.DataFrame") -> list[Summary]:
 
 
 def _summary(order: str, rows: "pd.DataFrame") -> Summary:
-    good = rows[rows["status"] != "failed"].to_dict("records")
+    good = records(rows[rows["status"] != "failed"])
     count = len(good)
     asked = [row for row in good if row["condition_name"] is not None]
     return Summary(

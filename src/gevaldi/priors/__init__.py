@@ -1,6 +1,7 @@
 """p(z): where the latents of a generator come from, and where among them a latent stands.
 
-A prior is a class with `sample`, `log_prob`, `typicality` and its inverse `project`. To add one, add a file that holds a class of the file's name.
+A prior is a class with `sample`, `log_prob`, `typicality` and its inverse `project`. To add one, add a file
+that holds a class of the file's name.
 """
 
 from gevaldi.registry import Registry

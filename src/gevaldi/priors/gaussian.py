@@ -51,7 +51,8 @@ class Gaussian(Prior):
 def chi_squared_cdf(squares: Float[Tensor, " batch"], freedom: int) -> Float[Tensor, " batch"]:
     """P(χ² ≤ square), in float64 inside, because float32 cannot tell 0.999 from 1 in many dimensions."""
     half = torch.as_tensor(0.5 * freedom, dtype=torch.float64, device=squares.device)
-    return torch.special.gammainc(half, 0.5 * squares.double()).to(squares.dtype)
+    share: Tensor = torch.special.gammainc(half, 0.5 * squares.double())
+    return share.to(squares.dtype)
 
 
 def chi_radius(mass: float, freedom: int) -> float:

@@ -30,7 +30,8 @@ class TruncatedNormal(Prior):
         """By inversion of the distribution function: scale · Φ⁻¹(u), u uniform between the two cuts."""
         tail = 0.5 * math.erfc(self.threshold / math.sqrt(2))
         uniform = tail + (1 - 2 * tail) * Noise(seeds).uniform(self.shape).double()
-        return self.scale * torch.special.ndtri(uniform).clamp(-self.threshold, self.threshold).float()
+        standard: Tensor = torch.special.ndtri(uniform)
+        return self.scale * standard.clamp(-self.threshold, self.threshold).float()
 
     def log_prob(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
         """Log density per sample; -∞ outside the box."""

@@ -88,5 +88,7 @@ def audit_table(record: dict[str, Any]) -> list[dict[str, Any]]:
             rate = share(found["disagreements"], found["pictures"])
             interval = f"{100 * rate.value:.1f} % ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
             read = [found.get(f"read_{who}") for who in ("first", "second")]
-            table.append({"title": title, **found, "rate": interval, "read": [None if r is None else r / found["pictures"] for r in read]})
+            table.append(
+                {"title": title, **found, "rate": interval, "read": [None if r is None else r / found["pictures"] for r in read]}
+            )
     return table

@@ -5,6 +5,7 @@ import io
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+from gevaldi.measures.records import records
 from gevaldi.measures.summary import is_condition
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def gallery(rows: "pd.DataFrame", limit: int) -> list[dict[str, Any]]:
     """The samples with the largest divergence, each order's share, largest first; then the failed ones."""
     good = rows[rows["status"] != "failed"].sort_values("divergence_end", ascending=False).head(limit)
     failed = rows[rows["status"] == "failed"].head(max(20, limit // 10))
-    return [sample(row) for row in good.to_dict("records")] + [sample(row) for row in failed.to_dict("records")]
+    return [sample(row) for row in [*records(good), *records(failed)]]
 
 
 def sample(row: dict[str, Any]) -> dict[str, Any]:

@@ -26,14 +26,16 @@ def answer(record: dict[str, Any], found: list[Summary]) -> list[str]:
 def _differ(summary: Summary, names: dict[str, str]) -> str:
     wanted, other = ("first", "second") if summary.order == "forward" else ("second", "first")
     return (
-        f"Searched for what {names[wanted]} holds and {names[other]} denies ({summary.order}), the two end with different top classes on "
+        f"Searched for what {names[wanted]} holds and {names[other]} denies ({summary.order}), the two end with "
+        "different top classes on "
         f"{percent(summary.differ_end)} of {summary.samples - summary.failed} samples; before the search on "
         f"{100 * summary.differ_start.value:.0f} %."
     )
 
 
 def _leave(summary: Summary, names: dict[str, str]) -> str:
-    assert summary.left_first and summary.left_second
+    assert summary.left_first
+    assert summary.left_second
     first, second = summary.left_first.value, summary.left_second.value
     return (
         f"In the {summary.order} order {names['first']} leaves the class that was asked for on {100 * first:.0f} % of the samples, "

@@ -39,8 +39,12 @@ def first_trouble(end: Evaluation, path: np.ndarray, order: str) -> str:
     first, second = ("first", "second") if order == "forward" else ("second", "first")
     suspects = {
         "the generator gave a picture that is not a number": end.pictures,
-        f"the {first} classifier gave a prediction that is not a number": end.log_p.nan_to_num(posinf=0, neginf=0, nan=float("nan")),
-        f"the {second} classifier gave a prediction that is not a number": end.log_q.nan_to_num(posinf=0, neginf=0, nan=float("nan")),
+        f"the {first} classifier gave a prediction that is not a number": end.log_p.nan_to_num(
+            posinf=0, neginf=0, nan=float("nan")
+        ),
+        f"the {second} classifier gave a prediction that is not a number": end.log_q.nan_to_num(
+            posinf=0, neginf=0, nan=float("nan")
+        ),
         "the divergence is not finite (one classifier excludes a class that the other does not)": end.divergence,
         "the latent left the support of the prior": end.log_prior,
         "the gradient is not finite": end.gradient,

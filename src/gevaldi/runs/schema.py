@@ -57,7 +57,13 @@ def schema() -> "pa.Schema":
     ]
     fields = [pa.field(name, kind, metadata={"description": text}) for name, kind, text in columns]
     features = {"picture_start": {"_type": "Image"}, "picture_end": {"_type": "Image"}}
-    return pa.schema(fields, metadata={"gevaldi": json.dumps({"format": FORMAT}), "huggingface": json.dumps({"info": {"features": _features(fields, features)}})})
+    return pa.schema(
+        fields,
+        metadata={
+            "gevaldi": json.dumps({"format": FORMAT}),
+            "huggingface": json.dumps({"info": {"features": _features(fields, features)}}),
+        },
+    )
 
 
 def _features(fields: "list[pa.Field]", images: dict[str, Any]) -> dict[str, Any]:

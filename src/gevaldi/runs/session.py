@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,8 @@ def models_of(spec: Spec, first: Classifier, second: Classifier, generator: Gene
 def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, command: str) -> Run:
     """The run of a spec in a folder: begun, or taken up again if it was begun before.
 
-    The networks must be settled on the device. Checks the contract, and for a new run audits the generator and fixes the batch size.
+    The networks must be settled on the device. Checks the contract; for a new run, also audits the generator and
+    fixes the batch size.
 
     Raises:
         RunFolderError: the folder holds a run of another spec, or of networks with other weights.
@@ -81,7 +82,7 @@ def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, c
         "device": device_name(models.device),
         "execution": {"batch_size": batch_size, "device": str(models.device)},
         "command": command,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "audit": audit(models, conditions, spec.real, spec.generator),
         "warnings": warnings,
     }
@@ -168,7 +169,12 @@ def _labels(labels: tuple[Label, ...]) -> list[dict[str, str | None]]:
 def _describe_divergence(text: str, function: Divergence) -> dict[str, Any]:
     claimed = traits(function)
     bound = None if claimed.bound == float("inf") else claimed.bound
-    return {"unit": claimed.unit, "symmetric": claimed.symmetric, "bound": bound, "summary": registry.summary(Call.parse(text).name)}
+    return {
+        "unit": claimed.unit,
+        "symmetric": claimed.symmetric,
+        "bound": bound,
+        "summary": registry.summary(Call.parse(text).name),
+    }
 
 
 def hash_of(module: nn.Module) -> str:
@@ -184,7 +190,12 @@ def versions() -> dict[str, str]:
     """What the rows may depend on."""
     from importlib.metadata import version
 
-    return {"gevaldi": version("gevaldi"), "python": platform.python_version(), "torch": torch.__version__, "numpy": version("numpy")}
+    return {
+        "gevaldi": version("gevaldi"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": version("numpy"),
+    }
 
 
 def device_name(device: torch.device) -> str:

@@ -42,7 +42,9 @@ class Spec(Settings):
     prior_weight: float = Field(0.01, ge=0, description="λ of equation 3, in units of the divergence per nat of log p(z)")
     search: Search = Search()
     seed: int = Field(0, ge=0, lt=2**63, description="the run's seed; every sample's own is made from it and the sample's number")
-    real: str | None = Field(None, description="real pictures that the generator is audited against, for example bundled:mnist-digits")
+    real: str | None = Field(
+        None, description="real pictures that the generator is audited against, for example bundled:mnist-digits"
+    )
 
     @field_validator("conditions", mode="before")
     @classmethod

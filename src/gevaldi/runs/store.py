@@ -1,7 +1,8 @@
 """A run on disk: one folder, written so that it can be killed at any moment. Needs no torch.
 
 `run.json` holds the spec and all that makes the run again; `samples/part-*.parquet` hold the rows. Each file is written whole
-under a temporary name, synced, renamed, and never changed after; so what is there is complete, and what is not there was not finished.
+under a temporary name, synced, renamed, and never changed after; so what is there is
+complete, and what is not there was not finished.
 """
 
 import json
@@ -112,11 +113,8 @@ class Run:
         import pyarrow as pa
 
         tables = [_read(part, columns) for part in self._parts()]
-        if tables:
-            table = pa.concat_tables(tables)
-        else:
-            table = schema().empty_table().select(list(columns or schema().names))
-        frame = table.to_pandas()
+        table = pa.concat_tables(tables) if tables else schema().empty_table().select(list(columns or schema().names))
+        frame: pd.DataFrame = table.to_pandas()
         return frame.sort_values("index", ignore_index=True) if "index" in frame else frame
 
     def _parts(self) -> list[Path]:
@@ -159,7 +157,7 @@ def write_whole(path: Path, content: Any) -> None:
         temporary.unlink(missing_ok=True)
         raise RunFolderError(
             f"{path} cannot be written: {error.strerror or error}. What was finished before is safe; "
-            f"free some space or mend the folder, then: gevaldi resume {path.parent if path.name == 'run.json' else path.parent.parent}"
+            f"free some space or mend the folder, then go on with: gevaldi resume FOLDER"
         ) from error
 
 

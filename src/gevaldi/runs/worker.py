@@ -168,5 +168,3 @@ def identity(start: Start, conditions: tuple[Label, ...]) -> Row:
 def failure(start: Start, conditions: tuple[Label, ...], error: str) -> Row:
     """The row of a start on which the networks raised an error."""
     return identity(start, conditions) | {"status": "failed", "error": error, "steps": 0}
-
-

@@ -106,4 +106,5 @@ def gains_no_more(history: tuple[Tensor, ...], evaluation: Evaluation, stopping:
     if len(history) < 2 * stopping.window:
         return torch.zeros_like(evaluation.value, dtype=torch.bool)
     before, after = torch.stack(history).unflatten(0, (2, stopping.window)).mean(1)
-    return after - before <= stopping.gain * evaluation.divergence.abs()
+    enough: Tensor = after - before > stopping.gain * evaluation.divergence.abs()
+    return ~enough

@@ -1,7 +1,7 @@
 """What every search algorithm must do."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -11,6 +11,7 @@ from gevaldi.objective import Evaluate, Evaluation
 from gevaldi.settings import Settings
 
 
+@runtime_checkable
 class SearchState(Protocol):
     """A frozen dataclass: an evaluation, and what the algorithm remembers of the way, with samples in the first dimension."""
 

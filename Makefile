@@ -1,0 +1,45 @@
+# `make` alone says what there is.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test quick lint format benchmarks clean
+
+help: ## say what each target does
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e .
+	touch $@
+
+.venv/installed-test: .venv/installed
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[test]'
+	touch $@
+
+demo: .venv/installed ## install, compare the bundled pair, write the report, say where it is
+	$(BIN)/gevaldi demo
+
+test: .venv/installed-test lint ## install what tests need and run them all
+	$(BIN)/pytest
+
+quick: .venv/installed-test ## the tests that take less than two minutes together
+	$(BIN)/pytest -m "not slow"
+
+lint: .venv/installed-test ## format, style, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/installed-test ## put the code into its format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+benchmarks: .venv/installed-test ## measure again what benchmarks/README.md says
+	$(BIN)/python benchmarks/paper_procedure.py
+	$(BIN)/python benchmarks/step_cost.py
+
+clean: ## remove the environment and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

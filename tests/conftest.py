@@ -1,0 +1,48 @@
+"""Shapes are checked by machine in tests, nets are small, and one thread is faster than two."""
+
+import os
+
+from jaxtyping import install_import_hook
+
+hook = install_import_hook("gevaldi", "typechecking.checked")
+hook.__enter__()
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
+
+import gevaldi  # noqa: E402
+
+
+def small_classifier(seed: int = 0, classes: int = 3) -> gevaldi.Classifier:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, classes))
+        with torch.no_grad():
+            net[-1].weight.mul_(6)
+    return gevaldi.classifier(net, labels=classes).eval()
+
+
+def small_generator(conditions: int = 3) -> gevaldi.Generator:
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        return gevaldi.generator(SmallDecoder(conditions), latent=5, conditions=conditions).eval()
+
+
+class SmallDecoder(nn.Module):
+    def __init__(self, conditions: int) -> None:
+        super().__init__()
+        self.shift = nn.Embedding(max(conditions, 1), 64)
+        self.decode = nn.Linear(5, 64)
+
+    def forward(self, z: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        shift = 0 if condition is None else self.shift(condition)
+        return (self.decode(z) + shift).sigmoid().view(-1, 1, 8, 8)
+
+
+@pytest.fixture
+def models() -> tuple[gevaldi.Classifier, gevaldi.Classifier, gevaldi.Generator]:
+    return small_classifier(0), small_classifier(1), small_generator()

@@ -1,0 +1,84 @@
+"""Laws for every prior, and reference values from scipy and torch.distributions."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from gevaldi.priors import registry
+from gevaldi.priors.base import Prior
+
+MADE = {
+    "standard-normal": lambda: registry.get("standard-normal")(4),
+    "gaussian": lambda: registry.get("gaussian")(torch.tensor([3.0, -1.0, 0.5]), scale=0.7),
+    "uniform": lambda: registry.get("uniform")(3, low=-2.0, high=1.0),
+    "truncated-normal": lambda: registry.get("truncated-normal")(5, threshold=2.0, scale=0.5),
+}
+
+
+def test_every_prior_is_under_these_laws() -> None:
+    assert set(MADE) == set(registry.names())
+
+
+@pytest.fixture(params=sorted(MADE))
+def prior(request: pytest.FixtureRequest) -> Prior:
+    return MADE[request.param]()
+
+
+def test_a_sample_is_its_seed_whoever_else_is_drawn(prior: Prior) -> None:
+    together = prior.sample([11, 5, 2**62])
+    assert torch.equal(together[1:2], prior.sample([5]))
+    assert not torch.equal(together[0], together[1])
+    assert together.shape == (3, *prior.shape)
+
+
+def test_typicality_of_what_the_prior_draws_is_uniform(prior: Prior) -> None:
+    typicality = prior.typicality(prior.sample(range(4000))).numpy()
+    assert stats.kstest(typicality, "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("mass", [0.5, 0.999])
+def test_projection_ends_inside_and_leaves_alone_what_is_inside(prior: Prior, mass: float) -> None:
+    z = prior.sample(range(500))
+    centre = z.mean(0)
+    wide = centre + 3 * (z - centre)
+    projected = prior.project(wide, mass)
+    assert (prior.typicality(projected) <= mass + 1e-3).all()
+    inside = prior.typicality(z) < mass - 2e-3
+    assert torch.allclose(prior.project(z, mass)[inside], z[inside], atol=1e-6)
+    assert (prior.typicality(projected) > mass - 0.05).any()
+
+
+def test_log_prob_integrates_to_one() -> None:
+    line = torch.linspace(-8, 8, 16001)[:, None]
+    one_dimensional = [
+        registry.get("standard-normal")(1),
+        registry.get("gaussian")(torch.tensor([1.0]), scale=0.5),
+        registry.get("uniform")(1, low=-1.0, high=3.0),
+    ]
+    for prior in [*one_dimensional, registry.get("truncated-normal")(1, threshold=1.5, scale=2.0)]:
+        assert np.trapezoid(prior.log_prob(line).exp().numpy(), line[:, 0].numpy()) == pytest.approx(1, abs=2e-3)
+
+
+def test_log_prob_is_that_of_torch_distributions_and_scipy() -> None:
+    z = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    normal = torch.distributions.Normal(2.0, 1.5).log_prob(z).sum(-1)
+    assert torch.allclose(registry.get("gaussian")(torch.full((3,), 2.0), scale=1.5).log_prob(z), normal, atol=1e-5)
+    cut = stats.truncnorm(-1.0, 1.0, scale=1.0)
+    inside = z.clamp(-0.99, 0.99)
+    expected = cut.logpdf(inside.numpy()).sum(-1)
+    assert registry.get("truncated-normal")(3, threshold=1.0).log_prob(inside).numpy() == pytest.approx(expected, abs=1e-4)
+
+
+def test_typicality_of_a_gaussian_is_the_chi_squared_quantile_of_its_norm() -> None:
+    z = torch.full((1, 20), math.sqrt(stats.chi2.ppf(0.999, 20) / 20))
+    assert registry.get("standard-normal")(20).typicality(z).item() == pytest.approx(0.999, abs=1e-5)
+
+
+def test_a_prior_with_an_impossible_setting_is_refused() -> None:
+    with pytest.raises(ValueError, match="low below high"):
+        registry.get("uniform")(2, low=1.0, high=1.0)
+    with pytest.raises(ValueError, match="scale=-1"):
+        registry.get("gaussian")(torch.zeros(2), scale=-1)

@@ -1,0 +1,312 @@
+"""Runs as a whole: rows, folders, interruptions, bad input."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from torch import nn
+
+import gevaldi
+from conftest import small_classifier, small_generator
+from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecError, UnknownName
+from gevaldi.models import labels_of
+from gevaldi.runs import worker
+from gevaldi.runs.schema import schema
+from gevaldi.runs.spec import Spec, read_spec, spec_from, write_spec
+from gevaldi.runs.start import chosen_conditions, chunks, sample_seed
+from gevaldi.runs.store import Run
+
+QUICK: dict[str, Any] = {"samples": 9, "steps": 30, "batch_size": 4, "device": "cpu"}
+NUMBERS = ["index", "seed", "condition", "steps", "divergence_end", "log_prior_end", "typicality_end", "delta_z"]
+
+
+def compared(out: Path, **settings: Any) -> gevaldi.Comparison:
+    return gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=out, **(QUICK | settings))
+
+
+def test_a_row_tells_the_truth_about_its_sample(tmp_path: Path) -> None:
+    rows = compared(tmp_path).rows()
+    pair = {"forward": (small_classifier(0), small_classifier(1)), "reverse": (small_classifier(1), small_classifier(0))}
+    assert len(rows) == 18
+    for row in rows.to_dict("records"):
+        z, condition = torch.tensor(row["z_end"])[None], torch.tensor([row["condition"]])
+        pictures = small_generator()(z, condition)
+        log_p, log_q = (classifier(pictures) for classifier in pair[row["order"]])
+        assert torch.nn.functional.kl_div(log_q, log_p, log_target=True, reduction="sum").item() == pytest.approx(
+            row["divergence_end"], rel=1e-3
+        )
+        start = torch.tensor(row["z_start"])
+        assert ((z[0] - start).norm() / z.norm()).item() == pytest.approx(row["delta_z"], rel=1e-4)
+        assert torch.distributions.Normal(0, 1).log_prob(z).sum().item() == pytest.approx(row["log_prior_end"], rel=1e-4)
+        assert len(row["path_divergence"]) == row["steps"] + 1 == len(row["path_first"])
+        assert row["path_divergence"][-1] == pytest.approx(row["divergence_end"])
+        first = small_classifier(0)(pictures)[0].exp()
+        assert row["first_end"][0]["label"] == first.argmax().item() == row["path_first"][-1][0]
+        assert row["first_end"][0]["probability"] == pytest.approx(first.max().item(), abs=1e-4)
+        shown = np.asarray(Image.open(io.BytesIO(row["picture_end"]["bytes"]))) / 255
+        assert np.abs(shown - pictures[0, 0].detach().numpy()).max() <= 0.5 / 255 + 1e-6
+    assert (rows["divergence_end"] > rows["divergence_start"]).mean() > 0.9
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+def test_batch_size_does_not_change_the_rows(tmp_path: Path, batch_size: int) -> None:
+    one, other = compared(tmp_path / "one").rows(), compared(tmp_path / "other", batch_size=batch_size).rows()
+    for column in NUMBERS:
+        assert other[column].to_numpy() == pytest.approx(one[column].to_numpy(), rel=1e-3, abs=1e-4), column
+
+
+def test_reverse_order_is_forward_with_the_classifiers_exchanged(tmp_path: Path) -> None:
+    reverse = compared(tmp_path / "a", orders="reverse").rows()
+    swapped = gevaldi.compare(
+        small_classifier(1), small_classifier(0), small_generator(), out=tmp_path / "b", orders="forward", **QUICK
+    ).rows()
+    assert reverse["divergence_end"].to_numpy() == pytest.approx(swapped["divergence_end"].to_numpy(), rel=1e-4)
+    assert [p[0]["label"] for p in reverse["first_end"]] == [p[0]["label"] for p in swapped["second_end"]]
+
+
+def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unbroken = compared(tmp_path / "whole").rows()
+    calls = 0
+
+    def cut(*args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return worker.work(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gevaldi.runs.session.work", cut)
+        with pytest.raises(KeyboardInterrupt):
+            compared(tmp_path / "cut")
+    before = {path: path.read_bytes() for path in (tmp_path / "cut" / "samples").glob("part-*")}
+    assert len(before) == 2
+    resumed = compared(tmp_path / "cut").rows()
+    assert all(path.read_bytes() == content for path, content in before.items())
+    pd.testing.assert_frame_equal(resumed[NUMBERS], unbroken[NUMBERS])
+
+
+def test_a_finished_run_is_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared(tmp_path)
+    monkeypatch.setattr("gevaldi.runs.session.work", lambda *args: pytest.fail("computed again"))
+    assert len(compared(tmp_path).rows()) == 18
+
+
+def test_an_unfinished_part_is_not_taken_for_a_finished_one(tmp_path: Path) -> None:
+    whole = compared(tmp_path).rows()
+    part = sorted((tmp_path / "samples").glob("part-*"))[1]
+    part.rename(part.with_name(f".{part.name}.123.partial"))
+    assert len(Run.open(tmp_path).done()) < 18
+    pd.testing.assert_frame_equal(compared(tmp_path).rows()[NUMBERS], whole[NUMBERS])
+
+
+class Sometimes(nn.Module):
+    """Goes wrong on dark pictures only: gives NaN, or raises."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.net, self.how = small_classifier(1).module, how
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        dark = x.flatten(1).mean(1) < 0.47
+        if self.how == "raise" and len(x) != 1000 and dark.any() and not torch.is_inference_mode_enabled():
+            raise RuntimeError("too dark for me")
+        return torch.where(dark[:, None], torch.nan, self.net(x))
+
+
+def test_samples_that_turn_nan_are_rows_with_their_error_and_the_others_go_on(tmp_path: Path) -> None:
+    second = gevaldi.classifier(Sometimes("nan"), labels=3).eval()
+    rows = gevaldi.compare(small_classifier(0), second, small_generator(), out=tmp_path, **(QUICK | {"samples": 24})).rows()
+    failed = rows["status"] == "failed"
+    assert len(rows) == 48
+    assert 0 < failed.sum() < 48
+    assert rows[failed]["error"].str.contains("the second classifier gave a prediction that is not a number").all()
+    assert rows[~failed]["divergence_end"].notna().all()
+    whole = compared(tmp_path / "whole", samples=24).rows()
+    alike = ~failed & (rows["steps"] == whole["steps"])
+    assert rows[alike]["divergence_end"].to_numpy() == pytest.approx(whole[alike]["divergence_end"].to_numpy(), rel=1e-3)
+    page = gevaldi.Comparison.open(tmp_path).report().read_text()
+    assert "samples failed" in page
+
+
+def test_a_classifier_that_raises_on_some_samples_fails_only_those(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gevaldi.runs.session.check_contract", lambda *models: [])
+    monkeypatch.setattr("gevaldi.runs.session.audit", lambda *args: None)
+    second = gevaldi.classifier(Sometimes("raise"), labels=3).eval()
+    rows = gevaldi.compare(small_classifier(0), second, small_generator(), out=tmp_path, **(QUICK | {"samples": 24})).rows()
+    failed = rows["status"] == "failed"
+    assert 0 < failed.sum() < 48
+    assert set(rows[failed]["error"]) == {"RuntimeError: too dark for me"}
+    assert (rows[~failed]["divergence_end"] > 0).all()
+
+
+def test_pandas_duckdb_and_datasets_open_the_rows_and_decode_the_pictures(tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    compared(tmp_path / "run")
+    pattern = str(tmp_path / "run" / "samples" / "*.parquet")
+    frame = pd.concat(pd.read_parquet(part) for part in sorted((tmp_path / "run" / "samples").iterdir()))
+    assert len(frame) == 18
+    counted = duckdb.sql(
+        f"select count(*), max(divergence_end), octet_length(any_value(picture_end.bytes)) from '{pattern}'"
+    ).fetchall()
+    assert counted[0][:2] == (18, pytest.approx(frame["divergence_end"].max()))
+    opened = load_dataset("parquet", data_files=pattern, split="train", cache_dir=str(tmp_path / "cache"))
+    assert opened[0]["picture_end"].size == (8, 8)
+    assert len(opened) == 18
+
+
+def test_every_column_says_what_it_holds() -> None:
+    assert all(field.metadata[b"description"] for field in schema())
+
+
+@given(size=st.integers(1, 40), samples=st.integers(1, 60), orders=st.sampled_from(["both", "forward", "reverse"]))
+def test_chunks_hold_every_start_once_whatever_their_size(size: int, samples: int, orders: str) -> None:
+    spec = Spec(first="a", second="b", generator="g", samples=samples, orders=orders)
+    parts = list(chunks(spec, [4, 2], size))
+    assert sorted(start.index for part in parts for start in part) == list(range(samples * len(spec.searches)))
+    assert all(len({start.order for start in part}) == 1 and len(part) <= size for part in parts)
+    assert {(s.index, s.seed, s.condition, s.order) for p in parts for s in p} == {
+        (s.index, s.seed, s.condition, s.order) for p in chunks(spec, [4, 2], 1) for s in p
+    }
+
+
+def test_seeds_of_samples_and_runs_differ() -> None:
+    assert len({sample_seed(run, sample) for run in range(20) for sample in range(500)}) == 10_000
+
+
+def test_a_spec_survives_being_written_and_read(tmp_path: Path) -> None:
+    spec = spec_from({"first": "a", "second": "b", "generator": "g", "conditions": ["3", 8], "search": {"typical_mass": None}})
+    (tmp_path / "spec.yaml").write_text(write_spec(spec))
+    assert spec_from(read_spec(tmp_path / "spec.yaml")) == spec
+    (tmp_path / "spec.toml").write_text(
+        'first = "a"\nsecond = "b"\ngenerator = "g"\nconditions = ["3", 8]\n[search]\nsteps = 200\n'
+    )
+    assert spec_from(read_spec(tmp_path / "spec.toml")) == spec_from({**spec.model_dump(), "search": {}})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"sample": 3}, "'samples'"),
+        ({"samples": 0}, "samples: Input should be greater"),
+        ({"search": {"step": 3}}, "'steps'"),
+        ({"prior_weight": -1}, "prior_weight"),
+    ],
+)
+def test_a_spec_with_a_wrong_setting_is_answered_with_its_name_and_the_nearest(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        spec_from({"first": "a", "second": "b", "generator": "g", **settings})
+
+
+def test_conditions_are_found_by_name_or_index_and_unknown_ones_answered() -> None:
+    spec = Spec(first="a", second="b", generator="g", conditions=("dog", 0))
+    assert chosen_conditions(spec, labels_of(["cat", "dog"])) == [1, 0]
+    with pytest.raises(UnknownName, match="dog"):
+        chosen_conditions(spec, labels_of(["cat", "dogs"]))
+    with pytest.raises(SpecError, match="takes no condition"):
+        chosen_conditions(spec, ())
+    with pytest.raises(SpecError, match="name of 2 classes"):
+        chosen_conditions(Spec(first="a", second="b", generator="g", conditions=("crane",)), labels_of(["crane", "crane"]))
+
+
+def test_a_folder_with_a_run_of_another_spec_is_refused_and_left_alone(tmp_path: Path) -> None:
+    compared(tmp_path)
+    before = (tmp_path / "run.json").read_bytes()
+    with pytest.raises(RunFolderError, match="seed: 0 there, 5 here"):
+        compared(tmp_path, seed=5)
+    assert (tmp_path / "run.json").read_bytes() == before
+
+
+def test_a_folder_with_a_run_of_other_weights_is_refused(tmp_path: Path) -> None:
+    compared(tmp_path)
+    with pytest.raises(RunFolderError, match="other weights of the second"):
+        gevaldi.compare(small_classifier(0), small_classifier(5), small_generator(), out=tmp_path, **QUICK)
+
+
+def test_a_run_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    compared(tmp_path)
+    record = json.loads((tmp_path / "run.json").read_text())
+    (tmp_path / "run.json").write_text(json.dumps(record | {"format": 99}))
+    with pytest.raises(RunFolderError, match=r"format 99.*pip install --upgrade"):
+        Run.open(tmp_path)
+
+
+def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(RunFolderError, match="holds files but no run"):
+        compared(tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "precious"
+
+
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = compared(tmp_path / "whole").rows()
+    synced, broken = 0, __import__("os").fsync
+
+    def full(handle: int) -> None:
+        nonlocal synced
+        synced += 1
+        if synced > 8:
+            raise OSError(28, "No space left on device")
+        broken(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(RunFolderError, match=r"No space left on device.*What was finished before is safe"):
+            compared(tmp_path / "full")
+    assert not list((tmp_path / "full" / "samples").glob(".*"))
+    pd.testing.assert_frame_equal(compared(tmp_path / "full").rows()[NUMBERS], whole[NUMBERS])
+
+
+def test_a_damaged_part_is_named(tmp_path: Path) -> None:
+    compared(tmp_path)
+    part = next((tmp_path / "samples").glob("part-*"))
+    part.write_bytes(part.read_bytes()[:100])
+    with pytest.raises(RunFolderError, match=part.name):
+        Run.open(tmp_path).rows()
+
+
+def test_an_object_cannot_be_resumed_by_name_and_the_error_says_how_to_go_on(tmp_path: Path) -> None:
+    from gevaldi.comparison import execute
+
+    compared(tmp_path)
+    next((tmp_path / "samples").glob("part-*")).unlink()
+    spec = Run.open(tmp_path).spec
+    with pytest.raises(SpecError, match=r"gevaldi.compare\(..., out=FOLDER\)"):
+        execute(spec, tmp_path, (spec.first, spec.second, spec.generator), "cpu", None, False, "")
+
+
+def test_a_broken_contract_leaves_no_run_behind(tmp_path: Path) -> None:
+    with pytest.raises(ContractError):
+        gevaldi.compare(small_classifier(0), small_classifier(1, classes=4), small_generator(), out=tmp_path / "run", **QUICK)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_device_and_setting_are_answered() -> None:
+    with pytest.raises(GevaldiError, match="cpu, cuda"):
+        compared(Path("never"), device="gpu")
+    with pytest.raises(SpecError, match="'samples'"):
+        compared(Path("never"), smples=3)
+
+
+def test_best_pictures_come_with_the_largest_divergence_first(tmp_path: Path) -> None:
+    comparison = compared(tmp_path)
+    rows = comparison.rows().nlargest(3, "divergence_end")
+    expected = [np.asarray(Image.open(io.BytesIO(p["bytes"]))) for p in rows["picture_end"]]
+    assert all(np.array_equal(np.asarray(found), right) for found, right in zip(comparison.best(3), expected, strict=True))
+
+
+def test_a_generator_without_conditions_works(tmp_path: Path) -> None:
+    rows = gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(0), out=tmp_path, **QUICK).rows()
+    assert rows["condition"].isna().all()
+    assert rows["condition_name"].isna().all()
+    assert "asked for <b>" not in gevaldi.Comparison.open(tmp_path).report().read_text()
