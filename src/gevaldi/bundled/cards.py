@@ -21,7 +21,7 @@ PURPOSE = {
     "mnist-referee": ("The stronger classifier that says what a picture shows when the pair is in dispute.", NOT_FOR_READING),
     "mnist-vae": (
         "The generator: a class-conditional variational autoencoder, and a class-conditional coupling flow that learnt the prior\n"
-        "of its latents. A latent u ~ N(0, I) and a digit make a picture: sigmoid(decoder(flow(u, y), y)).",
+        "of its latents. A latent u ~ N(0, I) and a digit make a picture: sigmoid(decoder(flow(temperature * u, y), y)).",
         NOT_FOR_DRAWING,
     ),
 }
@@ -80,10 +80,11 @@ def accuracy_figures(accuracy: float, digits: int) -> list[tuple[str, str]]:
     return [(f"accuracy on {digits:,} test digits", percent(accuracy))]
 
 
-def audit_figures(audit: Audit, latent: int) -> list[tuple[str, str]]:
+def audit_figures(audit: Audit, temperature: float, latent: int) -> list[tuple[str, str]]:
     """The rows of a generator's card."""
     return [
         ("coordinates of u", str(latent)),
+        ("temperature", f"{temperature:.2f}"),
         ("samples in the audit", f"{audit.samples:,}, u ~ N(0, I), each digit equally often"),
         ("the pair disagrees on real test digits", percent(audit.real_disagreement)),
         ("the pair disagrees on generated digits", f"{percent(audit.disagreement)} ({audit.ratio:.2f} times as often)"),

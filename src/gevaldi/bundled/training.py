@@ -31,6 +31,7 @@ class Recipe:
     autoencoder: Schedule
     flow: Schedule
     flow_memory: float
+    temperature: float
 
 
 RECIPE = Recipe(
@@ -40,6 +41,7 @@ RECIPE = Recipe(
     autoencoder=Schedule(epochs=6, batch=128, rate=2e-3),
     flow=Schedule(epochs=60, batch=512, rate=2e-3, decay=1e-5, clip=5.0),
     flow_memory=0.998,
+    temperature=0.9,
 )
 """What made the weights that ship."""
 
@@ -114,7 +116,7 @@ class Workshop:
             "mnist-pooled": f"{recipe.pooled}",
             "mnist-referee": f"{recipe.referee}; each picture jittered",
             "mnist-vae": f"autoencoder: {recipe.autoencoder}; flow: {recipe.flow}, "
-            f"weights averaged with memory {recipe.flow_memory}",
+            f"weights averaged with memory {recipe.flow_memory}; temperature {recipe.temperature}",
         }
         return cards.Origin(name, self.seed, self.digits.fingerprint(), schedules[name], parameters)
 
@@ -136,7 +138,7 @@ class Workshop:
         first, second, referee = (store.load(name, self.out) for name in ("mnist-strided", "mnist-pooled", "mnist-referee"))
         assert isinstance(referee, Referee)  # what the store builds for that name
         measured = audit.audit(network, first, second, referee, self.test)
-        return cards.audit_figures(measured, network.latent)
+        return cards.audit_figures(measured, network.temperature.item(), network.latent)
 
     def watch(self, name: str, shares: Iterable[float], start: float = 0.0, end: float = 1.0) -> None:
         """Runs a training and reports it as the stretch from `start` to `end` of the model's."""
@@ -161,7 +163,7 @@ class Workshop:
 
     def generator(self) -> DigitGenerator:
         """The autoencoder, then the flow on its latents, which no longer move."""
-        network = seeded(DigitGenerator, self.seed)
+        network = seeded(lambda: DigitGenerator(temperature=self.recipe.temperature), self.seed)
         self.autoencoder(network)
         self.flow(network)
         return network.eval()
@@ -176,8 +178,7 @@ class Workshop:
             z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=noise)
             reconstruction = functional.binary_cross_entropy_with_logits(network.decoder(z, y), x, reduction="sum")
             divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum()
-            bound: Tensor = (reconstruction + divergence) / len(batch)
-            return bound
+            return (reconstruction + divergence) / len(batch)
 
         self.watch("mnist-vae", fit(both, loss, len(self.digits), self.recipe.autoencoder, self.seed), end=0.5)
 

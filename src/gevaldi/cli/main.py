@@ -76,7 +76,9 @@ def compare(
     divergence: Annotated[
         str | None, typer.Option(help="e.g. kl or renyi,order=2", show_default="kl", autocompletion=complete("divergences"))
     ] = None,
-    prior_weight: Annotated[float | None, typer.Option(help="λ of equation 3", show_default="measured on the bundled pair")] = None,
+    prior_weight: Annotated[
+        float | None, typer.Option(help="λ of equation 3", show_default="0: projection keeps latents in the prior")
+    ] = None,
     algorithm: Annotated[
         str | None, typer.Option(help="e.g. adam,learning_rate=0.05", show_default="adam", autocompletion=complete("algorithms"))
     ] = None,

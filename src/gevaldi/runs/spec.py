@@ -39,7 +39,11 @@ class Spec(Settings):
         "both", description="forward raises D[first || second], reverse D[second || first]"
     )
     divergence: str = Field("kl", description="what is raised, with its options, for example renyi,order=2")
-    prior_weight: float = Field(0.01, ge=0, description="λ of equation 3, in units of the divergence per nat of log p(z)")
+    prior_weight: float = Field(
+        0.0,
+        ge=0,
+        description="λ of equation 3, in units of the divergence per nat of log p(z); 0 where projection keeps latents typical",
+    )
     search: Search = Search()
     seed: int = Field(0, ge=0, lt=2**63, description="the run's seed; every sample's own is made from it and the sample's number")
     real: str | None = Field(

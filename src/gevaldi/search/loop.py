@@ -82,12 +82,12 @@ def search(
         history = (*history, state.evaluation.value)[-2 * stopping.window :]
         last = number == stopping.steps
         none = torch.zeros(len(places), dtype=torch.bool, device=z.device)
-        look = last or number % stopping.window == 0
-        failed = ~is_finite(state.evaluation) if look else none
-        converged = ~failed & gains_no_more(history, state.evaluation, stopping) if look and algorithm.converges else none
+        failed = ~is_finite(state.evaluation)
+        look = algorithm.converges and number % stopping.window == 0
+        converged = ~failed & gains_no_more(history, state.evaluation, stopping) if look else none
         yield Step(number, places, state.evaluation, converged, failed, last)
         stay = ~(failed | converged)
-        if last or not look or bool(stay.all()):
+        if last or bool(stay.all()):
             continue
         if not bool(stay.any()):
             return

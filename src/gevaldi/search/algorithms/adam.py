@@ -28,7 +28,7 @@ class Adam(Algorithm):
     A step moves every coordinate by at most about the learning rate, whatever the size of the gradient.
     """
 
-    learning_rate: float = Field(0.1, gt=0)
+    learning_rate: float = Field(0.2, gt=0)
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.999, ge=0, lt=1)
     epsilon: float = Field(1e-8, gt=0)

@@ -1,0 +1,5 @@
+"""`python -m gevaldi` is `gevaldi`."""
+
+from gevaldi.cli.main import run
+
+run()

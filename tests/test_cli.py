@@ -1,0 +1,150 @@
+"""The command line as a process, and as a user meets it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from gevaldi.cli.main import app
+from gevaldi.runs.store import Run
+
+MODELS = """
+import torch, gevaldi
+from torch import nn
+
+def net(seed=0, delay=0.0):
+    torch.manual_seed(seed)
+    return gevaldi.classifier(nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, 3)), labels=3).eval()
+
+def make():
+    torch.manual_seed(9)
+    return gevaldi.generator(nn.Sequential(nn.Linear(6, 64), nn.Sigmoid(), nn.Unflatten(1, (1, 8, 8))), latent=6).eval()
+
+def bare():
+    return nn.Linear(2, 2)
+"""
+PAIR = ["compare", "python:models.py:net", "python:models.py:net,seed=1", "-g", "python:models.py:make", "--device", "cpu"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "models.py").write_text(MODELS)
+    return tmp_path
+
+
+def gevaldi(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gevaldi", *words]
+    return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.slow
+def test_a_comparison_from_the_shell_ends_with_rows_and_a_report(folder: Path) -> None:
+    done = gevaldi(folder, *PAIR, "-n", "6", "--steps", "20", "--out", "run")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # no progress bar where nobody looks
+    assert "report: run/report.html" in done.stdout
+    assert len(Run.open(folder / "run").rows()) == 12
+    again = gevaldi(folder, "compare", "--spec", "run/spec.yaml", "--out", "again")
+    assert again.returncode == 0, again.stderr
+    one, other = (Run.open(folder / name).rows()[["index", "divergence_end"]] for name in ("run", "again"))
+    pd.testing.assert_frame_equal(one, other, rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_a_run_resumes_to_the_rows_of_an_unbroken_one(folder: Path) -> None:
+    words = [*PAIR, "-n", "40", "--steps", "150", "--set", "search.gain=0", "--batch-size", "2"]
+    assert gevaldi(folder, *words, "--out", "whole").returncode == 0
+    kept: dict[str, bytes] = {}
+    for moment in (0.3, 0.05, 0.2, 0.6):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gevaldi", *words, "--out", "cut"], cwd=folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL
+        )
+        limit = time.monotonic() + 60
+        while process.poll() is None and not (folder / "cut" / "run.json").exists() and time.monotonic() < limit:
+            time.sleep(0.02)
+        time.sleep(moment)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        parts = {path.name: path.read_bytes() for path in (folder / "cut" / "samples").glob("part-*")}
+        assert kept.items() <= parts.items()  # what was finished is neither lost nor written again
+        kept = parts
+    assert gevaldi(folder, "resume", "cut").returncode == 0
+    columns = ["index", "seed", "status", "steps", "divergence_end"]
+    pd.testing.assert_frame_equal(Run.open(folder / "cut").rows()[columns], Run.open(folder / "whole").rows()[columns])
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_what_is_safe_and_how_to_go_on(folder: Path) -> None:
+    words = [*PAIR, "-n", "400", "--steps", "500", "--set", "search.gain=0", "--batch-size", "2", "--out", "run"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gevaldi", *words], cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+    )
+    while not list((folder / "run" / "samples").glob("part-*")) and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    message = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "of 800 rows are safe. Go on with: gevaldi resume run" in message
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["compare", "bundled:mnist-strided", "bundled:mnist-poled", "-g", "bundled:mnist-vae"], "Did you mean 'mnist-pooled'"),
+        (["compare", "mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae"], "Did you mean 'bundled:mnist-strided'"),
+        (["compare", "bundled:mnist-strided", "--set", "sampels=3"], "'samples'"),
+        (["compare", "a:b", "c:d", "-g", "e:f"], "no classifier source named 'a'"),
+        ([*PAIR, "--divergence", "kl2"], "'kl'"),
+        ([*PAIR, "--condition", "7"], "takes no condition"),
+        ([*PAIR[:3], "-g", "python:models.py:bare"], "gevaldi.generator(module, latent=20)"),
+        ([*PAIR[:3], "-g", "python:models.py:mak"], "'make'"),
+        (["report", "nowhere"], "There is no run in nowhere"),
+        (["compare", "--spec", "nowhere.yaml"], "cannot be read"),
+        (["train", "mnist", "--data", "nowhere"], "There is no such folder"),
+        (["list", "classifier"], "'classifiers'"),
+        (["show", "jensen"], "'jensen-shannon'"),
+    ],
+)
+def test_bad_input_is_answered_and_not_thrown(folder: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], answer: str) -> None:
+    monkeypatch.chdir(folder)
+    result = CliRunner().invoke(app, [*words, *(["--out", "run"] if words[0] == "compare" else [])])
+    assert answer in str(result.exception)
+    assert type(result.exception).__module__ == "gevaldi.errors"
+    assert not (folder / "run").exists()
+
+
+@pytest.mark.slow
+def test_an_answer_to_bad_input_is_one_line_with_exit_code_2(folder: Path) -> None:
+    done = gevaldi(folder, "compare", "bundled:mnist-strided", "bundled:mnist-poled", "-g", "bundled:mnist-vae")
+    assert done.returncode == 2
+    assert done.stderr.startswith("gevaldi: There is no bundled classifier named 'mnist-poled'.")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_help_list_show_and_report_need_no_torch(folder: Path) -> None:
+    script = """
+import sys
+from typer.testing import CliRunner
+from gevaldi.cli.main import app
+for words in (["--help"], ["compare", "--help"], ["list"], ["show", "kl"], ["show", "mnist-vae"]):
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, (words, result.exception)
+assert "torch" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_list_names_every_kind_and_show_finds_each_of_them() -> None:
+    from gevaldi.cli.catalogue import KINDS, documentation, listing, names_of
+
+    assert all(kind in listing(None) for kind in KINDS)
+    assert all(len(documentation(name)) > 40 for name in names_of("everything") if name != "bundled:mnist-digits")
+    assert "mnist-vae" in listing("generators")

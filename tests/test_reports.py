@@ -1,0 +1,174 @@
+"""The page, from synthetic rows: true numbers, hostile names, runs that are not complete."""
+
+import io
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+from gevaldi.measures.paths import band
+from gevaldi.measures.summary import summaries
+from gevaldi.reports.page import render, write_report
+from gevaldi.runs.spec import Spec
+from gevaldi.runs.store import Run
+from gevaldi.statistics.intervals import median, share
+
+HOSTILE = "<script>alert('x')</script>\u202e\"&" + "y" * 10_000
+
+
+def png(seed: int, size: int = 28) -> dict[str, Any]:
+    sink = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (size, size), dtype=np.uint8)).save(sink, "PNG")
+    return {"bytes": sink.getvalue(), "path": None}
+
+
+def prediction(*names: str) -> list[dict[str, Any]]:
+    return [{"label": ord(n[0]), "name": n, "id": None, "probability": 0.5 / (i + 1)} for i, n in enumerate(names)]
+
+
+def row(index: int, failed: bool = False, name: str = "cat") -> dict[str, Any]:
+    common = {"index": index, "seed": index, "order": ("forward", "reverse")[index % 2], "condition": 0, "condition_name": name}
+    if failed:
+        return common | {"status": "failed", "error": f"RuntimeError: {HOSTILE}", "steps": 0}
+    values = {
+        f"{key}_{moment}": 0.1 * index + (moment == "end") for key in ("divergence", "log_prior") for moment in ("start", "end")
+    }
+    return (
+        common
+        | values
+        | {
+            "status": "converged",
+            "steps": 2,
+            "typicality_start": 0.5,
+            "typicality_end": 0.9 if index % 3 else 0.9995,
+            "delta_z": 0.2,
+        }
+        | {
+            "first_start": prediction(name, "dog"),
+            "first_end": prediction("dog", name) if index % 4 == 0 else prediction(name, "dog"),
+        }
+        | {"second_start": prediction(name, "dog"), "second_end": prediction("eel", name)}
+        | {"picture_start": png(index), "picture_end": png(index + 1), "z_start": [0.0], "z_end": [1.0]}
+        | {"path_divergence": [0.0, 0.5, 1.0], "path_log_prior": [0.0] * 3, "path_delta_z": [0.0, 0.1, 0.2]}
+        | {"path_first": [[1]] * 3, "path_second": [[2]] * 3}
+    )
+
+
+def made(folder: Path, rows: list[dict[str, Any]], samples: int = 8, name: str = "a:first") -> Run:
+    model = {"name": name, "labels": [], "parameters": 10, "sha256": "0" * 64}
+    audited = {"pictures": 1000, "disagreements": 11, "confidence_first": 0.9, "confidence_second": 0.8, "divergence_mean": 0.1}
+    record = {
+        "models": {"first": model, "second": model | {"name": "a:second"}, "generator": model | {"name": "g"}},
+        "divergence": {"unit": "nats", "symmetric": False, "bound": None, "summary": "Kullback-Leibler divergence"},
+        "audit": {"generated": audited | {"name": "g", "read_first": 990, "read_second": None}, "real": None},
+        "device": "cpu", "command": "gevaldi compare", "created": "2026-01-01T00:00:00", "versions": {"gevaldi": "0"},
+        "warnings": [HOSTILE],
+    }  # fmt: skip
+    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples), record)
+    run.append(rows)
+    return run
+
+
+class Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def test_every_sample_is_on_the_page_with_its_pictures_and_failed_ones_with_their_error(tmp_path: Path) -> None:
+    page = Page(render(made(tmp_path, [row(i, failed=i == 5) for i in range(16)])))
+    assert {a["id"] for tag, a in page.tags if tag == "article"} == {f"sample-{i}" for i in range(16)}
+    pictures = [a["src"] for tag, a in page.tags if tag == "img"]
+    assert len(pictures) == 30
+    assert all(str(source).startswith("data:image/") for source in pictures)
+    assert page.words.count("Failed.") == 1
+
+
+def test_the_sentences_say_the_shares_that_the_rows_have(tmp_path: Path) -> None:
+    found = {s.order: s for s in summaries(made(tmp_path, [row(i, failed=i == 5) for i in range(16)]).rows())}
+    assert (found["forward"].samples, found["forward"].failed, found["reverse"].failed) == (8, 0, 1)
+    assert found["forward"].differ_start.value == 0
+    assert found["forward"].differ_end.value == 1
+    assert found["forward"].left_first is not None
+    assert found["forward"].left_first.value == 4 / 8  # 0, 4, 8, 12 of the even ones
+    assert found["reverse"].typical.value == pytest.approx(4 / 7)  # 3, 9, 15 are outside, 5 failed
+    assert found["reverse"].divergence_end.value == pytest.approx(np.median([0.1 * i + 1 for i in (1, 3, 7, 9, 11, 13, 15)]))
+
+
+def test_hostile_names_are_text_and_nothing_else(tmp_path: Path) -> None:
+    text = render(made(tmp_path, [row(i, failed=i == 1, name=HOSTILE) for i in range(4)], name=HOSTILE))
+    page = Page(text)
+    assert not [tag for tag, _ in page.tags if tag == "script"]
+    assert not [a for _, a in page.tags if any(key.startswith("on") for key in a)]
+    assert "<script>alert" in page.words
+    gallery = text[text.index("<article") : text.index('id="paths"')]
+    assert "\u202e" not in gallery.replace("RuntimeError", "").split("Failed.")[0]
+    assert "y" * 100 not in gallery.split("Failed.")[0]
+
+
+def test_the_page_asks_the_network_for_nothing(tmp_path: Path) -> None:
+    page = Page(render(made(tmp_path, [row(i) for i in range(4)])))
+    addresses = [v for _, a in page.tags for k, v in a.items() if k in ("src", "href", "srcset", "data", "action", "xlink:href")]
+    assert addresses
+    assert all(str(v).startswith(("data:", "#")) for v in addresses)
+
+
+def test_a_run_that_is_not_complete_says_so(tmp_path: Path) -> None:
+    assert "not complete: 3 of 16 rows" in render(made(tmp_path / "a", [row(i) for i in range(3)]))
+    assert "not complete" not in render(made(tmp_path / "b", [row(i) for i in range(4)], samples=2))
+
+
+def test_the_same_rows_give_the_same_bytes_and_two_hundred_samples_stay_small(tmp_path: Path) -> None:
+    run = made(tmp_path, [row(i) for i in range(200)], samples=100)
+    page = render(run)
+    assert render(run) == page
+    assert len(page.encode()) < 2_000_000
+
+
+def test_a_report_needs_no_torch(tmp_path: Path) -> None:
+    made(tmp_path, [row(i) for i in range(4)])
+    script = (
+        "import sys; from gevaldi import Comparison; c = Comparison.open(sys.argv[1]); c.report(); c.rows(); c.best(); "
+        "assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "report.html").stat().st_size > 5000
+
+
+def test_the_report_goes_where_it_is_asked_to(tmp_path: Path) -> None:
+    assert write_report(made(tmp_path / "run", [row(0)]), tmp_path / "page.html").read_text().startswith("<!doctype html>")
+
+
+def test_the_interval_of_a_share_is_wilsons_and_covers_as_often_as_it_says() -> None:
+    assert (share(9, 10).low, share(9, 10).high) == pytest.approx((0.5958, 0.9821), abs=1e-4)  # [Newcombe 1998] gives these
+    draws = np.random.default_rng(0).binomial(40, 0.9, 2000)
+    inside = [share(int(d), 40).low <= 0.9 <= share(int(d), 40).high for d in draws]
+    assert 0.93 < np.mean(inside) < 0.99
+    assert np.isnan(share(0, 0).value)
+
+
+@pytest.mark.parametrize("count", [8, 25, 64])
+def test_the_interval_of_a_median_covers_at_least_as_often_as_it_says(count: int) -> None:
+    samples = stats.expon.rvs(size=(1500, count), random_state=1)
+    found = [median(list(sample)) for sample in samples]
+    assert np.mean([m.low <= np.log(2) <= m.high for m in found]) > 0.935
+    assert np.isnan(median([]).value)
+
+
+def test_a_path_that_stopped_keeps_its_last_value_in_the_band() -> None:
+    assert band([[0, 1], [0, 2, 3], [0, 2, 9]]).median.tolist() == [0, 2, 3]
