@@ -178,7 +178,8 @@ class Workshop:
             z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=noise)
             reconstruction = functional.binary_cross_entropy_with_logits(network.decoder(z, y), x, reduction="sum")
             divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum()
-            return (reconstruction + divergence) / len(batch)
+            bound: Tensor = (reconstruction + divergence) / len(batch)
+            return bound
 
         self.watch("mnist-vae", fit(both, loss, len(self.digits), self.recipe.autoencoder, self.seed), end=0.5)
 

@@ -11,15 +11,14 @@ def summary_table(run: Run, found: list[Summary]) -> None:
     """Print one line for each order."""
     unit = run.record["divergence"]["unit"]
     table = Table(title=f"{run.spec.first}  vs  {run.spec.second}", title_justify="left", box=None, pad_edge=False)
-    for head in ("order", "samples", "differ before", "differ after", f"divergence, {unit}", "Δz", "in the prior", "failed"):
-        table.add_column(head, justify="left" if head == "order" else "right")
+    for head in ("order", "samples", "top classes differ", f"divergence, {unit}", "Δz", "in the prior", "failed"):
+        table.add_column(head, justify="left" if head == "order" else "right", no_wrap=True)
     for s in found:
         table.add_row(
             s.order,
             str(s.samples),
-            f"{100 * s.differ_start.value:.0f} %",
-            f"{100 * s.differ_end.value:.0f} %",
-            f"{s.divergence_start.value:.2g} → {s.divergence_end.value:.3g}",
+            f"{100 * s.differ_start.value:.0f} → {100 * s.differ_end.value:.0f} %",
+            f"{s.divergence_start.value:.1g} → {s.divergence_end.value:.3g}",
             f"{s.delta_z.value:.2f}",
             f"{100 * s.typical.value:.0f} %",
             str(s.failed),

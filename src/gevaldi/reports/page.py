@@ -72,7 +72,7 @@ def render(run: Run, limit: int = 200) -> str:
     return environment.get_template("page.html").render(context)
 
 
-def number(value: float) -> str:
+def number(value: float | None) -> str:
     """Three significant digits, without exponent where it can be."""
     if value is None or value != value:
         return "–"
