@@ -1,5 +1,6 @@
 """What the documents show runs."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes started here; on a busy machine ten times faster than two
 
 
 @pytest.mark.slow
