@@ -22,10 +22,10 @@ demo: .venv/installed ## install, compare the bundled pair, write the report, sa
 	$(BIN)/gevaldi demo
 
 test: .venv/installed-test lint ## install what tests need and run them all
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 quick: .venv/installed-test ## the tests that take less than two minutes together
-	$(BIN)/pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
 
 lint: .venv/installed-test ## format, style, types, layers
 	$(BIN)/ruff format --check .

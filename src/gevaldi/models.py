@@ -83,6 +83,7 @@ class ModuleClassifier(Classifier):
     ) -> None:
         super().__init__()
         self.module, self.labels, self.output = module, labels_of(labels), output
+        self.training = module.training  # the wrapper is in evaluation mode if what it wraps is
         self.normalised = mean is not None or std is not None
         self.register_buffer("mean", torch.tensor(mean or [0.0]).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std or [1.0]).view(1, -1, 1, 1))
@@ -113,6 +114,7 @@ class ModuleGenerator(Generator):
     ) -> None:
         super().__init__()
         self.module, self.prior, self.conditions = module, prior, labels_of(conditions)
+        self.training = module.training
         self.low, self.high = output_range
 
     def forward(self, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"]) -> Pictures:

@@ -41,7 +41,7 @@ RECIPE = Recipe(
     autoencoder=Schedule(epochs=6, batch=128, rate=2e-3),
     flow=Schedule(epochs=60, batch=512, rate=2e-3, decay=1e-5, clip=5.0),
     flow_memory=0.998,
-    temperature=0.9,
+    temperature=1.0,
 )
 """What made the weights that ship."""
 
