@@ -1,7 +1,6 @@
 """The bundled models do what their cards say, and a comparison of them reaches what it should."""
 
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,9 @@ from scipy.stats import binomtest
 
 import gevaldi
 from gevaldi.bundled import store
-from gevaldi.bundled.architectures import Flow
 from gevaldi.bundled.audit import accuracy, draw
 from gevaldi.bundled.digits import real_digits
-from gevaldi.bundled.mnist import Digits, read_mnist
-from gevaldi.bundled.training import RECIPE, Recipe, Schedule, train_mnist
-from gevaldi.errors import DataError, WeightsError
+from gevaldi.bundled.mnist import read_mnist
 from gevaldi.measures.summary import summaries
 
 FOLDERS = [os.environ.get("GEVALDI_MNIST"), Path(__file__).parents[2] / "shared" / "data" / "mnist"]
@@ -69,19 +65,6 @@ def test_the_generator_draws_what_it_is_asked_for_and_little_that_is_disputed() 
     assert disputed <= 1.5 * 0.0107  # the pair's rate on the 10,000 real test digits, from the generator's card
 
 
-def test_the_flow_is_inverted_and_its_determinant_is_that_of_autograd() -> None:
-    torch.manual_seed(0)
-    flow = Flow(latent=4, layers=3, hidden=8).double()
-    for p in flow.parameters():
-        torch.nn.init.normal_(p, std=0.3)
-    u, y = torch.randn(5, 4, dtype=torch.float64), torch.arange(5)
-    back, log_determinant = flow.inverse(flow(u, y), y)
-    assert torch.allclose(back, u, atol=1e-10)
-    for i in range(5):
-        jacobian = torch.autograd.functional.jacobian(lambda v, i=i: flow(v, y[i : i + 1])[0], u[i : i + 1])[:, 0]
-        assert torch.allclose(-torch.linalg.slogdet(jacobian).logabsdet, log_determinant[i], atol=1e-10)
-
-
 @pytest.mark.slow
 def test_default_settings_part_the_pair_inside_the_prior(tmp_path: Path) -> None:
     names = ("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae")
@@ -93,6 +76,7 @@ def test_default_settings_part_the_pair_inside_the_prior(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="float32 differences between batch sizes grow along the search; see benchmarks/README.md")
 def test_batch_sizes_give_the_same_samples_on_the_bundled_pair(tmp_path: Path) -> None:
     names = ("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae")
     runs = {
@@ -108,56 +92,3 @@ def test_batch_sizes_give_the_same_samples_on_the_bundled_pair(tmp_path: Path) -
         ]
         assert np.mean(np.abs(ratio - 1) < 1e-3) >= 0.95
         assert np.mean(same) >= 0.99
-
-
-def test_a_truncated_or_foreign_weights_file_is_named_with_what_to_do(tmp_path: Path) -> None:
-    whole = (store.SHIPPED / "mnist-strided.safetensors").read_bytes()
-    (tmp_path / "mnist-strided.safetensors").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(WeightsError, match=r"not a whole safetensors file.*gevaldi train mnist"):
-        store.load("mnist-strided", tmp_path)
-    shutil.copy(store.SHIPPED / "mnist-pooled.safetensors", tmp_path / "mnist-strided.safetensors")
-    with pytest.raises(WeightsError, match="holds another architecture than Strided"):
-        store.load("mnist-strided", tmp_path)
-    with pytest.raises(WeightsError, match="There are no weights at"):
-        store.load("mnist-pooled", tmp_path)
-
-
-def idx(array: np.ndarray) -> bytes:
-    return bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape) + array.tobytes()
-
-
-def mnist_like(folder: Path, count: int = 300) -> Path:
-    pictures, labels = real_digits()
-    chosen = torch.randperm(1000, generator=torch.Generator().manual_seed(0))[:count]
-    for part in ("train", "t10k"):
-        (folder / f"{part}-images-idx3-ubyte").write_bytes(idx((pictures[chosen, 0] * 255).round().byte().numpy()))
-        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(labels[chosen].byte().numpy()))
-    return folder
-
-
-def test_idx_files_are_read_as_they_were_written_and_damage_is_said(tmp_path: Path) -> None:
-    digits = read_mnist("train", mnist_like(tmp_path))
-    assert isinstance(digits, Digits)
-    assert len(digits) == 300
-    path = tmp_path / "train-images-idx3-ubyte"
-    path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(DataError, match="its header announces"):
-        read_mnist("train", tmp_path)
-    path.unlink()
-    with pytest.raises(DataError, match="train-images-idx3-ubyte is missing"):
-        read_mnist("train", tmp_path)
-
-
-@pytest.mark.slow
-def test_training_from_idx_files_writes_models_and_cards_and_is_not_repeated(tmp_path: Path) -> None:
-    once = Schedule(epochs=1, batch=50, rate=2e-3)
-    recipe = Recipe(**{**vars(RECIPE), **dict.fromkeys(("strided", "pooled", "referee", "autoencoder", "flow"), once)})
-    (tmp_path / "data").mkdir()
-    trained = train_mnist(mnist_like(tmp_path / "data"), tmp_path / "out", progress=lambda name, done: None, recipe=recipe)
-    assert {t.name for t in trained} == {"mnist-strided", "mnist-pooled", "mnist-referee", "mnist-vae"}
-    before = {t.name: t.path.read_bytes() for t in trained}
-    again = train_mnist(tmp_path / "data", tmp_path / "out", progress=lambda name, done: None, recipe=recipe)
-    assert all(t.skipped and t.path.read_bytes() == before[t.name] for t in again)
-    assert "gevaldi train mnist" in (tmp_path / "out" / "mnist-vae.md").read_text()
-    with pytest.raises(WeightsError, match="seed '0'; this training has seed '1'"):
-        train_mnist(tmp_path / "data", tmp_path / "out", seed=1, progress=lambda name, done: None, recipe=recipe)
