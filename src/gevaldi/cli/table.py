@@ -11,7 +11,7 @@ def summary_table(run: Run, found: list[Summary]) -> None:
     """Print one line for each order."""
     unit = run.record["divergence"]["unit"]
     table = Table(title=f"{run.spec.first}  vs  {run.spec.second}", title_justify="left", box=None, pad_edge=False)
-    for head in ("order", "samples", "top classes differ", f"divergence, {unit}", "Δz", "in the prior", "failed"):
+    for head in ("order", "samples", "differ", f"divergence, {unit}", "Δz", "typical", "failed"):
         table.add_column(head, justify="left" if head == "order" else "right", no_wrap=True)
     for s in found:
         table.add_row(
