@@ -130,9 +130,9 @@ class Decoder(nn.Module):
         self.plan = nn.Sequential(nn.Linear(latent + CLASSES, hidden), nn.SiLU(), nn.Linear(hidden, channels * 7 * 7), nn.SiLU())
         self.paint = nn.Sequential(
             nn.Unflatten(1, (channels, 7, 7)),
-            nn.ConvTranspose2d(channels, 32, 4, stride=2, padding=1),
+            nn.ConvTranspose2d(channels, 16, 4, stride=2, padding=1),
             nn.SiLU(),
-            nn.ConvTranspose2d(32, 1, 4, stride=2, padding=1),
+            nn.ConvTranspose2d(16, 1, 4, stride=2, padding=1),
         )
 
     def forward(self, z: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch 1 28 28"]:

@@ -38,7 +38,7 @@ RECIPE = Recipe(
     strided=Schedule(epochs=3, batch=128, rate=2e-3),
     pooled=Schedule(epochs=2, batch=128, rate=2e-3),
     referee=Schedule(epochs=5, batch=128, rate=4e-3),
-    autoencoder=Schedule(epochs=6, batch=128, rate=2e-3),
+    autoencoder=Schedule(epochs=10, batch=128, rate=2e-3),
     flow=Schedule(epochs=60, batch=512, rate=2e-3, decay=1e-5, clip=5.0),
     flow_memory=0.998,
     temperature=1.0,
