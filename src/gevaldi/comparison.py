@@ -120,10 +120,6 @@ def execute(
     from gevaldi.generators import load_generator
     from gevaldi.runs.session import device_of, fill, models_of, open_run, prepared
 
-    if (folder / "run.json").exists():
-        run = Run.open(folder)
-        if run.spec == spec and len(run.done()) == run.total and all(isinstance(model, str) for model in models):
-            return Comparison(run)
     refuse_objects(models)
     first, second = (load_classifier(model) if isinstance(model, str) else model for model in models[:2])
     generator = load_generator(models[2]) if isinstance(models[2], str) else models[2]

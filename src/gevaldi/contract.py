@@ -14,27 +14,38 @@ PROBES = 4
 
 
 @contextmanager
-def settled(*modules: nn.Module, device: torch.device) -> Iterator[None]:
-    """Modules on the device and without parameter gradients for a while; they are given back as they were.
+def settled(*modules: nn.Module, device: torch.device, dtype: torch.dtype = torch.float32) -> Iterator[None]:
+    """Modules on the device, in `dtype` and without parameter gradients for a while; they are given back as they were.
 
-    Parameter gradients are not needed, and keeping what they would need costs memory.
+    Parameter gradients are not needed, and keeping what they would need costs memory. Numbers of other kinds than float32 and
+    float64, such as the half precision of a network that is compared as it will be deployed, are left as they are.
     """
     tracked = [p for module in modules for p in module.parameters() if p.requires_grad]
     homes = [next((t.device for t in (*module.parameters(), *module.buffers())), device) for module in modules]
+    exact: list[tuple[Tensor, Tensor]] = []
     try:
         for p in tracked:
             p.requires_grad_(False)
         for module in modules:
             module.to(device)
+        for module in modules:
+            for tensor in (*module.parameters(), *module.buffers()):
+                if tensor.dtype in (torch.float32, torch.float64) and tensor.dtype != dtype:
+                    exact.append((tensor, tensor.data))
+                    tensor.data = tensor.data.to(dtype)
         yield
     finally:
+        for tensor, data in exact:
+            tensor.data = data
         for p in tracked:
             p.requires_grad_(True)
         for module, home in zip(modules, homes, strict=True):
             module.to(home)
 
 
-def check_contract(first: Classifier, second: Classifier, generator: Generator, device: torch.device) -> list[str]:
+def check_contract(
+    first: Classifier, second: Classifier, generator: Generator, device: torch.device, dtype: torch.dtype = torch.float32
+) -> list[str]:
     """Generate a few pictures, classify them, take a gradient, and compare with what was promised.
 
     Returns:
@@ -45,7 +56,7 @@ def check_contract(first: Classifier, second: Classifier, generator: Generator, 
     """
     for who, module in {"first classifier": first, "second classifier": second, "generator": generator}.items():
         check_mode(module, who)
-    z = generator.prior.sample(range(PROBES)).to(device).requires_grad_()
+    z = generator.prior.sample(range(PROBES)).to(device, dtype).requires_grad_()
     condition = torch.arange(PROBES, device=device) % max(1, len(generator.conditions))
     with torch.enable_grad():
         pictures = _generate(generator, z, condition)

@@ -92,7 +92,7 @@ class ModuleClassifier(Classifier):
         """Normalise, classify, and bring the output to log-probabilities."""
         raw = self.raw(pictures)
         if self.output == "logits":
-            log_p: Tensor = raw.float().log_softmax(-1)
+            log_p: Tensor = raw.to(torch.promote_types(raw.dtype, torch.float32)).log_softmax(-1)
             return log_p
         return raw.log() if self.output == "probabilities" else raw
 

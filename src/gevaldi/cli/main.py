@@ -230,6 +230,7 @@ def _execute(spec: Any, out: Path | None, device: str, batch_size: int | None, r
     from gevaldi.runs.store import Run
 
     folder = out or Path("runs") / f"{_short(spec.first)}-vs-{_short(spec.second)}-{spec.fingerprint}"
+    complete = (folder / "run.json").exists() and Run.open(folder).complete
     command = f"gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
     try:
         comparison = execute(
@@ -243,6 +244,8 @@ def _execute(spec: Any, out: Path | None, device: str, batch_size: int | None, r
         sys.exit(130)
     from gevaldi.cli.table import summary_table
 
+    if complete:
+        _say(f"The run in {folder} was complete, so nothing was computed again. Delete it, or give another --out, for a new one.")
     summary_table(comparison.run, comparison.summary())
     _tell(f"rows:   {folder / 'samples'}")
     if report:

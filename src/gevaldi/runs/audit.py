@@ -38,14 +38,14 @@ def _draw(models: Models, conditions: Sequence[int]) -> tuple[Tensor, list[int]]
     seeds = [sample_seed(2**63, i) for i in range(DRAWN)]
     parts = []
     for begin in range(0, DRAWN, BATCH):
-        z = models.generator.prior.sample(seeds[begin : begin + BATCH]).to(models.device)
+        z = models.starts(seeds[begin : begin + BATCH])
         parts.append(models.generator(z, torch.tensor(classes[begin : begin + BATCH], device=models.device)).cpu())
     return torch.cat(parts), classes
 
 
 @torch.no_grad()
 def _counts(models: Models, pictures: Tensor, classes: Sequence[str | None]) -> dict[str, Any]:
-    parts = [(models.first(x), models.second(x)) for x in pictures.to(models.device).split(BATCH)]
+    parts = [(models.first(x), models.second(x)) for x in pictures.to(models.device, models.dtype).split(BATCH)]
     log_p, log_q = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
     tops = {"first": log_p.argmax(1), "second": log_q.argmax(1)}
     labels = {"first": models.first.labels, "second": models.second.labels}

@@ -20,6 +20,7 @@ from gevaldi.errors import RunFolderError, SpecError
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.registry import Call
 from gevaldi.runs.audit import audit
+from gevaldi.runs.precision import chosen_precision, precision_name
 from gevaldi.runs.spec import Spec, write_spec
 from gevaldi.runs.start import chosen_conditions, chunks
 from gevaldi.runs.store import Run, write_whole
@@ -54,7 +55,8 @@ def device_of(name: str) -> torch.device:
 
 def models_of(spec: Spec, first: Classifier, second: Classifier, generator: Generator, device: torch.device) -> Models:
     """What workers need, from loaded networks and the names in a spec."""
-    return Models(first, second, generator, divergence(spec.divergence), algorithms.build(spec.search.algorithm), device)
+    dtype = chosen_precision(spec.precision, (first, second, generator), device)
+    return Models(first, second, generator, divergence(spec.divergence), algorithms.build(spec.search.algorithm), device, dtype)
 
 
 def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, command: str) -> Run:
@@ -68,11 +70,11 @@ def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, c
         ContractError: the networks do not fit.
     """
     conditions = chosen_conditions(spec, models.generator.conditions)
-    warnings = check_contract(models.first, models.second, models.generator, models.device)
+    warnings = check_contract(models.first, models.second, models.generator, models.device, models.dtype)
     described = describe(models, spec)
     if (folder / "run.json").exists():
         run = Run.open(folder)
-        _check_same(run, spec, described)
+        _check_same(run, spec, described, models.dtype)
         return run
     batch_size = batch_size or chosen_batch_size(models, spec, conditions)
     record = {
@@ -80,7 +82,7 @@ def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, c
         "divergence": _describe_divergence(spec.divergence, models.divergence),
         "versions": versions(),
         "device": device_name(models.device),
-        "execution": {"batch_size": batch_size, "device": str(models.device)},
+        "execution": {"batch_size": batch_size, "device": str(models.device), "precision": precision_name(models.dtype)},
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "audit": audit(models, conditions, spec.real, spec.generator),
@@ -109,7 +111,8 @@ def fill(run: Run, models: Models, batch_size: int | None = None, watch: Watch =
 def prepared(models: Models) -> ExitStack:
     """A context in which the networks are on the device, without parameter gradients."""
     stack = ExitStack()
-    stack.enter_context(settled(models.first, models.second, models.generator, device=models.device))
+    networks = (models.first, models.second, models.generator)
+    stack.enter_context(settled(*networks, device=models.device, dtype=models.dtype))
     return stack
 
 
@@ -136,7 +139,7 @@ def chosen_batch_size(models: Models, spec: Spec, conditions: list[int]) -> int:
 
 
 def _timed(objective: Any, models: Models, conditions: list[int], size: int) -> float:
-    z = models.generator.prior.sample(range(size)).to(models.device)
+    z = models.starts(range(size))
     condition = torch.tensor([conditions[i % len(conditions)] if conditions else 0 for i in range(size)], device=models.device)
     begin = time.perf_counter()
     float(objective(z, condition).value.sum())  # waits for the device
@@ -178,10 +181,11 @@ def _describe_divergence(text: str, function: Divergence) -> dict[str, Any]:
 
 
 def hash_of(module: nn.Module) -> str:
-    """SHA-256 over the names and values of all parameters and buffers."""
+    """SHA-256 over the names and values of all parameters and buffers; float32 has the same as the float64 it was widened to."""
     digest = sha256()
     for name, value in sorted(module.state_dict().items()):
         digest.update(name.encode())
+        value = value.float() if value.dtype == torch.float64 and bool((value.float() == value).all()) else value
         digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
@@ -205,7 +209,7 @@ def device_name(device: torch.device) -> str:
     return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
-def _check_same(run: Run, spec: Spec, described: dict[str, Any]) -> None:
+def _check_same(run: Run, spec: Spec, described: dict[str, Any], dtype: torch.dtype) -> None:
     if run.spec != spec:
         mine, theirs = spec.model_dump(), run.spec.model_dump()
         differing = [f"{key}: {theirs[key]!r} there, {mine[key]!r} here" for key in mine if mine[key] != theirs[key]]
@@ -219,3 +223,9 @@ def _check_same(run: Run, spec: Spec, described: dict[str, Any]) -> None:
                 f"{run.folder} was begun with other weights of the {who} ({model['name']}); its rows and new ones would not belong "
                 "together. Give another folder with --out."
             )
+    began = run.record["execution"].get("precision", "float32")
+    if began != precision_name(dtype):
+        raise RunFolderError(
+            f"{run.folder} was begun in {began}, and on this device it would go on in {precision_name(dtype)}. "
+            f"Continue it on a {run.record['execution']['device']} device, or give another folder with --out."
+        )

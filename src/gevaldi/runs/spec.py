@@ -45,6 +45,10 @@ class Spec(Settings):
         description="λ of equation 3, in units of the divergence per nat of log p(z); 0 where projection keeps latents typical",
     )
     search: Search = Search()
+    precision: Literal["auto", "float32", "float64"] = Field(
+        "auto",
+        description="numbers to compute in; auto is float64 for small networks, whose rows then do not depend on the batch size",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="the run's seed; every sample's own is made from it and the sample's number")
     real: str | None = Field(
         None, description="real pictures that the generator is audited against, for example bundled:mnist-digits"

@@ -83,6 +83,11 @@ class Run:
         """How many rows the run will have when it is complete."""
         return self.spec.samples * len(self.spec.searches)
 
+    @property
+    def complete(self) -> bool:
+        """Whether all its rows are on disk."""
+        return len(self.done()) >= self.total
+
     def done(self) -> set[int]:
         """The numbers of the samples that are finished."""
         return {index for part in self._parts() for index in _read(part, ["index"])["index"].to_pylist()}

@@ -31,6 +31,11 @@ class Models:
     divergence: Divergence
     algorithm: Algorithm
     device: torch.device
+    dtype: torch.dtype = torch.float32
+
+    def starts(self, seeds: Sequence[int]) -> Tensor:
+        """Latents drawn from the generator's prior, one a seed."""
+        return self.generator.prior.sample(seeds).to(self.device, self.dtype)
 
     def objective(self, order: str, prior_weight: float) -> Objective:
         """Equation 3 for one order of the two classifiers."""
@@ -64,7 +69,7 @@ def work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch = lam
 
 def _work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch) -> list[Row]:
     seeds = [start.seed for start in starts]
-    z = models.generator.prior.sample(seeds).to(models.device)
+    z = models.starts(seeds)
     condition = torch.tensor([start.condition or 0 for start in starts], device=models.device)
     stopping = Stopping(steps=spec.search.steps, window=spec.search.window, gain=spec.search.gain)
     objective = models.objective(starts[0].order, spec.prior_weight)
