@@ -11,12 +11,10 @@ from statistics import median
 import torch
 
 from gevaldi.classifiers import load_classifier
-from gevaldi.contract import settled
-from gevaldi.divergences import divergence
 from gevaldi.generators import load_generator
-from gevaldi.objective import Objective
+from gevaldi.runs.session import models_of, prepared
+from gevaldi.runs.spec import Spec
 from gevaldi.runs.worker import Traces
-from gevaldi.search import registry
 from gevaldi.search.loop import Stopping, search
 
 BATCH, PAIRS = 64, 300
@@ -24,9 +22,10 @@ BATCH, PAIRS = 64, 300
 
 def main() -> None:
     """Print the ratio."""
-    first, second = load_classifier("bundled:mnist-strided"), load_classifier("bundled:mnist-pooled")
-    generator = load_generator("bundled:mnist-vae")
-    z, condition = generator.prior.sample(range(BATCH)), torch.arange(BATCH) % 10
+    names = {"first": "bundled:mnist-strided", "second": "bundled:mnist-pooled", "generator": "bundled:mnist-vae"}
+    first, second, generator = load_classifier(names["first"]), load_classifier(names["second"]), load_generator(names["generator"])
+    models = models_of(Spec(**names), first, second, generator, torch.device("cpu"))
+    z, condition = models.starts(range(BATCH)), torch.arange(BATCH) % 10
 
     def bare() -> torch.Tensor:
         latent = z.clone().requires_grad_()
@@ -35,11 +34,9 @@ def main() -> None:
         return torch.autograd.grad((log_p.exp() * (log_p - log_q)).sum(), latent)[0]
 
     ratios, times = [], []
-    with settled(first, second, generator, device=torch.device("cpu")):
-        objective = Objective(first, second, generator, divergence("kl"), 0.0)
-        steps = search(
-            objective, z, condition, range(BATCH), registry.build("adam"), Stopping(steps=PAIRS + 20, window=10**6), 0.999
-        )
+    with prepared(models):
+        objective, stopping = models.objective("forward", 0.0), Stopping(steps=PAIRS + 20, window=10**6)
+        steps = search(objective, z, condition, range(BATCH), models.algorithm, stopping, 0.999)
         traces = Traces()
         for _ in range(20):
             traces.follow(next(steps))
@@ -52,7 +49,8 @@ def main() -> None:
             end = time.perf_counter()
             ratios.append((end - middle) / (middle - begin))
             times.append(middle - begin)
-    print(f"bare {1e3 * median(times):.2f} ms, step / bare = {median(ratios):.3f} (median of {PAIRS} pairs, batch {BATCH})")
+    print(f"{models.dtype}: bare {1e3 * median(times):.2f} ms, median of {PAIRS} pairs at batch {BATCH}")
+    print(f"step / bare = {median(ratios):.3f}")
 
 
 if __name__ == "__main__":

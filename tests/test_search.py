@@ -12,7 +12,7 @@ from gevaldi.testing.worlds import linear_world
 
 SLOPE = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
 SETTINGS = {
-    "adam": "adam,learning_rate=0.05",
+    "adam": "adam,learning_rate=0.05,decay=1",
     "sgd": "sgd,learning_rate=0.05",
     "langevin": "langevin,step_size=0.05,temperature=0.5",
 }

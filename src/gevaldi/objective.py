@@ -66,8 +66,8 @@ class Objective:
             x = self.generator(z, condition)
             log_p, log_q = self.first(x), self.second(x)
             divergence = self.divergence(log_p, log_q)
-            log_prior = self.generator.prior.log_prob(z)
-            value = divergence + self.prior_weight * log_prior
+            log_prior = self.generator.prior.log_prob(z if self.prior_weight else z.detach())
+            value = divergence + self.prior_weight * log_prior if self.prior_weight else divergence
             (gradient,) = torch.autograd.grad(value.sum(), z)
         return _detached(Evaluation(z, x, log_p, log_q, divergence, log_prior, value, gradient))
 

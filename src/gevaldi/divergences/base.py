@@ -55,9 +55,10 @@ def expectation(log_p: Float[Tensor, "*batch classes"], values: Float[Tensor, "*
 
 def relative_entropy(log_p: Float[Tensor, "*batch classes"], log_q: Float[Tensor, "*batch classes"]) -> Float[Tensor, "*batch"]:
     """Σ_y p (log p - log q), in nats. Where q excludes a class that p does not, it is infinite, with gradient zero."""
-    excluded = (log_q == -math.inf) & (log_p != -math.inf)
-    finite = expectation(log_p, torch.where(log_p != -math.inf, log_p, 0.0) - torch.where(log_q != -math.inf, log_q, 0.0))
-    return torch.where(excluded.any(-1), math.inf, finite)
+    excluded = ((log_q == -math.inf) & (log_p != -math.inf)).any(-1)
+    lowest = torch.finfo(log_p.dtype).min / 2  # finite, so that 0 · (log p - log q) is 0; and the clamp's gradient there is 0
+    log_p, log_q = log_p.clamp(min=lowest), log_q.clamp(min=lowest)
+    return torch.where(excluded, math.inf, (log_p.exp() * (log_p - log_q)).sum(-1))
 
 
 def log_sum_exp(terms: Float[Tensor, "*batch classes"]) -> Float[Tensor, "*batch"]:

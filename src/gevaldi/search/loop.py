@@ -98,7 +98,7 @@ def search(
 
 def is_finite(evaluation: Evaluation) -> Bool[Tensor, " batch"]:
     """Whether a sample's objective and gradient are numbers; a search cannot go on from what is not."""
-    return evaluation.value.isfinite() & evaluation.gradient.flatten(1).isfinite().all(-1)
+    return (evaluation.value + evaluation.gradient.flatten(1).sum(1)).isfinite()
 
 
 def gains_no_more(history: tuple[Tensor, ...], evaluation: Evaluation, stopping: Stopping) -> Bool[Tensor, " batch"]:

@@ -23,12 +23,14 @@ class AdamState:
 
 
 class Adam(Algorithm):
-    """Ascent by Adam, as the paper does it [Kingma 2015]; the paper's kind of learning rate is 0.01.
+    """Ascent by Adam [Kingma 2015], with a learning rate that decays geometrically.
 
-    A step moves every coordinate by at most about the learning rate, whatever the size of the gradient.
+    A step moves every coordinate by at most about the learning rate, whatever the size of the gradient: long steps first, to
+    find where the classifiers part, short ones later, to settle there. The paper's Adam is `learning_rate=0.01, decay=1`.
     """
 
-    learning_rate: float = Field(0.2, gt=0)
+    learning_rate: float = Field(0.6, gt=0)
+    decay: float = Field(0.97, gt=0, le=1)
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.999, ge=0, lt=1)
     epsilon: float = Field(1e-8, gt=0)
@@ -38,11 +40,12 @@ class Adam(Algorithm):
         return AdamState(evaluate(z), torch.zeros_like(z), torch.zeros_like(z), 0)
 
     def step(self, evaluate: Evaluate, state: SearchState, noise: Noise) -> AdamState:
-        """z + lr · m̂ / (√v̂ + ε), with the means corrected for their start at zero."""
+        """z + lr · decay^(t-1) · m̂ / (√v̂ + ε), with the means corrected for their start at zero."""
         assert isinstance(state, AdamState)
         gradient, t = state.evaluation.gradient, state.steps + 1
-        m = self.beta1 * state.m + (1 - self.beta1) * gradient
-        v = self.beta2 * state.v + (1 - self.beta2) * gradient.square()
+        m = state.m.lerp(gradient, 1 - self.beta1)
+        v = state.v.lerp(gradient.square(), 1 - self.beta2)
         m_hat, v_hat = m / (1 - self.beta1**t), v / (1 - self.beta2**t)
-        z = state.evaluation.z + self.learning_rate * m_hat / (v_hat.sqrt() + self.epsilon)
+        rate = self.learning_rate * self.decay**state.steps
+        z = state.evaluation.z.addcdiv(m_hat, v_hat.sqrt() + self.epsilon, value=rate)
         return AdamState(evaluate(z), m, v, t)
