@@ -86,7 +86,7 @@ def main() -> None:
                 took, goal = time.perf_counter() - begin, end.divergence.mean().item()
             inside = (generator.prior.typicality(end.z) <= 0.999).float().mean().item()
             with prepared(models):
-                found = ours(objective, z.to(models.dtype), condition, mass, goal)
+                found = ours(objective, z.to(models.rounding.dtype), condition, mass, goal)
             quick = found.seconds_to_goal
             cells = [weight, "yes" if mass else "no", batch + 1, f"{goal:.3f}", f"{inside:.0%}", f"{took:.1f}"]
             cells += [f"{found.mean:.3f}", f"{found.inside:.0%}", f"{found.seconds:.1f} ({took / found.seconds:.1f} x less)"]

@@ -36,7 +36,7 @@ def main() -> None:
     ratios, times = [], []
     with prepared(models):
         objective, stopping = models.objective("forward", 0.0), Stopping(steps=PAIRS + 20, window=10**6)
-        steps = search(objective, z, condition, range(BATCH), models.algorithm, stopping, 0.999)
+        steps = search(objective, z, condition, range(BATCH), models.algorithm, stopping, 0.999, models.rounding.lanes)
         traces = Traces()
         for _ in range(20):
             traces.follow(next(steps))
@@ -49,7 +49,7 @@ def main() -> None:
             end = time.perf_counter()
             ratios.append((end - middle) / (middle - begin))
             times.append(middle - begin)
-    print(f"{models.dtype}: bare {1e3 * median(times):.2f} ms, median of {PAIRS} pairs at batch {BATCH}")
+    print(f"{models.rounding.dtype}: bare {1e3 * median(times):.2f} ms, median of {PAIRS} pairs at batch {BATCH}")
     print(f"step / bare = {median(ratios):.3f}")
 
 

@@ -123,7 +123,8 @@ def execute(
     refuse_objects(models)
     first, second = (load_classifier(model) if isinstance(model, str) else model for model in models[:2])
     generator = load_generator(models[2]) if isinstance(models[2], str) else models[2]
-    ready = models_of(spec, first, second, generator, device_of(device))
+    begun = Run.open(folder) if (folder / "run.json").exists() else None
+    ready = models_of(spec, first, second, generator, device_of(device), begun)
     with prepared(ready), bar(progress) as watch:
         run = open_run(folder, spec, ready, batch_size, command)
         for now in fill(run, ready, batch_size, watch.step):

@@ -55,9 +55,16 @@ class Objective:
     divergence: Divergence
     prior_weight: float
 
-    def given(self, condition: Int[Tensor, " batch"]) -> Evaluate:
-        """The objective as a function of the latents alone, for samples of these conditions."""
-        return lambda z: self(z, condition)
+    def given(self, condition: Int[Tensor, " batch"], lanes: int = 1) -> Evaluate:
+        """The objective as a function of the latents alone, for samples of these conditions.
+
+        Batches are padded to a multiple of `lanes` with copies of their last sample, which nobody gets to see.
+        """
+        count, missing = len(condition), -len(condition) % lanes
+        if missing == 0:
+            return lambda z: self(z, condition)
+        padded = _padded(condition, missing)
+        return lambda z: select(self(_padded(z, missing), padded), slice(count))
 
     def __call__(self, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"]) -> Evaluation:
         """One forward pass through the three networks and one backward pass to z."""
@@ -84,10 +91,14 @@ def _detached(evaluation: Evaluation) -> Evaluation:
     return Evaluation(**{f.name: getattr(evaluation, f.name).detach() for f in fields(evaluation)})
 
 
+def _padded(values: Tensor, missing: int) -> Tensor:
+    return torch.cat([values, values[-1:].expand(missing, *values.shape[1:])])
+
+
 State = TypeVar("State")
 
 
-def select(state: State, keep: Bool[Tensor, " batch"] | Int[Tensor, " kept"]) -> State:
+def select(state: State, keep: Bool[Tensor, " batch"] | Int[Tensor, " kept"] | slice) -> State:
     """The same dataclass with only some of the samples: every tensor is indexed by its first dimension, at any depth."""
     if isinstance(state, Tensor):
         return state[keep]  # type: ignore[return-value]

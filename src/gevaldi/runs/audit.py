@@ -45,7 +45,7 @@ def _draw(models: Models, conditions: Sequence[int]) -> tuple[Tensor, list[int]]
 
 @torch.no_grad()
 def _counts(models: Models, pictures: Tensor, classes: Sequence[str | None]) -> dict[str, Any]:
-    parts = [(models.first(x), models.second(x)) for x in pictures.to(models.device, models.dtype).split(BATCH)]
+    parts = [(models.first(x), models.second(x)) for x in pictures.to(models.device, models.rounding.dtype).split(BATCH)]
     log_p, log_q = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
     tops = {"first": log_p.argmax(1), "second": log_q.argmax(1)}
     labels = {"first": models.first.labels, "second": models.second.labels}

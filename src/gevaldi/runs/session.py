@@ -20,7 +20,7 @@ from gevaldi.errors import RunFolderError, SpecError
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.registry import Call
 from gevaldi.runs.audit import audit
-from gevaldi.runs.precision import chosen_precision, precision_name
+from gevaldi.runs.rounding import Rounding, chosen_rounding
 from gevaldi.runs.spec import Spec, write_spec
 from gevaldi.runs.start import chosen_conditions, chunks
 from gevaldi.runs.store import Run, write_whole
@@ -53,10 +53,17 @@ def device_of(name: str) -> torch.device:
     return device
 
 
-def models_of(spec: Spec, first: Classifier, second: Classifier, generator: Generator, device: torch.device) -> Models:
-    """What workers need, from loaded networks and the names in a spec."""
-    dtype = chosen_precision(spec.precision, (first, second, generator), device)
-    return Models(first, second, generator, divergence(spec.divergence), algorithms.build(spec.search.algorithm), device, dtype)
+def models_of(
+    spec: Spec, first: Classifier, second: Classifier, generator: Generator, device: torch.device, begun: Run | None = None
+) -> Models:
+    """What workers need, from loaded networks and the names in a spec; rounding as in a run that was `begun` before."""
+    settings = divergence(spec.divergence), algorithms.build(spec.search.algorithm)
+    rounding = (
+        Rounding.recorded(begun.record["execution"], device)
+        if begun
+        else chosen_rounding(spec.precision, first, second, generator, device)
+    )
+    return Models(first, second, generator, *settings, device, rounding)
 
 
 def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, command: str) -> Run:
@@ -70,11 +77,11 @@ def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, c
         ContractError: the networks do not fit.
     """
     conditions = chosen_conditions(spec, models.generator.conditions)
-    warnings = check_contract(models.first, models.second, models.generator, models.device, models.dtype)
+    warnings = check_contract(models.first, models.second, models.generator, models.device, models.rounding.dtype)
     described = describe(models, spec)
     if (folder / "run.json").exists():
         run = Run.open(folder)
-        _check_same(run, spec, described, models.dtype)
+        _check_same(run, spec, described)
         return run
     batch_size = batch_size or chosen_batch_size(models, spec, conditions)
     record = {
@@ -82,7 +89,7 @@ def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, c
         "divergence": _describe_divergence(spec.divergence, models.divergence),
         "versions": versions(),
         "device": device_name(models.device),
-        "execution": {"batch_size": batch_size, "device": str(models.device), "precision": precision_name(models.dtype)},
+        "execution": {"batch_size": batch_size, "device": str(models.device), **models.rounding.record()},
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "audit": audit(models, conditions, spec.real, spec.generator),
@@ -112,7 +119,7 @@ def prepared(models: Models) -> ExitStack:
     """A context in which the networks are on the device, without parameter gradients."""
     stack = ExitStack()
     networks = (models.first, models.second, models.generator)
-    stack.enter_context(settled(*networks, device=models.device, dtype=models.dtype))
+    stack.enter_context(settled(*networks, device=models.device, dtype=models.rounding.dtype))
     return stack
 
 
@@ -209,7 +216,7 @@ def device_name(device: torch.device) -> str:
     return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
-def _check_same(run: Run, spec: Spec, described: dict[str, Any], dtype: torch.dtype) -> None:
+def _check_same(run: Run, spec: Spec, described: dict[str, Any]) -> None:
     if run.spec != spec:
         mine, theirs = spec.model_dump(), run.spec.model_dump()
         differing = [f"{key}: {theirs[key]!r} there, {mine[key]!r} here" for key in mine if mine[key] != theirs[key]]
@@ -223,9 +230,3 @@ def _check_same(run: Run, spec: Spec, described: dict[str, Any], dtype: torch.dt
                 f"{run.folder} was begun with other weights of the {who} ({model['name']}); its rows and new ones would not belong "
                 "together. Give another folder with --out."
             )
-    began = run.record["execution"].get("precision", "float32")
-    if began != precision_name(dtype):
-        raise RunFolderError(
-            f"{run.folder} was begun in {began}, and on this device it would go on in {precision_name(dtype)}. "
-            f"Continue it on a {run.record['execution']['device']} device, or give another folder with --out."
-        )

@@ -13,6 +13,7 @@ from gevaldi.divergences.base import Divergence
 from gevaldi.errors import GevaldiError
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.objective import Evaluation, Objective, select
+from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.rows import encode_png, first_trouble, top_classes
 from gevaldi.runs.schema import TOP, Row
 from gevaldi.runs.spec import Spec
@@ -31,11 +32,11 @@ class Models:
     divergence: Divergence
     algorithm: Algorithm
     device: torch.device
-    dtype: torch.dtype = torch.float32
+    rounding: Rounding = Rounding()
 
     def starts(self, seeds: Sequence[int]) -> Tensor:
         """Latents drawn from the generator's prior, one a seed."""
-        return self.generator.prior.sample(seeds).to(self.device, self.dtype)
+        return self.generator.prior.sample(seeds).to(self.device, self.rounding.dtype)
 
     def objective(self, order: str, prior_weight: float) -> Objective:
         """Equation 3 for one order of the two classifiers."""
@@ -74,7 +75,7 @@ def _work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch) -> 
     stopping = Stopping(steps=spec.search.steps, window=spec.search.window, gain=spec.search.gain)
     objective = models.objective(starts[0].order, spec.prior_weight)
     traces = Traces()
-    for step in search(objective, z, condition, seeds, models.algorithm, stopping, spec.search.typical_mass):
+    for step in search(objective, z, condition, seeds, models.algorithm, stopping, spec.search.typical_mass, models.rounding.lanes):
         traces.follow(step)
         watch(len(step.places), step.number)
     return [_row(start, found, models) for start, found in zip(starts, traces.samples(len(starts)), strict=True)]

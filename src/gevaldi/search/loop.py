@@ -55,6 +55,7 @@ def search(
     algorithm: Algorithm,
     stopping: Stopping,
     typical_mass: float | None = None,
+    lanes: int = 1,
 ) -> Iterator[Step]:
     """Search from every latent of a batch; yields the start and then every step, until no sample is left.
 
@@ -66,11 +67,12 @@ def search(
         algorithm: how a step is taken.
         stopping: when a sample's search ends.
         typical_mass: if given, latents are kept by projection in the region that holds this share of the prior.
+        lanes: the networks are given batches padded to a multiple of it; see `gevaldi.runs.rounding`.
     """
     prior = objective.generator.prior
 
     def evaluate_for(condition: Int[Tensor, " active"]) -> Evaluate:
-        given = objective.given(condition)
+        given = objective.given(condition, lanes)
         return given if typical_mass is None else within(given, prior, typical_mass)
 
     places, evaluate = torch.arange(len(z), device=z.device), evaluate_for(condition)

@@ -29,8 +29,8 @@ class Adam(Algorithm):
     find where the classifiers part, short ones later, to settle there. The paper's Adam is `learning_rate=0.01, decay=1`.
     """
 
-    learning_rate: float = Field(0.6, gt=0)
-    decay: float = Field(0.97, gt=0, le=1)
+    learning_rate: float = Field(0.5, gt=0)
+    decay: float = Field(0.98, gt=0, le=1)
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.999, ge=0, lt=1)
     epsilon: float = Field(1e-8, gt=0)

@@ -1,0 +1,111 @@
+"""How a run is kept from depending on its batch size: in full lanes and, where that is not enough, in float64.
+
+Matrix kernels treat the rows that do not fill a block differently, so a sample is rounded otherwise in a batch of 7 than in one
+of 64; tens of steps of search enlarge the last bit until the sample ends elsewhere. A batch padded to whole lanes is rounded
+alike whatever its size, on every CPU we tried, and the rows are then the same to the bit. Where a probe of the networks at hand
+finds that it is not so, the search runs in float64, which leaves far fewer samples to chance. Both are for small networks, for
+which they cost little; large ones are searched as they come. `benchmarks/README.md` has the figures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gevaldi.contract import settled
+from gevaldi.divergences.kl import kl
+from gevaldi.errors import SpecError
+from gevaldi.models import Classifier, Generator
+from gevaldi.objective import Objective
+
+SMALL = 5_000_000, 64 * 64  # parameters, and pixels of a picture, up to which a run is kept from depending on its batch size
+LANES = 8  # the smallest multiple of which no kernel that we tried distinguished; see benchmarks/batch_sizes.py
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """The numbers that a run computes in, and the multiple to which its batches are padded."""
+
+    dtype: torch.dtype = torch.float32
+    lanes: int = 1
+
+    def record(self) -> dict[str, Any]:
+        """As `run.json` keeps it."""
+        return {"precision": str(self.dtype).removeprefix("torch."), "lanes": self.lanes}
+
+    @classmethod
+    def recorded(cls, execution: dict[str, Any], device: torch.device) -> "Rounding":
+        """What a run was begun with, so that it goes on in the same way.
+
+        Raises:
+            SpecError: it was begun in float64, which this device does not have.
+        """
+        _refuse_float64(execution["precision"], device)
+        return cls(getattr(torch, execution["precision"]), execution["lanes"])
+
+
+def chosen_rounding(asked: str, first: Classifier, second: Classifier, generator: Generator, device: torch.device) -> Rounding:
+    """What a spec's `precision` means for these networks on this device.
+
+    `auto` is float32, or float64 for small networks whose samples float32 would round differently in batches of other sizes.
+
+    Raises:
+        SpecError: float64 was asked for on a device that has none.
+    """
+    _refuse_float64(asked, device)
+    objective = Objective(first, second, generator, kl, prior_weight=0.0)
+    lanes = LANES if _are_small(objective, device) else 1
+    if asked != "auto":
+        return Rounding(torch.float64 if asked == "float64" else torch.float32, lanes)
+    single, double = Rounding(torch.float32, lanes), Rounding(torch.float64, lanes)
+    if lanes == 1 or device.type == "mps" or rounds_alike(objective, device, single) is not False:
+        return single
+    return double if rounds_alike(objective, device, double) is not None else single
+
+
+def _refuse_float64(precision: str, device: torch.device) -> None:
+    if precision == "float64" and device.type == "mps":
+        raise SpecError("This run needs precision=float64, but MPS devices have none. Use the device cpu, or precision=float32.")
+
+
+def rounds_alike(objective: Objective, device: torch.device, rounding: Rounding) -> bool | None:
+    """Whether samples have the same predictions and gradients, to the bit, in batches of other sizes.
+
+    None where the networks raise an error, as some do in another precision; what is wrong with them the contract says.
+    """
+    prior, conditions = objective.generator.prior, max(1, len(objective.generator.conditions))
+    networks = (objective.first, objective.second, objective.generator)
+    with settled(*networks, device=device, dtype=rounding.dtype):
+        try:
+            z = prior.sample(range(64)).to(device, rounding.dtype)
+            condition = torch.arange(64, device=device) % conditions
+            together = _seen(objective, z, condition, [64], rounding)
+            return all(torch.equal(_seen(objective, z, condition, sizes, rounding), together) for sizes in ([1, 7, 56], [8, 40, 16]))
+        except Exception:
+            return None
+
+
+def _seen(objective: Objective, z: Tensor, condition: Tensor, sizes: Sequence[int], rounding: Rounding) -> Tensor:
+    """Predictions and gradients of all samples, evaluated in batches of these sizes."""
+    found = [
+        objective.given(c, rounding.lanes)(part) for part, c in zip(z.split(list(sizes)), condition.split(list(sizes)), strict=True)
+    ]
+    return torch.cat([torch.cat([e.log_p, e.log_q, e.gradient.flatten(1)], 1) for e in found])
+
+
+def _are_small(objective: Objective, device: torch.device) -> bool:
+    """Told by sizes and not by a clock, so that equal specs decide alike."""
+    networks = (objective.first, objective.second, objective.generator)
+    tensors = [t for network in networks for t in (*network.parameters(), *network.buffers()) if t.is_floating_point()]
+    if sum(t.numel() for t in tensors) > SMALL[0] or any(t.dtype not in (torch.float32, torch.float64) for t in tensors):
+        return False
+    with settled(*networks, device=device), torch.no_grad():
+        try:
+            picture = objective.generator(
+                objective.generator.prior.sample([0]).to(device), torch.zeros(1, dtype=torch.long, device=device)
+            )
+        except Exception:
+            return False  # the contract's check, which comes next, says what is wrong
+    return picture.shape[-2:].numel() <= SMALL[1]
