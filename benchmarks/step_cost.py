@@ -37,7 +37,7 @@ def main() -> None:
     with prepared(models):
         objective, stopping = models.objective("forward", 0.0), Stopping(steps=PAIRS + 20, window=10**6)
         steps = search(objective, z, condition, range(BATCH), models.algorithm, stopping, 0.999, models.rounding.lanes)
-        traces = Traces()
+        traces = Traces(generator.prior)
         for _ in range(20):
             traces.follow(next(steps))
             bare()

@@ -97,7 +97,7 @@ def test_projection_keeps_the_search_inside_the_region_asked_for() -> None:
 def test_a_sample_that_gains_nothing_stops_and_the_others_go_on() -> None:
     z = torch.stack([SLOPE / 0.5, torch.full((3,), -20.0, dtype=torch.float64)])  # one at the maximum, one far away
     steps = run("adam", linear_world(SLOPE, 0.5), z, Stopping(steps=100, window=5, gain=0.01))
-    assert steps[10].converged.tolist() == [True, False]
+    assert steps[10].leaving == {0: "converged"}
     assert steps[11].places.tolist() == [1]
     assert steps[-1].number == 100
 
@@ -106,4 +106,4 @@ def test_a_search_of_no_steps_is_its_start() -> None:
     z = torch.randn(2, 3, dtype=torch.float64)
     (only,) = run("adam", linear_world(SLOPE, 0.5), z, Stopping(steps=0))
     assert torch.equal(only.evaluation.z, z)
-    assert only.out_of_steps
+    assert only.leaving == {0: "out of steps", 1: "out of steps"}

@@ -1,7 +1,7 @@
 """Equation 3 of the paper: what a maximally different sample maximises."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -23,7 +23,6 @@ class Evaluation:
         log_p: what the first classifier says of them, log p₁(y|g(z)).
         log_q: what the second says.
         divergence: D[p₁‖p₂].
-        log_prior: log p(z), in nats.
         value: D + λ log p(z).
         gradient: of the value with respect to z.
     """
@@ -33,7 +32,6 @@ class Evaluation:
     log_p: Float[Tensor, "batch classes"]
     log_q: Float[Tensor, "batch classes"]
     divergence: Float[Tensor, " batch"]
-    log_prior: Float[Tensor, " batch"]
     value: Float[Tensor, " batch"]
     gradient: Float[Tensor, "batch ..."]
 
@@ -73,10 +71,10 @@ class Objective:
             x = self.generator(z, condition)
             log_p, log_q = self.first(x), self.second(x)
             divergence = self.divergence(log_p, log_q)
-            log_prior = self.generator.prior.log_prob(z if self.prior_weight else z.detach())
-            value = divergence + self.prior_weight * log_prior if self.prior_weight else divergence
+            value = divergence + self.prior_weight * self.generator.prior.log_prob(z) if self.prior_weight else divergence
             (gradient,) = torch.autograd.grad(value.sum(), z)
-        return _detached(Evaluation(z, x, log_p, log_q, divergence, log_prior, value, gradient))
+        kept = (x, log_p, log_q, divergence, value)
+        return Evaluation(z.detach(), *(tensor.detach() for tensor in kept), gradient)
 
 
 def within(evaluate: Evaluate, prior: Prior, mass: float) -> Evaluate:
@@ -85,10 +83,6 @@ def within(evaluate: Evaluate, prior: Prior, mass: float) -> Evaluate:
     The evaluation then belongs to the projected latent, so that every search algorithm stays inside without knowing of it.
     """
     return lambda z: evaluate(prior.project(z, mass))
-
-
-def _detached(evaluation: Evaluation) -> Evaluation:
-    return Evaluation(**{f.name: getattr(evaluation, f.name).detach() for f in fields(evaluation)})
 
 
 def _padded(values: Tensor, missing: int) -> Tensor:

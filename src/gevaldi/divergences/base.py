@@ -55,10 +55,9 @@ def expectation(log_p: Float[Tensor, "*batch classes"], values: Float[Tensor, "*
 
 def relative_entropy(log_p: Float[Tensor, "*batch classes"], log_q: Float[Tensor, "*batch classes"]) -> Float[Tensor, "*batch"]:
     """Σ_y p (log p - log q), in nats. Where q excludes a class that p does not, it is infinite, with gradient zero."""
-    excluded = ((log_q == -math.inf) & (log_p != -math.inf)).any(-1)
-    lowest = torch.finfo(log_p.dtype).min / 2  # finite, so that 0 · (log p - log q) is 0; and the clamp's gradient there is 0
-    log_p, log_q = log_p.clamp(min=lowest), log_q.clamp(min=lowest)
-    return torch.where(excluded, math.inf, (log_p.exp() * (log_p - log_q)).sum(-1))
+    p_zero, q_zero = log_p == -math.inf, log_q == -math.inf
+    ratio = log_p.masked_fill(p_zero, 0.0) - log_q.masked_fill(q_zero, 0.0)  # finite, so that 0 · ratio is 0, and its gradient too
+    return (log_p.exp() * ratio).sum(-1).masked_fill((q_zero & ~p_zero).any(-1), math.inf)
 
 
 def log_sum_exp(terms: Float[Tensor, "*batch classes"]) -> Float[Tensor, "*batch"]:

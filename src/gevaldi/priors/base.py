@@ -50,6 +50,6 @@ def per_sample(values: Float[Tensor, " batch"], z: Float[Tensor, "batch ..."]) -
 
 def pulled_to_radius(offset: Float[Tensor, "batch ..."], radius: float) -> Float[Tensor, "batch ..."]:
     """Offsets from the centre, shortened to `radius` where they are longer."""
-    norm = squared_norm(offset).sqrt()
+    norm = torch.linalg.vector_norm(offset.flatten(1), dim=1)
     # Where the norm is zero the quotient is infinite, and the clamp makes it the 1 that leaves the offset as it is.
     return offset * per_sample(torch.clamp(radius / norm, max=1.0), offset)

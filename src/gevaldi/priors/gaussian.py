@@ -26,6 +26,7 @@ class Gaussian(Prior):
         self.size = mean.numel()
         self._log_constant = -0.5 * self.size * math.log(2 * math.pi) - self.size * math.log(scale)
         self._radius = cache(lambda mass: chi_radius(mass, self.size))
+        self._is_standard = scale == 1 and not bool(mean.any())  # nothing to subtract or divide, at every step of every search
 
     def sample(self, seeds: Sequence[int]) -> Float[Tensor, "batch ..."]:
         """Mean + scale · noise, one per seed."""
@@ -41,11 +42,12 @@ class Gaussian(Prior):
 
     def project(self, z: Float[Tensor, "batch ..."], mass: float) -> Float[Tensor, "batch ..."]:
         """Onto the ball that holds `mass` of the prior."""
+        radius = self.scale * self._radius(mass)
         mean = self.mean.to(z)
-        return mean + pulled_to_radius(z - mean, self.scale * self._radius(mass))
+        return pulled_to_radius(z, radius) if self._is_standard else mean + pulled_to_radius(z - mean, radius)
 
     def _standardised(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
-        return (z - self.mean.to(z)) / self.scale
+        return z if self._is_standard else (z - self.mean.to(z)) / self.scale
 
 
 def chi_squared_cdf(squares: Float[Tensor, " batch"], freedom: int) -> Float[Tensor, " batch"]:

@@ -46,7 +46,7 @@ def first_trouble(end: Evaluation, path: np.ndarray, order: str) -> str:
             posinf=0, neginf=0, nan=float("nan")
         ),
         "the divergence is not finite (one classifier excludes a class that the other does not)": end.divergence,
-        "the latent left the support of the prior": end.log_prior,
+        "the latent left the support of the prior": end.value,
         "the gradient is not finite": end.gradient,
     }
     reason = next((text for text, values in suspects.items() if not bool(values.isfinite().all())), "the objective is not finite")

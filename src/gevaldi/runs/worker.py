@@ -13,6 +13,7 @@ from gevaldi.divergences.base import Divergence
 from gevaldi.errors import GevaldiError
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.objective import Evaluation, Objective, select
+from gevaldi.priors.base import Prior
 from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.rows import encode_png, first_trouble, top_classes
 from gevaldi.runs.schema import TOP, Row
@@ -74,48 +75,61 @@ def _work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch) -> 
     condition = torch.tensor([start.condition or 0 for start in starts], device=models.device)
     stopping = Stopping(steps=spec.search.steps, window=spec.search.window, gain=spec.search.gain)
     objective = models.objective(starts[0].order, spec.prior_weight)
-    traces = Traces()
+    traces = Traces(models.generator.prior)
     for step in search(objective, z, condition, seeds, models.algorithm, stopping, spec.search.typical_mass, models.rounding.lanes):
         traces.follow(step)
         watch(len(step.places), step.number)
     return [_row(start, found, models) for start, found in zip(starts, traces.samples(len(starts)), strict=True)]
 
 
+BLOCK = 16  # steps of which the evaluations are kept until their rows' share is taken from all of them at once
+
+
 @dataclass
 class Traces:
     """What the rows need of a chunk's paths: small tensors a step, the whole evaluation only at the start and the end."""
 
+    prior: Prior
     start: Evaluation | None = None
     ends: dict[int, tuple[Evaluation, int, str]] = field(default_factory=dict)
-    steps: list[dict[str, Tensor]] = field(default_factory=list)
+    recent: list[tuple[Tensor, ...]] = field(default_factory=list)
+    blocks: list[dict[str, Tensor]] = field(default_factory=list)
 
     def follow(self, step: Step) -> None:
         """Keep what matters of a step."""
         now = step.evaluation
         if self.start is None:
             self.start = now
-        origin = self.start.z if len(step.places) == len(self.start.z) else self.start.z[step.places]
-        moved = torch.linalg.vector_norm((now.z - origin).flatten(1), dim=1) / torch.linalg.vector_norm(now.z.flatten(1), dim=1)
-        top = min(TOP, now.log_p.shape[1])
-        self.steps.append(
+        self.recent.append((step.places, now.z, now.divergence, now.log_p, now.log_q))
+        if len(self.recent) == BLOCK:
+            self.summarise()
+        for i, status in step.leaving.items():
+            self.ends[int(step.places[i])] = (select(now, torch.tensor([i], device=now.z.device)), step.number, status)
+
+    def summarise(self) -> None:
+        """Reduce the recent steps to what rows keep of them: together, because tiny operations at every step would be felt."""
+        assert self.start is not None
+        places, z, divergence, log_p, log_q = (torch.cat(column) for column in zip(*self.recent, strict=True))
+        moved = torch.linalg.vector_norm((z - self.start.z[places]).flatten(1), dim=1)
+        top = min(TOP, log_p.shape[1])
+        self.blocks.append(
             {
-                "place": step.places,
-                "divergence": now.divergence,
-                "log_prior": now.log_prior,
-                "delta_z": moved,
-                "p": now.log_p.topk(top).indices,
-                "q": now.log_q.topk(top).indices,
+                "place": places,
+                "divergence": divergence,
+                "log_prior": self.prior.log_prob(z),
+                "delta_z": moved / torch.linalg.vector_norm(z.flatten(1), dim=1),
+                "p": log_p.topk(top).indices,
+                "q": log_q.topk(top).indices,
             }
         )
-        leaving = torch.ones_like(step.failed) if step.out_of_steps else step.failed | step.converged
-        for i in leaving.nonzero().flatten().tolist():
-            status = "failed" if bool(step.failed[i]) else "converged" if bool(step.converged[i]) else "out of steps"
-            self.ends[int(step.places[i])] = (select(now, torch.tensor([i], device=now.z.device)), step.number, status)
+        self.recent.clear()
 
     def samples(self, count: int) -> "Iterator[Found]":
         """What was found, sample by sample."""
         assert self.start is not None
-        columns = {key: torch.cat([step[key] for step in self.steps]).cpu().numpy() for key in self.steps[0]}
+        if self.recent:
+            self.summarise()
+        columns = {key: torch.cat([block[key] for block in self.blocks]).cpu().numpy() for key in self.blocks[0]}
         order = np.argsort(columns["place"], kind="stable")
         bounds = np.searchsorted(columns["place"][order], np.arange(count + 1))
         for place in range(count):
@@ -139,14 +153,14 @@ class Found:
 def _row(start: Start, found: Found, models: Models) -> Row:
     check_pictures(found.end.pictures.nan_to_num(0.5), "generator")
     trouble = first_trouble(found.end, found.path["divergence"], start.order) if found.status == "failed" else None
+    prior = models.generator.prior
     names = ("first", "second") if start.order == "forward" else ("second", "first")
     row = identity(start, models.generator.conditions) | {"status": found.status, "error": trouble, "steps": found.steps}
     for moment, evaluation in (("start", found.start), ("end", found.end)):
-        typicality = models.generator.prior.typicality(evaluation.z)
         row |= {
             f"divergence_{moment}": evaluation.divergence.item(),
-            f"log_prior_{moment}": evaluation.log_prior.item(),
-            f"typicality_{moment}": typicality.item(),
+            f"log_prior_{moment}": prior.log_prob(evaluation.z).item(),
+            f"typicality_{moment}": prior.typicality(evaluation.z).item(),
             f"picture_{moment}": {"bytes": encode_png(evaluation.pictures[0]), "path": None},
             f"z_{moment}": evaluation.z.flatten().cpu().numpy(),
         }

@@ -1,7 +1,9 @@
 """The loop, once: it takes the steps, lets samples go one by one, and yields."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -27,6 +29,9 @@ class Stopping(Settings):
     gain: float = Field(0.01, ge=0)
 
 
+Status = Literal["converged", "out of steps", "failed"]
+
+
 @dataclass(frozen=True)
 class Step:
     """One yield of the loop: which samples (their places in the batch it began with) stand where, and which of them now leave.
@@ -35,16 +40,13 @@ class Step:
         number: steps taken, 0 for the start.
         places: the places of the samples still searching, in the batch that the search began with.
         evaluation: where they stand, in the order of `places`.
-        converged, failed: who leaves after this step, because nothing is gained any more or because the objective is not a number.
-        out_of_steps: whether the rest leaves too.
+        leaving: who leaves after this step, by position in `places`, and why.
     """
 
     number: int
     places: Int[Tensor, " active"]
     evaluation: Evaluation
-    converged: Bool[Tensor, " active"]
-    failed: Bool[Tensor, " active"]
-    out_of_steps: bool
+    leaving: dict[int, Status]
 
 
 def search(
@@ -82,25 +84,34 @@ def search(
         if number:
             state = algorithm.step(evaluate, state, Noise(seeds, number))
         history = (*history, state.evaluation.value)[-2 * stopping.window :]
-        last = number == stopping.steps
-        none = torch.zeros(len(places), dtype=torch.bool, device=z.device)
-        failed = ~is_finite(state.evaluation)
-        look = algorithm.converges and number % stopping.window == 0
-        converged = ~failed & gains_no_more(history, state.evaluation, stopping) if look else none
-        yield Step(number, places, state.evaluation, converged, failed, last)
-        stay = ~(failed | converged)
-        if last or bool(stay.all()):
-            continue
-        if not bool(stay.any()):
+        leaving: dict[int, Status] = {}
+        if number == stopping.steps:
+            leaving |= dict.fromkeys(range(len(places)), "out of steps")
+        if algorithm.converges and number % stopping.window == 0:
+            leaving |= dict.fromkeys(positions(gains_no_more(history, state.evaluation, stopping)), "converged")
+        leaving |= dict.fromkeys(failures(state.evaluation), "failed")
+        yield Step(number, places, state.evaluation, leaving)
+        if len(leaving) == len(places):
             return
+        if not leaving:
+            continue
+        stay = torch.tensor([i for i in range(len(places)) if i not in leaving], device=z.device)
         places, condition, history = places[stay], condition[stay], tuple(values[stay] for values in history)
-        seeds = [seed for seed, stays in zip(seeds, stay.tolist(), strict=True) if stays]
+        seeds = [seeds[i] for i in stay.tolist()]
         state, evaluate = select(state, stay), evaluate_for(condition)
 
 
-def is_finite(evaluation: Evaluation) -> Bool[Tensor, " batch"]:
-    """Whether a sample's objective and gradient are numbers; a search cannot go on from what is not."""
-    return (evaluation.value + evaluation.gradient.flatten(1).sum(1)).isfinite()
+def failures(evaluation: Evaluation) -> list[int]:
+    """Which samples have an objective or a gradient that is not a number: from there a search cannot go on."""
+    if math.isfinite(evaluation.value.sum() + evaluation.gradient.sum()):
+        return []  # the usual case, found by three operations, since this is looked at after every step
+    return positions(~(evaluation.value + evaluation.gradient.flatten(1).sum(1)).isfinite())
+
+
+def positions(mask: Bool[Tensor, " batch"]) -> list[int]:
+    """Where a mask is true."""
+    found: list[int] = mask.nonzero().flatten().tolist()
+    return found
 
 
 def gains_no_more(history: tuple[Tensor, ...], evaluation: Evaluation, stopping: Stopping) -> Bool[Tensor, " batch"]:

@@ -1,5 +1,6 @@
 """Ascent by Adam."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -45,7 +46,8 @@ class Adam(Algorithm):
         gradient, t = state.evaluation.gradient, state.steps + 1
         m = state.m.lerp(gradient, 1 - self.beta1)
         v = state.v.lerp(gradient.square(), 1 - self.beta2)
-        m_hat, v_hat = m / (1 - self.beta1**t), v / (1 - self.beta2**t)
-        rate = self.learning_rate * self.decay**state.steps
-        z = state.evaluation.z.addcdiv(m_hat, v_hat.sqrt() + self.epsilon, value=rate)
+        # The corrections of m and v are numbers, not tensors, so they go into the rate: two small kernels a step less.
+        correction = math.sqrt(1 - self.beta2**t)
+        rate = self.learning_rate * self.decay**state.steps * correction / (1 - self.beta1**t)
+        z = state.evaluation.z.addcdiv(m, v.sqrt() + self.epsilon * correction, value=rate)
         return AdamState(evaluate(z), m, v, t)
