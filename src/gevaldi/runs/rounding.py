@@ -82,7 +82,9 @@ def rounds_alike(objective: Objective, device: torch.device, rounding: Rounding)
             z = prior.sample(range(64)).to(device, rounding.dtype)
             condition = torch.arange(64, device=device) % conditions
             together = _seen(objective, z, condition, [64], rounding)
-            return all(torch.equal(_seen(objective, z, condition, sizes, rounding), together) for sizes in ([1, 7, 56], [8, 40, 16]))
+            return all(
+                torch.equal(_seen(objective, z, condition, sizes, rounding), together) for sizes in ([1, 7, 56], [8, 40, 16])
+            )
         except Exception:
             return None
 

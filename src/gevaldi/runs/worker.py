@@ -33,7 +33,7 @@ class Models:
     divergence: Divergence
     algorithm: Algorithm
     device: torch.device
-    rounding: Rounding = Rounding()
+    rounding: Rounding
 
     def starts(self, seeds: Sequence[int]) -> Tensor:
         """Latents drawn from the generator's prior, one a seed."""
