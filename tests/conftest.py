@@ -1,6 +1,7 @@
 """Shapes are checked by machine in tests, nets are small, and one thread is faster than two."""
 
 import os
+from pathlib import Path
 
 from jaxtyping import install_import_hook
 
@@ -15,6 +16,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
 
 import gevaldi  # noqa: E402
+
+FOLDERS = [os.environ.get("GEVALDI_MNIST"), Path(__file__).parents[2] / "shared" / "data" / "mnist"]
+MNIST = next((Path(folder) for folder in FOLDERS if folder and Path(folder).is_dir()), None)
+needs_mnist = pytest.mark.skipif(MNIST is None, reason="needs MNIST: set GEVALDI_MNIST to the folder of its idx files")
 
 
 def small_classifier(seed: int = 0, classes: int = 3) -> gevaldi.Classifier:

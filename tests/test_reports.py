@@ -99,7 +99,7 @@ def test_every_sample_is_on_the_page_with_its_pictures_and_failed_ones_with_thei
 
 
 def test_the_sentences_say_the_shares_that_the_rows_have(tmp_path: Path) -> None:
-    found = {s.order: s for s in summaries(made(tmp_path, [row(i, failed=i == 5) for i in range(16)]).rows())}
+    found = {s.order: s for s in summaries(made(tmp_path, [row(i, failed=i == 5) for i in range(16)]).each())}
     assert (found["forward"].samples, found["forward"].failed, found["reverse"].failed) == (8, 0, 1)
     assert found["forward"].differ_start.value == 0
     assert found["forward"].differ_end.value == 1

@@ -40,9 +40,9 @@ class Comparison:
 
     def summary(self) -> "list[Summary]":
         """What came out, one `Summary` for each order."""
-        from gevaldi.measures.summary import summaries
+        from gevaldi.measures.summary import SUMMARISED, summaries
 
-        return summaries(self.rows())
+        return summaries(self.run.each(SUMMARISED))
 
     def best(self, count: int = 8) -> "list[Image.Image]":
         """The pictures of the samples with the largest divergence after the search, largest first."""
@@ -50,9 +50,8 @@ class Comparison:
 
         from PIL import Image
 
-        rows = self.run.rows(["index", "divergence_end", "picture_end", "status"])
-        found = rows[rows["status"] != "failed"].nlargest(count, "divergence_end")
-        return [Image.open(io.BytesIO(picture["bytes"])) for picture in found["picture_end"]]
+        found = self.run.largest(count, ["picture_end"])
+        return [Image.open(io.BytesIO(row["picture_end"]["bytes"])) for row in found]
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the report, one self-contained HTML page, into the run folder or to `path`; returns where it is."""
@@ -121,8 +120,7 @@ def execute(
     from gevaldi.runs.session import device_of, fill, models_of, open_run, prepared
 
     refuse_objects(models)
-    first, second = (load_classifier(model) if isinstance(model, str) else model for model in models[:2])
-    generator = load_generator(models[2]) if isinstance(models[2], str) else models[2]
+    first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
     begun = Run.open(folder) if (folder / "run.json").exists() else None
     ready = models_of(spec, first, second, generator, device_of(device), begun)
     with prepared(ready), bar(progress) as watch:

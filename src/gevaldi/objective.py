@@ -73,8 +73,8 @@ class Objective:
             divergence = self.divergence(log_p, log_q)
             value = divergence + self.prior_weight * self.generator.prior.log_prob(z) if self.prior_weight else divergence
             (gradient,) = torch.autograd.grad(value.sum(), z)
-        kept = (x, log_p, log_q, divergence, value)
-        return Evaluation(z.detach(), *(tensor.detach() for tensor in kept), gradient)
+        x, log_p, log_q, divergence, value = (tensor.detach() for tensor in (x, log_p, log_q, divergence, value))
+        return Evaluation(z.detach(), x, log_p, log_q, divergence, value, gradient)
 
 
 def within(evaluate: Evaluate, prior: Prior, mass: float) -> Evaluate:

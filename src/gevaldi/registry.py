@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import json
 import sys
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -147,9 +148,23 @@ class Sources:
         member = self.registry.get(source)()
         return made(partial(member.load, name), Call(call.name, call.options), self.kind)
 
+    def resolve(self, given: Any, expected: type, remedy: str) -> Any:
+        """What was given, by name or as it is, if it is of the type expected.
+
+        Raises:
+            UnknownName, SpecError: there is none of that name, or it is of another type; `remedy` says what to do.
+        """
+        found = self.load(given) if isinstance(given, str) else given
+        if not isinstance(found, expected):
+            came = f"{given!r} gave a {type(found).__name__}" if isinstance(given, str) else f"A {type(found).__name__} was given"
+            raise SpecError(f"{came}, but a gevaldi.{expected.__name__} was expected as the {self.kind}. {remedy}")
+        return found
+
 
 def referred(text: str) -> Any:
     """What `package.module:name` or `path/to/file.py:name` stands for. It runs that module's code, as importing does.
+
+    Modules are looked for in the current folder too, and what a file imports in the folder of the file, as `python` does it.
 
     Raises:
         SpecError: the module or file cannot be imported, or has no such name.
@@ -159,12 +174,16 @@ def referred(text: str) -> Any:
         raise SpecError(
             f"{text!r} was given; a Python object is named module:name or file.py:name, for example python:models.py:small."
         )
+    path = Path(place).expanduser()
+    folder = str(path.resolve().parent if place.endswith(".py") else Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     try:
-        module = _module_of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-    except (ImportError, OSError, SyntaxError) as error:
-        raise SpecError(
-            f"{place!r} cannot be imported: {error}. Is it in this folder, or installed in this environment?"
-        ) from error
+        module = _module_of_file(path) if place.endswith(".py") else importlib.import_module(place)
+    except FileNotFoundError:
+        raise SpecError(f"There is no file {place!r}; the current folder is {Path.cwd()}.") from None
+    except Exception as error:
+        raise SpecError(f"{place!r} cannot be imported: {described(error)}. Is all of it installed in this environment?") from error
     if not hasattr(module, name):
         raise SpecError(str(UnknownName(f"object in {place}", name, [n for n in vars(module) if not n.startswith("_")])))
     return getattr(module, name)
@@ -178,6 +197,13 @@ def _module_of_file(path: Path) -> ModuleType:
     sys.modules[spec.name] = module  # classes made in it can then be found by name
     spec.loader.exec_module(module)
     return module
+
+
+def described(error: BaseException) -> str:
+    """An error of the user's own code: its kind, what it says, and where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"
 
 
 def made(factory: Any, call: Call, kind: str) -> Any:

@@ -1,22 +1,17 @@
 """The weights and digits that ship: what their cards say is so."""
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 import torch
 from scipy.stats import binomtest, chi2
 
+from conftest import MNIST, needs_mnist
 from gevaldi.bundled import audit, digits, store
 from gevaldi.bundled.architectures import ARCHITECTURES
 from gevaldi.bundled.mnist import Digits, read_mnist
 
 CLASSIFIERS = ("mnist-strided", "mnist-pooled", "mnist-referee")
-FOLDERS = [Path(os.environ["GEVALDI_MNIST"])] if "GEVALDI_MNIST" in os.environ else []
-FOLDERS += [Path(__file__).parents[3] / "shared" / "data" / "mnist"]
-MNIST = next((folder for folder in FOLDERS if folder.is_dir()), None)
-needs_mnist = pytest.mark.skipif(MNIST is None, reason="needs MNIST: set GEVALDI_MNIST to the folder of its idx files")
 
 
 def stated(name: str, question: str) -> float:

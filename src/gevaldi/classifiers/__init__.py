@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from gevaldi.errors import SpecError
 from gevaldi.registry import Registry, Sources
 
 if TYPE_CHECKING:
@@ -11,8 +10,8 @@ if TYPE_CHECKING:
 sources = Sources(Registry("classifier source", "gevaldi.classifiers"), "classifier")
 
 
-def load_classifier(text: str) -> "Classifier":
-    """The classifier that a user names: `bundled:mnist-strided`, `python:package.module:factory`.
+def load_classifier(given: "str | Classifier") -> "Classifier":
+    """The classifier that a user names (`bundled:mnist-strided`, `python:package.module:factory`) or gives.
 
     Raises:
         UnknownName, SpecError: there is none of that name, or what was found is not a classifier.
@@ -20,10 +19,5 @@ def load_classifier(text: str) -> "Classifier":
     """
     from gevaldi.models import Classifier
 
-    found = sources.load(text)
-    if not isinstance(found, Classifier):
-        raise SpecError(
-            f"{text!r} gave a {type(found).__name__}, but a gevaldi.Classifier was expected. "
-            "Wrap a module in one line: return gevaldi.classifier(module, labels=10)"
-        )
-    return found.eval()
+    found: Classifier = sources.resolve(given, Classifier, "Wrap a module in one line: gevaldi.classifier(module, labels=10)")
+    return found.eval() if isinstance(given, str) else found

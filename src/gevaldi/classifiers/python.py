@@ -1,8 +1,10 @@
 """Classifiers of the user's own, by the name of the Python object."""
 
+import inspect
 from typing import Any
 
-from gevaldi.registry import referred
+from gevaldi.errors import GevaldiError, SpecError
+from gevaldi.registry import described, referred
 
 
 class Python:
@@ -13,8 +15,26 @@ class Python:
         return []
 
     def load(self, name: str, **options: Any) -> Any:
-        """Call the factory, or take the object as it is if it is a classifier already."""
+        """Call the factory, or take the object as it is if it is a network already.
+
+        Raises:
+            SpecError: there is no such function, it does not take these options, or it raised an error.
+        """
         from torch import nn
 
         found = referred(name)
-        return found if isinstance(found, nn.Module) else found(**options)
+        if isinstance(found, nn.Module):
+            return found
+        if not callable(found):
+            raise SpecError(f"{name!r} is of type {type(found).__name__}; a function that makes the network was expected.")
+        try:
+            inspect.signature(found).bind(**options)
+        except TypeError as error:
+            takes = f"It is {found.__name__}{inspect.signature(found)}."
+            raise SpecError(f"{name!r} cannot be called with {options or 'no options'}: {error}. {takes}") from None
+        try:
+            return found(**options)
+        except GevaldiError:
+            raise
+        except Exception as error:
+            raise SpecError(f"{name!r} failed. {described(error)}") from error

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from gevaldi.errors import SpecError
 from gevaldi.registry import Registry, Sources
 
 if TYPE_CHECKING:
@@ -11,8 +10,8 @@ if TYPE_CHECKING:
 sources = Sources(Registry("generator source", "gevaldi.generators"), "generator")
 
 
-def load_generator(text: str) -> "Generator":
-    """The generator that a user names: `bundled:mnist-vae`, `python:package.module:factory`.
+def load_generator(given: "str | Generator") -> "Generator":
+    """The generator that a user names (`bundled:mnist-vae`, `python:package.module:factory`) or gives.
 
     Raises:
         UnknownName, SpecError: there is none of that name, or what was found is not a generator.
@@ -20,10 +19,5 @@ def load_generator(text: str) -> "Generator":
     """
     from gevaldi.models import Generator
 
-    found = sources.load(text)
-    if not isinstance(found, Generator):
-        raise SpecError(
-            f"{text!r} gave a {type(found).__name__}, but a gevaldi.Generator was expected. "
-            "Wrap a module in one line: return gevaldi.generator(module, latent=20)"
-        )
-    return found.eval()
+    found: Generator = sources.resolve(given, Generator, "Wrap a module in one line: gevaldi.generator(module, latent=20)")
+    return found.eval() if isinstance(given, str) else found

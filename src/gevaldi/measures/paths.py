@@ -19,6 +19,6 @@ class Band:
 def band(paths: Sequence[Any]) -> Band:
     """The band of paths of different lengths: a sample that stopped keeps its last value to the end."""
     length = max(len(path) for path in paths)
-    filled = np.stack([np.concatenate([path, np.full(length - len(path), path[-1])]) for path in paths]).astype(float)
+    filled = np.stack([np.concatenate([path, np.full(length - len(path), path[-1])]) for path in paths])
     low, median, high = np.nanquantile(filled, [0.1, 0.5, 0.9], axis=0)
     return Band(median, low, high)

@@ -1,13 +1,16 @@
 """What came out of a run, in numbers, for each order."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gevaldi.measures.records import records
 from gevaldi.statistics.intervals import Estimate, median, share
 
-if TYPE_CHECKING:
-    import pandas as pd
+SUMMARISED = [
+    *("order", "status", "condition_name", "condition_id", "divergence_start", "divergence_end", "delta_z", "typicality_end"),
+    *("first_start", "first_end", "second_start", "second_end"),
+]
+"""The columns that a summary is made of."""
 
 TYPICAL = 0.999  # a latent farther out than this share of the prior is called atypical
 
@@ -40,28 +43,61 @@ class Summary:
     left_second: Estimate | None
 
 
-def summaries(rows: "pd.DataFrame") -> list[Summary]:
-    """A summary for each order in the rows, forward first."""
-    return [_summary(order, rows[rows["order"] == order]) for order in ("forward", "reverse") if (rows["order"] == order).any()]
+def summaries(rows: Iterable[dict[str, Any]]) -> list[Summary]:
+    """A summary for each order in the rows, forward first; the rows are read once and not kept."""
+    outcomes: dict[str, list[Outcome | None]] = {}
+    for row in rows:
+        outcomes.setdefault(row["order"], []).append(None if row["status"] == "failed" else outcome(row))
+    return [_summary(order, outcomes[order]) for order in ("forward", "reverse") if order in outcomes]
 
 
-def _summary(order: str, rows: "pd.DataFrame") -> Summary:
-    good = records(rows[rows["status"] != "failed"])
-    count = len(good)
-    asked = [row for row in good if row["condition_name"] is not None]
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a summary needs of a row, small enough that those of a large run fit in memory."""
+
+    converged: bool
+    differ_start: bool
+    differ_end: bool
+    divergence_start: float
+    divergence_end: float
+    delta_z: float
+    typical: bool
+    left_first: bool | None
+    left_second: bool | None
+
+
+def outcome(row: dict[str, Any]) -> Outcome:
+    """The outcome of a row that did not fail."""
+    asked = row["condition_name"] is not None
+    return Outcome(
+        converged=row["status"] == "converged",
+        differ_start=differs(row, "start"),
+        differ_end=differs(row, "end"),
+        divergence_start=row["divergence_start"],
+        divergence_end=row["divergence_end"],
+        delta_z=row["delta_z"],
+        typical=row["typicality_end"] <= TYPICAL,
+        left_first=left(row, "first") if asked else None,
+        left_second=left(row, "second") if asked else None,
+    )
+
+
+def _summary(order: str, outcomes: list[Outcome | None]) -> Summary:
+    good = [found for found in outcomes if found]
+    asked = [found for found in good if found.left_first is not None]
     return Summary(
         order=order,
-        samples=len(rows),
-        failed=len(rows) - count,
-        converged=sum(row["status"] == "converged" for row in good),
-        differ_start=share(sum(differs(row, "start") for row in good), count),
-        differ_end=share(sum(differs(row, "end") for row in good), count),
-        divergence_start=median([row["divergence_start"] for row in good]),
-        divergence_end=median([row["divergence_end"] for row in good]),
-        delta_z=median([row["delta_z"] for row in good]),
-        typical=share(sum(row["typicality_end"] <= TYPICAL for row in good), count),
-        left_first=share(sum(left(row, "first") for row in asked), len(asked)) if asked else None,
-        left_second=share(sum(left(row, "second") for row in asked), len(asked)) if asked else None,
+        samples=len(outcomes),
+        failed=len(outcomes) - len(good),
+        converged=sum(found.converged for found in good),
+        differ_start=share(sum(found.differ_start for found in good), len(good)),
+        differ_end=share(sum(found.differ_end for found in good), len(good)),
+        divergence_start=median([found.divergence_start for found in good]),
+        divergence_end=median([found.divergence_end for found in good]),
+        delta_z=median([found.delta_z for found in good]),
+        typical=share(sum(found.typical for found in good), len(good)),
+        left_first=share(sum(bool(found.left_first) for found in asked), len(asked)) if asked else None,
+        left_second=share(sum(bool(found.left_second) for found in asked), len(asked)) if asked else None,
     )
 
 

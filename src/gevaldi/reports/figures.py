@@ -1,22 +1,24 @@
 """The paths of a run as SVG, in the page's own colours."""
 
 import io
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from gevaldi.measures.paths import band
-
-if TYPE_CHECKING:
-    import pandas as pd
+from gevaldi.runs.store import Run
 
 COLOURS = {"forward": "#0a6ebd", "reverse": "#c4570a"}  # told apart by the colour-blind, on light and on dark
 
 
-def path_figure(rows: "pd.DataFrame", column: str, label: str) -> str:
+def path_figure(run: Run, column: str, label: str) -> str:
     """Median and band of one quantity over the steps, a line for each order; empty if no row has a path."""
     import matplotlib
 
-    good = rows[(rows["status"] != "failed") & rows[column].map(lambda path: path is not None and len(path) > 0)]
-    if good.empty:
+    paths: dict[str, list[np.ndarray]] = {order: [] for order in COLOURS}
+    for row in run.each(["order", "status", column]):
+        if row["status"] != "failed" and row[column]:
+            paths[row["order"]].append(np.asarray(row[column], dtype=np.float32))
+    if not any(paths.values()):
         return ""
     with matplotlib.rc_context({"svg.hashsalt": "gevaldi", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10}):
         from matplotlib.figure import Figure
@@ -24,10 +26,9 @@ def path_figure(rows: "pd.DataFrame", column: str, label: str) -> str:
         figure = Figure(figsize=(5.2, 3.0), layout="constrained")
         axes = figure.subplots()
         for order, colour in COLOURS.items():
-            paths = list(good.loc[good["order"] == order, column])
-            if not paths:
+            if not paths[order]:
                 continue
-            found = band(paths)
+            found = band(paths[order])
             steps = range(len(found.median))
             axes.fill_between(steps, found.low, found.high, color=colour, alpha=0.18, linewidth=0)
             axes.plot(steps, found.median, color=colour, linestyle="-" if order == "forward" else "--", label=order)

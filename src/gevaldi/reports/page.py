@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from gevaldi.errors import RunFolderError
-from gevaldi.measures.summary import TYPICAL, summaries
+from gevaldi.measures.summary import SUMMARISED, TYPICAL, summaries
 from gevaldi.reports.figures import COLOURS, path_figure
 from gevaldi.reports.samples import gallery, plain
 from gevaldi.reports.sentences import answer, caution, percent
 from gevaldi.runs.spec import write_spec
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import share
-
-PICTURED = ["index", "z_start", "z_end", "path_log_prior", "path_first", "path_second"]
 
 
 def write_report(run: Run, path: Path | None = None, limit: int = 200) -> Path:
@@ -39,31 +37,31 @@ def render(run: Run, limit: int = 200) -> str:
     """The page as text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    rows = run.rows()
-    if rows.empty:
+    rows = len(run.done())
+    if rows == 0:
         raise RunFolderError(f"The run in {run.folder} has no rows yet. Compute some: gevaldi resume {run.folder}")
     environment = Environment(
         loader=PackageLoader("gevaldi.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(number=number, percent=percent, share=lambda p: f"{100 * p:.0f} %")
     unit = run.record.get("divergence", {}).get("unit", "")
-    found = summaries(rows)
+    found = summaries(run.each(SUMMARISED))
     context: dict[str, Any] = {
         "record": run.record,
         "names": {who: plain(run.record["models"][who]["name"]) for who in ("first", "second", "generator")},
         "spec": run.spec,
         "spec_text": write_spec(run.spec),
         "unit": unit,
-        "rows": len(rows),
+        "rows": rows,
         "total": run.total,
         "summaries": found,
         "answer": answer(run.record, found),
         "caution": caution(run.record),
-        "samples": gallery(rows, limit),
+        "samples": gallery(run, limit),
         "limit": limit,
         "figures": {
-            "divergence": path_figure(rows, "path_divergence", f"divergence ({unit})"),
-            "delta_z": path_figure(rows, "path_delta_z", "Δz"),
+            "divergence": path_figure(run, "path_divergence", f"divergence ({unit})"),
+            "delta_z": path_figure(run, "path_delta_z", "Δz"),
         },
         "colours": COLOURS,
         "audit": audit_table(run.record),

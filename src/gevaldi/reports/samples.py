@@ -3,14 +3,17 @@
 import base64
 import io
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import Any
 
-from gevaldi.measures.records import records
 from gevaldi.measures.summary import is_condition
+from gevaldi.runs.store import Run
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+COLUMNS = [
+    *("seed", "order", "status", "error", "steps", "condition_name", "condition_id", "divergence_start", "divergence_end"),
+    *("delta_z", "typicality_start", "typicality_end", "picture_start", "picture_end"),
+    *("first_start", "first_end", "second_start", "second_end"),
+]
 SHOWN = 3  # classes per classifier
 LONGEST = 40  # characters of a class name
 
@@ -21,11 +24,10 @@ def plain(text: Any) -> str:
     return kept if len(kept) <= LONGEST else kept[: LONGEST - 1] + "…"
 
 
-def gallery(rows: "pd.DataFrame", limit: int) -> list[dict[str, Any]]:
-    """The samples with the largest divergence, each order's share, largest first; then the failed ones."""
-    good = rows[rows["status"] != "failed"].sort_values("divergence_end", ascending=False).head(limit)
-    failed = rows[rows["status"] == "failed"].head(max(20, limit // 10))
-    return [sample(row) for row in [*records(good), *records(failed)]]
+def gallery(run: Run, limit: int) -> list[dict[str, Any]]:
+    """The samples with the largest divergence, largest first; then failed ones."""
+    failed = (row for row in run.each(["index", *COLUMNS]) if row["status"] == "failed")
+    return [sample(row) for row in [*run.largest(limit, COLUMNS), *islice(failed, max(20, limit // 10))]]
 
 
 def sample(row: dict[str, Any]) -> dict[str, Any]:

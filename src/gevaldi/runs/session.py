@@ -16,7 +16,7 @@ from torch import nn
 from gevaldi.contract import check_contract, settled
 from gevaldi.divergences import divergence, registry, traits
 from gevaldi.divergences.base import Divergence
-from gevaldi.errors import RunFolderError, SpecError
+from gevaldi.errors import GevaldiError, RunFolderError, SpecError
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.registry import Call
 from gevaldi.runs.audit import audit
@@ -82,8 +82,10 @@ def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, c
     if (folder / "run.json").exists():
         run = Run.open(folder)
         _check_same(run, spec, described)
+        run.tidy()
         return run
     batch_size = batch_size or chosen_batch_size(models, spec, conditions)
+    audited, trouble = _audited(models, conditions, spec)
     record = {
         "models": described,
         "divergence": _describe_divergence(spec.divergence, models.divergence),
@@ -92,12 +94,22 @@ def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, c
         "execution": {"batch_size": batch_size, "device": str(models.device), **models.rounding.record()},
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "audit": audit(models, conditions, spec.real, spec.generator),
-        "warnings": warnings,
+        "audit": audited,
+        "warnings": warnings + trouble,
     }
     run = Run.create(folder, spec, record)
     write_whole(folder / "spec.yaml", write_spec(spec).encode())
     return run
+
+
+def _audited(models: Models, conditions: list[int], spec: Spec) -> tuple[dict[str, Any] | None, list[str]]:
+    """The audit, or a warning where the networks fail on one of its pictures: a search may still go on from others."""
+    try:
+        return audit(models, conditions, spec.real, spec.generator), []
+    except GevaldiError:
+        raise
+    except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError) as error:
+        return None, [f"The generator could not be audited: {type(error).__name__}: {error}"]
 
 
 def fill(run: Run, models: Models, batch_size: int | None = None, watch: Watch = lambda active, step: None) -> Iterator[Progress]:

@@ -47,7 +47,7 @@ class Spec(Settings):
     search: Search = Search()
     precision: Literal["auto", "float32", "float64"] = Field(
         "auto",
-        description="numbers to compute in; auto is float32, or float64 where small networks need it to give the same rows on any batch size",
+        description="numbers to compute in; auto is float32, or float64 where small networks would depend on the batch size",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="the run's seed; every sample's own is made from it and the sample's number")
     real: str | None = Field(

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,11 @@ class Run:
         """The numbers of the samples that are finished."""
         return {index for part in self._parts() for index in _read(part, ["index"])["index"].to_pylist()}
 
+    def tidy(self) -> None:
+        """Remove the unfinished files that a killed process left. Nobody else may be writing to the run."""
+        for path in self.folder.rglob(".*.partial"):
+            path.unlink(missing_ok=True)
+
     def append(self, rows: Sequence[Row]) -> Path:
         """Write finished rows as one part, whole.
 
@@ -108,10 +114,17 @@ class Run:
         write_whole(path, sink.getvalue())
         return path
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[list[Row]]:
-        """The rows part by part, in order, so that a run larger than memory can be read."""
+    def each(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
+        """The rows one by one, part by part, so that a run larger than memory can be read; what is missing is None."""
         for part in self._parts():
-            yield _read(part, columns).to_pylist()
+            yield from _read(part, columns).to_pylist()
+
+    def largest(self, count: int, columns: Sequence[str]) -> list[Row]:
+        """The rows of the samples with the largest divergence after the search, largest first; failed ones are not among them."""
+        good = (row for row in self.each(["index", "status", "divergence_end"]) if row["status"] != "failed")
+        ranks = {row["index"]: i for i, row in enumerate(nlargest(count, good, key=lambda row: row["divergence_end"]))}
+        found = [row for row in self.each(["index", *columns]) if row["index"] in ranks]
+        return sorted(found, key=lambda row: ranks[row["index"]])
 
     def rows(self, columns: Sequence[str] | None = None) -> "pd.DataFrame":
         """All rows in the order of their index, or some columns of them."""

@@ -1,0 +1,92 @@
+"""Rows do not depend on the batch size: lanes, and float64 where lanes are not enough."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import gevaldi
+from conftest import small_classifier, small_generator
+from gevaldi.divergences import divergence
+from gevaldi.errors import SpecError
+from gevaldi.objective import Objective
+from gevaldi.runs.rounding import LANES, Rounding, chosen_rounding
+from gevaldi.runs.store import Run
+
+CPU = torch.device("cpu")
+
+
+class Crowded(nn.Module):
+    """Rounds otherwise in every batch, as a kernel chosen by the batch size would."""
+
+    def __init__(self, only_single: bool = False) -> None:
+        super().__init__()
+        self.net, self.only_single = small_classifier(1).module, only_single
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.only_single and x.dtype != torch.float32:
+            raise TypeError("float32 and nothing else")
+        return self.net(x) * (1 + len(x) * torch.finfo(x.dtype).eps)
+
+
+def chosen(second: gevaldi.Classifier | None = None, generator: gevaldi.Generator | None = None, asked: str = "auto") -> Rounding:
+    return chosen_rounding(asked, small_classifier(0), second or small_classifier(1), generator or small_generator(), CPU)
+
+
+@pytest.mark.parametrize("size", [1, 5, 8, 13])
+def test_padding_to_lanes_changes_neither_the_samples_nor_their_number(size: int) -> None:
+    objective = Objective(small_classifier(0), small_classifier(1), small_generator(), divergence("kl"), 0.1)
+    z, condition = objective.generator.prior.sample(range(size)), torch.arange(size) % 3
+    bare, padded = objective(z, condition), objective.given(condition, LANES)(z)
+    for name in ("z", "pictures", "log_p", "log_q", "divergence", "value", "gradient"):
+        assert torch.allclose(getattr(padded, name), getattr(bare, name), atol=1e-5), name
+
+
+def test_networks_see_full_lanes_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: set[int] = set()
+
+    class Watching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = small_classifier(1).module
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.add(len(x))
+            return self.net(x)
+
+    monkeypatch.setattr("gevaldi.runs.session.check_contract", lambda *models: [])
+    monkeypatch.setattr("gevaldi.runs.session.audit", lambda *args: None)
+    second = gevaldi.classifier(Watching(), labels=3).eval()
+    gevaldi.compare(small_classifier(0), second, small_generator(), out=tmp_path, samples=9, steps=30, batch_size=7, device="cpu")
+    assert {size % LANES for size in seen} == {0}
+
+
+def test_small_networks_get_lanes_and_large_pictures_do_not() -> None:
+    assert chosen().lanes == LANES
+    decoder = nn.Sequential(nn.Linear(5, 1), nn.Sigmoid(), nn.Unflatten(1, (1, 1, 1)), nn.Upsample(size=(128, 128))).eval()
+    pooled = nn.Sequential(nn.AdaptiveAvgPool2d(8), small_classifier(1).module).eval()
+    wide = gevaldi.classifier(pooled, labels=3)
+    assert chosen_rounding("auto", wide, wide, gevaldi.generator(decoder, latent=5), CPU) == Rounding(torch.float32, 1)
+
+
+def test_networks_that_round_by_the_batch_size_are_searched_in_float64_if_they_run_in_it() -> None:
+    assert chosen(gevaldi.classifier(Crowded().eval(), labels=3)).dtype == torch.float64
+    assert chosen(gevaldi.classifier(Crowded(only_single=True).eval(), labels=3)).dtype == torch.float32
+
+
+def test_what_is_asked_for_is_what_is_used_where_there_is_such_a_thing() -> None:
+    assert chosen(asked="float64").dtype == torch.float64
+    with pytest.raises(SpecError, match="MPS"):
+        chosen_rounding("float64", small_classifier(0), small_classifier(1), small_generator(), torch.device("mps"))
+
+
+def test_a_run_goes_on_in_the_numbers_that_it_was_begun_in(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"samples": 4, "steps": 20, "device": "cpu", "batch_size": 2, "precision": "float64"}
+    models = small_classifier(0), small_classifier(1), small_generator()
+    gevaldi.compare(*models, out=tmp_path, **settings)
+    execution = Run.open(tmp_path).record["execution"]
+    assert Rounding.recorded(execution, CPU) == Rounding(torch.float64, LANES)
+    with pytest.raises(SpecError, match="MPS"):
+        Rounding.recorded(execution, torch.device("mps"))
