@@ -9,6 +9,7 @@ import ast
 import importlib
 import importlib.util
 import json
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -49,6 +50,23 @@ class Call:
 def _bears(identifier: str, stem: str) -> bool:
     """Whether a function or class bears the name of its file: `kl` in kl.py, `TruncatedNormal` in truncated_normal.py."""
     return identifier.lower() in (stem, stem.replace("_", ""))
+
+
+def first_sentence(text: str) -> str:
+    """A text up to its first full stop or blank line, on one line."""
+    return re.split(r"(?<=\.)\s", " ".join(text.partition("\n\n")[0].split()), maxsplit=1)[0]
+
+
+def _options(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
+    """The options of a member with their defaults: keywords of a function or of `__init__`, fields of a group of settings."""
+    if isinstance(node, ast.ClassDef):
+        inits = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+        if inits:
+            return _options(inits[0])
+        fields = [part for part in node.body if isinstance(part, ast.AnnAssign) and isinstance(part.value, ast.Call)]
+        return [f"{ast.unparse(part.target)}={ast.unparse(part.value.args[0])}" for part in fields]  # type: ignore[union-attr]
+    pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    return [f"{name.arg}={ast.unparse(default)}" if default else f"{name.arg}=..." for name, default in pairs]
 
 
 def _value(text: str) -> Any:
@@ -107,18 +125,19 @@ class Registry:
         return made(self.get(call.name), call, self.kind)
 
     def documentation(self, name: str) -> str:
-        """What the member's docstring says, read from the file without importing it where there is one."""
+        """What the member's docstring says, and its options, read from the file without importing it where there is one."""
         if name not in self._files:
             return str(getattr(self.get(name), "__doc__", "") or "")
         tree = ast.parse(self._files[name].read_text(encoding="utf-8"))
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and _bears(node.name, self._files[name].stem):
-                return ast.get_docstring(node) or ""
+                options = ", ".join(_options(node))
+                return (ast.get_docstring(node) or "") + (f"\n\nOptions: {options}" if options else "")
         return ast.get_docstring(tree) or ""
 
     def summary(self, name: str) -> str:
-        """The first line of the documentation."""
-        return self.documentation(name).partition("\n")[0]
+        """The first sentence of the documentation."""
+        return first_sentence(self.documentation(name))
 
 
 @dataclass(frozen=True)

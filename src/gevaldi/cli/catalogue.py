@@ -1,9 +1,10 @@
 """What can be named, read without importing what bears the names."""
 
+import shutil
 from importlib import import_module, resources
 
 from gevaldi.errors import UnknownName
-from gevaldi.registry import Registry, Sources
+from gevaldi.registry import Registry, Sources, first_sentence
 
 SOURCES = {"classifiers": "gevaldi.classifiers", "generators": "gevaldi.generators", "pictures": "gevaldi.pictures"}
 REGISTRIES = {"divergences": "gevaldi.divergences", "priors": "gevaldi.priors", "algorithms": "gevaldi.search"}
@@ -24,8 +25,10 @@ def _registry(kind: str) -> Registry:
 
 def names_of(kind: str) -> list[str]:
     """All names of a kind, or of every kind."""
+    if kind == "kinds":
+        return KINDS
     if kind == "everything":
-        return [name for kind in KINDS for name in names_of(kind)]
+        return ["spec", *(name for kind in KINDS for name in names_of(kind))]
     if kind in SOURCES:
         return _sources(kind).names()
     return _registry(kind).names()
@@ -50,7 +53,12 @@ def _section(kind: str) -> str:
     else:
         lines = [(name, _registry(kind).summary(name)) for name in names_of(kind)]
     width = max(len(name) for name, _ in lines)
-    return "\n".join([kind, *(f"  {name:<{width}}  {text}".rstrip() for name, text in lines)])
+    room = shutil.get_terminal_size((10_000, 24)).columns - width - 4  # the whole sentence where nobody's terminal cuts it
+    return "\n".join([kind, *(f"  {name:<{width}}  {_clipped(text, room)}".rstrip() for name, text in lines)])
+
+
+def _clipped(text: str, room: int) -> str:
+    return text if len(text) <= room or room < 20 else text[: room - 1].rstrip() + "…"
 
 
 def card(name: str) -> str | None:
@@ -62,7 +70,25 @@ def card(name: str) -> str | None:
 def summary(name: str) -> str:
     """The first sentence of a bundled model's card."""
     text = card(name)
-    return text.split("\n\n")[1].split("\n")[0] if text else ""
+    return first_sentence(text.split("\n\n", 1)[1]) if text else ""
+
+
+def settings() -> str:
+    """Every setting of a spec with its default and what it means, as the YAML file that would set it."""
+    import json
+
+    from gevaldi.runs.spec import Search, Spec
+
+    lines = ["The settings of a run, as `gevaldi compare --spec FILE` reads them and every run writes them (spec.yaml).", ""]
+    for fields, indent in ((Spec.model_fields, ""), (Search.model_fields, "  ")):
+        for key, field in fields.items():
+            if key == "search":
+                continue
+            default = "..." if field.is_required() else json.dumps(field.default)
+            lines += [f"{indent}# {field.description}", f"{indent}{key}: {default}"]
+        if fields is Spec.model_fields:
+            lines.append("search:")
+    return "\n".join(lines)
 
 
 def documentation(name: str) -> str:
@@ -73,6 +99,8 @@ def documentation(name: str) -> str:
     """
     if text := card(name):
         return text.rstrip()
+    if name == "spec":
+        return settings()
     stem = name.partition(",")[0].partition(":")[0]
     registries = [*(_registry(kind) for kind in REGISTRIES), *(_sources(kind).registry for kind in SOURCES)]
     found = [f"{stem} ({registry.kind})\n\n{registry.documentation(stem)}" for registry in registries if stem in registry.names()]

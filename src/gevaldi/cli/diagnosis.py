@@ -19,12 +19,13 @@ def diagnose() -> tuple[list[str], bool]:
             healthy = False
     try:
         import torch
+        import torchvision  # noqa: F401 a build that does not fit torch fails here
 
         lines.append(f"ok    {os.cpu_count()} CPU cores, torch uses {torch.get_num_threads()} threads")
         gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
         lines.append(f"ok    GPUs: {', '.join(gpus) or 'none, everything runs on the CPU'}")
         lines += _weights()
-    except (ImportError, OSError, GevaldiError) as error:
+    except (ImportError, OSError, RuntimeError, GevaldiError) as error:
         lines.append(f"FAIL  {error}")
         healthy = False
     return lines, healthy

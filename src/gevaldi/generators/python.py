@@ -1,4 +1,4 @@
-"""Generators of the user's own, by the name of the Python object."""
+"""A generator made by your own function: `python:package.module:factory` or `python:file.py:factory`, options as arguments."""
 
 from gevaldi.classifiers.python import Python
 
