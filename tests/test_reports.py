@@ -172,3 +172,4 @@ def test_the_interval_of_a_median_covers_at_least_as_often_as_it_says(count: int
 
 def test_a_path_that_stopped_keeps_its_last_value_in_the_band() -> None:
     assert band([[0, 1], [0, 2, 3], [0, 2, 9]]).median.tolist() == [0, 2, 3]
+    assert band([[0, 1]], length=4).median.tolist() == [0, 1, 1, 1]

@@ -20,6 +20,7 @@ def path_figure(run: Run, column: str, label: str) -> str:
             paths[row["order"]].append(np.asarray(row[column], dtype=np.float32))
     if not any(paths.values()):
         return ""
+    length = max(len(path) for found in paths.values() for path in found)
     with matplotlib.rc_context({"svg.hashsalt": "gevaldi", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10}):
         from matplotlib.figure import Figure
 
@@ -28,7 +29,7 @@ def path_figure(run: Run, column: str, label: str) -> str:
         for order, colour in COLOURS.items():
             if not paths[order]:
                 continue
-            found = band(paths[order])
+            found = band(paths[order], length)
             steps = range(len(found.median))
             axes.fill_between(steps, found.low, found.high, color=colour, alpha=0.18, linewidth=0)
             axes.plot(steps, found.median, color=colour, linestyle="-" if order == "forward" else "--", label=order)

@@ -46,6 +46,7 @@ def render(run: Run, limit: int = 200) -> str:
     environment.filters.update(number=number, percent=percent, share=lambda p: f"{100 * p:.0f} %")
     unit = run.record.get("divergence", {}).get("unit", "")
     found = summaries(run.each(SUMMARISED))
+    shown = gallery(run, limit)
     context: dict[str, Any] = {
         "record": run.record,
         "names": {who: plain(run.record["models"][who]["name"]) for who in ("first", "second", "generator")},
@@ -57,7 +58,11 @@ def render(run: Run, limit: int = 200) -> str:
         "summaries": found,
         "answer": answer(run.record, found),
         "caution": caution(run.record),
-        "samples": gallery(run, limit),
+        "samples": shown,
+        "longest": max(
+            (len(b["name"]) for s in shown for m in s["moments"] for bars in m["bars"].values() for b in bars), default=0
+        )
+        + 1,
         "limit": limit,
         "figures": {
             "divergence": path_figure(run, "path_divergence", f"divergence ({unit})"),
@@ -71,10 +76,12 @@ def render(run: Run, limit: int = 200) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, without exponent where it can be."""
+    """Three significant digits, of what is large enough for a reader to care."""
     if value is None or value != value:
         return "–"
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) >= 0.001 or value == 0 else f"{value:.1e}"
+    if 0 < abs(value) < 0.001:
+        return "< 0.001" if value > 0 else "> -0.001"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def audit_table(record: dict[str, Any]) -> list[dict[str, Any]]:
