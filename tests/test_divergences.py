@@ -113,6 +113,8 @@ def test_an_unknown_divergence_is_answered_with_the_nearest() -> None:
     ("text", "words"),
     [
         ("renyi,order=-1", "positive"),
+        ("log-odds,this=4,that=19", "indices 0 to 9"),
+        ("log-odds,this=4,that=4", "two different classes"),
         ("log-odds,this=1", "needs that"),
         ("kl,order=2", "no option order"),
         ("renyi,order", "KEY=VALUE"),
@@ -120,4 +122,4 @@ def test_an_unknown_divergence_is_answered_with_the_nearest() -> None:
 )
 def test_an_impossible_option_is_answered_with_what_is_expected(text: str, words: str) -> None:
     with pytest.raises(SpecError, match=words):
-        divergence(text)
+        divergence(text, classes=10)

@@ -8,6 +8,7 @@ completion in a shell is instant; a member is imported when it is asked for.
 import ast
 import importlib
 import importlib.util
+import inspect
 import json
 import re
 import sys
@@ -225,10 +226,32 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{place}"
 
 
+def check_options(factory: Any, call: Call, kind: str) -> None:
+    """That a factory, or a function with its options as keywords, takes the options that a user wrote, and all it needs is there.
+
+    Raises:
+        SpecError: an option is missing or unknown; the message says which there are.
+    """
+    parameters = inspect.signature(factory).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return  # it answers for itself
+    options = {p.name: p.default for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
+    options = {name: default for name, default in options.items() if name not in ("log_p", "log_q")}
+    missing = [name for name, default in options.items() if default is inspect.Parameter.empty and name not in call.options]
+    unknown = [name for name in call.options if name not in options]
+    if not (missing or unknown):
+        return
+    problem = f"needs {', '.join(missing)}" if missing else f"has no option {', '.join(unknown)}"
+    shown = [name if default is inspect.Parameter.empty else f"{name}={default!r}" for name, default in options.items()]
+    takes = f"It takes {', '.join(shown)}, written {call.name},{next(iter(options))}=VALUE" if shown else "It takes no options"
+    raise SpecError(f"The {kind} {call.name!r} {problem}. {takes}.")
+
+
 def made(factory: Any, call: Call, kind: str) -> Any:
     """Call a factory with the options that a user wrote, and answer a misfit with what the factory takes."""
     from pydantic import ValidationError
 
+    check_options(factory, call, kind)
     try:
         return factory(**call.options)
     except ValidationError as error:
@@ -244,6 +267,5 @@ def explained(error: Any) -> str:
     lines = []
     for e in error.errors():
         where = ".".join(str(part) for part in e["loc"]) or "settings"
-        came = "" if e["type"] == "missing" else f" (came: {e['input']!r})"
-        lines.append(f"{where}: {e['msg']}{came}")
+        lines.append(f"{where} is missing" if e["type"] == "missing" else f"{where}: {e['msg']} (came: {e['input']!r})")
     return "; ".join(lines) + "."

@@ -1,10 +1,9 @@
 """Classifiers of the user's own, by the name of the Python object."""
 
-import inspect
 from typing import Any
 
 from gevaldi.errors import GevaldiError, SpecError
-from gevaldi.registry import described, referred
+from gevaldi.registry import Call, check_options, described, referred
 
 
 class Python:
@@ -27,11 +26,7 @@ class Python:
             return found
         if not callable(found):
             raise SpecError(f"{name!r} is of type {type(found).__name__}; a function that makes the network was expected.")
-        try:
-            inspect.signature(found).bind(**options)
-        except TypeError as error:
-            takes = f"It is {found.__name__}{inspect.signature(found)}."
-            raise SpecError(f"{name!r} cannot be called with {options or 'no options'}: {error}. {takes}") from None
+        check_options(found, Call(f"python:{name}", options), "function")
         try:
             return found(**options)
         except GevaldiError:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gevaldi.errors import SpecError
-from gevaldi.registry import Call, Registry
+from gevaldi.registry import Call, Registry, check_options
 
 if TYPE_CHECKING:
     from gevaldi.divergences.base import Divergence, Traits
@@ -15,33 +15,28 @@ if TYPE_CHECKING:
 registry = Registry("divergence", "gevaldi.divergences")
 
 
-def divergence(text: str) -> "Divergence":
+def divergence(text: str, classes: int | None = None) -> "Divergence":
     """The divergence that a user names: `kl`, `renyi,order=2`, `log-odds,this=3,that=8`.
+
+    Args:
+        text: its name and options.
+        classes: if given, it is tried on predictions of so many classes, so that an impossible value is refused here, at the
+            border, and not in the first step of a run.
 
     Raises:
         UnknownName: there is no such divergence.
         SpecError: an option is missing, unknown or impossible.
     """
-    import inspect
-
     import torch
 
     call = Call.parse(text)
     function = registry.get(call.name)
-    options = {name: p for name, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY}
-    missing = [name for name, p in options.items() if p.default is p.empty and name not in call.options]
-    unknown = [name for name in call.options if name not in options]
-    if missing or unknown:
-        problem = f"needs {', '.join(missing)}" if missing else f"has no option {', '.join(unknown)}"
-        takes = f"It takes {', '.join(options)}" if options else "It takes no options"
-        raise SpecError(
-            f"The divergence {call.name!r} {problem}. {takes}, for example 'renyi,order=2' or 'log-odds,this=3,that=8'."
-        )
+    check_options(function, call, registry.kind)
     bound = partial(function, **call.options)
-    if not {"this", "that"} & options.keys():
-        probe = torch.full((1, 2), 0.5).log()
+    if classes is not None:
+        probe = torch.zeros(1, classes).log_softmax(-1)
         try:
-            bound(probe, probe)  # an impossible value is refused here, at the border, and not in the first step of a run
+            bound(probe, probe)
         except (TypeError, ValueError) as error:
             raise SpecError(f"The divergence {text!r} cannot be used: {error}") from error
     return bound

@@ -57,7 +57,7 @@ def models_of(
     spec: Spec, first: Classifier, second: Classifier, generator: Generator, device: torch.device, begun: Run | None = None
 ) -> Models:
     """What workers need, from loaded networks and the names in a spec; rounding as in a run that was `begun` before."""
-    settings = divergence(spec.divergence), algorithms.build(spec.search.algorithm)
+    settings = divergence(spec.divergence, len(first.labels)), algorithms.build(spec.search.algorithm)
     rounding = (
         Rounding.recorded(begun.record["execution"], device)
         if begun

@@ -81,6 +81,10 @@ def spec_from(settings: dict[str, Any], source: str = "the spec") -> Spec:
     except ValidationError as error:
         unknown = [e["loc"] for e in error.errors() if e["type"] == "extra_forbidden"]
         hints = [_nearest(loc) for loc in unknown]
+        if any(e["type"] == "missing" for e in error.errors()):
+            hints.append(
+                "A comparison needs first, second and generator, each named SOURCE:NAME; gevaldi list shows what there is."
+            )
         raise SpecError(" ".join([f"In {source}: {explained(error)}", *hints])) from None
 
 
