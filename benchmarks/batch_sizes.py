@@ -14,7 +14,8 @@ from gevaldi.generators import load_generator
 from gevaldi.objective import Objective
 from gevaldi.runs.rounding import LANES, Rounding
 from gevaldi.search import registry
-from gevaldi.search.loop import Stopping, search
+from gevaldi.search.loop import search
+from gevaldi.search.stopping import Stopping
 
 STARTS, SIZES = 64, (64, 7, 1)
 

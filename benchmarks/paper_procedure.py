@@ -24,7 +24,8 @@ from gevaldi.runs.rounding import LANES
 from gevaldi.runs.session import models_of, prepared
 from gevaldi.runs.spec import Spec
 from gevaldi.search import registry
-from gevaldi.search.loop import Stopping, search
+from gevaldi.search.loop import search
+from gevaldi.search.stopping import Stopping
 
 SAMPLES, BATCHES, CPU = 64, 2, torch.device("cpu")
 STARTS = 10_000  # the default settings were chosen on starts 0 to 255

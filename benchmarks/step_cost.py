@@ -16,7 +16,8 @@ from gevaldi.generators import load_generator
 from gevaldi.runs.session import models_of, prepared
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.worker import Traces
-from gevaldi.search.loop import Stopping, search
+from gevaldi.search.loop import search
+from gevaldi.search.stopping import Stopping
 
 BATCH, PAIRS = 64, 300
 

@@ -98,9 +98,35 @@ def test_ctrl_c_says_what_is_safe_and_how_to_go_on(folder: Path) -> None:
     assert "of 800 rows are safe. Go on with: gevaldi resume run" in message
 
 
+@pytest.mark.slow
+def test_ctrl_c_before_the_first_row_says_that_nothing_was_written(folder: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gevaldi", *PAIR, "--out", "run"], cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    message = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert message.startswith("gevaldi: interrupted")
+
+
+def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> None:
+    from gevaldi.cli.main import override
+
+    settings: dict[str, object] = {}
+    for assignment in ("search.algorithm=adam,learning_rate=0.05", "conditions=[1, cat]", "search.typical_mass=null", "samples=3"):
+        override(settings, assignment)
+    assert settings == {
+        "search": {"algorithm": "adam,learning_rate=0.05", "typical_mass": None}, "conditions": [1, "cat"], "samples": 3,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
+        ([*PAIR, "--set", "samples"], "NAME=VALUE was expected"),
+        ([*PAIR, "--set", "seed.x=3", "--seed", "1"], "'seed' is a setting, not a group"),
+        ([*PAIR, "--device", "meta"], "meta devices are not supported"),
         (["compare", "bundled:mnist-strided", "bundled:mnist-poled", "-g", "bundled:mnist-vae"], "Did you mean 'mnist-pooled'"),
         (["compare", "mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae"], "Did you mean 'bundled:mnist-strided'"),
         (["compare", "bundled:mnist-strided", "--set", "sampels=3"], "'samples'"),
@@ -143,12 +169,12 @@ def test_an_answer_to_bad_input_is_one_line_with_exit_code_2(folder: Path) -> No
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_help_list_show_and_report_need_no_torch(folder: Path) -> None:
+def test_help_list_and_show_need_no_torch(folder: Path) -> None:
     script = """
 import sys
 from typer.testing import CliRunner
 from gevaldi.cli.main import app
-for words in (["--help"], ["compare", "--help"], ["list"], ["show", "kl"], ["show", "mnist-vae"]):
+for words in (["--help"], ["compare", "--help"], ["list"], ["show", "kl"], ["show", "mnist-vae"], ["show", "spec"]):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, (words, result.exception)
 assert "torch" not in sys.modules

@@ -29,6 +29,16 @@ class Raw(gevaldi.Classifier):
         return self.net(pictures)
 
 
+class Pair(nn.Module):
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return x, x
+
+
+class Picky(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        raise AssertionError("224 pixels a side, please")
+
+
 class Neighbours(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x - 5 * x.mean(0)
@@ -39,6 +49,9 @@ BROKEN_CLASSIFIERS = {
     "gives probabilities": lambda: Raw(nn.Softmax(-1)),
     "but was declared to give logits": lambda: gevaldi.classifier(flat(nn.Softmax(-1)), labels=3),
     "instead of 1": lambda: gevaldi.classifier(flat(), labels=3, output="log-probabilities"),
+    "was declared to give probabilities": lambda: gevaldi.classifier(flat(), labels=3, output="probabilities"),
+    "the module gave a tuple": lambda: gevaldi.classifier(flat(Pair()), labels=3),
+    "AssertionError: 224 pixels": lambda: gevaldi.classifier(Picky(), labels=3),
     "gives 3 classes but has 4 labels": lambda: gevaldi.classifier(flat(), labels=4),
     "has 2 classes": lambda: small_classifier(classes=2),
     "looks at its neighbours": lambda: gevaldi.classifier(flat(Neighbours()), labels=3),

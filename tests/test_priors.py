@@ -51,6 +51,39 @@ def test_projection_ends_inside_and_leaves_alone_what_is_inside(prior: Prior, ma
     assert (prior.typicality(projected) > mass - 0.05).any()
 
 
+SIZED = {
+    "standard-normal": lambda size: registry.get("standard-normal")(size),
+    "gaussian": lambda size: registry.get("gaussian")(torch.linspace(-3, 3, size), scale=0.3),
+    "uniform": lambda size: registry.get("uniform")(size, low=0.0, high=1.0),
+    "truncated-normal": lambda size: registry.get("truncated-normal")(size, scale=0.5),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SIZED))
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8, 10, 16, 64, 128, 512])
+@pytest.mark.parametrize("mass", [0.9, 0.999])
+def test_what_is_projected_counts_as_inside_in_any_number_of_dimensions(name: str, size: int, mass: float) -> None:
+    prior = SIZED[name](size)
+    z = prior.sample(range(50))
+    wide = z.mean(0) + 5 * (z - z.mean(0))
+    assert (prior.typicality(prior.project(wide, mass)) <= mass).all()
+
+
+@pytest.mark.parametrize("name", sorted(SIZED))
+def test_typicality_needs_no_float64_on_the_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Device(torch.Tensor):
+        """As on an MPS device: a tensor there cannot become float64 before it is on the CPU."""
+
+        def double(self) -> torch.Tensor:
+            raise TypeError("no float64 on this device")
+
+        def cpu(self) -> torch.Tensor:
+            return self.as_subclass(torch.Tensor)
+
+    z = SIZED[name](4).sample([0, 1]).as_subclass(Device)
+    assert SIZED[name](4).typicality(z).shape == (2,)
+
+
 def test_log_prob_integrates_to_one() -> None:
     line = torch.linspace(-8, 8, 16001)[:, None]
     one_dimensional = [

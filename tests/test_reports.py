@@ -63,10 +63,12 @@ def row(index: int, failed: bool = False, name: str = "cat") -> dict[str, Any]:
 def made(folder: Path, rows: list[dict[str, Any]], samples: int = 8, name: str = "a:first") -> Run:
     model = {"name": name, "labels": [], "parameters": 10, "sha256": "0" * 64}
     audited = {"pictures": 1000, "disagreements": 11, "confidence_first": 0.9, "confidence_second": 0.8, "divergence_mean": 0.1}
+    read = {"known_first": 1000, "read_first": 990, "known_second": 0, "read_second": 0}
     record = {
         "models": {"first": model, "second": model | {"name": "a:second"}, "generator": model | {"name": "g"}},
-        "divergence": {"unit": "nats", "symmetric": False, "bound": None, "summary": "Kullback-Leibler divergence"},
-        "audit": {"generated": audited | {"name": "g", "read_first": 990, "read_second": None}, "real": None},
+        "execution": {"any_batch_size": True, "batch_size": 64},
+        "divergence": {"name": "kl", "unit": "nats", "symmetric": False, "bound": None, "summary": "Kullback-Leibler divergence"},
+        "audit": {"generated": audited | {"name": "g", **read}, "real": None},
         "device": "cpu", "command": "gevaldi compare", "created": "2026-01-01T00:00:00", "versions": {"gevaldi": "0"},
         "warnings": [HOSTILE],
     }  # fmt: skip

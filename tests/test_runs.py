@@ -147,7 +147,7 @@ def test_a_classifier_that_raises_on_some_samples_fails_only_those(tmp_path: Pat
     assert set(rows[failed]["error"]) == {"RuntimeError: too dark for me"}
     record = Run.open(tmp_path).record
     assert record["audit"] is None
-    assert record["warnings"] == ["The generator could not be audited: RuntimeError: too dark for me"]
+    assert "RuntimeError: too dark for me" in record["warnings"][0]
     assert "could not be audited" in gevaldi.Comparison.open(tmp_path).report().read_text()
     assert (rows[~failed]["divergence_end"] > 0).all()
 
@@ -232,8 +232,88 @@ def test_a_folder_with_a_run_of_another_spec_is_refused_and_left_alone(tmp_path:
 
 def test_a_folder_with_a_run_of_other_weights_is_refused(tmp_path: Path) -> None:
     compared(tmp_path)
-    with pytest.raises(RunFolderError, match="other weights of the second"):
+    with pytest.raises(RunFolderError, match=r"another second .*not the same sha256"):
         gevaldi.compare(small_classifier(0), small_classifier(5), small_generator(), out=tmp_path, **QUICK)
+
+
+def test_a_folder_with_a_run_of_another_prior_or_output_is_refused(tmp_path: Path) -> None:
+    compared(tmp_path)
+    from gevaldi.priors.gaussian import Gaussian
+
+    elsewhere = gevaldi.generator(small_generator().module, latent=Gaussian(torch.full((5,), 3.0)), conditions=3).eval()
+    with pytest.raises(RunFolderError, match=r"another generator .*prior_sha256"):
+        gevaldi.compare(small_classifier(0), small_classifier(1), elsewhere, out=tmp_path, **QUICK)
+
+
+def test_a_missing_spec_file_is_written_again(tmp_path: Path) -> None:
+    compared(tmp_path)
+    before = (tmp_path / "spec.yaml").read_text()
+    (tmp_path / "spec.yaml").unlink()
+    compared(tmp_path)
+    assert (tmp_path / "spec.yaml").read_text() == before
+
+
+def test_a_network_that_fails_while_the_batch_size_is_chosen_does_not_end_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gevaldi.runs.session.check_contract", lambda *models: [])  # which it may or may not pass, by chance
+    second = gevaldi.classifier(Sometimes("raise"), labels=3).eval()
+    settings = {key: value for key, value in QUICK.items() if key != "batch_size"}
+    rows = gevaldi.compare(small_classifier(0), second, small_generator(), out=tmp_path, **(settings | {"samples": 24})).rows()
+    assert 0 < (rows["status"] == "failed").sum() < len(rows) == 48
+
+
+class Unbounded(nn.Module):
+    """Pictures that leave [0, 1] far from the centre of the prior."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return (0.5 + 0.2 * z.repeat(1, 16)).view(-1, 1, 8, 8)
+
+
+def test_a_picture_that_leaves_the_range_is_a_row_with_its_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gevaldi.runs.session.check_contract", lambda *models: [])
+    generator = gevaldi.generator(Unbounded(), latent=4).eval()
+    rows = gevaldi.compare(small_classifier(0), small_classifier(1), generator, out=tmp_path, **(QUICK | {"samples": 40})).rows()
+    failed = rows[rows["status"] == "failed"]
+    assert 0 < len(failed) < len(rows)
+    assert failed["error"].str.contains("picture ranges from").all()
+
+
+def test_sure_classifiers_that_give_probabilities_have_finite_gradients(tmp_path: Path) -> None:
+    def sure(seed: int) -> gevaldi.Classifier:
+        net = small_classifier(seed).module
+        with torch.no_grad():
+            net[-1].weight.mul_(60)
+        return gevaldi.classifier(nn.Sequential(net, nn.Softmax(-1)).eval(), labels=3, output="probabilities")
+
+    rows = gevaldi.compare(sure(0), sure(1), small_generator(), out=tmp_path, **QUICK).rows()
+    assert (rows["status"] != "failed").all()
+
+
+def test_models_of_one_kind_are_told_apart_and_a_call_says_how_to_make_it_again(tmp_path: Path) -> None:
+    run = compared(tmp_path / "a", samples=3, divergence="jeffreys").run
+    assert (run.spec.first, run.spec.second) == ("object:Sequential (first)", "object:Sequential (second)")
+    assert (
+        run.record["command"] == "gevaldi.compare(Sequential, Sequential, SmallDecoder, samples=3, divergence='jeffreys', steps=30)"
+    )
+    assert "jeffreys is symmetric" in run.record["warnings"][0]
+    page = gevaldi.Comparison.open(tmp_path / "a").report().read_text()
+    assert "Searched for the largest jeffreys (forward), the two end" in page
+    named = gevaldi.classifier(small_classifier(1).module, labels=3, name="new one")
+    assert (
+        gevaldi.compare(small_classifier(0), named, small_generator(), out=tmp_path / "b", **QUICK).run.spec.second
+        == "object:new one"
+    )
+
+
+def test_classes_are_counted_as_read_only_where_they_are_known(tmp_path: Path) -> None:
+    for folder, count in (("real/1", 10), ("real", 10), ("real/batch", 5)):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        for i in range(count):
+            Image.fromarray(np.full((8, 8), 20 * i, np.uint8)).save(tmp_path / folder / f"{i}.png")
+    found = compared(tmp_path / "run", real=f"folder:{tmp_path / 'real'}").run.record["audit"]["real"]
+    assert (found["pictures"], found["known_first"], found["known_second"]) == (25, 10, 10)
+    assert 0 <= found["read_first"] <= 10
 
 
 def test_a_run_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) -> None:

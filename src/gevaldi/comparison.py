@@ -91,10 +91,11 @@ def compare(
     """
     search = {key: settings.pop(key) for key in list(settings) if key in Search.model_fields}
     nested = settings.pop("search", {})
+    alike = not isinstance(first, str) and named(first) == named(second)
     spec = spec_from(
         {
-            "first": named(first),
-            "second": named(second),
+            "first": named(first) + (" (first)" if alike else ""),
+            "second": named(second) + (" (second)" if alike else ""),
             "generator": named(generator),
             **settings,
             "search": {**(nested.model_dump() if isinstance(nested, Search) else nested), **search},
@@ -103,12 +104,23 @@ def compare(
     )
     folder = Path(out) if out else Path(tempfile.mkdtemp(prefix="gevaldi-"))
     shown = sys.stderr.isatty() if progress is None else progress
-    return execute(spec, folder, (first, second, generator), device, batch_size, shown, command="gevaldi.compare(...)")
+    models = (first, second, generator)
+    return execute(spec, folder, models, device, batch_size, shown, command_of(spec, folder, models))
 
 
 def named(model: Any) -> str:
     """The name of a model, or words for an object that only the calling program has."""
-    return model if isinstance(model, str) else f"object:{type(getattr(model, 'module', model)).__name__}"
+    return model if isinstance(model, str) else f"object:{getattr(model, 'name', None) or type(model).__name__}"
+
+
+def command_of(spec: Spec, folder: Path, models: Sequence[Any]) -> str:
+    """What makes a run again: a line for the shell where all models have names, otherwise the call with its settings."""
+    if all(isinstance(model, str) for model in models):
+        return f"gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
+    settings = spec.model_dump(exclude_defaults=True, exclude={"first", "second", "generator"})
+    settings |= settings.pop("search", {})
+    names = [named(model).removeprefix("object:") if not isinstance(model, str) else repr(model) for model in models]
+    return f"gevaldi.compare({', '.join([*names, *(f'{key}={value!r}' for key, value in settings.items())])})"
 
 
 def execute(

@@ -1,5 +1,6 @@
 """Both sides of the contract between generator and classifiers, checked by a probe before a run begins."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -7,10 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gevaldi.errors import ContractError
+from gevaldi.errors import ContractError, described
 from gevaldi.models import Classifier, Generator, ModuleClassifier, Pictures
 
 PROBES = 4
+RANGE_TOLERANCE = 1e-4  # by which a picture may leave [0, 1] before it is refused; half precision rounds by more than nothing
 
 
 @contextmanager
@@ -93,11 +95,12 @@ def check_pictures(pictures: Tensor, who: str) -> None:
         raise ContractError(
             f"The {who} gave pictures of shape {tuple(pictures.shape)}; (batch, 1 or 3 channels, height, width) was expected."
         )
-    low, high = pictures.min().item(), pictures.max().item()
-    if low < -1e-4 or high > 1 + 1e-4:
+    known = pictures.nan_to_num(nan=0.5, posinf=math.inf, neginf=-math.inf)  # a picture of NaN fails as a sample, not as a run
+    low, high = known.min().item(), known.max().item()
+    if low < -RANGE_TOLERANCE or high > 1 + RANGE_TOLERANCE:
         raise ContractError(
             f"The {who} gave pictures that range from {low:.3g} to {high:.3g}; [0, 1] was expected. "
-            "Say which range it has: gevaldi.generator(..., output_range=(-1, 1)) for one that ends in tanh."
+            "Say which range it has, gevaldi.generator(..., output_range=(-1, 1)) for one that ends in tanh, or clamp it."
         )
 
 
@@ -109,8 +112,8 @@ def check_classifier(classifier: Classifier, pictures: Pictures, who: str) -> Fl
     """
     try:
         log_p: Tensor = classifier(pictures)
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise ContractError(f"The {who} fails on pictures of shape {tuple(pictures.shape)}: {error}") from error
+    except Exception as error:
+        raise ContractError(f"The {who} fails on pictures of shape {tuple(pictures.shape)}. {described(error)}") from error
     if not isinstance(log_p, Tensor) or log_p.dim() != 2 or len(log_p) != len(pictures):
         found = tuple(log_p.shape) if isinstance(log_p, Tensor) else type(log_p).__name__
         raise ContractError(f"The {who} gave {found}; log-probabilities of shape ({len(pictures)}, classes) were expected.")
@@ -134,8 +137,13 @@ def _check_declared_output(classifier: ModuleClassifier, pictures: Pictures, who
     if classifier.output == "logits":
         if _are_probabilities(raw):
             raise ContractError(f"The {who} gives probabilities, but was declared to give logits. {remedy}")
-    else:
-        _check_normalised(raw.log() if classifier.output == "probabilities" else raw, who, remedy)
+    elif classifier.output == "log-probabilities":
+        _check_normalised(raw, who, remedy)
+    elif bool((raw < 0).any()) or not _are_probabilities(raw[raw.isfinite().all(-1)]):
+        raise ContractError(
+            f"The {who} was declared to give probabilities, but gives numbers from {raw.min():.3g} to {raw.max():.3g} whose rows "
+            f"add up to {raw.sum(-1).min():.3g} to {raw.sum(-1).max():.3g}. {remedy}"
+        )
 
 
 def _are_probabilities(raw: Tensor) -> bool:
@@ -145,7 +153,7 @@ def _are_probabilities(raw: Tensor) -> bool:
 def _check_normalised(log_p: Tensor, who: str, remedy: str) -> None:
     if _are_probabilities(log_p):
         raise ContractError(f"The {who} gives probabilities; log-probabilities were expected. {remedy}")
-    totals = log_p.double().logsumexp(-1).exp()
+    totals = log_p.cpu().double().logsumexp(-1).exp()
     if bool(((totals - 1).abs() > 1e-3).any()):
         kind = "logits, it seems" if bool((log_p > 0).any() or (totals > 1).any()) else "not normalised"
         raise ContractError(
@@ -157,10 +165,10 @@ def _check_normalised(log_p: Tensor, who: str, remedy: str) -> None:
 def _generate(generator: Generator, z: Tensor, condition: Int[Tensor, " batch"]) -> Pictures:
     try:
         pictures: Tensor = generator(z, condition)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except Exception as error:
         raise ContractError(
             f"The generator fails on latents of shape {tuple(z.shape)}, as its prior draws them, with conditions "
-            f"{condition.tolist()}: {error}. Does the latent's size fit the module?"
+            f"{condition.tolist()}. {described(error)}. Does the latent's size fit the module?"
         ) from error
     if not isinstance(pictures, Tensor) or len(pictures) != len(z):
         raise ContractError(

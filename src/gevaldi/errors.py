@@ -5,6 +5,7 @@ program can catch "something about my input" without catching bugs.
 """
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
@@ -48,3 +49,10 @@ class WeightsError(GevaldiError):
 
 class DataError(GevaldiError):
     """Data on disk, or to be downloaded, that is not there or not what it should be."""
+
+
+def described(error: BaseException) -> str:
+    """An error of the user's own code: its kind, what it says, and where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"

@@ -38,9 +38,11 @@ class Classifier(nn.Module, ABC):
 
     Attributes:
         labels: one per class, in the order of the output.
+        name: what reports call it; the name of its class if None.
     """
 
     labels: tuple[Label, ...]
+    name: str | None = None
 
     @abstractmethod
     def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
@@ -53,10 +55,12 @@ class Generator(nn.Module, ABC):
     Attributes:
         prior: where its latents come from.
         conditions: what it can be asked for (the digits, the ImageNet classes); empty if it takes no condition.
+        name: what reports call it; the name of its class if None.
     """
 
     prior: Prior
     conditions: tuple[Label, ...] = ()
+    name: str | None = None
 
     @abstractmethod
     def forward(self, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"]) -> Pictures:
@@ -80,9 +84,10 @@ class ModuleClassifier(Classifier):
         output: Output = "logits",
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        name: str | None = None,
     ) -> None:
         super().__init__()
-        self.module, self.labels, self.output = module, labels_of(labels), output
+        self.module, self.labels, self.output, self.name = module, labels_of(labels), output, name or type(module).__name__
         self.training = module.training  # the wrapper is in evaluation mode if what it wraps is
         self.normalised = mean is not None or std is not None
         self.register_buffer("mean", torch.tensor(mean or [0.0]).view(1, -1, 1, 1))
@@ -94,11 +99,15 @@ class ModuleClassifier(Classifier):
         if self.output == "logits":
             log_p: Tensor = raw.to(torch.promote_types(raw.dtype, torch.float32)).log_softmax(-1)
             return log_p
-        return raw.log() if self.output == "probabilities" else raw
+        if self.output == "probabilities":
+            return raw.clamp_min(torch.finfo(raw.dtype).tiny).log()  # of a zero the logarithm has no gradient
+        return raw
 
     def raw(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
         """What the module itself gives."""
-        output: Tensor = self.module((pictures - self.mean) / self.std if self.normalised else pictures)
+        output = self.module((pictures - self.mean) / self.std if self.normalised else pictures)
+        if not isinstance(output, Tensor):
+            raise TypeError(f"the module gave a {type(output).__name__}; a tensor of shape (batch, classes) was expected")
         return output
 
 
@@ -111,9 +120,10 @@ class ModuleGenerator(Generator):
         prior: Prior,
         conditions: int | Sequence[str | Label] = 0,
         output_range: tuple[float, float] = (0.0, 1.0),
+        name: str | None = None,
     ) -> None:
         super().__init__()
-        self.module, self.prior, self.conditions = module, prior, labels_of(conditions)
+        self.module, self.prior, self.conditions, self.name = module, prior, labels_of(conditions), name or type(module).__name__
         self.training = module.training
         self.low, self.high = output_range
 
@@ -130,6 +140,7 @@ def classifier(
     output: Output = "logits",
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
+    name: str | None = None,
 ) -> Classifier:
     """Wrap a module that classifies pictures: `classifier(net, labels=10, mean=[0.13], std=[0.31])`.
 
@@ -139,8 +150,9 @@ def classifier(
         output: what the module yields; it is checked on the first pictures.
         mean: subtracted from the pictures per channel, after which they are divided by `std`.
         std: see `mean`.
+        name: what reports call it; the name of the module's class if not given.
     """
-    return ModuleClassifier(module, labels, output=output, mean=mean, std=std)
+    return ModuleClassifier(module, labels, output=output, mean=mean, std=std, name=name)
 
 
 def generator(
@@ -149,6 +161,7 @@ def generator(
     conditions: int | Sequence[str | Label] = 0,
     *,
     output_range: tuple[float, float] = (0.0, 1.0),
+    name: str | None = None,
 ) -> Generator:
     """Wrap a module that makes pictures: `generator(vae.decoder, latent=20)`.
 
@@ -157,8 +170,9 @@ def generator(
         latent: the size or shape of a latent under a standard normal prior, or another `Prior`.
         conditions: how many conditions there are, or their names; 0 for a generator without.
         output_range: the range of the module's pictures, (-1, 1) for one that ends in tanh.
+        name: what reports call it; the name of the module's class if not given.
     """
     from gevaldi.priors.standard_normal import standard_normal
 
     prior = latent if isinstance(latent, Prior) else standard_normal(*((latent,) if isinstance(latent, int) else latent))
-    return ModuleGenerator(module, prior, conditions, output_range)
+    return ModuleGenerator(module, prior, conditions, output_range, name)

@@ -12,7 +12,6 @@ import inspect
 import json
 import re
 import sys
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -21,7 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gevaldi.errors import GevaldiError, SpecError, UnknownName
+from gevaldi.errors import GevaldiError, SpecError, UnknownName, described
 
 
 @dataclass(frozen=True)
@@ -217,13 +216,6 @@ def _module_of_file(path: Path) -> ModuleType:
     sys.modules[spec.name] = module  # classes made in it can then be found by name
     spec.loader.exec_module(module)
     return module
-
-
-def described(error: BaseException) -> str:
-    """An error of the user's own code: its kind, what it says, and where it was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
 
 
 def check_options(factory: Any, call: Call, kind: str) -> None:

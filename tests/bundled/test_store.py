@@ -76,8 +76,8 @@ def test_a_file_with_one_tensor_too_few_is_refused(folder):
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    store.write_whole(tmp_path / "card.md", b"old")
-    monkeypatch.setattr(store.os, "replace", lambda *paths: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        store.write_whole(tmp_path / "card.md", b"new")
+    store.write_model_file(tmp_path / "card.md", b"old")
+    monkeypatch.setattr("os.replace", lambda *paths: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(WeightsError, match="disk full"):
+        store.write_model_file(tmp_path / "card.md", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("card.md", b"old")]

@@ -1,7 +1,5 @@
 """Trained networks on disk: safetensors files in half precision, each written whole, read back in full precision."""
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from torch import Tensor, nn
 
 from gevaldi.bundled.architectures import ARCHITECTURES
 from gevaldi.errors import UnknownName, WeightsError
+from gevaldi.files import write_whole
 
 SHIPPED = Path(__file__).parent / "weights"
 
@@ -97,20 +96,20 @@ def save(path: Path, network: nn.Module, header: Mapping[str, str]) -> None:
     state = {
         key: (value.half() if value.is_floating_point() else value).contiguous() for key, value in network.state_dict().items()
     }
-    write_whole(path, to_bytes(state, dict(header)))
+    write_model_file(path, to_bytes(state, dict(header)))
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file under a temporary name and renames it: it is there in full, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def write_model_file(path: Path, content: bytes) -> None:
+    """Writes a file of a trained model whole.
+
+    Raises:
+        WeightsError: it could not be written; models that were finished before are safe.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp lets nobody else read
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+    except OSError as error:
+        raise WeightsError(
+            f"{path} cannot be written: {error.strerror or error}. Models that were finished before are safe; free some space or "
+            "choose another folder, and give the same command again."
+        ) from error

@@ -69,6 +69,8 @@ def train_mnist(
         WeightsError: `out` holds a damaged file, or a model that other data, another seed or other settings made.
     """
     digits, test = read_mnist("train", data), read_mnist("test", data)
+    store.write_model_file(out / ".writable", b"")  # found out now, and not after minutes of training
+    (out / ".writable").unlink()
     with reporting(progress) as report:
         workshop = Workshop(digits, test, out, seed, recipe, report)
         return [workshop.finish(name, train) for name, train in workshop.trainings().items()]
@@ -104,7 +106,7 @@ class Workshop:
         network = train()
         store.round_to_half(network)
         origin, figures = self.origin(name, cards.count_parameters(network)), self.figures(network)
-        store.write_whole(path.with_suffix(".md"), cards.write_card(origin, figures).encode())
+        store.write_model_file(path.with_suffix(".md"), cards.write_card(origin, figures).encode())
         store.save(path, network, origin.header() | dict(figures))
         return Trained(name, path, skipped=False)
 

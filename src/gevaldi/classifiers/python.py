@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from gevaldi.errors import GevaldiError, SpecError
-from gevaldi.registry import Call, check_options, described, referred
+from gevaldi.errors import GevaldiError, SpecError, described
+from gevaldi.registry import Call, check_options, referred
 
 
 class Python:

@@ -26,9 +26,6 @@ def run() -> None:
     except GevaldiError as error:
         _say(f"gevaldi: {error}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        _say("gevaldi: interrupted. What was finished is safe; the same command, or gevaldi resume, goes on from there.")
-        sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
 
@@ -109,7 +106,6 @@ def compare(
     Settings not listed here are set by their dotted names: --set search.typical_mass=0.99 (gevaldi show spec has them all).
     A killed or interrupted run goes on with the same command.
     """
-    from gevaldi.registry import Call
     from gevaldi.runs.spec import read_spec, spec_from
 
     settings = read_spec(spec) if spec else {}
@@ -127,25 +123,34 @@ def compare(
     }
     settings |= {key: value for key, value in given.items() if value is not None}
     search = {"algorithm": algorithm, "steps": steps}
-    settings["search"] = {**(settings.get("search") or {}), **{key: value for key, value in search.items() if value is not None}}
+    for key, value in search.items():
+        if value is not None:
+            override(settings, f"search.{key}={value}")
     for assignment in set_ or []:
-        for key, value in Call.parse(f"set,{assignment}").options.items():
-            override(settings, key, value)
+        override(settings, assignment)
     _execute(spec_from(settings, str(spec) if spec else "the options"), out, device, batch_size, report)
 
 
-def override(settings: dict[str, Any], key: str, value: Any) -> None:
-    """Set one setting by its dotted name.
+def override(settings: dict[str, Any], assignment: str) -> None:
+    """Set one setting by its dotted name, as in `search.gain=0.001`; values are read as YAML.
 
     Raises:
-        SpecError: a part of the name before the last is no group of settings.
+        SpecError: it is no assignment, or a part of the name before the last is no group of settings.
     """
-    *groups, last = key.split(".")
+    import yaml
+
+    key, equals, value = assignment.partition("=")
+    if not equals:
+        raise SpecError(f"--set {assignment} was given; NAME=VALUE was expected, for example --set search.gain=0.001.")
+    *groups, last = key.strip().split(".")
     for group in groups:
         settings = settings.setdefault(group, {})
         if not isinstance(settings, dict):
-            raise SpecError(f"--set {key}: {group!r} is a setting, not a group of settings. Groups are: search.")
-    settings[last] = value
+            raise SpecError(f"--set {key}: {group!r} is a setting, not a group of settings. The only group is search.")
+    try:
+        settings[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        settings[last] = value
 
 
 @app.command()
@@ -248,37 +253,48 @@ def mnist(
     seed: int = 0,
 ) -> None:
     """Train the pair, the referee and the generator from MNIST, as those that ship were; under 20 minutes on two cores."""
-    from gevaldi.bundled.training import train_mnist
+    try:
+        from gevaldi.bundled.training import train_mnist
 
-    for model in train_mnist(data, out, seed):
-        _tell(f"{model.path}{' (was there already)' if model.skipped else ''}")
+        for model in train_mnist(data, out, seed):
+            _tell(f"{model.path}{' (was there already)' if model.skipped else ''}")
+    except KeyboardInterrupt:
+        _say(f"gevaldi: interrupted. Models that were finished are safe in {out}; the same command goes on with the next one.")
+        sys.exit(130)
 
 
 def _execute(spec: Any, out: Path | None, device: str, batch_size: int | None, report: bool) -> None:
-    from gevaldi.comparison import execute
-    from gevaldi.runs.store import Run
-
     folder = out or Path("runs") / f"{_short(spec.first)}-vs-{_short(spec.second)}-{spec.fingerprint}"
-    complete = (folder / "run.json").exists() and Run.open(folder).complete
-    command = f"gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
+    models = (spec.first, spec.second, spec.generator)
     try:
-        comparison = execute(
-            spec, folder, (spec.first, spec.second, spec.generator), device, batch_size, sys.stderr.isatty(), command
-        )
+        from gevaldi.comparison import command_of, execute
+        from gevaldi.runs.store import Run
+
+        complete = (folder / "run.json").exists() and Run.open(folder).complete
+        comparison = execute(spec, folder, models, device, batch_size, sys.stderr.isatty(), command_of(spec, folder, models))
     except KeyboardInterrupt:
-        if not (folder / "run.json").exists():
-            raise
-        run = Run.open(folder)
-        _say(f"gevaldi: interrupted; {len(run.done())} of {run.total} rows are safe. Go on with: gevaldi resume {folder}")
+        _say(f"gevaldi: interrupted{_left(folder)}")
         sys.exit(130)
     from gevaldi.cli.table import summary_table
 
+    for warning in comparison.run.record["warnings"]:
+        _say(f"gevaldi: warning: {warning}")
     if complete:
         _say(f"The run in {folder} was complete, so nothing was computed again. Delete it, or give another --out, for a new one.")
     summary_table(comparison.run, comparison.summary())
     _tell(f"rows:   {folder / 'samples'}")
     if report:
         _tell(f"report: {comparison.report()}")
+
+
+def _left(folder: Path) -> str:
+    """What an interrupted run leaves, and how to go on."""
+    from gevaldi.runs.store import Run
+
+    if not (folder / "run.json").exists():
+        return " before anything was computed; nothing was written."
+    run = Run.open(folder)
+    return f"; {len(run.done())} of {run.total} rows are safe. Go on with: gevaldi resume {folder}"
 
 
 def _short(name: str) -> str:

@@ -26,7 +26,8 @@ class Summary:
         divergence_start, divergence_end: medians, in the divergence's unit.
         delta_z: the median of |z - z_start| / |z|.
         typical: share inside the region that holds 99.9 % of the prior.
-        left_first, left_second: share whose condition that classifier named before, and no longer after; None without conditions.
+        left_first, left_second: of the samples whose condition that classifier named before, the share whose it no longer names
+            after; None if there are none, as without conditions or where these are no classes of the classifier.
     """
 
     order: str
@@ -68,7 +69,6 @@ class Outcome:
 
 def outcome(row: dict[str, Any]) -> Outcome:
     """The outcome of a row that did not fail."""
-    asked = row["condition_name"] is not None
     return Outcome(
         converged=row["status"] == "converged",
         differ_start=differs(row, "start"),
@@ -77,14 +77,15 @@ def outcome(row: dict[str, Any]) -> Outcome:
         divergence_end=row["divergence_end"],
         delta_z=row["delta_z"],
         typical=row["typicality_end"] <= TYPICAL,
-        left_first=left(row, "first") if asked else None,
-        left_second=left(row, "second") if asked else None,
+        left_first=left(row, "first"),
+        left_second=left(row, "second"),
     )
 
 
 def _summary(order: str, outcomes: list[Outcome | None]) -> Summary:
     good = [found for found in outcomes if found]
-    asked = [found for found in good if found.left_first is not None]
+    left_first = [found.left_first for found in good if found.left_first is not None]
+    left_second = [found.left_second for found in good if found.left_second is not None]
     return Summary(
         order=order,
         samples=len(outcomes),
@@ -96,8 +97,8 @@ def _summary(order: str, outcomes: list[Outcome | None]) -> Summary:
         divergence_end=median([found.divergence_end for found in good]),
         delta_z=median([found.delta_z for found in good]),
         typical=share(sum(found.typical for found in good), len(good)),
-        left_first=share(sum(bool(found.left_first) for found in asked), len(asked)) if asked else None,
-        left_second=share(sum(bool(found.left_second) for found in asked), len(asked)) if asked else None,
+        left_first=share(sum(left_first), len(left_first)) if left_first else None,
+        left_second=share(sum(left_second), len(left_second)) if left_second else None,
     )
 
 
@@ -114,13 +115,18 @@ def differs(row: dict[str, Any], moment: str) -> bool:
 
 
 def is_condition(row: dict[str, Any], label: dict[str, Any]) -> bool:
-    """Whether a class is what the generator was asked for: by id where both have one, otherwise by name."""
-    if row["condition_id"] and label["id"]:
-        return bool(row["condition_id"] == label["id"])
-    return bool(row["condition_name"] == label["name"])
+    """Whether a class is what the generator was asked for."""
+    return is_same_class((row["condition_name"], row["condition_id"]), (label["name"], label["id"]))
 
 
-def left(row: dict[str, Any], who: str) -> bool:
-    """Whether a classifier named the condition before the search and no longer names it after."""
+def is_same_class(one: tuple[str | None, str | None], other: tuple[str | None, str | None]) -> bool:
+    """Whether two (name, taxonomy id) mean the same class: by id where both have one, otherwise by name."""
+    if one[1] and other[1]:
+        return one[1] == other[1]
+    return one[0] is not None and one[0] == other[0]
+
+
+def left(row: dict[str, Any], who: str) -> bool | None:
+    """Whether a classifier that named the condition before the search no longer names it after; None if it did not before."""
     before, after = top(row, who, "start"), top(row, who, "end")
-    return before is not None and after is not None and is_condition(row, before) and not is_condition(row, after)
+    return not is_condition(row, after) if before and after and is_condition(row, before) else None

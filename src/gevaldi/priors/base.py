@@ -38,6 +38,9 @@ class Prior(ABC):
         """The latents themselves where their typicality is at most `mass`, otherwise pulled towards the centre until it is."""
 
 
+HAIR = 1e-6  # of the prior's mass, by which a projection stays inside of what it is asked for, so that rounding does not undo it
+
+
 def squared_norm(z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
     """|z|² per sample."""
     return z.flatten(1).square().sum(-1)
@@ -49,7 +52,8 @@ def per_sample(values: Float[Tensor, " batch"], z: Float[Tensor, "batch ..."]) -
 
 
 def pulled_to_radius(offset: Float[Tensor, "batch ..."], radius: float) -> Float[Tensor, "batch ..."]:
-    """Offsets from the centre, shortened to `radius` where they are longer."""
+    """Offsets from the centre, shortened to `radius` where they are longer, and to not a rounding more."""
+    radius *= 1 - 4 * torch.finfo(offset.dtype).eps
     norm = torch.linalg.vector_norm(offset.flatten(1), dim=1)
     # Where the norm is zero the quotient is infinite, and the clamp makes it the 1 that leaves the offset as it is.
     return offset * per_sample(torch.clamp(radius / norm, max=1.0), offset)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gevaldi.noise import Noise
-from gevaldi.priors.base import Prior, pulled_to_radius, squared_norm
+from gevaldi.priors.base import HAIR, Prior, pulled_to_radius, squared_norm
 
 
 class Gaussian(Prior):
@@ -38,7 +38,7 @@ class Gaussian(Prior):
 
     def typicality(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
         """The chi-squared distribution function at |z - mean|² / scale²."""
-        return chi_squared_cdf(squared_norm(self._standardised(z)), self.size)
+        return chi_squared_cdf(squared_norm(self._standardised(z.cpu().double())), self.size).to(z)
 
     def project(self, z: Float[Tensor, "batch ..."], mass: float) -> Float[Tensor, "batch ..."]:
         """Onto the ball that holds `mass` of the prior."""
@@ -51,14 +51,13 @@ class Gaussian(Prior):
 
 
 def chi_squared_cdf(squares: Float[Tensor, " batch"], freedom: int) -> Float[Tensor, " batch"]:
-    """P(χ² ≤ square), in float64 inside, because float32 cannot tell 0.999 from 1 in many dimensions."""
-    half = torch.as_tensor(0.5 * freedom, dtype=torch.float64, device=squares.device)
-    share: Tensor = torch.special.gammainc(half, 0.5 * squares.double())
-    return share.to(squares.dtype)
+    """P(χ² ≤ square), of squares in float64 and on the CPU: float32 cannot tell 0.999 from 1, and not all devices have float64."""
+    share: Tensor = torch.special.gammainc(torch.tensor(0.5 * freedom, dtype=torch.float64), 0.5 * squares)
+    return share
 
 
 def chi_radius(mass: float, freedom: int) -> float:
-    """The radius of the ball that holds `mass` of N(0, I), a hair inside, so that float32 does not step over the edge."""
+    """The radius of the ball that holds `mass` of N(0, I), a hair inside."""
     from scipy.stats import chi2
 
-    return math.sqrt(float(chi2.ppf(mass, freedom))) * (1 - 1e-6)
+    return math.sqrt(float(chi2.ppf(mass - HAIR, freedom)))

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gevaldi.noise import Noise
-from gevaldi.priors.base import Prior, pulled_to_radius, squared_norm
+from gevaldi.priors.base import HAIR, Prior, pulled_to_radius, squared_norm
 
 
 class TruncatedNormal(Prior):
@@ -41,13 +41,13 @@ class TruncatedNormal(Prior):
     def typicality(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
         """The distribution function of |z|², read from a table; 1 outside the box."""
         squares, shares = self._norm_table
-        found = np.interp(squared_norm(z / self.scale).detach().double().cpu().numpy(), squares, shares)
-        return torch.where(self._inside(z), torch.from_numpy(found).to(z), 1.0)
+        found = np.interp(squared_norm(z.detach().cpu().double() / self.scale).numpy(), squares, shares)
+        return torch.where(self._inside(z), torch.from_numpy(found).to(z.dtype).to(z.device), 1.0)
 
     def project(self, z: Float[Tensor, "batch ..."], mass: float) -> Float[Tensor, "batch ..."]:
         """Into the box, then onto the ball that holds `mass` of the prior."""
         squares, shares = self._norm_table
-        radius = self.scale * math.sqrt(float(np.interp(mass, shares, squares))) * (1 - 1e-6)
+        radius = self.scale * math.sqrt(float(np.interp(mass - HAIR, shares, squares)))
         return pulled_to_radius(z.clamp(-self.scale * self.threshold, self.scale * self.threshold), radius)
 
     def _inside(self, z: Float[Tensor, "batch ..."]) -> Tensor:

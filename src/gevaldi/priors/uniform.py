@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gevaldi.noise import Noise
-from gevaldi.priors.base import Prior
+from gevaldi.priors.base import HAIR, Prior
 
 
 class Uniform(Prior):
@@ -36,11 +36,13 @@ class Uniform(Prior):
 
     def typicality(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
         """The share of the box inside the concentric box through z; 1 outside."""
-        return self._relative(z).clamp(max=1.0).double().pow(self.size).to(z.dtype)
+        return self._relative(z).clamp(max=1.0).cpu().double().pow(self.size).to(z)
 
     def project(self, z: Float[Tensor, "batch ..."], mass: float) -> Float[Tensor, "batch ..."]:
         """Onto the concentric box that holds `mass` of the prior."""
-        reach = self.half_width * mass ** (1 / self.size)
+        # Numbers near the faces are this far apart, relative to the half width; in many dimensions it would be felt.
+        slack = 4 * torch.finfo(z.dtype).eps * max(abs(self.low), abs(self.high)) / self.half_width
+        reach = self.half_width * (mass - HAIR) ** (1 / self.size) * (1 - slack)
         return z.clamp(self.centre - reach, self.centre + reach)
 
     def _relative(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:

@@ -7,7 +7,7 @@ from gevaldi.errors import RunFolderError
 from gevaldi.measures.summary import SUMMARISED, TYPICAL, summaries
 from gevaldi.reports.figures import COLOURS, path_figure
 from gevaldi.reports.samples import gallery, plain
-from gevaldi.reports.sentences import answer, caution, percent
+from gevaldi.reports.sentences import answer, caution, percent, shown_name
 from gevaldi.runs.spec import write_spec
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import share
@@ -49,7 +49,7 @@ def render(run: Run, limit: int = 200) -> str:
     shown = gallery(run, limit)
     context: dict[str, Any] = {
         "record": run.record,
-        "names": {who: plain(run.record["models"][who]["name"]) for who in ("first", "second", "generator")},
+        "names": {who: plain(shown_name(run.record["models"][who]["name"])) for who in ("first", "second", "generator")},
         "spec": run.spec,
         "spec_text": write_spec(run.spec),
         "unit": unit,
@@ -92,8 +92,7 @@ def audit_table(record: dict[str, Any]) -> list[dict[str, Any]]:
         if found:
             rate = share(found["disagreements"], found["pictures"])
             interval = f"{100 * rate.value:.1f} % ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
-            read = [found.get(f"read_{who}") for who in ("first", "second")]
-            table.append(
-                {"title": title, **found, "rate": interval, "read": [None if r is None else r / found["pictures"] for r in read]}
-            )
+            known = {who: found[f"known_{who}"] for who in ("first", "second")}
+            read = [found[f"read_{who}"] / known[who] if known[who] else None for who in known]
+            table.append({"title": title, **found, "rate": interval, "read": read})
     return table

@@ -13,8 +13,9 @@ def percent(estimate: Estimate) -> str:
 
 def answer(record: dict[str, Any], found: list[Summary]) -> list[str]:
     """What came out, one sentence an item."""
-    names = {"first": record["models"]["first"]["name"], "second": record["models"]["second"]["name"]}
-    sentences = [_differ(summary, names) for summary in found if summary.samples > summary.failed]
+    names = {who: shown_name(record["models"][who]["name"]) for who in ("first", "second")}
+    divergence = record["divergence"]
+    sentences = [_differ(summary, names, divergence) for summary in found if summary.samples > summary.failed]
     departures = [summary for summary in found if summary.left_first and summary.left_second]
     sentences += [_leave(summary, names) for summary in departures]
     failed = sum(summary.failed for summary in found)
@@ -23,11 +24,22 @@ def answer(record: dict[str, Any], found: list[Summary]) -> list[str]:
     return sentences
 
 
-def _differ(summary: Summary, names: dict[str, str]) -> str:
-    wanted, other = ("first", "second") if summary.order == "forward" else ("second", "first")
+def shown_name(name: str) -> str:
+    """A model's name as a reader should see it."""
+    return name.removeprefix("object:")
+
+
+def _sought(order: str, names: dict[str, str], divergence: dict[str, Any]) -> str:
+    """What a search was for, in words; only of KL can be said which of the two it makes hold what the other denies."""
+    if divergence["name"] not in ("kl", "reverse-kl"):
+        return f"Searched for the largest {divergence['name']} ({order})"
+    holds, denies = ("first", "second") if (order == "forward") == (divergence["name"] == "kl") else ("second", "first")
+    return f"Searched for what {names[holds]} holds and {names[denies]} denies ({order})"
+
+
+def _differ(summary: Summary, names: dict[str, str], divergence: dict[str, Any]) -> str:
     return (
-        f"Searched for what {names[wanted]} holds and {names[other]} denies ({summary.order}), the two end with "
-        "different top classes on "
+        f"{_sought(summary.order, names, divergence)}, the two end with different top classes on "
         f"{percent(summary.differ_end)} of {summary.samples - summary.failed} samples; before the search on "
         f"{100 * summary.differ_start.value:.0f} %."
     )
@@ -38,8 +50,8 @@ def _leave(summary: Summary, names: dict[str, str]) -> str:
     assert summary.left_second
     first, second = summary.left_first.value, summary.left_second.value
     return (
-        f"In the {summary.order} order {names['first']} leaves the class that was asked for on {100 * first:.0f} % of the samples, "
-        f"{names['second']} on {100 * second:.0f} %."
+        f"In the {summary.order} order {names['first']} ends with another class than the one asked for on {100 * first:.0f} % of "
+        f"the samples that it had read as asked before, {names['second']} on {100 * second:.0f} %."
     )
 
 

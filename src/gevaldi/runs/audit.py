@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gevaldi.measures.summary import is_same_class
+from gevaldi.models import Label
 from gevaldi.pictures import load_pictures
 from gevaldi.runs.start import sample_seed
 from gevaldi.runs.worker import Models
@@ -17,17 +19,18 @@ BATCH = 50
 def audit(models: Models, conditions: Sequence[int], real: str | None, name: str) -> dict[str, Any]:
     """Counts over 1,000 pictures drawn from the prior, and over the real ones where there are any.
 
-    `disagreements` counts pictures with different top classes; `read_first` and `read_second` count those whose class (the
-    condition, or the real picture's) the classifier names, and are None where no class is known.
+    `disagreements` counts pictures with different top classes. `known_first` counts the pictures whose class (the condition, or the
+    real picture's) is one of the first classifier's, `read_first` those among them that it reads so; the same for the second.
     """
     drawn, classes = _draw(models, conditions)
-    known = [models.generator.conditions[i].name for i in classes] if conditions else [None] * DRAWN
+    asked = models.generator.conditions
+    known = [(asked[i].name, asked[i].id) if conditions else (None, None) for i in classes]
     result: dict[str, Any] = {"generated": {"name": name} | _counts(models, drawn, known), "real": None}
     if real is not None:
         shape = tuple(drawn.shape[1:])
         assert len(shape) == 3
         pictures = load_pictures(real, shape)
-        result["real"] = {"name": real} | _counts(models, torch.stack(pictures.pictures), pictures.classes)
+        result["real"] = {"name": real} | _counts(models, torch.stack(pictures.pictures), [(c, c) for c in pictures.classes])
     return result
 
 
@@ -44,7 +47,7 @@ def _draw(models: Models, conditions: Sequence[int]) -> tuple[Tensor, list[int]]
 
 
 @torch.no_grad()
-def _counts(models: Models, pictures: Tensor, classes: Sequence[str | None]) -> dict[str, Any]:
+def _counts(models: Models, pictures: Tensor, classes: Sequence[tuple[str | None, str | None]]) -> dict[str, Any]:
     parts = [(models.first(x), models.second(x)) for x in pictures.to(models.device, models.rounding.dtype).split(BATCH)]
     log_p, log_q = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
     tops = {"first": log_p.argmax(1), "second": log_q.argmax(1)}
@@ -57,6 +60,12 @@ def _counts(models: Models, pictures: Tensor, classes: Sequence[str | None]) -> 
         "divergence_mean": models.divergence(log_p, log_q).mean().item(),
     }
     for who, top in tops.items():
-        read = [c in (labels[who][i].name, labels[who][i].id) for i, c in zip(top.tolist(), classes, strict=True) if c is not None]
-        result[f"read_{who}"] = sum(read) if read else None
+        meant = {c: {i for i, label in enumerate(labels[who]) if _means(c, label)} for c in set(classes)}
+        read = [i in meant[c] for i, c in zip(top.tolist(), classes, strict=True) if meant[c]]
+        result |= {f"known_{who}": len(read), f"read_{who}": sum(read)}
     return result
+
+
+def _means(known: tuple[str | None, str | None], label: Label) -> bool:
+    """Whether a picture's class is that of a label; of a folder it is not known whether it bears a name or an id."""
+    return is_same_class(known, (label.name, label.id)) or (known[0] is not None and known[0] in (label.name, label.id))

@@ -30,10 +30,11 @@ class Rounding:
 
     dtype: torch.dtype = torch.float32
     lanes: int = 1
+    alike: bool = False  # whether a probe found that samples are rounded alike on any batch size
 
     def record(self) -> dict[str, Any]:
         """As `run.json` keeps it."""
-        return {"precision": str(self.dtype).removeprefix("torch."), "lanes": self.lanes}
+        return {"precision": str(self.dtype).removeprefix("torch."), "lanes": self.lanes, "any_batch_size": self.alike}
 
     @classmethod
     def recorded(cls, execution: dict[str, Any], device: torch.device) -> "Rounding":
@@ -43,7 +44,7 @@ class Rounding:
             SpecError: it was begun in float64, which this device does not have.
         """
         _refuse_float64(execution["precision"], device)
-        return cls(getattr(torch, execution["precision"]), execution["lanes"])
+        return cls(getattr(torch, execution["precision"]), execution["lanes"], execution["any_batch_size"])
 
 
 def chosen_rounding(asked: str, first: Classifier, second: Classifier, generator: Generator, device: torch.device) -> Rounding:
@@ -56,13 +57,15 @@ def chosen_rounding(asked: str, first: Classifier, second: Classifier, generator
     """
     _refuse_float64(asked, device)
     objective = Objective(first, second, generator, kl, prior_weight=0.0)
-    lanes = LANES if _are_small(objective, device) else 1
-    if asked != "auto":
-        return Rounding(torch.float64 if asked == "float64" else torch.float32, lanes)
-    single, double = Rounding(torch.float32, lanes), Rounding(torch.float64, lanes)
-    if lanes == 1 or device.type == "mps" or rounds_alike(objective, device, single) is not False:
-        return single
-    return double if rounds_alike(objective, device, double) is not None else single
+    wanted = torch.float64 if asked == "float64" else torch.float32
+    if not _are_small(objective, device):
+        return Rounding(wanted)
+    alike = rounds_alike(objective, device, wanted)
+    if asked == "auto" and alike is False and device.type != "mps":
+        in_double = rounds_alike(objective, device, torch.float64)
+        if in_double is not None:
+            return Rounding(torch.float64, LANES, in_double)
+    return Rounding(wanted, LANES, bool(alike))
 
 
 def _refuse_float64(precision: str, device: torch.device) -> None:
@@ -70,29 +73,27 @@ def _refuse_float64(precision: str, device: torch.device) -> None:
         raise SpecError("This run needs precision=float64, but MPS devices have none. Use the device cpu, or precision=float32.")
 
 
-def rounds_alike(objective: Objective, device: torch.device, rounding: Rounding) -> bool | None:
-    """Whether samples have the same predictions and gradients, to the bit, in batches of other sizes.
+def rounds_alike(objective: Objective, device: torch.device, dtype: torch.dtype) -> bool | None:
+    """Whether samples in full lanes have the same predictions and gradients, to the bit, in batches of other sizes.
 
     None where the networks raise an error, as some do in another precision; what is wrong with them the contract says.
     """
     prior, conditions = objective.generator.prior, max(1, len(objective.generator.conditions))
     networks = (objective.first, objective.second, objective.generator)
-    with settled(*networks, device=device, dtype=rounding.dtype):
+    with settled(*networks, device=device, dtype=dtype):
         try:
-            z = prior.sample(range(64)).to(device, rounding.dtype)
+            z = prior.sample(range(64)).to(device, dtype)
             condition = torch.arange(64, device=device) % conditions
-            together = _seen(objective, z, condition, [64], rounding)
-            others = (_seen(objective, z, condition, sizes, rounding) for sizes in ([1, 7, 56], [8, 40, 16]))
+            together = _seen(objective, z, condition, [64])
+            others = (_seen(objective, z, condition, sizes) for sizes in ([1, 7, 56], [8, 40, 16]))
             return all(torch.allclose(other, together, rtol=0, atol=0, equal_nan=True) for other in others)
         except Exception:
             return None
 
 
-def _seen(objective: Objective, z: Tensor, condition: Tensor, sizes: Sequence[int], rounding: Rounding) -> Tensor:
+def _seen(objective: Objective, z: Tensor, condition: Tensor, sizes: Sequence[int]) -> Tensor:
     """Predictions and gradients of all samples, evaluated in batches of these sizes."""
-    found = [
-        objective.given(c, rounding.lanes)(part) for part, c in zip(z.split(list(sizes)), condition.split(list(sizes)), strict=True)
-    ]
+    found = [objective.given(c, LANES)(part) for part, c in zip(z.split(list(sizes)), condition.split(list(sizes)), strict=True)]
     return torch.cat([torch.cat([e.log_p, e.log_q, e.gradient.flatten(1)], 1) for e in found])
 
 

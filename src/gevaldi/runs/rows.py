@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from gevaldi.contract import RANGE_TOLERANCE
 from gevaldi.models import Label
 from gevaldi.objective import Evaluation
 from gevaldi.runs.schema import TOP, Row
@@ -31,6 +32,14 @@ def top_classes(log_p: Float[Tensor, " classes"], labels: tuple[Label, ...]) -> 
         {"label": i, "name": labels[i].name, "id": labels[i].id, "probability": p}
         for i, p in zip(top.indices.tolist(), top.values.exp().tolist(), strict=True)
     ]
+
+
+def out_of_range(pictures: Float[Tensor, "batch channels height width"]) -> str | None:
+    """What is wrong with pictures that left [0, 1] in a search, though those that the prior drew were inside."""
+    low, high = pictures.min().item(), pictures.max().item()
+    if low >= -RANGE_TOLERANCE and high <= 1 + RANGE_TOLERANCE:
+        return None
+    return f"the generator's picture ranges from {low:.3g} to {high:.3g} where the search ended; clamp it to [0, 1]"
 
 
 def first_trouble(end: Evaluation, path: np.ndarray, order: str) -> str:

@@ -16,14 +16,15 @@ from torch import nn
 from gevaldi.contract import check_contract, settled
 from gevaldi.divergences import divergence, registry, traits
 from gevaldi.divergences.base import Divergence
-from gevaldi.errors import GevaldiError, RunFolderError, SpecError
+from gevaldi.errors import GevaldiError, RunFolderError, SpecError, described
 from gevaldi.models import Classifier, Generator, Label
+from gevaldi.priors.base import Prior
 from gevaldi.registry import Call
 from gevaldi.runs.audit import audit
 from gevaldi.runs.rounding import Rounding, chosen_rounding
 from gevaldi.runs.spec import Spec, write_spec
 from gevaldi.runs.start import chosen_conditions, chunks
-from gevaldi.runs.store import Run, write_whole
+from gevaldi.runs.store import Run, write_in_run
 from gevaldi.runs.worker import Models, Watch, work
 from gevaldi.search import registry as algorithms
 
@@ -47,7 +48,9 @@ def device_of(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
+        if device.type not in ("cpu", "cuda", "mps"):
+            raise RuntimeError(f"{device.type} devices are not supported")
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0]
         raise SpecError(f"The device {name!r} cannot be used here: {reason}. Use auto, cpu, cuda, cuda:1 or mps.") from None
     return device
@@ -78,17 +81,23 @@ def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, c
     """
     conditions = chosen_conditions(spec, models.generator.conditions)
     warnings = check_contract(models.first, models.second, models.generator, models.device, models.rounding.dtype)
-    described = describe(models, spec)
+    found = describe(models, spec)
     if (folder / "run.json").exists():
         run = Run.open(folder)
-        _check_same(run, spec, described)
+        _check_same(run, spec, found)
         run.tidy()
+        _write_spec(run)
         return run
     batch_size = batch_size or chosen_batch_size(models, spec, conditions)
     audited, trouble = _audited(models, conditions, spec)
+    divergence_record = _describe_divergence(spec.divergence, models.divergence)
+    if divergence_record["symmetric"] and len(spec.searches) > 1:
+        trouble.append(
+            f"{divergence_record['name']} is symmetric: both orders search for the same. One is enough (orders: forward)."
+        )
     record = {
-        "models": described,
-        "divergence": _describe_divergence(spec.divergence, models.divergence),
+        "models": found,
+        "divergence": divergence_record,
         "versions": versions(),
         "device": device_name(models.device),
         "execution": {"batch_size": batch_size, "device": str(models.device), **models.rounding.record()},
@@ -98,8 +107,14 @@ def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, c
         "warnings": warnings + trouble,
     }
     run = Run.create(folder, spec, record)
-    write_whole(folder / "spec.yaml", write_spec(spec).encode())
+    _write_spec(run)
     return run
+
+
+def _write_spec(run: Run) -> None:
+    path = run.folder / "spec.yaml"
+    if not path.exists():  # also where a kill came between the record and this
+        write_in_run(path, write_spec(run.spec).encode())
 
 
 def _audited(models: Models, conditions: list[int], spec: Spec) -> tuple[dict[str, Any] | None, list[str]]:
@@ -108,8 +123,8 @@ def _audited(models: Models, conditions: list[int], spec: Spec) -> tuple[dict[st
         return audit(models, conditions, spec.real, spec.generator), []
     except GevaldiError:
         raise
-    except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError) as error:
-        return None, [f"The generator could not be audited: {type(error).__name__}: {error}"]
+    except Exception as error:
+        return None, [f"The generator could not be audited. {described(error)}"]
 
 
 def fill(run: Run, models: Models, batch_size: int | None = None, watch: Watch = lambda active, step: None) -> Iterator[Progress]:
@@ -147,7 +162,7 @@ def chosen_batch_size(models: Models, spec: Spec, conditions: list[int]) -> int:
             break
         try:
             seconds = min(_timed(objective, models, conditions, size) for _ in range(2))
-        except torch.OutOfMemoryError:
+        except Exception:  # out of memory, or a picture on which a network fails: work() deals with both
             break
         if seconds / size > 0.9 * fastest:
             break
@@ -161,7 +176,7 @@ def _timed(objective: Any, models: Models, conditions: list[int], size: int) -> 
     z = models.starts(range(size))
     condition = torch.tensor([conditions[i % len(conditions)] if conditions else 0 for i in range(size)], device=models.device)
     begin = time.perf_counter()
-    float(objective(z, condition).value.sum())  # waits for the device
+    float(objective.given(condition, models.rounding.lanes)(z).value.sum())  # waits for the device
     return time.perf_counter() - begin
 
 
@@ -175,13 +190,27 @@ def describe(models: Models, spec: Spec) -> dict[str, Any]:
         | {
             "conditions": _labels(generator.conditions),
             "prior": type(generator.prior).__name__,
+            "prior_sha256": _hash_of_prior(generator.prior),
             "latent_shape": list(generator.prior.shape),
         },
     }
 
 
 def _describe(module: nn.Module, name: str) -> dict[str, Any]:
-    return {"name": name, "parameters": sum(p.numel() for p in module.parameters()), "sha256": hash_of(module)}
+    # What a wrapper does with its module's output is not in the weights.
+    settings = {key: getattr(module, key) for key in ("output", "low", "high") if hasattr(module, key)}
+    return {
+        "name": name,
+        "parameters": sum(p.numel() for p in module.parameters()),
+        "sha256": hash_of(module),
+        "settings": settings,
+    }
+
+
+def _hash_of_prior(prior: Prior) -> str:
+    """Priors hold no weights, so they are told apart by what they draw and how probable they find it."""
+    z = prior.sample(range(4))
+    return sha256(z.numpy().tobytes() + prior.log_prob(z).numpy().tobytes()).hexdigest()
 
 
 def _labels(labels: tuple[Label, ...]) -> list[dict[str, str | None]]:
@@ -192,6 +221,7 @@ def _describe_divergence(text: str, function: Divergence) -> dict[str, Any]:
     claimed = traits(function)
     bound = None if claimed.bound == float("inf") else claimed.bound
     return {
+        "name": Call.parse(text).name,
         "unit": claimed.unit,
         "symmetric": claimed.symmetric,
         "bound": bound,
@@ -228,7 +258,7 @@ def device_name(device: torch.device) -> str:
     return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
-def _check_same(run: Run, spec: Spec, described: dict[str, Any]) -> None:
+def _check_same(run: Run, spec: Spec, found: dict[str, Any]) -> None:
     if run.spec != spec:
         mine, theirs = spec.model_dump(), run.spec.model_dump()
         differing = [f"{key}: {theirs[key]!r} there, {mine[key]!r} here" for key in mine if mine[key] != theirs[key]]
@@ -236,9 +266,11 @@ def _check_same(run: Run, spec: Spec, described: dict[str, Any]) -> None:
             f"{run.folder} holds a run of another spec ({'; '.join(differing)}). Give another folder with --out, "
             f"or continue that run: gevaldi resume {run.folder}"
         )
-    for who, model in described.items():
-        if model["sha256"] != run.record["models"][who]["sha256"]:
+    for who, model in found.items():
+        before = run.record["models"][who]
+        changed = [key for key in model if model[key] != before.get(key)]
+        if changed:
             raise RunFolderError(
-                f"{run.folder} was begun with other weights of the {who} ({model['name']}); its rows and new ones would not belong "
-                "together. Give another folder with --out."
+                f"{run.folder} was begun with another {who} ({model['name']}): not the same {', '.join(changed)}; its rows and new "
+                "ones would not belong together. Give another folder with --out."
             )

@@ -10,16 +10,14 @@ from pydantic import Field, ValidationError, field_validator
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.registry import explained
+from gevaldi.search.stopping import Stopping
 from gevaldi.settings import Settings
 
 
-class Search(Settings):
+class Search(Stopping):
     """How each sample is searched. The defaults were measured on the bundled pair; `benchmarks/README.md` has the table."""
 
     algorithm: str = Field("adam", description="search algorithm with its options, for example adam,learning_rate=0.05")
-    steps: int = Field(200, ge=0, description="steps after which a sample's search ends at the latest")
-    window: int = Field(10, ge=1, description="steps over which gains are averaged, and after which they are looked at")
-    gain: float = Field(0.01, ge=0, description="a sample has converged when a window gains less than this share of its divergence")
     typical_mass: float | None = Field(
         0.999, gt=0, lt=1, description="share of the prior that latents are kept in by projection; null for no projection"
     )

@@ -6,7 +6,6 @@ complete, and what is not there was not finished.
 """
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import RunFolderError
+from gevaldi.files import write_whole
 from gevaldi.runs.schema import FORMAT, Row, schema
 from gevaldi.runs.spec import Spec, spec_from
 
@@ -51,7 +51,7 @@ class Run:
             (folder / "samples").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunFolderError(f"The run folder {folder} cannot be made: {error.strerror or error}.") from error
-        write_whole(folder / "run.json", json.dumps(record, indent=2, ensure_ascii=False).encode())
+        write_in_run(folder / "run.json", json.dumps(record, indent=2, ensure_ascii=False).encode())
         return cls(folder, record, spec)
 
     @classmethod
@@ -77,6 +77,8 @@ class Run:
                 f"The run in {folder} has format {found}, written by GeValDi {wrote}; this version reads up to {FORMAT}. "
                 "Upgrade with: pip install --upgrade gevaldi"
             )
+        if not isinstance(record.get("spec"), dict):
+            raise RunFolderError(f"{path} is not the record of a run: it has no spec.")
         return cls(folder, record, spec_from(record["spec"], str(path)))
 
     @property
@@ -111,7 +113,7 @@ class Run:
         sink = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pylist(rows, schema()), sink, compression="zstd")
         path = self.folder / "samples" / f"part-{rows[0]['index']:09d}-{rows[-1]['index']:09d}.parquet"
-        write_whole(path, sink.getvalue())
+        write_in_run(path, sink.getvalue())
         return path
 
     def each(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
@@ -157,32 +159,16 @@ def _read(part: Path, columns: Sequence[str] | None) -> Any:
         ) from error
 
 
-def write_whole(path: Path, content: Any) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut.
+def write_in_run(path: Path, content: Any) -> None:
+    """Write a file of a run folder whole.
 
     Raises:
         RunFolderError: it could not be written; nothing of it is left.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
+        write_whole(path, content)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RunFolderError(
             f"{path} cannot be written: {error.strerror or error}. What was finished before is safe; "
             f"free some space or mend the folder, then go on with: gevaldi resume FOLDER"
         ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -8,19 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gevaldi.contract import check_pictures
 from gevaldi.divergences.base import Divergence
 from gevaldi.errors import GevaldiError
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.objective import Evaluation, Objective, select
 from gevaldi.priors.base import Prior
 from gevaldi.runs.rounding import Rounding
-from gevaldi.runs.rows import encode_png, first_trouble, top_classes
+from gevaldi.runs.rows import encode_png, first_trouble, out_of_range, top_classes
 from gevaldi.runs.schema import TOP, Row
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import Start
 from gevaldi.search.algorithms.base import Algorithm
-from gevaldi.search.loop import Step, Stopping, search
+from gevaldi.search.loop import Step, search
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch = lam
         return work(starts[:middle], models, spec, watch) + work(starts[middle:], models, spec, watch)
     except GevaldiError:
         raise
-    except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError) as error:
+    except Exception as error:  # whatever the user's networks may raise
         if len(starts) == 1:
             return [failure(starts[0], models.generator.conditions, f"{type(error).__name__}: {error}")]
         return [row for start in starts for row in work([start], models, spec, watch)]
@@ -73,10 +72,11 @@ def _work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch) -> 
     seeds = [start.seed for start in starts]
     z = models.starts(seeds)
     condition = torch.tensor([start.condition or 0 for start in starts], device=models.device)
-    stopping = Stopping(steps=spec.search.steps, window=spec.search.window, gain=spec.search.gain)
     objective = models.objective(starts[0].order, spec.prior_weight)
     traces = Traces(models.generator.prior)
-    for step in search(objective, z, condition, seeds, models.algorithm, stopping, spec.search.typical_mass, models.rounding.lanes):
+    for step in search(
+        objective, z, condition, seeds, models.algorithm, spec.search, spec.search.typical_mass, models.rounding.lanes
+    ):
         traces.follow(step)
         watch(len(step.places), step.number)
     return [_row(start, found, models) for start, found in zip(starts, traces.samples(len(starts)), strict=True)]
@@ -151,11 +151,15 @@ class Found:
 
 
 def _row(start: Start, found: Found, models: Models) -> Row:
-    check_pictures(found.end.pictures.nan_to_num(0.5), "generator")
     trouble = first_trouble(found.end, found.path["divergence"], start.order) if found.status == "failed" else None
+    trouble = trouble or out_of_range(found.end.pictures)
     prior = models.generator.prior
     names = ("first", "second") if start.order == "forward" else ("second", "first")
-    row = identity(start, models.generator.conditions) | {"status": found.status, "error": trouble, "steps": found.steps}
+    row = identity(start, models.generator.conditions) | {
+        "status": "failed" if trouble else found.status,
+        "error": trouble,
+        "steps": found.steps,
+    }
     for moment, evaluation in (("start", found.start), ("end", found.end)):
         row |= {
             f"divergence_{moment}": evaluation.divergence.item(),

@@ -7,27 +7,12 @@ from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field
 from torch import Tensor
 
 from gevaldi.noise import Noise
 from gevaldi.objective import Evaluate, Evaluation, Objective, select, within
 from gevaldi.search.algorithms.base import Algorithm
-from gevaldi.settings import Settings
-
-
-class Stopping(Settings):
-    """When a sample's search ends.
-
-    A sample has converged when the mean objective of its last `window` steps exceeds that of the `window` before by less than
-    `gain` times the divergence it has reached. The paper's rule is of this kind, with windows of 50 and a gain of 1 %, but over
-    the mean of all samples, so that the slowest decides. It is looked at every `window` steps.
-    """
-
-    steps: int = Field(200, ge=0)
-    window: int = Field(10, ge=1)
-    gain: float = Field(0.01, ge=0)
-
+from gevaldi.search.stopping import Stopping
 
 Status = Literal["converged", "out of steps", "failed"]
 
