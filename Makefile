@@ -38,8 +38,7 @@ format: .venv/installed-test ## put the code into its format
 	$(BIN)/ruff check --fix .
 
 benchmarks: .venv/installed-test ## measure again what benchmarks/README.md says
-	$(BIN)/python benchmarks/paper_procedure.py
-	$(BIN)/python benchmarks/step_cost.py
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean: ## remove the environment and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -79,7 +79,7 @@ def compare(
         generator: a generator, or its name such as "bundled:mnist-vae"; wrap a module with `gevaldi.generator`.
         out: the run folder; called again with the same settings, the run is continued there. By default a new temporary folder.
         device: auto, cpu, cuda, cuda:1, mps.
-        batch_size: samples searched together; chosen by a short measurement if not given. It does not change the rows.
+        batch_size: samples searched together; chosen by a short measurement if not given. Rows change by rounding at most.
         progress: whether to show a progress bar; by default on a terminal.
         **settings: all other fields of `Spec` (samples, conditions, orders, divergence, prior_weight, seed, real), and those of its
             search (algorithm, steps, window, gain, typical_mass).

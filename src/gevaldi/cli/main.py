@@ -55,7 +55,7 @@ Classifier = Annotated[
 Out = Annotated[Path | None, typer.Option(help="run folder; the same command continues it", show_default="runs/FIRST-vs-SECOND-ID")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")]
 Batch = Annotated[
-    int | None, typer.Option(min=1, help="samples searched together; does not change the rows", show_default="measured")
+    int | None, typer.Option(min=1, help="samples searched together; rows change by rounding at most", show_default="measured")
 ]
 
 
