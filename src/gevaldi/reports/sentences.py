@@ -21,7 +21,7 @@ def answer(record: dict[str, Any], found: list[Summary]) -> list[str]:
     failed = sum(summary.failed for summary in found)
     if failed:
         sentences.append(f"{failed} samples failed; the gallery ends with their errors.")
-    return sentences
+    return [sentence.replace(" %", "\u00a0%") for sentence in sentences]
 
 
 def shown_name(name: str) -> str:
