@@ -24,7 +24,10 @@ class Search(Stopping):
 
 
 class Spec(Settings):
-    """One comparison of two classifiers. Equal specs give equal rows, after any interruption and, up to rounding, on any batch size."""
+    """One comparison of two classifiers.
+
+    Equal specs give equal rows, after any interruption and, but for rounding, on any batch size.
+    """
 
     first: str = Field(description="the first classifier, for example bundled:mnist-strided")
     second: str = Field(description="the second classifier")
