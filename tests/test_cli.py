@@ -151,6 +151,10 @@ def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> 
         (["train", "mnist", "--data", "nowhere"], "There is no such folder"),
         (["list", "classifier"], "'classifiers'"),
         (["show", "jensen"], "'jensen-shannon'"),
+        (["distance", "crane", "brambling"], "Give an id or an index"),
+        (["distance", "bramling", "crane bird"], "Did you mean 'brambling'"),
+        (["distance", "brambling", "orange", "--convention", "half"], "no convention named 'half'"),
+        (["distance", "brambling", "orange", "--taxonomy", "imagenet"], "no taxonomy named 'imagenet'"),
     ],
 )
 def test_bad_input_is_answered_and_not_thrown(folder: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], answer: str) -> None:
@@ -174,13 +178,22 @@ def test_help_list_and_show_need_no_torch(folder: Path) -> None:
 import sys
 from typer.testing import CliRunner
 from gevaldi.cli.main import app
-for words in (["--help"], ["compare", "--help"], ["list"], ["show", "kl"], ["show", "mnist-vae"], ["show", "spec"]):
+for words in (["--help"], ["compare", "--help"], ["list"], ["show", "kl"], ["show", "spec"], ["distance", "orange", "lemon"]):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, (words, result.exception)
 assert "torch" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_distance_of_two_classes_is_told_with_the_way_in_words() -> None:
+    result = CliRunner().invoke(app, ["distance", "harvestman", "barn spider"])
+    assert result.output.splitlines() == [
+        "1.0 levels (published; 3 edges)",
+        "harvestman - arachnid - spider - barn spider",
+        "They meet at arachnid: 1 up from harvestman, 2 down to barn spider.",
+    ]
 
 
 def test_list_names_every_kind_and_show_finds_each_of_them() -> None:

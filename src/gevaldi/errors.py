@@ -47,6 +47,10 @@ class WeightsError(GevaldiError):
     """A weights file that is missing, truncated, or of another architecture."""
 
 
+class TaxonomyError(GevaldiError):
+    """A hierarchy of classes that is none, or a class whose name means several."""
+
+
 class DataError(GevaldiError):
     """Data on disk, or to be downloaded, that is not there or not what it should be."""
 

@@ -7,7 +7,12 @@ from gevaldi.errors import UnknownName
 from gevaldi.registry import Registry, Sources, first_sentence
 
 SOURCES = {"classifiers": "gevaldi.classifiers", "generators": "gevaldi.generators", "pictures": "gevaldi.pictures"}
-REGISTRIES = {"divergences": "gevaldi.divergences", "priors": "gevaldi.priors", "algorithms": "gevaldi.search"}
+REGISTRIES = {
+    "divergences": "gevaldi.divergences",
+    "priors": "gevaldi.priors",
+    "algorithms": "gevaldi.search",
+    "taxonomies": "gevaldi.taxonomy",
+}
 KINDS = [*SOURCES, *REGISTRIES]
 
 

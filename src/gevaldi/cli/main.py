@@ -203,7 +203,9 @@ def report_command(
 def list_command(
     kind: Annotated[
         str | None,
-        typer.Argument(help="classifiers, generators, pictures, divergences, priors, algorithms", autocompletion=complete("kinds")),
+        typer.Argument(
+            help="classifiers, generators, pictures, divergences, priors, algorithms, taxonomies", autocompletion=complete("kinds")
+        ),
     ] = None,
 ) -> None:
     """List what can be named: all kinds, or one."""
@@ -221,6 +223,33 @@ def show(name: Annotated[str, typer.Argument(autocompletion=complete("everything
     from gevaldi.cli.catalogue import documentation
 
     _tell(documentation(name))
+
+
+@app.command()
+def distance(
+    first: Annotated[str, typer.Argument(help="a class, by WordNet id, index or name")],
+    second: Annotated[str, typer.Argument(help="the other one")],
+    taxonomy: Annotated[str, typer.Option(autocompletion=complete("taxonomies"))] = "ilsvrc",
+    convention: Annotated[
+        str, typer.Option(help="published, (edges - 1) / 2, as the paper's numbers; or edges, edges / 2")
+    ] = "published",
+) -> None:
+    """Say how far apart two classes are.
+
+    The distance in levels of the hierarchy, and the way from one class to the other in words. Example:
+
+    \b
+      gevaldi distance harvestman "barn spider"
+    """
+    from gevaldi.taxonomy import convention_named, in_words, levels, registry, way
+
+    counted = convention_named(convention)
+    classes = registry.build(taxonomy)
+    found = way(classes, classes.find(first), classes.find(second))
+    one, other = classes.name(found.nodes[0]), classes.name(found.nodes[-1])
+    _tell(f"{levels(found.edges, counted):.1f} levels ({convention}; {found.edges} edges)")
+    _tell(in_words(classes, found))
+    _tell(f"They meet at {classes.name(found.top)}: {found.up} up from {one}, {found.down} down to {other}.")
 
 
 @app.command()
