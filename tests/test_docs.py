@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes started here;
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/add-a-divergence.md", "docs/bring-your-own-models.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/add-a-divergence.md", "docs/bring-your-own-models.md", "docs/hierarchy.md"])
 def test_the_python_of_a_document_runs_as_it_stands(name: str, tmp_path: Path) -> None:
     code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL))
     assert code

@@ -4,6 +4,7 @@ import gzip
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gevaldi.errors import TaxonomyError, UnknownName
-from gevaldi.taxonomy import Taxonomy, distances, edge_counts, in_words, registry, set_distance, taxonomy_of, way
+from gevaldi.taxonomy import Taxonomy, distances, edge_counts, in_words, read_taxonomy, registry, set_distance, taxonomy_of, way
 
 ILSVRC: Taxonomy = registry.get("ilsvrc")()
 PAIRS = np.triu_indices(1000, 1)
@@ -160,3 +161,50 @@ def test_what_is_no_taxonomy_is_refused_with_the_offending_names(
 
 def test_what_is_above_no_class_is_left_out() -> None:
     assert set(taxonomy_of(["a"], [("a", "top"), ("b", "top"), ("top", "world")]).hypernyms) == {"a", "top", "world"}
+
+
+ZOO = {"animal": {"bird": ["robin", "wren"], "mammal": {"cat": None, "dog": ["beagle"]}}}
+PAIRS_OF_ZOO = ["robin,bird", "wren,bird", "bird,animal", "cat,mammal", "beagle,dog", "dog,mammal", "mammal,animal"]
+
+
+def written(folder: Path, kind: str) -> Any:
+    if kind == "mapping":
+        return ZOO
+    if kind == "networkx":
+        return nx.DiGraph([tuple(pair.split(",")[::-1]) for pair in PAIRS_OF_ZOO])
+    path = folder / f"zoo.{kind.split()[0]}"
+    pairs = [pair.split(",") for pair in PAIRS_OF_ZOO]
+    text = {
+        "csv": "\n".join(PAIRS_OF_ZOO),
+        "json": json.dumps(ZOO),
+        "json pairs": json.dumps(pairs),
+        "yaml": "animal:\n  bird: [robin, wren]\n  mammal:\n    cat:\n    dog: beagle\n",
+    }
+    path.write_text(text[kind])
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "json pairs", "yaml", "mapping", "networkx"])
+def test_the_same_zoo_is_read_from_everything_that_can_hold_it(tmp_path: Path, kind: str) -> None:
+    zoo = read_taxonomy(written(tmp_path, kind), classes=["robin", "wren", "cat", "beagle"])
+    assert distances(zoo, "edges").tolist() == [[0, 1, 2, 2.5], [1, 0, 2, 2.5], [2, 2, 0, 1.5], [2.5, 2.5, 1.5, 0]]
+    assert sorted(read_taxonomy(written(tmp_path, kind)).classes) == ["beagle", "cat", "robin", "wren"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.csv", "robin,bird,animal", "where a pair"),
+        ("a.json", "{", "not valid JSON"),
+        ("a.yaml", "a: [", "not valid YAML"),
+        ("a.json", "3", "A int was given"),
+        ("a.json", "{}", "holds no edges"),
+        ("a.json", '["robin"]', "where a pair"),
+    ],
+)
+def test_a_file_that_holds_no_taxonomy_is_answered(tmp_path: Path, name: str, text: str, words: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(TaxonomyError, match=words):
+        read_taxonomy(tmp_path / name)
+    with pytest.raises(TaxonomyError, match="cannot be read"):
+        read_taxonomy(tmp_path / "nowhere.csv")

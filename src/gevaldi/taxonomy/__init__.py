@@ -7,6 +7,7 @@ from gevaldi.registry import Registry
 from gevaldi.taxonomy.base import Taxonomy, taxonomy_of
 from gevaldi.taxonomy.distances import convention_named, distances, edge_counts, levels, set_distance
 from gevaldi.taxonomy.explain import in_words, way
+from gevaldi.taxonomy.read import read_taxonomy
 
 registry = Registry("taxonomy", "gevaldi.taxonomy.shipped")
 
@@ -17,6 +18,7 @@ __all__ = [
     "edge_counts",
     "in_words",
     "levels",
+    "read_taxonomy",
     "registry",
     "set_distance",
     "taxonomy_of",

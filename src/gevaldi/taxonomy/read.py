@@ -1,0 +1,81 @@
+"""A taxonomy of your own: from a file, a nested mapping, or a networkx graph."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gevaldi.errors import TaxonomyError
+from gevaldi.taxonomy.base import Taxonomy, taxonomy_of
+
+Edge = tuple[str, str]
+
+
+def read_taxonomy(source: str | Path | Mapping[str, Any] | Any, classes: Sequence[str] | None = None) -> Taxonomy:
+    """A taxonomy from what a user has.
+
+    Args:
+        source: a CSV file of two columns (node, its hypernym), a JSON or YAML file of such pairs or of a nested mapping, a nested
+            mapping such as {"animal": {"bird": ["robin", "wren"], "cat": None}}, or a `networkx.DiGraph` with edges from a hypernym
+            down to its hyponyms, as trees are usually drawn.
+        classes: the classes in the order of a classifier's labels; by default all leaves, in the order in which they are met.
+
+    Raises:
+        TaxonomyError: the source cannot be read, or what it says is no hierarchy with one root.
+    """
+    edges = list(_edges(source))
+    if not edges:
+        raise TaxonomyError(f"{source!r} holds no edges; pairs (node, its hypernym) or a nested mapping were expected.")
+    above = {upper for _, upper in edges}
+    return taxonomy_of(classes or list(dict.fromkeys(lower for lower, _ in edges if lower not in above)), edges)
+
+
+def _edges(source: Any) -> Iterator[Edge]:
+    if isinstance(source, str | Path):
+        yield from _edges_of_file(Path(source))
+    elif isinstance(source, Mapping):
+        yield from _edges_of_mapping(source, None)
+    elif hasattr(source, "successors"):
+        yield from ((str(lower), str(upper)) for upper, lower in source.edges)
+    elif isinstance(source, Sequence):
+        yield from (_pair(entry) for entry in source)
+    else:
+        raise TaxonomyError(f"A {type(source).__name__} was given; a file, a nested mapping or a networkx graph was expected.")
+
+
+def _edges_of_file(path: Path) -> Iterator[Edge]:
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix == ".csv":
+            rows = [row for row in csv.reader(text.splitlines()) if row]
+            yield from (_pair(row) for row in rows)
+        else:
+            yield from _edges(json.loads(text) if path.suffix == ".json" else yaml.safe_load(text))
+    except (OSError, UnicodeDecodeError) as error:
+        raise TaxonomyError(f"The taxonomy {path} cannot be read: {error}.") from None
+    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        raise TaxonomyError(f"The taxonomy {path} is not valid {path.suffix[1:].upper()}: {error}.") from None
+
+
+def _pair(entry: Any) -> Edge:
+    if isinstance(entry, str) or not isinstance(entry, Sequence) or len(entry) != 2:
+        raise TaxonomyError(f"{entry!r} was found where a pair (node, its hypernym) was expected, such as robin,bird.")
+    lower, upper = (str(part).strip() for part in entry)
+    return lower, upper
+
+
+def _edges_of_mapping(mapping: Mapping[str, Any], above: str | None) -> Iterator[Edge]:
+    for name, below in mapping.items():
+        node = str(name)
+        if above is not None:
+            yield node, above
+        if isinstance(below, Mapping):
+            yield from _edges_of_mapping(below, node)
+        elif isinstance(below, str):
+            yield below, node
+        elif below is not None:
+            for entry in below:
+                yield from _edges_of_mapping(entry, node) if isinstance(entry, Mapping) else [(str(entry), node)]
