@@ -15,7 +15,7 @@ from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
 from gevaldi.runs.session import models_of, prepared
 from gevaldi.runs.spec import Spec
-from gevaldi.runs.worker import Traces
+from gevaldi.runs.traces import Traces
 from gevaldi.search.loop import search
 from gevaldi.search.stopping import Stopping
 

@@ -125,6 +125,10 @@ def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> 
     ("words", "answer"),
     [
         ([*PAIR, "--set", "samples"], "NAME=VALUE was expected"),
+        ([*PAIR, "--set", "typical_mass=0.9"], "'typical_mass' is a setting of the search: search.typical_mass."),
+        ([*PAIR, "--divergence", "log-odds"], "It takes this, that, written log-odds,this=VALUE,that=VALUE"),
+        ([*PAIR, "--divergence", "log-odds,this=1,that=two"], "this=1,that=two' cannot be used"),
+        (["compare", "models.py:net", *PAIR[2:]], "write python:models.py:net"),
         ([*PAIR, "--set", "seed.x=3", "--seed", "1"], "'seed' is a setting, not a group"),
         ([*PAIR, "--device", "meta"], "meta devices are not supported"),
         (["compare", "bundled:mnist-strided", "bundled:mnist-poled", "-g", "bundled:mnist-vae"], "Did you mean 'mnist-pooled'"),
@@ -194,6 +198,27 @@ def test_the_distance_of_two_classes_is_told_with_the_way_in_words() -> None:
         "harvestman - arachnid - spider - barn spider",
         "They meet at arachnid: 1 up from harvestman, 2 down to barn spider.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "offers"),
+    [
+        (["gevaldi", "compare", "bundled:mnist-p"], ["bundled:mnist-pooled"]),
+        (["gevaldi", "compare", "bundled", ":", "mnist-p"], ["mnist-pooled"]),  # as bash takes it apart
+        (["gevaldi", "compare", "bundled", ":"], ["mnist-strided", "mnist-pooled", "mnist-referee"]),
+        (["gevaldi", "compare", "bundled", ":", "mnist-pooled", "bundled", ":", "mnist-r"], ["mnist-referee"]),
+        (["gevaldi", "compare", "-g", "bundled", ":", ""], ["mnist-vae"]),
+        (["gevaldi", "compare", "--divergence", "je"], ["jeffreys", "jensen-shannon"]),
+        (["gevaldi", "compare", "--set", "search.t"], ["search.typical_mass="]),
+        (["gevaldi", "compare", "--orders", "f"], ["forward"]),
+        (["gevaldi", "show", "mnist-p"], ["mnist-pooled"]),
+    ],
+)
+def test_names_complete_in_bash(folder: Path, words: list[str], offers: list[str]) -> None:
+    asked = {"_GEVALDI_COMPLETE": "complete_bash", "COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1)}
+    command = [str(Path(sys.executable).parent / "gevaldi")]
+    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT | asked, capture_output=True, text=True, check=False)
+    assert sorted(done.stdout.split()) == sorted(offers)
 
 
 def test_list_names_every_kind_and_show_finds_each_of_them() -> None:

@@ -1,5 +1,10 @@
 """Every promise between generator and classifiers, broken one by one."""
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -136,3 +141,55 @@ def test_parameters_are_given_back_as_they_were() -> None:
         assert not any(p.requires_grad for p in module.parameters())
     assert not frozen[0].requires_grad
     assert all(p.requires_grad for p in free)
+
+
+class Detached(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = flat()
+
+    @torch.no_grad()
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net(x)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_one_classifier_without_gradient_is_refused_by_its_place(place: int) -> None:
+    pair = [small_classifier(0), small_classifier(1)]
+    pair[place] = gevaldi.classifier(Detached().eval(), labels=3)
+    with pytest.raises(ContractError, match=f"No gradient passes through the {('first', 'second')[place]} classifier"):
+        check_contract(*pair, small_generator(), CPU)
+
+
+def test_nearly_black_pictures_are_a_warning_that_asks_for_the_range() -> None:
+    dark = gevaldi.generator(small_generator(0).module, latent=5, output_range=(0, 255)).eval()
+    (warning,) = check_contract(small_classifier(0), small_classifier(1), dark, CPU)
+    assert "nearly of one colour. Is its output_range" in warning
+
+
+MISTAKES = {
+    "output='softmax' was given; .* one of logits, log-probabilities, probabilities": lambda: gevaldi.classifier(
+        flat(), labels=3, output="softmax"
+    ),
+    "A function was given as the module of a classifier": lambda: gevaldi.classifier(lambda x: x, labels=3),
+    "A function was given as the module of a generator": lambda: gevaldi.generator(lambda z: z, latent=3),
+    r"output_range=1 was given; a pair": lambda: gevaldi.generator(flat(), latent=3, output_range=1),
+    r"output_range=\(1, -1\) was given; a pair": lambda: gevaldi.generator(flat(), latent=3, output_range=(1, -1)),
+    "latent='truncated-normal' was given": lambda: gevaldi.generator(flat(), latent="truncated-normal"),
+    "latent=0 was given": lambda: gevaldi.generator(flat(), latent=0),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("message", MISTAKES)
+def test_a_mistake_in_wrapping_is_answered(message: str) -> None:
+    """In a process of its own, since this suite checks types at run time and so would find the mistake first."""
+    script = f"""
+import sys, types, torch, jaxtyping
+jaxtyping.install_import_hook = lambda *a, **k: types.SimpleNamespace(__enter__=lambda: None)
+from test_contract import MISTAKES
+MISTAKES[{message!r}]()
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    assert "gevaldi.errors.SpecError" in done.stderr
+    assert re.search(message, done.stderr.splitlines()[-1]), done.stderr

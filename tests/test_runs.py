@@ -48,9 +48,9 @@ def test_a_row_tells_the_truth_about_its_sample(tmp_path: Path) -> None:
         assert ((z[0] - start).norm() / z.norm()).item() == pytest.approx(row["delta_z"], rel=1e-4)
         assert torch.distributions.Normal(0, 1).log_prob(z).sum().item() == pytest.approx(row["log_prior_end"], rel=1e-4)
         assert len(row["path_divergence"]) == row["steps"] + 1 == len(row["path_first"])
-        assert row["path_divergence"][-1] == pytest.approx(row["divergence_end"])
+        assert row["path_divergence"][row["step_end"]] == pytest.approx(row["divergence_end"]) == max(row["path_divergence"])
         first = small_classifier(0)(pictures)[0].exp()
-        assert row["first_end"][0]["label"] == first.argmax().item() == row["path_first"][-1][0]
+        assert row["first_end"][0]["label"] == first.argmax().item() == row["path_first"][row["step_end"]][0]
         assert row["first_end"][0]["probability"] == pytest.approx(first.max().item(), abs=1e-4)
         shown = np.asarray(Image.open(io.BytesIO(row["picture_end"]["bytes"]))) / 255
         assert np.abs(shown - pictures[0, 0].detach().numpy()).max() <= 0.5 / 255 + 1e-6
@@ -393,6 +393,24 @@ def test_best_pictures_come_with_the_largest_divergence_first(tmp_path: Path) ->
     rows = comparison.rows().nlargest(3, "divergence_end")
     expected = [np.asarray(Image.open(io.BytesIO(p["bytes"]))) for p in rows["picture_end"]]
     assert all(np.array_equal(np.asarray(found), right) for found, right in zip(comparison.best(3), expected, strict=True))
+
+
+def test_a_sampler_ends_at_its_last_step(tmp_path: Path) -> None:
+    rows = compared(tmp_path, algorithm="langevin,temperature=1", prior_weight=1.0).rows()
+    assert (rows["step_end"] == rows["steps"]).all()
+    last = [path[-1] for path in rows["path_divergence"]]
+    assert rows["divergence_end"].to_numpy() == pytest.approx(np.array(last))
+    assert (rows["divergence_end"] < [max(path) for path in rows["path_divergence"]]).any()
+
+
+def test_the_best_step_is_the_first_of_equally_good_ones() -> None:
+    from gevaldi.runs.traces import Best
+
+    begin = Best(torch.tensor([-torch.inf, 5.0]), torch.zeros(2, 1))
+    places, value = torch.tensor([0, 1, 0, 1, 0]), torch.tensor([1.0, 5.0, 3.0, 4.0, 3.0])
+    found = begin.followed(places, torch.arange(1.0, 6.0)[:, None], value)
+    assert found.value.tolist() == [3.0, 5.0]
+    assert found.z.flatten().tolist() == [3.0, 0.0]
 
 
 def test_a_generator_without_conditions_works(tmp_path: Path) -> None:

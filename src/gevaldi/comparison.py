@@ -110,7 +110,11 @@ def compare(
 
 def named(model: Any) -> str:
     """The name of a model, or words for an object that only the calling program has."""
-    return model if isinstance(model, str) else f"object:{getattr(model, 'name', None) or type(model).__name__}"
+    return (
+        model
+        if isinstance(model, str)
+        else f"object:{getattr(model, 'name', None) or type(getattr(model, 'module', model)).__name__}"
+    )
 
 
 def command_of(spec: Spec, folder: Path, models: Sequence[Any]) -> str:

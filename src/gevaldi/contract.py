@@ -64,11 +64,12 @@ def check_contract(
         pictures = _generate(generator, z, condition)
         log_p = check_classifier(first, pictures, "first classifier")
         log_q = check_classifier(second, pictures, "second classifier")
-        _check_gradient(log_p.exp().square().sum() + log_q.exp().square().sum(), z)
+        _check_gradient(log_p, z, "first classifier")
+        _check_gradient(log_q, z, "second classifier")
     _check_batch(generator, z, condition, pictures)
     for who, module, log_probabilities in (("first classifier", first, log_p), ("second classifier", second, log_q)):
         _check_alone(module, pictures, log_probabilities, who)
-    return _check_labels(first, second)
+    return [*_check_labels(first, second), *_check_contrast(pictures)]
 
 
 def check_mode(module: nn.Module, who: str) -> None:
@@ -168,7 +169,8 @@ def _generate(generator: Generator, z: Tensor, condition: Int[Tensor, " batch"])
     except Exception as error:
         raise ContractError(
             f"The generator fails on latents of shape {tuple(z.shape)}, as its prior draws them, with conditions "
-            f"{condition.tolist()}. {described(error)}. Does the latent's size fit the module?"
+            f"{condition.tolist() if generator.conditions else 'none'}. {described(error)}. Does the latent's size fit the module? "
+            "A module of a generator with conditions takes two arguments, (latents, condition indices); without, one."
         ) from error
     if not isinstance(pictures, Tensor) or len(pictures) != len(z):
         raise ContractError(
@@ -182,13 +184,17 @@ def _generate(generator: Generator, z: Tensor, condition: Int[Tensor, " batch"])
     return pictures
 
 
-def _check_gradient(score: Tensor, z: Tensor) -> None:
-    if not score.requires_grad:
-        raise ContractError("No gradient passes through the classifiers: do they run under torch.no_grad, or leave torch?")
-    (gradient,) = torch.autograd.grad(score, z, allow_unused=True)
+def _check_gradient(log_p: Tensor, z: Tensor, who: str) -> None:
+    if not log_p.requires_grad:
+        raise ContractError(f"No gradient passes through the {who}: does it run under torch.no_grad, or leave torch?")
+    score = torch.where(log_p.isfinite(), log_p, 0.0)[
+        :, 1:
+    ].sum()  # all classes together have the gradient zero, as they are normalised
+    (gradient,) = torch.autograd.grad(score, z, allow_unused=True, retain_graph=True)
     if gradient is None or not bool((gradient != 0).any()):
         raise ContractError(
-            "The gradient of the predictions with respect to the latent is zero: the search would not move. Is something rounded?"
+            f"The gradient of the {who}'s predictions with respect to the latent is zero: the search would not move. Is something "
+            "rounded, detached, or computed from other pictures?"
         )
 
 
@@ -211,6 +217,16 @@ def _refuse_difference(alone: Tensor, together: Tensor, who: str, what: str, tol
             f"The {who} gives other {what} for a sample alone than in a batch of {PROBES} (by {difference:.2g}): it looks at its "
             "neighbours. Is a batch normalisation in training mode, or the batch size fixed?"
         )
+
+
+def _check_contrast(pictures: Pictures) -> list[str]:
+    low, high = pictures.nan_to_num(0.5).min().item(), pictures.nan_to_num(0.5).max().item()
+    if high - low > 0.05:
+        return []
+    return [
+        f"The generator's pictures use only {low:.3g} to {high:.3g} of [0, 1]: they are nearly of one colour. "
+        "Is its output_range what its module gives?"
+    ]
 
 
 def _check_labels(first: Classifier, second: Classifier) -> list[str]:

@@ -7,6 +7,9 @@ program can catch "something about my input" without catching bugs.
 import difflib
 import traceback
 from collections.abc import Iterable
+from pathlib import Path
+
+HERE = str(Path(__file__).parent)
 
 
 class GevaldiError(Exception):
@@ -58,5 +61,11 @@ class DataError(GevaldiError):
 def described(error: BaseException) -> str:
     """An error of the user's own code: its kind, what it says, and where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    own = [
+        f
+        for f in frames
+        if "site-packages" not in f.filename and not f.filename.startswith("<") and not f.filename.startswith(HERE)
+    ]
+    shown = (own or frames)[-1:]
+    place = "".join(f" ({frame.filename}, line {frame.lineno})" for frame in shown) if not isinstance(error, SyntaxError) else ""
     return f"{type(error).__name__}: {error}{place}"

@@ -7,12 +7,13 @@ normalisation, differentiably. What leaves a classifier are log-probabilities, b
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gevaldi.errors import SpecError
 from gevaldi.priors.base import Prior
 
 Pictures = Float[Tensor, "batch channels height width"]
@@ -38,7 +39,7 @@ class Classifier(nn.Module, ABC):
 
     Attributes:
         labels: one per class, in the order of the output.
-        name: what reports call it; the name of its class if None.
+        name: what reports call it; None for the name by which it was asked for, or that of the module's class.
     """
 
     labels: tuple[Label, ...]
@@ -55,7 +56,7 @@ class Generator(nn.Module, ABC):
     Attributes:
         prior: where its latents come from.
         conditions: what it can be asked for (the digits, the ImageNet classes); empty if it takes no condition.
-        name: what reports call it; the name of its class if None.
+        name: what reports call it; None for the name by which it was asked for, or that of the module's class.
     """
 
     prior: Prior
@@ -87,7 +88,12 @@ class ModuleClassifier(Classifier):
         name: str | None = None,
     ) -> None:
         super().__init__()
-        self.module, self.labels, self.output, self.name = module, labels_of(labels), output, name or type(module).__name__
+        _refuse_what_is_no_module(module, "classifier")
+        if output not in get_args(Output):
+            raise SpecError(
+                f"output={output!r} was given; what a classifier's module ends in is one of {', '.join(get_args(Output))}."
+            )
+        self.module, self.labels, self.output, self.name = module, labels_of(labels), output, name
         self.training = module.training  # the wrapper is in evaluation mode if what it wraps is
         self.normalised = mean is not None or std is not None
         self.register_buffer("mean", torch.tensor(mean or [0.0]).view(1, -1, 1, 1))
@@ -123,7 +129,12 @@ class ModuleGenerator(Generator):
         name: str | None = None,
     ) -> None:
         super().__init__()
-        self.module, self.prior, self.conditions, self.name = module, prior, labels_of(conditions), name or type(module).__name__
+        _refuse_what_is_no_module(module, "generator")
+        if not (isinstance(output_range, Sequence) and len(output_range) == 2 and output_range[0] < output_range[1]):
+            raise SpecError(
+                f"output_range={output_range!r} was given; a pair (lowest, highest) was expected, such as (-1, 1) for tanh."
+            )
+        self.module, self.prior, self.conditions, self.name = module, prior, labels_of(conditions), name
         self.training = module.training
         self.low, self.high = output_range
 
@@ -131,6 +142,14 @@ class ModuleGenerator(Generator):
         """Generate, and bring the pictures from the module's own range to [0, 1]."""
         raw: Tensor = self.module(z, condition) if self.conditions else self.module(z)
         return raw if (self.low, self.high) == (0.0, 1.0) else (raw - self.low) / (self.high - self.low)
+
+
+def _refuse_what_is_no_module(module: Any, kind: str) -> None:
+    if not isinstance(module, nn.Module):
+        raise SpecError(
+            f"A {type(module).__name__} was given as the module of a {kind}; a torch.nn.Module was expected. "
+            "A function becomes one by a class derived from nn.Module that calls it in forward()."
+        )
 
 
 def classifier(
@@ -150,7 +169,7 @@ def classifier(
         output: what the module yields; it is checked on the first pictures.
         mean: subtracted from the pictures per channel, after which they are divided by `std`.
         std: see `mean`.
-        name: what reports call it; the name of the module's class if not given.
+        name: what reports call it; by default the name by which it was asked for, or that of the module's class.
     """
     return ModuleClassifier(module, labels, output=output, mean=mean, std=std, name=name)
 
@@ -170,9 +189,15 @@ def generator(
         latent: the size or shape of a latent under a standard normal prior, or another `Prior`.
         conditions: how many conditions there are, or their names; 0 for a generator without.
         output_range: the range of the module's pictures, (-1, 1) for one that ends in tanh.
-        name: what reports call it; the name of the module's class if not given.
+        name: what reports call it; by default the name by which it was asked for, or that of the module's class.
     """
     from gevaldi.priors.standard_normal import standard_normal
 
+    sizes = latent if isinstance(latent, tuple) else (latent,)
+    if not isinstance(latent, Prior) and not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise SpecError(
+            f"latent={latent!r} was given; the size of a latent, its shape as a tuple, or a prior was expected, for example 20, "
+            "(4, 8, 8), or gevaldi.priors.truncated_normal.TruncatedNormal(128)."
+        )
     prior = latent if isinstance(latent, Prior) else standard_normal(*((latent,) if isinstance(latent, int) else latent))
     return ModuleGenerator(module, prior, conditions, output_range, name)

@@ -164,6 +164,8 @@ class Sources:
         source, colon, name = call.name.partition(":")
         if not colon:
             raise UnknownName(self.kind, text, self.names())
+        if source not in self.registry.names() and source.endswith(".py"):
+            raise SpecError(f"{text!r} names no source. For a function in a file, write python:{text}")
         member = self.registry.get(source)()
         return made(partial(member.load, name), Call(call.name, call.options), self.kind)
 
@@ -235,7 +237,8 @@ def check_options(factory: Any, call: Call, kind: str) -> None:
         return
     problem = f"needs {', '.join(missing)}" if missing else f"has no option {', '.join(unknown)}"
     shown = [name if default is inspect.Parameter.empty else f"{name}={default!r}" for name, default in options.items()]
-    takes = f"It takes {', '.join(shown)}, written {call.name},{next(iter(options))}=VALUE" if shown else "It takes no options"
+    example = ",".join(f"{name}=VALUE" for name in (missing or list(options)[:1]))
+    takes = f"It takes {', '.join(shown)}, written {call.name},{example}" if shown else "It takes no options"
     raise SpecError(f"The {kind} {call.name!r} {problem}. {takes}.")
 
 
@@ -259,5 +262,10 @@ def explained(error: Any) -> str:
     lines = []
     for e in error.errors():
         where = ".".join(str(part) for part in e["loc"]) or "settings"
-        lines.append(f"{where} is missing" if e["type"] == "missing" else f"{where}: {e['msg']} (came: {e['input']!r})")
+        if e["type"] == "missing":
+            lines.append(f"{where} is missing")
+        elif e["type"] == "extra_forbidden":
+            lines.append(f"{where!r} is not known")
+        else:
+            lines.append(f"{where}: {e['msg']} (came: {e['input']!r})")
     return "; ".join(lines) + "."

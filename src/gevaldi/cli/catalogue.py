@@ -14,6 +14,7 @@ REGISTRIES = {
     "taxonomies": "gevaldi.taxonomy",
 }
 KINDS = [*SOURCES, *REGISTRIES]
+FIXED = {"kinds": KINDS, "orders": ["both", "forward", "reverse"], "devices": ["auto", "cpu", "cuda", "mps"]}
 
 
 def _sources(kind: str) -> Sources:
@@ -30,10 +31,14 @@ def _registry(kind: str) -> Registry:
 
 def names_of(kind: str) -> list[str]:
     """All names of a kind, or of every kind."""
-    if kind == "kinds":
-        return KINDS
     if kind == "everything":
-        return ["spec", *(name for kind in KINDS for name in names_of(kind))]
+        return ["spec", *dict.fromkeys(name for k in KINDS for full in names_of(k) for name in (full, full.rpartition(":")[2]))]
+    if kind == "settings":
+        from gevaldi.runs.spec import Search, Spec
+
+        return [*(f"{name}=" for name in Spec.model_fields), *(f"search.{name}=" for name in Search.model_fields)]
+    if kind in FIXED:
+        return FIXED[kind]
     if kind in SOURCES:
         return _sources(kind).names()
     return _registry(kind).names()

@@ -21,8 +21,11 @@ app = typer.Typer(
 
 def run() -> None:
     """The entry point: errors about the input are printed as an answer (exit code 2), Ctrl-C ends with 130."""
+    from gevaldi.cli.completion import colons_completed
+
     try:
-        app()
+        with colons_completed():
+            app()
     except GevaldiError as error:
         _say(f"gevaldi: {error}")
         sys.exit(2)
@@ -53,7 +56,7 @@ Classifier = Annotated[
     str | None, typer.Argument(help="SOURCE:NAME, e.g. bundled:mnist-strided", autocompletion=complete("classifiers"))
 ]
 Out = Annotated[Path | None, typer.Option(help="run folder; the same command continues it", show_default="runs/FIRST-vs-SECOND-ID")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps", autocompletion=complete("devices"))]
 Batch = Annotated[
     int | None, typer.Option(min=1, help="samples searched together; rows change by rounding at most", show_default="measured")
 ]
@@ -70,7 +73,9 @@ def compare(
     condition: Annotated[
         list[str] | None, typer.Option(help="what to ask the generator for; may be repeated", show_default="all in turn")
     ] = None,
-    orders: Annotated[str | None, typer.Option(help="both, forward, reverse", show_default="both")] = None,
+    orders: Annotated[
+        str | None, typer.Option(help="both, forward, reverse", show_default="both", autocompletion=complete("orders"))
+    ] = None,
     divergence: Annotated[
         str | None, typer.Option(help="e.g. kl or renyi,order=2", show_default="kl", autocompletion=complete("divergences"))
     ] = None,
@@ -87,7 +92,10 @@ def compare(
         typer.Option(help="real pictures to audit the generator with, e.g. folder:DIR", autocompletion=complete("pictures")),
     ] = None,
     spec: Annotated[Path | None, typer.Option(help="settings as a YAML or TOML file; options given here override it")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="any setting by its dotted name, e.g. search.gain=0.001")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="any setting by its dotted name, e.g. search.gain=0.001", autocompletion=complete("settings")),
+    ] = None,
     device: Device = "auto",
     batch_size: Batch = None,
     out: Out = None,
@@ -154,7 +162,11 @@ def override(settings: dict[str, Any], assignment: str) -> None:
 
 
 @app.command()
-def demo(out: Out = None, device: Device = "auto", batch_size: Batch = None) -> None:
+def demo(
+    out: Annotated[Path, typer.Option(help="run folder; the same command continues it")] = Path("runs/demo"),
+    device: Device = "auto",
+    batch_size: Batch = None,
+) -> None:
     """Compare the bundled pair of MNIST classifiers.
 
     Searches from 64 starts in both orders, audits the generator against 1,000 real digits, and writes the report; takes less
@@ -165,7 +177,7 @@ def demo(out: Out = None, device: Device = "auto", batch_size: Batch = None) -> 
     bundled = {"first": "strided", "second": "pooled", "generator": "vae", "real": "digits"}
     _execute(
         spec_from({key: f"bundled:mnist-{name}" for key, name in bundled.items()}),
-        out or Path("runs/demo"),
+        out,
         device,
         batch_size,
         True,

@@ -18,9 +18,14 @@ def summary_table(run: Run, found: list[Summary]) -> None:
             s.order,
             str(s.samples),
             f"{100 * s.differ_start.value:.0f} → {100 * s.differ_end.value:.0f} %",
-            f"{s.divergence_start.value:.1g} → {s.divergence_end.value:.3g}",
+            f"{_short(s.divergence_start.value)} → {_short(s.divergence_end.value)}",
             f"{s.delta_z.value:.2f}",
             f"{100 * s.typical.value:.0f} %",
             str(s.failed),
         )
     Console().print(table)
+
+
+def _short(value: float) -> str:
+    """Three significant digits, but no more decimals than three."""
+    return f"{value:.3g}" if abs(value) >= 0.1 else f"{value:.3f}"

@@ -19,7 +19,7 @@ def log_odds(
         ValueError: `this` or `that` is not the index of a class, or both are the same.
     """
     classes = log_p.shape[-1]
-    if this == that or not (0 <= this < classes and 0 <= that < classes):
+    if not (isinstance(this, int) and isinstance(that, int)) or this == that or not (0 <= this < classes and 0 <= that < classes):
         raise ValueError(
             f"this={this}, that={that} were given; log-odds compares two different classes with indices 0 to {classes - 1}."
         )

@@ -48,16 +48,19 @@ def _differ(summary: Summary, names: dict[str, str], divergence: dict[str, Any])
 def _leave(summary: Summary, names: dict[str, str]) -> str:
     assert summary.left_first
     assert summary.left_second
-    first, second = summary.left_first.value, summary.left_second.value
     return (
-        f"In the {summary.order} order {names['first']} ends with another class than the one asked for on {100 * first:.0f} % of "
-        f"the samples that it had read as asked before, {names['second']} on {100 * second:.0f} %."
+        f"In the {summary.order} order {names['first']} leaves the class asked for on {percent(summary.left_first)} of the "
+        f"samples that it had read so before the search, {names['second']} on {percent(summary.left_second)}."
     )
 
 
 def caution(record: dict[str, Any]) -> str:
     """What not to conclude."""
-    text = "These samples were searched for: the shares say how easily the two can be pushed apart, not how often they differ."
+    text = (
+        "These samples were searched for: the shares say how easily the two can be pushed apart, not how often they differ. Nor do "
+        "they say who is right: after a search a picture may no longer show the class that was asked for, so that leaving it is no "
+        "error. Look at the pictures, or ask a third classifier."
+    )
     audit = record.get("audit") or {}
     parts = []
     for key, where in (("generated", "pictures that the generator drew, unsearched"), ("real", "real pictures")):

@@ -200,7 +200,7 @@ def _describe(module: nn.Module, name: str) -> dict[str, Any]:
     # What a wrapper does with its module's output is not in the weights.
     settings = {key: getattr(module, key) for key in ("output", "low", "high") if hasattr(module, key)}
     return {
-        "name": name,
+        "name": getattr(module, "name", None) or name,
         "parameters": sum(p.numel() for p in module.parameters()),
         "sha256": hash_of(module),
         "settings": settings,

@@ -90,8 +90,12 @@ def spec_from(settings: dict[str, Any], source: str = "the spec") -> Spec:
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:
-    known = Search.model_fields if location[0] == "search" and len(location) > 1 else Spec.model_fields
-    return str(UnknownName("setting", str(location[-1]), known))
+    inside = location[0] == "search" and len(location) > 1
+    known = Search.model_fields if inside else [*Spec.model_fields, *(f"search.{name}" for name in Search.model_fields)]
+    name = str(location[-1])
+    if not inside and name in Search.model_fields:
+        return f"{name!r} is a setting of the search: search.{name}."
+    return str(UnknownName("setting", name, known))
 
 
 def read_spec(path: Path) -> dict[str, Any]:

@@ -1,25 +1,23 @@
 """What a worker does with a chunk of starts: draw, search, and turn what was found into rows."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from gevaldi.divergences.base import Divergence
 from gevaldi.errors import GevaldiError
 from gevaldi.models import Classifier, Generator, Label
-from gevaldi.objective import Evaluation, Objective, select
-from gevaldi.priors.base import Prior
+from gevaldi.objective import Objective
 from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.rows import encode_png, first_trouble, out_of_range, top_classes
-from gevaldi.runs.schema import TOP, Row
+from gevaldi.runs.schema import Row
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import Start
+from gevaldi.runs.traces import Found, Traces
 from gevaldi.search.algorithms.base import Algorithm
-from gevaldi.search.loop import Step, search
+from gevaldi.search.loop import search
 
 
 @dataclass(frozen=True)
@@ -73,81 +71,13 @@ def _work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch) -> 
     z = models.starts(seeds)
     condition = torch.tensor([start.condition or 0 for start in starts], device=models.device)
     objective = models.objective(starts[0].order, spec.prior_weight)
-    traces = Traces(models.generator.prior)
-    for step in search(
-        objective, z, condition, seeds, models.algorithm, spec.search, spec.search.typical_mass, models.rounding.lanes
-    ):
+    traces, lanes = Traces(models.generator.prior), models.rounding.lanes
+    for step in search(objective, z, condition, seeds, models.algorithm, spec.search, spec.search.typical_mass, lanes):
         traces.follow(step)
         watch(len(step.places), step.number)
+    if models.algorithm.converges:
+        traces.end_at_best(lambda places, best: objective.given(condition[places], lanes)(best))
     return [_row(start, found, models) for start, found in zip(starts, traces.samples(len(starts)), strict=True)]
-
-
-BLOCK = 16  # steps of which the evaluations are kept until their rows' share is taken from all of them at once
-
-
-@dataclass
-class Traces:
-    """What the rows need of a chunk's paths: small tensors a step, the whole evaluation only at the start and the end."""
-
-    prior: Prior
-    start: Evaluation | None = None
-    ends: dict[int, tuple[Evaluation, int, str]] = field(default_factory=dict)
-    recent: list[tuple[Tensor, ...]] = field(default_factory=list)
-    blocks: list[dict[str, Tensor]] = field(default_factory=list)
-
-    def follow(self, step: Step) -> None:
-        """Keep what matters of a step."""
-        now = step.evaluation
-        if self.start is None:
-            self.start = now
-        self.recent.append((step.places, now.z, now.divergence, now.log_p, now.log_q))
-        if len(self.recent) == BLOCK:
-            self.summarise()
-        for i, status in step.leaving.items():
-            self.ends[int(step.places[i])] = (select(now, torch.tensor([i], device=now.z.device)), step.number, status)
-
-    def summarise(self) -> None:
-        """Reduce the recent steps to what rows keep of them: together, because tiny operations at every step would be felt."""
-        assert self.start is not None
-        places, z, divergence, log_p, log_q = (torch.cat(column) for column in zip(*self.recent, strict=True))
-        moved = torch.linalg.vector_norm((z - self.start.z[places]).flatten(1), dim=1)
-        top = min(TOP, log_p.shape[1])
-        self.blocks.append(
-            {
-                "place": places,
-                "divergence": divergence,
-                "log_prior": self.prior.log_prob(z),
-                "delta_z": moved / torch.linalg.vector_norm(z.flatten(1), dim=1),
-                "p": log_p.topk(top).indices,
-                "q": log_q.topk(top).indices,
-            }
-        )
-        self.recent.clear()
-
-    def samples(self, count: int) -> "Iterator[Found]":
-        """What was found, sample by sample."""
-        assert self.start is not None
-        if self.recent:
-            self.summarise()
-        columns = {key: torch.cat([block[key] for block in self.blocks]).cpu().numpy() for key in self.blocks[0]}
-        order = np.argsort(columns["place"], kind="stable")
-        bounds = np.searchsorted(columns["place"][order], np.arange(count + 1))
-        for place in range(count):
-            rows = order[bounds[place] : bounds[place + 1]]
-            end, steps, status = self.ends[place]
-            path = {key: values[rows] for key, values in columns.items()}
-            yield Found(select(self.start, torch.tensor([place], device=end.z.device)), end, steps, status, path)
-
-
-@dataclass(frozen=True)
-class Found:
-    """One sample after its search: where it began and ended (batches of one), and its path."""
-
-    start: Evaluation
-    end: Evaluation
-    steps: int
-    status: str
-    path: dict[str, Any]
 
 
 def _row(start: Start, found: Found, models: Models) -> Row:
@@ -170,7 +100,7 @@ def _row(start: Start, found: Found, models: Models) -> Row:
         }
         for who, log_p in zip(names, (evaluation.log_p, evaluation.log_q), strict=True):
             row[f"{who}_{moment}"] = top_classes(log_p[0], models.first.labels if who == "first" else models.second.labels)
-    row |= {"delta_z": found.path["delta_z"][-1]}
+    row |= {"step_end": found.step_end, "delta_z": found.path["delta_z"][found.step_end]}
     row |= {f"path_{key}": found.path[key] for key in ("divergence", "log_prior", "delta_z")}
     return row | {f"path_{who}": found.path[key].tolist() for who, key in zip(names, ("p", "q"), strict=True)}
 

@@ -1,0 +1,135 @@
+"""What is kept of the searches of a chunk: paths as small tensors, and where each sample began and ended."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gevaldi.objective import Evaluation, select
+from gevaldi.priors.base import Prior
+from gevaldi.runs.schema import TOP
+from gevaldi.search.loop import Status, Step
+
+BLOCK = 16  # steps of which the evaluations are kept until their rows' share is taken from all of them at once
+
+
+@dataclass(frozen=True)
+class Found:
+    """One sample after its search: where it began and ended (batches of one), and its path, on which the end is at `step_end`."""
+
+    start: Evaluation
+    end: Evaluation
+    steps: int
+    step_end: int
+    status: Status
+    path: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a sample left the search."""
+
+    evaluation: Evaluation
+    steps: int
+    status: Status
+    best: bool = False  # whether it has been taken back to the best step of its path
+
+
+@dataclass
+class Traces:
+    """What the rows need of a chunk's paths: small tensors a step, the whole evaluation only at the start and the end."""
+
+    prior: Prior
+    start: Evaluation | None = None
+    best: "Best | None" = None
+    ends: dict[int, End] = field(default_factory=dict)
+    recent: list[tuple[Tensor, ...]] = field(default_factory=list)
+    blocks: list[dict[str, Tensor]] = field(default_factory=list)
+
+    def follow(self, step: Step) -> None:
+        """Keep what matters of a step."""
+        now = step.evaluation
+        if self.start is None:
+            self.start = now
+            self.best = Best(torch.full_like(now.value, -torch.inf), now.z)
+        self.recent.append((step.places, now.z, now.value, now.divergence, now.log_p, now.log_q))
+        if len(self.recent) == BLOCK:
+            self.summarise()
+        for i, status in step.leaving.items():
+            self.ends[int(step.places[i])] = End(select(now, slice(i, i + 1)), step.number, status)
+
+    def summarise(self) -> None:
+        """Reduce the recent steps to what rows keep of them: together, because tiny operations at every step would be felt."""
+        assert self.start
+        assert self.best
+        if not self.recent:
+            return
+        places, z, value, divergence, log_p, log_q = (torch.cat(column) for column in zip(*self.recent, strict=True))
+        self.best = self.best.followed(places, z, value)
+        moved = torch.linalg.vector_norm((z - self.start.z[places]).flatten(1), dim=1)
+        top = min(TOP, log_p.shape[1])
+        self.blocks.append(
+            {
+                "place": places,
+                "value": value,
+                "divergence": divergence,
+                "log_prior": self.prior.log_prob(z),
+                "delta_z": moved / torch.linalg.vector_norm(z.flatten(1), dim=1),
+                "p": log_p.topk(top).indices,
+                "q": log_q.topk(top).indices,
+            }
+        )
+        self.recent.clear()
+
+    def end_at_best(self, evaluate: Callable[[Tensor, Tensor], Evaluation]) -> None:
+        """Let every sample that did not fail end where its objective was largest, since a later step may have led away from there.
+
+        `evaluate` is given places and latents; it is called once, because keeping every best evaluation would cost more.
+        """
+        self.summarise()
+        assert self.best
+        places = [place for place, end in self.ends.items() if end.status != "failed"]
+        if not places:
+            return
+        index = torch.tensor(places, device=self.best.z.device)
+        found = evaluate(index, self.best.z[index])
+        for i, place in enumerate(places):
+            end = self.ends[place]
+            self.ends[place] = End(select(found, slice(i, i + 1)), end.steps, end.status, best=True)
+
+    def samples(self, count: int) -> Iterator[Found]:
+        """What was found, sample by sample."""
+        self.summarise()
+        assert self.start
+        columns = {key: torch.cat([block[key] for block in self.blocks]).cpu().numpy() for key in self.blocks[0]}
+        order = np.argsort(columns["place"], kind="stable")
+        bounds = np.searchsorted(columns["place"][order], np.arange(count + 1))
+        for place in range(count):
+            rows = order[bounds[place] : bounds[place + 1]]
+            path = {key: values[rows] for key, values in columns.items()}
+            end = self.ends[place]
+            step_end = int(np.argmax(path["value"])) if end.best else end.steps
+            yield Found(select(self.start, slice(place, place + 1)), end.evaluation, end.steps, step_end, end.status, path)
+
+
+@dataclass(frozen=True)
+class Best:
+    """Each sample's largest objective so far, and its latent there; of several steps that are equally good, the first."""
+
+    value: Float[Tensor, " batch"]
+    z: Float[Tensor, "batch ..."]
+
+    def followed(self, places: Int[Tensor, " rows"], z: Float[Tensor, "rows ..."], value: Float[Tensor, " rows"]) -> "Best":
+        """With some more steps, of all samples together, in the order of the steps."""
+        highest, none = self.value.scatter_reduce(0, places, value, "amax"), len(z)
+        better = (value == highest[places]) & (value > self.value[places])
+        rows = torch.where(better, torch.arange(none, device=z.device), none)
+        first = torch.full_like(self.value, none, dtype=torch.long).scatter_reduce(0, places, rows, "amin")
+        bettered = (first < none).nonzero().flatten()
+        best = self.z.clone()
+        best[bettered] = z[first[bettered]]
+        return Best(highest, best)
