@@ -28,4 +28,4 @@ def summary_table(run: Run, found: list[Summary]) -> None:
 
 def _short(value: float) -> str:
     """Three significant digits, but no more decimals than three."""
-    return f"{value:.3g}" if abs(value) >= 0.1 else f"{value:.3f}"
+    return f"{value:.3g}" if abs(value) >= 0.1 else "< 0.001" if 0 < value < 0.001 else f"{value:.3f}"
