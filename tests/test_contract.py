@@ -55,6 +55,7 @@ BROKEN_CLASSIFIERS = {
     "but was declared to give logits": lambda: gevaldi.classifier(flat(nn.Softmax(-1)), labels=3),
     "instead of 1": lambda: gevaldi.classifier(flat(), labels=3, output="log-probabilities"),
     "was declared to give probabilities": lambda: gevaldi.classifier(flat(), labels=3, output="probabilities"),
+    "mean and std of 3 channels": lambda: gevaldi.classifier(flat(), labels=3, mean=[0.1] * 3, std=[0.2] * 3),
     "the module gave a tuple": lambda: gevaldi.classifier(flat(Pair()), labels=3),
     "AssertionError: 224 pixels": lambda: gevaldi.classifier(Picky(), labels=3),
     "gives 3 classes but has 4 labels": lambda: gevaldi.classifier(flat(), labels=4),

@@ -322,6 +322,12 @@ def test_a_run_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) -> 
     (tmp_path / "run.json").write_text(json.dumps(record | {"format": 99}))
     with pytest.raises(RunFolderError, match=r"format 99.*pip install --upgrade"):
         Run.open(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps(record | {"format": 1}))
+    with pytest.raises(RunFolderError, match=r"format 1.*Make it again: gevaldi compare --spec"):
+        Run.open(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps({"format": 2}))
+    with pytest.raises(RunFolderError, match="it has no spec"):
+        Run.open(tmp_path)
 
 
 def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def resume(folder: Path, device: Device = "auto", batch_size: Batch = None, repo
 def report_command(
     folder: Path,
     out: Annotated[Path | None, typer.Option(help="where to", show_default="FOLDER/report.html")] = None,
-    limit: int = 200,
+    limit: Annotated[int, typer.Option(min=1, help="samples that the page shows at most")] = 200,
 ) -> None:
     """Write the report of a run.
 

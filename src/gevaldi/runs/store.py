@@ -77,6 +77,11 @@ class Run:
                 f"The run in {folder} has format {found}, written by GeValDi {wrote}; this version reads up to {FORMAT}. "
                 "Upgrade with: pip install --upgrade gevaldi"
             )
+        if found < FORMAT:
+            raise RunFolderError(
+                f"The run in {folder} has format {found}, of a version of GeValDi before its first release, which this one cannot "
+                f"read. Make it again: gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
+            )
         if not isinstance(record.get("spec"), dict):
             raise RunFolderError(f"{path} is not the record of a run: it has no spec.")
         return cls(folder, record, spec_from(record["spec"], str(path)))
