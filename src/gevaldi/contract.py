@@ -114,8 +114,8 @@ def check_classifier(classifier: Classifier, pictures: Pictures, who: str) -> Fl
     for values in (classifier.mean, classifier.std) if isinstance(classifier, ModuleClassifier) else ():
         if values.shape[1] not in (1, pictures.shape[1]):
             raise ContractError(
-                f"The {who} has mean and std of {values.shape[1]} channels, but the pictures have {pictures.shape[1]}. Give one number "
-                "per channel, or let the module itself bring the pictures to the channels that it needs."
+                f"The {who} has mean and std of {values.shape[1]} channels, but the pictures have {pictures.shape[1]}. "
+                "Give one number per channel, or let the module itself bring the pictures to the channels that it needs."
             )
     try:
         log_p: Tensor = classifier(pictures)
