@@ -99,11 +99,12 @@ def test_ctrl_c_says_what_is_safe_and_how_to_go_on(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_before_the_first_row_says_that_nothing_was_written(folder: Path) -> None:
+def test_ctrl_c_is_answered_also_while_networks_are_loaded(folder: Path) -> None:
+    words = [*PAIR, "-n", "4000", "--steps", "500", "--set", "search.gain=0", "--out", "run"]  # long, so that it cannot be over
     process = subprocess.Popen(
-        [sys.executable, "-m", "gevaldi", *PAIR, "--out", "run"], cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "gevaldi", *words], cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
     )
-    time.sleep(1.0)
+    time.sleep(2.5)  # into the import of torch, or a little past it
     process.send_signal(signal.SIGINT)
     message = process.communicate(timeout=60)[1]
     assert process.returncode == 130
