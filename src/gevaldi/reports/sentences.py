@@ -67,4 +67,4 @@ def caution(record: dict[str, Any]) -> str:
         if found := audit.get(key):
             rate = share(found["disagreements"], found["pictures"])
             parts.append(f"on {100 * rate.value:.1f} % of {found['pictures']:,} {where}")
-    return f"{text} They differ {' and '.join(parts)}." if parts else text
+    return f"{text} They differ {' and '.join(parts)}.".replace(" %", "\u00a0%") if parts else text
