@@ -193,9 +193,8 @@ def _generate(generator: Generator, z: Tensor, condition: Int[Tensor, " batch"])
 def _check_gradient(log_p: Tensor, z: Tensor, who: str) -> None:
     if not log_p.requires_grad:
         raise ContractError(f"No gradient passes through the {who}: does it run under torch.no_grad, or leave torch?")
-    score = torch.where(log_p.isfinite(), log_p, 0.0)[
-        :, 1:
-    ].sum()  # all classes together have the gradient zero, as they are normalised
+    # Without the first class, because all together are normalised and so have hardly a gradient.
+    score = torch.where(log_p.isfinite(), log_p, 0.0)[:, 1:].sum()
     (gradient,) = torch.autograd.grad(score, z, allow_unused=True, retain_graph=True)
     if gradient is None or not bool((gradient != 0).any()):
         raise ContractError(

@@ -1,10 +1,11 @@
 """How a run is kept from depending on its batch size: in full lanes and, where that is not enough, in float64.
 
 Matrix kernels treat the rows that do not fill a block differently, so a sample is rounded otherwise in a batch of 7 than in one
-of 64; tens of steps of search enlarge the last bit until the sample ends elsewhere. A batch padded to whole lanes is rounded
-alike whatever its size, on every CPU we tried, and the rows are then the same to the bit. Where a probe of the networks at hand
-finds that it is not so, the search runs in float64, which leaves far fewer samples to chance. Both are for small networks, for
-which they cost little; large ones are searched as they come. `benchmarks/README.md` has the figures.
+of 64; tens of steps of search enlarge the last bit until the sample ends elsewhere. A batch padded to whole lanes can be rounded
+alike whatever its size, and the rows are then the same to the bit: so the bundled networks on the one CPU that we measured, but
+not networks with layers of odd sizes. Where a probe of the networks at hand finds that it is not so, the search runs in float64,
+which leaves far fewer samples to chance. Both are for small networks, for which they cost little; large ones are searched as they
+come. `benchmarks/README.md` has the figures.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Objective
 
 SMALL = 5_000_000, 64 * 64  # parameters, and pixels of a picture, up to which a run is kept from depending on its batch size
-LANES = 8  # the smallest multiple of which no kernel that we tried distinguished; see benchmarks/batch_sizes.py
+LANES = 8  # 4 sufficed where we measured (AVX-512); 8 leaves room for other kernels and costs little
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,7 @@ def _describe(module: nn.Module, name: str) -> dict[str, Any]:
     # What a wrapper does with its module's output is not in the weights.
     settings = {key: getattr(module, key) for key in ("output", "low", "high") if hasattr(module, key)}
     return {
-        "name": getattr(module, "name", None) or name,
+        "name": name if name.startswith("object:") else getattr(module, "name", None) or name,
         "parameters": sum(p.numel() for p in module.parameters()),
         "sha256": hash_of(module),
         "settings": settings,
@@ -208,9 +208,14 @@ def _describe(module: nn.Module, name: str) -> dict[str, Any]:
 
 
 def _hash_of_prior(prior: Prior) -> str:
-    """Priors hold no weights, so they are told apart by what they draw and how probable they find it."""
-    z = prior.sample(range(4))
-    return sha256(z.numpy().tobytes() + prior.log_prob(z).numpy().tobytes()).hexdigest()
+    """Over a prior's own numbers, and not over what it computes from them, which another machine may round otherwise."""
+    digest = sha256()
+    for key, value in sorted(vars(prior).items()):
+        if isinstance(value, torch.Tensor):
+            digest.update(key.encode() + value.detach().cpu().double().contiguous().numpy().tobytes())
+        elif not key.startswith("_") and isinstance(value, int | float | str | tuple):
+            digest.update(f"{key}={value!r}".encode())
+    return digest.hexdigest()
 
 
 def _labels(labels: tuple[Label, ...]) -> list[dict[str, str | None]]:
