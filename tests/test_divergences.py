@@ -1,8 +1,10 @@
 """Laws for every divergence, and reference values from scipy and torch.distributions."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+import ot
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,8 +14,23 @@ from scipy.special import rel_entr
 from torch.distributions import Categorical, kl_divergence
 
 from gevaldi.divergences import divergence, registry, traits
+from gevaldi.divergences.base import Divergence
 from gevaldi.divergences.jensen_shannon import jensen_shannon_of_set
 from gevaldi.errors import SpecError, UnknownName
+from gevaldi.taxonomy import Taxonomy, distances, edge_counts, restricted, taxonomy_of
+from gevaldi.taxonomy import registry as taxonomies
+from gevaldi.taxonomy.tree import as_tree
+
+LEAVES = ["robin", "wren", "cat", "dog"]
+ZOO = taxonomy_of(
+    LEAVES, [("robin", "bird"), ("wren", "bird"), ("cat", "mammal"), ("dog", "mammal"), ("bird", "animal"), ("mammal", "animal")]
+)
+
+
+def bound(name: str, order: Sequence[int] = range(4)) -> Divergence:
+    """A divergence of four classes, which may stand in another order."""
+    return divergence(name, taxonomy=restricted(ZOO, [LEAVES[i] for i in order]))
+
 
 NAMED = [*(n for n in registry if n != "log-odds"), "log-odds,this=0,that=1", "renyi,order=2", "renyi,order=1", "renyi,order=0.999"]
 logits = st.lists(st.lists(st.floats(-30, 30), min_size=4, max_size=4), min_size=2, max_size=2)
@@ -28,7 +45,7 @@ def log_probabilities(values: list[list[float]]) -> tuple[torch.Tensor, torch.Te
 @given(values=logits)
 @settings(max_examples=60, deadline=None)
 def test_a_divergence_keeps_what_it_claims(name: str, values: list[list[float]]) -> None:
-    function, claimed = divergence(name), traits(divergence(name))
+    function, claimed = bound(name), traits(bound(name))
     log_p, log_q = log_probabilities(values)
     value = function(log_p, log_q)
     assert value.shape == (1,)
@@ -45,8 +62,8 @@ def test_a_divergence_keeps_what_it_claims(name: str, values: list[list[float]])
 @settings(max_examples=30, deadline=None)
 def test_a_divergence_does_not_depend_on_the_order_of_classes(name: str, values: list[list[float]], order: list[int]) -> None:
     log_p, log_q = log_probabilities(values)
-    function = divergence(name)
-    assert function(log_p[:, order], log_q[:, order]).item() == pytest.approx(function(log_p, log_q).item(), rel=1e-6, abs=1e-9)
+    exchanged = bound(name, order)(log_p[:, order], log_q[:, order]).item()
+    assert exchanged == pytest.approx(bound(name)(log_p, log_q).item(), rel=1e-6, abs=1e-9)
 
 
 @pytest.mark.parametrize("name", [n for n in NAMED if "log-odds" not in n])
@@ -56,7 +73,7 @@ def test_gradients_are_finite_where_a_class_has_probability_zero(name: str, zero
     for row, classes in enumerate(zeros):
         logits[row, classes] = -math.inf
     log_p, log_q = (x.log_softmax(-1)[None].requires_grad_() for x in logits)
-    value = divergence(name)(log_p, log_q)
+    value = bound(name)(log_p, log_q)
     assert not value.isnan().any()
     for gradient in torch.autograd.grad(value.sum(), (log_p, log_q)):
         assert gradient.isfinite().all()
@@ -96,14 +113,80 @@ def test_kl_is_infinite_where_the_second_excludes_what_the_first_does_not() -> N
 @pytest.mark.parametrize("name", NAMED)
 def test_a_prediction_that_is_not_a_number_gives_a_divergence_that_is_not_a_number(name: str) -> None:
     good, bad = torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[math.nan, math.nan]])
-    assert divergence(name)(good, bad).isnan().all()
-    assert divergence(name)(bad, good).isnan().all()
+    two = divergence(name, taxonomy=restricted(ZOO, ["robin", "cat"]))
+    assert two(good, bad).isnan().all()
+    assert two(bad, good).isnan().all()
 
 
 def test_jensen_shannon_of_classifiers_sure_of_different_classes_is_log_of_their_number() -> None:
     log_ps = torch.eye(5)[:, None, :].log()
     assert jensen_shannon_of_set(log_ps).item() == pytest.approx(math.log(5), rel=1e-6)
     assert jensen_shannon_of_set(log_ps[[3, 0, 4, 1, 2]]).item() == pytest.approx(math.log(5), rel=1e-6)
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> tuple[list[str], list[tuple[str, str]]]:
+    """Classes and edges of a random tree: node i hangs under an earlier one; some nodes, not only leaves, are the classes."""
+    size = draw(st.integers(4, 16))
+    edges = [(str(i), str(draw(st.integers(0, i - 1)))) for i in range(1, size)]
+    return draw(st.lists(st.integers(1, size - 1), min_size=3, max_size=8, unique=True).map(lambda c: [str(i) for i in c])), edges
+
+
+@given(drawn=trees(), seed=st.integers(0, 1000))
+@settings(max_examples=100, deadline=None)
+def test_wasserstein_is_what_an_exact_optimal_transport_solver_finds_on_random_trees(
+    drawn: tuple[list[str], list[tuple[str, str]]], seed: int
+) -> None:
+    taxonomy = taxonomy_of(*drawn)
+    p, q = np.random.default_rng(seed).dirichlet(np.full(len(drawn[0]), 0.3), 2)
+    reference = ot.emd2(p, q, distances(taxonomy, "edges").astype(float))
+    log_p, log_q = (torch.from_numpy(x)[None].log() for x in (p, q))
+    assert divergence("wasserstein", taxonomy=taxonomy)(log_p, log_q).item() == pytest.approx(reference, rel=1e-6, abs=1e-7)
+
+
+def test_wasserstein_over_imagenet_is_exact_transport_on_its_tree_and_never_below_it_in_the_taxonomy() -> None:
+    ilsvrc: Taxonomy = taxonomies.get("ilsvrc")()
+    p, q = np.random.default_rng(0).dirichlet(np.full(1000, 0.01), 2)
+    log_p, log_q = (torch.from_numpy(x)[None].log() for x in (p, q))
+    found = divergence("wasserstein", taxonomy=ilsvrc)(log_p, log_q).item()
+    in_tree, in_taxonomy = (ot.emd2(p, q, distances(t, "edges").astype(float)) for t in (as_tree(ilsvrc), ilsvrc))
+    assert found == pytest.approx(in_tree, rel=1e-6)
+    assert in_taxonomy - 1e-9 <= found < 1.1 * in_taxonomy
+
+
+def test_a_class_with_several_hypernyms_is_kept_under_the_one_nearest_the_root_as_93_percent_of_imagenets_pairs_do_not_feel() -> (
+    None
+):
+    deep = [("a", "low"), ("low", "high"), ("high", "root"), ("a", "side"), ("side", "root"), ("b", "low")]
+    assert as_tree(taxonomy_of(["a", "b"], deep)).hypernyms["a"] == ("side",)
+    ilsvrc: Taxonomy = taxonomies.get("ilsvrc")()
+    pairs = np.triu_indices(1000, 1)
+    whole, tree = edge_counts(ilsvrc)[pairs], edge_counts(as_tree(ilsvrc))[pairs]
+    assert (tree >= whole).all()
+    assert (tree == whole).mean() == pytest.approx(0.927, abs=0.0005)
+    assert (tree / whole).mean() == pytest.approx(1.022, abs=0.0005)
+
+
+def test_wasserstein_of_two_sure_classifiers_is_half_the_edges_between_their_classes() -> None:
+    ilsvrc: Taxonomy = taxonomies.get("ilsvrc")()
+    sure = torch.full((1000, 1000), -torch.inf).fill_diagonal_(0.0)
+    first, second = torch.arange(999), torch.arange(1, 1000)
+    found = divergence("wasserstein", taxonomy=ilsvrc)(sure[first], sure[second])
+    expected = edge_counts(as_tree(ilsvrc))[first.numpy(), second.numpy()] / 2
+    assert found.numpy() == pytest.approx(expected)
+
+
+def test_the_gradient_of_wasserstein_is_that_of_finite_differences() -> None:
+    logits = torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    other = torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).log_softmax(-1)
+    assert torch.autograd.gradcheck(lambda x: bound("wasserstein")(x.log_softmax(-1), other), logits)
+
+
+def test_wasserstein_without_a_taxonomy_is_answered_with_how_to_give_one() -> None:
+    with pytest.raises(SpecError, match="--taxonomy ilsvrc"):
+        divergence("wasserstein", classes=4)
+    with pytest.raises(SpecError, match="no option taxonomy"):
+        divergence("wasserstein,taxonomy=ilsvrc", classes=4)
 
 
 def test_an_unknown_divergence_is_answered_with_the_nearest() -> None:

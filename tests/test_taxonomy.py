@@ -14,7 +14,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gevaldi.errors import TaxonomyError, UnknownName
-from gevaldi.taxonomy import Taxonomy, distances, edge_counts, in_words, read_taxonomy, registry, set_distance, taxonomy_of, way
+from gevaldi.taxonomy import (
+    Taxonomy,
+    contracted,
+    distances,
+    edge_counts,
+    fitting,
+    in_words,
+    most_probable,
+    over,
+    read_taxonomy,
+    registry,
+    restricted,
+    set_distance,
+    taxonomy_from_confusions,
+    taxonomy_from_embeddings,
+    taxonomy_of,
+    way,
+    write_taxonomy,
+)
 
 ILSVRC: Taxonomy = registry.get("ilsvrc")()
 PAIRS = np.triu_indices(1000, 1)
@@ -208,3 +226,114 @@ def test_a_file_that_holds_no_taxonomy_is_answered(tmp_path: Path, name: str, te
         read_taxonomy(tmp_path / name)
     with pytest.raises(TaxonomyError, match="cannot be read"):
         read_taxonomy(tmp_path / "nowhere.csv")
+
+
+# The data set's own coarse label of every fine label, in alphabetical order [Krizhevsky 2009], as torch users copy it around.
+COARSE = (
+    "4 1 14 8 0 6 7 7 18 3 3 14 9 18 7 11 3 9 7 11 6 11 5 10 7 6 13 15 3 15 0 11 1 10 12 14 16 9 11 5 5 19 8 8 15 13 14 17 18 10 "
+    "16 4 17 4 2 0 17 4 18 17 10 3 2 12 12 16 12 1 9 19 2 10 0 1 16 12 9 13 15 13 16 19 2 4 6 19 5 5 8 19 18 1 2 15 6 0 17 8 14 13"
+)
+
+
+def test_cifar_100_has_the_superclasses_of_the_data_set() -> None:
+    cifar = registry.get("cifar-100")()
+    superclasses = sorted({cifar.hypernyms[c][0] for c in cifar.classes})
+    assert len(superclasses) == 20
+    assert [superclasses.index(cifar.hypernyms[c][0]) for c in cifar.classes] == [int(label) for label in COARSE.split()]
+    assert set(distances(cifar)[np.triu_indices(100, 1)]) == {0.5, 1.5}
+    assert cifar.find("sweet pepper") == cifar.find("sweet_pepper") == cifar.classes[83]
+
+
+@given(drawn=hierarchies(), data=st.data())
+def test_no_two_classes_are_farther_apart_in_a_coarser_taxonomy(
+    drawn: tuple[list[str], list[tuple[str, str]]], data: st.DataObject
+) -> None:
+    taxonomy = taxonomy_of(*drawn)
+    inner = [node for node, above in taxonomy.hypernyms.items() if above and node not in taxonomy.classes]
+    coarser = contracted(taxonomy, data.draw(st.sets(st.sampled_from(inner))) if inner else ())
+    assert (edge_counts(coarser) <= edge_counts(taxonomy)).all()
+
+
+def test_only_inner_nodes_can_be_taken_out() -> None:
+    for wrong, words in (("robin", "are classes"), ("animal", "are the root"), ("fish", "are no nodes")):
+        with pytest.raises(TaxonomyError, match=f"'{wrong}' {words}"):
+            contracted(read_taxonomy(ZOO), [wrong])
+
+
+def test_labels_find_their_classes_by_id_by_name_and_by_place_and_never_by_a_guess() -> None:
+    wren, crane = ILSVRC.find("brambling"), "n02012849"
+    assert over(ILSVRC, [("what it is called here", wren), ("crane", crane)]).classes == (wren, crane)
+    assert over(ILSVRC, [("Brambling", None), ("hummingbird", None)]).classes == (wren, ILSVRC.find("hummingbird"))
+    assert over(ILSVRC, [(str(i), None) for i in range(1000)]).classes == ILSVRC.classes
+    with pytest.raises(TaxonomyError, match=r"2 of 3 labels.*2 classes: n02012849 \(index 134.*no class named 'sesame'"):
+        over(ILSVRC, [("crane", None), ("brambling", None), ("sesame", None)])
+    with pytest.raises(TaxonomyError, match="no class named '7'"):
+        over(ILSVRC, [("7", None), ("brambling", None)])
+    with pytest.raises(TaxonomyError, match="'tench' has the id 'n99', which is no node"):
+        over(ILSVRC, [("tench", "n99"), ("brambling", wren)])
+
+
+def test_ids_tell_which_shipped_taxonomy_fits() -> None:
+    dog = "n02084071"  # a class of CIFAR-10, and a node above many of ImageNet's
+    for ids, expected in ((registry.get("cifar-10")().classes, "cifar-10"), (ILSVRC.classes[::-2], "ilsvrc")):
+        found = fitting([("", own) for own in ids])
+        assert found is not None
+        assert found[0] == expected
+        assert found[1].classes == tuple(ids)
+    assert fitting([("dog", dog), ("cat", None)]) is None
+    assert fitting([("dog", dog), ("hound", dog)]) is None
+    assert fitting([("dog", dog), ("nothing", "n00000000")]) is None
+
+
+def test_a_taxonomy_is_written_and_read_back(tmp_path: Path) -> None:
+    some = restricted(ILSVRC, [ILSVRC.find("brambling"), ILSVRC.find("hummingbird")])
+    write_taxonomy(some, tmp_path / "birds.json")
+    again = read_taxonomy(tmp_path / "birds.json")
+    assert (again.classes, again.hypernyms, again.names) == (some.classes, some.hypernyms, some.names)
+    assert read_taxonomy(tmp_path / "birds.json", some.classes[::-1]).classes == some.classes[::-1]
+    (tmp_path / "bad.json").write_text('{"classes": ["a"], "nodes": {"a": []}}')
+    with pytest.raises(TaxonomyError, match="'hypernyms'"):
+        read_taxonomy(tmp_path / "bad.json")
+
+
+GROUPS = {"all": {"birds": ["robin", "wren"], "vehicles": {"cars": ["van", "taxi"], "boat": None}}}
+
+
+def test_a_hierarchy_that_was_planted_is_learnt_from_confusions_and_embeddings_in_any_order_of_classes() -> None:
+    planted = read_taxonomy(GROUPS)
+    apart = edge_counts(planted)
+    for order in itertools.permutations(range(5)):
+        shuffled = apart[np.ix_(order, order)]
+        names = [planted.classes[i] for i in order]
+        expected = edge_counts(planted)[np.ix_(order, order)]
+        assert np.array_equal(edge_counts(taxonomy_from_confusions(np.exp(-shuffled.astype(float)), names)), expected)
+    # One feature an edge, present in the classes below it: the more edges two classes share, the more alike their embeddings.
+    nodes = list(planted.hypernyms)
+    vectors = np.array([[node in planted.levels_up(c) for node in nodes] for c in planted.classes], dtype=float)
+    learnt = taxonomy_from_embeddings(vectors, planted.classes)
+    clusters = {frozenset(c for c in learnt.classes if node in learnt.levels_up(c)) for node in learnt.hypernyms}
+    assert {frozenset({"robin", "wren"}), frozenset({"van", "taxi"}), frozenset({"van", "taxi", "boat"})} <= clusters
+
+
+@pytest.mark.parametrize(
+    ("learn", "words"),
+    [
+        (lambda: taxonomy_from_confusions(np.eye(3), ["a", "b"]), "shape .3, 3. were given for 2 classes"),
+        (lambda: taxonomy_from_confusions(-np.eye(2), ["a", "b"]), "none below zero"),
+        (lambda: taxonomy_from_confusions(np.diag([1.0, 0.0]), ["a", "b"]), "what 'b' is taken for"),
+        (lambda: taxonomy_from_confusions(np.eye(1), ["a"]), "two or more"),
+        (lambda: taxonomy_from_embeddings(np.zeros((2, 3)), ["a", "b"]), "finite and not zero"),
+        (lambda: taxonomy_from_embeddings(np.ones((3, 3)), ["a", "b"]), "one vector a class"),
+    ],
+)
+def test_what_nothing_can_be_learnt_from_is_refused(learn: Any, words: str) -> None:
+    with pytest.raises(TaxonomyError, match=words):
+        learn()
+
+
+def test_the_most_probable_classes_come_first_for_arrays_and_tensors() -> None:
+    predictions = np.random.default_rng(0).random((6, 50))
+    expected = np.argsort(-predictions, axis=-1)[:, :5]
+    assert np.array_equal(most_probable(predictions, 5), expected)
+    assert np.array_equal(most_probable(torch.from_numpy(predictions), 5).numpy(), expected)
+    assert most_probable(predictions[:, :3], 5).shape == (6, 3)

@@ -23,6 +23,9 @@ from typing import Any
 from gevaldi.errors import GevaldiError, SpecError, UnknownName, described
 
 
+GIVEN = ("log_p", "log_q", "taxonomy")  # what a run gives to members, so that they are no options of a user
+
+
 @dataclass(frozen=True)
 class Call:
     """A name with options, as a user writes it: `renyi,order=2` or `bundled:mnist-vae`."""
@@ -65,7 +68,7 @@ def _options(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
             return _options(inits[0])
         fields = [part for part in node.body if isinstance(part, ast.AnnAssign) and isinstance(part.value, ast.Call)]
         return [f"{ast.unparse(part.target)}={ast.unparse(part.value.args[0])}" for part in fields]  # type: ignore[union-attr]
-    pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    pairs = [pair for pair in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if pair[0].arg not in GIVEN]
     return [f"{name.arg}={ast.unparse(default)}" if default else f"{name.arg}=..." for name, default in pairs]
 
 
@@ -230,7 +233,7 @@ def check_options(factory: Any, call: Call, kind: str) -> None:
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return  # it answers for itself
     options = {p.name: p.default for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
-    options = {name: default for name, default in options.items() if name not in ("log_p", "log_q")}
+    options = {name: default for name, default in options.items() if name not in GIVEN}
     missing = [name for name, default in options.items() if default is inspect.Parameter.empty and name not in call.options]
     unknown = [name for name in call.options if name not in options]
     if not (missing or unknown):

@@ -1,8 +1,10 @@
 """D[p₁(y|x) ‖ p₂(y|x)]: how far the predictions of two classifiers are apart, per sample, from log-probabilities.
 
-A divergence is a plain function `(log_p, log_q) -> (batch,)`. To add one, add a file that holds a function of the file's name.
+A divergence is a plain function `(log_p, log_q) -> (batch,)`. To add one, add a file that holds a function of the file's name. One
+with a keyword `taxonomy` is given that of the run.
 """
 
+import inspect
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,21 +13,23 @@ from gevaldi.registry import Call, Registry, check_options
 
 if TYPE_CHECKING:
     from gevaldi.divergences.base import Divergence, Traits
+    from gevaldi.taxonomy.base import Taxonomy
 
 registry = Registry("divergence", "gevaldi.divergences")
 
 
-def divergence(text: str, classes: int | None = None) -> "Divergence":
+def divergence(text: str, classes: int | None = None, taxonomy: "Taxonomy | None" = None) -> "Divergence":
     """The divergence that a user names: `kl`, `renyi,order=2`, `log-odds,this=3,that=8`.
 
     Args:
         text: its name and options.
         classes: if given, it is tried on predictions of so many classes, so that an impossible value is refused here, at the
             border, and not in the first step of a run.
+        taxonomy: the hierarchy of the classes, in the order of the predictions, for divergences over one.
 
     Raises:
         UnknownName: there is no such divergence.
-        SpecError: an option is missing, unknown or impossible.
+        SpecError: an option is missing, unknown or impossible, or a taxonomy is needed and none given.
     """
     import torch
 
@@ -33,6 +37,13 @@ def divergence(text: str, classes: int | None = None) -> "Divergence":
     function = registry.get(call.name)
     check_options(function, call, registry.kind)
     bound = partial(function, **call.options)
+    if "taxonomy" in inspect.signature(function).parameters:
+        if taxonomy is None:
+            raise SpecError(
+                f"The divergence {call.name!r} needs a hierarchy of the classes, and none is known for these labels. Give one that "
+                "ships or a file, --taxonomy ilsvrc or --taxonomy zoo.yaml, or the labels WordNet ids: gevaldi.Label(name, id)."
+            )
+        bound = partial(bound, taxonomy=taxonomy)
     if classes is not None:
         probe = torch.zeros(1, classes).log_softmax(-1)
         try:

@@ -3,24 +3,34 @@
 The taxonomies that ship are listed by name; to add one, add a file to `shipped/` that holds a function of the file's name.
 """
 
-from gevaldi.registry import Registry
-from gevaldi.taxonomy.base import Taxonomy, taxonomy_of
-from gevaldi.taxonomy.distances import convention_named, distances, edge_counts, levels, set_distance
+from gevaldi.taxonomy.base import Taxonomy, contracted, restricted, taxonomy_of
+from gevaldi.taxonomy.distances import Convention, convention_named, distances, edge_counts, levels, most_probable, set_distance
 from gevaldi.taxonomy.explain import in_words, way
-from gevaldi.taxonomy.read import read_taxonomy
-
-registry = Registry("taxonomy", "gevaldi.taxonomy.shipped")
+from gevaldi.taxonomy.labels import fitting, over, taxonomy_named
+from gevaldi.taxonomy.learnt import taxonomy_from_confusions, taxonomy_from_embeddings
+from gevaldi.taxonomy.read import read_taxonomy, write_taxonomy
+from gevaldi.taxonomy.shipped import registry
 
 __all__ = [
+    "Convention",
     "Taxonomy",
+    "contracted",
     "convention_named",
     "distances",
     "edge_counts",
+    "fitting",
     "in_words",
     "levels",
+    "most_probable",
+    "over",
     "read_taxonomy",
     "registry",
+    "restricted",
     "set_distance",
+    "taxonomy_from_confusions",
+    "taxonomy_from_embeddings",
+    "taxonomy_named",
     "taxonomy_of",
     "way",
+    "write_taxonomy",
 ]

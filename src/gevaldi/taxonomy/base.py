@@ -27,8 +27,8 @@ class Taxonomy:
         """The usual name of a node."""
         return self.names.get(node, (node,))[0]
 
-    def find(self, text: str | int) -> str:
-        """The class that a user means, by index, id or name.
+    def find(self, text: str | int, *, index: bool = True) -> str:
+        """The class that a user means, by id, name or, unless that is ruled out, index.
 
         Raises:
             UnknownName: there is no such class; the message gives the nearest names.
@@ -37,7 +37,7 @@ class Taxonomy:
         wanted = str(text)
         if wanted in self.classes:
             return wanted
-        if wanted.isdigit() and int(wanted) < len(self.classes):
+        if index and wanted.isdigit() and int(wanted) < len(self.classes):
             return self.classes[int(wanted)]
         found = [c for c in self.classes if wanted.lower() in (n.lower() for n in self.names.get(c, ()))]
         if not found:
@@ -99,6 +99,43 @@ def taxonomy_of(
         {node: tuple(above[node]) for node in kept},
         {node: tuple(names[node]) for node in kept if node in names} if names else {},
     )
+
+
+def restricted(taxonomy: Taxonomy, classes: Sequence[str]) -> Taxonomy:
+    """The same hierarchy over other classes, nodes of it, in their order; what is above none of them is left out.
+
+    Raises:
+        TaxonomyError: a class is no node of it, or stands twice.
+    """
+    return taxonomy_of(classes, _edges(taxonomy), taxonomy.names)
+
+
+def contracted(taxonomy: Taxonomy, nodes: Iterable[str]) -> Taxonomy:
+    """A coarser hierarchy, without some inner nodes: what was below them hangs under what was above them.
+
+    No two classes are farther apart in it, as edge counts go through common hypernyms.
+
+    Raises:
+        TaxonomyError: one of the nodes is a class, the root, or none of the taxonomy's.
+    """
+    gone = set(nodes)
+    for problem, wrong in (
+        ("are no nodes of this taxonomy", gone - taxonomy.hypernyms.keys()),
+        ("are classes", gone & set(taxonomy.classes)),
+        ("are the root", {node for node in gone if not taxonomy.hypernyms.get(node, ("",))}),
+    ):
+        if wrong:
+            raise TaxonomyError(f"{_some(sorted(wrong))} {problem}; only inner nodes can be taken out.")
+
+    def kept_above(node: str) -> list[str]:
+        return [kept for above in taxonomy.hypernyms[node] for kept in (kept_above(above) if above in gone else [above])]
+
+    edges = [(node, above) for node in taxonomy.hypernyms if node not in gone for above in kept_above(node)]
+    return taxonomy_of(taxonomy.classes, edges, taxonomy.names)
+
+
+def _edges(taxonomy: Taxonomy) -> list[tuple[str, str]]:
+    return [(node, above) for node, uppers in taxonomy.hypernyms.items() for above in uppers]
 
 
 def _closure(classes: Sequence[str], above: Mapping[str, Sequence[str]]) -> list[str]:

@@ -60,6 +60,19 @@ def set_distance(first: Any, second: Any, matrix: Any) -> Any:
     return matrix[first[..., :, None], second[..., None, :]].mean((-2, -1))
 
 
+def most_probable(predictions: Any, n: int) -> Any:
+    """The n most probable classes of predictions (..., classes), the first first, as `set_distance` takes them; arrays and tensors.
+
+    Predictions may be probabilities, their logarithms or logits. All classes, if there are fewer than n.
+    """
+    n = min(n, predictions.shape[-1])
+    if hasattr(predictions, "topk"):
+        return predictions.topk(n).indices
+    found = np.argpartition(predictions, -n, axis=-1)[..., -n:]
+    order = np.argsort(np.take_along_axis(predictions, found, -1), axis=-1)[..., ::-1]
+    return np.take_along_axis(found, order, -1)
+
+
 def _through_hypernyms(taxonomy: Taxonomy) -> np.ndarray:
     """For every node, all classes below it meet there: at the sum of their levels up to it; the least sum over nodes counts."""
     below: dict[str, list[tuple[int, int]]] = {}

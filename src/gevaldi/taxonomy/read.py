@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gevaldi.errors import TaxonomyError
-from gevaldi.taxonomy.base import Taxonomy, taxonomy_of
+from gevaldi.files import write_whole
+from gevaldi.taxonomy.base import Taxonomy, restricted, taxonomy_of
 
 Edge = tuple[str, str]
 
@@ -17,18 +18,50 @@ def read_taxonomy(source: str | Path | Mapping[str, Any] | Any, classes: Sequenc
 
     Args:
         source: a CSV file of two columns (node, its hypernym), a JSON or YAML file of such pairs or of a nested mapping, a nested
-            mapping such as {"animal": {"bird": ["robin", "wren"], "cat": None}}, or a `networkx.DiGraph` with edges from a hypernym
-            down to its hyponyms, as trees are usually drawn.
+            mapping such as {"animal": {"bird": ["robin", "wren"], "cat": None}}, a `networkx.DiGraph` with edges from a hypernym
+            down to its hyponyms, as trees are usually drawn, or what `write_taxonomy` wrote.
         classes: the classes in the order of a classifier's labels; by default all leaves, in the order in which they are met.
 
     Raises:
         TaxonomyError: the source cannot be read, or what it says is no hierarchy with one root.
     """
+    if (whole := _whole(source)) is not None:
+        found = taxonomy_of(whole["classes"], *_nodes(whole))
+        return restricted(found, classes) if classes else found
     edges = list(_edges(source))
     if not edges:
         raise TaxonomyError(f"{source!r} holds no edges; pairs (node, its hypernym) or a nested mapping were expected.")
     above = {upper for _, upper in edges}
     return taxonomy_of(classes or list(dict.fromkeys(lower for lower, _ in edges if lower not in above)), edges)
+
+
+def write_taxonomy(taxonomy: Taxonomy, path: Path) -> None:
+    """Write a taxonomy as JSON, with the names of its nodes, as `read_taxonomy` and `--taxonomy FILE` read it; written whole."""
+    nodes = {node: {"hypernyms": list(above)} | _called(taxonomy, node) for node, above in taxonomy.hypernyms.items()}
+    write_whole(path, json.dumps({"classes": list(taxonomy.classes), "nodes": nodes}, ensure_ascii=False, indent=1).encode())
+
+
+def _called(taxonomy: Taxonomy, node: str) -> dict[str, list[str]]:
+    return {"names": list(taxonomy.names[node])} if node in taxonomy.names else {}
+
+
+def _whole(source: Any) -> dict[str, Any] | None:
+    """What `write_taxonomy` wrote, if it is that."""
+    if isinstance(source, str | Path) and Path(source).suffix == ".json":
+        try:
+            source = json.loads(Path(source).read_text(encoding="utf-8-sig"))
+        except (OSError, ValueError):
+            return None  # reading it as edges says what is wrong
+    return source if isinstance(source, dict) and source.keys() == {"classes", "nodes"} else None
+
+
+def _nodes(whole: dict[str, Any]) -> tuple[list[Edge], dict[str, list[str]]]:
+    try:
+        nodes = whole["nodes"].items()
+        edges = [(node, above) for node, entry in nodes for above in entry["hypernyms"]]
+        return edges, {node: entry["names"] for node, entry in nodes if "names" in entry}
+    except (AttributeError, KeyError, TypeError):
+        raise TaxonomyError("Each of the taxonomy's nodes was expected as {'hypernyms': [...], 'names': [...]}.") from None
 
 
 def _edges(source: Any) -> Iterator[Edge]:

@@ -1,1 +1,5 @@
-"""Taxonomies that ship with GeValDi."""
+"""Taxonomies that ship with GeValDi, by name; to add one, add a file that holds a function of the file's name."""
+
+from gevaldi.registry import Registry
+
+registry = Registry("taxonomy", "gevaldi.taxonomy.shipped")

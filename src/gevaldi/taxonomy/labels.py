@@ -1,0 +1,87 @@
+"""From the labels of a classifier to the classes of a taxonomy: by id, by name where that is certain, and never by a guess."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gevaldi.errors import GevaldiError, TaxonomyError
+from gevaldi.taxonomy.base import Taxonomy, restricted
+from gevaldi.taxonomy.read import read_taxonomy
+from gevaldi.taxonomy.shipped import registry
+
+Named = tuple[str, str | None]
+"""A label: its name, and its id where it has one."""
+
+FILES = (".csv", ".json", ".yaml", ".yml")
+
+
+def taxonomy_named(text: str) -> Taxonomy:
+    """The taxonomy that a user names: one that ships, or a file.
+
+    Raises:
+        UnknownName: there is none of that name.
+        TaxonomyError: the file cannot be read, or holds no hierarchy.
+    """
+    return read_taxonomy(Path(text).expanduser()) if text.endswith(FILES) else registry.build(text)
+
+
+def fitting(labels: Sequence[Named]) -> tuple[str, Taxonomy] | None:
+    """The shipped taxonomy in which all labels have a node by their ids, with its name; None if there is none."""
+    ids = [own for _, own in labels if own]
+    if len(ids) < len(labels) or len(set(ids)) < len(ids):
+        return None
+    for name in registry:
+        taxonomy = registry.build(name)
+        if all(own in taxonomy.hypernyms for own in ids):
+            return name, restricted(taxonomy, ids)
+    return None
+
+
+def over(taxonomy: Taxonomy, labels: Sequence[Named]) -> Taxonomy:
+    """The taxonomy over the classes of a classifier, in the order of its labels.
+
+    Labels that are only numbers are taken in the order of the taxonomy's own classes, if there are as many.
+
+    Raises:
+        TaxonomyError: some labels have no class in it, or a name belongs to several; all of them are named.
+    """
+    if are_only_numbers(labels) and len(labels) == len(taxonomy.classes) and labels[0][0] not in taxonomy.hypernyms:
+        return taxonomy
+    return restricted(taxonomy, nodes_of(taxonomy, labels))
+
+
+def nodes_of(taxonomy: Taxonomy, labels: Sequence[Named]) -> list[str]:
+    """The node of every label.
+
+    Raises:
+        TaxonomyError: as `over`.
+    """
+    nodes, problems = [], []
+    for label in labels:
+        try:
+            nodes.append(_node_of(taxonomy, label))
+        except GevaldiError as error:
+            problems.append(str(error))
+    if problems:
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        raise TaxonomyError(
+            f"{len(problems)} of {len(labels)} labels have no place in the taxonomy: {' '.join(problems[:3])}{more} "
+            "Give the labels ids, gevaldi.Label(name, id), or say what they are, or that they are to be left out, "
+            "by first_classes and second_classes."
+        )
+    return nodes
+
+
+def are_only_numbers(labels: Sequence[Named]) -> bool:
+    """Whether labels are the places of the classes and nothing else."""
+    return all(name == str(i) and own is None for i, (name, own) in enumerate(labels))
+
+
+def _node_of(taxonomy: Taxonomy, label: Named) -> str:
+    name, own = label
+    if own is not None:
+        if own not in taxonomy.hypernyms:
+            raise TaxonomyError(f"The label {name!r} has the id {own!r}, which is no node.")
+        return own
+    if name in taxonomy.hypernyms:
+        return name
+    return taxonomy.find(name, index=False)

@@ -1,0 +1,94 @@
+"""A taxonomy where there is none: learnt from what a classifier confuses, or from embeddings of its classes."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from gevaldi.errors import TaxonomyError
+from gevaldi.taxonomy.base import Taxonomy, taxonomy_of
+
+Linkage = Literal["average", "complete", "single"]
+
+SMALLEST = 1e-12  # below it a confusion is as good as none
+
+
+def taxonomy_from_confusions(confusions: np.ndarray, classes: Sequence[str], linkage: Linkage = "average") -> Taxonomy:
+    """Classes that are taken for each other come close: hierarchical clustering with -log of the mean confusion as dissimilarity.
+
+    Args:
+        confusions: (classes, classes); row i says how often, or with which mean probability, pictures of class i are called j.
+        classes: their ids or names.
+        linkage: what counts as the dissimilarity of two clusters.
+
+    Raises:
+        TaxonomyError: the matrix is not square, negative, not finite, of another size, or has an empty row.
+    """
+    counts = np.asarray(confusions, dtype=float)
+    if counts.shape != (len(classes), len(classes)) or not np.isfinite(counts).all() or (counts < 0).any():
+        raise TaxonomyError(
+            f"Confusions of shape {counts.shape} were given for {len(classes)} classes; a square matrix of finite numbers, none "
+            "below zero, was expected."
+        )
+    empty = [name for name, total in zip(classes, counts.sum(1), strict=True) if total == 0]
+    if empty:
+        raise TaxonomyError(f"Nothing is known of what {', '.join(map(repr, empty[:5]))} is taken for: its row is empty.")
+    rates = counts / counts.sum(1, keepdims=True)
+    return _clustered(-np.log(np.maximum((rates + rates.T) / 2, SMALLEST)), classes, linkage)
+
+
+def taxonomy_from_embeddings(embeddings: np.ndarray, classes: Sequence[str], linkage: Linkage = "average") -> Taxonomy:
+    """Classes whose embeddings point the same way come close: hierarchical clustering with 1 - cosine as dissimilarity.
+
+    Args:
+        embeddings: (classes, features), such as the weights of a classifier's last layer, or means over each class's pictures.
+        classes: their ids or names.
+        linkage: what counts as the dissimilarity of two clusters.
+
+    Raises:
+        TaxonomyError: there is not one embedding a class, or one is zero or not finite.
+    """
+    vectors = np.asarray(embeddings, dtype=float)
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    if vectors.ndim != 2 or len(vectors) != len(classes) or not np.isfinite(lengths).all() or (lengths == 0).any():
+        raise TaxonomyError(
+            f"Embeddings of shape {vectors.shape} were given for {len(classes)} classes; one vector a class, finite and not zero, "
+            "was expected."
+        )
+    directions = vectors / lengths
+    return _clustered(1 - directions @ directions.T, classes, linkage)
+
+
+def _clustered(dissimilarity: np.ndarray, classes: Sequence[str], linkage: Linkage) -> Taxonomy:
+    """Merges at equal heights become one node, so that the result does not depend on the order of classes."""
+    from scipy.cluster.hierarchy import linkage as merge
+    from scipy.spatial.distance import squareform
+
+    if len(classes) < 2:
+        raise TaxonomyError(f"{len(classes)} class was given; a hierarchy needs two or more.")
+    names = [str(name) for name in classes]
+    apart = np.maximum((dissimilarity + dissimilarity.T) / 2, 0)
+    np.fill_diagonal(apart, 0)
+    merges = merge(squareform(apart, checks=False), linkage)
+    members, heights = [[i] for i in range(len(names))], [-np.inf] * len(names)
+    nodes, edges = list(names), []
+    children: list[list[int]] = [[] for _ in names]
+    tolerance = 1e-9 * max(1.0, float(merges[-1, 2]))
+    for one, other, height, _ in merges:
+        parts = [int(one), int(other)]
+        joined = [c for part in parts for c in (children[part] if heights[part] >= height - tolerance else [part])]
+        children.append(joined)
+        heights.append(height)
+        members.append(sorted(members[parts[0]] + members[parts[1]]))
+        nodes.append(f"cluster {len(members) - len(names)}")
+    waiting = [len(nodes) - 1]
+    while waiting:
+        here = waiting.pop()
+        edges += [(nodes[child], nodes[here]) for child in children[here]]
+        waiting += children[here]
+    called = {nodes[i]: (_listed([names[m] for m in members[i]]),) for i in range(len(names), len(nodes))}
+    return taxonomy_of(names, edges, called)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
