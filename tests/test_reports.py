@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
+from gevaldi.measures.kinds import Scale, kind
 from gevaldi.measures.paths import band
 from gevaldi.measures.summary import summaries
 from gevaldi.reports.page import render, write_report
@@ -39,7 +40,7 @@ def row(index: int, failed: bool = False, name: str = "cat") -> dict[str, Any]:
     values = {
         f"{key}_{moment}": 0.1 * index + (moment == "end") for key in ("divergence", "log_prior") for moment in ("start", "end")
     }
-    return (
+    found = (
         common
         | values
         | {
@@ -57,7 +58,11 @@ def row(index: int, failed: bool = False, name: str = "cat") -> dict[str, Any]:
         | {"picture_start": png(index), "picture_end": png(index + 1), "z_start": [0.0], "z_end": [1.0]}
         | {"path_divergence": [0.0, 0.5, 1.0], "path_log_prior": [0.0] * 3, "path_delta_z": [0.0, 0.1, 0.2]}
         | {"path_first": [[1]] * 3, "path_second": [[2]] * 3}
+        | {f"asked_{who}_{moment}": 0.5 for who in ("first", "second") for moment in ("start", "end")}
+        | {f"set_distance_{n}_{moment}": index + n + (moment == "end") for n in (1, 3) for moment in ("start", "end")}
+        | {f"path_set_distance_{n}": [index + n, index + n + 1, index + n + 1] for n in (1, 3)}
     )
+    return found | kind(found | {"condition_id": None}, Scale(np.full((256, 256), 10) - 10 * np.eye(256, dtype=int)))
 
 
 def made(folder: Path, rows: list[dict[str, Any]], samples: int = 8, name: str = "a:first") -> Run:
@@ -71,6 +76,7 @@ def made(folder: Path, rows: list[dict[str, Any]], samples: int = 8, name: str =
         "audit": {"generated": audited | {"name": "g", **read}, "real": None},
         "device": "cpu", "command": "gevaldi compare", "created": "2026-01-01T00:00:00", "versions": {"gevaldi": "0"},
         "warnings": [HOSTILE],
+        "taxonomy": {"name": "zoo", "convention": "published", "set_sizes": [1, 3], "mean_edges": 10.0},
     }  # fmt: skip
     run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples), record)
     run.append(rows)
@@ -173,5 +179,5 @@ def test_the_interval_of_a_median_covers_at_least_as_often_as_it_says(count: int
 
 
 def test_a_path_that_stopped_keeps_its_last_value_in_the_band() -> None:
-    assert band([[0, 1], [0, 2, 3], [0, 2, 9]]).median.tolist() == [0, 2, 3]
-    assert band([[0, 1]], length=4).median.tolist() == [0, 1, 1, 1]
+    assert band([[0, 1], [0, 2, 3], [0, 2, 9]]).middle.tolist() == [0, 2, 3]
+    assert band([[0, 1]], length=4).middle.tolist() == [0, 1, 1, 1]

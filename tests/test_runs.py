@@ -20,7 +20,7 @@ from conftest import small_classifier, small_generator
 from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.models import labels_of
 from gevaldi.runs import worker
-from gevaldi.runs.schema import schema
+from gevaldi.runs.schema import FORMAT, schema
 from gevaldi.runs.spec import Spec, read_spec, spec_from, write_spec
 from gevaldi.runs.start import chosen_conditions, chunks, sample_seed
 from gevaldi.runs.store import Run
@@ -337,7 +337,7 @@ def test_a_run_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) -> 
     (tmp_path / "run.json").write_text(json.dumps(record | {"format": 1}))
     with pytest.raises(RunFolderError, match=r"format 1.*Make it again: gevaldi compare --spec"):
         Run.open(tmp_path)
-    (tmp_path / "run.json").write_text(json.dumps({"format": 2}))
+    (tmp_path / "run.json").write_text(json.dumps({"format": FORMAT}))
     with pytest.raises(RunFolderError, match="it has no spec"):
         Run.open(tmp_path)
 

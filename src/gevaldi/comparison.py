@@ -40,9 +40,9 @@ class Comparison:
 
     def summary(self) -> "list[Summary]":
         """What came out, one `Summary` for each order."""
-        from gevaldi.measures.summary import SUMMARISED, summaries
+        from gevaldi.measures.summary import summaries, summarised
 
-        return summaries(self.run.each(SUMMARISED))
+        return summaries(self.run.each(summarised(self.run.spec.set_sizes)))
 
     def best(self, count: int = 8) -> "list[Image.Image]":
         """The pictures of the samples with the largest divergence after the search, largest first."""

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gevaldi.alignment import Aligned
 from gevaldi.errors import ContractError, described
 from gevaldi.models import Classifier, Generator, ModuleClassifier, Pictures
 
@@ -62,6 +63,9 @@ def check_contract(
     condition = torch.arange(PROBES, device=device) % max(1, len(generator.conditions))
     with torch.enable_grad():
         pictures = _generate(generator, z, condition)
+        for who, aligned in {"first classifier": first, "second classifier": second}.items():
+            if isinstance(aligned, Aligned):
+                check_classifier(aligned.inner, pictures, who)
         log_p = check_classifier(first, pictures, "first classifier")
         log_q = check_classifier(second, pictures, "second classifier")
         _check_gradient(log_p, z, "first classifier")
@@ -238,7 +242,7 @@ def _check_labels(first: Classifier, second: Classifier) -> list[str]:
     if len(first.labels) != len(second.labels):
         raise ContractError(
             f"The first classifier has {len(first.labels)} classes and the second {len(second.labels)}; "
-            "only classifiers of the same classes in the same order can be compared."
+            "they are compared over the same classes in the same order, which gevaldi.compare brings about where labels have ids."
         )
     names = [(i, a.name, b.name) for i, (a, b) in enumerate(zip(first.labels, second.labels, strict=True)) if a.name != b.name]
     if not names:

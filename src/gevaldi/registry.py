@@ -22,7 +22,6 @@ from typing import Any
 
 from gevaldi.errors import GevaldiError, SpecError, UnknownName, described
 
-
 GIVEN = ("log_p", "log_q", "taxonomy")  # what a run gives to members, so that they are no options of a user
 
 

@@ -79,6 +79,12 @@ def compare(
     divergence: Annotated[
         str | None, typer.Option(help="e.g. kl or renyi,order=2", show_default="kl", autocompletion=complete("divergences"))
     ] = None,
+    taxonomy: Annotated[
+        str | None,
+        typer.Option(
+            help="hierarchy of the classes: a name or a file", show_default="by ids", autocompletion=complete("taxonomies")
+        ),
+    ] = None,
     prior_weight: Annotated[
         float | None, typer.Option(help="λ of equation 3", show_default="0: projection keeps latents in the prior")
     ] = None,
@@ -125,6 +131,7 @@ def compare(
         "conditions": condition or None,
         "orders": orders,
         "divergence": divergence,
+        "taxonomy": taxonomy,
         "prior_weight": prior_weight,
         "seed": seed,
         "real": real,
@@ -241,7 +248,9 @@ def show(name: Annotated[str, typer.Argument(autocompletion=complete("everything
 def distance(
     first: Annotated[str, typer.Argument(help="a class, by WordNet id, index or name")],
     second: Annotated[str, typer.Argument(help="the other one")],
-    taxonomy: Annotated[str, typer.Option(autocompletion=complete("taxonomies"))] = "ilsvrc",
+    taxonomy: Annotated[
+        str, typer.Option(help="a name (gevaldi list taxonomies) or a file", autocompletion=complete("taxonomies"))
+    ] = "ilsvrc",
     convention: Annotated[
         str, typer.Option(help="published, (edges - 1) / 2, as the paper's numbers; or edges, edges / 2")
     ] = "published",
@@ -253,10 +262,10 @@ def distance(
     \b
       gevaldi distance harvestman "barn spider"
     """
-    from gevaldi.taxonomy import convention_named, in_words, levels, registry, way
+    from gevaldi.taxonomy import convention_named, in_words, levels, taxonomy_named, way
 
     counted = convention_named(convention)
-    classes = registry.build(taxonomy)
+    classes = taxonomy_named(taxonomy)
     found = way(classes, classes.find(first), classes.find(second))
     one, other = classes.name(found.nodes[0]), classes.name(found.nodes[-1])
     _tell(f"{levels(found.edges, counted):.1f} levels ({convention}; {found.edges} edges)")

@@ -11,7 +11,9 @@ def summary_table(run: Run, found: list[Summary]) -> None:
     """Print one line for each order."""
     unit = run.record["divergence"]["unit"]
     table = Table(title=f"{run.spec.first}  vs  {run.spec.second}", title_justify="left", box=None, pad_edge=False)
-    for head in ("order", "samples", "differ", f"divergence, {unit}", "Δz", "typical", "failed"):
+    sizes = sorted({n for s in found for n in s.set_distance_end})[:1]
+    apart = [f"levels apart, n={n}" for n in sizes]
+    for head in ("order", "samples", "differ", f"divergence, {unit}", *apart, "Δz", "typical", "failed"):
         table.add_column(head, justify="left" if head == "order" else "right", no_wrap=True)
     for s in found:
         table.add_row(
@@ -19,6 +21,7 @@ def summary_table(run: Run, found: list[Summary]) -> None:
             str(s.samples),
             f"{100 * s.differ_start.value:.0f} → {100 * s.differ_end.value:.0f} %",
             f"{_short(s.divergence_start.value)} → {_short(s.divergence_end.value)}",
+            *(f"{s.set_distance_start[n].value:.1f} → {s.set_distance_end[n].value:.1f}" for n in sizes),
             f"{s.delta_z.value:.2f}",
             f"{100 * s.typical.value:.0f} %",
             str(s.failed),

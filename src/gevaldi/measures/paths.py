@@ -9,16 +9,30 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Band:
-    """Median and 10 to 90 % band at the start and after every step, over all samples."""
+    """A line and the band around it, at the start and after every step, over all samples."""
 
-    median: np.ndarray
+    middle: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
 
-def band(paths: Sequence[Any], length: int | None = None) -> Band:
-    """The band of paths of different lengths: a sample that stopped keeps its last value to the end, or to `length`."""
+def filled(paths: Sequence[Any], length: int | None = None) -> np.ndarray:
+    """Paths of different lengths as an array (samples, steps): one that stopped keeps its last value to the end, or to `length`."""
     length = length or max(len(path) for path in paths)
-    filled = np.stack([np.concatenate([path, np.full(length - len(path), path[-1])]) for path in paths])
-    low, median, high = np.nanquantile(filled, [0.1, 0.5, 0.9], axis=0)
+    return np.stack([np.concatenate([path, np.full(length - len(path), path[-1])]) for path in paths])
+
+
+def band(paths: Sequence[Any], length: int | None = None) -> Band:
+    """The median, and the band from 10 to 90 % of the samples, of paths of different lengths."""
+    low, median, high = np.nanquantile(filled(paths, length), [0.1, 0.5, 0.9], axis=0)
     return Band(median, low, high)
+
+
+def mean_band(paths: Sequence[Any], length: int | None = None) -> Band:
+    """The mean, and its 95 % interval, of paths of different lengths: for quantities of few different values."""
+    from scipy.stats import t
+
+    values = filled(paths, length).astype(float)
+    middle, count = values.mean(0), len(values)
+    half = t.ppf(0.975, count - 1) * values.std(0, ddof=1) / np.sqrt(count) if count > 1 else np.zeros_like(middle)
+    return Band(middle, middle - half, middle + half)

@@ -1,16 +1,25 @@
 """What came out of a run, in numbers, for each order."""
 
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gevaldi.statistics.intervals import Estimate, median, share
+from gevaldi.measures.predictions import differs, is_condition, top
+from gevaldi.statistics.intervals import Estimate, mean, median, share
 
 SUMMARISED = [
     *("order", "status", "condition_name", "condition_id", "divergence_start", "divergence_end", "delta_z", "typicality_end"),
-    *("first_start", "first_end", "second_start", "second_end"),
+    *("first_start", "first_end", "second_start", "second_end", "flipped", "shift", "right_start", "right_end", "surer"),
 ]
-"""The columns that a summary is made of."""
+"""The columns that a summary is made of, beside set distances."""
+
+
+def summarised(set_sizes: Sequence[int]) -> list[str]:
+    """The columns that a summary is made of, where set distances are followed for these numbers of classes."""
+    return SUMMARISED + [f"set_distance_{n}_{moment}" for n in set_sizes for moment in ("start", "end")]
+
 
 TYPICAL = 0.999  # a latent farther out than this share of the prior is called atypical
 
@@ -26,6 +35,10 @@ class Summary:
         divergence_start, divergence_end: medians, in the divergence's unit.
         delta_z: the median of |z - z_start| / |z|.
         typical: share inside the region that holds 99.9 % of the prior.
+        set_distance_start, set_distance_end: means in levels, by the number of top classes; empty without a hierarchy.
+        kinds: how many samples are of each kind (`flipped`, `shift`), as `gevaldi.measures.kinds` tells them.
+        passages: how many samples went from one `right_start` to one `right_end`; empty where no class was asked for.
+        surer: share on which both became surer and right; None where no class was asked for.
         left_first, left_second: of the samples whose condition that classifier named before, the share whose it no longer names
             after; None if there are none, as without conditions or where these are no classes of the classifier.
     """
@@ -40,6 +53,11 @@ class Summary:
     divergence_end: Estimate
     delta_z: Estimate
     typical: Estimate
+    set_distance_start: dict[int, Estimate]
+    set_distance_end: dict[int, Estimate]
+    kinds: dict[tuple[str, str | None], int]
+    passages: dict[tuple[str, str], int]
+    surer: Estimate | None
     left_first: Estimate | None
     left_second: Estimate | None
 
@@ -63,6 +81,10 @@ class Outcome:
     divergence_end: float
     delta_z: float
     typical: bool
+    set_distances: tuple[tuple[int, float, float], ...]
+    kind: tuple[str, str | None] | None
+    passage: tuple[str, str] | None
+    surer: bool | None
     left_first: bool | None
     left_second: bool | None
 
@@ -77,15 +99,30 @@ def outcome(row: dict[str, Any]) -> Outcome:
         divergence_end=row["divergence_end"],
         delta_z=row["delta_z"],
         typical=row["typicality_end"] <= TYPICAL,
+        set_distances=tuple((n, row[f"set_distance_{n}_start"], row[f"set_distance_{n}_end"]) for n in set_sizes_of(row)),
+        kind=(row["flipped"], row["shift"]) if row["flipped"] else None,
+        passage=(row["right_start"], row["right_end"]) if row["right_end"] else None,
+        surer=row["surer"],
         left_first=left(row, "first"),
         left_second=left(row, "second"),
     )
+
+
+def set_sizes_of(row: dict[str, Any]) -> list[int]:
+    """The numbers of top classes of which a row has set distances."""
+    found = [re.fullmatch(r"set_distance_(\d+)_end", column) for column, value in row.items() if value is not None]
+    return sorted(int(match[1]) for match in found if match)
 
 
 def _summary(order: str, outcomes: list[Outcome | None]) -> Summary:
     good = [found for found in outcomes if found]
     left_first = [found.left_first for found in good if found.left_first is not None]
     left_second = [found.left_second for found in good if found.left_second is not None]
+    distances: dict[int, list[tuple[float, float]]] = {}
+    for found in good:
+        for n, start, end in found.set_distances:
+            distances.setdefault(n, []).append((start, end))
+    surer = [found.surer for found in good if found.surer is not None]
     return Summary(
         order=order,
         samples=len(outcomes),
@@ -97,33 +134,14 @@ def _summary(order: str, outcomes: list[Outcome | None]) -> Summary:
         divergence_end=median([found.divergence_end for found in good]),
         delta_z=median([found.delta_z for found in good]),
         typical=share(sum(found.typical for found in good), len(good)),
+        set_distance_start={n: mean([start for start, _ in pairs]) for n, pairs in sorted(distances.items())},
+        set_distance_end={n: mean([end for _, end in pairs]) for n, pairs in sorted(distances.items())},
+        kinds=dict(Counter(found.kind for found in good if found.kind)),
+        passages=dict(Counter(found.passage for found in good if found.passage)),
+        surer=share(sum(surer), len(surer)) if surer else None,
         left_first=share(sum(left_first), len(left_first)) if left_first else None,
         left_second=share(sum(left_second), len(left_second)) if left_second else None,
     )
-
-
-def top(row: dict[str, Any], who: str, moment: str) -> dict[str, Any] | None:
-    """A classifier's most probable class, where it gave any."""
-    classes = row[f"{who}_{moment}"]
-    return classes[0] if classes is not None and len(classes) else None
-
-
-def differs(row: dict[str, Any], moment: str) -> bool:
-    """Whether the two classifiers' top classes differ."""
-    first, second = top(row, "first", moment), top(row, "second", moment)
-    return first is not None and second is not None and first["label"] != second["label"]
-
-
-def is_condition(row: dict[str, Any], label: dict[str, Any]) -> bool:
-    """Whether a class is what the generator was asked for."""
-    return is_same_class((row["condition_name"], row["condition_id"]), (label["name"], label["id"]))
-
-
-def is_same_class(one: tuple[str | None, str | None], other: tuple[str | None, str | None]) -> bool:
-    """Whether two (name, taxonomy id) mean the same class: by id where both have one, otherwise by name."""
-    if one[1] and other[1]:
-        return one[1] == other[1]
-    return one[0] is not None and one[0] == other[0]
 
 
 def left(row: dict[str, Any], who: str) -> bool | None:

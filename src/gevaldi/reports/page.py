@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from gevaldi.errors import RunFolderError
-from gevaldi.measures.summary import SUMMARISED, TYPICAL, summaries
-from gevaldi.reports.figures import COLOURS, path_figure
-from gevaldi.reports.samples import gallery, plain
+from gevaldi.measures.summary import TYPICAL, summaries, summarised
+from gevaldi.reports.figures import path_figure, set_distance_figures
+from gevaldi.reports.names import plain
+from gevaldi.reports.samples import gallery
 from gevaldi.reports.sentences import answer, caution, percent, shown_name
+from gevaldi.reports.seriousness import distance_table, kinds_table, passages_table, rules, taxonomy_of_run
 from gevaldi.runs.spec import write_spec
 from gevaldi.runs.store import Run
-from gevaldi.statistics.intervals import share
+from gevaldi.statistics.intervals import Estimate, share
 
 
 def write_report(run: Run, path: Path | None = None, limit: int = 200) -> Path:
@@ -43,10 +45,11 @@ def render(run: Run, limit: int = 200) -> str:
     environment = Environment(
         loader=PackageLoader("gevaldi.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(number=number, percent=percent, share=lambda p: f"{100 * p:.0f} %")
+    environment.filters.update(number=number, percent=percent, share=lambda p: f"{100 * p:.0f} %", interval=interval, level=level)
     unit = run.record.get("divergence", {}).get("unit", "")
-    found = summaries(run.each(SUMMARISED))
-    shown = gallery(run, limit)
+    found = summaries(run.each(summarised(run.spec.set_sizes)))
+    taxonomy = taxonomy_of_run(run)
+    shown = gallery(run, limit, taxonomy)
     context: dict[str, Any] = {
         "record": run.record,
         "names": {who: plain(shown_name(run.record["models"][who]["name"])) for who in ("first", "second", "generator")},
@@ -68,7 +71,12 @@ def render(run: Run, limit: int = 200) -> str:
             "divergence": path_figure(run, "path_divergence", f"divergence ({unit})"),
             "delta_z": path_figure(run, "path_delta_z", "Δz"),
         },
-        "colours": COLOURS,
+        "distances": distance_table(found),
+        "distance_figures": set_distance_figures(run, "set distance (levels)"),
+        "kinds": kinds_table(found),
+        "passages": passages_table(found),
+        "rules": rules(taxonomy is not None, run.record),
+        "taxonomy": run.record.get("taxonomy"),
         "audit": audit_table(run.record),
         "typical": TYPICAL,
     }
@@ -82,6 +90,17 @@ def number(value: float | None) -> str:
     if 0 < abs(value) < 0.001:
         return "< 0.001" if value > 0 else "> -0.001"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def interval(estimate: Estimate) -> str:
+    """A mean of levels and its interval: 5.3 (4.8 to 5.8)."""
+    around = f" ({max(0.0, estimate.low):.1f} to {estimate.high:.1f})" if estimate.low == estimate.low else ""
+    return f"{estimate.value:.1f}{around}"
+
+
+def level(value: float) -> str:
+    """A distance in levels, which for single classes is a multiple of a half."""
+    return f"{value:.1f}"
 
 
 def audit_table(record: dict[str, Any]) -> list[dict[str, Any]]:

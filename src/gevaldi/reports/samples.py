@@ -2,44 +2,57 @@
 
 import base64
 import io
-import unicodedata
 from itertools import islice
 from typing import Any
 
-from gevaldi.measures.summary import is_condition
+from gevaldi.measures.predictions import is_condition, top
+from gevaldi.measures.summary import set_sizes_of
+from gevaldi.reports.names import plain
+from gevaldi.reports.seriousness import RIGHT, WHO, between
 from gevaldi.runs.store import Run
+from gevaldi.taxonomy import Taxonomy
 
 COLUMNS = [
     *("seed", "order", "status", "error", "steps", "condition_name", "condition_id", "divergence_start", "divergence_end"),
     *("delta_z", "typicality_start", "typicality_end", "picture_start", "picture_end"),
-    *("first_start", "first_end", "second_start", "second_end"),
+    *("first_start", "first_end", "second_start", "second_end", "flipped", "shift", "right_start", "right_end", "surer"),
 ]
 SHOWN = 3  # classes per classifier
-LONGEST = 40  # characters of a class name
 
 
-def plain(text: Any) -> str:
-    """A name that cannot disturb the page: no control or direction marks, shortened. The template escapes the rest."""
-    kept = "".join(c for c in str(text) if unicodedata.category(c) not in ("Cc", "Cf"))
-    return kept if len(kept) <= LONGEST else kept[: LONGEST - 1] + "…"
-
-
-def gallery(run: Run, limit: int) -> list[dict[str, Any]]:
+def gallery(run: Run, limit: int, taxonomy: Taxonomy | None = None) -> list[dict[str, Any]]:
     """The samples with the largest divergence, largest first; then failed ones."""
-    failed = (row for row in run.each(["index", *COLUMNS]) if row["status"] == "failed")
-    return [sample(row) for row in [*run.largest(limit, COLUMNS), *islice(failed, max(20, limit // 10))]]
+    columns = [*COLUMNS, *(f"set_distance_{n}_{moment}" for n in run.spec.set_sizes for moment in ("start", "end"))]
+    failed = (row for row in run.each(["index", *columns]) if row["status"] == "failed")
+    return [sample(row, taxonomy) for row in [*run.largest(limit, columns), *islice(failed, max(20, limit // 10))]]
 
 
-def sample(row: dict[str, Any]) -> dict[str, Any]:
+def sample(row: dict[str, Any], taxonomy: Taxonomy | None = None) -> dict[str, Any]:
     """One sample."""
     asked = row["condition_name"]
     return {
+        "kind": kind_in_words(row),
+        "way": between(taxonomy, *((top(row, who, "end") or {}).get("label") for who in ("first", "second"))),
+        "set_distances": [(n, row[f"set_distance_{n}_start"], row[f"set_distance_{n}_end"]) for n in set_sizes_of(row)],
         **{key: row[key] for key in ("index", "seed", "order", "status", "steps", "divergence_start", "divergence_end")},
         **{key: row[key] for key in ("delta_z", "typicality_start", "typicality_end")},
         "error": plain_error(row["error"]),
         "condition": plain(asked) if asked is not None else None,
         "moments": [moment(row, "start", "before"), moment(row, "end", "after")] if row["picture_end"] else [],
     }
+
+
+def kind_in_words(row: dict[str, Any]) -> str:
+    """The kind of a row's change: "the first flipped, lateral · both right → only the second right"."""
+    if row["flipped"] is None:
+        return ""
+    parts = [WHO[row["flipped"]] + (f", {row['shift']}" if row["shift"] else "")]
+    if row["right_end"]:
+        before, after = RIGHT[row["right_start"]], RIGHT[row["right_end"]]
+        parts.append(
+            f"{before}, and surer" if row["surer"] and before == after else f"{before} → {after}" if before != after else before
+        )
+    return " · ".join(parts)
 
 
 def plain_error(error: Any) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gevaldi.measures.summary import is_same_class
+from gevaldi.measures.predictions import is_same_class
 from gevaldi.models import Label
 from gevaldi.pictures import load_pictures
 from gevaldi.runs.start import sample_seed

@@ -1,6 +1,7 @@
 """What a row shows of one sample: pictures as PNG, predictions as lists, and trouble in words."""
 
 import io
+import math
 
 import numpy as np
 from jaxtyping import Float
@@ -32,6 +33,12 @@ def top_classes(log_p: Float[Tensor, " classes"], labels: tuple[Label, ...]) -> 
         {"label": i, "name": labels[i].name, "id": labels[i].id, "probability": p}
         for i, p in zip(top.indices.tolist(), top.values.exp().tolist(), strict=True)
     ]
+
+
+def probability_of(log_p: Float[Tensor, " classes"], classes: list[int]) -> float | None:
+    """The probability of some classes together; None of none, and where it is not a number."""
+    found = log_p[classes].exp().sum().item()
+    return found if classes and math.isfinite(found) else None
 
 
 def out_of_range(pictures: Float[Tensor, "batch channels height width"]) -> str | None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-FORMAT = 2  # of run folders; raised when an older program could no longer read what a newer one writes
+FORMAT = 3  # of run folders; raised when an older program could no longer read what a newer one writes
 
 TOP = 5  # how many of a classifier's most probable classes a row keeps
 
@@ -17,8 +17,8 @@ ORDERS = ("forward", "reverse")
 
 
 @cache
-def schema() -> "pa.Schema":
-    """The columns, with what each holds as its field's metadata."""
+def schema(set_sizes: tuple[int, ...] = (1, 3, 5)) -> "pa.Schema":
+    """The columns, with what each holds as its field's metadata; set distances are followed for these numbers of classes."""
     import pyarrow as pa
 
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -42,6 +42,31 @@ def schema() -> "pa.Schema":
         ("typicality_start", pa.float32(), "share of the prior nearer its centre than the latent, before"),
         ("typicality_end", pa.float32(), "the same after; above 0.999 the picture is hardly one that the generator draws"),
         ("delta_z", pa.float32(), "|z - z_start| / |z|: how far the search went, relative to where it ended"),
+        ("flipped", pa.string(), "which classifiers' top class the search changed: neither, first, second, both"),
+        (
+            "shift",
+            pa.string(),
+            "how far, in the hierarchy: same level, near, lateral; null where neither flipped, or without hierarchy",
+        ),
+        ("shift_first", pa.float32(), "levels from the first classifier's top class before to the one after"),
+        ("shift_second", pa.float32(), "levels from the second classifier's top class before to the one after"),
+        ("right_start", pa.string(), "which of the two named the condition before: neither, first, second, both"),
+        ("right_end", pa.string(), "and after"),
+        ("surer", pa.bool_(), "both name the condition after, each with more probability than before"),
+        *(
+            (f"asked_{who}_{moment}", pa.float32(), f"probability that the {who} classifier gave to the condition at the {moment}")
+            for who in ("first", "second")
+            for moment in ("start", "end")
+        ),
+        *(
+            (
+                f"set_distance_{n}_{moment}",
+                pa.float32(),
+                f"levels between the two sets of top-{n} classes (equation 4) at the {moment}",
+            )
+            for n in set_sizes
+            for moment in ("start", "end")
+        ),
         ("first_start", top, "the first classifier's most probable classes before"),
         ("first_end", top, "and after"),
         ("second_start", top, "the second classifier's most probable classes before"),
@@ -53,6 +78,7 @@ def schema() -> "pa.Schema":
         ("path_divergence", path, "D at the start and after every step"),
         ("path_log_prior", path, "log p(z) along the search"),
         ("path_delta_z", path, "the same as delta_z along the search"),
+        *((f"path_set_distance_{n}", path, f"set_distance_{n} along the search") for n in set_sizes),
         ("path_first", top_path, "indices of the first classifier's most probable classes along the search"),
         ("path_second", top_path, "indices of the second classifier's most probable classes along the search"),
     ]

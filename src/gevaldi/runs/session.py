@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gevaldi.alignment import Aligned, align
 from gevaldi.contract import check_contract, settled
 from gevaldi.divergences import divergence, registry, traits
 from gevaldi.divergences.base import Divergence
@@ -21,12 +22,14 @@ from gevaldi.models import Classifier, Generator, Label
 from gevaldi.priors.base import Prior
 from gevaldi.registry import Call
 from gevaldi.runs.audit import audit
+from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
 from gevaldi.runs.rounding import Rounding, chosen_rounding
 from gevaldi.runs.spec import Spec, write_spec
 from gevaldi.runs.start import chosen_conditions, chunks
 from gevaldi.runs.store import Run, write_in_run
 from gevaldi.runs.worker import Models, Watch, work
 from gevaldi.search import registry as algorithms
+from gevaldi.taxonomy.read import taxonomy_as_json
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,23 @@ def device_of(name: str) -> torch.device:
 def models_of(
     spec: Spec, first: Classifier, second: Classifier, generator: Generator, device: torch.device, begun: Run | None = None
 ) -> Models:
-    """What workers need, from loaded networks and the names in a spec; rounding as in a run that was `begun` before."""
-    settings = divergence(spec.divergence, len(first.labels)), algorithms.build(spec.search.algorithm)
+    """What workers need, from loaded networks and the names in a spec; rounding as in a run that was `begun` before.
+
+    Raises:
+        ContractError: the classifiers have other classes, and nothing says which are the same.
+        SpecError, TaxonomyError, UnknownName: a name or an option fits nothing.
+    """
+    asked = taxonomy_asked(spec)
+    alignment = align(first, second, spec.first_classes, spec.second_classes, asked)
+    first, second = alignment.first, alignment.second
+    hierarchy = hierarchy_of(spec, asked, first.labels, second.labels, device)
+    raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
     rounding = (
         Rounding.recorded(begun.record["execution"], device)
         if begun
         else chosen_rounding(spec.precision, first, second, generator, device)
     )
-    return Models(first, second, generator, *settings, device, rounding)
+    return Models(first, second, generator, raised, algorithms.build(spec.search.algorithm), device, rounding, hierarchy, alignment)
 
 
 def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, command: str) -> Run:
@@ -84,9 +96,9 @@ def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, c
     found = describe(models, spec)
     if (folder / "run.json").exists():
         run = Run.open(folder)
-        _check_same(run, spec, found)
+        _check_same(run, spec, models, found)
         run.tidy()
-        _write_spec(run)
+        _write_beside(run, models)
         return run
     batch_size = batch_size or chosen_batch_size(models, spec, conditions)
     audited, trouble = _audited(models, conditions, spec)
@@ -98,6 +110,8 @@ def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, c
     record = {
         "models": found,
         "divergence": divergence_record,
+        "alignment": models.alignment.record() if models.alignment else None,
+        "taxonomy": models.hierarchy.record() if models.hierarchy else None,
         "versions": versions(),
         "device": device_name(models.device),
         "execution": {"batch_size": batch_size, "device": str(models.device), **models.rounding.record()},
@@ -107,14 +121,16 @@ def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, c
         "warnings": warnings + trouble,
     }
     run = Run.create(folder, spec, record)
-    _write_spec(run)
+    _write_beside(run, models)
     return run
 
 
-def _write_spec(run: Run) -> None:
-    path = run.folder / "spec.yaml"
-    if not path.exists():  # also where a kill came between the record and this
-        write_in_run(path, write_spec(run.spec).encode())
+def _write_beside(run: Run, models: Models) -> None:
+    """What lies beside the record, written again where a kill came between: the spec as a file, and the hierarchy."""
+    if not (run.folder / "spec.yaml").exists():
+        write_in_run(run.folder / "spec.yaml", write_spec(run.spec).encode())
+    if models.hierarchy and not (run.folder / "taxonomy.json").exists():
+        write_in_run(run.folder / "taxonomy.json", taxonomy_as_json(models.hierarchy.taxonomy).encode())
 
 
 def _audited(models: Models, conditions: list[int], spec: Spec) -> tuple[dict[str, Any] | None, list[str]]:
@@ -197,6 +213,7 @@ def describe(models: Models, spec: Spec) -> dict[str, Any]:
 
 
 def _describe(module: nn.Module, name: str) -> dict[str, Any]:
+    module = module.inner if isinstance(module, Aligned) else module
     # What a wrapper does with its module's output is not in the weights.
     settings = {key: getattr(module, key) for key in ("output", "low", "high") if hasattr(module, key)}
     return {
@@ -263,13 +280,19 @@ def device_name(device: torch.device) -> str:
     return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
-def _check_same(run: Run, spec: Spec, found: dict[str, Any]) -> None:
+def _check_same(run: Run, spec: Spec, models: Models, found: dict[str, Any]) -> None:
     if run.spec != spec:
         mine, theirs = spec.model_dump(), run.spec.model_dump()
         differing = [f"{key}: {theirs[key]!r} there, {mine[key]!r} here" for key in mine if mine[key] != theirs[key]]
         raise RunFolderError(
             f"{run.folder} holds a run of another spec ({'; '.join(differing)}). Give another folder with --out, "
             f"or continue that run: gevaldi resume {run.folder}"
+        )
+    taxonomy, known = (models.hierarchy.record() if models.hierarchy else None), run.record.get("taxonomy")
+    if taxonomy != known:
+        raise RunFolderError(
+            f"{run.folder} was begun with another hierarchy of the classes ({(known or {}).get('name', 'none')} there, "
+            f"{(taxonomy or {}).get('name', 'none')} here, or one that has changed). Give another folder with --out."
         )
     for who, model in found.items():
         before = run.record["models"][who]

@@ -4,7 +4,7 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -12,6 +12,8 @@ from gevaldi.errors import SpecError, UnknownName
 from gevaldi.registry import explained
 from gevaldi.search.stopping import Stopping
 from gevaldi.settings import Settings
+
+Classes = dict[str | int, str | int | None] | str | None
 
 
 class Search(Stopping):
@@ -40,6 +42,21 @@ class Spec(Settings):
         "both", description="forward raises D[first || second], reverse D[second || first]"
     )
     divergence: str = Field("kl", description="what is raised, with its options, for example renyi,order=2")
+    taxonomy: str = Field(
+        "auto",
+        description="hierarchy of the classes: one that ships (ilsvrc), a file, none, or auto for the one of the labels' ids",
+    )
+    convention: Literal["published", "edges"] = Field(
+        "published", description="levels between two classes that are e edges apart: published, (e - 1) / 2, or edges, e / 2"
+    )
+    set_sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (1, 3, 5), description="the numbers n of top classes whose set distances (equation 4) are followed"
+    )
+    first_classes: Classes = Field(
+        None,
+        description="what the first one's labels are, where ids do not tell: {label: class}, null to leave one out, or a file",
+    )
+    second_classes: Classes = Field(None, description="the same of the second classifier's labels")
     prior_weight: float = Field(
         0.0,
         ge=0,
@@ -55,10 +72,15 @@ class Spec(Settings):
         None, description="real pictures that the generator is audited against, for example bundled:mnist-digits"
     )
 
-    @field_validator("conditions", mode="before")
+    @field_validator("conditions", "set_sizes", mode="before")
     @classmethod
     def _as_tuple(cls, value: Any) -> Any:
         return (value,) if isinstance(value, int | str) else value
+
+    @field_validator("set_sizes")
+    @classmethod
+    def _each_once(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(value)))
 
     @property
     def fingerprint(self) -> str:

@@ -116,7 +116,7 @@ class Run:
 
         rows = sorted(rows, key=lambda row: row["index"])
         sink = pa.BufferOutputStream()
-        pq.write_table(pa.Table.from_pylist(rows, schema()), sink, compression="zstd")
+        pq.write_table(pa.Table.from_pylist(rows, self._schema), sink, compression="zstd")
         path = self.folder / "samples" / f"part-{rows[0]['index']:09d}-{rows[-1]['index']:09d}.parquet"
         write_in_run(path, sink.getvalue())
         return path
@@ -138,9 +138,13 @@ class Run:
         import pyarrow as pa
 
         tables = [_read(part, columns) for part in self._parts()]
-        table = pa.concat_tables(tables) if tables else schema().empty_table().select(list(columns or schema().names))
+        table = pa.concat_tables(tables) if tables else self._schema.empty_table().select(list(columns or self._schema.names))
         frame: pd.DataFrame = table.to_pandas()
         return frame.sort_values("index", ignore_index=True) if "index" in frame else frame
+
+    @property
+    def _schema(self) -> Any:
+        return schema(self.spec.set_sizes)
 
     def _parts(self) -> list[Path]:
         return sorted((self.folder / "samples").glob("part-*.parquet"))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gevaldi.objective import Evaluation, select
 from gevaldi.priors.base import Prior
+from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.runs.schema import TOP
 from gevaldi.search.loop import Status, Step
 
@@ -44,6 +45,7 @@ class Traces:
     """What the rows need of a chunk's paths: small tensors a step, the whole evaluation only at the start and the end."""
 
     prior: Prior
+    hierarchy: Hierarchy | None = None
     start: Evaluation | None = None
     best: "Best | None" = None
     ends: dict[int, End] = field(default_factory=dict)
@@ -71,7 +73,10 @@ class Traces:
         places, z, value, divergence, log_p, log_q = (torch.cat(column) for column in zip(*self.recent, strict=True))
         self.best = self.best.followed(places, z, value)
         moved = torch.linalg.vector_norm((z - self.start.z[places]).flatten(1), dim=1)
-        top = min(TOP, log_p.shape[1])
+        sizes = self.hierarchy.sizes if self.hierarchy else ()
+        count = min(max((TOP, *sizes)), log_p.shape[1])
+        p, q = log_p.topk(count).indices, log_q.topk(count).indices
+        distances = self.hierarchy.along(p, q) if self.hierarchy else {}
         self.blocks.append(
             {
                 "place": places,
@@ -79,9 +84,10 @@ class Traces:
                 "divergence": divergence,
                 "log_prior": self.prior.log_prob(z),
                 "delta_z": moved / torch.linalg.vector_norm(z.flatten(1), dim=1),
-                "p": log_p.topk(top).indices,
-                "q": log_q.topk(top).indices,
+                "p": p[:, :TOP],
+                "q": q[:, :TOP],
             }
+            | {f"set_distance_{n}": distance for n, distance in distances.items()}
         )
         self.recent.clear()
 

@@ -2,16 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from gevaldi.alignment import Alignment
 from gevaldi.divergences.base import Divergence
 from gevaldi.errors import GevaldiError
+from gevaldi.measures.kinds import kind
+from gevaldi.measures.predictions import is_same_class
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.objective import Objective
+from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.runs.rounding import Rounding
-from gevaldi.runs.rows import encode_png, first_trouble, out_of_range, top_classes
+from gevaldi.runs.rows import encode_png, first_trouble, out_of_range, probability_of, top_classes
 from gevaldi.runs.schema import Row
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import Start
@@ -31,15 +36,34 @@ class Models:
     algorithm: Algorithm
     device: torch.device
     rounding: Rounding
+    hierarchy: Hierarchy | None = None
+    alignment: Alignment | None = None
 
     def starts(self, seeds: Sequence[int]) -> Tensor:
         """Latents drawn from the generator's prior, one a seed."""
         return self.generator.prior.sample(seeds).to(self.device, self.rounding.dtype)
 
+    def classifier(self, who: str) -> Classifier:
+        """The first or the second."""
+        return self.first if who == "first" else self.second
+
+    def meant(self, who: str, condition: int | None) -> list[int]:
+        """The classes of a classifier that are what the generator is asked for; none where they are not its classes."""
+        return [] if condition is None else self._meant[who][condition]
+
+    @cached_property
+    def _meant(self) -> dict[str, list[list[int]]]:
+        asked = [(condition.name, condition.id) for condition in self.generator.conditions]
+        return {who: [_places(wanted, self.classifier(who).labels) for wanted in asked] for who in ("first", "second")}
+
     def objective(self, order: str, prior_weight: float) -> Objective:
         """Equation 3 for one order of the two classifiers."""
         pair = (self.first, self.second) if order == "forward" else (self.second, self.first)
         return Objective(*pair, self.generator, self.divergence, prior_weight)
+
+
+def _places(wanted: tuple[str, str | None], labels: tuple[Label, ...]) -> list[int]:
+    return [i for i, label in enumerate(labels) if is_same_class(wanted, (label.name, label.id))]
 
 
 Watch = Callable[[int, int], None]
@@ -71,7 +95,7 @@ def _work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch) -> 
     z = models.starts(seeds)
     condition = torch.tensor([start.condition or 0 for start in starts], device=models.device)
     objective = models.objective(starts[0].order, spec.prior_weight)
-    traces, lanes = Traces(models.generator.prior), models.rounding.lanes
+    traces, lanes = Traces(models.generator.prior, models.hierarchy), models.rounding.lanes
     for step in search(objective, z, condition, seeds, models.algorithm, spec.search, spec.search.typical_mass, lanes):
         traces.follow(step)
         watch(len(step.places), step.number)
@@ -99,10 +123,15 @@ def _row(start: Start, found: Found, models: Models) -> Row:
             f"z_{moment}": evaluation.z.flatten().cpu().numpy(),
         }
         for who, log_p in zip(names, (evaluation.log_p, evaluation.log_q), strict=True):
-            row[f"{who}_{moment}"] = top_classes(log_p[0], models.first.labels if who == "first" else models.second.labels)
+            row[f"{who}_{moment}"] = top_classes(log_p[0], models.classifier(who).labels)
+            row[f"asked_{who}_{moment}"] = probability_of(log_p[0], models.meant(who, start.condition))
     row |= {"step_end": found.step_end, "delta_z": found.path["delta_z"][found.step_end]}
-    row |= {f"path_{key}": found.path[key] for key in ("divergence", "log_prior", "delta_z")}
-    return row | {f"path_{who}": found.path[key].tolist() for who, key in zip(names, ("p", "q"), strict=True)}
+    row |= {f"path_{key}": values for key, values in found.path.items() if key not in ("place", "value", "p", "q")}
+    row |= {f"path_{who}": found.path[key].tolist() for who, key in zip(names, ("p", "q"), strict=True)}
+    for n in models.hierarchy.sizes if models.hierarchy else ():
+        path = found.path[f"set_distance_{n}"]
+        row |= {f"set_distance_{n}_start": path[0], f"set_distance_{n}_end": path[found.step_end]}
+    return row | kind(row, models.hierarchy.scale if models.hierarchy else None)
 
 
 def identity(start: Start, conditions: tuple[Label, ...]) -> Row:

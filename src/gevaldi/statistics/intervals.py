@@ -1,4 +1,4 @@
-"""Intervals of 95 %: for a share, and for a median."""
+"""Intervals of 95 %: for a share, a mean, and a median."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +21,22 @@ def share(successes: int, trials: int) -> Estimate:
 
     interval = binomtest(successes, trials).proportion_ci(method="wilson")
     return Estimate(successes / trials, float(interval.low), float(interval.high))
+
+
+def mean(values: Sequence[float]) -> Estimate:
+    """The mean, with Student's interval, which holds where many values are averaged or they are nearly normal [Student 1908].
+
+    Of a single value the interval is not known.
+    """
+    import numpy as np
+    from scipy.stats import t
+
+    count = len(values)
+    if count == 0:
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    middle = float(np.mean(values))
+    half = float(t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
+    return Estimate(middle, middle - half, middle + half)
 
 
 def median(values: Sequence[float]) -> Estimate:

@@ -39,7 +39,7 @@ def fitting(labels: Sequence[Named]) -> tuple[str, Taxonomy] | None:
 def over(taxonomy: Taxonomy, labels: Sequence[Named]) -> Taxonomy:
     """The taxonomy over the classes of a classifier, in the order of its labels.
 
-    Labels that are only numbers are taken in the order of the taxonomy's own classes, if there are as many.
+    Labels that are only numbers, one after the other, are taken in the order of the taxonomy's own classes, if there are as many.
 
     Raises:
         TaxonomyError: some labels have no class in it, or a name belongs to several; all of them are named.
@@ -72,8 +72,9 @@ def nodes_of(taxonomy: Taxonomy, labels: Sequence[Named]) -> list[str]:
 
 
 def are_only_numbers(labels: Sequence[Named]) -> bool:
-    """Whether labels are the places of the classes and nothing else."""
-    return all(name == str(i) and own is None for i, (name, own) in enumerate(labels))
+    """Whether labels say nothing but where a class stands, as those of a classifier that was given their number."""
+    begin = labels[0][0]
+    return begin.isdigit() and all(name == str(i) and own is None for i, (name, own) in enumerate(labels, int(begin)))
 
 
 def _node_of(taxonomy: Taxonomy, label: Named) -> str:

@@ -36,9 +36,18 @@ def read_taxonomy(source: str | Path | Mapping[str, Any] | Any, classes: Sequenc
 
 
 def write_taxonomy(taxonomy: Taxonomy, path: Path) -> None:
-    """Write a taxonomy as JSON, with the names of its nodes, as `read_taxonomy` and `--taxonomy FILE` read it; written whole."""
+    """Write a taxonomy as JSON, with the names of its nodes, as `read_taxonomy` and `--taxonomy FILE` read it.
+
+    Raises:
+        OSError: it could not be written; nothing of it is left.
+    """
+    write_whole(path, taxonomy_as_json(taxonomy).encode())
+
+
+def taxonomy_as_json(taxonomy: Taxonomy) -> str:
+    """A taxonomy as text: its classes, and all nodes with their hypernyms and names."""
     nodes = {node: {"hypernyms": list(above)} | _called(taxonomy, node) for node, above in taxonomy.hypernyms.items()}
-    write_whole(path, json.dumps({"classes": list(taxonomy.classes), "nodes": nodes}, ensure_ascii=False, indent=1).encode())
+    return json.dumps({"classes": list(taxonomy.classes), "nodes": nodes}, ensure_ascii=False, indent=1)
 
 
 def _called(taxonomy: Taxonomy, node: str) -> dict[str, list[str]]:

@@ -1,0 +1,88 @@
+"""Kinds of failure (Appendix C of the paper): what a search changed in a sample, by rules that need no judgement."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gevaldi.measures.predictions import is_condition, top
+from gevaldi.taxonomy.distances import Convention, levels
+
+SAME_LEVEL = 3  # edges: as from harvestman to barn spider, which the paper calls a flip at the same level
+
+RULES = {
+    "flipped": "Which of the two has another top class after the search than before.",
+    "same level": f"The classifier that flipped went to a class at most {SAME_LEVEL} edges away.",
+    "near": "It went farther, but less far than two classes of this hierarchy are apart in the mean.",
+    "lateral": "It went as far as two classes are apart in the mean, or farther. If both flipped, the farther counts.",
+    "right": "Which of the two name the class asked for. Wrong is no error where the picture no longer shows it.",
+    "surer": "Both are right after the search, and each gives the class asked for more probability than before.",
+}
+"""What the kinds mean, as reports show it."""
+
+COLUMNS = ("flipped", "shift", "shift_first", "shift_second", "right_start", "right_end", "surer")
+WHICH = {(False, False): "neither", (True, False): "first", (False, True): "second", (True, True): "both"}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How far classes are apart.
+
+    Attributes:
+        edges: e(a, b) for all pairs of classes.
+        convention: of levels.
+    """
+
+    edges: np.ndarray
+    convention: Convention = "published"
+
+    @cached_property
+    def mean(self) -> float:
+        """The mean of e over all pairs of two classes."""
+        return float(self.edges[np.triu_indices(len(self.edges), 1)].mean())
+
+
+def kind(row: dict[str, Any], scale: Scale | None = None) -> dict[str, Any]:
+    """The kind of a row's change, as columns of the row; all None where a classifier gave no prediction.
+
+    Args:
+        row: with both classifiers' most probable classes before and after, the condition, and the probability that each gave to it
+            before and after (`asked_first_start` and so on) where it is a class of theirs.
+        scale: without it, shifts are not known.
+
+    Returns:
+        `flipped`, `right_start`, `right_end`: neither, first, second or both, the latter two None without a condition that both
+        know; `shift`: same level, near or lateral, None where neither flipped; `shift_first`, `shift_second`: how far each went, in
+        levels; `surer`: whether both became surer and right.
+    """
+    tops = {(who, moment): top(row, who, moment) for who in ("first", "second") for moment in ("start", "end")}
+    if any(found is None for found in tops.values()):
+        return dict.fromkeys(COLUMNS)
+    moves = [(tops[who, "start"]["label"], tops[who, "end"]["label"]) for who in ("first", "second")]  # type: ignore[index]
+    far = [int(scale.edges[before, after]) for before, after in moves] if scale else None
+    in_levels = [float(levels(edges, scale.convention)) for edges in far] if scale and far else [None, None]
+    right = {moment: _right(row, moment, tops) for moment in ("start", "end")}
+    return {
+        "flipped": WHICH[moves[0][0] != moves[0][1], moves[1][0] != moves[1][1]],
+        "shift": _shift(max(far), scale.mean) if scale and far and max(far) else None,
+        "shift_first": in_levels[0],
+        "shift_second": in_levels[1],
+        "right_start": right["start"],
+        "right_end": right["end"],
+        "surer": None if right["end"] is None else right["end"] == "both" and _surer(row),
+    }
+
+
+def _shift(edges: int, mean: float) -> str:
+    return "same level" if edges <= SAME_LEVEL else "near" if edges < mean else "lateral"
+
+
+def _right(row: dict[str, Any], moment: str, tops: dict[tuple[str, str], Any]) -> str | None:
+    if row["asked_first_start"] is None or row["asked_second_start"] is None:
+        return None
+    return WHICH[is_condition(row, tops["first", moment]), is_condition(row, tops["second", moment])]
+
+
+def _surer(row: dict[str, Any]) -> bool:
+    return all(row[f"asked_{who}_end"] > row[f"asked_{who}_start"] for who in ("first", "second"))

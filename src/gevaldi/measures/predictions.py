@@ -1,0 +1,27 @@
+"""What a row says of the two predictions: top classes, whether they differ, whether they are what was asked for."""
+
+from typing import Any
+
+
+def top(row: dict[str, Any], who: str, moment: str) -> dict[str, Any] | None:
+    """A classifier's most probable class, where it gave any."""
+    classes = row[f"{who}_{moment}"]
+    return classes[0] if classes is not None and len(classes) else None
+
+
+def differs(row: dict[str, Any], moment: str) -> bool:
+    """Whether the two classifiers' top classes differ."""
+    first, second = top(row, "first", moment), top(row, "second", moment)
+    return first is not None and second is not None and first["label"] != second["label"]
+
+
+def is_condition(row: dict[str, Any], label: dict[str, Any]) -> bool:
+    """Whether a class is what the generator was asked for."""
+    return is_same_class((row["condition_name"], row["condition_id"]), (label["name"], label["id"]))
+
+
+def is_same_class(one: tuple[str | None, str | None], other: tuple[str | None, str | None]) -> bool:
+    """Whether two (name, taxonomy id) mean the same class: by id where both have one, otherwise by name."""
+    if one[1] and other[1]:
+        return one[1] == other[1]
+    return one[0] is not None and one[0] == other[0]

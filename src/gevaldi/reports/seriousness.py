@@ -1,0 +1,118 @@
+"""How serious the differences are: set distances, kinds of failure, and the way between two classes in words."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gevaldi.measures.kinds import RULES
+from gevaldi.measures.summary import Summary
+from gevaldi.reports.names import plain
+from gevaldi.runs.store import Run
+from gevaldi.statistics.intervals import Estimate
+from gevaldi.taxonomy import Taxonomy, in_words, read_taxonomy, way
+
+WHO = {"first": "the first flipped", "second": "the second flipped", "both": "both flipped", "neither": "neither flipped"}
+SHIFTS = ("same level", "near", "lateral")
+RIGHT = {"both": "both right", "first": "only the first right", "second": "only the second right", "neither": "neither right"}
+
+
+def taxonomy_of_run(run: Run) -> Taxonomy | None:
+    """The hierarchy that lies in a run folder, if the run has one."""
+    path = run.folder / "taxonomy.json"
+    return read_taxonomy(path) if run.record.get("taxonomy") and path.exists() else None
+
+
+def distance_table(found: list[Summary]) -> list[dict[str, Any]]:
+    """For each order and number of top classes: the mean set distance before and after, with its interval."""
+    return [
+        {"order": s.order, "n": n, "start": s.set_distance_start[n], "end": end}
+        for s in found
+        for n, end in s.set_distance_end.items()
+    ]
+
+
+def kinds_table(found: list[Summary]) -> list[dict[str, Any]]:
+    """How many samples are of each kind, in each order; the kinds that occur, in a fixed sequence."""
+    kinds = [(who, shift) for who in WHO for shift in (*SHIFTS, None)]
+    return _counts(found, kinds, lambda s: s.kinds, lambda kind: {"who": WHO[kind[0]], "shift": kind[1] or "–"})
+
+
+def passages_table(found: list[Summary]) -> list[dict[str, Any]]:
+    """How many samples went from one state of being right to another; the passages that occur, in a fixed sequence."""
+    passages = [(before, after) for before in RIGHT for after in RIGHT]
+    return _counts(found, passages, lambda s: s.passages, lambda p: {"before": RIGHT[p[0]], "after": RIGHT[p[1]]})
+
+
+def _counts(
+    found: list[Summary], keys: list[Any], of: Callable[[Summary], dict[Any, int]], shown: Callable[[Any], dict[str, str]]
+) -> list[dict[str, Any]]:
+    rows = [shown(key) | {"counts": [of(s).get(key, 0) for s in found]} for key in keys]
+    return [row for row in rows if any(row["counts"])]
+
+
+def rules(has_taxonomy: bool, record: dict[str, Any]) -> dict[str, str]:
+    """The rules by which kinds are told, those that apply."""
+    mean = (record.get("taxonomy") or {}).get("mean_edges")
+    kept = {term: text for term, text in RULES.items() if has_taxonomy or term not in SHIFTS}
+    return kept | ({"near": f"{RULES['near']} Here that is {mean:.1f} edges."} if has_taxonomy and mean else {})
+
+
+def between(taxonomy: Taxonomy | None, first: int | None, second: int | None) -> str | None:
+    """The way from one top class to the other in words, and where it turns."""
+    if taxonomy is None or first is None or second is None or first == second:
+        return None
+    found = way(taxonomy, taxonomy.classes[first], taxonomy.classes[second])
+    return plain(f"{in_words(taxonomy, found)}; they meet at {taxonomy.name(found.top)}", 400)
+
+
+def apart(found: Summary) -> str | None:
+    """The distance of the two top classes in a sentence."""
+    if not found.set_distance_end:
+        return None
+    n = min(found.set_distance_end)
+    what = "their top classes" if n == 1 else f"their top {n} classes"
+    return (
+        f"In the {found.order} order {what} end {levels(found.set_distance_end[n])} apart in the hierarchy of classes; before the "
+        f"search they were {found.set_distance_start[n].value:.1f} apart."
+    )
+
+
+def levels(estimate: Estimate) -> str:
+    """A mean of levels with its interval: 5.3 levels (95 % interval 4.8 to 5.8)."""
+    return f"{estimate.value:.1f} levels (95 % interval {max(0.0, estimate.low):.1f} to {estimate.high:.1f})"
+
+
+def flips(found: Summary) -> str | None:
+    """The kinds in a sentence."""
+    total = sum(found.kinds.values())
+    if not total:
+        return None
+    share = {who: sum(count for (flipped, _), count in found.kinds.items() if flipped == who) / total for who in WHO}
+    lateral = sum(count for (_, shift), count in found.kinds.items() if shift == "lateral") / total
+    far = f"; {100 * lateral:.0f} % are lateral shifts in the hierarchy" if any(shift for _, shift in found.kinds) else ""
+    return (
+        f"In the {found.order} order the first alone flips on {100 * share['first']:.0f} %, the second alone on "
+        f"{100 * share['second']:.0f} %, both on {100 * share['both']:.0f} %{far}."
+    )
+
+
+def alignment_sentences(record: dict[str, Any]) -> list[str]:
+    """What was left out or added up so that the two could be compared."""
+    alignment = record.get("alignment")
+    if not alignment or alignment["how"] == "as they are":
+        return []
+    how = {"by id": "by taxonomy id", "by name": "by name"}.get(alignment["how"], alignment["how"])
+    sentences = [f"The two have other classes or orders of classes and were aligned {how}, over {alignment['classes']:,} classes."]
+    for who in ("first", "second"):
+        if left := alignment[who]["left_out"]:
+            sentences.append(
+                f"{len(left):,} classes of the {who} are left out ({_some(left)}), its predictions renormalised over the rest."
+            )
+        if added := alignment[who]["added_up"]:
+            sentences.append(
+                f"The {who}'s probabilities of {_some([f'{new}: ' + ', '.join(old) for new, old in added.items()])} are added."
+            )
+    return sentences
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(plain(name) for name in names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")

@@ -1,0 +1,77 @@
+"""What a worker needs of a taxonomy: distances on the device, and the path of the set distance."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gevaldi.measures.kinds import Scale
+from gevaldi.models import Label
+from gevaldi.runs.spec import Spec
+from gevaldi.taxonomy import Taxonomy, edge_counts, fitting, levels, over, set_distance, taxonomy_named
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """The hierarchy of the classes that a run compares.
+
+    Attributes:
+        taxonomy: over these classes, in the order of the predictions.
+        name: as the spec or the search for it named it.
+        scale: e(a, b), and the convention of levels.
+        matrix: H_w(a, b) in levels, on the device.
+        sizes: the numbers of top classes whose set distances are followed.
+    """
+
+    taxonomy: Taxonomy
+    name: str
+    scale: Scale
+    matrix: Float[Tensor, "classes classes"]
+    sizes: tuple[int, ...]
+
+    def along(self, first: Int[Tensor, "rows top"], second: Int[Tensor, "rows top"]) -> dict[int, Float[Tensor, " rows"]]:
+        """Eq. 4 for each size, from top classes, the most probable first."""
+        return {n: set_distance(first[:, :n], second[:, :n], self.matrix) for n in self.sizes}
+
+    def record(self) -> dict[str, Any]:
+        """As `run.json` keeps it; the hierarchy itself is beside it, in `taxonomy.json`."""
+        content = [self.taxonomy.classes, sorted((node, sorted(above)) for node, above in self.taxonomy.hypernyms.items())]
+        return {
+            "name": self.name,
+            "sha256": hashlib.sha256(json.dumps(content).encode()).hexdigest(),
+            "convention": self.scale.convention,
+            "set_sizes": list(self.sizes),
+            "mean_edges": self.scale.mean,
+        }
+
+
+def hierarchy_of(
+    spec: Spec, asked: Taxonomy | None, first: tuple[Label, ...], second: tuple[Label, ...], device: torch.device
+) -> Hierarchy | None:
+    """The hierarchy that a spec asks for, over the labels of aligned classifiers; None where there is none.
+
+    Raises:
+        TaxonomyError: one was asked for, and some labels have no place in it.
+    """
+    labels = [(a.name, a.id or b.id) for a, b in zip(first, second, strict=True)]
+    found = (spec.taxonomy, over(asked, labels)) if asked else fitting(labels) if spec.taxonomy == "auto" else None
+    if found is None:
+        return None
+    name, taxonomy = found
+    scale = Scale(edge_counts(taxonomy), spec.convention)
+    matrix = torch.from_numpy(levels(scale.edges, scale.convention).astype(np.float32)).to(device)
+    return Hierarchy(taxonomy, name, scale, matrix, tuple(n for n in spec.set_sizes if n <= len(labels)))
+
+
+def taxonomy_asked(spec: Spec) -> Taxonomy | None:
+    """The taxonomy that a spec names; None for `auto` and `none`.
+
+    Raises:
+        UnknownName, TaxonomyError: there is none of that name, or the file holds none.
+    """
+    return None if spec.taxonomy in ("auto", "none") else taxonomy_named(spec.taxonomy)
