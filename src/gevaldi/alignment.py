@@ -207,7 +207,7 @@ def _over_common(
             f"The two classifiers have {len(common)} classes in common, where two or more were expected: {'; '.join(only)}. "
             "Say which are the same by first_classes and second_classes, or give the labels ids of one taxonomy."
         )
-    labels = [_label(key, first.labels, keys[0], second.labels, keys[1], taxonomy) for key in common]
+    labels = [_label(key, (first.labels, second.labels), keys, taxonomy) for key in common]
     places = {key: i for i, key in enumerate(common)}
     sides = [
         Aligned(side, [places.get(key) if key is not None else None for key in own], labels)
@@ -220,26 +220,16 @@ def _named(keys: Sequence[Any]) -> list[tuple[str, Any]]:
     return list(zip(("first", "second"), keys, strict=True))
 
 
-def _label(
-    key: str,
-    first: Sequence[Label],
-    first_keys: Sequence[str | None],
-    second: Sequence[Label],
-    second_keys: Sequence[str | None],
-    taxonomy: Taxonomy | None,
-) -> Label:
-    """A common class: called as the first classifier that has it alone calls it, otherwise as the taxonomy does."""
-    sources = [label for label, own in zip([*first, *second], [*first_keys, *second_keys], strict=True) if own == key]
-    alone = [
-        label
-        for labels, keys in ((first, first_keys), (second, second_keys))
-        if list(keys).count(key) == 1
-        for label, own in zip(labels, keys, strict=True)
-        if own == key
+def _label(key: str, sides: Sequence[Sequence[Label]], keys: Sequence[Sequence[str | None]], taxonomy: Taxonomy | None) -> Label:
+    """A common class: called as a label that alone makes it up, one whose name the class bears or else the first one's."""
+    sources = [
+        [label for label, own in zip(labels, side, strict=True) if own == key] for labels, side in zip(sides, keys, strict=True)
     ]
-    name = alone[0].name if alone else taxonomy.name(key) if taxonomy else key
-    is_only_a_name = all(label.id is None and label.name == key for label in sources)
-    return Label(name, None if is_only_a_name and not (taxonomy and key in taxonomy.hypernyms) else key)
+    alone = [group[0].name for group in sources if len(group) == 1]
+    known = taxonomy is not None and key in taxonomy.hypernyms
+    is_only_a_name = all(label.id is None and label.name == key for group in sources for label in group)
+    name = key if key in alone else alone[0] if alone else taxonomy.name(key) if taxonomy else key
+    return Label(name, None if is_only_a_name and not known else key)
 
 
 def _changes(side: Classifier) -> dict[str, Any]:

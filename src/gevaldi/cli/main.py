@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gevaldi.errors import GevaldiError, SpecError
+from gevaldi.errors import GevaldiError, SpecError, TaxonomyError
 
 app = typer.Typer(
     name="gevaldi",
@@ -271,6 +271,43 @@ def distance(
     _tell(f"{levels(found.edges, counted):.1f} levels ({convention}; {found.edges} edges)")
     _tell(in_words(classes, found))
     _tell(f"They meet at {classes.name(found.top)}: {found.up} up from {one}, {found.down} down to {other}.")
+
+
+@app.command()
+def cluster(
+    classifier: Annotated[str, typer.Argument(help="SOURCE:NAME", autocompletion=complete("classifiers"))],
+    pictures: Annotated[
+        str, typer.Option(help="real pictures, e.g. folder:DIR; sub-folders name classes", autocompletion=complete("pictures"))
+    ],
+    out: Annotated[Path, typer.Option(help="file for --taxonomy of gevaldi compare")] = Path("taxonomy.json"),
+    size: Annotated[int | None, typer.Option(min=1, help="pixels a side to bring pictures to", show_default="theirs")] = None,
+    linkage: Annotated[str, typer.Option(help="average, complete, single")] = "average",
+) -> None:
+    """Learn a hierarchy of classes from what a classifier confuses.
+
+    Classes that it takes for each other come close, by hierarchical clustering of its mean predictions on real pictures. Example:
+
+    \b
+      gevaldi cluster bundled:mnist-referee --pictures bundled:mnist-digits --out digits.json
+      gevaldi compare bundled:mnist-strided bundled:mnist-pooled -g bundled:mnist-vae --taxonomy digits.json
+    """
+    from gevaldi.classifiers import load_classifier
+    from gevaldi.confusions import confusions
+    from gevaldi.pictures import sources
+    from gevaldi.taxonomy import outline, taxonomy_from_confusions, write_taxonomy
+
+    network = load_classifier(classifier)
+    found = confusions(network, sources.load(pictures), (size, size) if size else None)
+    names = {label.id: label.name for label in network.labels if label.id}
+    learnt = taxonomy_from_confusions(found.matrix, [label.id or label.name for label in network.labels], linkage, names)
+    try:
+        write_taxonomy(learnt, out)
+    except OSError as error:
+        raise TaxonomyError(f"{out} cannot be written: {error.strerror or error}.") from error
+    if len(learnt.classes) <= 50:
+        _tell(outline(learnt))
+    rows = "their own classes" if found.by_truth else "the classifier's top classes, since theirs are not known"
+    _tell(f"taxonomy: {out} ({len(learnt.classes)} classes, from {found.pictures:,} pictures by {rows})")
 
 
 @app.command()

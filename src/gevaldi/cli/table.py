@@ -12,8 +12,8 @@ def summary_table(run: Run, found: list[Summary]) -> None:
     unit = run.record["divergence"]["unit"]
     table = Table(title=f"{run.spec.first}  vs  {run.spec.second}", title_justify="left", box=None, pad_edge=False)
     sizes = sorted({n for s in found for n in s.set_distance_end})[:1]
-    apart = [f"levels apart, n={n}" for n in sizes]
-    for head in ("order", "samples", "differ", f"divergence, {unit}", *apart, "Δz", "typical", "failed"):
+    apart = [f"levels, n={n}" for n in sizes]
+    for head in ("order", "n", "differ", f"divergence, {unit}", *apart, "Δz", "typical", "failed"):
         table.add_column(head, justify="left" if head == "order" else "right", no_wrap=True)
     for s in found:
         table.add_row(

@@ -9,7 +9,7 @@ from gevaldi.reports.figures import path_figure, set_distance_figures
 from gevaldi.reports.names import plain
 from gevaldi.reports.samples import gallery
 from gevaldi.reports.sentences import answer, caution, percent, shown_name
-from gevaldi.reports.seriousness import distance_table, kinds_table, passages_table, rules, taxonomy_of_run
+from gevaldi.reports.seriousness import distance_table, flips, kinds_table, passages_table, rules, taxonomy_of_run
 from gevaldi.runs.spec import write_spec
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import Estimate, share
@@ -73,6 +73,7 @@ def render(run: Run, limit: int = 200) -> str:
         },
         "distances": distance_table(found),
         "distance_figures": set_distance_figures(run, "set distance (levels)"),
+        "flips": [sentence for summary in found if (sentence := flips(summary))],
         "kinds": kinds_table(found),
         "passages": passages_table(found),
         "rules": rules(taxonomy is not None, run.record),

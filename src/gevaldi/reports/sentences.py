@@ -3,7 +3,7 @@
 from typing import Any
 
 from gevaldi.measures.summary import Summary
-from gevaldi.reports.seriousness import alignment_sentences, apart, flips
+from gevaldi.reports.seriousness import alignment_sentences, apart
 from gevaldi.statistics.intervals import Estimate, share
 
 
@@ -19,7 +19,7 @@ def answer(record: dict[str, Any], found: list[Summary]) -> list[str]:
     sentences = [_differ(summary, names, divergence) for summary in found if summary.samples > summary.failed]
     departures = [summary for summary in found if summary.left_first and summary.left_second]
     sentences += [_leave(summary, names) for summary in departures]
-    sentences += [sentence for summary in found for sentence in (apart(summary), flips(summary)) if sentence]
+    sentences += [sentence for summary in found if (sentence := apart(summary))]
     sentences += alignment_sentences(record)
     failed = sum(summary.failed for summary in found)
     if failed:

@@ -104,9 +104,10 @@ def alignment_sentences(record: dict[str, Any]) -> list[str]:
     sentences = [f"The two have other classes or orders of classes and were aligned {how}, over {alignment['classes']:,} classes."]
     for who in ("first", "second"):
         if left := alignment[who]["left_out"]:
-            sentences.append(
-                f"{len(left):,} classes of the {who} are left out ({_some(left)}), its predictions renormalised over the rest."
-            )
+            kept = ((record.get("audit") or {}).get("generated") or {}).get(f"kept_{who}")
+            before = f", to which it gave {100 * kept:.1f} % of its probability on drawn pictures" if kept is not None else ""
+            many = f"{len(left):,} classes of the {who} are" if len(left) > 1 else f"One class of the {who} is"
+            sentences.append(f"{many} left out ({_some(left)}), and its predictions renormalised over the rest{before}.")
         if added := alignment[who]["added_up"]:
             sentences.append(
                 f"The {who}'s probabilities of {_some([f'{new}: ' + ', '.join(old) for new, old in added.items()])} are added."

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gevaldi.alignment import Aligned
 from gevaldi.measures.predictions import is_same_class
-from gevaldi.models import Label
+from gevaldi.models import Classifier, Label
 from gevaldi.pictures import load_pictures
 from gevaldi.runs.start import sample_seed
 from gevaldi.runs.worker import Models
@@ -19,8 +20,9 @@ BATCH = 50
 def audit(models: Models, conditions: Sequence[int], real: str | None, name: str) -> dict[str, Any]:
     """Counts over 1,000 pictures drawn from the prior, and over the real ones where there are any.
 
-    `disagreements` counts pictures with different top classes. `known_first` counts the pictures whose class (the condition, or the
-    real picture's) is one of the first classifier's, `read_first` those among them that it reads so; the same for the second.
+    `disagreements` counts pictures with different top classes. `kept_first` is the mean probability that the first classifier gives
+    to the classes compared, where some of its own are left out. `known_first` counts the pictures whose class (the condition, or
+    the real picture's) is one of the first classifier's, `read_first` those among them that it reads so; the same for the second.
     """
     drawn, classes = _draw(models, conditions)
     asked = models.generator.conditions
@@ -52,8 +54,10 @@ def _counts(models: Models, pictures: Tensor, classes: Sequence[tuple[str | None
     log_p, log_q = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
     tops = {"first": log_p.argmax(1), "second": log_q.argmax(1)}
     labels = {"first": models.first.labels, "second": models.second.labels}
+    kept = {who: _kept(models.classifier(who), pictures, models) for who in ("first", "second")}
     result: dict[str, Any] = {
         "pictures": len(pictures),
+        **{f"kept_{who}": share for who, share in kept.items()},
         "disagreements": int((tops["first"] != tops["second"]).sum()),
         "confidence_first": log_p.exp().amax(1).mean().item(),
         "confidence_second": log_q.exp().amax(1).mean().item(),
@@ -64,6 +68,14 @@ def _counts(models: Models, pictures: Tensor, classes: Sequence[tuple[str | None
         read = [i in meant[c] for i, c in zip(top.tolist(), classes, strict=True) if meant[c]]
         result |= {f"known_{who}": len(read), f"read_{who}": sum(read)}
     return result
+
+
+def _kept(classifier: Classifier, pictures: Tensor, models: Models) -> float | None:
+    """The mean probability that a classifier gives to the classes compared, where some of its own are left out."""
+    if not isinstance(classifier, Aligned) or None not in classifier.places:
+        return None
+    parts = pictures.to(models.device, models.rounding.dtype).split(BATCH)
+    return torch.cat([classifier.kept(x) for x in parts]).mean().item()
 
 
 def _means(known: tuple[str | None, str | None], label: Label) -> bool:

@@ -5,7 +5,7 @@ The taxonomies that ship are listed by name; to add one, add a file to `shipped/
 
 from gevaldi.taxonomy.base import Taxonomy, contracted, restricted, taxonomy_of
 from gevaldi.taxonomy.distances import Convention, convention_named, distances, edge_counts, levels, most_probable, set_distance
-from gevaldi.taxonomy.explain import in_words, way
+from gevaldi.taxonomy.explain import in_words, outline, way
 from gevaldi.taxonomy.labels import fitting, over, taxonomy_named
 from gevaldi.taxonomy.learnt import taxonomy_from_confusions, taxonomy_from_embeddings
 from gevaldi.taxonomy.read import read_taxonomy, write_taxonomy
@@ -22,6 +22,7 @@ __all__ = [
     "in_words",
     "levels",
     "most_probable",
+    "outline",
     "over",
     "read_taxonomy",
     "registry",

@@ -41,6 +41,21 @@ def in_words(taxonomy: Taxonomy, found: Way) -> str:
     return " - ".join(taxonomy.name(node) for node in found.nodes)
 
 
+def outline(taxonomy: Taxonomy) -> str:
+    """The hierarchy as an indented list, from the root down; a node with several hypernyms stands under each."""
+    below: dict[str, list[str]] = {}
+    for node, uppers in taxonomy.hypernyms.items():
+        for above in uppers:
+            below.setdefault(above, []).append(node)
+    (root,) = (node for node, above in taxonomy.hypernyms.items() if not above)
+    lines, waiting = [], [(root, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        lines.append("  " * depth + taxonomy.name(node))
+        waiting += [(child, depth + 1) for child in reversed(below.get(node, ()))]
+    return "\n".join(lines)
+
+
 def _climb(taxonomy: Taxonomy, node: str, top: str) -> list[str]:
     """A shortest way up: at each step to a hypernym that is one level nearer."""
     path = [node]

@@ -1,27 +1,31 @@
 """A taxonomy where there is none: learnt from what a classifier confuses, or from embeddings of its classes."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from gevaldi.errors import TaxonomyError
+from gevaldi.errors import TaxonomyError, UnknownName
 from gevaldi.taxonomy.base import Taxonomy, taxonomy_of
 
-Linkage = Literal["average", "complete", "single"]
+LINKAGES = ("average", "complete", "single")
 
 SMALLEST = 1e-12  # below it a confusion is as good as none
 
 
-def taxonomy_from_confusions(confusions: np.ndarray, classes: Sequence[str], linkage: Linkage = "average") -> Taxonomy:
+def taxonomy_from_confusions(
+    confusions: np.ndarray, classes: Sequence[str], linkage: str = "average", names: Mapping[str, str] | None = None
+) -> Taxonomy:
     """Classes that are taken for each other come close: hierarchical clustering with -log of the mean confusion as dissimilarity.
 
     Args:
         confusions: (classes, classes); row i says how often, or with which mean probability, pictures of class i are called j.
         classes: their ids or names.
-        linkage: what counts as the dissimilarity of two clusters.
+        linkage: what counts as the dissimilarity of two clusters: that of their members in the average, of the two farthest
+            (complete), or of the two nearest (single).
+        names: what classes are called, where their ids are no names.
 
     Raises:
+        UnknownName: there is no such linkage.
         TaxonomyError: the matrix is not square, negative, not finite, of another size, or has an empty row.
     """
     counts = np.asarray(confusions, dtype=float)
@@ -34,18 +38,23 @@ def taxonomy_from_confusions(confusions: np.ndarray, classes: Sequence[str], lin
     if empty:
         raise TaxonomyError(f"Nothing is known of what {', '.join(map(repr, empty[:5]))} is taken for: its row is empty.")
     rates = counts / counts.sum(1, keepdims=True)
-    return _clustered(-np.log(np.maximum((rates + rates.T) / 2, SMALLEST)), classes, linkage)
+    return _clustered(-np.log(np.maximum((rates + rates.T) / 2, SMALLEST)), classes, linkage, names or {})
 
 
-def taxonomy_from_embeddings(embeddings: np.ndarray, classes: Sequence[str], linkage: Linkage = "average") -> Taxonomy:
+def taxonomy_from_embeddings(
+    embeddings: np.ndarray, classes: Sequence[str], linkage: str = "average", names: Mapping[str, str] | None = None
+) -> Taxonomy:
     """Classes whose embeddings point the same way come close: hierarchical clustering with 1 - cosine as dissimilarity.
 
     Args:
         embeddings: (classes, features), such as the weights of a classifier's last layer, or means over each class's pictures.
         classes: their ids or names.
-        linkage: what counts as the dissimilarity of two clusters.
+        linkage: what counts as the dissimilarity of two clusters: that of their members in the average, of the two farthest
+            (complete), or of the two nearest (single).
+        names: what classes are called, where their ids are no names.
 
     Raises:
+        UnknownName: there is no such linkage.
         TaxonomyError: there is not one embedding a class, or one is zero or not finite.
     """
     vectors = np.asarray(embeddings, dtype=float)
@@ -56,23 +65,24 @@ def taxonomy_from_embeddings(embeddings: np.ndarray, classes: Sequence[str], lin
             "was expected."
         )
     directions = vectors / lengths
-    return _clustered(1 - directions @ directions.T, classes, linkage)
+    return _clustered(1 - directions @ directions.T, classes, linkage, names or {})
 
 
-def _clustered(dissimilarity: np.ndarray, classes: Sequence[str], linkage: Linkage) -> Taxonomy:
+def _clustered(dissimilarity: np.ndarray, classes: Sequence[str], linkage: str, called: Mapping[str, str]) -> Taxonomy:
     """Merges at equal heights become one node, so that the result does not depend on the order of classes."""
     from scipy.cluster.hierarchy import linkage as merge
     from scipy.spatial.distance import squareform
 
+    if linkage not in LINKAGES:
+        raise UnknownName("linkage", linkage, LINKAGES)
     if len(classes) < 2:
         raise TaxonomyError(f"{len(classes)} class was given; a hierarchy needs two or more.")
-    names = [str(name) for name in classes]
     apart = np.maximum((dissimilarity + dissimilarity.T) / 2, 0)
     np.fill_diagonal(apart, 0)
     merges = merge(squareform(apart, checks=False), linkage)
-    members, heights = [[i] for i in range(len(names))], [-np.inf] * len(names)
-    nodes, edges = list(names), []
-    children: list[list[int]] = [[] for _ in names]
+    members, heights = [[i] for i in range(len(classes))], [-np.inf] * len(classes)
+    nodes, edges = list(classes), []
+    children: list[list[int]] = [[] for _ in classes]
     tolerance = 1e-9 * max(1.0, float(merges[-1, 2]))
     for one, other, height, _ in merges:
         parts = [int(one), int(other)]
@@ -80,15 +90,17 @@ def _clustered(dissimilarity: np.ndarray, classes: Sequence[str], linkage: Linka
         children.append(joined)
         heights.append(height)
         members.append(sorted(members[parts[0]] + members[parts[1]]))
-        nodes.append(f"cluster {len(members) - len(names)}")
+        nodes.append(f"cluster {len(members) - len(classes)}")
     waiting = [len(nodes) - 1]
     while waiting:
         here = waiting.pop()
         edges += [(nodes[child], nodes[here]) for child in children[here]]
         waiting += children[here]
-    called = {nodes[i]: (_listed([names[m] for m in members[i]]),) for i in range(len(names), len(nodes))}
-    return taxonomy_of(names, edges, called)
+    names = [called.get(node, node) for node in classes]
+    clusters = {nodes[i]: (_listed([names[m] for m in members[i]]),) for i in range(len(classes), len(nodes))}
+    return taxonomy_of(classes, edges, clusters | {node: (name,) for node, name in called.items()})
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    """Members in braces, so that a way through clusters can be read: {4, 7, 9}."""
+    return "{" + ", ".join([*names[:3], *([f"+{len(names) - 3}"] if len(names) > 3 else [])]) + "}"

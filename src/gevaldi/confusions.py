@@ -1,0 +1,67 @@
+"""What a classifier takes for what, on real pictures: the source of a hierarchy of classes where there is none."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from gevaldi.contract import check_mode
+from gevaldi.errors import DataError
+from gevaldi.models import Classifier
+from gevaldi.pictures.base import RealPictures, brought_to
+
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class Confusions:
+    """Mean predictions by class.
+
+    Attributes:
+        matrix: (classes, classes); row i is the mean prediction for pictures of class i, all zero where there were none.
+        pictures: how many went into it.
+        by_truth: whether the pictures' own classes made the rows; otherwise the classifier's top class did.
+    """
+
+    matrix: np.ndarray
+    pictures: int
+    by_truth: bool
+
+
+@torch.no_grad()
+def confusions(classifier: Classifier, real: RealPictures, size: tuple[int, int] | None = None) -> Confusions:
+    """The mean prediction of a classifier for the pictures of each class.
+
+    Args:
+        classifier: in evaluation mode.
+        real: pictures; those whose class is none of the classifier's are left out. If no picture's class is known, rows are made by
+            the classifier's own top class.
+        size: height and width that they are brought to; by default that of the first.
+
+    Raises:
+        ContractError: the classifier is in training mode.
+        DataError: the classes of the pictures are known, and none is one of the classifier's.
+    """
+    check_mode(classifier, "classifier")
+    channels, height, width = real.pictures[0].shape
+    pictures = torch.stack(brought_to(real, (channels, *(size or (height, width)))).pictures)
+    p = torch.cat([classifier(part).exp() for part in pictures.split(BATCH)])
+    known = any(name is not None for name in real.classes)
+    rows = [_place(name, classifier) for name in real.classes] if known else p.argmax(1).tolist()
+    kept = [i for i, row in enumerate(rows) if row is not None]
+    if not kept:
+        theirs, own = sorted({str(name) for name in real.classes}), [label.name for label in classifier.labels]
+        raise DataError(
+            f"No class of the pictures ({', '.join(theirs[:3])}, ...) is one of the classifier's ({', '.join(own[:3])}, ...). Name "
+            "their folders by the labels' names or ids."
+        )
+    sums = torch.zeros(p.shape[1], p.shape[1], dtype=torch.float64)
+    sums.index_add_(0, torch.tensor([rows[i] for i in kept]), p[kept].double())
+    return Confusions(sums.numpy(), len(kept), known)
+
+
+def _place(name: str | None, classifier: Classifier) -> int | None:
+    if name is None:
+        return None
+    found = [i for i, label in enumerate(classifier.labels) if name in (label.name, label.id)]
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,202 @@
+"""Classifiers with other classes, orders of classes, subsets and coarser classes, compared over what both know."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import gevaldi
+from conftest import small_classifier, small_generator
+from gevaldi.alignment import Aligned, align
+from gevaldi.contract import check_contract
+from gevaldi.errors import ContractError, GevaldiError, SpecError, TaxonomyError, UnknownName
+from gevaldi.models import Label
+from gevaldi.runs.store import Run
+from gevaldi.taxonomy import Taxonomy, read_taxonomy, registry
+
+ILSVRC: Taxonomy = registry.get("ilsvrc")()
+NAMED = ["brambling", "hummingbird", "harvestman", "barn spider", "orange", "maraca"]
+IDS = [ILSVRC.find(name) for name in NAMED]
+PICTURES = torch.rand(5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+class Chosen(nn.Module):
+    """Some of a network's logits, and perhaps a class more, in a given order."""
+
+    def __init__(self, net: nn.Module, order: list[int], more: float | None = None) -> None:
+        super().__init__()
+        self.net, self.order, self.more = net, order, more
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits = self.net(x)[:, self.order]
+        return logits if self.more is None else torch.cat([torch.full_like(logits[:, :1], self.more), logits], 1)
+
+
+NET = small_classifier(classes=6).module
+
+
+def labelled(ids: list[str | None], names: list[str] | None = None) -> list[Label]:
+    return [Label(name, own) for name, own in zip(names or [own or "background" for own in ids], ids, strict=True)]
+
+
+def classifier(order: list[int], more: float | None = None) -> gevaldi.Classifier:
+    ids = [None] * (more is not None) + [IDS[i] for i in order]
+    return gevaldi.classifier(Chosen(NET, order, more), labelled(ids)).eval()
+
+
+def test_other_orders_of_the_same_ids_are_brought_into_the_first_ones_order() -> None:
+    found = align(classifier([0, 1, 2, 3, 4, 5]), classifier([3, 5, 0, 1, 4, 2]))
+    assert [label.id for label in found.first.labels] == [label.id for label in found.second.labels] == IDS
+    assert torch.allclose(found.first(PICTURES), found.second(PICTURES), atol=1e-6)
+    assert found.record()["how"] == "by id"
+
+
+def test_predictions_over_a_subset_are_renormalised_over_it() -> None:
+    found = align(classifier([0, 1, 2, 3, 4, 5]), classifier([4, 1, 2]))
+    assert [label.id for label in found.first.labels] == [IDS[1], IDS[2], IDS[4]]
+    expected = NET(PICTURES)[:, [1, 2, 4]].log_softmax(-1)
+    assert torch.allclose(found.first(PICTURES), expected, atol=1e-6)
+    assert torch.allclose(found.second(PICTURES), expected, atol=1e-6)
+    assert isinstance(found.first, Aligned)
+    assert torch.allclose(found.first.kept(PICTURES), NET(PICTURES).softmax(-1)[:, [1, 2, 4]].sum(-1), atol=1e-6)
+    assert found.record()["first"]["left_out"] == [IDS[0], IDS[3], IDS[5]]
+    assert found.record()["second"]["left_out"] == []
+
+
+def test_a_background_class_without_an_id_is_left_out() -> None:
+    found = align(classifier([0, 1, 2, 3, 4, 5]), classifier([0, 1, 2, 3, 4, 5], more=2.0))
+    assert torch.allclose(found.second(PICTURES), NET(PICTURES).log_softmax(-1), atol=1e-6)
+    assert found.record()["second"] == {"left_out": ["background"], "added_up": {}}
+
+
+def test_classes_that_are_said_to_be_one_are_added_up() -> None:
+    fine = gevaldi.classifier(NET, labelled([None] * 6, NAMED)).eval()
+    coarse = gevaldi.classifier(Chosen(NET, [0, 2, 4]), ["bird", "arachnid", "thing"]).eval()
+    said = {
+        "brambling": "bird",
+        "1": "bird",
+        "harvestman": "arachnid",
+        "barn spider": "arachnid",
+        "orange": "thing",
+        "maraca": None,
+    }
+    found = align(fine, coarse, first_classes=said)
+    p = NET(PICTURES).softmax(-1)
+    expected = torch.stack([p[:, 0] + p[:, 1], p[:, 2] + p[:, 3], p[:, 4]], 1) / (1 - p[:, 5:])
+    assert torch.allclose(found.first(PICTURES).exp(), expected, atol=1e-6)
+    assert [label.name for label in found.first.labels] == ["bird", "arachnid", "thing"]
+    record = found.record()["first"]
+    assert record["left_out"] == ["maraca"]
+    assert record["added_up"] == {"bird": ["brambling", "hummingbird"], "arachnid": ["harvestman", "barn spider"]}
+
+
+def test_a_mapping_may_lie_in_a_file_and_name_classes_of_the_taxonomy(tmp_path: Path) -> None:
+    (tmp_path / "said.csv").write_text("0,Brambling\n1,hummingbird\n2,\n")
+    (tmp_path / "said.yaml").write_text("{0: brambling, 1: hummingbird, 2: null}")
+    for name in ("said.csv", "said.yaml"):
+        found = align(
+            gevaldi.classifier(Chosen(NET, [0, 1, 2]), 3).eval(),
+            classifier([1, 0, 5]),
+            first_classes=str(tmp_path / name),
+            taxonomy=ILSVRC,
+        )
+        assert [label.id for label in found.first.labels] == IDS[:2]
+        assert torch.allclose(found.first(PICTURES), found.second(PICTURES), atol=1e-6)
+
+
+def test_the_same_names_in_another_order_need_no_ids() -> None:
+    one = gevaldi.classifier(Chosen(NET, [0, 1, 2]), ["a", "b", "c"]).eval()
+    other = gevaldi.classifier(Chosen(NET, [2, 0, 1]), ["c", "a", "b"]).eval()
+    found = align(one, other)
+    assert torch.allclose(found.first(PICTURES), found.second(PICTURES), atol=1e-6)
+    assert found.record()["how"] == "by name"
+    assert align(one, one).first is one
+
+
+def three(names: list[str]) -> gevaldi.Classifier:
+    return gevaldi.classifier(Chosen(NET, list(range(len(names)))), names).eval()
+
+
+CANNOT: dict[str, tuple[Any, type[GevaldiError]]] = {
+    "nothing says which are the same": (lambda: align(three(["a", "b"]), three(["a", "b", "c"])), ContractError),
+    "1 classes in common": (lambda: align(classifier([0, 1]), classifier([0, 2])), ContractError),
+    "'crane' is the name of 2 labels: 0 .no id.; 2": (
+        lambda: align(three(["crane", "b", "crane"]), three(["a", "b", "c"]), {"crane": "a"}),
+        SpecError,
+    ),
+    "'a' is the name of 2 classes: 0 .no id.; 1": (
+        lambda: align(three(["x", "y", "z"]), three(["a", "a", "c"]), {"x": "a"}),
+        SpecError,
+    ),
+    "'crane' is the name of 2 classes: n02012849": (
+        lambda: align(three(["x", "brambling"]), classifier([0, 1]), {"x": "crane"}, taxonomy=ILSVRC),
+        TaxonomyError,
+    ),
+    "'crane' is the name of 2 classes: n02012849 ": (
+        lambda: align(three(["crane", "brambling"]), classifier([0, 1]), taxonomy=ILSVRC),
+        TaxonomyError,
+    ),
+    "no label named 'brambing'.*'brambling'": (
+        lambda: align(three(["brambling", "b"]), three(["a", "b"]), {"brambing": "a"}),
+        UnknownName,
+    ),
+    "cannot be read": (lambda: align(three(["a", "b"]), three(["a", "b"]), "nowhere.csv"), SpecError),
+}
+
+
+@pytest.mark.parametrize("words", CANNOT)
+def test_what_cannot_be_told_is_an_error_and_never_a_guess(words: str) -> None:
+    attempt, kind = CANNOT[words]
+    with pytest.raises(kind, match=words):
+        attempt()
+
+
+def test_a_network_that_gives_another_number_of_classes_than_it_has_labels_is_still_found_out() -> None:
+    wrong = gevaldi.classifier(Chosen(NET, [0, 1, 2]), labelled(IDS[:4][::-1])).eval()
+    found = align(classifier([0, 1, 2, 3]), wrong)
+    with pytest.raises(ContractError, match="second classifier gives 3 classes but has 4 labels"):
+        check_contract(found.first, found.second, small_generator(), torch.device("cpu"))
+
+
+def test_a_comparison_of_a_subset_has_the_rows_of_one_of_networks_cut_by_hand_and_its_report_says_so(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"samples": 4, "steps": 20, "batch_size": 4, "device": "cpu", "convention": "edges"}
+    other = small_classifier(1, classes=6).module
+    second = gevaldi.classifier(Chosen(other, [4, 2, 1, 0]), labelled([IDS[i] for i in (4, 2, 1, 0)])).eval()
+    aligned = gevaldi.compare(classifier([0, 1, 2, 3, 4, 5], more=1.0), second, small_generator(), out=tmp_path / "a", **settings)
+    cut = [gevaldi.classifier(Chosen(net, [0, 1, 2, 4]), labelled([IDS[i] for i in (0, 1, 2, 4)])).eval() for net in (NET, other)]
+    by_hand = gevaldi.compare(*cut, small_generator(), out=tmp_path / "b", **settings)
+    columns = ["divergence_end", "set_distance_1_end", "set_distance_3_end", "delta_z"]
+    assert aligned.rows()[columns].to_numpy() == pytest.approx(by_hand.rows()[columns].to_numpy(), rel=1e-3, abs=1e-4)
+    assert np.isnan(aligned.rows()["set_distance_5_end"].astype(float)).all()  # of four classes there are no five
+    page = aligned.report().read_text()
+    assert "aligned by taxonomy id, over 4 classes" in page
+    assert "3 classes of the first are left out (background" in page
+    assert "of its probability on drawn pictures" in page
+    record = json.loads((tmp_path / "a" / "run.json").read_text())
+    assert 0 < record["audit"]["generated"]["kept_first"] < 1
+    assert record["audit"]["generated"]["kept_second"] is None
+    assert record["models"]["first"]["sha256"] != by_hand.run.record["models"]["second"]["sha256"]
+    assert gevaldi.compare(
+        classifier([0, 1, 2, 3, 4, 5], more=1.0), second, small_generator(), out=tmp_path / "a", **settings
+    ).run.complete
+
+
+def test_the_taxonomy_of_a_run_lies_in_its_folder_and_another_one_is_another_run(tmp_path: Path) -> None:
+    zoo = {"all": {"pets": ["0", "1"], "wild": ["2"]}}
+    path = tmp_path / "zoo.json"
+    path.write_text(json.dumps(zoo))
+    settings: dict[str, Any] = {"samples": 2, "steps": 4, "batch_size": 2, "device": "cpu", "taxonomy": str(path)}
+    pair = small_classifier(0), small_classifier(1), small_generator()
+    rows = gevaldi.compare(*pair, out=tmp_path / "run", **settings).rows()
+    assert read_taxonomy(tmp_path / "run" / "taxonomy.json").classes == ("0", "1", "2")
+    assert set(rows["set_distance_1_end"]) <= {0.0, 0.5, 1.0}  # 0 and 1 are 2 edges apart, 0 and 2 three
+    path.write_text(json.dumps({"all": ["0", "1", "2"]}))
+    with pytest.raises(GevaldiError, match="another hierarchy of the classes"):
+        gevaldi.compare(*pair, out=tmp_path / "run", **settings)
+    with pytest.raises(TaxonomyError, match="3 of 3 labels have no place"):
+        gevaldi.compare(*pair, out=tmp_path / "other", **(settings | {"taxonomy": "ilsvrc"}))
+    assert Run.open(tmp_path / "run").record["taxonomy"]["name"] == str(path)
