@@ -4,6 +4,7 @@ Nothing is downloaded: every function takes the data folder, which holds `imagen
 autoencoder TAEF2 has no global prior, so a search moves around the latent of a picture: x = decode(encode(picture) + radius · u).
 """
 
+import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,14 @@ FACTOR = 8  # pixels of a picture on the side of one place of a latent
 CHANNELS = 32  # of a latent
 WIDTH = 64  # channels inside of TAEF2
 CHUNK = 16  # pictures encoded together
+
+
+def data_folder(arguments: Sequence[str]) -> Path | None:
+    """The data folder that was named, as an argument or by GEVALDI_IMAGENET; None, and a word to the user, where there is none."""
+    named = arguments[0] if arguments else os.environ.get("GEVALDI_IMAGENET")
+    if named is None:
+        print("without ImageNet's pictures and networks nothing more is measured: name their folder, or set GEVALDI_IMAGENET")
+    return Path(named) if named else None
 
 
 @cache

@@ -3,17 +3,18 @@
 The real SqueezeNet pair over pictures that TAEF2 decodes from around real ones: the same starts, searched with both divergences by
 the default settings but for the number of steps. Differences are per start, with Student's 95 % interval of their mean.
 
-    python benchmarks/seek_serious.py DATA [STARTS] [STEPS] [SIZE] [RADIUS]
+    python benchmarks/seek_serious.py [DATA [STARTS [STEPS [SIZE [RADIUS]]]]]
+
+DATA, or the environment variable GEVALDI_IMAGENET, is the folder that holds ImageNet pictures, the SqueezeNet pair and TAEF2.
 """
 
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from imagenet_world import around_pictures, squeezenets
+from imagenet_world import around_pictures, data_folder, squeezenets
 
 from gevaldi.runs.session import models_of, prepared
 from gevaldi.runs.spec import spec_from
@@ -45,7 +46,9 @@ def shown(values: list[float]) -> str:
 
 def main() -> None:
     """Print the table."""
-    data, numbers = Path(sys.argv[1]), [float(text) for text in sys.argv[2:]]
+    data, numbers = data_folder(sys.argv[1:]), [float(text) for text in sys.argv[2:]]
+    if data is None:
+        return
     starts, steps, size, radius = [*numbers, *(32, 30, 224, 0.1)[len(numbers) :]]
     indices = np.linspace(0, 499, int(starts)).astype(int).tolist()
     networks = (*squeezenets(data), around_pictures(data, indices, int(size), radius))

@@ -1,6 +1,7 @@
 """Shapes are checked by machine in tests, nets are small, and one thread is faster than two."""
 
 import os
+import sys
 from pathlib import Path
 
 from jaxtyping import install_import_hook
@@ -24,6 +25,13 @@ import gevaldi  # noqa: E402
 FOLDERS = [os.environ.get("GEVALDI_MNIST"), Path(__file__).parents[2] / "shared" / "data" / "mnist"]
 MNIST = next((Path(folder) for folder in FOLDERS if folder and Path(folder).is_dir()), None)
 needs_mnist = pytest.mark.skipif(MNIST is None, reason="needs MNIST: set GEVALDI_MNIST to the folder of its idx files")
+
+IMAGENETS = [os.environ.get("GEVALDI_IMAGENET"), Path(__file__).parents[2] / "shared" / "data"]
+IMAGENET = next((Path(folder) for folder in IMAGENETS if folder and (Path(folder) / "imagenet").is_dir()), None)
+needs_imagenet = pytest.mark.skipif(
+    IMAGENET is None, reason="needs ImageNet pictures and networks: set GEVALDI_IMAGENET to the folder of imagenet/ and taef2/"
+)
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))  # for the networks of `imagenet_world`
 
 
 def small_classifier(seed: int = 0, classes: int = 3) -> gevaldi.Classifier:

@@ -229,3 +229,37 @@ def test_list_names_every_kind_and_show_finds_each_of_them() -> None:
     assert all(kind in listing(None) for kind in KINDS)
     assert all(len(documentation(name)) > 40 for name in names_of("everything"))
     assert "mnist-vae" in listing("generators")
+
+
+def test_a_hierarchy_is_learnt_and_then_compared_over_from_the_shell(folder: Path) -> None:
+    done = gevaldi(folder, "cluster", "bundled:mnist-referee", "--pictures", "bundled:mnist-digits", "--out", "digits.json")
+    assert done.returncode == 0, done.stderr
+    assert "10 classes, from 1,000 pictures by their own classes" in done.stdout
+    assert "\n    {4, 9}\n      4\n      9\n" in done.stdout
+    apart = gevaldi(folder, "distance", "4", "9", "--taxonomy", "digits.json")
+    assert apart.stdout.startswith("0.5 levels (published; 2 edges)\n4 - {4, 9} - 9\n")
+    over = gevaldi(folder, *PAIR, "-n", "2", "--steps", "4", "--taxonomy", "digits.json", "--out", "run")
+    assert over.returncode == 0, over.stderr  # three classes, 0 to 2, of the ten
+    assert "levels, n=1" in over.stdout
+
+
+def test_classes_of_labels_may_be_said_on_the_command_line(folder: Path) -> None:
+    said = ["--set", "first_classes.0=null", "--set", "first_classes.1=cat", "--set", "second_classes={1: cat, 0: null}"]
+    done = gevaldi(folder, *PAIR, "-n", "2", "--steps", "4", "--out", "run", *said)
+    assert done.returncode == 0, done.stderr
+    assert Run.open(folder / "run").record["alignment"]["classes"] == 2
+    assert "One class of the first is left out (0)" in (folder / "run" / "report.html").read_text()
+    wrong = gevaldi(folder, *PAIR, "--set", "first_classes.7=cat")
+    assert wrong.returncode == 2
+    assert "no label named '7'" in wrong.stderr
+
+
+def test_what_cannot_be_clustered_is_answered(folder: Path) -> None:
+    for words, answer in (
+        (["bundled:mnist-pooled", "--pictures", "bundled:mnist-digits", "--linkage", "averag"], "Did you mean 'average'"),
+        (["bundled:mnist-pooled", "--pictures", "folder:nowhere"], "no pictures"),
+        (["bundled:mnist-pooled", "--pictures", "bundled:mnist-digits", "--out", "no/such.json"], "cannot be written"),
+    ):
+        done = gevaldi(folder, "cluster", *words)
+        assert done.returncode == 2
+        assert answer in done.stderr

@@ -17,13 +17,18 @@ from torch import nn
 
 import gevaldi
 from conftest import small_classifier, small_generator
+from gevaldi.classifiers import load_classifier
+from gevaldi.confusions import confusions
 from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.models import labels_of
+from gevaldi.pictures import sources as pictures
 from gevaldi.runs import worker
 from gevaldi.runs.schema import FORMAT, schema
 from gevaldi.runs.spec import Spec, read_spec, spec_from, write_spec
 from gevaldi.runs.start import chosen_conditions, chunks, sample_seed
 from gevaldi.runs.store import Run
+from gevaldi.statistics.intervals import mean
+from gevaldi.taxonomy import distances, read_taxonomy, taxonomy_from_confusions, write_taxonomy
 
 QUICK: dict[str, Any] = {"samples": 9, "steps": 30, "batch_size": 4, "device": "cpu"}
 NUMBERS = ["index", "seed", "condition", "steps", "divergence_end", "log_prior_end", "typicality_end", "delta_z"]
@@ -55,6 +60,56 @@ def test_a_row_tells_the_truth_about_its_sample(tmp_path: Path) -> None:
         shown = np.asarray(Image.open(io.BytesIO(row["picture_end"]["bytes"]))) / 255
         assert np.abs(shown - pictures[0, 0].detach().numpy()).max() <= 0.5 / 255 + 1e-6
     assert (rows["divergence_end"] > rows["divergence_start"]).mean() > 0.9
+
+
+ZOO = {"all": {"pets": ["0", "1", "2"], "wild": {"cats": ["3", "4"], "5": None}}}
+
+
+def test_the_set_distances_of_a_row_are_equation_4_of_its_top_classes_at_every_step(tmp_path: Path) -> None:
+    (tmp_path / "zoo.json").write_text(json.dumps(ZOO))
+    pair = small_classifier(0, classes=6), small_classifier(1, classes=6), small_generator()
+    settings: dict[str, Any] = QUICK | {"taxonomy": str(tmp_path / "zoo.json"), "set_sizes": [4, 1], "convention": "edges"}
+    rows = gevaldi.compare(*pair, out=tmp_path / "run", **settings).rows()
+    half = distances(read_taxonomy(ZOO, [str(i) for i in range(6)]), "edges")
+    assert not [column for column in rows if "distance_3" in column or "distance_5" in column]
+    for row in rows.to_dict("records"):
+        for n in (1, 4):
+            path = [
+                np.mean([[half[a, b] for b in second[:n]] for a in first[:n]])
+                for first, second in zip(row["path_first"], row["path_second"], strict=True)
+            ]
+            assert row[f"path_set_distance_{n}"] == pytest.approx(path, rel=1e-6)
+            assert row[f"set_distance_{n}_start"] == pytest.approx(path[0], rel=1e-6)
+            assert row[f"set_distance_{n}_end"] == pytest.approx(path[row["step_end"]], rel=1e-6)
+        for who in ("first", "second"):
+            assert row[f"shift_{who}"] == half[row[f"{who}_start"][0]["label"], row[f"{who}_end"][0]["label"]]
+    assert (rows["set_distance_1_end"] > rows["set_distance_1_start"]).any()
+
+
+def test_a_row_keeps_the_probability_of_the_class_asked_for(tmp_path: Path) -> None:
+    for row in compared(tmp_path).rows().to_dict("records"):
+        for moment in ("start", "end"):
+            listed = {said["label"]: said["probability"] for said in row[f"first_{moment}"]}
+            assert row[f"asked_first_{moment}"] == pytest.approx(listed[row["condition"]], abs=1e-6)
+            right = [row[f"{who}_{moment}"][0]["label"] == row["condition"] for who in ("first", "second")]
+            assert row[f"right_{moment}"] == ["neither", "second", "first", "both"][2 * right[0] + right[1]]
+        assert row["surer"] == (
+            row["right_end"] == "both" and all(row[f"asked_{w}_end"] > row[f"asked_{w}_start"] for w in ("first", "second"))
+        )
+
+
+@pytest.mark.slow
+def test_searching_with_the_wasserstein_divergence_ends_with_top_classes_farther_apart_than_searching_with_kl(
+    tmp_path: Path,
+) -> None:
+    referee = load_classifier("bundled:mnist-referee")
+    found = confusions(referee, pictures.load("bundled:mnist-digits"))
+    write_taxonomy(taxonomy_from_confusions(found.matrix, [label.name for label in referee.labels]), tmp_path / "digits.json")
+    names = ("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae")
+    settings: dict[str, Any] = {"samples": 64, "orders": "forward", "taxonomy": str(tmp_path / "digits.json"), "device": "cpu"}
+    rows = {d: gevaldi.compare(*names, divergence=d, out=tmp_path / d, **settings).rows() for d in ("kl", "wasserstein")}
+    gain = mean((rows["wasserstein"]["set_distance_1_end"] - rows["kl"]["set_distance_1_end"]).tolist())
+    assert gain.low > 0
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
