@@ -61,7 +61,7 @@ def test_a_comparison_on_imagenet_finds_its_taxonomy_by_the_ids_and_its_report_t
 
     assert IMAGENET
     monkeypatch.setattr("gevaldi.runs.audit.DRAWN", 2)
-    generator = around_pictures(IMAGENET, [10, 60], 64, 0.2)
+    generator = around_pictures(IMAGENET, [10, 60], 72, 0.2)
     done = gevaldi.compare(
         *squeezenets(IMAGENET), generator, out=tmp_path, samples=2, steps=3, batch_size=2, divergence="wasserstein", device="cpu"
     )

@@ -64,6 +64,13 @@ def test_the_classes_of_imagenet_are_2_to_26_edges_apart_12_59_in_the_mean() -> 
     assert (counts != edge_counts(ILSVRC, "undirected")[PAIRS]).mean() == pytest.approx(0.145, abs=0.0005)
 
 
+def test_edges_are_counted_once_and_kept_from_harm() -> None:
+    assert registry.get("ilsvrc")() is ILSVRC
+    assert edge_counts(ILSVRC) is edge_counts(ILSVRC)
+    with pytest.raises(ValueError, match="read-only"):
+        edge_counts(ILSVRC)[0, 0] = 1
+
+
 @st.composite
 def hierarchies(draw: st.DrawFn) -> tuple[list[str], list[tuple[str, str]]]:
     """Classes and edges of random hierarchies: node i hangs under one to three earlier ones; the last nodes are the classes."""

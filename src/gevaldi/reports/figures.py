@@ -40,7 +40,9 @@ def set_distance_figures(run: Run, label: str) -> dict[str, str]:
     lines: dict[str, list[Line]] = {}
     for i, n in enumerate(run.record["taxonomy"]["set_sizes"] if run.record.get("taxonomy") else ()):
         for order, paths in _paths(run, f"path_set_distance_{n}").items():
-            line = Line(mean_band(paths), SIZES[i % len(SIZES)], STYLES[i % len(STYLES)], f"n = {n}")
+            found = mean_band(paths)
+            above = Band(found.middle, np.maximum(found.low, 0), found.high)  # no distance is below zero
+            line = Line(above, SIZES[i % len(SIZES)], STYLES[i % len(STYLES)], f"n = {n}")
             lines.setdefault(order, []).append(line)
     return {order: drawn(found, label) for order, found in lines.items()}
 

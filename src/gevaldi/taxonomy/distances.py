@@ -5,6 +5,7 @@ path in the undirected graph, which may also run down and up again, through a no
 """
 
 from typing import Any, Literal, get_args
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -27,9 +28,19 @@ def convention_named(name: str) -> Convention:
     raise UnknownName("convention", name, get_args(Convention))
 
 
+_counted: "WeakKeyDictionary[Taxonomy, dict[Route, np.ndarray]]" = WeakKeyDictionary()
+
+
 def edge_counts(taxonomy: Taxonomy, route: Route = "hypernym") -> np.ndarray:
-    """e(a, b) for all pairs of classes, an integer matrix (classes, classes); symmetric, 0 on the diagonal."""
-    return _through_hypernyms(taxonomy) if route == "hypernym" else _undirected(taxonomy)
+    """e(a, b) for all pairs of classes, an integer matrix (classes, classes); symmetric, 0 on the diagonal.
+
+    Counted once for a taxonomy and kept as long as it is; the matrix cannot be written to.
+    """
+    known = _counted.setdefault(taxonomy, {})
+    if route not in known:
+        known[route] = _through_hypernyms(taxonomy) if route == "hypernym" else _undirected(taxonomy)
+        known[route].flags.writeable = False
+    return known[route]
 
 
 def distances(taxonomy: Taxonomy, convention: Convention = "published", route: Route = "hypernym") -> np.ndarray:

@@ -1,5 +1,7 @@
 """The ten classes of CIFAR-10."""
 
+from functools import cache
+
 from gevaldi.taxonomy.base import Taxonomy, taxonomy_of
 from gevaldi.taxonomy.shipped import _wordnet
 
@@ -18,6 +20,7 @@ CLASSES = {
 DEER = ("n02430045", "n02399000")  # is a ruminant; none of ImageNet's thousand classes is a deer, so it is not in that table
 
 
+@cache
 def cifar_10() -> Taxonomy:
     """The 10 classes of CIFAR-10 over the noun hypernyms of WordNet 3.0, by WordNet id [Krizhevsky 2009]."""
     return taxonomy_of(list(CLASSES), [*_wordnet.edges(), DEER], {**_wordnet.names(), **CLASSES})

@@ -1,5 +1,7 @@
 """The hundred classes of CIFAR-100."""
 
+from functools import cache
+
 from gevaldi.taxonomy.base import Taxonomy, taxonomy_of
 
 SUPERCLASSES = {
@@ -26,6 +28,7 @@ SUPERCLASSES = {
 }
 
 
+@cache
 def cifar_100() -> Taxonomy:
     """The 100 classes of CIFAR-100 under their 20 superclasses, by their names in the data set [Krizhevsky 2009].
 

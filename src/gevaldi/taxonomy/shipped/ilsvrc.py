@@ -1,9 +1,12 @@
 """ImageNet's thousand classes."""
 
+from functools import cache
+
 from gevaldi.taxonomy.base import Taxonomy, taxonomy_of
 from gevaldi.taxonomy.shipped import _wordnet
 
 
+@cache
 def ilsvrc() -> Taxonomy:
     """The 1,000 classes of ILSVRC 2012 over the noun hypernyms of WordNet 3.0, by WordNet id [Russakovsky 2015].
 
