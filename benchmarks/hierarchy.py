@@ -42,7 +42,7 @@ def timed(*works: Callable[[], object], times: int = 20) -> list[float]:
 
 
 def from_the_hierarchy(taxonomy: Taxonomy, first: list[list[int]], second: list[list[int]]) -> list[list[float]]:
-    """The same without a matrix: every distance is looked up in the hierarchy when it is needed, as the paper's procedure does it."""
+    """The same without a matrix: every distance is looked up in the hierarchy when it is needed."""
 
     def apart(a: int, b: int) -> float:
         one, other = taxonomy.levels_up(taxonomy.classes[a]), taxonomy.levels_up(taxonomy.classes[b])

@@ -15,6 +15,7 @@ from gevaldi.alignment import Aligned, align
 from gevaldi.contract import check_contract
 from gevaldi.errors import ContractError, GevaldiError, SpecError, TaxonomyError, UnknownName
 from gevaldi.models import Label
+from gevaldi.runs.spec import read_spec, spec_from, write_spec
 from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy, read_taxonomy, registry
 
@@ -200,3 +201,30 @@ def test_the_taxonomy_of_a_run_lies_in_its_folder_and_another_one_is_another_run
     with pytest.raises(TaxonomyError, match="3 of 3 labels have no place"):
         gevaldi.compare(*pair, out=tmp_path / "other", **(settings | {"taxonomy": "ilsvrc"}))
     assert Run.open(tmp_path / "run").record["taxonomy"]["name"] == str(path)
+
+
+def test_a_taxonomy_may_be_given_as_an_object_and_a_run_goes_on_with_its_own_copy(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"samples": 2, "steps": 4, "batch_size": 1, "device": "cpu", "orders": "forward"}
+    pair = small_classifier(0), small_classifier(1), small_generator()
+    zoo = {"all": {"pets": ["0", "1"], "wild": ["2"]}}
+    rows = [
+        gevaldi.compare(*pair, out=tmp_path / str(i), taxonomy=given, **settings).rows()["set_distance_1_end"].tolist()
+        for i, given in enumerate((zoo, read_taxonomy(zoo)))
+    ]
+    assert rows[0] == rows[1]
+    path = tmp_path / "zoo.json"
+    path.write_text(json.dumps(zoo))
+    asked = settings | {"taxonomy": str(path), "first_classes": {0: 0, 1: "1", "2": 2}}
+    whole = gevaldi.compare(*pair, out=tmp_path / "run", **asked).rows()
+    path.unlink()
+    next((tmp_path / "run" / "samples").glob("part-*")).unlink()
+    again = gevaldi.compare(*pair, out=tmp_path / "run", **asked).rows()
+    assert again["set_distance_1_end"].tolist() == whole["set_distance_1_end"].tolist() == rows[0]
+
+
+def test_what_is_said_of_labels_in_a_file_is_kept_in_the_spec(tmp_path: Path) -> None:
+    (tmp_path / "said.yaml").write_text("{0: bird, 1: null}")
+    spec = spec_from({"first": "a", "second": "b", "generator": "g", "first_classes": str(tmp_path / "said.yaml")})
+    assert spec.first_classes == {"0": "bird", "1": None}
+    (tmp_path / "spec.yaml").write_text(write_spec(spec))
+    assert spec_from(read_spec(tmp_path / "spec.yaml")) == spec

@@ -6,7 +6,6 @@ have exactly the same names. What one of them does not know is left out, and the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,10 +16,7 @@ from gevaldi.divergences.base import log_sum_exp
 from gevaldi.errors import ContractError, SpecError, UnknownName
 from gevaldi.models import Classifier, Label, Pictures
 from gevaldi.taxonomy.base import Taxonomy
-from gevaldi.taxonomy.labels import over
-
-Said = Mapping[Any, Any] | str | None
-"""What a user says of labels: label (index, id or name) to class (id or name; None to leave it out), or a file that says so."""
+from gevaldi.taxonomy.labels import Said, mapping_of, over
 
 
 class Aligned(Classifier):
@@ -113,36 +109,6 @@ def align(
         )
     keys = [_keys(labels, entry or {}, sides[1 - i], taxonomy) for i, (labels, entry) in enumerate(zip(sides, said, strict=True))]
     return _over_common(first, second, keys, "as the user said" if told else "by id", taxonomy)
-
-
-def mapping_of(said: Said) -> dict[str, str | None] | None:
-    """What a user says of labels, as a mapping; from a CSV file of two columns (label, class), or a JSON or YAML file.
-
-    Raises:
-        SpecError: the file cannot be read, or holds no mapping.
-    """
-    if said is None:
-        return None
-    if isinstance(said, str):
-        said = _mapping_in_file(Path(said).expanduser())
-    return {str(key): None if value is None or value == "" else str(value) for key, value in said.items()}
-
-
-def _mapping_in_file(path: Path) -> dict[Any, Any]:
-    import csv
-
-    import yaml
-
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix == ".csv":
-            return {row[0].strip(): row[1].strip() for row in csv.reader(text.splitlines()) if row}
-        found = yaml.safe_load(text)  # which reads JSON too
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, IndexError) as error:
-        raise SpecError(f"The classes of labels in {path} cannot be read: {error}. Pairs (label, class) were expected.") from None
-    if not isinstance(found, dict):
-        raise SpecError(f"{path} holds {type(found).__name__}, where a mapping from labels to classes was expected.")
-    return found
 
 
 def _are_same(first: Sequence[Label], second: Sequence[Label]) -> bool:

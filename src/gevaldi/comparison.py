@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gevaldi.errors import SpecError
 from gevaldi.runs.spec import Search, Spec, spec_from
 from gevaldi.runs.store import Run
+from gevaldi.taxonomy import Taxonomy, read_taxonomy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +67,7 @@ def compare(
     generator: "str | Generator",
     *,
     out: str | Path | None = None,
+    taxonomy: str | Taxonomy | Any = "auto",
     device: str = "auto",
     batch_size: int | None = None,
     progress: bool | None = None,
@@ -78,14 +80,17 @@ def compare(
         second: the other one.
         generator: a generator, or its name such as "bundled:mnist-vae"; wrap a module with `gevaldi.generator`.
         out: the run folder; called again with the same settings, the run is continued there. By default a new temporary folder.
+        taxonomy: the hierarchy of the classes: the name of one that ships, a file, a `Taxonomy`, or what
+            `gevaldi.taxonomy.read_taxonomy` reads; "auto" for the shipped one that has all the labels' ids, "none" for none.
         device: auto, cpu, cuda, cuda:1, mps.
         batch_size: samples searched together; chosen by a short measurement if not given. Rows change by rounding at most.
         progress: whether to show a progress bar; by default on a terminal.
-        **settings: all other fields of `Spec` (samples, conditions, orders, divergence, prior_weight, seed, real), and those of its
-            search (algorithm, steps, window, gain, typical_mass).
+        **settings: all other fields of `Spec` (samples, conditions, orders, divergence, prior_weight, seed, real, convention,
+            set_sizes, first_classes, second_classes), and those of its search (algorithm, steps, window, gain, typical_mass).
 
     Raises:
         SpecError: a setting is unknown or impossible.
+        TaxonomyError: labels have no place in the hierarchy asked for, or it is none.
         ContractError: the networks do not do what classifiers and generators must; the message says what to do.
         RunFolderError: the folder cannot be written, or holds another run.
     """
@@ -97,6 +102,7 @@ def compare(
             "first": named(first) + (" (first)" if alike else ""),
             "second": named(second) + (" (second)" if alike else ""),
             "generator": named(generator),
+            "taxonomy": taxonomy if isinstance(taxonomy, str) else "object:Taxonomy",
             **settings,
             "search": {**(nested.model_dump() if isinstance(nested, Search) else nested), **search},
         },
@@ -105,7 +111,8 @@ def compare(
     folder = Path(out) if out else Path(tempfile.mkdtemp(prefix="gevaldi-"))
     shown = sys.stderr.isatty() if progress is None else progress
     models = (first, second, generator)
-    return execute(spec, folder, models, device, batch_size, shown, command_of(spec, folder, models))
+    given = None if isinstance(taxonomy, str) else taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
+    return execute(spec, folder, models, device, batch_size, shown, command_of(spec, folder, models), given)
 
 
 def named(model: Any) -> str:
@@ -128,7 +135,14 @@ def command_of(spec: Spec, folder: Path, models: Sequence[Any]) -> str:
 
 
 def execute(
-    spec: Spec, folder: Path, models: Sequence[Any], device: str, batch_size: int | None, progress: bool, command: str
+    spec: Spec,
+    folder: Path,
+    models: Sequence[Any],
+    device: str,
+    batch_size: int | None,
+    progress: bool,
+    command: str,
+    taxonomy: Taxonomy | None = None,
 ) -> Comparison:
     """Run a spec in a folder, from the start or from where it was interrupted. `models` are the three networks or their names."""
     from gevaldi.classifiers import load_classifier
@@ -138,7 +152,7 @@ def execute(
     refuse_objects(models)
     first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
     begun = Run.open(folder) if (folder / "run.json").exists() else None
-    ready = models_of(spec, first, second, generator, device_of(device), begun)
+    ready = models_of(spec, first, second, generator, device_of(device), begun, taxonomy)
     with prepared(ready), bar(progress) as watch:
         run = open_run(folder, spec, ready, batch_size, command)
         for now in fill(run, ready, batch_size, watch.step):

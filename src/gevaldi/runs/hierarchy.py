@@ -13,7 +13,11 @@ from torch import Tensor
 from gevaldi.measures.kinds import Scale
 from gevaldi.models import Label
 from gevaldi.runs.spec import Spec
-from gevaldi.taxonomy import Taxonomy, edge_counts, fitting, levels, over, set_distance, taxonomy_named
+from gevaldi.runs.store import Run
+from gevaldi.taxonomy import Taxonomy, edge_counts, fitting, levels, over, read_taxonomy, set_distance, taxonomy_named
+from gevaldi.taxonomy.labels import is_there
+
+OBJECT = "object:"  # begins the name of what only the program has that began the run
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,17 @@ def hierarchy_of(
     return Hierarchy(taxonomy, name, scale, matrix, tuple(n for n in spec.set_sizes if n <= len(labels)))
 
 
-def taxonomy_asked(spec: Spec) -> Taxonomy | None:
-    """The taxonomy that a spec names; None for `auto` and `none`.
+def taxonomy_asked(spec: Spec, given: Taxonomy | None = None, begun: Run | None = None) -> Taxonomy | None:
+    """The taxonomy that was given, or that a spec names; None for `auto` and `none`.
+
+    Where a run was `begun` with one that is no longer there, an object or a file, it is the copy in the run's folder.
 
     Raises:
         UnknownName, TaxonomyError: there is none of that name, or the file holds none.
     """
-    return None if spec.taxonomy in ("auto", "none") else taxonomy_named(spec.taxonomy)
+    if given is not None or spec.taxonomy in ("auto", "none"):
+        return given
+    copy = begun.folder / "taxonomy.json" if begun else None
+    if copy and copy.exists() and (spec.taxonomy.startswith(OBJECT) or not is_there(spec.taxonomy)):
+        return read_taxonomy(copy)
+    return taxonomy_named(spec.taxonomy)

@@ -29,6 +29,7 @@ from gevaldi.runs.start import chosen_conditions, chunks
 from gevaldi.runs.store import Run, write_in_run
 from gevaldi.runs.worker import Models, Watch, work
 from gevaldi.search import registry as algorithms
+from gevaldi.taxonomy import Taxonomy
 from gevaldi.taxonomy.read import taxonomy_as_json
 
 
@@ -60,15 +61,23 @@ def device_of(name: str) -> torch.device:
 
 
 def models_of(
-    spec: Spec, first: Classifier, second: Classifier, generator: Generator, device: torch.device, begun: Run | None = None
+    spec: Spec,
+    first: Classifier,
+    second: Classifier,
+    generator: Generator,
+    device: torch.device,
+    begun: Run | None = None,
+    taxonomy: Taxonomy | None = None,
 ) -> Models:
     """What workers need, from loaded networks and the names in a spec; rounding as in a run that was `begun` before.
+
+    A `taxonomy` that is given takes the place of the one that the spec names.
 
     Raises:
         ContractError: the classifiers have other classes, and nothing says which are the same.
         SpecError, TaxonomyError, UnknownName: a name or an option fits nothing.
     """
-    asked = taxonomy_asked(spec)
+    asked = taxonomy_asked(spec, taxonomy, begun)
     alignment = align(first, second, spec.first_classes, spec.second_classes, asked)
     first, second = alignment.first, alignment.second
     hierarchy = hierarchy_of(spec, asked, first.labels, second.labels, device)

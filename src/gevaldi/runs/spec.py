@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,8 +13,7 @@ from gevaldi.errors import SpecError, UnknownName
 from gevaldi.registry import explained
 from gevaldi.search.stopping import Stopping
 from gevaldi.settings import Settings
-
-Classes = dict[str | int, str | int | None] | str | None
+from gevaldi.taxonomy.labels import mapping_of
 
 
 class Search(Stopping):
@@ -52,11 +52,11 @@ class Spec(Settings):
     set_sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (1, 3, 5), description="the numbers n of top classes whose set distances (equation 4) are followed"
     )
-    first_classes: Classes = Field(
+    first_classes: dict[str, str | None] | None = Field(
         None,
         description="what the first one's labels are, where ids do not tell: {label: class}, null to leave one out, or a file",
     )
-    second_classes: Classes = Field(None, description="the same of the second classifier's labels")
+    second_classes: dict[str, str | None] | None = Field(None, description="the same of the second classifier's labels")
     prior_weight: float = Field(
         0.0,
         ge=0,
@@ -76,6 +76,11 @@ class Spec(Settings):
     @classmethod
     def _as_tuple(cls, value: Any) -> Any:
         return (value,) if isinstance(value, int | str) else value
+
+    @field_validator("first_classes", "second_classes", mode="before")
+    @classmethod
+    def _as_mapping(cls, value: Any) -> Any:
+        return mapping_of(value) if value is None or isinstance(value, Mapping | str | Path) else value
 
     @field_validator("set_sizes")
     @classmethod

@@ -1,9 +1,10 @@
 """From the labels of a classifier to the classes of a taxonomy: by id, by name where that is certain, and never by a guess."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from gevaldi.errors import GevaldiError, TaxonomyError
+from gevaldi.errors import GevaldiError, SpecError, TaxonomyError
 from gevaldi.taxonomy.base import Taxonomy, restricted
 from gevaldi.taxonomy.read import read_taxonomy
 from gevaldi.taxonomy.shipped import registry
@@ -14,6 +15,10 @@ Named = tuple[str, str | None]
 FILES = (".csv", ".json", ".yaml", ".yml")
 
 
+Said = Mapping[Any, Any] | str | Path | None
+"""What a user says of labels: label (index, id or name) to class (id or name; None to leave it out), or a file that says so."""
+
+
 def taxonomy_named(text: str) -> Taxonomy:
     """The taxonomy that a user names: one that ships, or a file.
 
@@ -22,6 +27,11 @@ def taxonomy_named(text: str) -> Taxonomy:
         TaxonomyError: the file cannot be read, or holds no hierarchy.
     """
     return read_taxonomy(Path(text).expanduser()) if text.endswith(FILES) else registry.build(text)
+
+
+def is_there(text: str) -> bool:
+    """Whether a user's name of a taxonomy is one that ships, or a file that exists."""
+    return Path(text).expanduser().exists() if text.endswith(FILES) else text in registry.names()
 
 
 def fitting(labels: Sequence[Named]) -> tuple[str, Taxonomy] | None:
@@ -86,3 +96,33 @@ def _node_of(taxonomy: Taxonomy, label: Named) -> str:
     if name in taxonomy.hypernyms:
         return name
     return taxonomy.find(name, index=False)
+
+
+def mapping_of(said: Said) -> dict[str, str | None] | None:
+    """What a user says of labels, as a mapping; from a CSV file of two columns (label, class), or a JSON or YAML file.
+
+    Raises:
+        SpecError: the file cannot be read, or holds no mapping.
+    """
+    if said is None:
+        return None
+    if isinstance(said, str | Path):
+        said = _mapping_in_file(Path(said).expanduser())
+    return {str(key): None if value is None or value == "" else str(value) for key, value in said.items()}
+
+
+def _mapping_in_file(path: Path) -> dict[Any, Any]:
+    import csv
+
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix == ".csv":
+            return {row[0].strip(): row[1].strip() for row in csv.reader(text.splitlines()) if row}
+        found = yaml.safe_load(text)  # which reads JSON too
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, IndexError) as error:
+        raise SpecError(f"The classes of labels in {path} cannot be read: {error}. Pairs (label, class) were expected.") from None
+    if not isinstance(found, dict):
+        raise SpecError(f"{path} holds {type(found).__name__}, where a mapping from labels to classes was expected.")
+    return found
