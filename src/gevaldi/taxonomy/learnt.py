@@ -49,9 +49,7 @@ def taxonomy_from_embeddings(
     Args:
         embeddings: (classes, features), such as the weights of a classifier's last layer, or means over each class's pictures.
         classes: their ids or names.
-        linkage: what counts as the dissimilarity of two clusters: that of their members in the average, of the two farthest
-            (complete), or of the two nearest (single).
-        names: what classes are called, where their ids are no names.
+        linkage, names: as `taxonomy_from_confusions` takes them.
 
     Raises:
         UnknownName: there is no such linkage.
@@ -79,26 +77,40 @@ def _clustered(dissimilarity: np.ndarray, classes: Sequence[str], linkage: str, 
         raise TaxonomyError(f"{len(classes)} class was given; a hierarchy needs two or more.")
     apart = np.maximum((dissimilarity + dissimilarity.T) / 2, 0)
     np.fill_diagonal(apart, 0)
-    merges = merge(squareform(apart, checks=False), linkage)
-    members, heights = [[i] for i in range(len(classes))], [-np.inf] * len(classes)
-    nodes, edges = list(classes), []
-    children: list[list[int]] = [[] for _ in classes]
-    tolerance = 1e-9 * max(1.0, float(merges[-1, 2]))
-    for one, other, height, _ in merges:
-        parts = [int(one), int(other)]
-        joined = [c for part in parts for c in (children[part] if heights[part] >= height - tolerance else [part])]
-        children.append(joined)
-        heights.append(height)
-        members.append(sorted(members[parts[0]] + members[parts[1]]))
-        nodes.append(f"cluster {len(members) - len(classes)}")
+    below = _joined(merge(squareform(apart, checks=False), linkage), len(classes))
+    nodes = [*classes, *(f"cluster:{i}" for i in range(1, len(below) - len(classes) + 1))]
+    names, edges = dict(called), []
     waiting = [len(nodes) - 1]
     while waiting:
         here = waiting.pop()
-        edges += [(nodes[child], nodes[here]) for child in children[here]]
-        waiting += children[here]
-    names = [called.get(node, node) for node in classes]
-    clusters = {nodes[i]: (_listed([names[m] for m in members[i]]),) for i in range(len(classes), len(nodes))}
-    return taxonomy_of(classes, edges, clusters | {node: (name,) for node, name in called.items()})
+        edges += [(nodes[child], nodes[here]) for child in below[here]]
+        waiting += below[here]
+    for here in range(len(classes), len(nodes)):
+        names[nodes[here]] = _listed([called.get(classes[i], classes[i]) for i in sorted(_members(below, here))])
+    return taxonomy_of(classes, edges, {node: (name,) for node, name in names.items()})
+
+
+def _joined(merges: np.ndarray, classes: int) -> list[list[int]]:
+    """What is directly below every class (nothing) and every merge; one at the height of another below it takes over its parts."""
+    below: list[list[int]] = [[] for _ in range(classes)]
+    heights = [-np.inf] * classes
+    tolerance = 1e-9 * max(1.0, float(merges[-1, 2]))
+    for one, other, height, _ in merges:
+        parts = (int(one), int(other))
+        below.append([lower for part in parts for lower in (below[part] if heights[part] >= height - tolerance else [part])])
+        heights.append(height)
+    return below
+
+
+def _members(below: list[list[int]], here: int) -> list[int]:
+    """The classes below a merge."""
+    found, waiting = [], [here]
+    while waiting:
+        node = waiting.pop()
+        waiting += below[node]
+        if not below[node]:
+            found.append(node)
+    return found
 
 
 def _listed(names: Sequence[str]) -> str:
