@@ -17,7 +17,7 @@ from gevaldi.errors import ContractError, GevaldiError, SpecError, TaxonomyError
 from gevaldi.models import Label
 from gevaldi.runs.spec import read_spec, spec_from, write_spec
 from gevaldi.runs.store import Run
-from gevaldi.taxonomy import Taxonomy, read_taxonomy, registry
+from gevaldi.taxonomy import Taxonomy, distances, fitting, read_taxonomy, registry
 
 ILSVRC: Taxonomy = registry.get("ilsvrc")()
 NAMED = ["brambling", "hummingbird", "harvestman", "barn spider", "orange", "maraca"]
@@ -71,7 +71,8 @@ def test_predictions_over_a_subset_are_renormalised_over_it() -> None:
 def test_a_background_class_without_an_id_is_left_out() -> None:
     found = align(classifier([0, 1, 2, 3, 4, 5]), classifier([0, 1, 2, 3, 4, 5], more=2.0))
     assert torch.allclose(found.second(PICTURES), NET(PICTURES).log_softmax(-1), atol=1e-6)
-    assert found.record()["second"] == {"left_out": ["background"], "added_up": {}}
+    record = found.record()["second"]
+    assert (record["left_out"], record["added_up"]) == (["background"], {})
 
 
 def test_classes_that_are_said_to_be_one_are_added_up() -> None:
@@ -122,13 +123,20 @@ def three(names: list[str]) -> gevaldi.Classifier:
     return gevaldi.classifier(Chosen(NET, list(range(len(names)))), names).eval()
 
 
+TWICE = ["crane", "b", "crane"]
 CANNOT: dict[str, tuple[Any, type[GevaldiError]]] = {
     "nothing says which are the same": (lambda: align(three(["a", "b"]), three(["a", "b", "c"])), ContractError),
+    "in another order, and nothing says": (
+        lambda: align(three(["cat", "dog", "bird"]), three(["dog", "cat", "fish"])),
+        ContractError,
+    ),
+    "in another order": (lambda: align(three(["crane", "crane", "x"]), three(["x", "crane", "crane"])), ContractError),
     "1 classes in common": (lambda: align(classifier([0, 1]), classifier([0, 2])), ContractError),
-    "'crane' is the name of 2 labels: 0 .no id.; 2": (
-        lambda: align(three(["crane", "b", "crane"]), three(["a", "b", "c"]), {"crane": "a"}),
+    "'crane' is the name of 2 classes: 0 .no id.; 2": (
+        lambda: align(three(TWICE), three(["a", "b", "c"]), {"crane": "a"}),
         SpecError,
     ),
+    "'crane' is the name of 2 classes: 0 .no id.; 2 .no id": (lambda: align(three(TWICE), three(TWICE), {"b": "x"}), SpecError),
     "'a' is the name of 2 classes: 0 .no id.; 1": (
         lambda: align(three(["x", "y", "z"]), three(["a", "a", "c"]), {"x": "a"}),
         SpecError,
@@ -144,6 +152,10 @@ CANNOT: dict[str, tuple[Any, type[GevaldiError]]] = {
     "no label named 'brambing'.*'brambling'": (
         lambda: align(three(["brambling", "b"]), three(["a", "b"]), {"brambing": "a"}),
         UnknownName,
+    ),
+    "Two things are said of the label 0, 'a'": (
+        lambda: align(three(["a", "b"]), three(["a", "b"]), {"a": "b", "0": None}),
+        SpecError,
     ),
     "cannot be read": (lambda: align(three(["a", "b"]), three(["a", "b"]), "nowhere.csv"), SpecError),
 }
@@ -194,7 +206,9 @@ def test_the_taxonomy_of_a_run_lies_in_its_folder_and_another_one_is_another_run
     pair = small_classifier(0), small_classifier(1), small_generator()
     rows = gevaldi.compare(*pair, out=tmp_path / "run", **settings).rows()
     assert read_taxonomy(tmp_path / "run" / "taxonomy.json").classes == ("0", "1", "2")
-    assert set(rows["set_distance_1_end"]) <= {0.0, 0.5, 1.0}  # 0 and 1 are 2 edges apart, 0 and 2 three
+    matrix = distances(read_taxonomy(zoo))
+    for row in rows.to_dict("records"):
+        assert row["set_distance_1_end"] == matrix[row["first_end"][0]["label"], row["second_end"][0]["label"]]
     path.write_text(json.dumps({"all": ["0", "1", "2"]}))
     with pytest.raises(GevaldiError, match="another hierarchy of the classes"):
         gevaldi.compare(*pair, out=tmp_path / "run", **settings)
@@ -228,3 +242,78 @@ def test_what_is_said_of_labels_in_a_file_is_kept_in_the_spec(tmp_path: Path) ->
     assert spec.first_classes == {"0": "bird", "1": None}
     (tmp_path / "spec.yaml").write_text(write_spec(spec))
     assert spec_from(read_spec(tmp_path / "spec.yaml")) == spec
+
+
+def test_labels_that_are_not_mentioned_are_told_by_the_other_ones_of_their_name() -> None:
+    one = gevaldi.classifier(Chosen(NET, [0, 1, 2, 3]), labelled(IDS[:4], ["crane", "orange", "wren", "cat"])).eval()
+    other = three(["crane", "orange", "wren", "dog"])
+    found = align(one, other, second_classes={"crane": IDS[0], "1": IDS[1]})
+    assert [(label.name, label.id) for label in found.first.labels] == list(zip(["crane", "orange", "wren"], IDS[:3], strict=True))
+
+
+def test_a_name_that_the_user_made_up_is_no_id() -> None:
+    one, other = three(["trout", "snake"]), three(["carp", "lizard"])
+    found = align(one, other, {"trout": "fish", "snake": "reptiles"}, {"carp": "fish", "lizard": "reptiles"})
+    assert [(label.name, label.id) for label in found.first.labels] == [("fish", None), ("reptiles", None)]
+    assert fitting([(label.name, label.id) for label in found.first.labels]) is None
+    said = align(one, other, {"trout": "n02512053", "snake": "n01726692"}, {"carp": "n02512053", "lizard": "n01726692"})
+    assert [label.id for label in said.first.labels] == ["n02512053", "n01726692"]
+
+
+def test_inner_nodes_of_a_taxonomy_are_classes_of_coarse_classifiers() -> None:
+    coarse = three(["bird", "arachnid", "citrus"])
+    found = align(
+        coarse,
+        classifier([0, 2, 4]),
+        second_classes=dict(zip(IDS[0:5:2], ["bird", "arachnid", "citrus"], strict=True)),
+        taxonomy=ILSVRC,
+    )
+    assert [label.id for label in found.second.labels] == ["n01503061", "n01769347", "n07747055"]
+
+
+def test_what_was_asked_for_is_known_through_the_labels_before_alignment(tmp_path: Path) -> None:
+    fine = gevaldi.classifier(Chosen(NET, [0, 1, 2]), ["0", "1", "2"]).eval()
+    coarse = gevaldi.classifier(Chosen(NET, [0, 2]), ["low", "high"]).eval()
+    done = gevaldi.compare(
+        fine, coarse, small_generator(), out=tmp_path, samples=3, steps=3, batch_size=3, orders="forward", device="cpu",
+        first_classes={0: "low", 1: "low", 2: "high"},
+    )  # fmt: skip
+    rows = done.rows().to_dict("records")
+    assert [row["asked_labels"].tolist() for row in rows] == [[0], [0], [1]]
+    for row in rows:
+        named = {said["label"]: said["probability"] for said in row["first_start"]}
+        assert row["asked_first_start"] == pytest.approx(named[row["asked_labels"][0]], abs=1e-6)
+        assert row["right_start"] is not None
+
+
+def test_a_run_is_not_gone_on_with_when_only_the_order_of_labels_has_changed(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"samples": 2, "steps": 3, "batch_size": 2, "device": "cpu", "out": tmp_path}
+    first, net = classifier([0, 1, 2]), Chosen(small_classifier(1, classes=6).module, [0, 1, 2])
+    for order in ([0, 1, 2], [2, 0, 1]):
+        second = gevaldi.classifier(net, labelled([IDS[i] for i in order])).eval()
+        if order == [0, 1, 2]:
+            gevaldi.compare(first, second, small_generator(), **settings)
+        else:
+            with pytest.raises(GevaldiError, match="aligned in another way"):
+                gevaldi.compare(first, second, small_generator(), **settings)
+
+
+def test_a_subset_of_a_file_that_is_gone_is_gone_on_with_from_the_runs_own_copy(tmp_path: Path) -> None:
+    path = tmp_path / "zoo.json"
+    path.write_text(json.dumps({"all": {"pets": ["a", "b"], "wild": ["c", "d"]}}))
+    pair = three(["a", "b", "c"]), gevaldi.classifier(Chosen(NET, [1, 0, 3]), ["b", "a", "d"]).eval()
+    settings: dict[str, Any] = {"samples": 2, "steps": 3, "batch_size": 1, "device": "cpu", "orders": "forward", "taxonomy": path}
+    whole = gevaldi.compare(*pair, small_generator(), out=tmp_path / "run", **settings)
+    path.unlink()
+    next((tmp_path / "run" / "samples").glob("part-*")).unlink()
+    again = gevaldi.compare(*pair, small_generator(), out=tmp_path / "run", **settings)
+    assert again.rows()["set_distance_1_end"].tolist() == whole.rows()["set_distance_1_end"].tolist()
+    assert f"taxonomy={str(tmp_path / 'run' / 'taxonomy.json')!r}" in again.run.record["command"]
+
+
+def test_without_any_hierarchy_the_user_is_told_when_ids_were_lacking(tmp_path: Path) -> None:
+    both = [classifier([0, 1, 2], more=float(i)) for i in range(2)]
+    done = gevaldi.compare(*both, small_generator(), out=tmp_path, samples=2, steps=3, batch_size=2, device="cpu")
+    assert done.run.record["taxonomy"] is None
+    (warning,) = [text for text in done.run.record["warnings"] if "No hierarchy" in text]
+    assert "1 of 4 classes have no id (background)" in warning

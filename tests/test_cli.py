@@ -131,7 +131,7 @@ def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> 
         ([*PAIR, "--divergence", "log-odds"], "It takes this, that, written log-odds,this=VALUE,that=VALUE"),
         ([*PAIR, "--divergence", "log-odds,this=1,that=two"], "this=1,that=two' cannot be used"),
         (["compare", "models.py:net", *PAIR[2:]], "write python:models.py:net"),
-        ([*PAIR, "--set", "seed.x=3", "--seed", "1"], "'seed' is a setting, not a group"),
+        ([*PAIR, "--set", "seed.x=3", "--seed", "1"], "'seed' is no group of settings"),
         ([*PAIR, "--device", "meta"], "meta devices are not supported"),
         (["compare", "bundled:mnist-strided", "bundled:mnist-poled", "-g", "bundled:mnist-vae"], "Did you mean 'mnist-pooled'"),
         (["compare", "mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae"], "Did you mean 'bundled:mnist-strided'"),
@@ -263,3 +263,18 @@ def test_what_cannot_be_clustered_is_answered(folder: Path) -> None:
         done = gevaldi(folder, "cluster", *words)
         assert done.returncode == 2
         assert answer in done.stderr
+
+
+def test_an_order_in_which_all_samples_failed_has_a_line_in_the_table(folder: Path) -> None:
+    (folder / "zoo.json").write_text('{"all": ["0", "1", "2"]}')
+    (folder / "excludes.py").write_text(
+        "import torch, gevaldi\nfrom torch import nn\nfrom models import net\n"
+        "class Excludes(nn.Module):\n    def forward(self, x):\n"
+        "        return net(1).module(x).masked_fill(torch.tensor([True, False, False]), -torch.inf)\n"
+        "def make():\n    return gevaldi.classifier(Excludes(), labels=3).eval()\n"
+    )
+    words = [word.replace("models.py:net,seed=1", "excludes.py:make") for word in PAIR]
+    done = gevaldi(folder, *words, "-n", "2", "--steps", "3", "--taxonomy", "zoo.json", "--out", "run")
+    assert done.returncode == 0, done.stderr
+    assert Run.open(folder / "run").rows().groupby("order")["status"].agg(lambda s: (s == "failed").all()).tolist() == [True, False]
+    assert " – " in done.stdout

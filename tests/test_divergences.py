@@ -159,6 +159,8 @@ def test_a_class_with_several_hypernyms_is_kept_under_the_one_nearest_the_root_a
 ):
     deep = [("a", "low"), ("low", "high"), ("high", "root"), ("a", "side"), ("side", "root"), ("b", "low")]
     assert as_tree(taxonomy_of(["a", "b"], deep)).hypernyms["a"] == ("side",)
+    tied = [("a", "low"), ("a", "side"), ("low", "root"), ("side", "root")]
+    assert as_tree(taxonomy_of(["a"], tied)).hypernyms == as_tree(taxonomy_of(["a"], [tied[1], tied[0], *tied[2:]])).hypernyms
     ilsvrc: Taxonomy = taxonomies.get("ilsvrc")()
     pairs = np.triu_indices(1000, 1)
     whole, tree = edge_counts(ilsvrc)[pairs], edge_counts(as_tree(ilsvrc))[pairs]
@@ -187,6 +189,8 @@ def test_wasserstein_without_a_taxonomy_is_answered_with_how_to_give_one() -> No
         divergence("wasserstein", classes=4)
     with pytest.raises(SpecError, match="no option taxonomy"):
         divergence("wasserstein,taxonomy=ilsvrc", classes=4)
+    with pytest.raises(SpecError, match="there are 5 classes, but the hierarchy is over 4"):
+        divergence("wasserstein", classes=5, taxonomy=ZOO)
 
 
 def test_an_unknown_divergence_is_answered_with_the_nearest() -> None:

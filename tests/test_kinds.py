@@ -20,7 +20,7 @@ def prediction(name: str | None) -> list[dict[str, Any]]:
 
 
 def row(asked: str | None, *, first: tuple[str | None, str], second: tuple[str | None, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {"condition_name": asked, "condition_id": ILSVRC.find(asked) if asked else None}
+    found: dict[str, Any] = {"asked_labels": [ILSVRC.classes.index(ILSVRC.find(asked))] if asked else []}
     for who, (before, after) in (("first", first), ("second", second)):
         found |= {f"{who}_start": prediction(before), f"{who}_end": prediction(after)}
         found |= {f"asked_{who}_start": 0.7 if asked else None, f"asked_{who}_end": 0.6 if asked else None}

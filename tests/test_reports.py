@@ -58,11 +58,12 @@ def row(index: int, failed: bool = False, name: str = "cat") -> dict[str, Any]:
         | {"picture_start": png(index), "picture_end": png(index + 1), "z_start": [0.0], "z_end": [1.0]}
         | {"path_divergence": [0.0, 0.5, 1.0], "path_log_prior": [0.0] * 3, "path_delta_z": [0.0, 0.1, 0.2]}
         | {"path_first": [[1]] * 3, "path_second": [[2]] * 3}
+        | {"asked_labels": [ord(name[0])]}
         | {f"asked_{who}_{moment}": 0.5 for who in ("first", "second") for moment in ("start", "end")}
         | {f"set_distance_{n}_{moment}": index + n + (moment == "end") for n in (1, 3) for moment in ("start", "end")}
         | {f"path_set_distance_{n}": [index + n, index + n + 1, index + n + 1] for n in (1, 3)}
     )
-    return found | kind(found | {"condition_id": None}, Scale(np.full((256, 256), 10) - 10 * np.eye(256, dtype=int)))
+    return found | kind(found, Scale(np.full((256, 256), 10) - 10 * np.eye(256, dtype=int)))
 
 
 def made(folder: Path, rows: list[dict[str, Any]], samples: int = 8, name: str = "a:first") -> Run:
@@ -76,7 +77,7 @@ def made(folder: Path, rows: list[dict[str, Any]], samples: int = 8, name: str =
         "audit": {"generated": audited | {"name": "g", **read}, "real": None},
         "device": "cpu", "command": "gevaldi compare", "created": "2026-01-01T00:00:00", "versions": {"gevaldi": "0"},
         "warnings": [HOSTILE],
-        "taxonomy": {"name": "zoo", "convention": "published", "set_sizes": [1, 3], "mean_edges": 10.0},
+        "taxonomy": {"name": "zoo", "convention": "published", "set_sizes": [1, 3], "mean_edges": 10.0, "classes": []},
     }  # fmt: skip
     run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples), record)
     run.append(rows)
@@ -115,6 +116,29 @@ def test_the_sentences_say_the_shares_that_the_rows_have(tmp_path: Path) -> None
     assert found["forward"].left_first.value == 4 / 8  # 0, 4, 8, 12 of the even ones
     assert found["reverse"].typical.value == pytest.approx(4 / 7)  # 3, 9, 15 are outside, 5 failed
     assert found["reverse"].divergence_end.value == pytest.approx(np.median([0.1 * i + 1 for i in (1, 3, 7, 9, 11, 13, 15)]))
+
+
+def test_how_serious_the_differences_are_is_said_with_the_numbers_that_the_rows_have(tmp_path: Path) -> None:
+    run = made(tmp_path, [row(i, failed=i == 5) for i in range(16)])
+    found = {s.order: s for s in summaries(run.each())}
+    ends = [i + 1 + 1 for i in range(0, 16, 2)]
+    assert found["forward"].set_distance_end[1].value == np.mean(ends)
+    half = stats.t.ppf(0.975, 7) * np.std(ends, ddof=1) / np.sqrt(8)
+    assert found["forward"].set_distance_end[1].high == pytest.approx(np.mean(ends) + half)
+    assert found["forward"].kinds == {("second", "lateral"): 4, ("both", "lateral"): 4}
+    assert found["reverse"].kinds == {("second", "lateral"): 7}
+    assert found["forward"].passages == {("both", "first"): 4, ("both", "neither"): 4}
+    page = Page(render(run)).words
+    assert "In the forward order their top classes end 9.0 levels (95\u00a0% interval 4.9 to 13.1) apart" in page
+    assert "the first alone flips on 0 %, the second alone on 50 %, both on 50 %; 100 % are lateral shifts" in page
+    assert "only 0 classes are compared" in page  # n = 5 of the spec, which the synthetic record does not follow
+    assert "the second flipped, lateral · both right → only the first right" in page
+
+
+def test_a_single_sample_has_a_distance_but_no_interval(tmp_path: Path) -> None:
+    page = Page(render(made(tmp_path, [row(0)], samples=1))).words
+    assert "end 2.0 levels apart" in page
+    assert "nan" not in page
 
 
 def test_hostile_names_are_text_and_nothing_else(tmp_path: Path) -> None:

@@ -98,6 +98,17 @@ def test_a_row_keeps_the_probability_of_the_class_asked_for(tmp_path: Path) -> N
         )
 
 
+def test_a_sample_whose_prediction_is_not_a_number_has_no_set_distance(tmp_path: Path) -> None:
+    (tmp_path / "zoo.json").write_text(json.dumps({"all": {"pets": ["0", "1"], "wild": ["2"]}}))
+    broken = gevaldi.classifier(Sometimes("nan"), labels=3).eval()
+    settings: dict[str, Any] = QUICK | {"taxonomy": str(tmp_path / "zoo.json")}
+    rows = gevaldi.compare(small_classifier(0), broken, small_generator(), out=tmp_path / "run", **settings).rows()
+    failed = rows["status"] == "failed"
+    assert 0 < failed.sum() < len(rows)
+    assert rows.loc[failed, "set_distance_1_end"].isna().all()
+    assert rows.loc[~failed, "set_distance_1_end"].notna().all()
+
+
 @pytest.mark.slow
 def test_searching_with_the_wasserstein_divergence_ends_with_top_classes_farther_apart_than_searching_with_kl(
     tmp_path: Path,

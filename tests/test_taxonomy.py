@@ -160,6 +160,20 @@ def test_a_class_is_found_by_id_index_and_name_and_an_ambiguous_name_is_answered
         ILSVRC.find("humingbird")
 
 
+def test_an_inner_node_is_found_where_no_class_is_called_so() -> None:
+    assert ILSVRC.name(ILSVRC.find("bird")) == "bird"
+    assert way(ILSVRC, ILSVRC.find("brambling"), ILSVRC.find("bird")).edges == 4
+    with pytest.raises(UnknownName):
+        ILSVRC.find("²")
+
+
+def test_a_way_turns_at_the_deepest_of_the_hypernyms_that_are_equally_near() -> None:
+    """`low` is three levels below the root, `many` two, though there are more nodes above it."""
+    edges = [("a", "low"), ("b", "low"), ("low", "x"), ("x", "y"), ("y", "root"), ("a", "many"), ("b", "many")]
+    above = [("many", "p"), ("many", "q"), ("many", "r"), ("many", "s"), ("p", "root"), ("q", "root"), ("r", "root"), ("s", "root")]
+    assert way(taxonomy_of(["a", "b"], edges + above), "a", "b").top == "low"
+
+
 def test_cifar_10_keeps_animals_near_and_vehicles_far() -> None:
     cifar = registry.get("cifar-10")()
     matrix = distances(cifar)
@@ -225,6 +239,8 @@ def test_the_same_zoo_is_read_from_everything_that_can_hold_it(tmp_path: Path, k
         ("a.json", "3", "A int was given"),
         ("a.json", "{}", "holds no edges"),
         ("a.json", '["robin"]', "where a pair"),
+        ("a.json", '{"animal": 3}', "Below 'animal' stands 3"),
+        ("a.yaml", "animal: [[cat, dog]]", "without a name"),
     ],
 )
 def test_a_file_that_holds_no_taxonomy_is_answered(tmp_path: Path, name: str, text: str, words: str) -> None:
@@ -274,6 +290,9 @@ def test_labels_find_their_classes_by_id_by_name_and_by_place_and_never_by_a_gue
     assert over(ILSVRC, [(str(i), None) for i in range(1000)]).classes == ILSVRC.classes
     with pytest.raises(TaxonomyError, match=r"2 of 3 labels.*2 classes: n02012849 \(index 134.*no class named 'sesame'"):
         over(ILSVRC, [("crane", None), ("brambling", None), ("sesame", None)])
+    shifted = restricted(read_taxonomy({"all": [str(i) for i in range(1, 4)]}), ["1", "2", "3"])
+    with pytest.raises(TaxonomyError, match="no class named '0'"):
+        over(shifted, [("0", None), ("1", None), ("2", None)])  # by order 0 would be taken for 1
     with pytest.raises(TaxonomyError, match="no class named '7'"):
         over(ILSVRC, [("7", None), ("brambling", None)])
     with pytest.raises(TaxonomyError, match="'tench' has the id 'n99', which is no node"):
@@ -314,6 +333,8 @@ def test_a_hierarchy_that_was_planted_is_learnt_from_confusions_and_embeddings_i
         names = [planted.classes[i] for i in order]
         expected = edge_counts(planted)[np.ix_(order, order)]
         assert np.array_equal(edge_counts(taxonomy_from_confusions(np.exp(-shuffled.astype(float)), names)), expected)
+    clusters = taxonomy_from_confusions(np.ones((3, 3)) + np.eye(3), ["cluster:1", "cluster:2", "b"])
+    assert clusters.classes == ("cluster:1", "cluster:2", "b")
     # One feature an edge, present in the classes below it: the more edges two classes share, the more alike their embeddings.
     nodes = list(planted.hypernyms)
     vectors = np.array([[node in planted.levels_up(c) for node in nodes] for c in planted.classes], dtype=float)

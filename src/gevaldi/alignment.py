@@ -4,7 +4,7 @@ Classes are the same if they have the same taxonomy id, or because the user says
 have exactly the same names. What one of them does not know is left out, and the predictions renormalised over the rest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gevaldi.divergences.base import log_sum_exp
-from gevaldi.errors import ContractError, SpecError, UnknownName
+from gevaldi.errors import ContractError
 from gevaldi.models import Classifier, Label, Pictures
 from gevaldi.taxonomy.base import Taxonomy
-from gevaldi.taxonomy.labels import Said, mapping_of, over
+from gevaldi.taxonomy.keys import is_an_id, keys_of
+from gevaldi.taxonomy.labels import Named, Said, is_same_class, mapping_of
 
 
 class Aligned(Classifier):
@@ -66,9 +67,9 @@ class Alignment:
     how: str = "as they are"
 
     def record(self) -> dict[str, Any]:
-        """As `run.json` keeps it: for each classifier, which labels are left out and which were added up."""
+        """As `run.json` keeps it: for each classifier its own labels, their places, which are left out and which were added up."""
         sides = {"first": self.first, "second": self.second}
-        return {"how": self.how, "classes": len(self.first.labels)} | {who: _changes(side) for who, side in sides.items()}
+        return {"how": self.how, "classes": len(self.first.labels)} | {who: _record(side) for who, side in sides.items()}
 
 
 def align(
@@ -83,7 +84,7 @@ def align(
     Args:
         first: a classifier.
         second: the other one.
-        first_classes: what the first one's labels are; those not mentioned keep their ids, or names where it has no ids.
+        first_classes: what the first one's labels are; those not mentioned keep their ids and names.
         second_classes: the same of the second.
         taxonomy: if given, classes and labels without ids may be named as it names them.
 
@@ -91,76 +92,44 @@ def align(
         ContractError: they have other classes, and nothing says which are the same.
         SpecError, TaxonomyError, UnknownName: what was said of a label fits none, or several, which are listed.
     """
-    sides, said = (first.labels, second.labels), (mapping_of(first_classes), mapping_of(second_classes))
+    sides = [[(label.name, label.id) for label in side.labels] for side in (first, second)]
+    said = mapping_of(first_classes), mapping_of(second_classes)
     told = any(entry is not None for entry in said)
     if not told and _are_same(*sides):
         return Alignment(first, second)
-    have_ids = [any(label.id for label in labels) for labels in sides]
-    names = [sorted(label.name for label in labels) for labels in sides]
-    if not told and not all(have_ids) and taxonomy is None:
-        if names[0] == names[1] and len(set(names[0])) == len(names[0]):
-            return _over_common(first, second, [[label.name for label in labels] for labels in sides], "by name", None)
-        if len(first.labels) == len(second.labels):
-            return Alignment(first, second)  # the contract warns of the names
-        raise ContractError(
-            f"The first classifier has {len(first.labels)} classes and the second {len(second.labels)}, and nothing says which "
-            "are the same. Give the labels taxonomy ids, gevaldi.Label(name, id), or say what they are by first_classes and "
-            "second_classes."
-        )
-    keys = [_keys(labels, entry or {}, sides[1 - i], taxonomy) for i, (labels, entry) in enumerate(zip(sides, said, strict=True))]
+    if not told and taxonomy is None and not all(any(own for _, own in side) for side in sides):
+        return _by_names_alone(first, second, [[name for name, _ in side] for side in sides])
+    keys = [keys_of(side, entry or {}, sides[1 - i], taxonomy) for i, (side, entry) in enumerate(zip(sides, said, strict=True))]
     return _over_common(first, second, keys, "as the user said" if told else "by id", taxonomy)
 
 
-def _are_same(first: Sequence[Label], second: Sequence[Label]) -> bool:
+def places_of(name: str | None, own: str | None, classifier: Classifier) -> set[int]:
+    """The classes of a classifier that a name and a taxonomy id stand for, also through the labels that it had before alignment."""
+    found = {i for i, label in enumerate(classifier.labels) if is_same_class((name, own), (label.name, label.id))}
+    if isinstance(classifier, Aligned):
+        old = zip(classifier.inner.labels, classifier.places, strict=True)
+        found |= {place for label, place in old if place is not None and is_same_class((name, own), (label.name, label.id))}
+    return found
+
+
+def _are_same(first: Sequence[Named], second: Sequence[Named]) -> bool:
     return len(first) == len(second) and all(
-        a.id == b.id if a.id and b.id else a.name == b.name for a, b in zip(first, second, strict=True)
+        one[1] == other[1] if one[1] and other[1] else one[0] == other[0] for one, other in zip(first, second, strict=True)
     )
 
 
-def _keys(
-    labels: Sequence[Label], said: Mapping[str, str | None], others: Sequence[Label], taxonomy: Taxonomy | None
-) -> list[str | None]:
-    """What tells a label's class: what was said of it, its id, its node in the taxonomy or, where no label has an id, its name."""
-    keys: dict[int, str | None] = {}
-    for text, value in said.items():
-        keys[_place(text, labels)] = None if value is None else _class_meant(value, others, taxonomy)
-    rest = [i for i in range(len(labels)) if i not in keys]
-    if any(label.id for label in labels):
-        keys |= {i: labels[i].id for i in rest}
-    elif taxonomy is not None and rest:
-        placed = over(taxonomy, [(labels[i].name, None) for i in rest])
-        keys |= dict(zip(rest, placed.classes, strict=True))
-    else:
-        keys |= {i: labels[i].name for i in rest}
-    return [keys[i] for i in range(len(labels))]
-
-
-def _place(text: str, labels: Sequence[Label]) -> int:
-    """The label that a user means, by id, name or index."""
-    found = [i for i, label in enumerate(labels) if text in (label.id, label.name)]
-    if not found and text.isdigit() and int(text) < len(labels):
-        return int(text)
-    if len(found) > 1:
-        raise SpecError(f"{text!r} is the name of {len(found)} labels: {_candidates(found, labels)}. Give an id or an index.")
-    if not found:
-        raise UnknownName("label", text, {label.name for label in labels})
-    return found[0]
-
-
-def _class_meant(value: str, others: Sequence[Label], taxonomy: Taxonomy | None) -> str:
-    """The class that a user means: of the taxonomy, or of the other classifier; otherwise one that the user made up."""
-    if taxonomy is not None:
-        return value if value in taxonomy.hypernyms else taxonomy.find(value, index=False)
-    if value in {label.id for label in others}:
-        return value
-    found = [i for i, label in enumerate(others) if label.name == value]
-    if len(found) > 1:
-        raise SpecError(f"{value!r} is the name of {len(found)} classes: {_candidates(found, others)}. Give an id.")
-    return (others[found[0]].id or value) if found else value
-
-
-def _candidates(places: Sequence[int], labels: Sequence[Label]) -> str:
-    return "; ".join(f"{i} ({labels[i].id or 'no id'})" for i in places)
+def _by_names_alone(first: Classifier, second: Classifier, names: list[list[str]]) -> Alignment:
+    """By name where both have exactly the same; by position where no name says that the orders differ."""
+    if sorted(names[0]) == sorted(names[1]) and len(set(names[0])) == len(names[0]):
+        return _over_common(first, second, names, "by name", None)
+    shared = set(names[0]) & set(names[1])
+    if len(names[0]) == len(names[1]) and all(a == b or not {a, b} & shared for a, b in zip(*names, strict=True)):
+        return Alignment(first, second)  # the contract warns of the other names
+    counts = f"The first classifier has {len(names[0])} classes and the second {len(names[1])}"
+    raise ContractError(
+        f"{counts}, {'in another order, ' if len(names[0]) == len(names[1]) else ''}and nothing says which are the same. Give the "
+        "labels taxonomy ids, gevaldi.Label(name, id), or say what they are by first_classes and second_classes."
+    )
 
 
 def _over_common(
@@ -168,7 +137,10 @@ def _over_common(
 ) -> Alignment:
     common = [key for key in dict.fromkeys(keys[0]) if key is not None and key in set(keys[1])]
     if len(common) < 2:
-        only = [f"the {who}'s are such as {', '.join(map(repr, [key for key in side if key][:3]))}" for who, side in _named(keys)]
+        only = [
+            f"the {who}'s are such as {', '.join(map(repr, [key for key in side if key][:3]))}"
+            for who, side in zip(("first", "second"), keys, strict=True)
+        ]
         raise ContractError(
             f"The two classifiers have {len(common)} classes in common, where two or more were expected: {'; '.join(only)}. "
             "Say which are the same by first_classes and second_classes, or give the labels ids of one taxonomy."
@@ -182,29 +154,29 @@ def _over_common(
     return Alignment(sides[0], sides[1], how)
 
 
-def _named(keys: Sequence[Any]) -> list[tuple[str, Any]]:
-    return list(zip(("first", "second"), keys, strict=True))
-
-
 def _label(key: str, sides: Sequence[Sequence[Label]], keys: Sequence[Sequence[str | None]], taxonomy: Taxonomy | None) -> Label:
-    """A common class: called as a label that alone makes it up, one whose name the class bears or else the first one's."""
+    """A common class: with a key that is an id, called as the first label that alone makes it up; otherwise called by its key."""
     sources = [
         [label for label, own in zip(labels, side, strict=True) if own == key] for labels, side in zip(sides, keys, strict=True)
     ]
     alone = [group[0].name for group in sources if len(group) == 1]
-    known = taxonomy is not None and key in taxonomy.hypernyms
-    is_only_a_name = all(label.id is None and label.name == key for group in sources for label in group)
-    name = key if key in alone else alone[0] if alone else taxonomy.name(key) if taxonomy else key
-    return Label(name, None if is_only_a_name and not known else key)
+    if not is_an_id(key, [(label.name, label.id) for group in sources for label in group], taxonomy):
+        return Label(key)
+    return Label(alone[0] if alone else taxonomy.name(key) if taxonomy else key, key)
 
 
-def _changes(side: Classifier) -> dict[str, Any]:
+def _record(side: Classifier) -> dict[str, Any]:
+    """What became of a classifier's own labels; without `labels` and `places` where nothing did."""
     if not isinstance(side, Aligned):
-        return {"left_out": [], "added_up": {}}
+        return {"left_out": [], "added_up": {}, "labels": None, "places": None}
     old = side.inner.labels
-    added = {
-        side.labels[new].name: [old[i].name for i, place in enumerate(side.places) if place == new]
-        for new in range(len(side.labels))
-        if side.places.count(new) > 1
+    sources: dict[int, list[str]] = {}
+    for label, place in zip(old, side.places, strict=True):
+        if place is not None:
+            sources.setdefault(place, []).append(label.name)
+    return {
+        "left_out": [label.name for label, place in zip(old, side.places, strict=True) if place is None],
+        "added_up": {side.labels[new].name: names for new, names in sorted(sources.items()) if len(names) > 1},
+        "labels": [{"name": label.name, "id": label.id} for label in old],
+        "places": list(side.places),
     }
-    return {"left_out": [label.name for label, place in zip(old, side.places, strict=True) if place is None], "added_up": added}

@@ -11,6 +11,7 @@ from gevaldi.errors import SpecError
 from gevaldi.runs.spec import Search, Spec, spec_from
 from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
+from gevaldi.taxonomy import registry as taxonomies
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +82,7 @@ def compare(
         generator: a generator, or its name such as "bundled:mnist-vae"; wrap a module with `gevaldi.generator`.
         out: the run folder; called again with the same settings, the run is continued there. By default a new temporary folder.
         taxonomy: the hierarchy of the classes: the name of one that ships, a file, a `Taxonomy`, or what
-            `gevaldi.taxonomy.read_taxonomy` reads; "auto" for the shipped one that has all the labels' ids, "none" for none.
+            `gevaldi.taxonomy.read_taxonomy` reads; "auto" for the shipped one that has all the labels' ids, None for none.
         device: auto, cpu, cuda, cuda:1, mps.
         batch_size: samples searched together; chosen by a short measurement if not given. Rows change by rounding at most.
         progress: whether to show a progress bar; by default on a terminal.
@@ -94,6 +95,7 @@ def compare(
         ContractError: the networks do not do what classifiers and generators must; the message says what to do.
         RunFolderError: the folder cannot be written, or holds another run.
     """
+    taxonomy = str(taxonomy) if isinstance(taxonomy, Path) else "none" if taxonomy is None else taxonomy
     search = {key: settings.pop(key) for key in list(settings) if key in Search.model_fields}
     nested = settings.pop("search", {})
     alike = not isinstance(first, str) and named(first) == named(second)
@@ -126,9 +128,12 @@ def named(model: Any) -> str:
 
 def command_of(spec: Spec, folder: Path, models: Sequence[Any]) -> str:
     """What makes a run again: a line for the shell where all models have names, otherwise the call with its settings."""
+    has_copy = spec.taxonomy not in ("auto", "none", *taxonomies)  # the file or object may be gone by then
     if all(isinstance(model, str) for model in models):
-        return f"gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
+        taxonomy = f" --taxonomy {folder / 'taxonomy.json'}" if has_copy else ""
+        return f"gevaldi compare --spec {folder / 'spec.yaml'}{taxonomy} --out NEW_FOLDER"
     settings = spec.model_dump(exclude_defaults=True, exclude={"first", "second", "generator"})
+    settings |= {"taxonomy": str(folder / "taxonomy.json")} if has_copy else {}
     settings |= settings.pop("search", {})
     names = [named(model).removeprefix("object:") if not isinstance(model, str) else repr(model) for model in models]
     return f"gevaldi.compare({', '.join([*names, *(f'{key}={value!r}' for key, value in settings.items())])})"

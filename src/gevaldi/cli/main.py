@@ -157,11 +157,12 @@ def override(settings: dict[str, Any], assignment: str) -> None:
     key, equals, value = assignment.partition("=")
     if not equals:
         raise SpecError(f"--set {assignment} was given; NAME=VALUE was expected, for example --set search.gain=0.001.")
-    *groups, last = key.strip().split(".")
+    whole = key.strip()
+    *groups, last = whole.split(".", 1) if whole.startswith(("first_classes.", "second_classes.")) else whole.split(".")
     for group in groups:
         settings = settings.setdefault(group, {})
         if not isinstance(settings, dict):
-            raise SpecError(f"--set {key}: {group!r} is a setting, not a group of settings. The only group is search.")
+            raise SpecError(f"--set {key}: {group!r} is no group of settings; those are search, first_classes, second_classes.")
     try:
         settings[last] = yaml.safe_load(value)
     except yaml.YAMLError:

@@ -13,7 +13,8 @@ def summary_table(run: Run, found: list[Summary]) -> None:
     table = Table(title=f"{run.spec.first}  vs  {run.spec.second}", title_justify="left", box=None, pad_edge=False)
     sizes = sorted({n for s in found for n in s.set_distance_end})[:1]
     apart = [f"levels, n={n}" for n in sizes]
-    for head in ("order", "n", "differ", f"divergence, {unit}", *apart, "Δz", "typical", "failed"):
+    failed = ["failed"] if any(s.failed for s in found) else []  # so that the table keeps within 80 columns
+    for head in ("order", "samples", "differ", f"divergence, {unit}", *apart, "Δz", "typical", *failed):
         table.add_column(head, justify="left" if head == "order" else "right", no_wrap=True)
     for s in found:
         table.add_row(
@@ -21,10 +22,10 @@ def summary_table(run: Run, found: list[Summary]) -> None:
             str(s.samples),
             f"{100 * s.differ_start.value:.0f} → {100 * s.differ_end.value:.0f} %",
             f"{_short(s.divergence_start.value)} → {_short(s.divergence_end.value)}",
-            *(f"{s.set_distance_start[n].value:.1f} → {s.set_distance_end[n].value:.1f}" for n in sizes),
+            *(_levels(s, n) for n in sizes),
             f"{s.delta_z.value:.2f}",
             f"{100 * s.typical.value:.0f} %",
-            str(s.failed),
+            *([str(s.failed)] if failed else []),
         )
     Console().print(table)
 
@@ -32,3 +33,10 @@ def summary_table(run: Run, found: list[Summary]) -> None:
 def _short(value: float) -> str:
     """Three significant digits, but no more decimals than three."""
     return f"{value:.3g}" if abs(value) >= 0.1 else "< 0.001" if 0 < value < 0.001 else f"{value:.3f}"
+
+
+def _levels(found: Summary, n: int) -> str:
+    """The mean set distance before and after, where there is one: not where all samples failed."""
+    if n not in found.set_distance_end:
+        return "–"
+    return f"{found.set_distance_start[n].value:.1f} → {found.set_distance_end[n].value:.1f}"

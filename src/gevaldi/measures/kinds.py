@@ -14,8 +14,8 @@ SAME_LEVEL = 3  # edges: as from harvestman to barn spider, which the paper call
 RULES = {
     "flipped": "Which of the two has another top class after the search than before.",
     "same level": f"The classifier that flipped went to a class at most {SAME_LEVEL} edges away.",
-    "near": "It went farther, but less far than two classes of this hierarchy are apart in the mean.",
-    "lateral": "It went as far as two classes are apart in the mean, or farther. If both flipped, the farther counts.",
+    "near": "It went farther than that, but less far than two classes of this hierarchy are apart in the mean.",
+    "lateral": "It went farther than that, at least as far as two classes are apart in the mean. Of two flips the farther counts.",
     "right": "Which of the two name the class asked for. Wrong is no error where the picture no longer shows it.",
     "surer": "Both are right after the search, and each gives the class asked for more probability than before.",
 }
@@ -47,8 +47,8 @@ def kind(row: dict[str, Any], scale: Scale | None = None) -> dict[str, Any]:
     """The kind of a row's change, as columns of the row; all None where a classifier gave no prediction.
 
     Args:
-        row: with both classifiers' most probable classes before and after, the condition, and the probability that each gave to it
-            before and after (`asked_first_start` and so on) where it is a class of theirs.
+        row: with both classifiers' most probable classes before and after, the indices of those that are the condition
+            (`asked_labels`), and the probability that each gave to them before and after (`asked_first_start` and so on).
         scale: without it, shifts are not known.
 
     Returns:
@@ -79,7 +79,7 @@ def _shift(edges: int, mean: float) -> str:
 
 
 def _right(row: dict[str, Any], moment: str, tops: dict[tuple[str, str], Any]) -> str | None:
-    if row["asked_first_start"] is None or row["asked_second_start"] is None:
+    if not row["asked_labels"]:
         return None
     return WHICH[is_condition(row, tops["first", moment]), is_condition(row, tops["second", moment])]
 

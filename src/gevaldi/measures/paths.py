@@ -29,10 +29,10 @@ def band(paths: Sequence[Any], length: int | None = None) -> Band:
 
 
 def mean_band(paths: Sequence[Any], length: int | None = None) -> Band:
-    """The mean, and its 95 % interval, of paths of different lengths: for quantities of few different values."""
+    """The mean and its 95 % interval, NaN for a single path: for quantities that take few different values."""
     from scipy.stats import t
 
     values = filled(paths, length).astype(float)
     middle, count = values.mean(0), len(values)
-    half = t.ppf(0.975, count - 1) * values.std(0, ddof=1) / np.sqrt(count) if count > 1 else np.zeros_like(middle)
+    half = t.ppf(0.975, count - 1) * values.std(0, ddof=1) / np.sqrt(count) if count > 1 else np.full_like(middle, np.nan)
     return Band(middle, middle - half, middle + half)

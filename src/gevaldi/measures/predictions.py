@@ -17,11 +17,4 @@ def differs(row: dict[str, Any], moment: str) -> bool:
 
 def is_condition(row: dict[str, Any], label: dict[str, Any]) -> bool:
     """Whether a class is what the generator was asked for."""
-    return is_same_class((row["condition_name"], row["condition_id"]), (label["name"], label["id"]))
-
-
-def is_same_class(one: tuple[str | None, str | None], other: tuple[str | None, str | None]) -> bool:
-    """Whether two (name, taxonomy id) mean the same class: by id where both have one, otherwise by name."""
-    if one[1] and other[1]:
-        return one[1] == other[1]
-    return one[0] is not None and one[0] == other[0]
+    return label["label"] in (row["asked_labels"] or ())

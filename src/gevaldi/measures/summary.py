@@ -10,7 +10,7 @@ from gevaldi.measures.predictions import differs, is_condition, top
 from gevaldi.statistics.intervals import Estimate, mean, median, share
 
 SUMMARISED = [
-    *("order", "status", "condition_name", "condition_id", "divergence_start", "divergence_end", "delta_z", "typicality_end"),
+    *("order", "status", "asked_labels", "divergence_start", "divergence_end", "delta_z", "typicality_end"),
     *("first_start", "first_end", "second_start", "second_end", "flipped", "shift", "right_start", "right_end", "surer"),
 ]
 """The columns that a summary is made of, beside set distances."""

@@ -10,7 +10,7 @@ from gevaldi.runs.store import Run
 
 COLOURS = {"forward": "#0a6ebd", "reverse": "#c4570a"}  # told apart by the colour-blind, on light and on dark
 SIZES = ("#0a6ebd", "#c4570a", "#6f7d8a")  # for the numbers of top classes, in turn
-STYLES = ("-", "--", ":")
+STYLES = ("-", "--", ":", "-.")  # one more than colours, so that twelve lines are told apart
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from gevaldi.errors import RunFolderError
 from gevaldi.measures.summary import TYPICAL, summaries, summarised
 from gevaldi.reports.figures import path_figure, set_distance_figures
 from gevaldi.reports.names import plain
+from gevaldi.reports.numbers import level, mean_of_levels, number, percent
 from gevaldi.reports.samples import gallery
-from gevaldi.reports.sentences import answer, caution, percent, shown_name
+from gevaldi.reports.sentences import answer, caution, shown_name
 from gevaldi.reports.seriousness import distance_table, flips, kinds_table, passages_table, rules, taxonomy_of_run
 from gevaldi.runs.spec import write_spec
 from gevaldi.runs.store import Run
-from gevaldi.statistics.intervals import Estimate, share
+from gevaldi.statistics.intervals import share
 
 
 def write_report(run: Run, path: Path | None = None, limit: int = 200) -> Path:
@@ -45,7 +46,9 @@ def render(run: Run, limit: int = 200) -> str:
     environment = Environment(
         loader=PackageLoader("gevaldi.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(number=number, percent=percent, share=lambda p: f"{100 * p:.0f} %", interval=interval, level=level)
+    environment.filters.update(
+        number=number, percent=percent, share=lambda p: f"{100 * p:.0f} %", mean_of_levels=mean_of_levels, level=level
+    )
     unit = run.record.get("divergence", {}).get("unit", "")
     found = summaries(run.each(summarised(run.spec.set_sizes)))
     taxonomy = taxonomy_of_run(run)
@@ -78,30 +81,13 @@ def render(run: Run, limit: int = 200) -> str:
         "passages": passages_table(found),
         "rules": rules(taxonomy is not None, run.record),
         "taxonomy": run.record.get("taxonomy"),
+        "too_many": [n for n in run.spec.set_sizes if n not in run.record["taxonomy"]["set_sizes"]]
+        if run.record.get("taxonomy")
+        else [],
         "audit": audit_table(run.record),
         "typical": TYPICAL,
     }
     return environment.get_template("page.html").render(context)
-
-
-def number(value: float | None) -> str:
-    """Three significant digits, of what is large enough for a reader to care."""
-    if value is None or value != value:
-        return "–"
-    if 0 < abs(value) < 0.001:
-        return "< 0.001" if value > 0 else "> -0.001"
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def interval(estimate: Estimate) -> str:
-    """A mean of levels and its interval: 5.3 (4.8 to 5.8)."""
-    around = f" ({max(0.0, estimate.low):.1f} to {estimate.high:.1f})" if estimate.low == estimate.low else ""
-    return f"{estimate.value:.1f}{around}"
-
-
-def level(value: float) -> str:
-    """A distance in levels, which for single classes is a multiple of a half."""
-    return f"{value:.1f}"
 
 
 def audit_table(record: dict[str, Any]) -> list[dict[str, Any]]:

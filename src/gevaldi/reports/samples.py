@@ -13,7 +13,7 @@ from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy
 
 COLUMNS = [
-    *("seed", "order", "status", "error", "steps", "condition_name", "condition_id", "divergence_start", "divergence_end"),
+    *("seed", "order", "status", "error", "steps", "condition_name", "asked_labels", "divergence_start", "divergence_end"),
     *("delta_z", "typicality_start", "typicality_end", "picture_start", "picture_end"),
     *("first_start", "first_end", "second_start", "second_end", "flipped", "shift", "right_start", "right_end", "surer"),
 ]

@@ -3,13 +3,9 @@
 from typing import Any
 
 from gevaldi.measures.summary import Summary
+from gevaldi.reports.numbers import percent
 from gevaldi.reports.seriousness import alignment_sentences, apart
-from gevaldi.statistics.intervals import Estimate, share
-
-
-def percent(estimate: Estimate) -> str:
-    """A share with its interval: 97 % (95 % interval 93 to 99 %)."""
-    return f"{100 * estimate.value:.0f} % (95 % interval {100 * estimate.low:.0f} to {100 * estimate.high:.0f} %)"
+from gevaldi.statistics.intervals import share
 
 
 def answer(record: dict[str, Any], found: list[Summary]) -> list[str]:

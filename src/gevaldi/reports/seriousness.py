@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from gevaldi.measures.kinds import RULES
+from gevaldi.measures.kinds import RULES, SAME_LEVEL
 from gevaldi.measures.summary import Summary
 from gevaldi.reports.names import plain
+from gevaldi.reports.numbers import mean_of_levels
 from gevaldi.runs.store import Run
-from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import Taxonomy, in_words, read_taxonomy, way
 
 WHO = {"first": "the first flipped", "second": "the second flipped", "both": "both flipped", "neither": "neither flipped"}
@@ -18,7 +18,8 @@ RIGHT = {"both": "both right", "first": "only the first right", "second": "only 
 def taxonomy_of_run(run: Run) -> Taxonomy | None:
     """The hierarchy that lies in a run folder, if the run has one."""
     path = run.folder / "taxonomy.json"
-    return read_taxonomy(path) if run.record.get("taxonomy") and path.exists() else None
+    known = run.record.get("taxonomy")
+    return read_taxonomy(path, known["classes"]) if known and path.exists() else None
 
 
 def distance_table(found: list[Summary]) -> list[dict[str, Any]]:
@@ -53,7 +54,11 @@ def rules(has_taxonomy: bool, record: dict[str, Any]) -> dict[str, str]:
     """The rules by which kinds are told, those that apply."""
     mean = (record.get("taxonomy") or {}).get("mean_edges")
     kept = {term: text for term, text in RULES.items() if has_taxonomy or term not in SHIFTS}
-    return kept | ({"near": f"{RULES['near']} Here that is {mean:.1f} edges."} if has_taxonomy and mean else {})
+    if has_taxonomy and mean:
+        kept["lateral"] = f"{RULES['lateral']} Here that mean is {mean:.1f} edges."
+        if mean <= SAME_LEVEL + 1:
+            del kept["near"]  # in so flat a hierarchy nothing is
+    return kept
 
 
 def between(taxonomy: Taxonomy | None, first: int | None, second: int | None) -> str | None:
@@ -70,15 +75,11 @@ def apart(found: Summary) -> str | None:
         return None
     n = min(found.set_distance_end)
     what = "their top classes" if n == 1 else f"their top {n} classes"
+    before, after = found.set_distance_start[n], found.set_distance_end[n]
     return (
-        f"In the {found.order} order {what} end {levels(found.set_distance_end[n])} apart in the hierarchy of classes; before the "
-        f"search they were {found.set_distance_start[n].value:.1f} apart."
+        f"In the {found.order} order {what} end {mean_of_levels(after, ' levels')} apart in the hierarchy of classes; before the "
+        f"search they were {before.value:.1f} apart."
     )
-
-
-def levels(estimate: Estimate) -> str:
-    """A mean of levels with its interval: 5.3 levels (95 % interval 4.8 to 5.8)."""
-    return f"{estimate.value:.1f} levels (95 % interval {max(0.0, estimate.low):.1f} to {estimate.high:.1f})"
 
 
 def flips(found: Summary) -> str | None:

@@ -6,9 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gevaldi.alignment import Aligned
-from gevaldi.measures.predictions import is_same_class
-from gevaldi.models import Classifier, Label
+from gevaldi.alignment import Aligned, places_of
+from gevaldi.models import Classifier
 from gevaldi.pictures import load_pictures
 from gevaldi.runs.start import sample_seed
 from gevaldi.runs.worker import Models
@@ -53,7 +52,6 @@ def _counts(models: Models, pictures: Tensor, classes: Sequence[tuple[str | None
     parts = [(models.first(x), models.second(x)) for x in pictures.to(models.device, models.rounding.dtype).split(BATCH)]
     log_p, log_q = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
     tops = {"first": log_p.argmax(1), "second": log_q.argmax(1)}
-    labels = {"first": models.first.labels, "second": models.second.labels}
     kept = {who: _kept(models.classifier(who), pictures, models) for who in ("first", "second")}
     result: dict[str, Any] = {
         "pictures": len(pictures),
@@ -64,7 +62,7 @@ def _counts(models: Models, pictures: Tensor, classes: Sequence[tuple[str | None
         "divergence_mean": models.divergence(log_p, log_q).mean().item(),
     }
     for who, top in tops.items():
-        meant = {c: {i for i, label in enumerate(labels[who]) if _means(c, label)} for c in set(classes)}
+        meant = {c: _meant(c, models.classifier(who)) for c in set(classes)}
         read = [i in meant[c] for i, c in zip(top.tolist(), classes, strict=True) if meant[c]]
         result |= {f"known_{who}": len(read), f"read_{who}": sum(read)}
     return result
@@ -78,6 +76,7 @@ def _kept(classifier: Classifier, pictures: Tensor, models: Models) -> float | N
     return torch.cat([classifier.kept(x) for x in parts]).mean().item()
 
 
-def _means(known: tuple[str | None, str | None], label: Label) -> bool:
-    """Whether a picture's class is that of a label; of a folder it is not known whether it bears a name or an id."""
-    return is_same_class(known, (label.name, label.id)) or (known[0] is not None and known[0] in (label.name, label.id))
+def _meant(known: tuple[str | None, str | None], classifier: Classifier) -> set[int]:
+    """The classes that a picture's class stands for; of a folder it is not known whether it bears a name or an id."""
+    name, own = known
+    return places_of(name, own, classifier) | (places_of(name, None, classifier) if name == own else set())

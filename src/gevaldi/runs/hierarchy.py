@@ -26,6 +26,7 @@ class Hierarchy:
 
     Attributes:
         taxonomy: over these classes, in the order of the predictions.
+        whole: the same before it was restricted to these classes, as a run keeps it.
         name: as the spec or the search for it named it.
         scale: e(a, b), and the convention of levels.
         matrix: H_w(a, b) in levels, on the device.
@@ -33,6 +34,7 @@ class Hierarchy:
     """
 
     taxonomy: Taxonomy
+    whole: Taxonomy
     name: str
     scale: Scale
     matrix: Float[Tensor, "classes classes"]
@@ -47,6 +49,7 @@ class Hierarchy:
         content = [self.taxonomy.classes, sorted((node, sorted(above)) for node, above in self.taxonomy.hypernyms.items())]
         return {
             "name": self.name,
+            "classes": list(self.taxonomy.classes),
             "sha256": hashlib.sha256(json.dumps(content).encode()).hexdigest(),
             "convention": self.scale.convention,
             "set_sizes": list(self.sizes),
@@ -69,7 +72,7 @@ def hierarchy_of(
     name, taxonomy = found
     scale = Scale(edge_counts(taxonomy), spec.convention)
     matrix = torch.from_numpy(levels(scale.edges, scale.convention).astype(np.float32)).to(device)
-    return Hierarchy(taxonomy, name, scale, matrix, tuple(n for n in spec.set_sizes if n <= len(labels)))
+    return Hierarchy(taxonomy, asked or taxonomy, name, scale, matrix, tuple(n for n in spec.set_sizes if n <= len(labels)))
 
 
 def taxonomy_asked(spec: Spec, given: Taxonomy | None = None, begun: Run | None = None) -> Taxonomy | None:

@@ -41,6 +41,11 @@ def probability_of(log_p: Float[Tensor, " classes"], classes: list[int]) -> floa
     return found if classes and math.isfinite(found) else None
 
 
+def known(value: float) -> float | None:
+    """A number, or None for what is none, as averages over rows leave it out."""
+    return None if math.isnan(value) else value
+
+
 def out_of_range(pictures: Float[Tensor, "batch channels height width"]) -> str | None:
     """What is wrong with pictures that left [0, 1] in a search, though those that the prior drew were inside."""
     low, high = pictures.min().item(), pictures.max().item()

@@ -116,6 +116,7 @@ def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, c
         trouble.append(
             f"{divergence_record['name']} is symmetric: both orders search for the same. One is enough (orders: forward)."
         )
+    trouble += lacking_ids(spec, models)
     record = {
         "models": found,
         "divergence": divergence_record,
@@ -139,7 +140,7 @@ def _write_beside(run: Run, models: Models) -> None:
     if not (run.folder / "spec.yaml").exists():
         write_in_run(run.folder / "spec.yaml", write_spec(run.spec).encode())
     if models.hierarchy and not (run.folder / "taxonomy.json").exists():
-        write_in_run(run.folder / "taxonomy.json", taxonomy_as_json(models.hierarchy.taxonomy).encode())
+        write_in_run(run.folder / "taxonomy.json", taxonomy_as_json(models.hierarchy.whole).encode())
 
 
 def _audited(models: Models, conditions: list[int], spec: Spec) -> tuple[dict[str, Any] | None, list[str]]:
@@ -248,6 +249,23 @@ def _labels(labels: tuple[Label, ...]) -> list[dict[str, str | None]]:
     return [{"name": label.name, "id": label.id} for label in labels]
 
 
+def lacking_ids(spec: Spec, models: Models) -> list[str]:
+    """A warning where some labels without ids are all that keeps a shipped hierarchy from being used."""
+    labels = models.first.labels
+    lacking = [label.name for label, other in zip(labels, models.second.labels, strict=True) if not (label.id or other.id)]
+    if models.hierarchy or spec.taxonomy != "auto" or len(lacking) == len(labels):
+        return []
+    why = (
+        f"{len(lacking)} of {len(labels)} classes have no id ({', '.join(lacking[:3])})"
+        if lacking
+        else "no shipped one has all their ids"
+    )
+    return [
+        f"No hierarchy of the classes is used: {why}. Leave classes out by first_classes and second_classes, as in "
+        "first_classes.background=null, or name a hierarchy: --taxonomy FILE."
+    ]
+
+
 def _describe_divergence(text: str, function: Divergence) -> dict[str, Any]:
     claimed = traits(function)
     bound = None if claimed.bound == float("inf") else claimed.bound
@@ -302,6 +320,12 @@ def _check_same(run: Run, spec: Spec, models: Models, found: dict[str, Any]) -> 
         raise RunFolderError(
             f"{run.folder} was begun with another hierarchy of the classes ({(known or {}).get('name', 'none')} there, "
             f"{(taxonomy or {}).get('name', 'none')} here, or one that has changed). Give another folder with --out."
+        )
+    alignment = models.alignment.record() if models.alignment else None
+    if alignment != run.record.get("alignment"):
+        raise RunFolderError(
+            f"{run.folder} was begun with classifiers of other labels, aligned in another way; its rows and new ones would not "
+            "belong together. Give another folder with --out."
         )
     for who, model in found.items():
         before = run.record["models"][who]

@@ -77,6 +77,11 @@ class Spec(Settings):
     def _as_tuple(cls, value: Any) -> Any:
         return (value,) if isinstance(value, int | str) else value
 
+    @field_validator("taxonomy", mode="before")
+    @classmethod
+    def _none(cls, value: Any) -> Any:
+        return "none" if value is None else value
+
     @field_validator("first_classes", "second_classes", mode="before")
     @classmethod
     def _as_mapping(cls, value: Any) -> Any:

@@ -65,7 +65,7 @@ def _condition(wanted: int | str, known: tuple[Label, ...]) -> int:
     matches = [i for i, label in enumerate(known) if str(wanted) in (label.name, label.id)]
     if len(matches) == 1:
         return matches[0]
-    if str(wanted).isdigit() and int(wanted) < len(known):
+    if str(wanted).isdecimal() and int(wanted) < len(known):
         return int(wanted)
     if matches:
         raise SpecError(f"The condition {wanted!r} is the name of {len(matches)} classes; give one of their indices {matches}.")

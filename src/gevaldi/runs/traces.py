@@ -75,7 +75,8 @@ class Traces:
         moved = torch.linalg.vector_norm((z - self.start.z[places]).flatten(1), dim=1)
         sizes = self.hierarchy.sizes if self.hierarchy else ()
         count = min(max((TOP, *sizes)), log_p.shape[1])
-        p, q = log_p.topk(count).indices, log_q.topk(count).indices
+        (p_values, p), (q_values, q) = log_p.topk(count), log_q.topk(count)
+        unknown = (p_values + q_values)[:, 0].isnan()  # what is not a number comes first
         distances = self.hierarchy.along(p, q) if self.hierarchy else {}
         self.blocks.append(
             {
@@ -87,7 +88,7 @@ class Traces:
                 "p": p[:, :TOP],
                 "q": q[:, :TOP],
             }
-            | {f"set_distance_{n}": distance for n, distance in distances.items()}
+            | {f"set_distance_{n}": d.masked_fill(unknown, torch.nan) for n, d in distances.items()}
         )
         self.recent.clear()
 

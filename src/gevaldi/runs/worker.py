@@ -7,16 +7,15 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from gevaldi.alignment import Alignment
+from gevaldi.alignment import Alignment, places_of
 from gevaldi.divergences.base import Divergence
 from gevaldi.errors import GevaldiError
 from gevaldi.measures.kinds import kind
-from gevaldi.measures.predictions import is_same_class
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.objective import Objective
 from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.runs.rounding import Rounding
-from gevaldi.runs.rows import encode_png, first_trouble, out_of_range, probability_of, top_classes
+from gevaldi.runs.rows import encode_png, first_trouble, known, out_of_range, probability_of, top_classes
 from gevaldi.runs.schema import Row
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import Start
@@ -47,23 +46,19 @@ class Models:
         """The first or the second."""
         return self.first if who == "first" else self.second
 
-    def meant(self, who: str, condition: int | None) -> list[int]:
-        """The classes of a classifier that are what the generator is asked for; none where they are not its classes."""
-        return [] if condition is None else self._meant[who][condition]
+    def meant(self, condition: int | None) -> list[int]:
+        """The classes compared that are what the generator is asked for; none where they are not among them."""
+        return [] if condition is None else self._meant[condition]
 
     @cached_property
-    def _meant(self) -> dict[str, list[list[int]]]:
-        asked = [(condition.name, condition.id) for condition in self.generator.conditions]
-        return {who: [_places(wanted, self.classifier(who).labels) for wanted in asked] for who in ("first", "second")}
+    def _meant(self) -> list[list[int]]:
+        pair, asked = (self.first, self.second), self.generator.conditions
+        return [sorted({i for side in pair for i in places_of(label.name, label.id, side)}) for label in asked]
 
     def objective(self, order: str, prior_weight: float) -> Objective:
         """Equation 3 for one order of the two classifiers."""
         pair = (self.first, self.second) if order == "forward" else (self.second, self.first)
         return Objective(*pair, self.generator, self.divergence, prior_weight)
-
-
-def _places(wanted: tuple[str, str | None], labels: tuple[Label, ...]) -> list[int]:
-    return [i for i, label in enumerate(labels) if is_same_class(wanted, (label.name, label.id))]
 
 
 Watch = Callable[[int, int], None]
@@ -113,6 +108,7 @@ def _row(start: Start, found: Found, models: Models) -> Row:
         "status": "failed" if trouble else found.status,
         "error": trouble,
         "steps": found.steps,
+        "asked_labels": models.meant(start.condition),
     }
     for moment, evaluation in (("start", found.start), ("end", found.end)):
         row |= {
@@ -124,13 +120,13 @@ def _row(start: Start, found: Found, models: Models) -> Row:
         }
         for who, log_p in zip(names, (evaluation.log_p, evaluation.log_q), strict=True):
             row[f"{who}_{moment}"] = top_classes(log_p[0], models.classifier(who).labels)
-            row[f"asked_{who}_{moment}"] = probability_of(log_p[0], models.meant(who, start.condition))
+            row[f"asked_{who}_{moment}"] = probability_of(log_p[0], row["asked_labels"])
     row |= {"step_end": found.step_end, "delta_z": found.path["delta_z"][found.step_end]}
     row |= {f"path_{key}": values for key, values in found.path.items() if key not in ("place", "value", "p", "q")}
     row |= {f"path_{who}": found.path[key].tolist() for who, key in zip(names, ("p", "q"), strict=True)}
     for n in models.hierarchy.sizes if models.hierarchy else ():
-        path = found.path[f"set_distance_{n}"]
-        row |= {f"set_distance_{n}_start": path[0], f"set_distance_{n}_end": path[found.step_end]}
+        start_and_end = (("start", 0), ("end", found.step_end))
+        row |= {f"set_distance_{n}_{moment}": known(float(found.path[f"set_distance_{n}"][step])) for moment, step in start_and_end}
     return row | kind(row, models.hierarchy.scale if models.hierarchy else None)
 
 

@@ -23,29 +23,41 @@ class Taxonomy:
     hypernyms: Mapping[str, tuple[str, ...]]
     names: Mapping[str, tuple[str, ...]]
 
+    @property
+    def root(self) -> str:
+        """The node that is above all others."""
+        return next(node for node, above in self.hypernyms.items() if not above)
+
     def name(self, node: str) -> str:
         """The usual name of a node."""
         return self.names.get(node, (node,))[0]
 
     def find(self, text: str | int, *, index: bool = True) -> str:
-        """The class that a user means, by id, name or, unless that is ruled out, index.
+        """The class that a user means, by id, name or, unless that is ruled out, index; where there is none, the inner node.
 
         Raises:
-            UnknownName: there is no such class; the message gives the nearest names.
-            TaxonomyError: the name belongs to several classes; the message lists them.
+            UnknownName: there is no such node; the message gives the nearest names.
+            TaxonomyError: the name belongs to several classes, or to none and to several inner nodes; the message lists them.
         """
         wanted = str(text)
-        if wanted in self.classes:
+        if wanted in self.hypernyms:
             return wanted
-        if index and wanted.isdigit() and int(wanted) < len(self.classes):
+        if index and wanted.isdecimal() and int(wanted) < len(self.classes):
             return self.classes[int(wanted)]
-        found = [c for c in self.classes if wanted.lower() in (n.lower() for n in self.names.get(c, ()))]
+        found = self._called(wanted, self.classes) or self._called(wanted, self.hypernyms)
         if not found:
-            raise UnknownName("class", wanted, {n.lower() for c in self.classes for n in self.names.get(c, (c,))})
+            raise UnknownName("class", wanted, {n.lower() for node in self.hypernyms for n in self.names.get(node, (node,))})
         if len(found) > 1:
-            candidates = "; ".join(f"{c} (index {self.classes.index(c)}: {', '.join(self.names.get(c, (c,)))})" for c in found)
+            candidates = "; ".join(map(self._described, found))
             raise TaxonomyError(f"{wanted!r} is the name of {len(found)} classes: {candidates}. Give an id or an index.")
         return found[0]
+
+    def _called(self, name: str, nodes: Iterable[str]) -> list[str]:
+        return [node for node in nodes if name.lower() in (n.lower() for n in self.names.get(node, ()))]
+
+    def _described(self, node: str) -> str:
+        place = f"index {self.classes.index(node)}: " if node in self.classes else ""
+        return f"{node} ({place}{', '.join(self.names.get(node, (node,)))})"
 
     def levels_up(self, node: str) -> dict[str, int]:
         """All nodes above one, with the fewest edges up to each; the node itself is 0 edges up."""

@@ -88,14 +88,14 @@ def _through_hypernyms(taxonomy: Taxonomy) -> np.ndarray:
     """For every node, all classes below it meet there: at the sum of their levels up to it; the least sum over nodes counts."""
     below: dict[str, list[tuple[int, int]]] = {}
     for index, node in enumerate(taxonomy.classes):
-        for above, levels in taxonomy.levels_up(node).items():
-            below.setdefault(above, []).append((index, levels))
+        for above, up in taxonomy.levels_up(node).items():
+            below.setdefault(above, []).append((index, up))
     count = len(taxonomy.classes)
     found = np.full((count, count), np.iinfo(np.int32).max, dtype=np.int32)
     for pairs in below.values():
-        indices, levels = np.array(pairs, dtype=np.int32).T
+        indices, up = np.array(pairs, dtype=np.int32).T
         block = np.ix_(indices, indices)
-        found[block] = np.minimum(found[block], levels[:, None] + levels[None, :])
+        found[block] = np.minimum(found[block], up[:, None] + up[None, :])
     return found
 
 

@@ -30,7 +30,7 @@ class Way:
 def way(taxonomy: Taxonomy, first: str, second: str) -> Way:
     """The shortest way between two classes, given by id."""
     one, other = taxonomy.levels_up(first), taxonomy.levels_up(second)
-    depth = {node: len(taxonomy.levels_up(node)) for node in one.keys() & other.keys()}
+    depth = {node: taxonomy.levels_up(node)[taxonomy.root] for node in one.keys() & other.keys()}
     top = min(depth, key=lambda node: (one[node] + other[node], -depth[node], node))
     up, down = _climb(taxonomy, first, top), _climb(taxonomy, second, top)
     return Way((*up, *down[-2::-1]), top, one[top], other[top])
@@ -47,8 +47,7 @@ def outline(taxonomy: Taxonomy) -> str:
     for node, uppers in taxonomy.hypernyms.items():
         for above in uppers:
             below.setdefault(above, []).append(node)
-    (root,) = (node for node, above in taxonomy.hypernyms.items() if not above)
-    lines, waiting = [], [(root, 0)]
+    lines, waiting = [], [(taxonomy.root, 0)]
     while waiting:
         node, depth = waiting.pop()
         lines.append("  " * depth + taxonomy.name(node))

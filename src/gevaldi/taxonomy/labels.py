@@ -19,6 +19,13 @@ Said = Mapping[Any, Any] | str | Path | None
 """What a user says of labels: label (index, id or name) to class (id or name; None to leave it out), or a file that says so."""
 
 
+def is_same_class(one: tuple[str | None, str | None], other: tuple[str | None, str | None]) -> bool:
+    """Whether two (name, taxonomy id) mean the same class: by id where both have one, otherwise by name."""
+    if one[1] and other[1]:
+        return one[1] == other[1]
+    return one[0] is not None and one[0] == other[0]
+
+
 def taxonomy_named(text: str) -> Taxonomy:
     """The taxonomy that a user names: one that ships, or a file.
 
@@ -54,7 +61,8 @@ def over(taxonomy: Taxonomy, labels: Sequence[Named]) -> Taxonomy:
     Raises:
         TaxonomyError: some labels have no class in it, or a name belongs to several; all of them are named.
     """
-    if are_only_numbers(labels) and len(labels) == len(taxonomy.classes) and labels[0][0] not in taxonomy.hypernyms:
+    nowhere = not any(name in taxonomy.hypernyms for name, _ in labels)
+    if nowhere and are_only_numbers(labels) and len(labels) == len(taxonomy.classes):
         return taxonomy
     return restricted(taxonomy, nodes_of(taxonomy, labels))
 
@@ -84,18 +92,14 @@ def nodes_of(taxonomy: Taxonomy, labels: Sequence[Named]) -> list[str]:
 def are_only_numbers(labels: Sequence[Named]) -> bool:
     """Whether labels say nothing but where a class stands, as those of a classifier that was given their number."""
     begin = labels[0][0]
-    return begin.isdigit() and all(name == str(i) and own is None for i, (name, own) in enumerate(labels, int(begin)))
+    return begin.isdecimal() and all(name == str(i) and own is None for i, (name, own) in enumerate(labels, int(begin)))
 
 
 def _node_of(taxonomy: Taxonomy, label: Named) -> str:
     name, own = label
-    if own is not None:
-        if own not in taxonomy.hypernyms:
-            raise TaxonomyError(f"The label {name!r} has the id {own!r}, which is no node.")
-        return own
-    if name in taxonomy.hypernyms:
-        return name
-    return taxonomy.find(name, index=False)
+    if own is not None and own not in taxonomy.hypernyms:
+        raise TaxonomyError(f"The label {name!r} has the id {own!r}, which is no node.")
+    return taxonomy.find(own or name, index=False)
 
 
 def mapping_of(said: Said) -> dict[str, str | None] | None:

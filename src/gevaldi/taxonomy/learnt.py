@@ -78,7 +78,8 @@ def _clustered(dissimilarity: np.ndarray, classes: Sequence[str], linkage: str, 
     apart = np.maximum((dissimilarity + dissimilarity.T) / 2, 0)
     np.fill_diagonal(apart, 0)
     below = _joined(merge(squareform(apart, checks=False), linkage), len(classes))
-    nodes = [*classes, *(f"cluster:{i}" for i in range(1, len(below) - len(classes) + 1))]
+    free = "cluster:" + "'" * sum(name.startswith("cluster:") for name in classes)  # that no class is called so
+    nodes = [*classes, *(f"{free}{i}" for i in range(1, len(below) - len(classes) + 1))]
     names, edges = dict(called), []
     waiting = [len(nodes) - 1]
     while waiting:

@@ -118,6 +118,17 @@ def _edges_of_mapping(mapping: Mapping[str, Any], above: str | None) -> Iterator
             yield from _edges_of_mapping(below, node)
         elif isinstance(below, str):
             yield below, node
-        elif below is not None:
+        elif isinstance(below, Sequence):
             for entry in below:
-                yield from _edges_of_mapping(entry, node) if isinstance(entry, Mapping) else [(str(entry), node)]
+                yield from _edges_of_entry(entry, node)
+        elif below is not None:
+            raise TaxonomyError(f"Below {node!r} stands {below!r}, where classes were expected: a list, a mapping or a name.")
+
+
+def _edges_of_entry(entry: Any, above: str) -> Iterator[Edge]:
+    if isinstance(entry, Mapping):
+        yield from _edges_of_mapping(entry, above)
+    elif isinstance(entry, list | tuple):
+        raise TaxonomyError(f"Below {above!r} stands the list {entry!r} without a name; write a mapping, {{name: [...]}}.")
+    else:
+        yield str(entry), above

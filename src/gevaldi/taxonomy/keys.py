@@ -1,0 +1,93 @@
+"""What tells a label's class when two classifiers are brought together: what the user says, an id, a node, or an equal name."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from gevaldi.errors import SpecError, UnknownName
+from gevaldi.taxonomy.base import Taxonomy
+from gevaldi.taxonomy.labels import Named, over
+
+WORDNET = re.compile(r"n\d{8}")
+
+
+def keys_of(
+    labels: Sequence[Named], said: Mapping[str, str | None], others: Sequence[Named], taxonomy: Taxonomy | None
+) -> list[str | None]:
+    """For every label a key that is the same for the same class of the other classifier; None for one to leave out.
+
+    What was said of a label counts first, then its id. Where no label has an id, a taxonomy that is given places their names. A
+    label that is left without a key has that of the only label of the other classifier that bears its name.
+
+    Raises:
+        SpecError, TaxonomyError, UnknownName: what was said fits no label or class, or several, or two things were said of one; or
+            several labels bear a name that alone would tell the class. All candidates are listed.
+    """
+    keys = _said(labels, said, others, taxonomy)
+    rest = [i for i in range(len(labels)) if i not in keys]
+    if taxonomy is not None and rest and not any(own for _, own in labels):
+        placed = over(taxonomy, [labels[i] for i in rest]).classes
+        return [keys[i] if i in keys else placed[rest.index(i)] for i in range(len(labels))]
+    keys |= {i: labels[i][1] or _key_of_name(labels[i][0], labels, others, rest) for i in rest}
+    return [keys[i] for i in range(len(labels))]
+
+
+def is_an_id(key: str, labels: Sequence[Named], taxonomy: Taxonomy | None) -> bool:
+    """Whether a key is an id, of a label, of a taxonomy or of WordNet, and not only a name."""
+    return any(own == key for _, own in labels) or bool(taxonomy and key in taxonomy.hypernyms) or bool(WORDNET.fullmatch(key))
+
+
+def _said(
+    labels: Sequence[Named], said: Mapping[str, str | None], others: Sequence[Named], taxonomy: Taxonomy | None
+) -> dict[int, str | None]:
+    keys: dict[int, str | None] = {}
+    for text, value in said.items():
+        place = _place(text, labels)
+        if place in keys:
+            raise SpecError(f"Two things are said of the label {place}, {labels[place][0]!r}; say one.")
+        keys[place] = None if value is None else _class_meant(value, others, taxonomy)
+    return keys
+
+
+def _place(text: str, labels: Sequence[Named]) -> int:
+    """The label that a user means, by id, name or index."""
+    found = [i for i, label in enumerate(labels) if text in label]
+    if not found and text.isdecimal() and int(text) < len(labels):
+        return int(text)
+    if not found:
+        raise UnknownName("label", text, {name for name, _ in labels})
+    return _only(found, text, labels)
+
+
+def _class_meant(value: str, others: Sequence[Named], taxonomy: Taxonomy | None) -> str:
+    """The class that a user means: of the taxonomy, or of the other classifier; otherwise one that the user made up."""
+    if taxonomy is not None:
+        return taxonomy.find(value, index=False)
+    if any(own == value for _, own in others):
+        return value
+    found = [i for i, (name, _) in enumerate(others) if name == value]
+    return others[_only(found, value, others)][1] or value if found else value
+
+
+def _key_of_name(name: str, labels: Sequence[Named], others: Sequence[Named], rest: Sequence[int]) -> str:
+    """The key of a label that has only a name: that of the other classifier's label of this name."""
+    mine = [i for i in rest if labels[i] == (name, None)]
+    theirs = [i for i, (other, _) in enumerate(others) if other == name]
+    if not theirs:
+        return name
+    _only(mine, name, labels)
+    return others[_only(theirs, name, others)][1] or name
+
+
+def _only(found: Sequence[int], name: str, labels: Sequence[Named]) -> int:
+    """The only one found.
+
+    Raises:
+        SpecError: there are several.
+    """
+    if len(found) > 1:
+        candidates = "; ".join(f"{i} ({labels[i][1] or 'no id'})" for i in found)
+        raise SpecError(
+            f"{name!r} is the name of {len(found)} classes: {candidates}. Say what they are by id or index, in first_classes or "
+            "second_classes."
+        )
+    return found[0]
