@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from gevaldi.bundled.architectures import ARCHITECTURES
 from gevaldi.errors import UnknownName, WeightsError
 from gevaldi.files import write_whole
+from gevaldi.weights import check_architecture, read_safetensors
 
 SHIPPED = Path(__file__).parent / "weights"
 
@@ -30,7 +30,8 @@ def load(name: str, folder: Path | None = None) -> nn.Module:
     tensors, _ = read_weights(path)
     with torch.random.fork_rng(devices=[]):  # a network draws initial weights, which must not move the caller's random numbers
         network = ARCHITECTURES[name]()
-    check_architecture(path, network, tensors)
+    remedy = "The file may be of another version of gevaldi, or under the wrong name: delete it and train it again."
+    check_architecture(path, network, tensors, remedy)
     network.load_state_dict(tensors)
     network.to(memory_format=torch.channels_last)  # max pooling and its gradient then take half the time on a CPU
     return network.eval().requires_grad_(False)
@@ -46,41 +47,12 @@ def metadata(name: str, folder: Path | None = None) -> dict[str, str]:
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors of a safetensors file and the metadata in its header.
+    """All tensors of a model's file and the metadata in its header.
 
     Raises:
         WeightsError: the file is missing, truncated or damaged.
     """
-    remedy = f"Install gevaldi again, or train it: gevaldi train mnist --data FOLDER --out {path.parent}"
-    if not path.is_file():
-        raise WeightsError(f"There are no weights at {path}. {remedy}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, OSError) as error:
-        size = path.stat().st_size
-        raise WeightsError(f"{path} ({size} bytes) is not a whole safetensors file: {error}. Delete it. {remedy}") from error
-
-
-def check_architecture(path: Path, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """That the tensors are those of the network, name by name and shape by shape.
-
-    Raises:
-        WeightsError: they are not; the message names the first few differences.
-    """
-    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    came = {key: tuple(value.shape) for key, value in tensors.items()}
-    differences = [
-        f"{key} came as {came.get(key, 'nothing')}, expected was {expected.get(key, 'nothing')}"
-        for key in sorted(expected.keys() | came.keys())
-        if expected.get(key) != came.get(key)
-    ]
-    if differences:
-        raise WeightsError(
-            f"{path} holds another architecture than {type(network).__name__}: {'; '.join(differences[:3])}"
-            f"{f'; and {len(differences) - 3} more' if len(differences) > 3 else ''}. "
-            "The file may be of another version of gevaldi, or under the wrong name: delete it and train it again."
-        )
+    return read_safetensors(path, f"Install gevaldi again, or train it: gevaldi train mnist --data FOLDER --out {path.parent}")
 
 
 def round_to_half(network: nn.Module) -> None:

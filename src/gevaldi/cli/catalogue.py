@@ -14,7 +14,12 @@ REGISTRIES = {
     "taxonomies": "gevaldi.taxonomy",
 }
 KINDS = [*SOURCES, *REGISTRIES]
-FIXED = {"kinds": KINDS, "orders": ["both", "forward", "reverse"], "devices": ["auto", "cpu", "cuda", "mps"]}
+MANY = 12  # names of a source above which it has one line in a listing
+FIXED = {
+    "kinds": [*KINDS, "torchvision", "timm"],
+    "orders": ["both", "forward", "reverse"],
+    "devices": ["auto", "cpu", "cuda", "mps"],
+}
 
 
 def _sources(kind: str) -> Sources:
@@ -32,7 +37,7 @@ def _registry(kind: str) -> Registry:
 def names_of(kind: str) -> list[str]:
     """All names of a kind, or of every kind."""
     if kind == "everything":
-        return ["spec", *dict.fromkeys(name for k in KINDS for full in names_of(k) for name in (full, full.rpartition(":")[2]))]
+        return ["spec", *dict.fromkeys(name for k in KINDS for full in _shown(k) for name in (full, full.rpartition(":")[2]))]
     if kind == "settings":
         from gevaldi.runs.spec import Search, Spec
 
@@ -45,26 +50,52 @@ def names_of(kind: str) -> list[str]:
 
 
 def listing(kind: str | None) -> str:
-    """A table of names with a line of explanation each.
+    """A table of names with a line of explanation each; of a source of models that is named, all names.
 
     Raises:
-        UnknownName: there is no such kind.
+        UnknownName: there is no such kind or source.
     """
+    sources = {source: k for k in SOURCES for source in _sources(k).registry}
+    if kind in sources and kind not in KINDS:
+        names = [f"{source}:{name}" for source, name in _pairs(sources[kind]) if source == kind]
+        return "\n".join(names) or f"The names of {kind}: are not known beforehand; gevaldi show {kind} says what they are like."
     if kind is not None and kind not in KINDS:
-        raise UnknownName("kind", kind, KINDS)
+        raise UnknownName("kind", kind, [*KINDS, *sources])
     return "\n\n".join(_section(k) for k in ([kind] if kind else KINDS))
 
 
 def _section(kind: str) -> str:
     if kind in SOURCES:
-        lines = [(name, summary(name)) for name in names_of(kind)]
-        registry = _sources(kind).registry
-        lines += [(f"{s}:…", registry.summary(s)) for s in registry if not registry.get(s)().names()]
+        lines = [line for source in _sources(kind).registry for line in _lines_of(kind, source)]
     else:
         lines = [(name, _registry(kind).summary(name)) for name in names_of(kind)]
     width = max(len(name) for name, _ in lines)
     room = shutil.get_terminal_size((10_000, 24)).columns - width - 4  # the whole sentence where nobody's terminal cuts it
     return "\n".join([kind, *(f"  {name:<{width}}  {_clipped(text, room)}".rstrip() for name, text in lines)])
+
+
+def _shown(kind: str) -> list[str]:
+    """The names of which something is to be shown: of a source with many, only its own."""
+    if kind not in SOURCES:
+        return names_of(kind)
+    registry = _sources(kind).registry
+    named = {source: registry.get(source)().names() for source in registry}
+    return [full for s, names in named.items() for full in ([f"{s}:{n}" for n in names] if len(names) <= MANY else [s])]
+
+
+def _pairs(kind: str) -> list[tuple[str, str]]:
+    registry = _sources(kind).registry
+    return [(source, name) for source in registry for name in registry.get(source)().names()]
+
+
+def _lines_of(kind: str, source: str) -> list[tuple[str, str]]:
+    """A line a name, or one for a source that knows many, or none, beforehand."""
+    registry = _sources(kind).registry
+    names = registry.get(source)().names()
+    if 0 < len(names) <= MANY:
+        return [(f"{source}:{name}", summary(name)) for name in names]
+    where = f"{len(names):,} names: gevaldi list {source}. " if names else ""
+    return [(f"{source}:…", where + registry.summary(source))]
 
 
 def _clipped(text: str, room: int) -> str:

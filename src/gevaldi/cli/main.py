@@ -224,11 +224,12 @@ def list_command(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="classifiers, generators, pictures, divergences, priors, algorithms, taxonomies", autocompletion=complete("kinds")
+            help="classifiers, generators, pictures, divergences, priors, algorithms, taxonomies, or a source such as torchvision",
+            autocompletion=complete("kinds"),
         ),
     ] = None,
 ) -> None:
-    """List what can be named: all kinds, or one."""
+    """List what can be named: all kinds, one of them, or all names of one source of models."""
     from gevaldi.cli.catalogue import listing
 
     _tell(listing(kind))

@@ -1,0 +1,141 @@
+"""Classifiers of timm, the largest collection of image models."""
+
+import re
+import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
+
+if TYPE_CHECKING:
+    from gevaldi.models import Classifier, Label
+
+CONFIGURED = re.compile(r"['\"](\w+\.\w+)['\"]\s*:\s*_\w*cfg\w*\(")
+
+
+class Timm:
+    """Classifiers of timm by its own names: `timm:resnet50.a1_in1k`, `timm:convnext_base.fb_in22k_ft_in1k`.
+
+    Options: `weights=FILE` (safetensors, or a PyTorch file of tensors) in place of those from the Hugging Face hub,
+    `weights=random` for none; `pickle=true` for a PyTorch file that holds more than tensors. Needs `pip install 'gevaldi[timm]'`.
+    """
+
+    def names(self) -> list[str]:
+        """All with weights, read from timm's files without importing it; none where it is not installed."""
+        return _names()
+
+    def load(self, name: str, *, weights: str | None = None, pickle: bool = False) -> "Classifier":
+        """The classifier with the preprocessing and the labels that its configuration states.
+
+        Raises:
+            MissingExtra: timm is not installed.
+            UnknownName: timm has no such model.
+            SpecError: it is no classifier of a known set of classes, or its preprocessing is of a kind that is not known here.
+            WeightsError: the weights cannot be fetched or read, or are of another architecture.
+        """
+        if find_spec("timm") is None:
+            raise MissingExtra("timm", f"timm:{name}", "timm")
+        import timm
+        import torch
+
+        from gevaldi.classifiers._imagenet import RANDOM, prepared
+        from gevaldi.weights import fill
+
+        known = {*timm.list_pretrained(), *timm.list_models()}
+        if name not in known:
+            raise UnknownName("timm model", name, known)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network = _fetched(name) if weights is None else timm.create_model(name, pretrained=False)
+        if weights not in (None, RANDOM):
+            fill(network, Path(str(weights)).expanduser(), allow_pickle=pickle, remedy=f"Are they of timm's {name}?")
+        return prepared(network, _preprocessing(network, name), _labels(network, name), name)
+
+
+@cache
+def _names() -> list[str]:
+    found = find_spec("timm")
+    folders = found.submodule_search_locations if found and found.submodule_search_locations else []
+    files = [file for folder in folders for file in sorted((Path(folder) / "models").glob("*.py"))]
+    return sorted({name for file in files for name in CONFIGURED.findall(file.read_text(encoding="utf-8"))})
+
+
+def _fetched(name: str) -> Any:
+    import timm
+
+    known = timm.get_pretrained_cfg(name)
+    place = f"the Hugging Face hub ({known.hf_hub_id})" if known and known.hf_hub_id else getattr(known, "url", None) or "nowhere"
+    without = f"timm:{name},weights=FILE"
+    try:
+        if known and known.hf_hub_id and not _is_cached(known.hf_hub_id):
+            sys.stderr.write(f"gevaldi: fetching timm:{name} from {place}; to do without a network, name a file: {without}\n")
+            _refuse_without_network()
+        return timm.create_model(name, pretrained=True)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise WeightsError(
+            f"The weights of timm:{name} are not at hand: they could not be fetched from {place} ({reason}). Fetch them where "
+            f"there is a network and name the file, {without}. For an untrained network, weights=random."
+        ) from error
+
+
+def _is_cached(hub_id: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    return any(isinstance(try_to_load_from_cache(hub_id, file), str) for file in ("model.safetensors", "pytorch_model.bin"))
+
+
+def _refuse_without_network() -> None:
+    """Ask the hub once: where there is no network, its own client tries for the better part of a minute.
+
+    Raises:
+        OSError: it cannot be reached.
+    """
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
+
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        raise OSError("HF_HUB_OFFLINE is set")
+    try:
+        urlopen(constants.ENDPOINT, timeout=10).close()
+    except HTTPError:
+        return  # it answers
+
+
+def _preprocessing(network: Any, name: str) -> Any:
+    import math
+
+    from timm.data import resolve_model_data_config
+
+    from gevaldi.classifiers._preprocessing import Preprocessing
+
+    stated = resolve_model_data_config(network)
+    _, height, width = stated["input_size"]
+    if stated["crop_mode"] not in ("center", "squash"):
+        raise SpecError(
+            f"timm:{name} prepares pictures by crop_mode={stated['crop_mode']!r}; only center and squash are known here."
+        )
+    resize = math.floor(min(height, width) / stated["crop_pct"])
+    return Preprocessing(resize, (height, width), stated["mean"], stated["std"], stated["interpolation"], stated["crop_mode"])
+
+
+def _labels(network: Any, name: str) -> "tuple[Label, ...]":
+    """Names and WordNet ids for the subsets of ImageNet that timm knows; numbers for other sets of classes."""
+    from timm.data import ImageNetInfo, infer_imagenet_subset
+
+    from gevaldi.classifiers._imagenet import ilsvrc_labels
+    from gevaldi.models import Label, labels_of
+
+    if not network.num_classes:
+        raise SpecError(f"timm:{name} has no classes: it gives features. Choose a model that was trained to classify.")
+    subset = infer_imagenet_subset(network)
+    if subset is None:
+        return labels_of(int(network.num_classes))
+    if network.num_classes == 1000:
+        return ilsvrc_labels()
+    known = ImageNetInfo(subset)
+    return tuple(Label(known.index_to_description(i), known.index_to_label_name(i)) for i in range(known.num_classes()))

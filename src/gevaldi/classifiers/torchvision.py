@@ -1,0 +1,104 @@
+"""ImageNet classifiers of torchvision."""
+
+import re
+import sys
+from contextlib import redirect_stdout
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gevaldi.errors import UnknownName, WeightsError
+
+if TYPE_CHECKING:
+    from gevaldi.models import Classifier
+
+REGISTERED = re.compile(r"@register_model\(\)\n(?:@.*\n)*def (\w+)\(")
+
+
+class Torchvision:
+    """ImageNet classifiers of torchvision: `torchvision:squeezenet1_0`, `torchvision:resnet50@IMAGENET1K_V1`.
+
+    Options: `weights=FILE` (safetensors, or a PyTorch file of tensors) in place of those that torchvision fetches and keeps,
+    `weights=random` for none; `pickle=true` for a PyTorch file that holds more than tensors.
+    """
+
+    def names(self) -> list[str]:
+        """All of them, read from torchvision's files without importing it."""
+        return _names()
+
+    def load(self, name: str, *, weights: str | None = None, pickle: bool = False) -> "Classifier":
+        """The classifier with the preprocessing that belongs to its weights; of several weights, `NAME@TAG` says which.
+
+        Raises:
+            UnknownName: torchvision has no such classifier, or no such weights of it.
+            WeightsError: the weights cannot be fetched or read, or are of another architecture.
+        """
+        import torch
+        from torchvision.models import get_model
+
+        from gevaldi.classifiers._imagenet import RANDOM, ilsvrc_labels, prepared
+        from gevaldi.weights import fill
+
+        model, _, tag = name.partition("@")
+        if model not in _names():
+            raise UnknownName("torchvision classifier", model, _names())
+        entry = _entry(model, tag)
+        options = {"init_weights": weights == RANDOM} if model in ("googlenet", "inception_v3") else {}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network = get_model(model, weights=None, **options)
+        if weights is None:
+            network.load_state_dict(_fetched(entry, name))
+        elif weights != RANDOM:
+            fill(network, Path(weights).expanduser(), allow_pickle=pickle, remedy=f"Are they of torchvision's {model}?")
+        return prepared(network, _preprocessing(entry), ilsvrc_labels(), name)
+
+
+@cache
+def _names() -> list[str]:
+    found = find_spec("torchvision")
+    folders = found.submodule_search_locations if found and found.submodule_search_locations else []
+    files = [file for folder in folders for file in sorted((Path(folder) / "models").glob("*.py"))]
+    return sorted(name for file in files for name in REGISTERED.findall(file.read_text(encoding="utf-8")))
+
+
+def _entry(model: str, tag: str) -> Any:
+    """torchvision's record of some weights: where they are, and how pictures were prepared for them."""
+    from torchvision.models import get_model_weights
+
+    known = get_model_weights(model)
+    if tag and tag not in known.__members__:
+        raise UnknownName(f"set of weights of torchvision:{model}", tag, known.__members__)
+    return known[tag] if tag else known.DEFAULT
+
+
+def _preprocessing(entry: Any) -> Any:
+    from gevaldi.classifiers._preprocessing import Preprocessing
+
+    preset = entry.transforms()
+    (crop,), (resize,) = preset.crop_size, preset.resize_size
+    return Preprocessing(resize, (crop, crop), preset.mean, preset.std, preset.interpolation)
+
+
+def _fetched(entry: Any, name: str) -> Any:
+    """The state dict from torchvision's cache, fetched before where it is not there, and checked against its hash."""
+    import pickle
+    from urllib.parse import urlparse
+
+    import torch
+
+    target = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(entry.url).path).name
+    without = f"torchvision:{name},weights=FILE"
+    if not target.exists():
+        sys.stderr.write(
+            f"gevaldi: fetching weights from {entry.url} to {target}; to do without a network, name a file: {without}\n"
+        )
+    try:
+        with redirect_stdout(sys.stderr):  # where torch tells of a download
+            return entry.get_state_dict(progress=sys.stderr.isatty(), check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise WeightsError(
+            f"The weights of torchvision:{name} are not at hand: {entry.url} could not be fetched to {target} ({error}). Fetch "
+            f"that file where there is a network and name it, {without}, or put it there. For an untrained network, weights=random."
+        ) from error
