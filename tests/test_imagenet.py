@@ -49,16 +49,21 @@ def test_wasserstein_of_real_predictions_is_at_most_the_mean_distance_of_classes
     assert found.mean() < 0.9 * drawn.mean()  # transport pairs like with like
 
 
-def test_a_comparison_on_imagenet_finds_its_taxonomy_by_the_ids_and_its_report_tells_the_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_comparison_on_imagenet_finds_its_taxonomy_by_the_ids_and_its_report_tells_the_way(tmp_path: Path) -> None:
     from imagenet_world import around_pictures, squeezenets
 
     assert IMAGENET
-    monkeypatch.setattr("gevaldi.runs.audit.DRAWN", 2)
     generator = around_pictures(IMAGENET, [10, 60], 72, 0.2)
     done = gevaldi.compare(
-        *squeezenets(IMAGENET), generator, out=tmp_path, samples=2, steps=3, batch_size=2, divergence="wasserstein", device="cpu"
+        *squeezenets(IMAGENET),
+        generator,
+        out=tmp_path,
+        samples=2,
+        steps=3,
+        batch_size=2,
+        divergence="wasserstein",
+        device="cpu",
+        audited=2,
     )
     assert done.run.record["taxonomy"]["name"] == "ilsvrc"
     for row in done.rows().to_dict("records"):

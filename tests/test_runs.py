@@ -109,6 +109,14 @@ def test_a_sample_whose_prediction_is_not_a_number_has_no_set_distance(tmp_path:
     assert rows.loc[~failed, "set_distance_1_end"].notna().all()
 
 
+def test_as_many_pictures_are_audited_as_asked_for_and_progress_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[tuple[int, int]] = []
+    monkeypatch.setattr("gevaldi.progress.Bar.audited", lambda self, done, total: heard.append((done, total)))
+    found = compared(tmp_path, audited=70).run.record["audit"]["generated"]
+    assert found["pictures"] == 70
+    assert heard == [(50, 70), (70, 70)]
+
+
 @pytest.mark.slow
 def test_searching_with_the_wasserstein_divergence_ends_with_top_classes_farther_apart_than_searching_with_kl(
     tmp_path: Path,

@@ -159,7 +159,7 @@ def execute(
     begun = Run.open(folder) if (folder / "run.json").exists() else None
     ready = models_of(spec, first, second, generator, device_of(device), begun, taxonomy)
     with prepared(ready), bar(progress) as watch:
-        run = open_run(folder, spec, ready, batch_size, command)
+        run = open_run(folder, spec, ready, batch_size, command, watch.audited)
         for now in fill(run, ready, batch_size, watch.step):
             watch.rows(now.done, now.total)
     return Comparison(run)

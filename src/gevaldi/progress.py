@@ -41,6 +41,11 @@ class Bar:
         """So many samples are on disk."""
         self._progress.update(self._task, completed=done, total=total)
 
+    def audited(self, done: int, total: int) -> None:
+        """So many pictures have been looked at before the search."""
+        shown = f"auditing the generator: {done:,} of {total:,} pictures" if done < total else ""
+        self._progress.update(self._task, description=shown)
+
     def step(self, active: int, number: int) -> None:
         """The present chunk took a step."""
         self._progress.update(self._task, description=f"step {number}, {active} searching")

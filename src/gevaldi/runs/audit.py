@@ -1,6 +1,7 @@
 """The generator audited: how the two classifiers see what it draws, unsearched, beside real pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -9,74 +10,108 @@ from torch import Tensor
 from gevaldi.alignment import Aligned, places_of
 from gevaldi.models import Classifier
 from gevaldi.pictures import load_pictures
+from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import sample_seed
 from gevaldi.runs.worker import Models
 
-DRAWN = 1000
+DRAWN, DRAWN_BY_LARGE = 1000, 100  # pictures, by small networks and by large ones, unless the spec says how many
 BATCH = 50
 
+Known = tuple[str | None, str | None]
+"""The class of a picture, where it is known: its name and its taxonomy id."""
 
-def audit(models: Models, conditions: Sequence[int], real: str | None, name: str) -> dict[str, Any]:
-    """Counts over 1,000 pictures drawn from the prior, and over the real ones where there are any.
+Told = Callable[[int, int], None]
+"""Told after every batch: how many pictures have been looked at, of how many."""
+
+
+def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = lambda done, total: None) -> dict[str, Any]:
+    """Counts over pictures drawn from the prior, and over the real ones where there are any.
 
     `disagreements` counts pictures with different top classes. `kept_first` is the mean probability that the first classifier gives
     to the classes compared, where some of its own are left out. `known_first` counts the pictures whose class (the condition, or
     the real picture's) is one of the first classifier's, `read_first` those among them that it reads so; the same for the second.
     """
-    drawn, classes = _draw(models, conditions)
+    drawn = spec.audited or (DRAWN if models.rounding.lanes > 1 else DRAWN_BY_LARGE)
+    real = load_pictures(spec.real, _shape(models)) if spec.real is not None else None
+    total, done = drawn + (len(real.pictures) if real else 0), 0
+
+    def tallied(name: str, batches: Iterable[tuple[Tensor, list[Known]]]) -> dict[str, Any]:
+        nonlocal done
+        tally = Tally(models)
+        for pictures, known in batches:
+            tally.add(pictures, known)
+            done += len(pictures)
+            told(done, total)
+        return {"name": name} | tally.record()
+
+    generated = tallied(spec.generator, _drawn(models, conditions, drawn))
+    if real is None or spec.real is None:
+        return {"generated": generated, "real": None}
+    classes: list[Known] = [(name, name) for name in real.classes]
+    starts = range(0, len(real.pictures), BATCH)
+    batches = ((torch.stack(real.pictures[i : i + BATCH]).to(models.device), classes[i : i + BATCH]) for i in starts)
+    return {"generated": generated, "real": tallied(spec.real, batches)}
+
+
+@torch.no_grad()
+def _drawn(models: Models, conditions: Sequence[int], count: int) -> Iterator[tuple[Tensor, list[Known]]]:
     asked = models.generator.conditions
-    known = [(asked[i].name, asked[i].id) if conditions else (None, None) for i in classes]
-    result: dict[str, Any] = {"generated": {"name": name} | _counts(models, drawn, known), "real": None}
-    if real is not None:
-        shape = tuple(drawn.shape[1:])
-        assert len(shape) == 3
-        pictures = load_pictures(real, shape)
-        result["real"] = {"name": real} | _counts(models, torch.stack(pictures.pictures), [(c, c) for c in pictures.classes])
-    return result
-
-
-@torch.no_grad()
-def _draw(models: Models, conditions: Sequence[int]) -> tuple[Tensor, list[int]]:
-    classes = [conditions[i % len(conditions)] if conditions else 0 for i in range(DRAWN)]
+    classes = [conditions[i % len(conditions)] if conditions else 0 for i in range(count)]
     # A seed that no run has: the audit must not look at the very starts that are searched.
-    seeds = [sample_seed(2**63, i) for i in range(DRAWN)]
-    parts = []
-    for begin in range(0, DRAWN, BATCH):
+    seeds = [sample_seed(2**63, i) for i in range(count)]
+    for begin in range(0, count, BATCH):
+        now = classes[begin : begin + BATCH]
         z = models.starts(seeds[begin : begin + BATCH])
-        parts.append(models.generator(z, torch.tensor(classes[begin : begin + BATCH], device=models.device)).cpu())
-    return torch.cat(parts), classes
+        pictures = models.generator(z, torch.tensor(now, device=models.device))
+        yield pictures, [(asked[i].name, asked[i].id) if conditions else (None, None) for i in now]
 
 
 @torch.no_grad()
-def _counts(models: Models, pictures: Tensor, classes: Sequence[tuple[str | None, str | None]]) -> dict[str, Any]:
-    parts = [(models.first(x), models.second(x)) for x in pictures.to(models.device, models.rounding.dtype).split(BATCH)]
-    log_p, log_q = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
-    tops = {"first": log_p.argmax(1), "second": log_q.argmax(1)}
-    kept = {who: _kept(models.classifier(who), pictures, models) for who in ("first", "second")}
-    result: dict[str, Any] = {
-        "pictures": len(pictures),
-        **{f"kept_{who}": share for who, share in kept.items()},
-        "disagreements": int((tops["first"] != tops["second"]).sum()),
-        "confidence_first": log_p.exp().amax(1).mean().item(),
-        "confidence_second": log_q.exp().amax(1).mean().item(),
-        "divergence_mean": models.divergence(log_p, log_q).mean().item(),
-    }
-    for who, top in tops.items():
-        meant = {c: _meant(c, models.classifier(who)) for c in set(classes)}
-        read = [i in meant[c] for i, c in zip(top.tolist(), classes, strict=True) if meant[c]]
-        result |= {f"known_{who}": len(read), f"read_{who}": sum(read)}
-    return result
+def _shape(models: Models) -> tuple[int, int, int]:
+    """Of the pictures that the generator makes."""
+    channels, height, width = models.generator(models.starts([0]), torch.zeros(1, dtype=torch.long, device=models.device))[0].shape
+    return channels, height, width
 
 
-def _kept(classifier: Classifier, pictures: Tensor, models: Models) -> float | None:
-    """The mean probability that a classifier gives to the classes compared, where some of its own are left out."""
-    if not isinstance(classifier, Aligned) or None not in classifier.places:
-        return None
-    parts = pictures.to(models.device, models.rounding.dtype).split(BATCH)
-    return torch.cat([classifier.kept(x) for x in parts]).mean().item()
+@dataclass
+class Tally:
+    """What two classifiers say of pictures, counted batch by batch, so that any number can be looked at."""
+
+    models: Models
+    log_ps: dict[str, list[Tensor]] = field(default_factory=lambda: {"first": [], "second": []})
+    kept: dict[str, list[Tensor]] = field(default_factory=lambda: {"first": [], "second": []})
+    classes: list[Known] = field(default_factory=list)
+
+    @torch.no_grad()
+    def add(self, pictures: Tensor, classes: Sequence[Known]) -> None:
+        """Classify some more pictures of these classes."""
+        pictures = pictures.to(self.models.rounding.dtype)
+        self.classes += classes
+        for who, log_ps in self.log_ps.items():
+            classifier = self.models.classifier(who)
+            log_ps.append(classifier(pictures).cpu())
+            if isinstance(classifier, Aligned) and None in classifier.places:
+                self.kept[who].append(classifier.kept(pictures).cpu())
+
+    def record(self) -> dict[str, Any]:
+        """The counts."""
+        log_p, log_q = (torch.cat(parts) for parts in self.log_ps.values())
+        result: dict[str, Any] = {
+            "pictures": len(self.classes),
+            **{f"kept_{who}": torch.cat(kept).mean().item() if kept else None for who, kept in self.kept.items()},
+            "disagreements": int((log_p.argmax(1) != log_q.argmax(1)).sum()),
+            "confidence_first": log_p.exp().amax(1).mean().item(),
+            "confidence_second": log_q.exp().amax(1).mean().item(),
+            "divergence_mean": self.models.divergence(log_p, log_q).mean().item(),
+        }
+        for who, top in (("first", log_p.argmax(1)), ("second", log_q.argmax(1))):
+            meant = {c: _meant(c, self.models.classifier(who)) for c in set(self.classes)}
+            read = [i in meant[c] for i, c in zip(top.tolist(), self.classes, strict=True) if meant[c]]
+            result |= {f"known_{who}": len(read), f"read_{who}": sum(read)}
+        return result
 
 
-def _meant(known: tuple[str | None, str | None], classifier: Classifier) -> set[int]:
+def _meant(known: Known, classifier: Classifier) -> set[int]:
     """The classes that a picture's class stands for; of a folder it is not known whether it bears a name or an id."""
     name, own = known
     return places_of(name, own, classifier) | (places_of(name, None, classifier) if name == own else set())

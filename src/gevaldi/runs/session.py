@@ -21,7 +21,7 @@ from gevaldi.errors import GevaldiError, RunFolderError, SpecError, described
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.priors.base import Prior
 from gevaldi.registry import Call
-from gevaldi.runs.audit import audit
+from gevaldi.runs.audit import Told, audit
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
 from gevaldi.runs.rounding import Rounding, chosen_rounding
 from gevaldi.runs.spec import Spec, write_spec
@@ -90,11 +90,13 @@ def models_of(
     return Models(first, second, generator, raised, algorithms.build(spec.search.algorithm), device, rounding, hierarchy, alignment)
 
 
-def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, command: str) -> Run:
+def open_run(
+    folder: Path, spec: Spec, models: Models, batch_size: int | None, command: str, told: Told = lambda done, total: None
+) -> Run:
     """The run of a spec in a folder: begun, or taken up again if it was begun before.
 
-    The networks must be settled on the device. Checks the contract; for a new run, also audits the generator and
-    fixes the batch size.
+    The networks must be settled on the device. Checks the contract; for a new run, also audits the generator, of which `told` hears
+    after every batch, and fixes the batch size.
 
     Raises:
         RunFolderError: the folder holds a run of another spec, or of networks with other weights.
@@ -110,7 +112,7 @@ def open_run(folder: Path, spec: Spec, models: Models, batch_size: int | None, c
         _write_beside(run, models)
         return run
     batch_size = batch_size or chosen_batch_size(models, spec, conditions)
-    audited, trouble = _audited(models, conditions, spec)
+    audited, trouble = _audited(models, conditions, spec, told)
     divergence_record = _describe_divergence(spec.divergence, models.divergence)
     if divergence_record["symmetric"] and len(spec.searches) > 1:
         trouble.append(
@@ -143,10 +145,10 @@ def _write_beside(run: Run, models: Models) -> None:
         write_in_run(run.folder / "taxonomy.json", taxonomy_as_json(models.hierarchy.whole).encode())
 
 
-def _audited(models: Models, conditions: list[int], spec: Spec) -> tuple[dict[str, Any] | None, list[str]]:
+def _audited(models: Models, conditions: list[int], spec: Spec, told: Told) -> tuple[dict[str, Any] | None, list[str]]:
     """The audit, or a warning where the networks fail on one of its pictures: a search may still go on from others."""
     try:
-        return audit(models, conditions, spec.real, spec.generator), []
+        return audit(models, conditions, spec, told), []
     except GevaldiError:
         raise
     except Exception as error:

@@ -71,6 +71,9 @@ class Spec(Settings):
     real: str | None = Field(
         None, description="real pictures that the generator is audited against, for example bundled:mnist-digits"
     )
+    audited: int | None = Field(
+        None, ge=1, description="pictures drawn to audit the generator; null for 1,000, or 100 where the networks are large"
+    )
 
     @field_validator("conditions", "set_sizes", mode="before")
     @classmethod
