@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -19,15 +19,14 @@ from torchvision.transforms.v2.functional import center_crop, pil_to_tensor, res
 
 import gevaldi
 from gevaldi.errors import DataError, SpecError
+from gevaldi.generators._around import AroundPictures
 from gevaldi.models import Pictures
-from gevaldi.priors.standard_normal import standard_normal
 from gevaldi.taxonomy import registry
 
 CROP = 224  # pixels, of the 256 of a stored picture
 FACTOR = 8  # pixels of a picture on the side of one place of a latent
 CHANNELS = 32  # of a latent
 WIDTH = 64  # channels inside of TAEF2
-CHUNK = 16  # pictures encoded together
 
 
 def data_folder(arguments: Sequence[str]) -> Path | None:
@@ -163,30 +162,21 @@ class Taef2Decoder(nn.Sequential):
         self.eval()
 
 
-class AroundPictures(gevaldi.Generator):
-    """Pictures near given ones: decode(encoded[condition] + radius · u), clamped to [0, 1], with u ~ N(0, I).
+class Taef2(nn.Module):
+    """The autoencoder: `encode` pictures in [0, 1], `decode` latents (batch, 32, height/8, width/8)."""
 
-    The gradient of a colour is zero where it is clamped. The unit of `radius` is that of TAEF2's latents.
-    """
-
-    encoded: Tensor
-
-    def __init__(
-        self,
-        decoder: nn.Module,
-        encoded: Float[Tensor, "conditions channels rows columns"],
-        conditions: Sequence[gevaldi.Label],
-        radius: float,
-    ) -> None:
+    def __init__(self, data: Path) -> None:
         super().__init__()
-        self.decoder, self.radius, self.conditions = decoder, radius, tuple(conditions)
-        self.prior, self.name = standard_normal(*encoded.shape[1:]), "taef2-around-pictures"
-        self.register_buffer("encoded", encoded)
+        self.encode, self.decode = Taef2Encoder(data), Taef2Decoder(data)
         self.eval()
 
-    def forward(self, z: Float[Tensor, "batch channels rows columns"], condition: Int[Tensor, " batch"]) -> Pictures:
-        """(batch, 3, 8 · rows, 8 · columns)."""
-        return self.decoder(self.encoded[condition] + self.radius * z).clamp(0, 1)
+
+def taef2() -> nn.Module:
+    """TAEF2 from the folder that GEVALDI_IMAGENET names: `autoencoder:python:imagenet_world.py:taef2,pictures=folder:DIR`."""
+    data = data_folder([])
+    if data is None:
+        raise DataError("TAEF2 is not at hand: set GEVALDI_IMAGENET to the folder that holds taef2/.")
+    return Taef2(data)
 
 
 def around_pictures(data: Path, indices: Sequence[int], size: int, radius: float) -> gevaldi.Generator:
@@ -197,10 +187,7 @@ def around_pictures(data: Path, indices: Sequence[int], size: int, radius: float
         )
     files = [_files(data)[index] for index in indices]
     conditions = [labels()[_class_of(file)] for file in files]
-    return AroundPictures(Taef2Decoder(data), _encoded(Taef2Encoder(data), _read(files, size)), conditions, radius)
-
-
-@torch.no_grad()
-def _encoded(encoder: nn.Module, originals: Pictures) -> Float[Tensor, "batch channels rows columns"]:
-    """Latents of pictures, a few at a time, because the encoder's first layers are large."""
-    return torch.cat([encoder(chunk) for chunk in originals.split(CHUNK)])
+    model = Taef2(data)
+    made = AroundPictures(model, model.encode, model.decode, _read(files, size), conditions, radius, name="taef2-around-pictures")
+    made.starts_at_zero = False  # every seed another start, as the benchmarks that use this were made
+    return made.eval()

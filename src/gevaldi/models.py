@@ -57,11 +57,19 @@ class Generator(nn.Module, ABC):
         prior: where its latents come from.
         conditions: what it can be asked for (the digits, the ImageNet classes); empty if it takes no condition.
         name: what reports call it; None for the name by which it was asked for, or that of the module's class.
+        starts_at_zero: whether a search starts at the latent of zeros, and not at a draw, as where latents are offsets.
+        originals: the real picture that belongs to each condition, where conditions are pictures; shown beside what is made of it.
     """
 
     prior: Prior
     conditions: tuple[Label, ...] = ()
     name: str | None = None
+    starts_at_zero: bool = False
+    originals: Float[Tensor, "conditions channels height width"] | None = None
+
+    def centre(self, condition: Int[Tensor, " batch"]) -> Float[Tensor, "batch ..."] | None:
+        """What has to be added to latents before their length means anything, where they are offsets: Δz is relative to it."""
+        return None
 
     @abstractmethod
     def forward(self, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"]) -> Pictures:

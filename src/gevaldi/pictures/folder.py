@@ -1,5 +1,6 @@
 """Real pictures in a folder."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,11 +9,12 @@ from gevaldi.errors import DataError
 if TYPE_CHECKING:
     from gevaldi.pictures.base import RealPictures
 
+WORDNET = re.compile(r"(?<![a-z0-9])n\d{8}(?!\d)")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
 
 class Folder:
-    """Pictures in a folder: `folder:path/to/pictures`; where they lie in sub-folders, those name their classes."""
+    """Pictures in a folder: `folder:path/to/pictures`; sub-folders name their classes, or a WordNet id in the file's name does."""
 
     def names(self) -> list[str]:
         """None that could be known beforehand."""
@@ -41,4 +43,9 @@ class Folder:
             except (OSError, UnidentifiedImageError) as error:
                 raise DataError(f"{path} cannot be read as a picture: {error}. Remove it or mend it.") from error
             pictures.append(torch.from_numpy(picture).movedim(-1, 0))
-        return RealPictures(pictures, [path.parent.name if path.parent != root else None for path in paths])
+        return RealPictures(pictures, [path.parent.name if path.parent != root else _wordnet_id(path) for path in paths])
+
+
+def _wordnet_id(path: Path) -> str | None:
+    found = WORDNET.search(path.stem)
+    return found[0] if found else None

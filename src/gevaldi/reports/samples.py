@@ -14,7 +14,7 @@ from gevaldi.taxonomy import Taxonomy
 
 COLUMNS = [
     *("seed", "order", "status", "error", "steps", "condition_name", "asked_labels", "divergence_start", "divergence_end"),
-    *("delta_z", "typicality_start", "typicality_end", "picture_start", "picture_end"),
+    *("delta_z", "typicality_start", "typicality_end", "picture_original", "picture_start", "picture_end"),
     *("first_start", "first_end", "second_start", "second_end", "flipped", "shift", "right_start", "right_end", "surer"),
 ]
 SHOWN = 3  # classes per classifier
@@ -38,6 +38,7 @@ def sample(row: dict[str, Any], taxonomy: Taxonomy | None = None) -> dict[str, A
         **{key: row[key] for key in ("delta_z", "typicality_start", "typicality_end")},
         "error": plain_error(row["error"]),
         "condition": plain(asked) if asked is not None else None,
+        "original": picture_url(row["picture_original"]["bytes"]) if row["picture_original"] else None,
         "moments": [moment(row, "start", "before"), moment(row, "end", "after")] if row["picture_end"] else [],
     }
 

@@ -61,7 +61,7 @@ def _drawn(models: Models, conditions: Sequence[int], count: int) -> Iterator[tu
     seeds = [sample_seed(2**63, i) for i in range(count)]
     for begin in range(0, count, BATCH):
         now = classes[begin : begin + BATCH]
-        z = models.starts(seeds[begin : begin + BATCH])
+        z = models.drawn(seeds[begin : begin + BATCH])
         pictures = models.generator(z, torch.tensor(now, device=models.device))
         yield pictures, [(asked[i].name, asked[i].id) if conditions else (None, None) for i in now]
 
@@ -69,7 +69,7 @@ def _drawn(models: Models, conditions: Sequence[int], count: int) -> Iterator[tu
 @torch.no_grad()
 def _shape(models: Models) -> tuple[int, int, int]:
     """Of the pictures that the generator makes."""
-    channels, height, width = models.generator(models.starts([0]), torch.zeros(1, dtype=torch.long, device=models.device))[0].shape
+    channels, height, width = models.generator(models.drawn([0]), torch.zeros(1, dtype=torch.long, device=models.device))[0].shape
     return channels, height, width
 
 

@@ -72,6 +72,7 @@ def schema(set_sizes: tuple[int, ...] = (1, 3, 5)) -> "pa.Schema":
         ("first_end", top, "and after"),
         ("second_start", top, "the second classifier's most probable classes before"),
         ("second_end", top, "and after"),
+        ("picture_original", image, "the real picture whose encoding the search started from; null where it did not"),
         ("picture_start", image, "g(z) before, as PNG"),
         ("picture_end", image, "g(z) after, as PNG"),
         ("z_start", path, "the latent before, flattened"),
@@ -84,7 +85,7 @@ def schema(set_sizes: tuple[int, ...] = (1, 3, 5)) -> "pa.Schema":
         ("path_second", top_path, "indices of the second classifier's most probable classes along the search"),
     ]
     fields = [pa.field(name, kind, metadata={"description": text}) for name, kind, text in columns]
-    features = {"picture_start": {"_type": "Image"}, "picture_end": {"_type": "Image"}}
+    features = {name: {"_type": "Image"} for name in ("picture_original", "picture_start", "picture_end")}
     return pa.schema(
         fields,
         metadata={

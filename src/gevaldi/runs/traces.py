@@ -46,6 +46,7 @@ class Traces:
 
     prior: Prior
     hierarchy: Hierarchy | None = None
+    centre: Float[Tensor, "batch ..."] | None = None
     start: Evaluation | None = None
     best: "Best | None" = None
     ends: dict[int, End] = field(default_factory=dict)
@@ -73,6 +74,7 @@ class Traces:
         places, z, value, divergence, log_p, log_q = (torch.cat(column) for column in zip(*self.recent, strict=True))
         self.best = self.best.followed(places, z, value)
         moved = torch.linalg.vector_norm((z - self.start.z[places]).flatten(1), dim=1)
+        whole = z if self.centre is None else z + self.centre[places]
         sizes = self.hierarchy.sizes if self.hierarchy else ()
         count = min(max((TOP, *sizes)), log_p.shape[1])
         (p_values, p), (q_values, q) = log_p.topk(count), log_q.topk(count)
@@ -84,7 +86,7 @@ class Traces:
                 "value": value,
                 "divergence": divergence,
                 "log_prior": self.prior.log_prob(z),
-                "delta_z": moved / torch.linalg.vector_norm(z.flatten(1), dim=1),
+                "delta_z": moved / torch.linalg.vector_norm(whole.flatten(1), dim=1),
                 "p": p[:, :TOP],
                 "q": q[:, :TOP],
             }

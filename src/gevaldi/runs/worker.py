@@ -38,9 +38,14 @@ class Models:
     hierarchy: Hierarchy | None = None
     alignment: Alignment | None = None
 
-    def starts(self, seeds: Sequence[int]) -> Tensor:
+    def drawn(self, seeds: Sequence[int]) -> Tensor:
         """Latents drawn from the generator's prior, one a seed."""
         return self.generator.prior.sample(seeds).to(self.device, self.rounding.dtype)
+
+    def starts(self, seeds: Sequence[int]) -> Tensor:
+        """Latents that searches start from, one a seed: drawn, or zero for offsets from something real."""
+        drawn = self.drawn(seeds)
+        return torch.zeros_like(drawn) if self.generator.starts_at_zero else drawn
 
     def classifier(self, who: str) -> Classifier:
         """The first or the second."""
@@ -90,7 +95,7 @@ def _work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch) -> 
     z = models.starts(seeds)
     condition = torch.tensor([start.condition or 0 for start in starts], device=models.device)
     objective = models.objective(starts[0].order, spec.prior_weight)
-    traces, lanes = Traces(models.generator.prior, models.hierarchy), models.rounding.lanes
+    traces, lanes = Traces(models.generator.prior, models.hierarchy, models.generator.centre(condition)), models.rounding.lanes
     for step in search(objective, z, condition, seeds, models.algorithm, spec.search, spec.search.typical_mass, lanes):
         traces.follow(step)
         watch(len(step.places), step.number)
@@ -124,6 +129,8 @@ def _row(start: Start, found: Found, models: Models) -> Row:
     row |= {"step_end": found.step_end, "delta_z": found.path["delta_z"][found.step_end]}
     row |= {f"path_{key}": values for key, values in found.path.items() if key not in ("place", "value", "p", "q")}
     row |= {f"path_{who}": found.path[key].tolist() for who, key in zip(names, ("p", "q"), strict=True)}
+    if models.generator.originals is not None and start.condition is not None:
+        row["picture_original"] = {"bytes": encode_png(models.generator.originals[start.condition]), "path": None}
     for n in models.hierarchy.sizes if models.hierarchy else ():
         start_and_end = (("start", 0), ("end", found.step_end))
         row |= {f"set_distance_{n}_{moment}": known(float(found.path[f"set_distance_{n}"][step])) for moment, step in start_and_end}

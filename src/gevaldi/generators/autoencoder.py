@@ -1,0 +1,145 @@
+"""Any autoencoder as a generator: searched around real pictures."""
+
+from typing import TYPE_CHECKING, Any
+
+from gevaldi.errors import MissingExtra, SpecError, WeightsError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from gevaldi.models import Generator, Label
+    from gevaldi.pictures.base import RealPictures
+
+
+class Autoencoder:
+    """What lies around real pictures in an autoencoder's latent space: `autoencoder:python:file.py:make,pictures=folder:DIR`.
+
+    The autoencoder is your own module with `encode` and `decode`, `python:file.py:factory`, or one of diffusers by its folder or
+    hub id, `diffusers:madebyollin/taesd`. Options: `pictures=SOURCE:NAME`; `count`, how many of them, evenly spaced, are conditions
+    (16); `size`, pixels a side that they are brought to (224); `radius`, the standard deviation of latents around an encoding
+    (0.1); `low` and `high`, the range of the autoencoder's pictures (0 and 1; -1 and 1 for diffusers); `subfolder` of a hub id.
+    """
+
+    def names(self) -> list[str]:
+        """None that could be known beforehand."""
+        return []
+
+    def load(
+        self,
+        name: str,
+        *,
+        pictures: str,
+        count: int = 16,
+        size: int = 224,
+        radius: float = 0.1,
+        low: float | None = None,
+        high: float = 1.0,
+        subfolder: str | None = None,
+    ) -> "Generator":
+        """The generator; its conditions are the pictures, called by their classes.
+
+        Raises:
+            SpecError: it is no autoencoder, or a number is impossible.
+            DataError: there are no pictures, or they cannot be read.
+            MissingExtra, WeightsError: diffusers is not installed, or its weights are not at hand.
+        """
+        import torch
+
+        from gevaldi.generators._around import AroundPictures
+        from gevaldi.pictures import load_pictures
+
+        if not (radius > 0 and count > 0 and size > 0):
+            raise SpecError(f"radius={radius}, count={count}, size={size} were given; all of them are above zero.")
+        source, _, place = name.partition(":")
+        if source not in ("python", "diffusers") or not place:
+            raise SpecError(
+                f"autoencoder:{name} names no autoencoder; one was expected as autoencoder:python:file.py:factory or "
+                "autoencoder:diffusers:FOLDER_OR_HUB_ID."
+            )
+        module = _own(place) if source == "python" else _of_diffusers(place, subfolder)
+        chosen = _spread(load_pictures(pictures, (3, size, size)), count)
+        lowest = (0.0 if source == "python" else -1.0) if low is None else low
+        return AroundPictures(
+            module,
+            _encoder(module),
+            _decoder(module),
+            torch.stack(chosen.pictures),
+            _labels(chosen),
+            radius,
+            (lowest, high),
+            name=name,
+        ).eval()
+
+
+def _own(place: str) -> "nn.Module":
+    from torch import nn
+
+    from gevaldi.classifiers.python import Python
+
+    found = Python().load(place)
+    if not isinstance(found, nn.Module) or not all(callable(getattr(found, part, None)) for part in ("encode", "decode")):
+        raise SpecError(
+            f"python:{place} gave a {type(found).__name__}; a torch.nn.Module with the methods encode (pictures to latents) and "
+            "decode (latents to pictures) was expected."
+        )
+    return found.eval().requires_grad_(False)
+
+
+def _of_diffusers(place: str, subfolder: str | None) -> "nn.Module":
+    from importlib.util import find_spec
+
+    if find_spec("diffusers") is None:
+        raise MissingExtra("diffusers", f"autoencoder:diffusers:{place}", "diffusers")
+    import diffusers
+
+    where = {"subfolder": subfolder} if subfolder else {}
+    try:
+        config = diffusers.AutoencoderKL.load_config(place, **where)
+        kind = getattr(diffusers, config["_class_name"])
+        module: nn.Module = kind.from_pretrained(place, use_safetensors=True, **where)
+    except (OSError, KeyError, AttributeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise WeightsError(
+            f"autoencoder:diffusers:{place} is not at hand: {reason} Name a local folder that holds config.json and safetensors, "
+            "or fetch it where there is a network (`hf download`)."
+        ) from error
+    return module.eval().requires_grad_(False)
+
+
+def _encoder(module: Any) -> Any:
+    def encode(pictures: Any) -> Any:
+        found = module.encode(pictures)
+        if hasattr(found, "latent_dist"):
+            return found.latent_dist.mode()
+        return found.latents if hasattr(found, "latents") else found
+
+    return encode
+
+
+def _decoder(module: Any) -> Any:
+    def decode(latents: Any) -> Any:
+        found = module.decode(latents)
+        return found.sample if hasattr(found, "sample") else found
+
+    return decode
+
+
+def _spread(found: "RealPictures", count: int) -> "RealPictures":
+    """So many pictures, evenly spaced over all."""
+    from gevaldi.pictures.base import RealPictures
+
+    total = len(found.pictures)
+    places = [round(i * (total - 1) / max(1, count - 1)) for i in range(count)] if count < total else range(total)
+    return RealPictures([found.pictures[i] for i in places], [found.classes[i] for i in places])
+
+
+def _labels(found: "RealPictures") -> "list[Label]":
+    """Pictures by their classes: a WordNet id with its name, a name, or a number."""
+    from gevaldi.models import Label
+    from gevaldi.taxonomy import registry
+
+    taxonomy = registry.build("ilsvrc")
+    return [
+        Label(f"picture {i}") if name is None else Label(taxonomy.name(name), name) if name in taxonomy.hypernyms else Label(name)
+        for i, name in enumerate(found.classes)
+    ]
