@@ -136,7 +136,7 @@ CANNOT: dict[str, tuple[Any, type[GevaldiError]]] = {
         lambda: align(three(TWICE), three(["a", "b", "c"]), {"crane": "a"}),
         SpecError,
     ),
-    "'crane' is the name of 2 classes: 0 .no id.; 2 .no id": (lambda: align(three(TWICE), three(TWICE), {"b": "x"}), SpecError),
+    "'crane' is the name of 2 classes: 0 .no id.; 2 .no id": (lambda: align(three(TWICE), three(TWICE), {"b": None}), SpecError),
     "'a' is the name of 2 classes: 0 .no id.; 1": (
         lambda: align(three(["x", "y", "z"]), three(["a", "a", "c"]), {"x": "a"}),
         SpecError,
@@ -152,6 +152,14 @@ CANNOT: dict[str, tuple[Any, type[GevaldiError]]] = {
     "no label named 'brambing'.*'brambling'": (
         lambda: align(three(["brambling", "b"]), three(["a", "b"]), {"brambing": "a"}),
         UnknownName,
+    ),
+    "no class of the other classifier named 'organge'.*'orange'": (
+        lambda: align(three(["a", "b"]), three(["orange", "b"]), {"a": "organge"}),
+        UnknownName,
+    ),
+    "2 names are the same: leaving one out, as in first_classes.background=null": (
+        lambda: align(three(["a", "b"]), three(["background", "a", "b"])),
+        ContractError,
     ),
     "Two things are said of the label 0, 'a'": (
         lambda: align(three(["a", "b"]), three(["a", "b"]), {"a": "b", "0": None}),
@@ -210,8 +218,11 @@ def test_the_taxonomy_of_a_run_lies_in_its_folder_and_another_one_is_another_run
     for row in rows.to_dict("records"):
         assert row["set_distance_1_end"] == matrix[row["first_end"][0]["label"], row["second_end"][0]["label"]]
     path.write_text(json.dumps({"all": ["0", "1", "2"]}))
-    with pytest.raises(GevaldiError, match="another hierarchy of the classes"):
+    with pytest.raises(GevaldiError, match=r"another hierarchy of the classes .*it has changed since.*gevaldi resume"):
         gevaldi.compare(*pair, out=tmp_path / "run", **settings)
+    copy = settings | {"taxonomy": tmp_path / "run" / "taxonomy.json"}
+    assert gevaldi.compare(*pair, out=tmp_path / "run", **copy).run.complete
+    assert read_spec(tmp_path / "run" / "spec.yaml")["taxonomy"] == str(tmp_path / "run" / "taxonomy.json")
     with pytest.raises(TaxonomyError, match="3 of 3 labels have no place"):
         gevaldi.compare(*pair, out=tmp_path / "other", **(settings | {"taxonomy": "ilsvrc"}))
     assert Run.open(tmp_path / "run").record["taxonomy"]["name"] == str(path)
@@ -317,3 +328,32 @@ def test_without_any_hierarchy_the_user_is_told_when_ids_were_lacking(tmp_path: 
     assert done.run.record["taxonomy"] is None
     (warning,) = [text for text in done.run.record["warnings"] if "No hierarchy" in text]
     assert "1 of 4 classes have no id (background)" in warning
+
+
+def test_equal_names_take_the_ids_that_one_of_the_two_has() -> None:
+    one = gevaldi.classifier(Chosen(NET, [0, 1]), labelled(IDS[:2], ["a", "b"])).eval()
+    found = align(one, three(["b", "a"]))
+    assert [(label.name, label.id) for label in found.second.labels] == [("a", IDS[0]), ("b", IDS[1])]
+
+
+def test_labels_that_are_only_numbers_are_placed_by_their_order_and_the_user_is_told(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {
+        "samples": 2,
+        "steps": 3,
+        "batch_size": 2,
+        "device": "cpu",
+        "taxonomy": {"all": {"x": ["ant", "bee"], "y": ["cat"]}},
+    }
+    done = gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=tmp_path, **settings)
+    assert any("in the order of the hierarchy's classes: 0 for 'ant', 2 for 'cat'" in text for text in done.run.record["warnings"])
+    chance = done.run.record["taxonomy"]["by_chance"]
+    assert chance == {"levels": pytest.approx((0.5 + 1.5 + 1.5) / 3), "lateral": pytest.approx(2 / 3)}
+    assert "are 1.2 levels apart in the mean" in done.report().read_text().replace("\n", " ")
+
+
+def test_the_mean_that_parts_near_from_lateral_is_of_the_whole_hierarchy_whatever_classes_are_compared(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"samples": 2, "steps": 3, "batch_size": 2, "device": "cpu"}
+    both = [gevaldi.classifier(small_classifier(i).module, labelled(IDS[:3])).eval() for i in range(2)]
+    done = gevaldi.compare(*both, small_generator(), out=tmp_path, **settings)
+    assert done.run.record["taxonomy"]["mean_edges"] == pytest.approx(12.59, abs=0.005)
+    assert Run.open(tmp_path).taxonomy_copy() is None  # it ships, so nothing is to be kept from change

@@ -243,11 +243,26 @@ def test_a_hierarchy_is_learnt_and_then_compared_over_from_the_shell(folder: Pat
     assert "levels, n=1" in over.stdout
 
 
+def test_resume_goes_on_with_the_hierarchy_that_a_run_was_begun_with(folder: Path) -> None:
+    (folder / "zoo.yaml").write_text("{all: {x: ['0', '1'], y: '2'}}")
+    done = gevaldi(folder, *PAIR, "-n", "2", "--steps", "3", "--taxonomy", "zoo.yaml", "--out", "run", "--batch-size", "1")
+    assert done.returncode == 0, done.stderr
+    (folder / "zoo.yaml").write_text("{all: ['0', '1', '2']}")
+    next((folder / "run" / "samples").glob("part-*")).unlink()
+    resumed = gevaldi(folder, "resume", "run")
+    assert resumed.returncode == 0, resumed.stderr
+    again = gevaldi(folder.parent, "compare", "--spec", str(folder / "run" / "spec.yaml"), "--out", str(folder / "again"))
+    assert again.returncode == 2  # the models, unlike the hierarchy, are named relative to the folder
+    assert "models.py" in again.stderr
+
+
 def test_classes_of_labels_may_be_said_on_the_command_line(folder: Path) -> None:
     said = ["--set", "first_classes.0=null", "--set", "first_classes.1=cat", "--set", "second_classes={1: cat, 0: null}"]
     done = gevaldi(folder, *PAIR, "-n", "2", "--steps", "4", "--out", "run", *said)
     assert done.returncode == 0, done.stderr
     assert Run.open(folder / "run").record["alignment"]["classes"] == 2
+    assert "aligned as the user said, over 2 classes" in done.stderr
+    assert "One class of the first is left out (0)" in done.stderr
     assert "One class of the first is left out (0)" in (folder / "run" / "report.html").read_text()
     wrong = gevaldi(folder, *PAIR, "--set", "first_classes.7=cat")
     assert wrong.returncode == 2
@@ -259,6 +274,8 @@ def test_what_cannot_be_clustered_is_answered(folder: Path) -> None:
         (["bundled:mnist-pooled", "--pictures", "bundled:mnist-digits", "--linkage", "averag"], "Did you mean 'average'"),
         (["bundled:mnist-pooled", "--pictures", "folder:nowhere"], "no pictures"),
         (["bundled:mnist-pooled", "--pictures", "bundled:mnist-digits", "--out", "no/such.json"], "cannot be written"),
+        (["bundled:mnist-pooled", "--pictures", "bundled:mnist-digits", "--out", "digits.csv"], "for example --out digits.json"),
+        (["python:models.py:net", "--pictures", "bundled:mnist-digits"], "fails on pictures of shape (50, 1, 28, 28)"),
     ):
         done = gevaldi(folder, "cluster", *words)
         assert done.returncode == 2

@@ -77,7 +77,9 @@ def made(folder: Path, rows: list[dict[str, Any]], samples: int = 8, name: str =
         "audit": {"generated": audited | {"name": "g", **read}, "real": None},
         "device": "cpu", "command": "gevaldi compare", "created": "2026-01-01T00:00:00", "versions": {"gevaldi": "0"},
         "warnings": [HOSTILE],
-        "taxonomy": {"name": "zoo", "convention": "published", "set_sizes": [1, 3], "mean_edges": 10.0, "classes": []},
+        "taxonomy": {"name": "zoo", "convention": "published", "set_sizes": [1, 3], "mean_edges": 10.0, "classes": [],
+            "by_chance": {"levels": 4.5, "lateral": 0.6},
+        },
     }  # fmt: skip
     run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples), record)
     run.append(rows)
@@ -131,7 +133,7 @@ def test_how_serious_the_differences_are_is_said_with_the_numbers_that_the_rows_
     page = Page(render(run)).words
     assert "In the forward order their top classes end 9.0 levels (95\u00a0% interval 4.9 to 13.1) apart" in page
     assert "the first alone flips on 0 %, the second alone on 50 %, both on 50 %; 100 % are lateral shifts" in page
-    assert "only 0 classes are compared" in page  # n = 5 of the spec, which the synthetic record does not follow
+    assert "0 classes are compared, of which" in page  # n = 5 of the spec, which the synthetic record does not follow
     assert "the second flipped, lateral · both right → only the first right" in page
 
 

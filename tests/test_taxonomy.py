@@ -163,8 +163,10 @@ def test_a_class_is_found_by_id_index_and_name_and_an_ambiguous_name_is_answered
 def test_an_inner_node_is_found_where_no_class_is_called_so() -> None:
     assert ILSVRC.name(ILSVRC.find("bird")) == "bird"
     assert way(ILSVRC, ILSVRC.find("brambling"), ILSVRC.find("bird")).edges == 4
-    with pytest.raises(UnknownName):
+    with pytest.raises(UnknownName, match=r"and 2,\d+ more"):
         ILSVRC.find("²")
+    with pytest.raises(TaxonomyError, match="indices go from 0 to 999"):
+        ILSVRC.find("5000")
 
 
 def test_a_way_turns_at_the_deepest_of_the_hypernyms_that_are_equally_near() -> None:
@@ -238,6 +240,7 @@ def test_the_same_zoo_is_read_from_everything_that_can_hold_it(tmp_path: Path, k
         ("a.yaml", "a: [", "not valid YAML"),
         ("a.json", "3", "A int was given"),
         ("a.json", "{}", "holds no edges"),
+        ("a.tsv", "robin\tbird", "no file of a kind"),
         ("a.json", '["robin"]', "where a pair"),
         ("a.json", '{"animal": 3}', "Below 'animal' stands 3"),
         ("a.yaml", "animal: [[cat, dog]]", "without a name"),

@@ -98,8 +98,9 @@ def align(
     if not told and _are_same(*sides):
         return Alignment(first, second)
     if not told and taxonomy is None and not all(any(own for _, own in side) for side in sides):
-        return _by_names_alone(first, second, [[name for name, _ in side] for side in sides])
-    keys = [keys_of(side, entry or {}, sides[1 - i], taxonomy) for i, (side, entry) in enumerate(zip(sides, said, strict=True))]
+        return _by_names_alone(first, second, sides)
+    entries = [entry or {} for entry in said]
+    keys = [keys_of(sides[i], entries[i], sides[1 - i], taxonomy, entries[1 - i]) for i in range(2)]
     return _over_common(first, second, keys, "as the user said" if told else "by id", taxonomy)
 
 
@@ -118,17 +119,20 @@ def _are_same(first: Sequence[Named], second: Sequence[Named]) -> bool:
     )
 
 
-def _by_names_alone(first: Classifier, second: Classifier, names: list[list[str]]) -> Alignment:
+def _by_names_alone(first: Classifier, second: Classifier, sides: list[list[Named]]) -> Alignment:
     """By name where both have exactly the same; by position where no name says that the orders differ."""
+    names = [[name for name, _ in side] for side in sides]
     if sorted(names[0]) == sorted(names[1]) and len(set(names[0])) == len(names[0]):
-        return _over_common(first, second, names, "by name", None)
+        return _over_common(first, second, [keys_of(sides[i], {}, sides[1 - i], None, {}) for i in range(2)], "by name", None)
     shared = set(names[0]) & set(names[1])
     if len(names[0]) == len(names[1]) and all(a == b or not {a, b} & shared for a, b in zip(*names, strict=True)):
         return Alignment(first, second)  # the contract warns of the other names
     counts = f"The first classifier has {len(names[0])} classes and the second {len(names[1])}"
+    same = f" {len(shared)} names are the same: leaving one out, as in first_classes.background=null, matches the rest by name."
     raise ContractError(
         f"{counts}, {'in another order, ' if len(names[0]) == len(names[1]) else ''}and nothing says which are the same. Give the "
         "labels taxonomy ids, gevaldi.Label(name, id), or say what they are by first_classes and second_classes."
+        + (same if shared else "")
     )
 
 

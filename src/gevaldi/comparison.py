@@ -11,7 +11,6 @@ from gevaldi.errors import SpecError
 from gevaldi.runs.spec import Search, Spec, spec_from
 from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
-from gevaldi.taxonomy import registry as taxonomies
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,11 +20,14 @@ if TYPE_CHECKING:
     from gevaldi.models import Classifier, Generator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """A finished (or interrupted) comparison, backed by its run folder."""
 
     run: Run
+
+    def __repr__(self) -> str:
+        return f"Comparison({str(self.run.folder)!r}, {len(self.run.done())} of {self.run.total} rows)"
 
     @classmethod
     def open(cls, folder: str | Path) -> "Comparison":
@@ -128,12 +130,10 @@ def named(model: Any) -> str:
 
 def command_of(spec: Spec, folder: Path, models: Sequence[Any]) -> str:
     """What makes a run again: a line for the shell where all models have names, otherwise the call with its settings."""
-    has_copy = spec.taxonomy not in ("auto", "none", *taxonomies)  # the file or object may be gone by then
     if all(isinstance(model, str) for model in models):
-        taxonomy = f" --taxonomy {folder / 'taxonomy.json'}" if has_copy else ""
-        return f"gevaldi compare --spec {folder / 'spec.yaml'}{taxonomy} --out NEW_FOLDER"
+        return f"gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
     settings = spec.model_dump(exclude_defaults=True, exclude={"first", "second", "generator"})
-    settings |= {"taxonomy": str(folder / "taxonomy.json")} if has_copy else {}
+    settings |= {"taxonomy": str(folder / "taxonomy.json")} if spec.names_own_taxonomy else {}  # its own may be gone by then
     settings |= settings.pop("search", {})
     names = [named(model).removeprefix("object:") if not isinstance(model, str) else repr(model) for model in models]
     return f"gevaldi.compare({', '.join([*names, *(f'{key}={value!r}' for key, value in settings.items())])})"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from gevaldi.contract import check_mode
+from gevaldi.contract import check_classifier, check_mode
 from gevaldi.errors import DataError
 from gevaldi.models import Classifier
 from gevaldi.pictures.base import RealPictures, brought_to
@@ -39,13 +39,13 @@ def confusions(classifier: Classifier, real: RealPictures, size: tuple[int, int]
         size: height and width that they are brought to; by default that of the first.
 
     Raises:
-        ContractError: the classifier is in training mode.
+        ContractError: the classifier is in training mode, or fails on pictures of this size.
         DataError: the classes of the pictures are known, and none is one of the classifier's.
     """
     check_mode(classifier, "classifier")
     channels, height, width = real.pictures[0].shape
     pictures = torch.stack(brought_to(real, (channels, *(size or (height, width)))).pictures)
-    p = torch.cat([classifier(part).exp() for part in pictures.split(BATCH)])
+    p = torch.cat([check_classifier(classifier, part, "classifier").exp() for part in pictures.split(BATCH)])
     known = any(name is not None for name in real.classes)
     rows = [_place(name, classifier) for name in real.classes] if known else p.argmax(1).tolist()
     kept = [i for i, row in enumerate(rows) if row is not None]

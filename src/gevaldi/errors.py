@@ -22,8 +22,12 @@ class UnknownName(GevaldiError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
         near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known are: {', '.join(known) or 'none'}."
+        hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known are: {_some(known)}."
         super().__init__(f"There is no {kind} named {name!r}. {hint}")
+
+
+def _some(names: list[str], most: int = 12) -> str:
+    return (", ".join(names[:most]) or "none") + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 class MissingExtra(GevaldiError):

@@ -85,6 +85,9 @@ def compare(
             help="hierarchy of the classes: a name or a file", show_default="by ids", autocompletion=complete("taxonomies")
         ),
     ] = None,
+    convention: Annotated[
+        str | None, typer.Option(help="levels of e edges: published, (e - 1)/2, or edges, e/2", show_default="published")
+    ] = None,
     prior_weight: Annotated[
         float | None, typer.Option(help="λ of equation 3", show_default="0: projection keeps latents in the prior")
     ] = None,
@@ -132,6 +135,7 @@ def compare(
         "orders": orders,
         "divergence": divergence,
         "taxonomy": taxonomy,
+        "convention": convention,
         "prior_weight": prior_weight,
         "seed": seed,
         "real": real,
@@ -200,7 +204,8 @@ def resume(folder: Path, device: Device = "auto", batch_size: Batch = None, repo
     """
     from gevaldi.runs.store import Run
 
-    _execute(Run.open(folder).spec, folder, device, batch_size, report)
+    run = Run.open(folder)
+    _execute(run.spec, folder, device, batch_size, report, run.taxonomy_copy())
 
 
 @app.command(name="report")
@@ -270,7 +275,7 @@ def distance(
     classes = taxonomy_named(taxonomy)
     found = way(classes, classes.find(first), classes.find(second))
     one, other = classes.name(found.nodes[0]), classes.name(found.nodes[-1])
-    _tell(f"{levels(found.edges, counted):.1f} levels ({convention}; {found.edges} edges)")
+    _tell(f"{levels(found.edges, counted):.1f} levels ({convention}; {found.edges} edge{'s' * (found.edges != 1)})")
     _tell(in_words(classes, found))
     _tell(f"They meet at {classes.name(found.top)}: {found.up} up from {one}, {found.down} down to {other}.")
 
@@ -298,6 +303,10 @@ def cluster(
     from gevaldi.pictures import sources
     from gevaldi.taxonomy import outline, taxonomy_from_confusions, write_taxonomy
 
+    if out.suffix != ".json":
+        raise TaxonomyError(
+            f"--out {out} was given; the hierarchy is written as JSON, for example --out {out.with_suffix('.json')}."
+        )
     network = load_classifier(classifier)
     found = confusions(network, sources.load(pictures), (size, size) if size else None)
     names = {label.id: label.name for label in network.labels if label.id}
@@ -352,7 +361,7 @@ def mnist(
         sys.exit(130)
 
 
-def _execute(spec: Any, out: Path | None, device: str, batch_size: int | None, report: bool) -> None:
+def _execute(spec: Any, out: Path | None, device: str, batch_size: int | None, report: bool, taxonomy: Any = None) -> None:
     folder = out or Path("runs") / f"{_short(spec.first)}-vs-{_short(spec.second)}-{spec.fingerprint}"
     models = (spec.first, spec.second, spec.generator)
     try:
@@ -360,12 +369,16 @@ def _execute(spec: Any, out: Path | None, device: str, batch_size: int | None, r
         from gevaldi.runs.store import Run
 
         complete = (folder / "run.json").exists() and Run.open(folder).complete
-        comparison = execute(spec, folder, models, device, batch_size, sys.stderr.isatty(), command_of(spec, folder, models))
+        command = command_of(spec, folder, models)
+        comparison = execute(spec, folder, models, device, batch_size, sys.stderr.isatty(), command, taxonomy)
     except KeyboardInterrupt:
         _say(f"gevaldi: interrupted{_left(folder)}")
         sys.exit(130)
     from gevaldi.cli.table import summary_table
+    from gevaldi.reports.seriousness import alignment_sentences
 
+    for sentence in alignment_sentences(comparison.run.record):
+        _say(sentence)
     for warning in comparison.run.record["warnings"]:
         _say(f"gevaldi: warning: {warning}")
     if complete:

@@ -12,11 +12,11 @@ from gevaldi.taxonomy.base import Taxonomy
 from gevaldi.taxonomy.tree import branches
 
 
-@claims(unit="levels", symmetric=True)
+@claims(unit="edges/2", symmetric=True)
 def wasserstein(
     log_p: Float[Tensor, "batch classes"], log_q: Float[Tensor, "batch classes"], *, taxonomy: Taxonomy
 ) -> Float[Tensor, " batch"]:
-    """Wasserstein distance W₁(p, q) over the hierarchy of classes, in levels: large where the two are sure of unlike things.
+    """Wasserstein distance W₁(p, q) over the hierarchy of classes, in half edges: large where the two are sure of unlike things.
 
     The least mean distance by which the probability of p has to be moved to become q. On a tree that is
     Σ_edges ½ |p(below) - q(below)|, where p(below) is all that p gives to classes below an edge; so e(a, b)/2, the convention

@@ -14,7 +14,7 @@ SAME_LEVEL = 3  # edges: as from harvestman to barn spider, which the paper call
 RULES = {
     "flipped": "Which of the two has another top class after the search than before.",
     "same level": f"The classifier that flipped went to a class at most {SAME_LEVEL} edges away.",
-    "near": "It went farther than that, but less far than two classes of this hierarchy are apart in the mean.",
+    "near": "It went farther than that, but less far than two classes of the hierarchy are apart in the mean.",
     "lateral": "It went farther than that, at least as far as two classes are apart in the mean. Of two flips the farther counts.",
     "right": "Which of the two name the class asked for. Wrong is no error where the picture no longer shows it.",
     "surer": "Both are right after the search, and each gives the class asked for more probability than before.",
@@ -30,17 +30,28 @@ class Scale:
     """How far classes are apart.
 
     Attributes:
-        edges: e(a, b) for all pairs of classes.
+        edges: e(a, b) for all pairs of the classes compared.
         convention: of levels.
+        whole: the same for all classes of the hierarchy, of which those compared may be a few; by default these.
     """
 
     edges: np.ndarray
     convention: Convention = "published"
+    whole: np.ndarray | None = None
 
     @cached_property
     def mean(self) -> float:
-        """The mean of e over all pairs of two classes."""
-        return float(self.edges[np.triu_indices(len(self.edges), 1)].mean())
+        """The mean of e over all pairs of two classes of the hierarchy."""
+        whole = self.edges if self.whole is None else self.whole
+        return float(whole[np.triu_indices(len(whole), 1)].mean())
+
+    def by_chance(self) -> dict[str, float]:
+        """Of pairs of the classes compared, picked at random: the mean of their levels, and the share that are lateral."""
+        pairs = self.edges[np.triu_indices(len(self.edges), 1)]
+        return {
+            "levels": float(levels(pairs, self.convention).mean()),
+            "lateral": float(np.mean([shift_of(int(edges), self.mean) == "lateral" for edges in pairs])),
+        }
 
 
 def kind(row: dict[str, Any], scale: Scale | None = None) -> dict[str, Any]:
@@ -65,7 +76,7 @@ def kind(row: dict[str, Any], scale: Scale | None = None) -> dict[str, Any]:
     right = {moment: _right(row, moment, tops) for moment in ("start", "end")}
     return {
         "flipped": WHICH[moves[0][0] != moves[0][1], moves[1][0] != moves[1][1]],
-        "shift": _shift(max(far), scale.mean) if scale and far and max(far) else None,
+        "shift": shift_of(max(far), scale.mean) if scale and far and max(far) else None,
         "shift_first": in_levels[0],
         "shift_second": in_levels[1],
         "right_start": right["start"],
@@ -74,7 +85,8 @@ def kind(row: dict[str, Any], scale: Scale | None = None) -> dict[str, Any]:
     }
 
 
-def _shift(edges: int, mean: float) -> str:
+def shift_of(edges: int, mean: float) -> str:
+    """Same level, near or lateral."""
     return "same level" if edges <= SAME_LEVEL else "near" if edges < mean else "lateral"
 
 

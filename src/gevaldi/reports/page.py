@@ -79,6 +79,7 @@ def render(run: Run, limit: int = 200) -> str:
         "flips": [sentence for summary in found if (sentence := flips(summary))],
         "kinds": kinds_table(found),
         "passages": passages_table(found),
+        "not_compared": [s.samples - s.failed - sum(s.passages.values()) for s in found],
         "rules": rules(taxonomy is not None, run.record),
         "taxonomy": run.record.get("taxonomy"),
         "too_many": [n for n in run.spec.set_sizes if n not in run.record["taxonomy"]["set_sizes"]]

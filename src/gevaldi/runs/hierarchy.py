@@ -54,6 +54,7 @@ class Hierarchy:
             "convention": self.scale.convention,
             "set_sizes": list(self.sizes),
             "mean_edges": self.scale.mean,
+            "by_chance": self.scale.by_chance(),
         }
 
 
@@ -70,9 +71,10 @@ def hierarchy_of(
     if found is None:
         return None
     name, taxonomy = found
-    scale = Scale(edge_counts(taxonomy), spec.convention)
+    whole = asked or taxonomy_named(name)
+    scale = Scale(edge_counts(taxonomy), spec.convention, edge_counts(whole))
     matrix = torch.from_numpy(levels(scale.edges, scale.convention).astype(np.float32)).to(device)
-    return Hierarchy(taxonomy, asked or taxonomy, name, scale, matrix, tuple(n for n in spec.set_sizes if n <= len(labels)))
+    return Hierarchy(taxonomy, whole, name, scale, matrix, tuple(n for n in spec.set_sizes if n < len(labels)))
 
 
 def taxonomy_asked(spec: Spec, given: Taxonomy | None = None, begun: Run | None = None) -> Taxonomy | None:

@@ -30,6 +30,7 @@ from gevaldi.runs.store import Run, write_in_run
 from gevaldi.runs.worker import Models, Watch, work
 from gevaldi.search import registry as algorithms
 from gevaldi.taxonomy import Taxonomy
+from gevaldi.taxonomy.labels import are_only_numbers
 from gevaldi.taxonomy.read import taxonomy_as_json
 
 
@@ -118,7 +119,7 @@ def open_run(
         trouble.append(
             f"{divergence_record['name']} is symmetric: both orders search for the same. One is enough (orders: forward)."
         )
-    trouble += lacking_ids(spec, models)
+    trouble += hierarchy_warnings(spec, models)
     record = {
         "models": found,
         "divergence": divergence_record,
@@ -140,7 +141,8 @@ def open_run(
 def _write_beside(run: Run, models: Models) -> None:
     """What lies beside the record, written again where a kill came between: the spec as a file, and the hierarchy."""
     if not (run.folder / "spec.yaml").exists():
-        write_in_run(run.folder / "spec.yaml", write_spec(run.spec).encode())
+        beside = {"taxonomy": "taxonomy.json"} if models.hierarchy and run.spec.names_own_taxonomy else {}
+        write_in_run(run.folder / "spec.yaml", write_spec(run.spec.model_copy(update=beside)).encode())
     if models.hierarchy and not (run.folder / "taxonomy.json").exists():
         write_in_run(run.folder / "taxonomy.json", taxonomy_as_json(models.hierarchy.whole).encode())
 
@@ -251,9 +253,16 @@ def _labels(labels: tuple[Label, ...]) -> list[dict[str, str | None]]:
     return [{"name": label.name, "id": label.id} for label in labels]
 
 
-def lacking_ids(spec: Spec, models: Models) -> list[str]:
-    """A warning where some labels without ids are all that keeps a shipped hierarchy from being used."""
+def hierarchy_warnings(spec: Spec, models: Models) -> list[str]:
+    """What a user may have meant otherwise: labels placed by their order, or ids that lack for a shipped hierarchy to be used."""
     labels = models.first.labels
+    named = [(label.name, label.id) for label in labels]
+    if models.hierarchy and are_only_numbers(named) and models.hierarchy.taxonomy.classes[0] != labels[0].name:
+        first = models.hierarchy.taxonomy
+        return [
+            f"The labels are only numbers, and were taken in the order of the hierarchy's classes: {labels[0].name} for "
+            f"{first.name(first.classes[0])!r}, {labels[-1].name} for {first.name(first.classes[-1])!r}."
+        ]
     lacking = [label.name for label, other in zip(labels, models.second.labels, strict=True) if not (label.id or other.id)]
     if models.hierarchy or spec.taxonomy != "auto" or len(lacking) == len(labels):
         return []
@@ -310,18 +319,20 @@ def device_name(device: torch.device) -> str:
 
 
 def _check_same(run: Run, spec: Spec, models: Models, found: dict[str, Any]) -> None:
-    if run.spec != spec:
-        mine, theirs = spec.model_dump(), run.spec.model_dump()
+    mine, theirs = spec.model_dump(exclude={"taxonomy"}), run.spec.model_dump(exclude={"taxonomy"})
+    if mine != theirs:
         differing = [f"{key}: {theirs[key]!r} there, {mine[key]!r} here" for key in mine if mine[key] != theirs[key]]
         raise RunFolderError(
             f"{run.folder} holds a run of another spec ({'; '.join(differing)}). Give another folder with --out, "
             f"or continue that run: gevaldi resume {run.folder}"
         )
-    taxonomy, known = (models.hierarchy.record() if models.hierarchy else None), run.record.get("taxonomy")
-    if taxonomy != known:
+    taxonomy, known = (models.hierarchy.record() if models.hierarchy else {}), run.record.get("taxonomy") or {}
+    if taxonomy.get("sha256") != known.get("sha256"):
+        how = "it has changed since" if taxonomy.get("name") == known.get("name") else "not the same one"
         raise RunFolderError(
-            f"{run.folder} was begun with another hierarchy of the classes ({(known or {}).get('name', 'none')} there, "
-            f"{(taxonomy or {}).get('name', 'none')} here, or one that has changed). Give another folder with --out."
+            f"{run.folder} was begun with another hierarchy of the classes ({known.get('name', 'none')} there, "
+            f"{taxonomy.get('name', 'none')} here: {how}). Give another folder with --out; or go on with the one that it was "
+            f"begun with: gevaldi resume {run.folder}"
         )
     alignment = models.alignment.record() if models.alignment else None
     if alignment != run.record.get("alignment"):

@@ -14,6 +14,7 @@ from gevaldi.registry import explained
 from gevaldi.search.stopping import Stopping
 from gevaldi.settings import Settings
 from gevaldi.taxonomy.labels import mapping_of
+from gevaldi.taxonomy.shipped import registry as taxonomies
 
 
 class Search(Stopping):
@@ -101,6 +102,11 @@ class Spec(Settings):
         return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:10]
 
     @property
+    def names_own_taxonomy(self) -> bool:
+        """Whether the hierarchy of classes is a user's own, a file or an object, and none that ships."""
+        return self.taxonomy not in ("auto", "none", *taxonomies)
+
+    @property
     def searches(self) -> tuple[str, ...]:
         """The orders that every start is searched in."""
         return ("forward", "reverse") if self.orders == "both" else (self.orders,)
@@ -136,6 +142,8 @@ def _nearest(location: tuple[int | str, ...]) -> str:
 def read_spec(path: Path) -> dict[str, Any]:
     """The settings in a YAML or TOML file, not yet checked, so that the command line can override some.
 
+    A taxonomy that lies beside the file is found there, whatever the current folder.
+
     Raises:
         SpecError: the file is not there, is neither kind, cannot be parsed, or holds no mapping.
     """
@@ -148,6 +156,8 @@ def read_spec(path: Path) -> dict[str, Any]:
         raise SpecError(f"The spec {path} cannot be read: {error}. It should be a YAML or TOML file.") from None
     except (yaml.YAMLError, tomllib.TOMLDecodeError) as error:
         raise SpecError(f"The spec {path} is not valid {'TOML' if path.suffix == '.toml' else 'YAML'}: {error}") from None
+    if isinstance(settings, dict) and isinstance(beside := settings.get("taxonomy"), str) and (path.parent / beside).is_file():
+        settings["taxonomy"] = str(path.parent / beside)
     if not isinstance(settings, dict):
         raise SpecError(f"The spec {path} holds {type(settings).__name__}, but settings such as 'samples: 64' were expected.")
     return settings

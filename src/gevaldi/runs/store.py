@@ -16,6 +16,8 @@ from gevaldi.errors import RunFolderError
 from gevaldi.files import write_whole
 from gevaldi.runs.schema import FORMAT, Row, schema
 from gevaldi.runs.spec import Spec, spec_from
+from gevaldi.taxonomy.base import Taxonomy
+from gevaldi.taxonomy.read import read_taxonomy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,6 +143,11 @@ class Run:
         table = pa.concat_tables(tables) if tables else self._schema.empty_table().select(list(columns or self._schema.names))
         frame: pd.DataFrame = table.to_pandas()
         return frame.sort_values("index", ignore_index=True) if "index" in frame else frame
+
+    def taxonomy_copy(self) -> Taxonomy | None:
+        """The hierarchy of classes that lies in the folder, where it came from a file or an object that may have changed since."""
+        path = self.folder / "taxonomy.json"
+        return read_taxonomy(path) if self.spec.names_own_taxonomy and path.exists() else None
 
     @property
     def _schema(self) -> Any:

@@ -44,6 +44,8 @@ class Taxonomy:
             return wanted
         if index and wanted.isdecimal() and int(wanted) < len(self.classes):
             return self.classes[int(wanted)]
+        if index and wanted.isdecimal():
+            raise TaxonomyError(f"There is no class {wanted}; indices go from 0 to {len(self.classes) - 1}.")
         found = self._called(wanted, self.classes) or self._called(wanted, self.hypernyms)
         if not found:
             raise UnknownName("class", wanted, {n.lower() for node in self.hypernyms for n in self.names.get(node, (node,))})

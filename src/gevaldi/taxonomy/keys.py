@@ -11,7 +11,11 @@ WORDNET = re.compile(r"n\d{8}")
 
 
 def keys_of(
-    labels: Sequence[Named], said: Mapping[str, str | None], others: Sequence[Named], taxonomy: Taxonomy | None
+    labels: Sequence[Named],
+    said: Mapping[str, str | None],
+    others: Sequence[Named],
+    taxonomy: Taxonomy | None,
+    said_of_others: Mapping[str, str | None],
 ) -> list[str | None]:
     """For every label a key that is the same for the same class of the other classifier; None for one to leave out.
 
@@ -22,7 +26,7 @@ def keys_of(
         SpecError, TaxonomyError, UnknownName: what was said fits no label or class, or several, or two things were said of one; or
             several labels bear a name that alone would tell the class. All candidates are listed.
     """
-    keys = _said(labels, said, others, taxonomy)
+    keys = _said(labels, said, others, taxonomy, set(said_of_others.values()))
     rest = [i for i in range(len(labels)) if i not in keys]
     if taxonomy is not None and rest and not any(own for _, own in labels):
         placed = over(taxonomy, [labels[i] for i in rest]).classes
@@ -37,14 +41,18 @@ def is_an_id(key: str, labels: Sequence[Named], taxonomy: Taxonomy | None) -> bo
 
 
 def _said(
-    labels: Sequence[Named], said: Mapping[str, str | None], others: Sequence[Named], taxonomy: Taxonomy | None
+    labels: Sequence[Named],
+    said: Mapping[str, str | None],
+    others: Sequence[Named],
+    taxonomy: Taxonomy | None,
+    made_up: set[str | None],
 ) -> dict[int, str | None]:
     keys: dict[int, str | None] = {}
     for text, value in said.items():
         place = _place(text, labels)
         if place in keys:
             raise SpecError(f"Two things are said of the label {place}, {labels[place][0]!r}; say one.")
-        keys[place] = None if value is None else _class_meant(value, others, taxonomy)
+        keys[place] = None if value is None else _class_meant(value, others, taxonomy, made_up)
     return keys
 
 
@@ -58,14 +66,19 @@ def _place(text: str, labels: Sequence[Named]) -> int:
     return _only(found, text, labels)
 
 
-def _class_meant(value: str, others: Sequence[Named], taxonomy: Taxonomy | None) -> str:
-    """The class that a user means: of the taxonomy, or of the other classifier; otherwise one that the user made up."""
+def _class_meant(value: str, others: Sequence[Named], taxonomy: Taxonomy | None, made_up: set[str | None]) -> str:
+    """The class that a user means: of the taxonomy, or of the other classifier, also one that was made up for both."""
     if taxonomy is not None:
         return taxonomy.find(value, index=False)
     if any(own == value for _, own in others):
         return value
     found = [i for i, (name, _) in enumerate(others) if name == value]
-    return others[_only(found, value, others)][1] or value if found else value
+    if found:
+        return others[_only(found, value, others)][1] or value
+    if value in made_up:
+        return value
+    known = {text for label in others for text in label if text} | {text for text in made_up if text}
+    raise UnknownName("class of the other classifier", value, known)
 
 
 def _key_of_name(name: str, labels: Sequence[Named], others: Sequence[Named], rest: Sequence[int]) -> str:

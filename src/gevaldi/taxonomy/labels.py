@@ -123,10 +123,22 @@ def _mapping_in_file(path: Path) -> dict[Any, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".csv":
-            return {row[0].strip(): row[1].strip() for row in csv.reader(text.splitlines()) if row}
+            return _pairs(path, [row for row in csv.reader(text.splitlines()) if row])
         found = yaml.safe_load(text)  # which reads JSON too
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, IndexError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SpecError(f"The classes of labels in {path} cannot be read: {error}. Pairs (label, class) were expected.") from None
     if not isinstance(found, dict):
         raise SpecError(f"{path} holds {type(found).__name__}, where a mapping from labels to classes was expected.")
+    return found
+
+
+def _pairs(path: Path, rows: list[list[str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for row in rows:
+        if len(row) != 2:
+            raise SpecError(f"{path} has the row {','.join(row)!r}; two columns, label and class, were expected, without a header.")
+        label, meant = (part.strip() for part in row)
+        if label in found:
+            raise SpecError(f"{path} says two things of the label {label!r}; say one.")
+        found[label] = meant
     return found

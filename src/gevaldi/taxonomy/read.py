@@ -89,6 +89,8 @@ def _edges(source: Any) -> Iterator[Edge]:
 def _edges_of_file(path: Path) -> Iterator[Edge]:
     import yaml
 
+    if path.suffix not in (".csv", ".json", ".yaml", ".yml"):
+        raise TaxonomyError(f"{path} is no file of a kind that is known; .csv, .json, .yaml or .yml was expected.")
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".csv":
