@@ -12,8 +12,33 @@ ROOT = Path(__file__).parents[1]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes started here; on a busy machine ten times faster than two
 
 
+def sources_table() -> str:
+    """The sources of models and pictures as a table, from their own documentation."""
+    from gevaldi.classifiers import sources as classifiers
+    from gevaldi.generators import sources as generators
+    from gevaldi.pictures import sources as pictures
+
+    lines = ["| gives | source | what it is |", "|---|---|---|"]
+    for kind, found in (("classifiers", classifiers), ("generators", generators), ("pictures", pictures)):
+        lines += [f"| {kind} | `{name}:` | {found.registry.summary(name).rstrip('.')} |" for name in found.registry]
+    return "\n".join(lines)
+
+
+def with_sources(page: str) -> str:
+    """A page whose table of sources is as they are now."""
+    begin, end = page.index("-->") + 3, page.index("<!-- end of sources")
+    return f"{page[:begin]}\n{sources_table()}\n{page[end:]}"
+
+
+def test_the_table_of_sources_is_what_they_say_of_themselves() -> None:
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert with_sources(page) == page, "python tests/test_docs.py writes it anew"
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/add-a-divergence.md", "docs/bring-your-own-models.md", "docs/hierarchy.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/add-a-divergence.md", "docs/bring-your-own-models.md", "docs/hierarchy.md", "docs/models.md"]
+)
 def test_the_python_of_a_document_runs_as_it_stands(name: str, tmp_path: Path) -> None:
     code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL))
     assert code
@@ -42,3 +67,8 @@ def test_layers_and_torch_free_parts_are_kept() -> None:
     script = "from importlinter.cli import lint_imports; import sys; sys.exit(lint_imports())"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+if __name__ == "__main__":
+    path = ROOT / "docs" / "models.md"
+    path.write_text(with_sources(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -86,6 +86,18 @@ def test_preprocessing_is_that_of_timm_on_8_bit_pictures_but_for_rounding(name: 
         assert (difference * ours.std[0]).abs().max() < 2.1 / 255
 
 
+@pytest.mark.parametrize("name", ["torchvision:squeezenet1_1", "timm:resnet18.a1_in1k"])
+def test_the_official_pipeline_is_that_of_the_package_and_agrees_with_ours(name: str) -> None:
+    loaded, picture = load_classifier(f"{name},weights=random"), photograph(0)
+    assert loaded.official is not None
+    if name.startswith("torchvision"):
+        transform = torchvision.models.SqueezeNet1_1_Weights.DEFAULT.transforms()
+        with torch.no_grad():
+            expected = loaded.module.network(transform(picture)[None]).log_softmax(-1)
+        assert torch.equal(loaded.official(picture).detach(), expected)
+    assert (loaded.official(picture).exp() - loaded(as_tensor(picture)).exp()).abs().max() < 0.01
+
+
 def test_preprocessing_passes_gradients_and_grey_pictures_and_squashes_where_it_should() -> None:
     x = torch.rand(2, 1, 40, 60, requires_grad=True)
     squashed = Preprocessing(32, (32, 32), [0.5] * 3, [0.5] * 3, "bicubic", "squash")

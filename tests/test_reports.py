@@ -58,7 +58,7 @@ def row(index: int, failed: bool = False, name: str = "cat") -> dict[str, Any]:
         | {"picture_start": png(index), "picture_end": png(index + 1), "z_start": [0.0], "z_end": [1.0]}
         | {"path_divergence": [0.0, 0.5, 1.0], "path_log_prior": [0.0] * 3, "path_delta_z": [0.0, 0.1, 0.2]}
         | {"path_first": [[1]] * 3, "path_second": [[2]] * 3}
-        | {"asked_labels": [ord(name[0])]}
+        | {"asked_labels": [ord(name[0])], "held": index % 3 > 0}
         | {f"asked_{who}_{moment}": 0.5 for who in ("first", "second") for moment in ("start", "end")}
         | {f"set_distance_{n}_{moment}": index + n + (moment == "end") for n in (1, 3) for moment in ("start", "end")}
         | {f"path_set_distance_{n}": [index + n, index + n + 1, index + n + 1] for n in (1, 3)}

@@ -117,6 +117,36 @@ def test_as_many_pictures_are_audited_as_asked_for_and_progress_is_told(tmp_path
     assert heard == [(50, 70), (70, 70)]
 
 
+class Faint(nn.Module):
+    """Pictures of one colour, a hair around 0.301, which 8 bits round to 77 of 255."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return (0.301 + 1e-4 * z[:, :1].tanh())[:, :, None, None].expand(-1, 1, 8, 8)
+
+
+class Above(nn.Module):
+    """Two classes, told by whether a picture is lighter than 0.301."""
+
+    def __init__(self, sign: float) -> None:
+        super().__init__()
+        self.sign = sign
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        score = self.sign * 3e4 * (x.mean((1, 2, 3)) - 0.301)
+        return torch.stack([score, torch.zeros_like(score)], 1)
+
+
+def test_a_difference_finer_than_the_8_bits_of_a_stored_picture_does_not_hold(tmp_path: Path) -> None:
+    pair = [gevaldi.classifier(Above(sign).eval(), labels=2).eval() for sign in (1.0, -1.0)]
+    generator = gevaldi.generator(Faint().eval(), latent=2).eval()
+    done = gevaldi.compare(*pair, generator, out=tmp_path, samples=12, steps=4, batch_size=12, device="cpu", precision="float64")
+    rows = done.rows()
+    light = [row["first_end"][0]["label"] == 0 for row in rows.to_dict("records")]
+    assert 0 < sum(light) < len(light)
+    assert rows["held"].tolist() == light  # stored, all of them are lighter than 0.301
+    assert done.summary()[0].held.value == np.mean(light[::2])
+
+
 @pytest.mark.slow
 def test_searching_with_the_wasserstein_divergence_ends_with_top_classes_farther_apart_than_searching_with_kl(
     tmp_path: Path,

@@ -39,17 +39,22 @@ class Aligned(Classifier):
         table = torch.tensor([source + [nothing] * (widest - len(source)) for source in sources])
         self.register_buffer("table", table, persistent=False)
 
+        if (official := inner.official) is not None:
+            self.official = lambda picture: self._normalised(self._gathered(official(picture)))
+
     def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
         """Log p(y|x) over the new classes."""
-        log_p = self._kept(pictures)
+        return self._normalised(self._gathered(self.inner(pictures)))
+
+    def _normalised(self, log_p: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
         return log_p - log_sum_exp(log_p).unsqueeze(-1) if None in self.places else log_p
 
     def kept(self, pictures: Pictures) -> Float[Tensor, " batch"]:
         """The probability that the classifier gives to classes that are not left out, before it is renormalised."""
-        return log_sum_exp(self._kept(pictures)).exp()
+        return log_sum_exp(self._gathered(self.inner(pictures))).exp()
 
-    def _kept(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
-        terms = torch.nn.functional.pad(self.inner(pictures), (0, 1), value=-torch.inf)[:, self.table]
+    def _gathered(self, log_p: Float[Tensor, "batch old"]) -> Float[Tensor, "batch classes"]:
+        terms = torch.nn.functional.pad(log_p, (0, 1), value=-torch.inf)[:, self.table]
         return terms.squeeze(-1) if terms.shape[-1] == 1 else log_sum_exp(terms)
 
 

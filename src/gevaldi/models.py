@@ -5,7 +5,7 @@ normalisation, differentiably. What leaves a classifier are log-probabilities, b
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -40,10 +40,13 @@ class Classifier(nn.Module, ABC):
     Attributes:
         labels: one per class, in the order of the output.
         name: what reports call it; None for the name by which it was asked for, or that of the module's class.
+        official: from a picture of 8 bits (PIL) to log-probabilities (1, classes) by the pipeline of the network's own package;
+            None where it has none, and stored pictures are classified as the search sees them.
     """
 
     labels: tuple[Label, ...]
     name: str | None = None
+    official: "Callable[[Any], Tensor] | None" = None
 
     @abstractmethod
     def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:

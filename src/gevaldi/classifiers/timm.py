@@ -39,6 +39,7 @@ class Timm:
             raise MissingExtra("timm", f"timm:{name}", "timm")
         import timm
         import torch
+        from timm.data import create_transform, resolve_model_data_config
 
         from gevaldi.classifiers._imagenet import RANDOM, prepared
         from gevaldi.weights import fill
@@ -51,7 +52,8 @@ class Timm:
             network = _fetched(name) if weights is None else timm.create_model(name, pretrained=False)
         if weights not in (None, RANDOM):
             fill(network, Path(str(weights)).expanduser(), allow_pickle=pickle, remedy=f"Are they of timm's {name}?")
-        return prepared(network, _preprocessing(network, name), _labels(network, name), name)
+        transform = create_transform(**resolve_model_data_config(network), is_training=False)
+        return prepared(network, _preprocessing(network, name), _labels(network, name), name, transform)
 
 
 @cache

@@ -52,7 +52,7 @@ class Torchvision:
             network.load_state_dict(_fetched(entry, name))
         elif weights != RANDOM:
             fill(network, Path(weights).expanduser(), allow_pickle=pickle, remedy=f"Are they of torchvision's {model}?")
-        return prepared(network, _preprocessing(entry), ilsvrc_labels(), name)
+        return prepared(network, _preprocessing(entry), ilsvrc_labels(), name, entry.transforms())
 
 
 @cache

@@ -11,7 +11,7 @@ from gevaldi.statistics.intervals import Estimate, mean, median, share
 
 SUMMARISED = [
     *("order", "status", "asked_labels", "divergence_start", "divergence_end", "delta_z", "typicality_end"),
-    *("first_start", "first_end", "second_start", "second_end", "flipped", "shift", "right_start", "right_end", "surer"),
+    *("first_start", "first_end", "second_start", "second_end", "flipped", "shift", "right_start", "right_end", "surer", "held"),
 ]
 """The columns that a summary is made of, beside set distances."""
 
@@ -34,6 +34,7 @@ class Summary:
         differ_start, differ_end: share with different top classes, before and after the search.
         divergence_start, divergence_end: medians, in the divergence's unit.
         delta_z: the median of |z - z_start| / |z|.
+        held: share on which both name the same top classes when the picture is stored in 8 bits and read by their own pipelines.
         typical: share inside the region that holds 99.9 % of the prior.
         set_distance_start, set_distance_end: means in levels, by the number of top classes; empty without a hierarchy.
         kinds: how many samples are of each kind (`flipped`, `shift`), as `gevaldi.measures.kinds` tells them.
@@ -52,6 +53,7 @@ class Summary:
     divergence_start: Estimate
     divergence_end: Estimate
     delta_z: Estimate
+    held: Estimate
     typical: Estimate
     set_distance_start: dict[int, Estimate]
     set_distance_end: dict[int, Estimate]
@@ -80,6 +82,7 @@ class Outcome:
     divergence_start: float
     divergence_end: float
     delta_z: float
+    held: bool | None
     typical: bool
     set_distances: tuple[tuple[int, float, float], ...]
     kind: tuple[str, str | None] | None
@@ -98,6 +101,7 @@ def outcome(row: dict[str, Any]) -> Outcome:
         divergence_start=row["divergence_start"],
         divergence_end=row["divergence_end"],
         delta_z=row["delta_z"],
+        held=row["held"],
         typical=row["typicality_end"] <= TYPICAL,
         set_distances=tuple((n, row[f"set_distance_{n}_start"], row[f"set_distance_{n}_end"]) for n in set_sizes_of(row)),
         kind=(row["flipped"], row["shift"]) if row["flipped"] else None,
@@ -133,6 +137,7 @@ def _summary(order: str, outcomes: list[Outcome | None]) -> Summary:
         divergence_start=median([found.divergence_start for found in good]),
         divergence_end=median([found.divergence_end for found in good]),
         delta_z=median([found.delta_z for found in good]),
+        held=share(sum(bool(found.held) for found in good), sum(found.held is not None for found in good)),
         typical=share(sum(found.typical for found in good), len(good)),
         set_distance_start={n: mean([start for start, _ in pairs]) for n, pairs in sorted(distances.items())},
         set_distance_end={n: mean([end for _, end in pairs]) for n, pairs in sorted(distances.items())},

@@ -42,6 +42,11 @@ def schema(set_sizes: tuple[int, ...] = (1, 3, 5)) -> "pa.Schema":
         ("typicality_start", pa.float32(), "share of the prior nearer its centre than the latent, before"),
         ("typicality_end", pa.float32(), "the same after; above 0.999 the picture is hardly one that the generator draws"),
         ("delta_z", pa.float32(), "|z - z_start| / |z|: how far the search went, relative to where it ended"),
+        (
+            "held",
+            pa.bool_(),
+            "both name the same top classes on the stored 8-bit picture, by their official pipelines where they have one",
+        ),
         ("asked_labels", pa.list_(pa.int32()), "indices of the classes compared that are the condition; empty where none is"),
         ("flipped", pa.string(), "which classifiers' top class the search changed: neither, first, second, both"),
         (

@@ -14,6 +14,7 @@ from gevaldi.measures.kinds import kind
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.objective import Objective
 from gevaldi.runs.hierarchy import Hierarchy
+from gevaldi.runs.recheck import held
 from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.rows import encode_png, first_trouble, known, out_of_range, probability_of, top_classes
 from gevaldi.runs.schema import Row
@@ -134,6 +135,8 @@ def _row(start: Start, found: Found, models: Models) -> Row:
     for n in models.hierarchy.sizes if models.hierarchy else ():
         start_and_end = (("start", 0), ("end", found.step_end))
         row |= {f"set_distance_{n}_{moment}": known(float(found.path[f"set_distance_{n}"][step])) for moment, step in start_and_end}
+    if not trouble:
+        row["held"] = held(row, {who: models.classifier(who) for who in names}, models.device, models.rounding.dtype)
     return row | kind(row, models.hierarchy.scale if models.hierarchy else None)
 
 
