@@ -136,7 +136,7 @@ def _row(start: Start, found: Found, models: Models) -> Row:
         start_and_end = (("start", 0), ("end", found.step_end))
         row |= {f"set_distance_{n}_{moment}": known(float(found.path[f"set_distance_{n}"][step])) for moment, step in start_and_end}
     if not trouble:
-        row["held"] = held(row, {who: models.classifier(who) for who in names}, models.device, models.rounding.dtype)
+        row["held"] = held(row, {who: models.classifier(who) for who in names}, models.device, models.rounding)
     return row | kind(row, models.hierarchy.scale if models.hierarchy else None)
 
 
