@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from gevaldi.errors import GevaldiError, SpecError, TaxonomyError
+from gevaldi.cli.hierarchy import cluster, distance
+from gevaldi.cli.words import complete, say, tell
+from gevaldi.errors import GevaldiError, SpecError
 
 app = typer.Typer(
     name="gevaldi",
@@ -27,29 +29,10 @@ def run() -> None:
         with colons_completed():
             app()
     except GevaldiError as error:
-        _say(f"gevaldi: {error}")
+        say(f"gevaldi: {error}")
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(0)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201
-
-
-def _tell(text: str) -> None:
-    print(text)  # noqa: T201
-
-
-def complete(kind: str) -> Any:
-    """Names that complete in the shell, listed without importing what bears them."""
-
-    def names(incomplete: str) -> list[str]:
-        from gevaldi.cli.catalogue import names_of
-
-        return [name for name in names_of(kind) if name.startswith(incomplete)]
-
-    return names
 
 
 Classifier = Annotated[
@@ -221,7 +204,7 @@ def report_command(
     from gevaldi.reports.page import write_report
     from gevaldi.runs.store import Run
 
-    _tell(f"report: {write_report(Run.open(folder), out, limit)}")
+    tell(f"report: {write_report(Run.open(folder), out, limit)}")
 
 
 @app.command(name="list")
@@ -237,7 +220,7 @@ def list_command(
     """List what can be named: all kinds, one of them, or all names of one source of models."""
     from gevaldi.cli.catalogue import listing
 
-    _tell(listing(kind))
+    tell(listing(kind))
 
 
 @app.command()
@@ -248,77 +231,11 @@ def show(name: Annotated[str, typer.Argument(autocompletion=complete("everything
     """
     from gevaldi.cli.catalogue import documentation
 
-    _tell(documentation(name))
+    tell(documentation(name))
 
 
-@app.command()
-def distance(
-    first: Annotated[str, typer.Argument(help="a class, by WordNet id, index or name")],
-    second: Annotated[str, typer.Argument(help="the other one")],
-    taxonomy: Annotated[
-        str, typer.Option(help="a name (gevaldi list taxonomies) or a file", autocompletion=complete("taxonomies"))
-    ] = "ilsvrc",
-    convention: Annotated[
-        str, typer.Option(help="published, (edges - 1) / 2, as the paper's numbers; or edges, edges / 2")
-    ] = "published",
-) -> None:
-    """Say how far apart two classes are.
-
-    The distance in levels of the hierarchy, and the way from one class to the other in words. Example:
-
-    \b
-      gevaldi distance harvestman "barn spider"
-    """
-    from gevaldi.taxonomy import convention_named, in_words, levels, taxonomy_named, way
-
-    counted = convention_named(convention)
-    classes = taxonomy_named(taxonomy)
-    found = way(classes, classes.find(first), classes.find(second))
-    one, other = classes.name(found.nodes[0]), classes.name(found.nodes[-1])
-    _tell(f"{levels(found.edges, counted):.1f} levels ({convention}; {found.edges} edge{'s' * (found.edges != 1)})")
-    _tell(in_words(classes, found))
-    _tell(f"They meet at {classes.name(found.top)}: {found.up} up from {one}, {found.down} down to {other}.")
-
-
-@app.command()
-def cluster(
-    classifier: Annotated[str, typer.Argument(help="SOURCE:NAME", autocompletion=complete("classifiers"))],
-    pictures: Annotated[
-        str, typer.Option(help="real pictures, e.g. folder:DIR; sub-folders name classes", autocompletion=complete("pictures"))
-    ],
-    out: Annotated[Path, typer.Option(help="file for --taxonomy of gevaldi compare")] = Path("taxonomy.json"),
-    size: Annotated[int | None, typer.Option(min=1, help="pixels a side to bring pictures to", show_default="theirs")] = None,
-    linkage: Annotated[str, typer.Option(help="average, complete, single")] = "average",
-) -> None:
-    """Learn a hierarchy of classes from what a classifier confuses.
-
-    Classes that it takes for each other come close, by hierarchical clustering of its mean predictions on real pictures. Example:
-
-    \b
-      gevaldi cluster bundled:mnist-referee --pictures bundled:mnist-digits --out digits.json
-      gevaldi compare bundled:mnist-strided bundled:mnist-pooled -g bundled:mnist-vae --taxonomy digits.json
-    """
-    from gevaldi.classifiers import load_classifier
-    from gevaldi.confusions import confusions
-    from gevaldi.pictures import sources
-    from gevaldi.taxonomy import outline, taxonomy_from_confusions, write_taxonomy
-
-    if out.suffix != ".json":
-        raise TaxonomyError(
-            f"--out {out} was given; the hierarchy is written as JSON, for example --out {out.with_suffix('.json')}."
-        )
-    network = load_classifier(classifier)
-    found = confusions(network, sources.load(pictures), (size, size) if size else None)
-    names = {label.id: label.name for label in network.labels if label.id}
-    learnt = taxonomy_from_confusions(found.matrix, [label.id or label.name for label in network.labels], linkage, names)
-    try:
-        write_taxonomy(learnt, out)
-    except OSError as error:
-        raise TaxonomyError(f"{out} cannot be written: {error.strerror or error}.") from error
-    if len(learnt.classes) <= 50:
-        _tell(outline(learnt))
-    rows = "their own classes" if found.by_truth else "the classifier's top classes, since theirs are not known"
-    _tell(f"taxonomy: {out} ({len(learnt.classes)} classes, from {found.pictures:,} pictures by {rows})")
+app.command()(distance)
+app.command()(cluster)
 
 
 @app.command()
@@ -330,7 +247,7 @@ def doctor() -> None:
     from gevaldi.cli.diagnosis import diagnose
 
     lines, healthy = diagnose()
-    _tell("\n".join(lines))
+    tell("\n".join(lines))
     if not healthy:
         raise typer.Exit(2)
 
@@ -355,9 +272,9 @@ def mnist(
         from gevaldi.bundled.training import train_mnist
 
         for model in train_mnist(data, out, seed):
-            _tell(f"{model.path}{' (was there already)' if model.skipped else ''}")
+            tell(f"{model.path}{' (was there already)' if model.skipped else ''}")
     except KeyboardInterrupt:
-        _say(f"gevaldi: interrupted. Models that were finished are safe in {out}; the same command goes on with the next one.")
+        say(f"gevaldi: interrupted. Models that were finished are safe in {out}; the same command goes on with the next one.")
         sys.exit(130)
 
 
@@ -372,21 +289,21 @@ def _execute(spec: Any, out: Path | None, device: str, batch_size: int | None, r
         command = command_of(spec, folder, models)
         comparison = execute(spec, folder, models, device, batch_size, sys.stderr.isatty(), command, taxonomy)
     except KeyboardInterrupt:
-        _say(f"gevaldi: interrupted{_left(folder)}")
+        say(f"gevaldi: interrupted{_left(folder)}")
         sys.exit(130)
     from gevaldi.cli.table import summary_table
     from gevaldi.reports.seriousness import alignment_sentences
 
     for sentence in alignment_sentences(comparison.run.record):
-        _say(sentence)
+        say(sentence)
     for warning in comparison.run.record["warnings"]:
-        _say(f"gevaldi: warning: {warning}")
+        say(f"gevaldi: warning: {warning}")
     if complete:
-        _say(f"The run in {folder} was complete, so nothing was computed again. Delete it, or give another --out, for a new one.")
+        say(f"The run in {folder} was complete, so nothing was computed again. Delete it, or give another --out, for a new one.")
     summary_table(comparison.run, comparison.summary())
-    _tell(f"rows:   {folder / 'samples'}")
+    tell(f"rows:   {folder / 'samples'}")
     if report:
-        _tell(f"report: {comparison.report()}")
+        tell(f"report: {comparison.report()}")
 
 
 def _left(folder: Path) -> str:

@@ -1,0 +1,77 @@
+"""The commands about the hierarchy of classes: `gevaldi distance` and `gevaldi cluster`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gevaldi.cli.words import complete, tell
+from gevaldi.errors import TaxonomyError
+
+
+def distance(
+    first: Annotated[str, typer.Argument(help="a class, by WordNet id, index or name")],
+    second: Annotated[str, typer.Argument(help="the other one")],
+    taxonomy: Annotated[
+        str, typer.Option(help="a name (gevaldi list taxonomies) or a file", autocompletion=complete("taxonomies"))
+    ] = "ilsvrc",
+    convention: Annotated[
+        str, typer.Option(help="published, (edges - 1) / 2, as the paper's numbers; or edges, edges / 2")
+    ] = "published",
+) -> None:
+    """Say how far apart two classes are.
+
+    The distance in levels of the hierarchy, and the way from one class to the other in words. Example:
+
+    \b
+      gevaldi distance harvestman "barn spider"
+    """
+    from gevaldi.taxonomy import convention_named, in_words, levels, taxonomy_named, way
+
+    counted = convention_named(convention)
+    classes = taxonomy_named(taxonomy)
+    found = way(classes, classes.find(first), classes.find(second))
+    one, other = classes.name(found.nodes[0]), classes.name(found.nodes[-1])
+    tell(f"{levels(found.edges, counted):.1f} levels ({convention}; {found.edges} edge{'s' * (found.edges != 1)})")
+    tell(in_words(classes, found))
+    tell(f"They meet at {classes.name(found.top)}: {found.up} up from {one}, {found.down} down to {other}.")
+
+
+def cluster(
+    classifier: Annotated[str, typer.Argument(help="SOURCE:NAME", autocompletion=complete("classifiers"))],
+    pictures: Annotated[
+        str, typer.Option(help="real pictures, e.g. folder:DIR; sub-folders name classes", autocompletion=complete("pictures"))
+    ],
+    out: Annotated[Path, typer.Option(help="file for --taxonomy of gevaldi compare")] = Path("taxonomy.json"),
+    size: Annotated[int | None, typer.Option(min=1, help="pixels a side to bring pictures to", show_default="theirs")] = None,
+    linkage: Annotated[str, typer.Option(help="average, complete, single")] = "average",
+) -> None:
+    """Learn a hierarchy of classes from what a classifier confuses.
+
+    Classes that it takes for each other come close, by hierarchical clustering of its mean predictions on real pictures. Example:
+
+    \b
+      gevaldi cluster bundled:mnist-referee --pictures bundled:mnist-digits --out digits.json
+      gevaldi compare bundled:mnist-strided bundled:mnist-pooled -g bundled:mnist-vae --taxonomy digits.json
+    """
+    from gevaldi.classifiers import load_classifier
+    from gevaldi.confusions import confusions
+    from gevaldi.pictures import sources
+    from gevaldi.taxonomy import outline, taxonomy_from_confusions, write_taxonomy
+
+    if out.suffix != ".json":
+        raise TaxonomyError(
+            f"--out {out} was given; the hierarchy is written as JSON, for example --out {out.with_suffix('.json')}."
+        )
+    network = load_classifier(classifier)
+    found = confusions(network, sources.load(pictures), (size, size) if size else None)
+    names = {label.id: label.name for label in network.labels if label.id}
+    learnt = taxonomy_from_confusions(found.matrix, [label.id or label.name for label in network.labels], linkage, names)
+    try:
+        write_taxonomy(learnt, out)
+    except OSError as error:
+        raise TaxonomyError(f"{out} cannot be written: {error.strerror or error}.") from error
+    if len(learnt.classes) <= 50:
+        tell(outline(learnt))
+    rows = "their own classes" if found.by_truth else "the classifier's top classes, since theirs are not known"
+    tell(f"taxonomy: {out} ({len(learnt.classes)} classes, from {found.pictures:,} pictures by {rows})")
