@@ -198,7 +198,7 @@ def test_the_distance_of_two_classes_is_told_with_the_way_in_words() -> None:
     assert result.output.splitlines() == [
         "1.0 levels (published; 3 edges)",
         "harvestman - arachnid - spider - barn spider",
-        "They meet at arachnid: 1 up from harvestman, 2 down to barn spider.",
+        "They meet at arachnid: 1 up from harvestman (n01770081), 2 down to barn spider (n01773549).",
     ]
 
 
@@ -231,11 +231,13 @@ def test_list_names_every_kind_and_show_finds_each_of_them() -> None:
     assert "mnist-vae" in listing("generators")
 
 
+@pytest.mark.slow
 def test_a_hierarchy_is_learnt_and_then_compared_over_from_the_shell(folder: Path) -> None:
     done = gevaldi(folder, "cluster", "bundled:mnist-referee", "--pictures", "bundled:mnist-digits", "--out", "digits.json")
     assert done.returncode == 0, done.stderr
     assert "10 classes, from 1,000 pictures by their own classes" in done.stdout
     assert "\n    {4, 9}\n      4\n      9\n" in done.stdout
+    assert gevaldi(folder, "show", "digits.json").stdout.strip() in done.stdout
     apart = gevaldi(folder, "distance", "4", "9", "--taxonomy", "digits.json")
     assert apart.stdout.startswith("0.5 levels (published; 2 edges)\n4 - {4, 9} - 9\n")
     over = gevaldi(folder, *PAIR, "-n", "2", "--steps", "4", "--taxonomy", "digits.json", "--out", "run")
@@ -243,6 +245,7 @@ def test_a_hierarchy_is_learnt_and_then_compared_over_from_the_shell(folder: Pat
     assert "levels, n=1" in over.stdout
 
 
+@pytest.mark.slow
 def test_resume_goes_on_with_the_hierarchy_that_a_run_was_begun_with(folder: Path) -> None:
     (folder / "zoo.yaml").write_text("{all: {x: ['0', '1'], y: '2'}}")
     done = gevaldi(folder, *PAIR, "-n", "2", "--steps", "3", "--taxonomy", "zoo.yaml", "--out", "run", "--batch-size", "1")
@@ -256,6 +259,7 @@ def test_resume_goes_on_with_the_hierarchy_that_a_run_was_begun_with(folder: Pat
     assert "models.py" in again.stderr
 
 
+@pytest.mark.slow
 def test_classes_of_labels_may_be_said_on_the_command_line(folder: Path) -> None:
     said = ["--set", "first_classes.0=null", "--set", "first_classes.1=cat", "--set", "second_classes={1: cat, 0: null}"]
     done = gevaldi(folder, *PAIR, "-n", "2", "--steps", "4", "--out", "run", *said)
@@ -269,6 +273,7 @@ def test_classes_of_labels_may_be_said_on_the_command_line(folder: Path) -> None
     assert "no label named '7'" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_what_cannot_be_clustered_is_answered(folder: Path) -> None:
     for words, answer in (
         (["bundled:mnist-pooled", "--pictures", "bundled:mnist-digits", "--linkage", "averag"], "Did you mean 'average'"),
@@ -282,6 +287,7 @@ def test_what_cannot_be_clustered_is_answered(folder: Path) -> None:
         assert answer in done.stderr
 
 
+@pytest.mark.slow
 def test_an_order_in_which_all_samples_failed_has_a_line_in_the_table(folder: Path) -> None:
     (folder / "zoo.json").write_text('{"all": ["0", "1", "2"]}')
     (folder / "excludes.py").write_text(

@@ -133,15 +133,20 @@ def settings() -> str:
 
 
 def documentation(name: str) -> str:
-    """A bundled model's card, or the documentation of a divergence, prior, algorithm or source.
+    """A bundled model's card, the documentation of a divergence, prior, algorithm or source, or the outline of a taxonomy's file.
 
     Raises:
         UnknownName: nothing bears that name.
     """
+    from gevaldi.taxonomy import outline, read_taxonomy
+    from gevaldi.taxonomy.labels import FILES
+
     if text := card(name):
         return text.rstrip()
     if name == "spec":
         return settings()
+    if name.endswith(FILES):
+        return outline(read_taxonomy(name))
     stem = name.partition(",")[0].partition(":")[0]
     registries = [*(_registry(kind) for kind in REGISTRIES), *(_sources(kind).registry for kind in SOURCES)]
     found = [f"{stem} ({registry.kind})\n\n{registry.documentation(stem)}" for registry in registries if stem in registry.names()]

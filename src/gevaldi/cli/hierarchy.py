@@ -31,7 +31,9 @@ def distance(
     counted = convention_named(convention)
     classes = taxonomy_named(taxonomy)
     found = way(classes, classes.find(first), classes.find(second))
-    one, other = classes.name(found.nodes[0]), classes.name(found.nodes[-1])
+    one, other = (
+        f"{classes.name(node)} ({node})" if node != classes.name(node) else node for node in (found.nodes[0], found.nodes[-1])
+    )
     tell(f"{levels(found.edges, counted):.1f} levels ({convention}; {found.edges} edge{'s' * (found.edges != 1)})")
     tell(in_words(classes, found))
     tell(f"They meet at {classes.name(found.top)}: {found.up} up from {one}, {found.down} down to {other}.")
