@@ -98,6 +98,27 @@ def test_the_official_pipeline_is_that_of_the_package_and_agrees_with_ours(name:
     assert (loaded.official(picture).exp() - loaded(as_tensor(picture)).exp()).abs().max() < 0.01
 
 
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3", "squeezenet1_1"])
+def test_a_trained_network_gives_what_it_gives_when_torchvision_itself_loads_it(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    torch.manual_seed(5)
+    options = {"init_weights": True} if name != "squeezenet1_1" else {}
+    state = torchvision.models.get_model(name, weights=None, **options).state_dict()
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *args, **kwargs: state)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    entry = torchvision.models.get_model_weights(name).DEFAULT
+    reference, picture = torchvision.models.get_model(name, weights=entry).eval(), photograph(1)
+    expected = reference(entry.transforms()(picture)[None]).log_softmax(-1)
+    save_file({key: value.clone().contiguous() for key, value in state.items()}, tmp_path / "weights.safetensors")
+    for loaded in (
+        load_classifier(f"torchvision:{name}"),
+        load_classifier(f"torchvision:{name},weights={tmp_path}/weights.safetensors"),
+    ):
+        assert loaded.official is not None
+        assert torch.allclose(loaded.official(picture), expected, atol=1e-5)
+
+
 def test_preprocessing_passes_gradients_and_grey_pictures_and_squashes_where_it_should() -> None:
     x = torch.rand(2, 1, 40, 60, requires_grad=True)
     squashed = Preprocessing(32, (32, 32), [0.5] * 3, [0.5] * 3, "bicubic", "squash")

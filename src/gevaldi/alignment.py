@@ -1,7 +1,8 @@
 """Two classifiers over one set of classes, where each has its own: other orders, subsets, a class more, coarser classes.
 
-Classes are the same if they have the same taxonomy id, or because the user says so; names alone decide only where both classifiers
-have exactly the same names. What one of them does not know is left out, and the predictions renormalised over the rest.
+Classes are the same if they have the same taxonomy id, or because the user says so. Names decide where both classifiers have just
+the same ones, and for labels without an id beside others of which more is known; never where several labels bear one name. What one
+of the two does not know is left out, and the predictions renormalised over the rest.
 """
 
 from collections.abc import Sequence

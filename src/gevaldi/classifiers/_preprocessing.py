@@ -15,7 +15,7 @@ Mode = Literal["center", "squash"]
 class Preprocessing(nn.Module):
     """Resize with antialiasing, crop the centre, clamp what bicubic resizing overshoots, normalise.
 
-    Differs from the same on 8-bit pictures by PIL by rounding only: each value by less than two of 255 levels.
+    Differs from the same on 8-bit pictures by PIL by rounding only: each value by less than 2.1 of 255 levels.
     """
 
     mean: Tensor

@@ -44,7 +44,9 @@ class Torchvision:
         if model not in _names():
             raise UnknownName("torchvision classifier", model, _names())
         entry = _entry(model, tag)
-        options = {"init_weights": weights == RANDOM} if model in ("googlenet", "inception_v3") else {}
+        # Trained weights of these two expect pictures normalised in another way, which torchvision sees to only if it loads them.
+        special = model in ("googlenet", "inception_v3")
+        options = {"transform_input": True, "init_weights": weights == RANDOM} if special else {}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = get_model(model, weights=None, **options)

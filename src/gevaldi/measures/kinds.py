@@ -50,7 +50,7 @@ class Scale:
         pairs = self.edges[np.triu_indices(len(self.edges), 1)]
         return {
             "levels": float(levels(pairs, self.convention).mean()),
-            "lateral": float(np.mean([shift_of(int(edges), self.mean) == "lateral" for edges in pairs])),
+            "lateral": float(((pairs > SAME_LEVEL) & (pairs >= self.mean)).mean()),  # `shift_of` for all pairs at once
         }
 
 
