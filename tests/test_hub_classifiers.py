@@ -15,6 +15,7 @@ import torchvision
 from PIL import Image
 from safetensors.torch import save_file
 from timm.data import ImageNetInfo, create_transform, resolve_model_data_config
+from torch import nn
 
 from conftest import IMAGENET, needs_imagenet
 from gevaldi.classifiers import load_classifier, sources
@@ -104,7 +105,13 @@ def test_a_trained_network_gives_what_it_gives_when_torchvision_itself_loads_it(
 ) -> None:
     torch.manual_seed(5)
     options = {"init_weights": True} if name != "squeezenet1_1" else {}
-    state = torchvision.models.get_model(name, weights=None, **options).state_dict()
+    network = torchvision.models.get_model(name, weights=None, **options)
+    for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = None  # statistics of one pass, without which random networks of this depth hear nothing or burst
+    with torch.no_grad():
+        network.train()(torch.rand(4, 3, 299, 299) * 2 - 1)
+    state = network.state_dict()
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *args, **kwargs: state)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     entry = torchvision.models.get_model_weights(name).DEFAULT
@@ -116,7 +123,7 @@ def test_a_trained_network_gives_what_it_gives_when_torchvision_itself_loads_it(
         load_classifier(f"torchvision:{name},weights={tmp_path}/weights.safetensors"),
     ):
         assert loaded.official is not None
-        assert torch.allclose(loaded.official(picture), expected, atol=1e-5)
+        assert torch.allclose(loaded.official(picture), expected, atol=1e-4)
 
 
 def test_preprocessing_passes_gradients_and_grey_pictures_and_squashes_where_it_should() -> None:
