@@ -40,12 +40,15 @@ class Aligned(Classifier):
         table = torch.tensor([source + [nothing] * (widest - len(source)) for source in sources])
         self.register_buffer("table", table, persistent=False)
 
-        if (official := inner.official) is not None:
-            self.official = lambda picture: self._normalised(self._gathered(official(picture)))
+        self.official = self._official if inner.official else None
 
     def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
         """Log p(y|x) over the new classes."""
         return self._normalised(self._gathered(self.inner(pictures)))
+
+    def _official(self, picture: Any) -> Tensor:
+        assert self.inner.official
+        return self._normalised(self._gathered(self.inner.official(picture)))
 
     def _normalised(self, log_p: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
         return log_p - log_sum_exp(log_p).unsqueeze(-1) if None in self.places else log_p

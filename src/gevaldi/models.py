@@ -42,10 +42,12 @@ class Classifier(nn.Module, ABC):
         name: what reports call it; None for the name by which it was asked for, or that of the module's class.
         official: from a picture of 8 bits (PIL) to log-probabilities (1, classes) by the pipeline of the network's own package;
             None where it has none, and stored pictures are classified as the search sees them.
+        note: what a reader of its results has to know, as where its gradients come from; None for nothing.
     """
 
     labels: tuple[Label, ...]
     name: str | None = None
+    note: str | None = None
     official: "Callable[[Any], Tensor] | None" = None
 
     @abstractmethod

@@ -22,6 +22,7 @@ from typing import Any
 
 from gevaldi.errors import GevaldiError, SpecError, UnknownName, described
 
+OPENING, CLOSING = "([{", ")]}"
 GIVEN = ("log_p", "log_q", "taxonomy")  # what a run gives to members, so that they are no options of a user
 
 
@@ -34,12 +35,12 @@ class Call:
 
     @classmethod
     def parse(cls, text: str) -> "Call":
-        """Split `NAME,KEY=VALUE,...`; values are read as JSON where they are JSON, otherwise as text.
+        """Split `NAME,KEY=VALUE,...` at commas outside brackets; values are read as JSON where they are JSON, otherwise as text.
 
         Raises:
             SpecError: an option is not of the form KEY=VALUE.
         """
-        name, *parts = (part.strip() for part in text.split(","))
+        name, *parts = (part.strip() for part in divided(text, ","))
         options: dict[str, Any] = {}
         for part in parts:
             key, equals, value = part.partition("=")
@@ -47,6 +48,21 @@ class Call:
                 raise SpecError(f"In {text!r}, the option {part!r} was expected as KEY=VALUE, for example 'renyi,order=2'.")
             options[key.strip()] = _value(value.strip())
         return cls(name, options)
+
+
+def divided(text: str, separator: str) -> list[str]:
+    """A text cut at a separator, but not inside brackets: `std=[0.2,0.3]` and `(timm:a,weights=b)+(timm:c)` stay whole.
+
+    Brackets that do not match are letters like others, as a file name may have them.
+    """
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in OPENING) - (letter in CLOSING)
+        if letter == separator and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts if depth == 0 else text.split(separator)
 
 
 def _bears(identifier: str, stem: str) -> bool:
@@ -162,12 +178,19 @@ class Sources:
         Raises:
             UnknownName, SpecError: the source, the name or an option is not known.
         """
-        call = Call.parse(text)
+        return self.called(Call.parse(text))
+
+    def called(self, call: Call) -> Any:
+        """The same of a name and options that are apart already.
+
+        Raises:
+            UnknownName, SpecError: the source, the name or an option is not known.
+        """
         source, colon, name = call.name.partition(":")
         if not colon:
-            raise UnknownName(self.kind, text, self.names())
+            raise UnknownName(self.kind, call.name, self.names())
         if source not in self.registry.names() and source.endswith(".py"):
-            raise SpecError(f"{text!r} names no source. For a function in a file, write python:{text}")
+            raise SpecError(f"{call.name!r} names no source. For a function in a file, write python:{call.name}")
         member = self.registry.get(source)()
         return made(partial(member.load, name), Call(call.name, call.options), self.kind)
 
@@ -229,12 +252,11 @@ def check_options(factory: Any, call: Call, kind: str) -> None:
         SpecError: an option is missing or unknown; the message says which there are.
     """
     parameters = inspect.signature(factory).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return  # it answers for itself
+    passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters)  # and answers for what it does not know
     options = {p.name: p.default for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
     options = {name: default for name, default in options.items() if name not in GIVEN}
     missing = [name for name, default in options.items() if default is inspect.Parameter.empty and name not in call.options]
-    unknown = [name for name in call.options if name not in options]
+    unknown = [] if passes_on else [name for name in call.options if name not in options]
     if not (missing or unknown):
         return
     problem = f"needs {', '.join(missing)}" if missing else f"has no option {', '.join(unknown)}"

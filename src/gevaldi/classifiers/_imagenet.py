@@ -1,8 +1,10 @@
 """What classifiers of ImageNet from different packages have in common."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from gevaldi.classifiers._preprocessing import Preprocessing
@@ -29,11 +31,24 @@ def prepared(
     module.add_module("preprocessing", preprocessing)
     module.add_module("network", network)
     made = classifier(module.eval().requires_grad_(False), labels=labels, name=name).eval()
-
-    def official(picture: Any) -> Tensor:
-        seen = transform(picture.convert("RGB"))[None].to(preprocessing.mean)
-        found: Tensor = network(seen).log_softmax(-1)
-        return found
-
-    made.official = official
+    made.official = Official(module, transform)
     return made
+
+
+@dataclass(frozen=True)
+class Official:
+    """The pipeline of a network's own package, from a PIL picture to log-probabilities (1, classes).
+
+    It looks the network up when it is called, so that a copy of the classifier with another network in it is not passed by.
+    """
+
+    module: nn.Sequential
+    transform: Callable[[Any], Tensor]
+
+    def __call__(self, picture: Any) -> Tensor:
+        """What the network says of the picture as its package prepares it."""
+        preprocessing, network = self.module
+        assert isinstance(preprocessing, Preprocessing)
+        raw: Tensor = network(self.transform(picture.convert("RGB"))[None].to(preprocessing.mean))
+        found: Tensor = raw.to(torch.promote_types(raw.dtype, torch.float32)).log_softmax(-1)
+        return found

@@ -19,6 +19,12 @@ class RealPictures:
     pictures: list[Float[Tensor, "channels height width"]]
     classes: list[str | None]
 
+    def spread(self, count: int) -> "RealPictures":
+        """So many of them, evenly spaced over all; all where there are no more."""
+        total = len(self.pictures)
+        places = [round(i * (total - 1) / max(1, count - 1)) for i in range(count)] if count < total else range(total)
+        return RealPictures([self.pictures[i] for i in places], [self.classes[i] for i in places])
+
 
 def brought_to(found: RealPictures, shape: tuple[int, int, int]) -> RealPictures:
     """Every picture with these channels and this size: grey or colour as asked for, shorter side scaled, centre cut out."""

@@ -235,6 +235,7 @@ def _describe(module: nn.Module, name: str) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in module.parameters()),
         "sha256": hash_of(module),
         "settings": settings,
+        "note": getattr(module, "note", None),
     }
 
 

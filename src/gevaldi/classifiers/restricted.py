@@ -1,0 +1,57 @@
+"""A classifier over some of its classes."""
+
+from typing import TYPE_CHECKING, Any
+
+from gevaldi.errors import SpecError, UnknownName
+
+if TYPE_CHECKING:
+    from gevaldi.models import Classifier, Label
+
+
+class Restricted:
+    """A classifier over some of its classes only: `restricted:torchvision:resnet50,classes=dogs.txt`.
+
+    `classes` is a text file with the id or the name of a class a line, or a list such as `["n02085620","n02085782"]`. What it says
+    of the others is left out, and the rest renormalised. Other options are those of the classifier.
+    """
+
+    def names(self) -> list[str]:
+        """None of its own."""
+        return []
+
+    def load(self, name: str, *, classes: Any, **options: Any) -> "Classifier":
+        """The classifier over these classes, in its own order.
+
+        Raises:
+            SpecError: fewer than two classes are named, or the file cannot be read.
+            UnknownName: it has no such class.
+            WeightsError: as for the classifier alone.
+        """
+        from gevaldi.alignment import Aligned
+        from gevaldi.classifiers._wrapping import inner
+
+        found, wanted = inner("restricted", name, options), set(_listed(classes))
+        kept = [label for label in found.labels if wanted & _called(label)]
+        unknown = wanted - {call for label in kept for call in _called(label)}
+        if unknown:
+            raise UnknownName("class of the classifier", min(unknown), {call for label in found.labels for call in _called(label)})
+        if len(kept) < 2:
+            raise SpecError(f"classes={classes!r} names {len(kept)} classes; two or more were expected.")
+        places = {label: place for place, label in enumerate(kept)}
+        return Aligned(found, [places.get(label) for label in found.labels], kept)
+
+
+def _called(label: "Label") -> set[str]:
+    return {label.name} | ({label.id} if label.id else set())
+
+
+def _listed(classes: Any) -> list[str]:
+    from pathlib import Path
+
+    if isinstance(classes, list):
+        return [str(entry) for entry in classes]
+    try:
+        lines = Path(str(classes)).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"classes={classes!r} is no text file with a class a line, and no list: {error}") from error
+    return [line.strip() for line in lines if line.strip()]
