@@ -19,6 +19,7 @@ from torch import nn
 
 from conftest import IMAGENET, needs_imagenet
 from gevaldi.classifiers import load_classifier, sources
+from gevaldi.classifiers._padding import pad_as_tensorflow
 from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
 
@@ -67,7 +68,7 @@ def test_preprocessing_is_that_of_torchvision_on_8_bit_pictures_but_for_rounding
     from gevaldi.classifiers.torchvision import _entry, _preprocessing
 
     entry = _entry(name.partition(":")[2], "")
-    ours, official = _preprocessing(entry), entry.transforms()
+    ours, official = _preprocessing(entry.transforms()), entry.transforms()
     for seed in range(3):
         picture = photograph(seed)
         difference = ours(as_tensor(picture))[0] - official(picture)
@@ -252,3 +253,50 @@ def test_real_weights_by_a_torchvision_name_read_real_pictures() -> None:
         tops = [loaded(as_tensor(Image.open(io.BytesIO(path.read_bytes())).convert("RGB"))).argmax().item() for path in files]
     right = [loaded.labels[top].id == path.stem.partition("_")[2] for top, path in zip(tops, files, strict=True)]
     assert np.mean(right) > 0.45
+
+
+def test_preparation_can_be_said_for_weights_from_elsewhere_and_the_official_pipeline_follows() -> None:
+    loaded = load_classifier("torchvision:squeezenet1_1,weights=random,mean=0.5,std=[0.5,0.25,0.5],size=128")
+    picture = photograph(5)
+    assert loaded.official is not None
+    assert (loaded.official(picture).exp() - loaded(as_tensor(picture)).exp()).abs().max() < 0.01
+    prepared = loaded.module.preprocessing(torch.ones(1, 3, 300, 200))  # type: ignore[union-attr, operator]
+    assert prepared.shape == (1, 3, 128, 128)
+    assert prepared[0, :, 0, 0].tolist() == [1.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("option", "said"), [("mean=[1,2]", "list of three"), ("std=0", "list of three"), ("padding=caffe", "torch or tensorflow")]
+)
+def test_an_impossible_preparation_is_answered(option: str, said: str) -> None:
+    with pytest.raises(SpecError, match=said):
+        load_classifier(f"torchvision:squeezenet1_1,weights=random,{option}")
+
+
+@pytest.mark.parametrize(("length", "before", "after"), [(224, 0, 1), (7, 1, 1), (8, 0, 1), (225, 1, 1)])
+def test_padding_is_that_of_tensorflow(length: int, before: int, after: int) -> None:
+    """SAME with a kernel of 3 and a stride of 2: what TensorFlow's guide says of even and odd lengths."""
+    conv = nn.Conv2d(1, 1, 3, stride=2, padding=1, bias=False)
+    x = torch.rand(2, 1, length, length)
+    expected = nn.functional.conv2d(nn.functional.pad(x, (before, after, before, after)), conv.weight, stride=2)
+    pad_as_tensorflow(conv)
+    assert torch.equal(conv(x), expected)
+
+
+@needs_imagenet
+@pytest.mark.slow
+def test_mobilenet_from_tensorflow_knows_the_pictures_with_its_own_preparation() -> None:
+    from imagenet_world import pictures
+
+    assert IMAGENET
+    weights = IMAGENET / "imagenet" / "weights" / "mobilenet_v2_tf2_fp16.safetensors"
+    shown, classes = pictures(IMAGENET)
+    known = {}
+    for options in ("", ",mean=0.5,std=0.5,padding=tensorflow"):
+        network = load_classifier(f"torchvision:mobilenet_v2,weights={weights}{options}")
+        with torch.no_grad():
+            top = torch.cat([network(part).argmax(1) for part in shown[::5].split(25)])
+        known[options] = (top == torch.tensor(classes)[::5]).float().mean().item()
+    plain, own = known.values()
+    assert own > 0.75
+    assert own > plain + 0.1

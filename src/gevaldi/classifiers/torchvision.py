@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.errors import UnknownName, WeightsError
+from gevaldi.errors import SpecError, UnknownName, WeightsError
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
@@ -20,24 +20,38 @@ class Torchvision:
     """ImageNet classifiers of torchvision: `torchvision:squeezenet1_0`, `torchvision:resnet50@IMAGENET1K_V1`.
 
     Options: `weights=FILE` (safetensors, or a PyTorch file of tensors) in place of those that torchvision fetches and keeps,
-    `weights=random` for none; `pickle=true` for a PyTorch file that holds more than tensors.
+    `weights=random` for none; `pickle=true` for a PyTorch file that holds more than tensors. For weights that were trained on
+    pictures prepared otherwise: `mean` and `std`, a number or a list such as `[0.485,0.456,0.406]`; `size` of the pictures;
+    `padding=tensorflow` for those of a network that was trained there.
     """
 
     def names(self) -> list[str]:
         """All of them, read from torchvision's files without importing it."""
         return _names()
 
-    def load(self, name: str, *, weights: str | None = None, pickle: bool = False) -> "Classifier":
+    def load(
+        self,
+        name: str,
+        *,
+        weights: str | None = None,
+        pickle: bool = False,
+        mean: float | list[float] | None = None,
+        std: float | list[float] | None = None,
+        size: int | None = None,
+        padding: str = "torch",
+    ) -> "Classifier":
         """The classifier with the preprocessing that belongs to its weights; of several weights, `NAME@TAG` says which.
 
         Raises:
             UnknownName: torchvision has no such classifier, or no such weights of it.
+            SpecError: a number is impossible, or the padding of a kind that is not known.
             WeightsError: the weights cannot be fetched or read, or are of another architecture.
         """
         import torch
         from torchvision.models import get_model
 
         from gevaldi.classifiers._imagenet import RANDOM, ilsvrc_labels, prepared
+        from gevaldi.classifiers._padding import pad_as_tensorflow
         from gevaldi.weights import fill
 
         model, _, tag = name.partition("@")
@@ -54,7 +68,12 @@ class Torchvision:
             network.load_state_dict(_fetched(entry, name))
         elif weights != RANDOM:
             fill(network, Path(weights).expanduser(), allow_pickle=pickle, remedy=f"Are they of torchvision's {model}?")
-        return prepared(network, _preprocessing(entry), ilsvrc_labels(), name, entry.transforms())
+        if padding == "tensorflow":
+            pad_as_tensorflow(network)
+        elif padding != "torch":
+            raise SpecError(f"padding={padding!r} was given; torch or tensorflow was expected.")
+        transform = entry.transforms(**_changed(entry, mean, std, size))
+        return prepared(network, _preprocessing(transform), ilsvrc_labels(), name, transform)
 
 
 @cache
@@ -75,10 +94,27 @@ def _entry(model: str, tag: str) -> Any:
     return known[tag] if tag else known.DEFAULT
 
 
-def _preprocessing(entry: Any) -> Any:
+def _changed(entry: Any, mean: Any, std: Any, size: int | None) -> dict[str, Any]:
+    """What a user wants otherwise in the preparation of pictures; the shorter side keeps its proportion to the crop."""
+    changed: dict[str, Any] = {"mean": _three(mean, "mean"), "std": _three(std, "std")}
+    if size is not None:
+        known = entry.transforms()
+        changed |= {"crop_size": size, "resize_size": round(size * known.resize_size[0] / known.crop_size[0])}
+    return {key: value for key, value in changed.items() if value is not None}
+
+
+def _three(values: Any, name: str) -> tuple[float, ...] | None:
+    if values is None:
+        return None
+    numbers = values if isinstance(values, list) else [values] * 3
+    if len(numbers) != 3 or not all(isinstance(v, int | float) for v in numbers) or (name == "std" and min(numbers) <= 0):
+        raise SpecError(f"{name}={values!r} was given; a number or a list of three was expected, such as [0.485,0.456,0.406].")
+    return tuple(map(float, numbers))
+
+
+def _preprocessing(preset: Any) -> Any:
     from gevaldi.classifiers._preprocessing import Preprocessing
 
-    preset = entry.transforms()
     (crop,), (resize,) = preset.crop_size, preset.resize_size
     return Preprocessing(resize, (crop, crop), preset.mean, preset.std, preset.interpolation)
 

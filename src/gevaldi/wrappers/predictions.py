@@ -85,7 +85,7 @@ class Surrogate(Classifier):
     def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
         """Log-probabilities of `inner`; a gradient passes through `gradients`."""
         with torch.no_grad():
-            said = self.inner(pictures)
+            said: Tensor = self.inner(pictures)
         if not (torch.is_grad_enabled() and pictures.requires_grad):
             return said
         lent: Tensor = _Lent.apply(said, self.gradients(pictures))
