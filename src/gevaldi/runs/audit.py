@@ -15,7 +15,7 @@ from gevaldi.runs.start import sample_seed
 from gevaldi.runs.worker import Models
 
 DRAWN, DRAWN_BY_LARGE = 1000, 100  # pictures, by small networks and by large ones, unless the spec says how many
-BATCH = 50
+BATCH, BATCH_OF_LARGE = 50, 8  # a picture of 512 pixels takes a gigabyte on its way through a large generator
 
 Known = tuple[str | None, str | None]
 """The class of a picture, where it is known: its name and its taxonomy id."""
@@ -32,7 +32,8 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
     the real picture's) is one of the first classifier's, `read_first` those among them that it reads so; the same for the second.
     """
     drawn = spec.audited or (DRAWN if models.rounding.lanes > 1 else DRAWN_BY_LARGE)
-    real = load_pictures(spec.real, _shape(models)) if spec.real is not None else None
+    real = load_pictures(spec.real, shape_made(models)) if spec.real is not None else None
+    size = batch_of(models)
     total, done = drawn + (len(real.pictures) if real else 0), 0
 
     def tallied(name: str, batches: Iterable[tuple[Tensor, list[Known]]]) -> dict[str, Any]:
@@ -44,30 +45,37 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
             told(done, total)
         return {"name": name} | tally.record()
 
-    generated = tallied(spec.generator, _drawn(models, conditions, drawn))
+    generated = tallied(spec.generator, drawn_pictures(models, conditions, drawn))
     if real is None or spec.real is None:
         return {"generated": generated, "real": None}
     classes: list[Known] = [(name, name) for name in real.classes]
-    starts = range(0, len(real.pictures), BATCH)
-    batches = ((torch.stack(real.pictures[i : i + BATCH]).to(models.device), classes[i : i + BATCH]) for i in starts)
+    starts = range(0, len(real.pictures), size)
+    batches = ((torch.stack(real.pictures[i : i + size]).to(models.device), classes[i : i + size]) for i in starts)
     return {"generated": generated, "real": tallied(spec.real, batches)}
 
 
+def batch_of(models: Models) -> int:
+    """How many pictures are looked at together."""
+    return BATCH if models.rounding.lanes > 1 else BATCH_OF_LARGE
+
+
 @torch.no_grad()
-def _drawn(models: Models, conditions: Sequence[int], count: int) -> Iterator[tuple[Tensor, list[Known]]]:
+def drawn_pictures(models: Models, conditions: Sequence[int], count: int) -> Iterator[tuple[Tensor, list[Known]]]:
+    """Pictures drawn from the generator, unsearched, in batches, with the classes that were asked for."""
     asked = models.generator.conditions
     classes = [conditions[i % len(conditions)] if conditions else 0 for i in range(count)]
     # A seed that no run has: the audit must not look at the very starts that are searched.
     seeds = [sample_seed(2**63, i) for i in range(count)]
-    for begin in range(0, count, BATCH):
-        now = classes[begin : begin + BATCH]
-        z = models.drawn(seeds[begin : begin + BATCH])
+    size = batch_of(models)
+    for begin in range(0, count, size):
+        now = classes[begin : begin + size]
+        z = models.drawn(seeds[begin : begin + size])
         pictures = models.generator(z, torch.tensor(now, device=models.device))
         yield pictures, [(asked[i].name, asked[i].id) if conditions else (None, None) for i in now]
 
 
 @torch.no_grad()
-def _shape(models: Models) -> tuple[int, int, int]:
+def shape_made(models: Models) -> tuple[int, int, int]:
     """Of the pictures that the generator makes."""
     channels, height, width = models.generator(models.drawn([0]), torch.zeros(1, dtype=torch.long, device=models.device))[0].shape
     return channels, height, width
@@ -105,13 +113,13 @@ class Tally:
             "divergence_mean": self.models.divergence(log_p, log_q).mean().item(),
         }
         for who, top in (("first", log_p.argmax(1)), ("second", log_q.argmax(1))):
-            meant = {c: _meant(c, self.models.classifier(who)) for c in set(self.classes)}
+            meant = {c: meant_by(c, self.models.classifier(who)) for c in set(self.classes)}
             read = [i in meant[c] for i, c in zip(top.tolist(), self.classes, strict=True) if meant[c]]
             result |= {f"known_{who}": len(read), f"read_{who}": sum(read)}
         return result
 
 
-def _meant(known: Known, classifier: Classifier) -> set[int]:
+def meant_by(known: Known, classifier: Classifier) -> set[int]:
     """The classes that a picture's class stands for; of a folder it is not known whether it bears a name or an id."""
     name, own = known
     return places_of(name, own, classifier) | (places_of(name, None, classifier) if name == own else set())

@@ -23,6 +23,7 @@ from gevaldi.priors.base import Prior
 from gevaldi.registry import Call
 from gevaldi.runs.audit import Told, audit
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
+from gevaldi.runs.ranges import range_warnings
 from gevaldi.runs.rounding import Rounding, chosen_rounding
 from gevaldi.runs.spec import Spec, write_spec
 from gevaldi.runs.start import chosen_conditions, chunks
@@ -148,9 +149,12 @@ def _write_beside(run: Run, models: Models) -> None:
 
 
 def _audited(models: Models, conditions: list[int], spec: Spec, told: Told) -> tuple[dict[str, Any] | None, list[str]]:
-    """The audit, or a warning where the networks fail on one of its pictures: a search may still go on from others."""
+    """The audit and what it gives rise to, or a warning where the networks fail on one of its pictures.
+
+    A search may still go on from other pictures.
+    """
     try:
-        return audit(models, conditions, spec, told), []
+        return audit(models, conditions, spec, told), range_warnings(models, conditions, spec)
     except GevaldiError:
         raise
     except Exception as error:

@@ -1,0 +1,97 @@
+"""Classifiers that are shown pictures otherwise than they were trained on are found out by what they know."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import gevaldi
+from conftest import IMAGENET, needs_imagenet
+from gevaldi.classifiers import load_classifier
+from gevaldi.generators import load_generator
+from gevaldi.generators._around import AroundPictures
+from gevaldi.runs.ranges import range_warnings
+from gevaldi.runs.session import models_of
+from gevaldi.runs.spec import Spec
+
+DIGITS = "bundled:mnist-digits"
+
+
+class Expecting(nn.Module):
+    """A network that was trained on pictures of another range: it brings what it gets back from there to [0, 1]."""
+
+    def __init__(self, inner: nn.Module, back: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.inner, self.back = inner, back
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(self.back(x))
+
+
+def warned(second: gevaldi.Classifier, real: str | None = DIGITS) -> list[str]:
+    spec = Spec(first="bundled:mnist-strided", second="object:b", generator="bundled:mnist-vae", real=real, samples=1)
+    generator = load_generator(spec.generator)
+    models = models_of(spec, load_classifier(spec.first), second, generator, torch.device("cpu"))
+    return range_warnings(models, list(range(10)), spec)
+
+
+def trained_on(back: Callable[[torch.Tensor], torch.Tensor], **how: list[float]) -> gevaldi.Classifier:
+    return gevaldi.classifier(
+        Expecting(load_classifier("bundled:mnist-pooled"), back).eval(), 10, output="log-probabilities", **how
+    )
+
+
+@pytest.mark.parametrize("real", [DIGITS, None])
+def test_a_network_that_expects_another_range_is_named_with_that_range(real: str | None) -> None:
+    (warning,) = warned(trained_on(lambda x: (x + 1) / 2), real)
+    assert warning.startswith("The second classifier reads")
+    assert "in [-1, 1]" in warning
+    assert "mean=[0.5], std=[0.5]" in warning
+    (warning,) = warned(trained_on(lambda x: x / 255), real)
+    assert "in [0, 255]" in warning
+
+
+def test_a_network_whose_pictures_are_normalised_twice_is_named() -> None:
+    (warning,) = warned(trained_on(lambda x: x, mean=[0.9], std=[0.2]))
+    assert "without its mean and std" in warning
+
+
+@pytest.mark.parametrize("real", [DIGITS, None])
+def test_networks_that_see_their_own_range_are_not_warned_of(real: str | None) -> None:
+    assert warned(load_classifier("bundled:mnist-pooled"), real) == []
+    assert warned(trained_on(lambda x: (x + 1) / 2, mean=[0.5], std=[0.5]), real) == []
+
+
+def test_nothing_is_said_where_no_class_is_known() -> None:
+    pooled = load_classifier("bundled:mnist-pooled")
+    other = gevaldi.classifier(Expecting(pooled, lambda x: (x + 1) / 2).eval(), list("abcdefghij"), output="log-probabilities")
+    spec = Spec(first="object:a", second="object:b", generator="bundled:mnist-vae", samples=1)
+    models = models_of(spec, other, other, load_generator(spec.generator), torch.device("cpu"))
+    assert range_warnings(models, list(range(10)), spec) == []
+
+
+def test_the_warning_is_in_the_record_of_a_run(tmp_path: Path) -> None:
+    mistaken = trained_on(lambda x: (x + 1) / 2)
+    done = gevaldi.compare("bundled:mnist-strided", mistaken, "bundled:mnist-vae", samples=2, steps=2, audited=10, out=tmp_path)
+    assert any("in [-1, 1]" in warning for warning in done.run.record["warnings"])
+
+
+@needs_imagenet
+@pytest.mark.slow
+def test_a_real_network_that_lacks_its_normalisation_is_named_and_the_other_is_not() -> None:
+    from imagenet_world import labels, pictures, squeezenets
+
+    assert IMAGENET
+    shown, classes = pictures(IMAGENET)
+    conditions = [labels()[c] for c in classes[::12]]
+    generator = AroundPictures(nn.Identity(), lambda x: x, lambda z: z, shown[::12], conditions, 0.1)
+    first, second = squeezenets(IMAGENET)
+    module = second.module
+    assert isinstance(module, nn.Module)
+    spec = Spec(first="object:a", second="object:b", generator="object:g", samples=1)
+    models = models_of(spec, first, gevaldi.classifier(module, second.labels), generator, torch.device("cpu"))
+    (warning,) = range_warnings(models, list(range(len(conditions))), spec)
+    assert warning.startswith("The second classifier")
+    assert "with ImageNet's mean and deviation" in warning
