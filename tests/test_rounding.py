@@ -31,8 +31,12 @@ class Crowded(nn.Module):
         return self.net(x) * (1 + len(x) * torch.finfo(x.dtype).eps)
 
 
+def asked_of(first: gevaldi.Classifier, second: gevaldi.Classifier, generator: gevaldi.Generator) -> Objective:
+    return Objective(first, second, generator, divergence("kl"), 0.0)
+
+
 def chosen(second: gevaldi.Classifier | None = None, generator: gevaldi.Generator | None = None, asked: str = "auto") -> Rounding:
-    return chosen_rounding(asked, small_classifier(0), second or small_classifier(1), generator or small_generator(), CPU)
+    return chosen_rounding(asked, asked_of(small_classifier(0), second or small_classifier(1), generator or small_generator()), CPU)
 
 
 @pytest.mark.parametrize("size", [1, 5, 8, 13])
@@ -58,6 +62,7 @@ def test_networks_see_full_lanes_only(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     monkeypatch.setattr("gevaldi.runs.session.check_contract", lambda *models: [])
     monkeypatch.setattr("gevaldi.runs.session.audit", lambda *args: None)
+    monkeypatch.setattr("gevaldi.runs.session.range_warnings", lambda *args: [])
     second = gevaldi.classifier(Watching(), labels=3).eval()
     gevaldi.compare(small_classifier(0), second, small_generator(), out=tmp_path, samples=9, steps=30, batch_size=7, device="cpu")
     assert {size % LANES for size in seen} == {0}
@@ -68,7 +73,9 @@ def test_small_networks_get_lanes_and_large_pictures_do_not() -> None:
     decoder = nn.Sequential(nn.Linear(5, 1), nn.Sigmoid(), nn.Unflatten(1, (1, 1, 1)), nn.Upsample(size=(128, 128))).eval()
     pooled = nn.Sequential(nn.AdaptiveAvgPool2d(8), small_classifier(1).module).eval()
     wide = gevaldi.classifier(pooled, labels=3)
-    assert chosen_rounding("auto", wide, wide, gevaldi.generator(decoder, latent=5), CPU) == Rounding(torch.float32, 1, alike=False)
+    assert chosen_rounding("auto", asked_of(wide, wide, gevaldi.generator(decoder, latent=5)), CPU) == Rounding(
+        torch.float32, 1, alike=False
+    )
 
 
 def test_networks_that_round_by_the_batch_size_are_searched_in_float64_if_they_run_in_it() -> None:
@@ -80,7 +87,7 @@ def test_networks_that_round_by_the_batch_size_are_searched_in_float64_if_they_r
 def test_what_is_asked_for_is_what_is_used_where_there_is_such_a_thing() -> None:
     assert chosen(asked="float64").dtype == torch.float64
     with pytest.raises(SpecError, match="MPS"):
-        chosen_rounding("float64", small_classifier(0), small_classifier(1), small_generator(), torch.device("mps"))
+        chosen_rounding("float64", asked_of(small_classifier(0), small_classifier(1), small_generator()), torch.device("mps"))
 
 
 def test_a_run_goes_on_in_the_numbers_that_it_was_begun_in(tmp_path: Path) -> None:

@@ -17,8 +17,12 @@ RANGE_TOLERANCE = 1e-4  # by which a picture may leave [0, 1] before it is refus
 
 
 @contextmanager
-def settled(*modules: nn.Module, device: torch.device, dtype: torch.dtype = torch.float32) -> Iterator[None]:
+def settled(
+    *modules: nn.Module, device: torch.device, dtype: torch.dtype = torch.float32, channels_last: bool = False
+) -> Iterator[None]:
     """Modules on the device, in `dtype` and without parameter gradients for a while; they are given back as they were.
+
+    With `channels_last`, weights of convolutions lie in that order, in which convolutions are computed faster on many devices.
 
     Parameter gradients are not needed, and keeping what they would need costs memory. Numbers of other kinds than float32 and
     float64, such as the half precision of a network that is compared as it will be deployed, are left as they are.
@@ -26,6 +30,7 @@ def settled(*modules: nn.Module, device: torch.device, dtype: torch.dtype = torc
     tracked = [p for module in modules for p in module.parameters() if p.requires_grad]
     homes = [next((t.device for t in (*module.parameters(), *module.buffers())), device) for module in modules]
     exact: list[tuple[Tensor, Tensor]] = []
+    reordered: list[Tensor] = []
     try:
         for p in tracked:
             p.requires_grad_(False)
@@ -36,8 +41,13 @@ def settled(*modules: nn.Module, device: torch.device, dtype: torch.dtype = torc
                 if tensor.dtype in (torch.float32, torch.float64) and tensor.dtype != dtype:
                     exact.append((tensor, tensor.data))
                     tensor.data = tensor.data.to(dtype)
+                if channels_last and tensor.dim() == 4 and not tensor.is_contiguous(memory_format=torch.channels_last):
+                    reordered.append(tensor)
+                    tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
         yield
     finally:
+        for tensor in reordered:
+            tensor.data = tensor.data.contiguous()
         for tensor, data in exact:
             tensor.data = data
         for p in tracked:

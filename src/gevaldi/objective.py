@@ -1,6 +1,7 @@
 """Equation 3 of the paper: what a maximally different sample maximises."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -45,6 +46,10 @@ class Objective:
 
     λ (`prior_weight`) weighs a sample's own log p(z) and gradients are taken per sample, so the result of a sample does not
     depend on the others in its batch; a mean over the batch would make λ depend on the batch size.
+
+    Attributes:
+        mixed: the numbers that convolutions and matrix products are computed in, where they are not those of the latents; what
+            leaves a network, and all that is made of it, is in the latents' numbers.
     """
 
     first: Classifier
@@ -52,6 +57,7 @@ class Objective:
     generator: Generator
     divergence: Divergence
     prior_weight: float
+    mixed: torch.dtype | None = None
 
     def given(self, condition: Int[Tensor, " batch"], lanes: int = 1) -> Evaluate:
         """The objective as a function of the latents alone, for samples of these conditions.
@@ -68,8 +74,9 @@ class Objective:
         """One forward pass through the three networks and one backward pass to z."""
         with torch.enable_grad():
             z = z.detach().requires_grad_()
-            x = self.generator(z, condition)
-            log_p, log_q = self.first(x), self.second(x)
+            with torch.autocast(z.device.type, self.mixed) if self.mixed else nullcontext():
+                x = self.generator(z, condition).to(z.dtype)
+                log_p, log_q = self.first(x), self.second(x)
             divergence = self.divergence(log_p, log_q)
             value = divergence + self.prior_weight * self.generator.prior.log_prob(z) if self.prior_weight else divergence
             (gradient,) = torch.autograd.grad(value.sum(), z)

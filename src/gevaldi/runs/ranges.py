@@ -21,6 +21,7 @@ from gevaldi.runs.worker import Models
 LOOKED_AT = 64  # pictures; a network of 1,000 classes that sees them wrongly is found out by fewer
 SURE = 0.01  # the chance of a warning where no other preparation is better
 GOOD = 0.95  # of the pictures read right: nothing to look for
+KNOWING = 0.4  # of what chance leaves: below it, as an untrained network is, any way of showing pictures may win
 UNLIKE = 0.05  # the chance below which the second best preparation is not named beside the best
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -61,7 +62,8 @@ def _warning(who: str, models: Models, pictures: Pictures, classes: Sequence[Kno
         return []
     tried = [(mistake, right(mistake.prepare)) for mistake in _mistakes(classifier, pictures)]
     best = max((then for _, then in tried), key=lambda then: int(then.sum()))
-    if not _knows_more(best, now, SURE / len(tried)):
+    chance = 1 / len(classifier.labels)
+    if best.double().mean() < chance + KNOWING * (1 - chance) or not _knows_more(best, now, SURE / len(tried)):
         return []
     likely = [mistake for mistake, then in tried if not _knows_more(best, then, UNLIKE)]
     return [

@@ -16,9 +16,7 @@ import torch
 from torch import Tensor
 
 from gevaldi.contract import settled
-from gevaldi.divergences.kl import kl
 from gevaldi.errors import SpecError
-from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Objective
 
 SMALL = 5_000_000, 64 * 64  # parameters, and pixels of a picture, up to which a run is kept from depending on its batch size
@@ -27,15 +25,30 @@ LANES = 8  # 4 sufficed where we measured (AVX-512); 8 leaves room for other ker
 
 @dataclass(frozen=True)
 class Rounding:
-    """The numbers that a run computes in, and the multiple to which its batches are padded."""
+    """The numbers that a run computes in, and how they lie.
+
+    Attributes:
+        dtype: of latents, pictures and all that is kept.
+        lanes: the multiple to which batches are padded.
+        alike: whether a probe found that samples are rounded alike on any batch size.
+        mixed: of convolutions and matrix products on the way of a search; where it starts and ends is computed in `dtype`.
+        channels_last: whether the weights of convolutions lie in that order.
+    """
 
     dtype: torch.dtype = torch.float32
     lanes: int = 1
-    alike: bool = False  # whether a probe found that samples are rounded alike on any batch size
+    alike: bool = False
+    mixed: torch.dtype | None = None
+    channels_last: bool = False
 
     def record(self) -> dict[str, Any]:
         """As `run.json` keeps it."""
-        return {"precision": str(self.dtype).removeprefix("torch."), "lanes": self.lanes, "any_batch_size": self.alike}
+        return {
+            "precision": str(self.mixed or self.dtype).removeprefix("torch."),
+            "lanes": self.lanes,
+            "any_batch_size": self.alike,
+            "channels_last": self.channels_last,
+        }
 
     @classmethod
     def recorded(cls, execution: dict[str, Any], device: torch.device) -> "Rounding":
@@ -45,21 +58,24 @@ class Rounding:
             SpecError: it was begun in float64, which this device does not have.
         """
         _refuse_float64(execution["precision"], device)
-        return cls(getattr(torch, execution["precision"]), execution["lanes"], execution["any_batch_size"])
+        precision = getattr(torch, execution["precision"])
+        mixed = precision if precision == torch.bfloat16 else None
+        dtype = torch.float32 if mixed else precision
+        return cls(dtype, execution["lanes"], execution["any_batch_size"], mixed, execution.get("channels_last", False))
 
 
-def chosen_rounding(asked: str, first: Classifier, second: Classifier, generator: Generator, device: torch.device) -> Rounding:
+def chosen_rounding(asked: str, objective: Objective, device: torch.device) -> Rounding:
     """What a spec's `precision` means for these networks on this device.
 
-    `auto` is float32, or float64 for small networks whose samples float32 would round differently in batches of other sizes.
+    `auto` is float64 for small networks whose samples float32 would round differently in batches of other sizes, float32 for
+    others, of which `gevaldi.runs.speed` finds the fastest way.
 
     Raises:
         SpecError: float64 was asked for on a device that has none.
     """
     _refuse_float64(asked, device)
-    objective = Objective(first, second, generator, kl, prior_weight=0.0)
     wanted = torch.float64 if asked == "float64" else torch.float32
-    if not _are_small(objective, device):
+    if asked == "bfloat16" or not _are_small(objective, device):
         return Rounding(wanted)
     alike = rounds_alike(objective, device, wanted)
     if asked == "auto" and alike is False and device.type != "mps":

@@ -17,8 +17,10 @@ from gevaldi.alignment import Aligned, align
 from gevaldi.contract import check_contract, settled
 from gevaldi.divergences import divergence, registry, traits
 from gevaldi.divergences.base import Divergence
+from gevaldi.divergences.kl import kl
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, described
 from gevaldi.models import Classifier, Generator, Label
+from gevaldi.objective import Objective
 from gevaldi.priors.base import Prior
 from gevaldi.registry import Call
 from gevaldi.runs.audit import Told, audit
@@ -26,6 +28,7 @@ from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
 from gevaldi.runs.ranges import range_warnings
 from gevaldi.runs.rounding import Rounding, chosen_rounding
 from gevaldi.runs.spec import Spec, write_spec
+from gevaldi.runs.speed import fastest
 from gevaldi.runs.start import chosen_conditions, chunks
 from gevaldi.runs.store import Run, write_in_run
 from gevaldi.runs.worker import Models, Watch, work
@@ -84,11 +87,11 @@ def models_of(
     first, second = alignment.first, alignment.second
     hierarchy = hierarchy_of(spec, asked, first.labels, second.labels, device)
     raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
-    rounding = (
-        Rounding.recorded(begun.record["execution"], device)
-        if begun
-        else chosen_rounding(spec.precision, first, second, generator, device)
-    )
+    if begun:
+        rounding = Rounding.recorded(begun.record["execution"], device)
+    else:
+        objective = Objective(first, second, generator, kl, prior_weight=0.0)
+        rounding = fastest(spec.precision, chosen_rounding(spec.precision, objective, device), objective, device)
     return Models(first, second, generator, raised, algorithms.build(spec.search.algorithm), device, rounding, hierarchy, alignment)
 
 
@@ -180,7 +183,8 @@ def prepared(models: Models) -> ExitStack:
     """A context in which the networks are on the device, without parameter gradients."""
     stack = ExitStack()
     networks = (models.first, models.second, models.generator)
-    stack.enter_context(settled(*networks, device=models.device, dtype=models.rounding.dtype))
+    dtype, channels_last = models.rounding.dtype, models.rounding.channels_last
+    stack.enter_context(settled(*networks, device=models.device, dtype=dtype, channels_last=channels_last))
     return stack
 
 

@@ -64,9 +64,10 @@ class Spec(Settings):
         description="λ of equation 3, in units of the divergence per nat of log p(z); 0 where projection keeps latents typical",
     )
     search: Search = Search()
-    precision: Literal["auto", "float32", "float64"] = Field(
+    precision: Literal["auto", "float32", "float64", "bfloat16"] = Field(
         "auto",
-        description="numbers to compute in; auto is float32, or float64 where small networks would depend on the batch size",
+        description="numbers to compute in; auto is float64 where small networks would depend on the batch size, bfloat16 on the "
+        "way of searches (not at their ends) where large networks are faster so and agree, and else float32",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="the run's seed; every sample's own is made from it and the sample's number")
     real: str | None = Field(

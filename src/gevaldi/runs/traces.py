@@ -1,6 +1,6 @@
 """What is kept of the searches of a chunk: paths as small tensors, and where each sample began and ended."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ class End:
     steps: int
     status: Status
     best: bool = False  # whether it has been taken back to the best step of its path
+    back: bool = False  # or to its start
 
 
 @dataclass
@@ -52,6 +53,7 @@ class Traces:
     ends: dict[int, End] = field(default_factory=dict)
     recent: list[tuple[Tensor, ...]] = field(default_factory=list)
     blocks: list[dict[str, Tensor]] = field(default_factory=list)
+    exact: tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]] = ({}, {})  # of starts and ends evaluated again, by place
 
     def follow(self, step: Step) -> None:
         """Keep what matters of a step."""
@@ -73,6 +75,14 @@ class Traces:
             return
         places, z, value, divergence, log_p, log_q = (torch.cat(column) for column in zip(*self.recent, strict=True))
         self.best = self.best.followed(places, z, value)
+        self.blocks.append(self._columns(places, z, value, divergence, log_p, log_q))
+        self.recent.clear()
+
+    def _columns(
+        self, places: Tensor, z: Tensor, value: Tensor, divergence: Tensor, log_p: Tensor, log_q: Tensor
+    ) -> dict[str, Tensor]:
+        """What rows keep of some samples at some steps, one entry each."""
+        assert self.start
         moved = torch.linalg.vector_norm((z - self.start.z[places]).flatten(1), dim=1)
         whole = z if self.centre is None else z + self.centre[places]
         sizes = self.hierarchy.sizes if self.hierarchy else ()
@@ -80,35 +90,52 @@ class Traces:
         (p_values, p), (q_values, q) = log_p.topk(count), log_q.topk(count)
         unknown = (p_values + q_values)[:, 0].isnan()  # what is not a number comes first
         distances = self.hierarchy.along(p, q) if self.hierarchy else {}
-        self.blocks.append(
-            {
-                "place": places,
-                "value": value,
-                "divergence": divergence,
-                "log_prior": self.prior.log_prob(z),
-                "delta_z": moved / torch.linalg.vector_norm(whole.flatten(1), dim=1),
-                "p": p[:, :TOP],
-                "q": q[:, :TOP],
-            }
-            | {f"set_distance_{n}": d.masked_fill(unknown, torch.nan) for n, d in distances.items()}
-        )
-        self.recent.clear()
+        return {
+            "place": places,
+            "value": value,
+            "divergence": divergence,
+            "log_prior": self.prior.log_prob(z),
+            "delta_z": moved / torch.linalg.vector_norm(whole.flatten(1), dim=1),
+            "p": p[:, :TOP],
+            "q": q[:, :TOP],
+        } | {f"set_distance_{n}": d.masked_fill(unknown, torch.nan) for n, d in distances.items()}
 
-    def end_at_best(self, evaluate: Callable[[Tensor, Tensor], Evaluation]) -> None:
-        """Let every sample that did not fail end where its objective was largest, since a later step may have led away from there.
+    def end(self, evaluate: Callable[[Tensor, Tensor], Evaluation], *, at_best: bool, again: bool) -> None:
+        """Evaluate the ends of all samples that did not fail, and say where they are.
 
-        `evaluate` is given places and latents; it is called once, because keeping every best evaluation would cost more.
+        Args:
+            evaluate: is given places and latents; called once for the ends, because keeping every best evaluation would cost more.
+            at_best: samples end where their objective was largest, since a later step may have led away from there.
+            again: the way was computed in other numbers than `evaluate` computes in, so that the starts are evaluated again too,
+                and what turns out to be below its start ends there.
         """
         self.summarise()
         assert self.best
+        assert self.start
         places = [place for place, end in self.ends.items() if end.status != "failed"]
-        if not places:
+        if not places or not (at_best or again):
             return
         index = torch.tensor(places, device=self.best.z.device)
-        found = evaluate(index, self.best.z[index])
+        z = self.best.z[index] if at_best else torch.cat([self.ends[place].evaluation.z for place in places])
+        found = evaluate(index, z)
+        if again:
+            self.start = evaluate(torch.arange(len(self.start.z), device=z.device), self.start.z)
         for i, place in enumerate(places):
-            end = self.ends[place]
-            self.ends[place] = End(select(found, slice(i, i + 1)), end.steps, end.status, best=True)
+            end, there = self.ends[place], select(found, slice(i, i + 1))
+            back = again and at_best and bool(there.value < self.start.value[place])
+            there = select(self.start, slice(place, place + 1)) if back else there
+            self.ends[place] = End(there, end.steps, end.status, best=at_best, back=back)
+        if again:
+            ends = [self.ends[place].evaluation for place in places]
+            self.exact = self._columns_of(range(len(self.start.z)), [self.start]), self._columns_of(places, ends)
+
+    def _columns_of(self, places: Iterable[int], evaluations: Sequence[Evaluation]) -> dict[int, dict[str, Any]]:
+        """The columns of evaluations, by place."""
+        places = list(places)
+        parts = zip(*((e.z, e.value, e.divergence, e.log_p, e.log_q) for e in evaluations), strict=True)
+        columns = self._columns(torch.tensor(places, device=evaluations[0].z.device), *(torch.cat(part) for part in parts))
+        known = {key: values.cpu().numpy() for key, values in columns.items()}
+        return {place: {key: values[i] for key, values in known.items()} for i, place in enumerate(places)}
 
     def samples(self, count: int) -> Iterator[Found]:
         """What was found, sample by sample."""
@@ -121,7 +148,10 @@ class Traces:
             rows = order[bounds[place] : bounds[place + 1]]
             path = {key: values[rows] for key, values in columns.items()}
             end = self.ends[place]
-            step_end = int(np.argmax(path["value"])) if end.best else end.steps
+            step_end = 0 if end.back else int(np.argmax(path["value"])) if end.best else end.steps
+            for step, known in ((0, self.exact[0]), (step_end, self.exact[1])):
+                for key, value in known.get(place, {}).items():
+                    path[key][step] = value
             yield Found(select(self.start, slice(place, place + 1)), end.evaluation, end.steps, step_end, end.status, path)
 
 

@@ -61,10 +61,10 @@ class Models:
         pair, asked = (self.first, self.second), self.generator.conditions
         return [sorted({i for side in pair for i in places_of(label.name, label.id, side)}) for label in asked]
 
-    def objective(self, order: str, prior_weight: float) -> Objective:
-        """Equation 3 for one order of the two classifiers."""
+    def objective(self, order: str, prior_weight: float, mixed: torch.dtype | None = None) -> Objective:
+        """Equation 3 for one order of the two classifiers, the networks computed in the numbers `mixed` where these are given."""
         pair = (self.first, self.second) if order == "forward" else (self.second, self.first)
-        return Objective(*pair, self.generator, self.divergence, prior_weight)
+        return Objective(*pair, self.generator, self.divergence, prior_weight, mixed)
 
 
 Watch = Callable[[int, int], None]
@@ -95,13 +95,17 @@ def _work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch) -> 
     seeds = [start.seed for start in starts]
     z = models.starts(seeds)
     condition = torch.tensor([start.condition or 0 for start in starts], device=models.device)
-    objective = models.objective(starts[0].order, spec.prior_weight)
-    traces, lanes = Traces(models.generator.prior, models.hierarchy, models.generator.centre(condition)), models.rounding.lanes
-    for step in search(objective, z, condition, seeds, models.algorithm, spec.search, spec.search.typical_mass, lanes):
+    order, rounding = starts[0].order, models.rounding
+    exactly, quickly = (models.objective(order, spec.prior_weight, mixed) for mixed in (None, rounding.mixed))
+    traces = Traces(models.generator.prior, models.hierarchy, models.generator.centre(condition))
+    for step in search(quickly, z, condition, seeds, models.algorithm, spec.search, spec.search.typical_mass, rounding.lanes):
         traces.follow(step)
         watch(len(step.places), step.number)
-    if models.algorithm.converges:
-        traces.end_at_best(lambda places, best: objective.given(condition[places], lanes)(best))
+    traces.end(
+        lambda places, z: exactly.given(condition[places], rounding.lanes)(z),
+        at_best=models.algorithm.converges,
+        again=rounding.mixed is not None,
+    )
     return [_row(start, found, models) for start, found in zip(starts, traces.samples(len(starts)), strict=True)]
 
 
