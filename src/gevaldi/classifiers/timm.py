@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gevaldi.classifiers._hub import is_cached as _is_cached
+from gevaldi.classifiers._hub import refuse_without_network as _refuse_without_network
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
 
 if TYPE_CHECKING:
@@ -81,31 +83,6 @@ def _fetched(name: str) -> Any:
             f"The weights of timm:{name} are not at hand: they could not be fetched from {place} ({reason}). Fetch them where "
             f"there is a network and name the file, {without}. For an untrained network, weights=random."
         ) from error
-
-
-def _is_cached(hub_id: str) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    return any(isinstance(try_to_load_from_cache(hub_id, file), str) for file in ("model.safetensors", "pytorch_model.bin"))
-
-
-def _refuse_without_network() -> None:
-    """Ask the hub once: where there is no network, its own client tries for the better part of a minute.
-
-    Raises:
-        OSError: it cannot be reached.
-    """
-    from urllib.error import HTTPError
-    from urllib.request import urlopen
-
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        raise OSError("HF_HUB_OFFLINE is set")
-    try:
-        urlopen(constants.ENDPOINT, timeout=10).close()
-    except HTTPError:
-        return  # it answers
 
 
 def _preprocessing(network: Any, name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.errors import MissingExtra, SpecError, WeightsError
+from gevaldi.errors import SpecError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,7 +57,7 @@ class Autoencoder:
                 "autoencoder:diffusers:FOLDER_OR_HUB_ID."
             )
         module = _own(place) if source == "python" else _of_diffusers(place, subfolder)
-        chosen = _spread(load_pictures(pictures, (3, size, size)), count)
+        chosen = load_pictures(pictures, (3, size, size)).spread(count)
         lowest = (0.0 if source == "python" else -1.0) if low is None else low
         return AroundPictures(
             module,
@@ -86,24 +86,19 @@ def _own(place: str) -> "nn.Module":
 
 
 def _of_diffusers(place: str, subfolder: str | None) -> "nn.Module":
-    from importlib.util import find_spec
-
-    if find_spec("diffusers") is None:
-        raise MissingExtra("diffusers", f"autoencoder:diffusers:{place}", "diffusers")
-    import diffusers
+    from gevaldi.generators._diffusers_hub import loaded
 
     where = {"subfolder": subfolder} if subfolder else {}
-    try:
-        config = diffusers.AutoencoderKL.load_config(place, **where)
+
+    def load(only_here: bool) -> "nn.Module":
+        import diffusers
+
+        config = diffusers.AutoencoderKL.load_config(place, local_files_only=only_here, **where)
         kind = getattr(diffusers, config["_class_name"])
-        module: nn.Module = kind.from_pretrained(place, use_safetensors=True, **where)
-    except (OSError, KeyError, AttributeError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise WeightsError(
-            f"autoencoder:diffusers:{place} is not at hand: {reason} Name a local folder that holds config.json and safetensors, "
-            "or fetch it where there is a network (`hf download`)."
-        ) from error
-    return module.eval().requires_grad_(False)
+        module: nn.Module = kind.from_pretrained(place, use_safetensors=True, local_files_only=only_here, **where)
+        return module
+
+    return loaded(f"autoencoder:diffusers:{place}", place, load).eval().requires_grad_(False)
 
 
 def _encoder(module: Any) -> Any:
@@ -122,15 +117,6 @@ def _decoder(module: Any) -> Any:
         return found.sample if hasattr(found, "sample") else found
 
     return decode
-
-
-def _spread(found: "RealPictures", count: int) -> "RealPictures":
-    """So many pictures, evenly spaced over all."""
-    from gevaldi.pictures.base import RealPictures
-
-    total = len(found.pictures)
-    places = [round(i * (total - 1) / max(1, count - 1)) for i in range(count)] if count < total else range(total)
-    return RealPictures([found.pictures[i] for i in places], [found.classes[i] for i in places])
 
 
 def _labels(found: "RealPictures") -> "list[Label]":
