@@ -113,11 +113,11 @@ def test_ctrl_c_is_answered_also_while_networks_are_loaded(folder: Path) -> None
 
 
 def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> None:
-    from gevaldi.cli.main import override
+    from gevaldi.runs.spec import overridden
 
     settings: dict[str, object] = {}
     for assignment in ("search.algorithm=adam,learning_rate=0.05", "conditions=[1, cat]", "search.typical_mass=null", "samples=3"):
-        override(settings, assignment)
+        overridden(settings, assignment)
     assert settings == {
         "search": {"algorithm": "adam,learning_rate=0.05", "typical_mass": None}, "conditions": [1, "cat"], "samples": 3,
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """Weights from files: safetensors, or PyTorch files that are read without running what they hold; put into a network key by key."""
 
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def read_state(path: Path, *, allow_pickle: bool = False, remedy: str = "") -> d
             f"{path} holds more than tensors, and reading it would run whatever is hidden in it. If you trust where it comes from, "
             "say pickle=true; better, keep the weights as safetensors."
         ) from error
-    except (OSError, RuntimeError, EOFError) as error:
+    except (OSError, RuntimeError, EOFError, IndexError, struct.error) as error:  # the last two of old files cut in their table
         size = path.stat().st_size
         raise WeightsError(f"{path} ({size} bytes) is not a whole PyTorch file: {error}. {remedy}".rstrip()) from error
 

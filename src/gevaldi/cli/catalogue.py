@@ -13,7 +13,7 @@ REGISTRIES = {
     "algorithms": "gevaldi.search",
     "taxonomies": "gevaldi.taxonomy",
 }
-KINDS = [*SOURCES, *REGISTRIES]
+KINDS = [*SOURCES, *REGISTRIES, "experiments"]
 MANY = 12  # names of a source above which it has one line in a listing
 FIXED = {
     "kinds": [*KINDS, "torchvision", "timm"],
@@ -46,6 +46,10 @@ def names_of(kind: str) -> list[str]:
         return FIXED[kind]
     if kind in SOURCES:
         return _sources(kind).names()
+    if kind == "experiments":
+        from gevaldi.experiments import names
+
+        return names()
     return _registry(kind).names()
 
 
@@ -67,6 +71,10 @@ def listing(kind: str | None) -> str:
 def _section(kind: str) -> str:
     if kind in SOURCES:
         lines = [line for source in _sources(kind).registry for line in _lines_of(kind, source)]
+    elif kind == "experiments":
+        from gevaldi.experiments import read_experiment
+
+        lines = [(name, read_experiment(name).title) for name in names_of(kind)]
     else:
         lines = [(name, _registry(kind).summary(name)) for name in names_of(kind)]
     width = max(len(name) for name, _ in lines)
@@ -145,6 +153,10 @@ def documentation(name: str) -> str:
         return text.rstrip()
     if name == "spec":
         return settings()
+    if name in names_of("experiments"):
+        from gevaldi.experiments import text_of
+
+        return text_of(name)
     if name.endswith(FILES):
         return outline(read_taxonomy(name))
     stem = name.partition(",")[0].partition(":")[0]

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from gevaldi.cli.experiments import experiment
 from gevaldi.cli.hierarchy import cluster, distance
 from gevaldi.cli.words import complete, say, tell
-from gevaldi.errors import GevaldiError, SpecError
+from gevaldi.errors import GevaldiError
 
 app = typer.Typer(
     name="gevaldi",
@@ -106,7 +107,7 @@ def compare(
     Settings not listed here are set by their dotted names: --set search.typical_mass=0.99 (gevaldi show spec has them all).
     A killed or interrupted run goes on with the same command.
     """
-    from gevaldi.runs.spec import read_spec, spec_from
+    from gevaldi.runs.spec import overridden, read_spec, spec_from
 
     settings = read_spec(spec) if spec else {}
     given: dict[str, Any] = {
@@ -127,33 +128,10 @@ def compare(
     search = {"algorithm": algorithm, "steps": steps}
     for key, value in search.items():
         if value is not None:
-            override(settings, f"search.{key}={value}")
+            overridden(settings, f"search.{key}={value}")
     for assignment in set_ or []:
-        override(settings, assignment)
+        overridden(settings, assignment)
     _execute(spec_from(settings, str(spec) if spec else "the options"), out, device, batch_size, report)
-
-
-def override(settings: dict[str, Any], assignment: str) -> None:
-    """Set one setting by its dotted name, as in `search.gain=0.001`; values are read as YAML.
-
-    Raises:
-        SpecError: it is no assignment, or a part of the name before the last is no group of settings.
-    """
-    import yaml
-
-    key, equals, value = assignment.partition("=")
-    if not equals:
-        raise SpecError(f"--set {assignment} was given; NAME=VALUE was expected, for example --set search.gain=0.001.")
-    whole = key.strip()
-    *groups, last = whole.split(".", 1) if whole.startswith(("first_classes.", "second_classes.")) else whole.split(".")
-    for group in groups:
-        settings = settings.setdefault(group, {})
-        if not isinstance(settings, dict):
-            raise SpecError(f"--set {key}: {group!r} is no group of settings; those are search, first_classes, second_classes.")
-    try:
-        settings[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
-        settings[last] = value
 
 
 @app.command()
@@ -236,6 +214,7 @@ def show(name: Annotated[str, typer.Argument(autocompletion=complete("everything
 
 app.command()(distance)
 app.command()(cluster)
+app.command()(experiment)
 
 
 @app.command()

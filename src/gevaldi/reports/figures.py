@@ -25,7 +25,7 @@ class Line:
 
 def path_figure(run: Run, column: str, label: str) -> str:
     """Median and band of one quantity over the steps, a line for each order; empty if no row has a path."""
-    paths = _paths(run, column)
+    paths = paths_of(run, column)
     if not paths:
         return ""
     length = max(len(path) for found in paths.values() for path in found)
@@ -39,7 +39,7 @@ def set_distance_figures(run: Run, label: str) -> dict[str, str]:
     """For each order, the mean set distance over the steps with its 95 % interval, a line for each number of top classes."""
     lines: dict[str, list[Line]] = {}
     for i, n in enumerate(run.record["taxonomy"]["set_sizes"] if run.record.get("taxonomy") else ()):
-        for order, paths in _paths(run, f"path_set_distance_{n}").items():
+        for order, paths in paths_of(run, f"path_set_distance_{n}").items():
             found = mean_band(paths)
             above = Band(found.middle, np.maximum(found.low, 0), found.high)  # no distance is below zero
             line = Line(above, SIZES[i % len(SIZES)], STYLES[i % len(STYLES)], f"n = {n}")
@@ -47,7 +47,7 @@ def set_distance_figures(run: Run, label: str) -> dict[str, str]:
     return {order: drawn(found, label) for order, found in lines.items()}
 
 
-def _paths(run: Run, column: str) -> dict[str, list[np.ndarray]]:
+def paths_of(run: Run, column: str) -> dict[str, list[np.ndarray]]:
     """The paths of one quantity, for each order that has any."""
     paths: dict[str, list[np.ndarray]] = {}
     for row in run.each(["order", "status", column]):

@@ -5,9 +5,9 @@ from typing import Any
 
 from gevaldi.errors import RunFolderError
 from gevaldi.measures.summary import TYPICAL, summaries, summarised
+from gevaldi.reports.environment import environment, written
 from gevaldi.reports.figures import path_figure, set_distance_figures
 from gevaldi.reports.names import plain
-from gevaldi.reports.numbers import level, mean_of_levels, number, percent
 from gevaldi.reports.samples import gallery
 from gevaldi.reports.sentences import answer, caution, shown_name
 from gevaldi.reports.seriousness import distance_table, flips, kinds_table, passages_table, rules, taxonomy_of_run
@@ -29,26 +29,14 @@ def write_report(run: Run, path: Path | None = None, limit: int = 200) -> Path:
     """
     path = path or run.folder / "report.html"
     page = render(run, limit)
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise RunFolderError(f"The report {path} cannot be written: {error.strerror or error}.") from error
-    return path
+    return written(path, page)
 
 
 def render(run: Run, limit: int = 200) -> str:
     """The page as text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     rows = len(run.done())
     if rows == 0:
         raise RunFolderError(f"The run in {run.folder} has no rows yet. Compute some: gevaldi resume {run.folder}")
-    environment = Environment(
-        loader=PackageLoader("gevaldi.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(
-        number=number, percent=percent, share=lambda p: f"{100 * p:.0f} %", mean_of_levels=mean_of_levels, level=level
-    )
     unit = run.record.get("divergence", {}).get("unit", "")
     found = summaries(run.each(summarised(run.spec.set_sizes)))
     taxonomy = taxonomy_of_run(run)
@@ -88,7 +76,7 @@ def render(run: Run, limit: int = 200) -> str:
         "audit": audit_table(run.record),
         "typical": TYPICAL,
     }
-    return environment.get_template("page.html").render(context)
+    return environment().get_template("page.html").render(context)
 
 
 def audit_table(record: dict[str, Any]) -> list[dict[str, Any]]:

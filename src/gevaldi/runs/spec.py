@@ -131,6 +131,29 @@ def spec_from(settings: dict[str, Any], source: str = "the spec") -> Spec:
         raise SpecError(" ".join([f"In {source}: {explained(error)}", *hints])) from None
 
 
+def overridden(settings: dict[str, Any], assignment: str) -> None:
+    """Set one setting by its dotted name, as in `search.gain=0.001`; values are read as YAML.
+
+    Raises:
+        SpecError: it is no assignment, or a part of the name before the last is no group of settings.
+    """
+    import yaml
+
+    key, equals, value = assignment.partition("=")
+    if not equals:
+        raise SpecError(f"--set {assignment} was given; NAME=VALUE was expected, for example --set search.gain=0.001.")
+    whole = key.strip()
+    *groups, last = whole.split(".", 1) if whole.startswith(("first_classes.", "second_classes.")) else whole.split(".")
+    for group in groups:
+        settings = settings.setdefault(group, {})
+        if not isinstance(settings, dict):
+            raise SpecError(f"--set {key}: {group!r} is no group of settings; those are search, first_classes, second_classes.")
+    try:
+        settings[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        settings[last] = value
+
+
 def _nearest(location: tuple[int | str, ...]) -> str:
     inside = location[0] == "search" and len(location) > 1
     known = Search.model_fields if inside else [*Spec.model_fields, *(f"search.{name}" for name in Search.model_fields)]

@@ -1,0 +1,320 @@
+"""What a classifier from a file must be told, since the file does not say it: its classes, its pictures, what it ends in."""
+
+import math
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from gevaldi.classifiers._imagenet import ilsvrc_labels
+from gevaldi.classifiers._preprocessing import Preprocessing
+from gevaldi.errors import GevaldiError, SpecError, WeightsError
+from gevaldi.models import Classifier, Label, Output, Pictures, classifier, labels_of
+from gevaldi.settings import Settings
+
+IMAGENET = "imagenet"
+USUAL = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # of ImageNet's pictures in [0, 1], red first
+BACKGROUND = "background"
+ALIKE = 990  # of 1,000 names that must stand at their place; lists differ in how they write a few
+SIDES = (224, 64, 32, 28)  # tried where nobody says how large the pictures are
+SOURCES = {".onnx": "onnx", ".pt2": "exported", ".pt": "torchscript", ".pth": "torchscript", ".ts": "torchscript"}
+
+Numbers = float | tuple[float, ...] | Literal["imagenet"] | None
+
+
+class Told(Settings):
+    """Options of classifiers from files. Without them a file takes pictures in [0, 1] as they come, and gives logits."""
+
+    labels: int | str | None = Field(
+        None, description="`imagenet`, a text file with a name or `id<TAB>name` a line, or the number of classes"
+    )
+    size: int | None = Field(None, ge=1, description="height and width that the file expects; by default what it states")
+    resize: int | None = Field(None, ge=1, description="the shorter side, from whose centre `size` is cut; by default `size`")
+    mean: Numbers = Field(None, description="subtracted after scaling: a number, a list such as [0.485,0.456,0.406], or `imagenet`")
+    std: Numbers = Field(None, description="divided by after that; with mean=imagenet the usual one")
+    scale: float = Field(1.0, gt=0, description="the largest value of a picture: 255 for files that expect [0, 255]")
+    channels: Literal["rgb", "bgr"] = Field("rgb", description="order of the colours, of `mean` and of `std`")
+    interpolation: Literal["bilinear", "bicubic", "nearest-exact"] = Field("bilinear", description="how pictures are resized")
+    output: Output = Field("logits", description="what the file ends in")
+
+    @classmethod
+    def by(cls, options: dict[str, Any], kind: str) -> "Told":
+        """The options that a user wrote.
+
+        Raises:
+            SpecError: one is unknown; the message says which there are.
+        """
+        unknown = [key for key in options if key not in cls.model_fields]
+        if unknown:
+            raise SpecError(f"{kind}: has no option {', '.join(unknown)}. A file takes {', '.join(cls.model_fields)}.")
+        return cls(**options)
+
+    def normalisation(self) -> tuple[list[float], list[float]]:
+        """Mean and standard deviation that do the scaling too: (scale · x - mean) / std = (x - mean/scale) / (std/scale).
+
+        Raises:
+            SpecError: they are of different numbers of channels, or some std is zero.
+        """
+        said = {"mean": self.mean, "std": IMAGENET if self.std is None and self.mean == IMAGENET else self.std}
+        mean, std = (
+            self._usual(key) if value == IMAGENET else self._scaled(value, default)
+            for (key, value), default in zip(said.items(), (0.0, 1.0), strict=True)
+        )
+        if len({len(mean), len(std), 1}) > 2 or 0 in (len(mean), len(std), *std):
+            raise SpecError(f"mean={self.mean} and std={self.std} were given; one number each, or one per channel and none zero.")
+        return mean, std
+
+    def _usual(self, key: str) -> list[float]:
+        return list(USUAL[key] if self.channels == "rgb" else reversed(USUAL[key]))  # of [0, 1], whatever the scale
+
+    def _scaled(self, value: Any, default: float) -> list[float]:
+        numbers = value if isinstance(value, tuple) else (default if value is None else value,)
+        return [number / self.scale for number in numbers]
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a file itself says of its input, as far as it does: None for what it leaves open.
+
+    Attributes:
+        channels, height, width: of its pictures.
+        most: as many pictures it takes at once.
+        least: no fewer than these.
+        dtype: the kind of their numbers.
+    """
+
+    channels: int | None = None
+    height: int | None = None
+    width: int | None = None
+    most: int | None = None
+    least: int = 1
+    dtype: torch.dtype = torch.float32
+
+
+class FixedBatch(nn.Module):
+    """A network that takes only so many pictures at once, asked as often as it takes; the last pictures are filled up."""
+
+    def __init__(self, module: nn.Module, most: int | None, least: int = 1) -> None:
+        super().__init__()
+        self.module, self.most, self.least = module, most, least
+
+    def forward(self, pictures: Pictures) -> Tensor:
+        """The outputs one after another, without those of the filling."""
+        return torch.cat([self._asked(part) for part in pictures.split(self.most or len(pictures))])
+
+    def _asked(self, part: Pictures) -> Tensor:
+        filling = part[-1:].expand(max(0, self.least - len(part)), -1, -1, -1)
+        output = self.module(torch.cat([part, filling]))
+        if not isinstance(output, Tensor):
+            raise SpecError(f"The network gives a {type(output).__name__}; one tensor (batch, classes) was expected.")
+        return output[: len(part)]
+
+
+class Typed(nn.Module):
+    """A network that takes numbers of one kind only, such as half precision."""
+
+    def __init__(self, module: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.module, self.dtype = module, dtype
+
+    def forward(self, pictures: Pictures) -> Any:
+        """What it gives for the pictures in its numbers."""
+        return self.module(pictures.to(self.dtype))
+
+
+class Backwards(nn.Module):
+    """The colours in the opposite order, as OpenCV and Caffe have them."""
+
+    def forward(self, pictures: Pictures) -> Pictures:
+        """Blue first, where red was."""
+        return pictures.flip(1)
+
+
+class Normalisation(nn.Module):
+    """(x - mean) / std, for pictures that come in the right size."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, pictures: Pictures) -> Pictures:
+        """Grey pictures get as many channels as there are means."""
+        return (pictures - self.mean) / self.std
+
+
+def existing(name: str, suffixes: Sequence[str], kind: str) -> Path:
+    """The path of a file of this kind.
+
+    Raises:
+        WeightsError: there is none, or its suffix is another; the message names the source for that suffix.
+    """
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise WeightsError(f"There is no file {str(path)!r}; the current folder is {Path.cwd()}.")
+    if path.suffix not in suffixes:
+        other = SOURCES.get(path.suffix)
+        hint = f" Is it {other}:{name}?" if other else " Weights alone belong to a network: torchvision:NAME,weights=FILE."
+        raise WeightsError(f"{path} is no {kind} by its name: one of {', '.join(suffixes)} was expected.{hint}")
+    return path
+
+
+def broken(path: Path, kind: str, error: BaseException, remedy: str = "") -> WeightsError:
+    """What to raise where a file cannot be read."""
+    reason = str(error).strip().partition("\n")[0][:300] or type(error).__name__
+    return WeightsError(f"{path} ({path.stat().st_size} bytes) is not a whole {kind}: {reason}. {remedy}".rstrip())
+
+
+def behind_preprocessing(network: nn.Module, told: Told, found: Input) -> nn.Module:
+    """A network behind the preprocessing that a user told, in evaluation mode, its weights frozen.
+
+    Raises:
+        SpecError: sizes contradict each other, or what the file itself says.
+    """
+    mean, std = told.normalisation()
+    if found.channels and len(mean) == len(std) == 1:
+        mean, std = mean * found.channels, std * found.channels  # so that grey pictures are seen by a network of colours
+    parts: list[nn.Module] = [Backwards()] if told.channels == "bgr" else []
+    crop = _crop(told, found)
+    if crop:
+        mode: Literal["center", "squash"] = "center" if crop[0] == crop[1] else "squash"
+        parts.append(Preprocessing(told.resize or crop[0], crop, mean, std, told.interpolation, mode))
+    else:
+        parts.append(Normalisation(mean, std))
+    if found.dtype != torch.float32:
+        network = Typed(network, found.dtype)
+    if found.most or found.least > 1:
+        network = FixedBatch(network, found.most, found.least)
+    module = nn.Sequential()
+    module.add_module("preprocessing", nn.Sequential(*parts))
+    module.add_module("network", network)
+    return module.eval().requires_grad_(False)
+
+
+def _crop(told: Told, found: Input) -> tuple[int, int] | None:
+    """Height and width that the network is given, where somebody says so."""
+    stated = (found.height, found.width)
+    if told.size and any(side not in (None, told.size) for side in stated):
+        raise SpecError(f"size={told.size} was given, but the file takes pictures of {stated[0]} x {stated[1]} only.")
+    height, width = (side or told.size for side in stated)
+    if told.resize and (height != width or told.resize < (height or math.inf)):
+        raise SpecError(
+            f"resize={told.resize} was given; it is a shorter side, out of whose middle a smaller or equal size= is cut."
+        )
+    return (height, width) if height and width else None
+
+
+def probed(module: nn.Module, found: Input, name: str) -> tuple[Pictures, Float[Tensor, "1 classes"]]:
+    """A random picture that a network takes, and what it gives for it.
+
+    Raises:
+        SpecError: it takes none, or gives anything else than one row of classes.
+    """
+    chance = torch.Generator().manual_seed(0)
+    errors: list[str] = []
+    for channels in [found.channels] if found.channels else [3, 1]:
+        for height, width in [(found.height or side, found.width or side) for side in SIDES]:
+            picture = torch.rand(1, channels, height, width, generator=chance)
+            try:
+                with torch.no_grad():
+                    output = module(picture)
+            except GevaldiError:
+                raise
+            except Exception as error:
+                reason = str(error).strip().rpartition("\n")[2]  # where TorchScript says it after a page of code
+                errors.append(f"on pictures of shape {tuple(picture.shape[1:])}: {reason[:300] or type(error).__name__}")
+                continue
+            return picture, _checked(output, name)
+    raise SpecError(f"{name} fails on all pictures that were tried; {errors[0]}. Say what it expects: size=SIDE.")
+
+
+def _checked(output: Any, name: str) -> Tensor:
+    if not isinstance(output, Tensor) or output.dim() != 2 or len(output) != 1 or output.shape[1] < 2:
+        came = f"a tensor of shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+        raise SpecError(f"{name} gives {came} for one picture; (1, classes) was expected. Only classifiers can be compared.")
+    return output
+
+
+def as_classifier(module: nn.Module, told: Told, classes: int, name: str, names: Sequence[str] = ()) -> Classifier:
+    """A network behind its preprocessing as a classifier, under the labels that were told, or else the names in the file.
+
+    Raises:
+        SpecError: there are more or fewer labels than classes.
+    """
+    labels = labels_told(told.labels, classes, name, names)
+    return classifier(module, labels=labels, output=told.output, name=name).eval()
+
+
+def labels_told(said: int | str | None, classes: int, name: str, names: Sequence[str] = ()) -> tuple[Label, ...]:
+    """Labels from what was said in `labels=`; where nothing was, from names that came with the network, or numbers.
+
+    Raises:
+        SpecError: there are more or fewer of them than classes, or the file of labels cannot be read.
+    """
+    if said is None and names:
+        labels, source = with_ids(names), "those that came with it"
+    elif said is None:
+        _suggest(classes, name)
+        labels, source = labels_of(classes), "its own"
+    else:
+        labels, source = _said(said), f"labels={said}"
+    if len(labels) != classes:
+        raise SpecError(f"{name} gives {classes} classes, but there are {len(labels)} labels ({source}).")
+    return labels
+
+
+def _said(said: int | str) -> tuple[Label, ...]:
+    if said == IMAGENET:
+        return ilsvrc_labels()
+    return labels_of(said) if isinstance(said, int) else _read(Path(said).expanduser())
+
+
+def _suggest(classes: int, name: str) -> None:
+    if classes == 1000:
+        sys.stderr.write(f"gevaldi: {name} has 1000 classes without names; if they are ImageNet's, say labels={IMAGENET}\n")
+
+
+def _read(path: Path) -> tuple[Label, ...]:
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(
+            f"labels={path} cannot be read ({error}). {IMAGENET}, a number of classes, or a text file with a name or id<TAB>name a "
+            "line was expected."
+        ) from None
+    pairs = [line.rpartition("\t") for line in lines]
+    if any(tab for _, tab, _ in pairs):
+        return tuple(Label(label.strip(), key.strip() or None) for key, _, label in pairs)
+    return with_ids(lines)
+
+
+def with_ids(names: Sequence[str]) -> tuple[Label, ...]:
+    """Labels of these names, with WordNet ids where they are the 1,000 of ImageNet in the usual order.
+
+    Google's networks have a class `background` before them.
+    """
+    if len(names) > 1000 and _plain(names[0]) == BACKGROUND:
+        return (Label(names[0]), *with_ids(names[1:]))
+    usual = ilsvrc_labels()
+    known = [_plain(label.name) for label in usual]
+    places = sum(_is_named(came, name) for came, name in zip(names, known, strict=False))
+    return usual if len(names) == len(usual) and places >= ALIKE else labels_of(names)
+
+
+def _is_named(came: str, known: str) -> bool:
+    """Whether a name, or the first of several synonyms (`tench, Tinca tinca`), is the known one."""
+    return known in (_plain(came), _plain(came.partition(",")[0]))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", " ", name.lower()).strip()

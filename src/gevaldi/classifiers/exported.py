@@ -1,0 +1,103 @@
+"""Classifiers that torch.export wrote."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gevaldi.errors import SpecError, WeightsError
+
+if TYPE_CHECKING:
+    from gevaldi.classifiers._files import Input
+    from gevaldi.models import Classifier
+
+
+class Exported:
+    """Classifiers that `torch.export.save` wrote: `exported:model.pt2,pickle=true`, with options as those of `onnx:`.
+
+    torch reads such a file with Python's pickle and evaluates expressions out of it, and so runs whatever is hidden in it:
+    `pickle=true` says that you trust where it comes from. Without, nothing of it is read.
+    """
+
+    def names(self) -> list[str]:
+        """None that could be known beforehand."""
+        return []
+
+    def load(self, name: str, *, pickle: bool = False, **options: Any) -> "Classifier":
+        """The classifier in a file; where it was exported for a fixed number of pictures, it is asked for as many at a time.
+
+        torch.export.load (2.15 as well as those before) loads example inputs, and weights that are marked so, by
+        `torch.load(weights_only=False)`, and hands the expressions of dynamic shapes to sympy, which evaluates them.
+
+        Raises:
+            WeightsError: the file is missing or damaged, or `pickle=true` was not said.
+            SpecError: it is no classifier of pictures, or an option is wrong.
+        """
+        from gevaldi.classifiers._files import Told, as_classifier, behind_preprocessing, existing, probed
+
+        told, path = Told.by(options, "exported"), existing(name, (".pt2",), "exported program")
+        if not pickle:
+            raise WeightsError(
+                f"Reading {path} would run whatever is hidden in it, as torch reads exported programs with pickle. If you trust "
+                f"where it comes from, say exported:{name},pickle=true; an ONNX file does without."
+            )
+        program, network = _read(path)
+        found = _input(program, path.name)
+        module = behind_preprocessing(network, told, found)
+        _, output = probed(module, found, path.name)
+        return as_classifier(module, told, output.shape[1], path.name)
+
+
+def _read(path: Path) -> tuple[Any, Any]:
+    """The program, and the network that it is."""
+    from zipfile import is_zipfile
+
+    import torch
+
+    from gevaldi.classifiers._files import broken
+
+    if not is_zipfile(path):
+        raise broken(path, "exported program", ValueError("it is no archive, or its end is missing"))
+    try:
+        program = torch.export.load(path)
+        return program, _network(program)
+    except Exception as error:
+        raise broken(path, "exported program", error, "Was it written by torch.export.save of a like version of torch?") from error
+
+
+def _network(program: Any) -> Any:
+    """The program as a module, which can be set to evaluation mode like others.
+
+    torch forbids it with two methods of its own, since nothing in the graph would change: it is what it was at export.
+    """
+    module = program.module()
+    del module.train, module.eval
+    return module
+
+
+def _input(program: Any, name: str) -> "Input":
+    """What the program says of its input.
+
+    Raises:
+        SpecError: it has several inputs, or takes no pictures.
+    """
+    from gevaldi.classifiers._files import Input
+
+    wanted = program.graph_signature.user_inputs
+    values = [node.meta["val"] for node in program.graph.nodes if node.op == "placeholder" and node.name in wanted]
+    if len(wanted) != 1 or len(values) != 1:
+        raise SpecError(f"{name} has {len(wanted)} inputs ({', '.join(map(str, wanted))}); a classifier has one.")
+    shape: Any = getattr(values[0], "shape", ())
+    if len(shape) != 4 or not values[0].is_floating_point():
+        raise SpecError(f"{name} takes {tuple(shape)}; (batch, 1 or 3 channels, height, width) of floats was expected.")
+    least, most = _range(program, shape[0])
+    channels, height, width = (side if isinstance(side, int) else None for side in shape[1:])
+    return Input(channels, height, width, most=most, least=least, dtype=values[0].dtype)
+
+
+def _range(program: Any, batch: Any) -> tuple[int, int | None]:
+    """The smallest and the largest number of pictures that a program takes at once; None for any."""
+    if isinstance(batch, int):
+        return batch, batch
+    allowed = program.range_constraints.get(batch.node.expr)
+    if allowed is None:
+        return 1, None
+    return max(1, int(allowed.lower)), int(allowed.upper) if allowed.upper.is_Integer else None

@@ -1,0 +1,52 @@
+"""Classifiers in TorchScript archives."""
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gevaldi.models import Classifier
+
+SUFFIXES = (".pt", ".pth", ".ts", ".jit", ".torchscript")
+
+
+class Torchscript:
+    """Classifiers in TorchScript archives: `torchscript:model.pt,size=224`, with options as those of `onnx:`.
+
+    An archive brings code of its own, which can use all operators of torch, such as those that read files, but nothing else of
+    Python. torch deprecates the format: it is read here, and better written as ONNX or by torch.export.
+    """
+
+    def names(self) -> list[str]:
+        """None that could be known beforehand."""
+        return []
+
+    def load(self, name: str, **options: Any) -> "Classifier":
+        """The classifier in an archive, which was scripted or traced.
+
+        Raises:
+            WeightsError: the file is missing, damaged, or no archive of TorchScript.
+            SpecError: it is no classifier of pictures, or an option is wrong.
+        """
+        from gevaldi.classifiers._files import Input, Told, as_classifier, behind_preprocessing, existing, probed
+
+        told, path = Told.by(options, "torchscript"), existing(name, SUFFIXES, "TorchScript archive")
+        found = Input()
+        module = behind_preprocessing(_read(path), told, found)
+        _, output = probed(module, found, path.name)
+        return as_classifier(module, told, output.shape[1], path.name)
+
+
+def _read(path: Path) -> Any:
+    import torch
+
+    from gevaldi.classifiers._files import broken
+
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="`torch.jit.load` is", category=FutureWarning)
+            warnings.filterwarnings("ignore", message="`torch.jit.load` is", category=DeprecationWarning)  # of older versions
+            return torch.jit.load(path, map_location="cpu")
+    except (OSError, RuntimeError, ValueError) as error:
+        remedy = "If it holds weights only, name their network: torchvision:NAME,weights=FILE, or timm:NAME,weights=FILE."
+        raise broken(path, "TorchScript archive", error, remedy) from error

@@ -1,0 +1,73 @@
+"""The command `gevaldi experiment`: several comparisons that answer one question together."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gevaldi.cli.words import complete, say, tell
+
+
+def experiment(
+    name: Annotated[str, typer.Argument(help="one that ships, or a YAML or TOML file", autocompletion=complete("experiments"))],
+    model: Annotated[
+        list[str] | None, typer.Option(help="PART=SOURCE:NAME, another model in the place of one of the experiment's")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="a setting for all comparisons, e.g. search.steps=50", autocompletion=complete("settings")),
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="make this comparison only; may be repeated")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps", autocompletion=complete("devices"))] = "auto",
+    batch_size: Annotated[int | None, typer.Option(min=1, help="samples searched together", show_default="measured")] = None,
+    out: Annotated[Path | None, typer.Option(help="its folder; the same command continues it", show_default="runs/NAME")] = None,
+) -> None:
+    """Make the comparisons of an experiment, and lay them side by side.
+
+    Each comparison is a run in a sub-folder, with its own report; index.html and paths.csv have them together. What is finished is
+    not computed again; a comparison that cannot be made is told, and the others are made. Examples:
+
+    \b
+      gevaldi experiment appendix-b --set samples=16
+      gevaldi experiment appendix-b --model low=torchvision:squeezenet1_0,weights=squeezenet.safetensors --only both-low
+    """
+    from gevaldi.errors import SpecError
+    from gevaldi.experiments import read_experiment
+
+    pairs = [text.partition("=") for text in model or []]
+    if wrong := [text for text, (part, _, named) in zip(model or [], pairs, strict=True) if not (part and named)]:
+        raise SpecError(
+            f"--model {wrong[0]} was given; PART=SOURCE:NAME was expected, for example --model low=timm:resnet18.a1_in1k."
+        )
+    asked = read_experiment(name)
+    specs = asked.specs({part.strip(): named for part, _, named in pairs}, set_ or [])
+    folder = out or Path("runs") / Path(name).stem
+    try:
+        from gevaldi.experiments.execute import carried_out
+
+        runs, failed = {}, {}
+        for found in carried_out(
+            specs, folder, only=tuple(only or ()), device=device, batch_size=batch_size, progress=sys.stderr.isatty()
+        ):
+            if found.run:
+                from gevaldi.cli.table import summary_table
+                from gevaldi.measures.summary import summaries, summarised
+                from gevaldi.reports.page import write_report
+
+                runs[found.name] = found.run
+                say(f"gevaldi: {found.name} is in {found.run.folder}")
+                summary_table(found.run, summaries(found.run.each(summarised(found.spec.set_sizes))))
+                write_report(found.run)
+            else:
+                failed[found.name] = str(found.error)
+                say(f"gevaldi: {found.name} could not be made. {found.error}")
+    except KeyboardInterrupt:
+        say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
+        sys.exit(130)
+    if runs:
+        from gevaldi.reports.experiment import write_overview
+
+        tell(f"together: {write_overview(asked.title, asked.question, runs, failed, folder)}")
+    if failed:
+        sys.exit(2)

@@ -1,0 +1,58 @@
+"""An experiment carried out: every run in its own folder, what is finished left alone, what fails told and passed by."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gevaldi.comparison import command_of, execute
+from gevaldi.errors import GevaldiError, SpecError, UnknownName
+from gevaldi.runs.spec import Spec
+from gevaldi.runs.store import Run
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one run: its folder as a run, or why there is none."""
+
+    name: str
+    spec: Spec
+    run: Run | None
+    error: str | None = None
+
+
+def carried_out(
+    specs: Mapping[str, Spec],
+    folder: Path,
+    *,
+    only: tuple[str, ...] = (),
+    device: str = "auto",
+    batch_size: int | None = None,
+    progress: bool = False,
+) -> Iterator[Outcome]:
+    """Make the runs one by one in sub-folders of their names, and tell of each when it is finished.
+
+    A run that is complete is not loaded again; one that was interrupted goes on. One that cannot be made is told with its error,
+    and the others are made all the same.
+
+    Raises:
+        SpecError: `only` names a run that there is not.
+    """
+    unknown = [name for name in only if name not in specs]
+    if unknown:
+        raise SpecError(str(UnknownName("run in this experiment", unknown[0], specs)))
+    for name, spec in specs.items():
+        if only and name not in only:
+            if (folder / name / "run.json").exists() and (made := Run.open(folder / name)).done():
+                yield Outcome(name, spec, made)  # from before, so that it stands beside the others
+            continue
+        try:
+            yield Outcome(name, spec, _made(spec, folder / name, device, batch_size, progress))
+        except GevaldiError as error:
+            yield Outcome(name, spec, None, str(error))
+
+
+def _made(spec: Spec, folder: Path, device: str, batch_size: int | None, progress: bool) -> Run:
+    if (folder / "run.json").exists() and (run := Run.open(folder)).complete and run.spec == spec:
+        return run
+    models = (spec.first, spec.second, spec.generator)
+    return execute(spec, folder, models, device, batch_size, progress, command_of(spec, folder, models)).run

@@ -1,0 +1,80 @@
+"""An experiment: models by the part that they play, settings that all comparisons share, and the comparisons."""
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from gevaldi.errors import SpecError, UnknownName
+from gevaldi.registry import explained
+from gevaldi.runs.spec import Spec, overridden, read_spec, spec_from
+from gevaldi.settings import Settings
+
+SUFFIX = ".yaml"
+
+
+class Experiment(Settings):
+    """Several comparisons that answer one question together."""
+
+    title: str = Field(description="what it is called")
+    question: str = Field("", description="what it asks")
+    models: dict[str, str] = Field(
+        default_factory=dict,
+        description="models by the part they play; runs name them so, and a user may put others in their place",
+    )
+    settings: dict[str, Any] = Field(default_factory=dict, description="settings of a spec that all runs share")
+    runs: dict[str, dict[str, Any]] = Field(min_length=1, description="the settings of each run, by the name of its folder")
+
+    def specs(self, models: Mapping[str, str] | None = None, assignments: Sequence[str] = ()) -> dict[str, Spec]:
+        """The spec of each run.
+
+        Args:
+            models: others in the place of those that the experiment names, by part.
+            assignments: settings for all runs, such as `search.steps=50`.
+
+        Raises:
+            SpecError: a setting is unknown or impossible, or a part is not one of the experiment's.
+        """
+        unknown = [part for part in models or {} if part not in self.models]
+        if unknown:
+            raise SpecError(str(UnknownName("part in this experiment", unknown[0], self.models)))
+        parts = self.models | dict(models or {})
+        return {name: self._spec(name, parts, assignments) for name in self.runs}
+
+    def _spec(self, name: str, parts: Mapping[str, str], assignments: Sequence[str]) -> Spec:
+        settings = {"generator": "generator"} | self.settings | self.runs[name]
+        settings["search"] = {**self.settings.get("search", {}), **self.runs[name].get("search", {})}
+        for assignment in assignments:
+            overridden(settings, assignment)
+        for role in ("first", "second", "generator"):
+            settings[role] = parts.get(str(settings.get(role)), settings.get(role))
+        return spec_from(settings, f"run {name!r} of {self.title!r}")
+
+
+def names() -> list[str]:
+    """The experiments that ship."""
+    folder = resources.files("gevaldi.experiments")
+    return sorted(file.name.removesuffix(SUFFIX) for file in folder.iterdir() if file.name.endswith(SUFFIX))
+
+
+def text_of(name: str) -> str:
+    """The file of one that ships."""
+    return (resources.files("gevaldi.experiments") / f"{name}{SUFFIX}").read_text(encoding="utf-8").rstrip()
+
+
+def read_experiment(given: str | Path) -> Experiment:
+    """An experiment that ships, by name, or that of a YAML or TOML file.
+
+    Raises:
+        SpecError: there is none of that name, or the file is none that can be read.
+    """
+    if str(given) in names():
+        path = Path(str(resources.files("gevaldi.experiments"))) / f"{given}{SUFFIX}"
+    elif (path := Path(given).expanduser()).suffix not in (SUFFIX, ".yml", ".toml"):
+        raise SpecError(f"{UnknownName('experiment', str(given), names())} One of your own is a YAML or TOML file.")
+    try:
+        return Experiment.model_validate(read_spec(path))
+    except ValidationError as error:
+        raise SpecError(f"In {path}: {explained(error)} An experiment has title, question, models, settings and runs.") from None

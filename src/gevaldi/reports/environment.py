@@ -1,0 +1,36 @@
+"""What the pages share: how templates are filled, and how a page is written."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gevaldi.errors import RunFolderError
+from gevaldi.reports.numbers import level, mean_of_levels, number, percent
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def environment() -> "Environment":
+    """Templates in which what comes from users is escaped, and what is missing is an error."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("gevaldi.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters.update(
+        number=number, percent=percent, share=lambda p: f"{100 * p:.0f} %", mean_of_levels=mean_of_levels, level=level
+    )
+    return made
+
+
+def written(path: Path, text: str) -> Path:
+    """Write a page, or a table that goes with it.
+
+    Raises:
+        RunFolderError: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RunFolderError(f"The report {path} cannot be written: {error.strerror or error}.") from error
+    return path

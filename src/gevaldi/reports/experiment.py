@@ -1,0 +1,105 @@
+"""The runs of an experiment side by side: one page, and the mean paths as a table for one's own figures."""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gevaldi.measures.paths import Band, mean_band
+from gevaldi.measures.summary import Summary, summaries, summarised
+from gevaldi.reports.environment import environment, written
+from gevaldi.reports.figures import Line, drawn, paths_of
+from gevaldi.reports.names import plain
+from gevaldi.reports.sentences import shown_name
+from gevaldi.runs.store import Run
+
+COLOURS = ("#0a6ebd", "#c4570a", "#2e7d4f", "#8e4b9e", "#6f7d8a")  # in turn, with another style where they begin again
+STYLES = ("-", "--", ":", "-.")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One order of one run, as the page shows it."""
+
+    run: str
+    folder: str
+    first: str
+    second: str
+    sizes: tuple[int, int]
+    summary: Summary
+
+
+def write_overview(title: str, question: str, runs: Mapping[str, Run], failed: Mapping[str, str], folder: Path) -> Path:
+    """Write `index.html` and `paths.csv` into the folder of an experiment; returns the page.
+
+    Args:
+        title: of the experiment.
+        question: what it asks.
+        runs: those that have rows, by name.
+        failed: why others have none.
+        folder: where to; reports of the runs lie in its sub-folders.
+
+    Raises:
+        RunFolderError: they cannot be written.
+    """
+    quantities = _quantities(runs)
+    bands = {(name, order, column): band for column in quantities for name, order, band in _bands(runs, column)}
+    written(folder / "paths.csv", _table(bands))
+    page = (
+        environment()
+        .get_template("experiment.html")
+        .render(
+            title=title,
+            question=question,
+            entries=[entry for name, run in runs.items() for entry in _entries(name, run)],
+            failed=failed,
+            set_sizes=sorted({int(column.rpartition("_")[2]) for column in quantities if "set_distance" in column}),
+            units=sorted({run.record["divergence"]["unit"] for run in runs.values()}),
+            figures=[(caption, _figure(bands, column, caption)) for column, caption in quantities.items()],
+        )
+    )
+    return written(folder / "index.html", page)
+
+
+def _quantities(runs: Mapping[str, Run]) -> dict[str, str]:
+    """The columns of paths that are shown, and what stands beside them."""
+    units = {run.record["divergence"]["unit"] for run in runs.values()}
+    sizes = sorted({n for run in runs.values() if run.record.get("taxonomy") for n in run.record["taxonomy"]["set_sizes"]})
+    divergence = {"path_divergence": f"divergence ({', '.join(sorted(units))})"}
+    return divergence | {f"path_set_distance_{n}": f"set distance, n = {n} (levels)" for n in sizes} | {"path_delta_z": "Δz"}
+
+
+def _bands(runs: Mapping[str, Run], column: str) -> list[tuple[str, str, Band]]:
+    return [(name, order, mean_band(paths)) for name, run in runs.items() for order, paths in paths_of(run, column).items()]
+
+
+def _figure(bands: Mapping[tuple[str, str, str], Band], column: str, label: str) -> str:
+    found = [(name, order, band) for (name, order, own), band in bands.items() if own == column]
+    orders = {order for _, order, _ in found}
+    lines = []
+    for i, (name, order, band) in enumerate(found):
+        style, colour = STYLES[i // len(COLOURS) % len(STYLES)], COLOURS[i % len(COLOURS)]
+        above = Band(band.middle, np.maximum(band.low, 0), band.high)
+        lines.append(Line(above, colour, style, f"{name}, {order}" if len(orders) > 1 else name))
+    return drawn(lines, label)
+
+
+def _table(bands: Mapping[tuple[str, str, str], Band]) -> str:
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["run", "order", "quantity", "step", "mean", "low", "high"])
+    for (name, order, column), band in bands.items():
+        for step, values in enumerate(zip(band.middle, band.low, band.high, strict=True)):
+            rows.writerow([name, order, column.removeprefix("path_"), step, *(f"{value:.6g}" for value in values)])
+    return text.getvalue()
+
+
+def _entries(name: str, run: Run) -> list[Entry]:
+    models = run.record["models"]
+    first, second = (plain(shown_name(models[who]["name"])) for who in ("first", "second"))
+    sizes = models["first"]["parameters"], models["second"]["parameters"]
+    found = summaries(run.each(summarised(run.spec.set_sizes)))
+    return [Entry(name, run.folder.name, first, second, sizes, summary) for summary in found]

@@ -1,0 +1,137 @@
+"""Several comparisons that answer one question: each its own run, told together."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from gevaldi.errors import SpecError
+from gevaldi.experiments import Experiment, names, read_experiment
+from gevaldi.experiments.execute import carried_out
+from gevaldi.reports.experiment import write_overview
+
+SMALL = {
+    "title": "Orders & <others>",
+    "question": "Does the order matter?",
+    "models": {"one": "bundled:mnist-strided", "other": "bundled:mnist-pooled", "generator": "bundled:mnist-vae"},
+    "settings": {"samples": 3, "orders": "forward", "audited": 5, "search": {"steps": 6}},
+    "runs": {
+        "one-first": {"first": "one", "second": "other"},
+        "other-first": {"first": "other", "second": "one", "search": {"typical_mass": None}},
+    },
+}
+
+
+def test_the_papers_four_experiments_are_of_the_pairs_that_it_names() -> None:
+    pairs = {name: (spec.first, spec.second) for name, spec in read_experiment("appendix-b").specs().items()}
+    squeezenet, alexnet = "torchvision:squeezenet1_0", "torchvision:alexnet"
+    assert list(pairs.values()) == [
+        (squeezenet, "torchvision:squeezenet1_1"),
+        (alexnet, "torchvision:convnext_base"),
+        (squeezenet, alexnet),
+        (alexnet, squeezenet),
+    ]
+    assert {spec.generator for spec in read_experiment("appendix-b").specs().values()} == {"biggan:biggan-deep-256"}
+    assert all(spec.divergence == "kl" and spec.searches == ("forward",) for spec in read_experiment("appendix-b").specs().values())
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_experiment_that_ships_can_be_read_and_names_sources_that_there_are(name: str) -> None:
+    from gevaldi.classifiers import sources as classifiers
+    from gevaldi.generators import sources as generators
+
+    for spec in read_experiment(name).specs().values():
+        assert {spec.first.partition(":")[0], spec.second.partition(":")[0]} <= set(classifiers.registry)
+        assert spec.generator.partition(":")[0] in set(generators.registry)
+
+
+def test_other_models_are_put_in_the_place_of_parts_and_settings_hold_for_all() -> None:
+    specs = Experiment.model_validate(SMALL).specs({"other": "bundled:mnist-referee"}, ["search.steps=9", "seed=4"])
+    assert {spec.second if name == "one-first" else spec.first for name, spec in specs.items()} == {"bundled:mnist-referee"}
+    assert {(spec.seed, spec.search.steps, spec.samples) for spec in specs.values()} == {(4, 9, 3)}
+    assert specs["one-first"].search.typical_mass is not None
+    assert specs["other-first"].search.typical_mass is None
+
+
+def test_what_is_wrong_in_an_experiment_is_answered(tmp_path: Path) -> None:
+    small = Experiment.model_validate(SMALL)
+    with pytest.raises(SpecError, match="'other'"):
+        small.specs({"othr": "bundled:mnist-referee"})
+    with pytest.raises(SpecError, match=r"run .one-first. of .* .steps. is a setting of the search"):
+        small.specs(assignments=["steps=3"])
+    with pytest.raises(SpecError, match="appendix-b"):
+        read_experiment("appendix-c")
+    (tmp_path / "mine.yaml").write_text("title: x\nrun: {}\n")
+    with pytest.raises(SpecError, match="'run' is not known"):
+        read_experiment(tmp_path / "mine.yaml")
+    with pytest.raises(SpecError, match="one-first"):
+        next(carried_out(small.specs(), tmp_path, only=("one-frst",)))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole experiment, of which one comparison cannot be made, by the command."""
+    folder = tmp_path_factory.mktemp("experiment")
+    broken = {**SMALL, "runs": {**SMALL["runs"], "broken": {"first": "one", "second": "bundled:mnist-nobody"}}}  # type: ignore[dict-item]
+    (folder / "small.yaml").write_text(yaml.safe_dump(broken))
+    done = command(folder)
+    assert done.returncode == 2
+    assert "broken could not be made. " in done.stderr
+    assert "mnist-pooled" in done.stderr  # the nearest names
+    return folder
+
+
+def command(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    given = [sys.executable, "-m", "gevaldi", "experiment", "small.yaml", "--out", "out", *words]
+    return subprocess.run(given, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_every_comparison_is_a_run_with_its_report_and_the_page_has_them_together(folder: Path) -> None:
+    page = (folder / "out" / "index.html").read_text(encoding="utf-8")
+    assert "Orders &amp; &lt;others&gt;" in page
+    assert "broken could not be made" in page
+    for name in ("one-first", "other-first"):
+        assert (folder / "out" / name / "report.html").is_file()
+        assert f'href="{name}/report.html"' in page
+
+
+@pytest.mark.slow
+def test_the_table_of_paths_has_the_means_of_the_rows(folder: Path) -> None:
+    from gevaldi.runs.store import Run
+
+    with (folder / "out" / "paths.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["run"] == "one-first" and row["quantity"] == "divergence"]
+    paths = Run.open(folder / "out" / "one-first").rows()["path_divergence"]
+    for row in rows:
+        at = [path[min(int(row["step"]), len(path) - 1)] for path in paths]
+        assert float(row["mean"]) == pytest.approx(np.mean(at), rel=1e-4)
+    assert len(rows) == max(len(path) for path in paths)
+
+
+@pytest.mark.slow
+def test_the_same_command_computes_nothing_again(folder: Path) -> None:
+    parts = {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")}
+    assert command(folder, "--only", "one-first").returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")} == parts
+    assert "other-first" in (folder / "out" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_an_experiment_of_other_settings_is_not_mixed_with_what_is_there(folder: Path) -> None:
+    done = command(folder, "--set", "seed=5", "--only", "one-first")
+    assert done.returncode == 2
+    assert "another spec" in done.stderr
+
+
+@pytest.mark.slow
+def test_runs_in_both_orders_have_a_line_and_a_row_for_each(tmp_path: Path) -> None:
+    specs = Experiment.model_validate(SMALL).specs(assignments=["orders=both"])
+    made = [found.run for found in carried_out(specs, tmp_path, only=("one-first",)) if found.run]
+    page = write_overview("Both", "", {"one-first": made[0]}, {}, tmp_path).read_text(encoding="utf-8")
+    assert "one-first, reverse" in page
+    assert page.count("<td>reverse</td>") == 1
