@@ -87,6 +87,16 @@ def test_a_search_starts_at_the_encoding_and_its_row_and_report_show_the_real_pi
     assert done.run.record["taxonomy"]["name"] == "ilsvrc"
 
 
+def test_more_searches_than_pictures_are_a_warning_unless_there_is_chance_in_them(folder: Path) -> None:
+    def warnings(samples: int, algorithm: str = "adam") -> str:
+        generator, out = load_generator(named(folder)), folder / f"{samples}-{algorithm}"
+        settings: dict[str, Any] = {"samples": samples, "steps": 2, "algorithm": algorithm, "audited": 3, "out": out}
+        return " ".join(gevaldi.compare(small(0), small(1), generator, **settings).run.record["warnings"])
+
+    assert "4 searches start from 3 pictures" in warnings(4)
+    assert "searches start from" not in warnings(3) + warnings(4, "langevin")
+
+
 def test_of_many_pictures_some_are_chosen_evenly(folder: Path) -> None:
     assert [label.id for label in load_generator(named(folder, ",count=2")).conditions] == [WNIDS[0], WNIDS[2]]
     assert len(load_generator(named(folder, ",count=50")).conditions) == 3

@@ -37,7 +37,15 @@ def test_the_table_of_sources_is_what_they_say_of_themselves() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/add-a-divergence.md", "docs/bring-your-own-models.md", "docs/hierarchy.md", "docs/models.md"]
+    "name",
+    [
+        "README.md",
+        "docs/add-a-divergence.md",
+        "docs/bring-your-own-models.md",
+        "docs/hierarchy.md",
+        "docs/models.md",
+        "docs/validate-imagenet.md",
+    ],
 )
 def test_the_python_of_a_document_runs_as_it_stands(name: str, tmp_path: Path) -> None:
     code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL))

@@ -267,6 +267,7 @@ def test_folders_that_are_missing_incomplete_or_damaged_are_answered(convnext: P
     (tmp_path / "preprocessor_config.json").unlink()
     with pytest.raises(WeightsError, match=r"preprocessor_config\.json"):
         load_classifier(f"transformers:{tmp_path}")
+    (tmp_path / "preprocessor_config.json").write_bytes((convnext / "preprocessor_config.json").read_bytes())
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(WeightsError, match="not a valid JSON"):
         load_classifier(f"transformers:{tmp_path}")

@@ -95,8 +95,8 @@ def _place(name: str, weights: Sequence[str], revision: str | None) -> Place:
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
-        if not (folder / CONFIG).is_file():
-            raise WeightsError(f"There is no {CONFIG} in {folder}; a folder that save_pretrained() wrote was expected.")
+        if lacking := [file for file in (CONFIG, PROCESSOR) if not (folder / file).is_file()]:
+            raise WeightsError(f"There is no {lacking[0]} in {folder}; a folder that save_pretrained() wrote was expected.")
         return Place(str(folder), folder.resolve().name, local=True)
     if not HUB_ID.fullmatch(name):
         raise WeightsError(f"There is no folder {name!r}, and an id of the Hugging Face hub looks like microsoft/resnet-50.")

@@ -160,6 +160,7 @@ def documentation(name: str) -> str:
     if name.endswith(FILES):
         return outline(read_taxonomy(name))
     stem = name.partition(",")[0].partition(":")[0]
+    stem = next((source for k in SOURCES for source, known in _pairs(k) if known == stem), stem)
     registries = [*(_registry(kind) for kind in REGISTRIES), *(_sources(kind).registry for kind in SOURCES)]
     found = [f"{stem} ({registry.kind})\n\n{registry.documentation(stem)}" for registry in registries if stem in registry.names()]
     if not found:

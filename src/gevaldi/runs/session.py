@@ -123,7 +123,7 @@ def open_run(
         trouble.append(
             f"{divergence_record['name']} is symmetric: both orders search for the same. One is enough (orders: forward)."
         )
-    trouble += hierarchy_warnings(spec, models)
+    trouble += hierarchy_warnings(spec, models) + repeated_starts(spec, models, conditions)
     record = {
         "models": found,
         "divergence": divergence_record,
@@ -283,6 +283,17 @@ def hierarchy_warnings(spec: Spec, models: Models) -> list[str]:
     return [
         f"No hierarchy of the classes is used: {why}. Leave classes out by first_classes and second_classes, as in "
         "first_classes.background=null, or name a hierarchy: --taxonomy FILE."
+    ]
+
+
+def repeated_starts(spec: Spec, models: Models, conditions: list[int]) -> list[str]:
+    """Whether samples begin where others do, and without chance in the search find the same."""
+    different = max(1, len(conditions))
+    if not (models.generator.starts_at_zero and models.algorithm.converges and spec.samples > different):
+        return []
+    return [
+        f"{spec.samples} searches start from {different} pictures, and those from the same picture find the same. Give the "
+        f"generator more pictures (count={spec.samples}), or ask for {different} samples."
     ]
 
 

@@ -1,0 +1,158 @@
+"""What a step of the search costs with large networks: time, memory, and the share of what the processor can do.
+
+Two worlds: SqueezeNet 1.0 and 1.1 with TAEF2 around real pictures at 224 pixels (with a data folder, see `imagenet_world.py`), and
+AlexNet and GoogLeNet with BigGAN-deep at 128 pixels, all three with random weights. A *bare* evaluation is one forward pass through
+the three networks and one backward pass to the latent; *usual* is single precision in torch's usual order of weights, *chosen* what
+`gevaldi.runs.speed` chooses for a run. The peak is that of a product of two square matrices in the same process.
+
+    python benchmarks/large_networks.py DATA
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from imagenet_world import around_pictures, data_folder, squeezenets
+from torch.utils.flop_counter import FlopCounterMode
+
+from gevaldi.classifiers import load_classifier
+from gevaldi.generators import load_generator
+from gevaldi.runs.session import models_of, prepared
+from gevaldi.runs.spec import Spec
+from gevaldi.runs.traces import Traces
+from gevaldi.runs.worker import Models
+from gevaldi.search.loop import search
+from gevaldi.search.stopping import Stopping
+
+BATCHES = (1, 4, 16)
+PAIRS = 5
+SIDE = 2048  # of the matrices
+PICTURES = range(0, 480, 30)
+
+
+def loaded(world: str, data: Path | None, precision: str) -> Models:
+    """The three networks of a world, as a run prepares them."""
+    if world == "squeezenets":
+        assert data
+        pair, generator = squeezenets(data), around_pictures(data, list(PICTURES), 224, 0.1)
+    else:
+        pair = tuple(load_classifier(f"torchvision:{name},weights=random") for name in ("alexnet", "googlenet"))
+        generator = load_generator("biggan:biggan-deep-128,weights=random")
+    spec = Spec(first="object:a", second="object:b", generator="object:g", precision=precision)
+    return models_of(spec, *pair, generator, torch.device("cpu"))
+
+
+def forward(models: Models, latent: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    """The divergence, summed over the batch, in the numbers of the run."""
+    mixed = models.rounding.mixed
+    with torch.autocast("cpu", mixed) if mixed else nullcontext():
+        pictures = models.generator(latent, condition).float()
+        log_p, log_q = models.first(pictures), models.second(pictures)
+    return (log_p.exp() * (log_p - log_q)).sum()
+
+
+def bare(models: Models, z: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    """One forward pass and the gradient at the latent."""
+    latent = z.clone().requires_grad_()
+    return torch.autograd.grad(forward(models, latent, condition), latent)[0]
+
+
+def operations(models: Models, z: torch.Tensor, condition: torch.Tensor) -> int:
+    """Of a bare evaluation: multiplications and additions in matrix products and convolutions."""
+    with FlopCounterMode(display=False) as counter:
+        forward(models, z.clone().requires_grad_(), condition).backward()
+    return counter.get_total_flops()
+
+
+def stepping(models: Models, z: torch.Tensor, condition: torch.Tensor) -> Callable[[], None]:
+    """A step of a running search and what is kept of it."""
+    objective = models.objective("forward", 0.0, models.rounding.mixed)
+    steps = search(objective, z, condition, range(len(z)), models.algorithm, Stopping(steps=10**6, window=10**6), 0.999)
+    traces = Traces(models.generator.prior, models.hierarchy)
+    return lambda: traces.follow(next(steps))
+
+
+def timed(work: Callable[[], Any]) -> float:
+    """Seconds."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def peak(dtype: torch.dtype) -> float:
+    """Operations a second of a product of two matrices."""
+    a, b = (torch.randn(SIDE, SIDE).to(dtype) for _ in range(2))
+    a @ b
+    return 2 * SIDE**3 / min(timed(lambda: a @ b) for _ in range(5))
+
+
+def one(world: str, data: Path | None, batch: int, precision: str, what: str) -> dict[str, Any]:
+    """Times of bare evaluations and steps in turn, or the memory that one of the two needs."""
+    models = loaded(world, data, "float32" if precision == "usual" else precision)
+    if precision == "usual":
+        models = replace(models, rounding=replace(models.rounding, mixed=None, channels_last=False))
+    z = models.starts(range(batch))
+    condition = torch.arange(batch) % len(models.generator.conditions)
+    with prepared(models):
+        alone, step = partial(bare, models, z, condition), stepping(models, z, condition)
+        if what != "time":
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            for _ in range(3):
+                (alone if what == "bare" else step)()
+            return {"kilobytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before}
+        alone(), step()
+        times = [(timed(alone), timed(step)) if pair % 2 else (timed(step), timed(alone))[::-1] for pair in range(PAIRS)]
+        counted = operations(models, z, condition)
+    return {
+        "bare": median(a for a, _ in times),
+        "ratio": median(s / a for a, s in times),
+        "operations": counted,
+        "peak": {"float32": peak(torch.float32), "bfloat16": peak(torch.bfloat16)},
+        "rounding": models.rounding.record(),
+    }
+
+
+def child(*arguments: Any) -> dict[str, Any]:
+    """`one` in a process of its own, because memory is counted by processes."""
+    done = subprocess.run([sys.executable, __file__, "--one", *map(str, arguments)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def main() -> None:
+    """Print a table for each world."""
+    if "--one" in sys.argv:
+        world, data, batch, precision, what = sys.argv[2:]
+        print(json.dumps(one(world, Path(data), int(batch), precision, what)))
+        return
+    data = data_folder(sys.argv[1:])
+    for world in (["squeezenets"] if data else []) + ["biggan"]:
+        print(f"\n{world}\n| batch | step / bare: time | memory | chosen | chosen against usual: time | share of the peak |")
+        print("|---|---|---|---|---|---|")
+        for batch in BATCHES:
+            usual, chosen = (child(world, data, batch, precision, "time") for precision in ("usual", "auto"))
+            memory = [child(world, data, batch, "auto", what)["kilobytes"] for what in ("step", "bare")]
+            record = chosen["rounding"]
+            numbers = record["precision"] + (", channels last" if record["channels_last"] else "")
+            share = chosen["operations"] / chosen["bare"] / chosen["peak"][record["precision"]]
+            print(
+                f"| {batch} | {chosen['ratio']:.3f} | {memory[0] / memory[1]:.3f} ({memory[0] / 1e6:.2f} GB) | {numbers} "
+                f"| {usual['bare'] / chosen['bare']:.2f} x less | {100 * share:.0f} % |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
