@@ -193,7 +193,7 @@ def chosen_batch_size(models: Models, spec: Spec, conditions: list[int]) -> int:
 
     Sizes grow until an evaluation takes a second, or a larger one does a sample no faster by a tenth.
     """
-    objective = models.objective("forward", spec.prior_weight)
+    objective = models.objective("forward", spec.prior_weight, models.rounding.mixed)
     best, fastest = 1, float("inf")
     for size in (1, 4, 16, 64, 128):
         if size > 1 and size >= 2 * spec.samples:
