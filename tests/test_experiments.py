@@ -135,3 +135,36 @@ def test_runs_in_both_orders_have_a_line_and_a_row_for_each(tmp_path: Path) -> N
     page = write_overview("Both", "", {"one-first": made[0]}, {}, tmp_path).read_text(encoding="utf-8")
     assert "one-first, reverse" in page
     assert page.count("<td>reverse</td>") == 1
+
+
+@pytest.mark.slow
+def test_a_run_of_other_settings_is_not_laid_beside(tmp_path: Path) -> None:
+    small = Experiment.model_validate(SMALL)
+    assert [found.name for found in carried_out(small.specs(), tmp_path, only=("one-first",))] == ["one-first"]
+    other = small.specs(assignments=["seed=3"])
+    assert [found.name for found in carried_out(other, tmp_path, only=("other-first",))] == ["other-first"]
+
+
+def test_a_comparison_whose_networks_fail_is_told_and_the_others_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr("gevaldi.experiments.execute.execute", failing)
+    found = list(carried_out(Experiment.model_validate(SMALL).specs(), tmp_path))
+    assert [outcome.name for outcome in found] == ["one-first", "other-first"]
+    assert all("no such kernel" in str(outcome.error) for outcome in found)
+
+
+def test_specs_leave_the_experiment_as_it_was(tmp_path: Path) -> None:
+    small = Experiment.model_validate({**SMALL, "settings": {**SMALL["settings"], "first_classes": {"9": None}, "search": None}})  # type: ignore[dict-item]
+    before = small.model_dump()
+    changed = small.specs(assignments=["first_classes.8=null"])
+    assert changed["one-first"].first_classes == {"9": None, "8": None}
+    assert small.model_dump() == before
+
+
+def test_a_taxonomy_beside_the_file_of_an_experiment_is_found(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text("{}")
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump({**SMALL, "settings": {"taxonomy": "mine.json"}}))
+    specs = read_experiment(tmp_path / "small.yaml").specs()
+    assert {spec.taxonomy for spec in specs.values()} == {str(tmp_path / "mine.json")}

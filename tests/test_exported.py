@@ -590,3 +590,19 @@ def test_a_missing_package_is_answered_with_the_line_that_installs_it(monkeypatc
     monkeypatch.setattr("gevaldi.classifiers.onnx.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"pip install 'gevaldi\[onnx\]'"):
         load_classifier("onnx:model.onnx")
+
+
+@pytest.mark.slow
+def test_files_that_onnxruntime_computes_are_told_apart_by_what_is_in_them(onnx_folder: Path, tmp_path: Path) -> None:
+    from gevaldi.runs.session import describe_network
+
+    def told(name: str) -> dict[str, Any]:
+        return describe_network(load_classifier(name), "x")
+
+    one, other = (chain(tmp_path / f"{kind}.onnx", (kind, {})) for kind in ("Sin", "Cos"))
+    first, second = (told(f"onnx:{path},gradients=false") for path in (one, other))
+    assert first["sha256"] != second["sha256"]
+    assert told(f"onnx:{one},gradients=false") == first
+    plain, shifted = (told(f"onnx:{one}{more},gradients=false") for more in (",mean=0.5", ",mean=0.1"))
+    assert plain["sha256"] == shifted["sha256"]
+    assert plain["settings"] != shifted["settings"]

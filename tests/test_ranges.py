@@ -1,6 +1,7 @@
 """Classifiers that are shown pictures otherwise than they were trained on are found out by what they know."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from torch import nn
 import gevaldi
 from conftest import IMAGENET, needs_imagenet
 from gevaldi.classifiers import load_classifier
+from gevaldi.errors import ContractError
 from gevaldi.generators import load_generator
 from gevaldi.generators._around import AroundPictures
 from gevaldi.runs.ranges import range_warnings
+from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.session import models_of
 from gevaldi.runs.spec import Spec
 
@@ -76,6 +79,44 @@ def test_the_warning_is_in_the_record_of_a_run(tmp_path: Path) -> None:
     mistaken = trained_on(lambda x: (x + 1) / 2)
     done = gevaldi.compare("bundled:mnist-strided", mistaken, "bundled:mnist-vae", samples=2, steps=2, audited=10, out=tmp_path)
     assert any("in [-1, 1]" in warning for warning in done.run.record["warnings"])
+
+
+def test_a_classifier_that_refuses_pictures_of_other_ranges_is_audited_all_the_same(tmp_path: Path) -> None:
+    class Strict(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = load_classifier("bundled:mnist-pooled")
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if x.min() < -1e-3 or x.max() > 1 + 1e-3:
+                raise ContractError("pictures outside [0, 1]")
+            return self.inner(x).flip(-1)  # knows nothing, so that other ways of showing it pictures are tried
+
+    strict = gevaldi.classifier(Strict().eval(), 10, output="log-probabilities")
+    names = {"out": tmp_path, "real": DIGITS, "samples": 2, "steps": 2, "audited": 10}
+    record = gevaldi.compare("bundled:mnist-strided", strict, "bundled:mnist-vae", **names).run.record
+    assert record["audit"]["real"]["pictures"] == 1000
+    assert record["warnings"] == []
+
+
+@needs_imagenet
+@pytest.mark.slow
+def test_weights_from_elsewhere_that_are_shown_pictures_wrongly_are_named_and_those_shown_rightly_are_not() -> None:
+    from imagenet_world import labels, pictures
+
+    assert IMAGENET
+    weights = IMAGENET / "imagenet" / "weights" / "squeezenet1_1_caffe_fp16.safetensors"
+    shown, classes = pictures(IMAGENET)
+    conditions = [labels()[c] for c in classes[::10]]
+    generator = AroundPictures(nn.Identity(), lambda x: x, lambda z: z, shown[::10], conditions, 0.1)
+    right, wrong = (load_classifier(f"torchvision:squeezenet1_1,weights={weights}{more}") for more in ("", ",mean=0,std=1"))
+    assert isinstance(right, gevaldi.Classifier)
+    spec = Spec(first="object:a", second="object:b", generator="object:g", samples=1, precision="float64")
+    models = models_of(spec, right, wrong, generator, torch.device("cpu"))
+    (warning,) = range_warnings(replace(models, rounding=Rounding()), list(range(len(conditions))), spec)
+    assert warning.startswith("The second classifier")
+    assert "ImageNet's mean and deviation" in warning
+    assert wrong.module.preprocessing.mean.flatten().tolist() == [0.0] * 3  # as it was
 
 
 @needs_imagenet

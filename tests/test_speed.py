@@ -1,6 +1,7 @@
 """Large networks are computed in the fastest way that is safe, and what rows say was computed in single precision."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from torch import nn
 import gevaldi
 from gevaldi.contract import settled
 from gevaldi.divergences import divergence
-from gevaldi.objective import Objective
+from gevaldi.objective import Evaluation, Objective
 from gevaldi.runs import speed
 from gevaldi.runs.rounding import Rounding
+from gevaldi.runs.worker import halving
 
 CPU = torch.device("cpu")
 
@@ -136,3 +138,46 @@ def test_numbers_that_were_asked_for_are_kept() -> None:
     assert speed.fastest("bfloat16", Rounding(), one, CPU).mixed == torch.bfloat16
     padded = Rounding(lanes=8)
     assert speed.fastest("auto", padded, one, CPU) == padded
+
+
+@pytest.mark.parametrize("output", ["log-probabilities", "probabilities"])
+def test_classifiers_that_do_not_end_in_logits_are_searched_in_bfloat16_too(output: str, tmp_path: Path) -> None:
+    ends = {"log-probabilities": nn.LogSoftmax(-1), "probabilities": nn.Softmax(-1)}
+    pair = [gevaldi.classifier(nn.Sequential(classifier(i).module, ends[output]).eval(), 5, output=output) for i in range(2)]  # type: ignore[list-item, arg-type]
+    done = gevaldi.compare(*pair, generator(), out=tmp_path, samples=2, steps=3, audited=2, precision="bfloat16")
+    assert not done.rows()["error"].notna().any()
+    one = Objective(*pair, generator(), divergence("kl"), 0.0, torch.bfloat16)
+    found = one(one.generator.prior.sample(range(3)), torch.zeros(3, dtype=torch.long))
+    assert found.log_p.dtype == found.log_q.dtype == torch.float32
+
+
+def test_bfloat16_is_not_taken_for_safe_where_there_is_nothing_to_compare_it_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = objective()
+    evaluation = one(one.generator.prior.sample([0]), torch.zeros(1, dtype=torch.long))
+
+    def timed(_: Objective, way: Rounding, __: torch.device) -> tuple[float, object]:
+        if way.mixed is None:
+            raise torch.OutOfMemoryError
+        return 1.0, evaluation
+
+    monkeypatch.setattr(speed, "_timed", timed)
+    assert speed.fastest("auto", Rounding(), one, CPU).mixed is None
+
+
+def test_ends_are_evaluated_in_halves_where_memory_does_not_suffice() -> None:
+    one = objective()
+    z, condition = one.generator.prior.sample(range(5)), torch.zeros(5, dtype=torch.long)
+    asked: list[int] = []
+
+    def narrow(places: torch.Tensor, latents: torch.Tensor) -> Evaluation:
+        asked.append(len(latents))
+        if len(latents) > 2:
+            raise torch.OutOfMemoryError
+        return one.given(condition[places])(latents)
+
+    found, whole = halving(narrow)(torch.arange(5), z), one(z, condition)
+    assert asked == [5, 2, 3, 1, 2]
+    assert torch.equal(found.z, whole.z)
+    assert torch.allclose(found.gradient, whole.gradient, atol=1e-5)
+    with pytest.raises(torch.OutOfMemoryError):
+        halving(lambda places, latents: narrow(places, latents.expand(9, -1)))(torch.arange(1), z[:1])

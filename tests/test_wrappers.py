@@ -1,6 +1,7 @@
 """Classifiers made of others: checked against integer arithmetic, closed forms and torch's own kernels."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,14 @@ from torch import nn
 
 import gevaldi
 from conftest import small_classifier
+from gevaldi.alignment import Aligned
 from gevaldi.classifiers import load_classifier
-from gevaldi.errors import SpecError, UnknownName
+from gevaldi.classifiers._preprocessing import Preprocessing
+from gevaldi.errors import RunFolderError, SpecError, UnknownName
+from gevaldi.generators import load_generator
+from gevaldi.pictures import load_pictures
 from gevaldi.registry import Call, divided
-from gevaldi.wrappers.copies import in_half_precision, pruned, quantised
+from gevaldi.wrappers.copies import in_half_precision, pruned, quantised, rounded_weights
 from gevaldi.wrappers.predictions import Ensemble, Surrogate, Tempered
 
 PAIR = "bundled:mnist-strided", "bundled:mnist-pooled"
@@ -246,3 +251,150 @@ def test_a_network_is_compared_with_its_own_copy_of_8_bits(tmp_path: Path) -> No
     assert len(rows) == 8
     assert not (rows["status"] == "failed").any()
     assert "straight through" in done.report().read_text(encoding="utf-8")
+
+
+def test_options_of_the_classifier_behind_quantised_reach_it() -> None:
+    plain = load_classifier("torchvision:squeezenet1_1,weights=random,size=128")
+    made = load_classifier("quantised:torchvision:squeezenet1_1,weights=random,size=128")
+    assert made.module.preprocessing.crop == plain.module.preprocessing.crop == (128, 128)  # type: ignore[union-attr]
+
+
+def test_ranges_are_found_on_pictures_of_the_channels_and_the_size_that_the_classifier_takes() -> None:
+    made = load_classifier(f"quantised:{PAIR[0]},pictures=bundled:mnist-digits,pictures_size=28,pictures_count=20")
+    assert "ranges are fixed" in str(made.note)
+    known = load_pictures("bundled:mnist-digits", (1, 28, 28)).pictures
+    x = torch.stack(known[:200])
+    assert (made(x).argmax(1) == load_classifier(PAIR[0])(x).argmax(1)).float().mean() > 0.97
+    with pytest.raises(SpecError, match="pictures_size=SIDE"):
+        load_classifier(f"quantised:{PAIR[0]},pictures=bundled:mnist-digits,pictures_size=5")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["vit_b_32", "swin_t", "convnext_tiny"])
+def test_transformers_of_torchvision_can_be_quantised(name: str) -> None:
+    x = torch.rand(1, 3, 224, 224)
+    plain = load_classifier(f"torchvision:{name},weights=random")
+    with torch.no_grad():
+        head = next(m for m in reversed(list(plain.modules())) if isinstance(m, nn.Linear))
+        head.weight.normal_(0, 0.05, generator=torch.Generator().manual_seed(0))
+        copy = quantised(plain)
+    assert not torch.equal(copy(x), plain(x))
+    assert (copy(x).exp() - plain(x).exp()).abs().max() < 0.02
+    assert gradient(copy, x).abs().sum() > 0
+
+
+def test_a_layer_that_is_used_twice_is_quantised_wherever_it_is_used() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Linear(64, 64)
+            self.b = self.a
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.b(self.a(x.flatten(1)))
+
+    torch.manual_seed(0)
+    one = gevaldi.classifier(Twice().eval(), 64)
+    copy, x = quantised(one, 3), pictures(2, 8)
+    apart = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.Linear(64, 64)).eval()
+    for layer in list(apart)[1:]:
+        layer.load_state_dict(one.module.a.state_dict())  # type: ignore[union-attr]
+    assert torch.allclose(copy(x), quantised(gevaldi.classifier(apart, 64), 3)(x), atol=1e-5)
+
+
+def test_small_weights_in_half_precision_keep_their_levels() -> None:
+    layer = nn.Linear(64, 1, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.linspace(-1e-3, 1e-3, 64)[None])
+    assert len(rounded_weights(layer.half(), 8).unique()) > 60
+
+
+def test_half_precision_is_of_the_whole_network_whatever_its_parts_are_called() -> None:
+    class Backbone(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network, self.head = nn.Sequential(nn.Flatten(), nn.Linear(64, 8)), nn.Linear(8, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.network(x))
+
+    torch.manual_seed(0)
+    one = gevaldi.classifier(Backbone().eval(), 3)
+    copy, x = in_half_precision(one), pictures(size=8)
+    assert {p.dtype for p in copy.parameters()} == {torch.float16}
+    assert (copy(x).exp() - one(x).exp()).abs().max() < 0.01
+
+
+def test_improbable_classes_stay_as_improbable_in_half_precision_as_its_numbers_allow() -> None:
+    class Sure(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.new_tensor([[1.0, 1e-7, 1e-4]]).expand(len(x), -1)
+
+    one = gevaldi.classifier(Sure().eval(), 3, output="probabilities")
+    log_p = in_half_precision(one)(pictures(1))
+    assert log_p.dtype == torch.float32
+    assert log_p[0, 1] < -15
+    assert log_p[0, 2] == pytest.approx(np.log(1e-4), abs=1e-3)
+
+
+def test_classes_that_share_a_name_stay_apart_in_a_restricted_classifier(tmp_path: Path) -> None:
+    (tmp_path / "birds.py").write_text(
+        "import gevaldi, torch\n"
+        "def make():\n"
+        "    torch.manual_seed(0)\n"
+        "    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4))\n"
+        "    return gevaldi.classifier(net.eval(), ['crane', 'dog', 'crane', 'cat'])\n"
+    )
+    name, x = f"python:{tmp_path / 'birds.py'}:make", pictures(size=8)
+    few, whole = load_classifier(f'restricted:{name},classes=["crane","dog"]'), load_classifier(name)
+    p = whole(x).exp()[:, :3]
+    assert torch.allclose(few(x).exp(), p / p.sum(-1, keepdim=True), atol=1e-5)
+
+
+def test_what_has_to_be_known_of_a_classifier_is_known_of_what_is_made_of_it() -> None:
+    copy, plain = quantised(load_classifier(PAIR[0])), load_classifier(PAIR[1])
+    made = [Tempered(copy, 2), Ensemble([plain, copy]), Aligned(copy, range(10), copy.labels), Surrogate(copy, plain)]
+    assert all("straight through" in str(one.note) for one in made)
+    assert "gradients are those of" in str(made[3].note)
+
+
+def test_labels_that_differ_are_named(tmp_path: Path) -> None:
+    one = gevaldi.classifier(small_classifier().module, ["cat", "dog", "emu"]).eval()  # type: ignore[arg-type]
+    other = gevaldi.classifier(small_classifier().module, ["cat", "emu", "dog"]).eval()  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match=r"class 1 is 'dog' .* in number 1 and 'emu'"):
+        Ensemble([one, other])
+
+
+def _saved(folder: Path, second: gevaldi.Classifier) -> None:
+    first, generator = load_classifier(PAIR[0]), load_generator("bundled:mnist-vae")
+    gevaldi.compare(first, second, generator, out=folder, samples=2, steps=2, audited=5)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (lambda one: Tempered(one, 2.0), lambda one: Tempered(one, 3.0)),
+        (lambda one: quantised(one, 8), lambda one: quantised(one, 7)),
+        (lambda one: Tempered(shown(one, 28), 2.0), lambda one: Tempered(shown(one, 24), 2.0)),
+        (lambda one: shown(one, 28, 0.1), lambda one: shown(one, 28, 0.2)),
+        (lambda one: Tempered(declared(one, "logits"), 2.0), lambda one: Tempered(declared(one, "log-probabilities"), 2.0)),
+    ],
+    ids=["temperature", "bits", "crop", "mean", "output"],
+)
+def test_a_run_is_not_gone_on_with_a_classifier_that_was_made_otherwise(before: Any, after: Any, tmp_path: Path) -> None:
+    pooled = load_classifier(PAIR[1])
+    _saved(tmp_path, before(pooled))
+    _saved(tmp_path, before(pooled))  # the same goes on
+    with pytest.raises(RunFolderError, match="another second"):
+        _saved(tmp_path, after(pooled))
+
+
+def shown(one: gevaldi.Classifier, crop: int, mean: float = 0.0) -> gevaldi.Classifier:
+    """The classifier behind a preprocessing."""
+    sized = nn.Upsample(size=(28, 28))
+    module = nn.Sequential(Preprocessing(28, (crop, crop), [mean], [1.0]), sized, one)
+    return gevaldi.classifier(module.eval(), 10, output="log-probabilities")
+
+
+def declared(one: gevaldi.Classifier, output: Any) -> gevaldi.Classifier:
+    return gevaldi.classifier(nn.Sequential(one).eval(), 10, output=output)

@@ -34,6 +34,11 @@ def labels_of(labels: int | Sequence[str | Label]) -> tuple[Label, ...]:
     return tuple(label if isinstance(label, Label) else Label(str(label)) for label in labels)
 
 
+def notes(*said: str | None) -> str | None:
+    """What readers have to know of several things together, each once; None for nothing."""
+    return "; ".join(dict.fromkeys(note for note in said if note)) or None
+
+
 class Classifier(nn.Module, ABC):
     """p(y|x): pictures in [0, 1] in, log-probabilities out.
 
@@ -115,8 +120,9 @@ class ModuleClassifier(Classifier):
     def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
         """Normalise, classify, and bring the output to log-probabilities."""
         raw = self.raw(pictures)
+        raw = raw.to(torch.promote_types(raw.dtype, torch.float32))  # half precision knows no probability below 6e-5
         if self.output == "logits":
-            log_p: Tensor = raw.to(torch.promote_types(raw.dtype, torch.float32)).log_softmax(-1)
+            log_p: Tensor = raw.log_softmax(-1)
             return log_p
         if self.output == "probabilities":
             return raw.clamp_min(torch.finfo(raw.dtype).tiny).log()  # of a zero the logarithm has no gradient

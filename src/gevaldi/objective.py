@@ -1,6 +1,6 @@
 """Equation 3 of the paper: what a maximally different sample maximises."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
@@ -76,7 +76,7 @@ class Objective:
             z = z.detach().requires_grad_()
             with torch.autocast(z.device.type, self.mixed) if self.mixed else nullcontext():
                 x = self.generator(z, condition).to(z.dtype)
-                log_p, log_q = self.first(x), self.second(x)
+                log_p, log_q = self.first(x).to(z.dtype), self.second(x).to(z.dtype)
             divergence = self.divergence(log_p, log_q)
             value = divergence + self.prior_weight * self.generator.prior.log_prob(z) if self.prior_weight else divergence
             (gradient,) = torch.autograd.grad(value.sum(), z)
@@ -90,6 +90,11 @@ def within(evaluate: Evaluate, prior: Prior, mass: float) -> Evaluate:
     The evaluation then belongs to the projected latent, so that every search algorithm stays inside without knowing of it.
     """
     return lambda z: evaluate(prior.project(z, mass))
+
+
+def joined(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Evaluations of different samples as one, in their order."""
+    return Evaluation(**{name: torch.cat([getattr(e, name) for e in evaluations]) for name in Evaluation.__dataclass_fields__})
 
 
 def _padded(values: Tensor, missing: int) -> Tensor:

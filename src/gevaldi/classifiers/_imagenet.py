@@ -21,17 +21,29 @@ def ilsvrc_labels() -> tuple[Label, ...]:
 
 
 def prepared(
-    network: nn.Module, preprocessing: Preprocessing, labels: tuple[Label, ...], name: str, transform: Callable[[Any], Tensor]
+    network: nn.Module,
+    preprocessing: Preprocessing,
+    labels: tuple[Label, ...],
+    name: str,
+    transform: Callable[[Any], Tensor],
+    *,
+    trusted: bool,
 ) -> Classifier:
     """A network behind its own preprocessing, in evaluation mode, its weights frozen.
 
-    `transform` is what its package makes of a PIL picture, for the check by the official pipeline.
+    Args:
+        network: gives logits.
+        preprocessing: what it sees of pictures in [0, 1].
+        labels: of its classes.
+        name: for reports.
+        transform: what its package makes of a PIL picture, for the check by the official pipeline.
+        trusted: whether weights and preprocessing come from the package together, so that they belong to each other.
     """
     module = nn.Sequential()
     module.add_module("preprocessing", preprocessing)
     module.add_module("network", network)
     made = classifier(module.eval().requires_grad_(False), labels=labels, name=name).eval()
-    made.official = Official(module, transform)
+    made.official = Official(module, transform, trusted)
     return made
 
 
@@ -44,6 +56,7 @@ class Official:
 
     module: nn.Sequential
     transform: Callable[[Any], Tensor]
+    trusted: bool = False
 
     def __call__(self, picture: Any) -> Tensor:
         """What the network says of the picture as its package prepares it."""

@@ -2,11 +2,18 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 
 def pad_as_tensorflow(network: nn.Module) -> None:
-    """Let a network's strided convolutions pad as TensorFlow's SAME does: what does not divide evenly goes right and below."""
+    """Let a network's strided convolutions pad as TensorFlow's SAME does: what does not divide evenly goes right and below.
+
+    Pools are left as they are: the mobile networks that are trained there have none that are padded.
+    """
+    network.register_buffer(
+        "padded_as_tensorflow", torch.tensor(True)
+    )  # by which a run knows it from the same weights padded otherwise
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d) and max(layer.stride) > 1 and any(layer.padding):
             layer.padding = (0, 0)

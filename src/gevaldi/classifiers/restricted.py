@@ -31,14 +31,14 @@ class Restricted:
         from gevaldi.classifiers._wrapping import inner
 
         found, wanted = inner("restricted", name, options), set(_listed(classes))
-        kept = [label for label in found.labels if wanted & _called(label)]
-        unknown = wanted - {call for label in kept for call in _called(label)}
+        kept = [i for i, label in enumerate(found.labels) if wanted & _called(label)]
+        unknown = wanted - {call for i in kept for call in _called(found.labels[i])}
         if unknown:
             raise UnknownName("class of the classifier", min(unknown), {call for label in found.labels for call in _called(label)})
         if len(kept) < 2:
             raise SpecError(f"classes={classes!r} names {len(kept)} classes; two or more were expected.")
-        places = {label: place for place, label in enumerate(kept)}
-        return Aligned(found, [places.get(label) for label in found.labels], kept)
+        places = {i: place for place, i in enumerate(kept)}
+        return Aligned(found, [places.get(i) for i in range(len(found.labels))], [found.labels[i] for i in kept])
 
 
 def _called(label: "Label") -> set[str]:

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
 
 
 class Surrogate:
-    """What the first says, searched with the gradients of the second: `surrogate:(onnx:int8.onnx)+(torchvision:resnet50)`.
+    """What the first says, with the gradients of the second: `surrogate:(onnx:int8.onnx,gradients=false)+(onnx:float.onnx)`.
 
-    For a classifier through which no gradient passes, such as one in integers. Both have the same labels in the same order.
+    For a classifier through which no gradient passes, such as one in integers. Both have the same labels in the same order; those
+    of a file are said by `labels=`.
     """
 
     def names(self) -> list[str]:

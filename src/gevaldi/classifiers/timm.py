@@ -55,7 +55,8 @@ class Timm:
         if weights not in (None, RANDOM):
             fill(network, Path(str(weights)).expanduser(), allow_pickle=pickle, remedy=f"Are they of timm's {name}?")
         transform = create_transform(**resolve_model_data_config(network), is_training=False)
-        return prepared(network, _preprocessing(network, name), _labels(network, name), name, transform)
+        trusted = weights in (None, RANDOM)
+        return prepared(network, _preprocessing(network, name), _labels(network, name), name, transform, trusted=trusted)
 
 
 @cache

@@ -72,8 +72,10 @@ class Torchvision:
             pad_as_tensorflow(network)
         elif padding != "torch":
             raise SpecError(f"padding={padding!r} was given; torch or tensorflow was expected.")
-        transform = entry.transforms(**_changed(entry, mean, std, size))
-        return prepared(network, _preprocessing(transform), ilsvrc_labels(), name, transform)
+        changed = _changed(entry, mean, std, size)
+        transform = entry.transforms(**changed)
+        trusted = weights in (None, RANDOM) and not changed and padding == "torch"
+        return prepared(network, _preprocessing(transform), ilsvrc_labels(), name, transform, trusted=trusted)
 
 
 @cache

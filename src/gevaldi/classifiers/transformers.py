@@ -69,7 +69,8 @@ class Transformers:
             fill(network, Path(str(weights)).expanduser(), allow_pickle=pickle, remedy=f"Are they of transformers:{name}?")
         preprocessing = preprocessing_of(processor, name)
         known = labels_told(labels, config.num_labels, f"transformers:{name}", _names_in(config))
-        return prepared(Logits(network.float()), preprocessing, known, place.name, partial(_prepared_by, processor))
+        official, trusted = partial(_prepared_by, processor), weights in (None, RANDOM)
+        return prepared(Logits(network.float()), preprocessing, known, place.name, official, trusted=trusted)
 
 
 @dataclass(frozen=True)

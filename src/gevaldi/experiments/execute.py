@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gevaldi.comparison import command_of, execute
-from gevaldi.errors import GevaldiError, SpecError, UnknownName
+from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName, described
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
 
@@ -42,17 +42,26 @@ def carried_out(
         raise SpecError(str(UnknownName("run in this experiment", unknown[0], specs)))
     for name, spec in specs.items():
         if only and name not in only:
-            if (folder / name / "run.json").exists() and (made := Run.open(folder / name)).done():
-                yield Outcome(name, spec, made)  # from before, so that it stands beside the others
+            if before := _complete(spec, folder / name):
+                yield Outcome(name, spec, before)  # so that it stands beside the others
             continue
         try:
-            yield Outcome(name, spec, _made(spec, folder / name, device, batch_size, progress))
-        except GevaldiError as error:
-            yield Outcome(name, spec, None, str(error))
+            run = _complete(spec, folder / name) or _made(spec, folder / name, device, batch_size, progress)
+        except Exception as error:  # whatever networks may raise
+            yield Outcome(name, spec, None, str(error) if isinstance(error, GevaldiError) else described(error))
+        else:
+            yield Outcome(name, spec, run)
+
+
+def _complete(spec: Spec, folder: Path) -> Run | None:
+    """The run in a folder, where it is finished and of this spec."""
+    try:
+        run = Run.open(folder)
+    except RunFolderError:
+        return None
+    return run if run.complete and run.spec == spec else None
 
 
 def _made(spec: Spec, folder: Path, device: str, batch_size: int | None, progress: bool) -> Run:
-    if (folder / "run.json").exists() and (run := Run.open(folder)).complete and run.spec == spec:
-        return run
     models = (spec.first, spec.second, spec.generator)
     return execute(spec, folder, models, device, batch_size, progress, command_of(spec, folder, models)).run

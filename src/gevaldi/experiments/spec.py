@@ -1,6 +1,7 @@
 """An experiment: models by the part that they play, settings that all comparisons share, and the comparisons."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.registry import explained
-from gevaldi.runs.spec import Spec, overridden, read_spec, spec_from
+from gevaldi.runs.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.settings import Settings
 
 SUFFIX = ".yaml"
@@ -44,8 +45,8 @@ class Experiment(Settings):
         return {name: self._spec(name, parts, assignments) for name in self.runs}
 
     def _spec(self, name: str, parts: Mapping[str, str], assignments: Sequence[str]) -> Spec:
-        settings = {"generator": "generator"} | self.settings | self.runs[name]
-        settings["search"] = {**self.settings.get("search", {}), **self.runs[name].get("search", {})}
+        settings = deepcopy({"generator": "generator"} | self.settings | self.runs[name])
+        settings["search"] = {**(self.settings.get("search") or {}), **(self.runs[name].get("search") or {})}
         for assignment in assignments:
             overridden(settings, assignment)
         for role in ("first", "second", "generator"):
@@ -75,6 +76,9 @@ def read_experiment(given: str | Path) -> Experiment:
     elif (path := Path(given).expanduser()).suffix not in (SUFFIX, ".yml", ".toml"):
         raise SpecError(f"{UnknownName('experiment', str(given), names())} One of your own is a YAML or TOML file.")
     try:
-        return Experiment.model_validate(read_spec(path))
+        found = Experiment.model_validate(read_spec(path))
+        for group in (found.settings, *found.runs.values()):
+            find_beside(path, group)
+        return found
     except ValidationError as error:
         raise SpecError(f"In {path}: {explained(error)} An experiment has title, question, models, settings and runs.") from None

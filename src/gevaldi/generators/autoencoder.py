@@ -1,5 +1,6 @@
 """Any autoencoder as a generator: searched around real pictures."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import SpecError
@@ -67,7 +68,7 @@ class Autoencoder:
             _labels(chosen),
             radius,
             (lowest, high),
-            name=name,
+            name=f"{re.split('[:/]', place)[-1]}, around pictures",
         ).eval()
 
 

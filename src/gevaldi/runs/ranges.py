@@ -5,6 +5,7 @@ still sure of itself, so that only pictures of known classes tell.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from gevaldi.alignment import Aligned
+from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.models import Classifier, ModuleClassifier, Pictures
 from gevaldi.pictures import load_pictures
 from gevaldi.runs.audit import Known, batch_of, drawn_pictures, meant_by, shape_made
@@ -23,26 +25,48 @@ SURE = 0.01  # the chance of a warning where no other preparation is better
 GOOD = 0.95  # of the pictures read right: nothing to look for
 KNOWING = 0.4  # of what chance leaves: below it, as an untrained network is, any way of showing pictures may win
 UNLIKE = 0.05  # the chance below which the second best preparation is not named beside the best
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A usual one: how the network would rather see its pictures, what to do about it, and pictures so prepared."""
+class Seen:
+    """A usual way for a network to see its pictures, (x - mean) / std with blue or red first, and how to say so."""
 
     rather: str
-    remedy: str
-    prepare: Callable[[Pictures], Tensor]
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    turned: bool = False
+
+    @property
+    def remedy(self) -> str:
+        """What the user can do."""
+        if self.turned:
+            return "Does its network expect that? Turn the colours round in its forward()."
+        if (self.mean, self.std) == ((0.0,), (1.0,)):
+            return "Does its module normalise them itself? Leave mean and std out."
+        deviation = "[1 / 255]" if self.std == BYTES else list(self.std)
+        return f"Does its network expect that? Say so: mean={list(self.mean)}, std={deviation}."
+
+
+BYTES = (1 / 255,)
+COLOURS = (
+    Seen("with ImageNet's mean and deviation", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    Seen("with blue before red", turned=True),
+)
+USUAL = (Seen("in [-1, 1]", (0.5,), (0.5,)), Seen("in [0, 255]", (0.0,), BYTES), Seen("in [0, 1], without its mean and std"))
 
 
 def range_warnings(models: Models, conditions: Sequence[int], spec: Spec) -> list[str]:
     """Sentences about classifiers that know clearly more pictures when these come in another range or order of colours.
 
-    Looks at real pictures where the run has some, else at those of the generator, as far as their classes are known.
+    Looks at real pictures where the run has some, else at those of the generator, as far as their classes are known. Networks whose
+    weights and preprocessing come from one package together are not looked at.
     """
+    asked = [who for who in ("first", "second") if not getattr(models.classifier(who).official, "trusted", False)]
+    if not asked:
+        return []
     pictures, classes = _known_pictures(models, conditions, spec)
     pictures = pictures.to(models.device, models.rounding.dtype)
-    return [w for who in ("first", "second") for w in _warning(who, models, pictures, classes)]
+    return [warning for who in asked for warning in _warning(who, models, pictures, classes)]
 
 
 @torch.no_grad()
@@ -50,48 +74,62 @@ def _warning(who: str, models: Models, pictures: Pictures, classes: Sequence[Kno
     classifier = models.classifier(who)
     meant = [meant_by(known, classifier) for known in classes]
     known = torch.tensor([bool(places) for places in meant])
-    if classifier.official or not known.any():  # what a package prepares itself, it prepares rightly
+    if not known.any():
         return []
 
-    def right(prepare: Callable[[Pictures], Tensor]) -> Tensor:
-        tops = [int(top) for part in pictures.split(batch_of(models)) for top in classifier(prepare(part)).argmax(1)]
-        return torch.tensor([top in places for top, places in zip(tops, meant, strict=True)])[known]
+    def right(seen: Seen | None) -> Tensor:
+        """Which pictures of known classes are read right; none where the network raises an error at them."""
+        try:
+            with _seeing(classifier, seen) as prepare:
+                log_p = torch.cat([classifier(prepare(part)).cpu() for part in pictures.split(batch_of(models))])
+        except Exception:
+            return torch.zeros(int(known.sum()), dtype=torch.bool)
+        return torch.tensor([top in places for top, places in zip(log_p.argmax(1).tolist(), meant, strict=True)])[known]
 
-    now = right(lambda x: x)
+    now = right(None)
     if now.double().mean() > GOOD:
         return []
-    tried = [(mistake, right(mistake.prepare)) for mistake in _mistakes(classifier, pictures)]
+    tried = [(seen, right(seen)) for seen in (*USUAL, *(COLOURS if pictures.shape[1] == 3 else ()))]
     best = max((then for _, then in tried), key=lambda then: int(then.sum()))
     chance = 1 / len(classifier.labels)
     if best.double().mean() < chance + KNOWING * (1 - chance) or not _knows_more(best, now, SURE / len(tried)):
         return []
-    likely = [mistake for mistake, then in tried if not _knows_more(best, then, UNLIKE)]
+    likely = [seen for seen, then in tried if not _knows_more(best, then, UNLIKE)]
     return [
         f"The {who} classifier reads {int(best.sum())} of {int(known.sum())} pictures as what they are when they come "
-        f"{' or '.join(mistake.rather for mistake in likely)}, and {int(now.sum())} as it is shown them now. {likely[0].remedy}"
+        f"{' or '.join(seen.rather for seen in likely)}, and {int(now.sum())} as it is shown them now. {likely[0].remedy}"
     ]
+
+
+@contextmanager
+def _seeing(classifier: Classifier, seen: Seen | None) -> Iterator[Callable[[Pictures], Tensor]]:
+    """A classifier whose network sees its pictures in another way for a while; gives what has to be done to the pictures for it."""
+    inner = classifier.inner if isinstance(classifier, Aligned) else classifier
+    own = next((part for part in inner.modules() if isinstance(part, Preprocessing)), None) or inner
+    if seen is None:
+        yield lambda x: x
+    elif seen.turned:
+        yield lambda x: x.flip(1)
+    elif isinstance(own, Preprocessing):  # what it resizes it cuts off at 0 and 1, so that pictures cannot be changed before
+        mean, std = own.mean, own.std
+        own.mean, own.std = _channels(seen.mean, mean), _channels(seen.std, std)
+        try:
+            yield lambda x: x
+        finally:
+            own.mean, own.std = mean, std
+    else:
+        mean, std = (own.mean, own.std) if isinstance(own, ModuleClassifier) else (torch.zeros(()), torch.ones(()))
+        yield lambda x: (x - _channels(seen.mean, x)) / _channels(seen.std, x) * std.to(x) + mean.to(x)
+
+
+def _channels(values: Sequence[float], like: Tensor) -> Tensor:
+    return like.new_tensor(values).view(1, -1, 1, 1).expand(1, like.shape[1], 1, 1)
 
 
 def _knows_more(one: Tensor, other: Tensor, chance: float) -> bool:
     """Whether more pictures are read right in one way than in another, by McNemar's exact test."""
     gained, lost = int((one & ~other).sum()), int((other & ~one).sum())
     return gained > lost and bool(binomtest(gained, gained + lost, alternative="greater").pvalue <= chance)
-
-
-def _mistakes(classifier: Classifier, pictures: Pictures) -> Iterator[Mistake]:
-    advice = "Does its network expect that? Say so: gevaldi.classifier(..., mean={}, std={})."
-    yield Mistake("in [-1, 1]", advice.format("[0.5]", "[0.5]"), lambda x: 2 * x - 1)
-    yield Mistake("in [0, 255]", advice.format("[0.0]", "[1 / 255]"), lambda x: 255 * x)
-    if pictures.shape[1] == 3:
-        mean, std = (pictures.new_tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
-        usual = advice.format(list(IMAGENET_MEAN), list(IMAGENET_STD))
-        yield Mistake("with ImageNet's mean and deviation", usual, lambda x: (x - mean) / std)
-        turned = "Does its network expect that? Turn the colours round in its forward()."
-        yield Mistake("with blue before red", turned, lambda x: x.flip(1))
-    inner = classifier.inner if isinstance(classifier, Aligned) else classifier
-    if isinstance(inner, ModuleClassifier) and inner.normalised:
-        undone = "Does its module normalise them itself? Leave mean and std out of gevaldi.classifier(...)."
-        yield Mistake("without its mean and std", undone, lambda x: x * inner.std + inner.mean)
 
 
 @torch.no_grad()

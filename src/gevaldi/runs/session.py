@@ -4,8 +4,9 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -157,11 +158,12 @@ def _audited(models: Models, conditions: list[int], spec: Spec, told: Told) -> t
     A search may still go on from other pictures.
     """
     try:
-        return audit(models, conditions, spec, told), range_warnings(models, conditions, spec)
+        audited = audit(models, conditions, spec, told)
     except GevaldiError:
         raise
     except Exception as error:
         return None, [f"The generator could not be audited. {described(error)}"]
+    return audited, range_warnings(models, conditions, spec)
 
 
 def fill(run: Run, models: Models, batch_size: int | None = None, watch: Watch = lambda active, step: None) -> Iterator[Progress]:
@@ -222,9 +224,9 @@ def describe(models: Models, spec: Spec) -> dict[str, Any]:
     """Names, labels, sizes and hashes of the networks, as the record keeps them."""
     generator = models.generator
     return {
-        "first": _describe(models.first, spec.first) | {"labels": _labels(models.first.labels)},
-        "second": _describe(models.second, spec.second) | {"labels": _labels(models.second.labels)},
-        "generator": _describe(generator, spec.generator)
+        "first": describe_network(models.first, spec.first) | {"labels": _labels(models.first.labels)},
+        "second": describe_network(models.second, spec.second) | {"labels": _labels(models.second.labels)},
+        "generator": describe_network(generator, spec.generator)
         | {
             "conditions": _labels(generator.conditions),
             "prior": type(generator.prior).__name__,
@@ -234,7 +236,8 @@ def describe(models: Models, spec: Spec) -> dict[str, Any]:
     }
 
 
-def _describe(module: nn.Module, name: str) -> dict[str, Any]:
+def describe_network(module: nn.Module, name: str) -> dict[str, Any]:
+    """A classifier or a generator, so that it is told from any other: its weights, and its settings besides."""
     module = module.inner if isinstance(module, Aligned) else module
     # What a wrapper does with its module's output is not in the weights.
     settings = {key: getattr(module, key) for key in ("output", "low", "high") if hasattr(module, key)}
@@ -242,9 +245,35 @@ def _describe(module: nn.Module, name: str) -> dict[str, Any]:
         "name": name if name.startswith("object:") else getattr(module, "name", None) or name,
         "parameters": sum(p.numel() for p in module.parameters()),
         "sha256": hash_of(module),
-        "settings": settings,
+        "settings": settings | {"sha256": _hash_of_settings(module)},
         "note": getattr(module, "note", None),
     }
+
+
+def _hash_of_settings(module: nn.Module) -> str:
+    """Over what is not in the weights: settings of GeValDi's own parts, however deep, and buffers that no state dict has."""
+    digest = sha256()
+    stored = set(module.state_dict())
+    for name, tensor in sorted(module.named_buffers()):
+        if name not in stored:
+            digest.update(name.encode() + tensor.detach().cpu().double().contiguous().numpy().tobytes())
+    for name, part in sorted(module.named_modules()):
+        if type(part).__module__.startswith("gevaldi."):
+            told = ((key, value) for key, value in vars(part).items() if not key.startswith("_") and key not in _UNSETTLED)
+            settings = {key: value for key, value in told if _is_plain(value)}
+            digest.update(f"{name} {type(part).__qualname__} {sorted(settings.items())}".encode())
+    return digest.hexdigest()
+
+
+_UNSETTLED = ("training", "name", "note")  # said elsewhere, or only about it
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    if is_dataclass(value):
+        return all(map(_is_plain, vars(value).values()))
+    return isinstance(value, str | int | float | Enum | torch.dtype | None)
 
 
 def _hash_of_prior(prior: Prior) -> str:

@@ -29,7 +29,8 @@ class Search(Stopping):
 class Spec(Settings):
     """One comparison of two classifiers.
 
-    Equal specs give equal rows, after any interruption and, but for rounding, on any batch size.
+    Equal specs give equal rows, after any interruption and, but for rounding, on any batch size. In which
+    numbers large networks are computed is decided by a measurement, unless `precision` says it; a run goes on as it began.
     """
 
     first: str = Field(description="the first classifier, for example bundled:mnist-strided")
@@ -180,11 +181,16 @@ def read_spec(path: Path) -> dict[str, Any]:
         raise SpecError(f"The spec {path} cannot be read: {error}. It should be a YAML or TOML file.") from None
     except (yaml.YAMLError, tomllib.TOMLDecodeError) as error:
         raise SpecError(f"The spec {path} is not valid {'TOML' if path.suffix == '.toml' else 'YAML'}: {error}") from None
-    if isinstance(settings, dict) and isinstance(beside := settings.get("taxonomy"), str) and (path.parent / beside).is_file():
-        settings["taxonomy"] = str(path.parent / beside)
     if not isinstance(settings, dict):
         raise SpecError(f"The spec {path} holds {type(settings).__name__}, but settings such as 'samples: 64' were expected.")
+    find_beside(path, settings)
     return settings
+
+
+def find_beside(path: Path, settings: dict[str, Any]) -> None:
+    """Let a taxonomy that lies beside the file of settings be found there, whatever the current folder."""
+    if isinstance(beside := settings.get("taxonomy"), str) and (path.parent / beside).is_file():
+        settings["taxonomy"] = str(path.parent / beside)
 
 
 def write_spec(spec: Spec) -> str:

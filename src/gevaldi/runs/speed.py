@@ -1,6 +1,7 @@
 """How large networks are computed fastest on a device, found by measurement: order of weights, and bfloat16 where it is safe."""
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import torch
@@ -32,13 +33,17 @@ def fastest(asked: str, plain: Rounding, objective: Objective, device: torch.dev
     if len(tried) == 1:
         return plain
     best, least, reference = tried[0], float("inf"), None
+    if device.type == "cuda":
+        with suppress(Exception):
+            _timed(objective, plain, device)  # what the device needs to begin at all is nobody's time
     for way in tried:
         try:
             seconds, found = _timed(objective, way, device)
         except Exception:  # what does not run in this way is not computed in this way; the contract says what is wrong at all
             continue
-        reference = reference or found
-        safe = asked != "auto" or way.mixed is None or agree(reference, found)
+        if way.mixed is None:
+            reference = reference or found
+        safe = asked != "auto" or way.mixed is None or (reference is not None and agree(reference, found))
         if safe and seconds * GAIN < least:
             best, least = way, seconds
     return best

@@ -12,7 +12,7 @@ from gevaldi.divergences.base import Divergence
 from gevaldi.errors import GevaldiError
 from gevaldi.measures.kinds import kind
 from gevaldi.models import Classifier, Generator, Label
-from gevaldi.objective import Objective
+from gevaldi.objective import Evaluation, Objective, joined
 from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.runs.recheck import held
 from gevaldi.runs.rounding import Rounding
@@ -102,11 +102,26 @@ def _work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch) -> 
         traces.follow(step)
         watch(len(step.places), step.number)
     traces.end(
-        lambda places, z: exactly.given(condition[places], rounding.lanes)(z),
+        halving(lambda places, z: exactly.given(condition[places], rounding.lanes)(z)),
         at_best=models.algorithm.converges,
         again=rounding.mixed is not None,
     )
     return [_row(start, found, models) for start, found in zip(starts, traces.samples(len(starts)), strict=True)]
+
+
+def halving(evaluate: Callable[[Tensor, Tensor], Evaluation]) -> Callable[[Tensor, Tensor], Evaluation]:
+    """The same, in halves where memory does not suffice: the end in single precision needs more of it than the way in bfloat16."""
+
+    def evaluated(places: Tensor, z: Tensor) -> Evaluation:
+        try:
+            return evaluate(places, z)
+        except torch.OutOfMemoryError:
+            if len(z) == 1:
+                raise
+        middle = len(z) // 2
+        return joined([evaluated(places[:middle], z[:middle]), evaluated(places[middle:], z[middle:])])
+
+    return evaluated
 
 
 def _row(start: Start, found: Found, models: Models) -> Row:

@@ -5,23 +5,25 @@ The classifier that is given stays as it is. Gradients reach the pictures throug
 
 from collections.abc import Iterable
 from copy import deepcopy
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gevaldi.errors import SpecError
-from gevaldi.models import Classifier, ModuleClassifier, Pictures
+from gevaldi.models import Classifier, ModuleClassifier, notes
 
 Weighted = nn.Conv2d | nn.Linear | nn.ConvTranspose2d
 
 
-def quantised(classifier: Classifier, bits: int = 8, pictures: Iterable[Pictures] = ()) -> Classifier:
+def quantised(classifier: Classifier, bits: int = 8, pictures: Iterable[Tensor] = ()) -> Classifier:
     """A copy that computes as in integers: weights and inputs of every convolution and linear layer rounded to 2ᵇ levels.
 
     Weights have a symmetric scale for each output channel. Inputs have one affine scale a layer [Jacob 2018]: fixed to the range
     seen on `pictures` (static quantisation) where there are any, otherwise from each sample's own range (dynamic quantisation), so
-    that a sample never depends on its batch. Sums are kept in full, as integer kernels keep them in 32 bits.
+    that a sample never depends on its batch. Sums are kept in full, as integer kernels keep them in 32 bits. Where a network uses a
+    layer's weights without calling the layer, as attention in torchvision does, its inputs are not rounded.
 
     Rounding has no useful derivative: gradients pass straight through it, which the classifier's `note` says. To search with the
     unrounded network's gradients instead, `Surrogate(quantised(classifier), classifier)`.
@@ -37,44 +39,58 @@ def quantised(classifier: Classifier, bits: int = 8, pictures: Iterable[Pictures
     if not 2 <= bits <= 8:
         raise SpecError(f"bits={bits} was given; from 2 to 8 was expected.")
     copy = _copy(classifier, f"int{bits}")
-    layers = [_replaced(copy, name, _Quantised(layer, bits)) for name, layer in _weighted(copy)]
+    inputs = [_rounding(layer, bits) for layer in _weighted(copy)]
+    for rounding in inputs:
+        rounding.watching = True
     with torch.no_grad():
-        for layer in layers:
-            layer.watching = True
-        seen = [copy(batch) for batch in pictures]
-    for layer in layers:
-        layer.watching, layer.fixed = False, bool(seen)
-    copy.note = f"gradients pass straight through the rounding; ranges are {'fixed' if seen else 'those of each picture'}"
+        seen = sum(len(copy(batch)) for batch in pictures)
+    for rounding in inputs:
+        rounding.watching, rounding.fixed = False, seen > 0
+    own = f"gradients pass straight through the rounding; ranges are {'fixed' if seen else 'those of each picture'}"
+    copy.note = notes(own, classifier.note)
     return copy
 
 
-class _Quantised(nn.Module):
-    """A layer whose weights are rounded once, and whose inputs every time."""
+def _rounding(layer: Weighted, bits: int) -> "_Inputs":
+    """Round a layer's weights once, and from now on its inputs every time that it is called."""
+    with torch.no_grad():
+        layer.weight.copy_(rounded_weights(layer, bits))
+    inputs = _Inputs(bits).to(layer.weight.device)
+    layer.add_module("inputs", inputs)
+    layer.register_forward_pre_hook(_with_rounded_inputs)
+    return inputs
+
+
+def _with_rounded_inputs(layer: nn.Module, inputs: tuple[Any, ...]) -> Any:
+    x, *others = inputs
+    return layer.inputs(x), *others  # type: ignore[operator]
+
+
+class _Inputs(nn.Module):
+    """The inputs of a layer, rounded to levels between the ends of their range."""
 
     low: Tensor
     high: Tensor
     levels: Tensor
 
-    def __init__(self, layer: Weighted, bits: int) -> None:
+    def __init__(self, bits: int) -> None:
         super().__init__()
-        self.layer, self.watching, self.fixed = layer, False, False
+        self.watching, self.fixed = False, False
         self.register_buffer("levels", torch.tensor(2**bits - 1))
         self.register_buffer("low", torch.tensor(0.0))
         self.register_buffer("high", torch.tensor(0.0))
-        with torch.no_grad():
-            layer.weight.copy_(rounded_weights(layer, bits))
-        self.training = layer.training
+        self.eval()
 
     def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """The rounded inputs, with the gradient of the inputs; while it watches, the inputs themselves."""
         if self.watching:  # zero belongs to every range, so that padding is exact
             self.low, self.high = torch.minimum(self.low, x.min()), torch.maximum(self.high, x.max())
-            found: Tensor = self.layer(x)
-            return found
-        around = x.detach().flatten(1)
+            return x
+        exact = x.to(torch.promote_types(x.dtype, torch.float32))
+        around = exact.detach().flatten(1)
         low = self.low if self.fixed else _like(around.amin(1).clamp_max(0), x)
         high = self.high if self.fixed else _like(around.amax(1).clamp_min(0), x)
-        rounded: Tensor = self.layer(_rounded(x.clamp(low, high) if self.fixed else x, low, high, self.levels))
-        return rounded
+        return _rounded(exact.clamp(low, high) if self.fixed else exact, low, high, self.levels).to(x.dtype)
 
 
 def _rounded(x: Tensor, low: Tensor, high: Tensor, levels: Tensor) -> Tensor:
@@ -88,7 +104,7 @@ def _rounded(x: Tensor, low: Tensor, high: Tensor, levels: Tensor) -> Tensor:
 
 def rounded_weights(layer: Weighted, bits: int) -> Tensor:
     """A layer's weights on 2ᵇ - 1 levels, symmetric around zero, with one scale an output channel."""
-    weight = layer.weight.detach()
+    weight = layer.weight.detach().to(torch.promote_types(layer.weight.dtype, torch.float32))
     channels = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
     others = [d for d in range(weight.dim()) if d != channels]
     most = 2 ** (bits - 1) - 1
@@ -110,7 +126,7 @@ def pruned(classifier: Classifier, amount: float) -> Classifier:
     if not 0 < amount < 1:
         raise SpecError(f"amount={amount} was given; the share of the weights that become zero, between 0 and 1, was expected.")
     copy = _copy(classifier, f"{amount:.0%} pruned")
-    weights = [layer.weight.data for _, layer in _weighted(copy)]  # torch.nn.utils.prune takes none in channels-last order
+    weights = [layer.weight.data for layer in _weighted(copy)]  # torch.nn.utils.prune takes none in channels-last order
     sizes = torch.cat([weight.abs().flatten() for weight in weights])
     kept = torch.ones_like(sizes)
     kept[sizes.topk(round(amount * len(sizes)), largest=False).indices] = 0
@@ -130,9 +146,9 @@ def in_half_precision(classifier: Classifier, dtype: torch.dtype = torch.float16
     copy = _copy(classifier, str(dtype).removeprefix("torch."))
     if not isinstance(copy, ModuleClassifier):
         raise SpecError(f"A {type(copy).__name__} cannot be brought to half precision; a classifier of one module was expected.")
-    network = getattr(copy.module, "network", None)  # behind preprocessing, where there is some
-    if isinstance(network, nn.Module):
-        copy.module.network = _Halved(network, dtype)
+    parts = dict(copy.module.named_children())
+    if isinstance(copy.module, nn.Sequential) and list(parts) == ["preprocessing", "network"]:
+        copy.module.network = _Halved(parts["network"], dtype)
     else:
         copy.module = _Halved(copy.module, dtype)
     return copy
@@ -156,22 +172,16 @@ def _copy(classifier: Classifier, what: str) -> Classifier:
     return copy
 
 
-def _weighted(classifier: Classifier) -> list[tuple[str, Weighted]]:
-    """The layers that hold most of a network's weights, by name.
+def _weighted(classifier: Classifier) -> list[Weighted]:
+    """The layers that hold most of a network's weights, each once however often it is used.
 
     Raises:
         SpecError: there is none, as in a compiled network whose layers cannot be seen.
     """
-    found = [(name, layer) for name, layer in classifier.named_modules() if isinstance(layer, Weighted)]
+    found = [layer for layer in classifier.modules() if isinstance(layer, Weighted)]
     if not found:
         raise SpecError(
             f"{classifier.name or type(classifier).__name__} has no convolution or linear layer that can be changed. "
             "Networks read from compiled files hide theirs: give the network itself, by python: or its package."
         )
     return found
-
-
-def _replaced(classifier: Classifier, name: str, by: "_Quantised") -> "_Quantised":
-    home, _, own = name.rpartition(".")
-    setattr(classifier.get_submodule(home), own, by)
-    return by

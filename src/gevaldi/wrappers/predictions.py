@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gevaldi.divergences.base import log_sum_exp
 from gevaldi.errors import SpecError
-from gevaldi.models import Classifier, Pictures
+from gevaldi.models import Classifier, Pictures, notes
 
 
 class Ensemble(Classifier):
@@ -22,6 +22,7 @@ class Ensemble(Classifier):
         if len(members) < 2:
             raise SpecError(f"{len(members)} classifiers were given; an ensemble has two or more members.")
         self.members, self.labels, self.name = nn.ModuleList(members), members[0].labels, name
+        self.note = notes(*(member.note for member in members))
         _refuse_other_labels(members)
         self.training = any(member.training for member in members)
         self.official = self._official if all(member.official for member in members) else None
@@ -47,7 +48,7 @@ class Tempered(Classifier):
         super().__init__()
         if not 0 < temperature < math.inf:
             raise SpecError(f"temperature={temperature} was given; a positive, finite number was expected, such as 1.5.")
-        self.inner, self.labels, self.training = inner, inner.labels, inner.training
+        self.inner, self.labels, self.note, self.training = inner, inner.labels, inner.note, inner.training
         self.name = f"{inner.name}, temperature {temperature:g}" if inner.name else None
         self.register_buffer("temperature", torch.tensor(float(temperature)))
         self.official = self._official if inner.official else None
@@ -80,7 +81,7 @@ class Surrogate(Classifier):
         self.inner, self.gradients, self.labels = inner, gradients, inner.labels
         self.training = inner.training or gradients.training
         self.name, self.official = inner.name, inner.official
-        self.note = f"gradients are those of {gradients.name or type(gradients).__name__}"
+        self.note = notes(f"gradients are those of {gradients.name or type(gradients).__name__}", inner.note)
 
     def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
         """Log-probabilities of `inner`; a gradient passes through `gradients`."""
@@ -106,11 +107,16 @@ class _Lent(torch.autograd.Function):
 
 
 def _refuse_other_labels(classifiers: Sequence[Classifier]) -> None:
-    first = classifiers[0]
-    for i, other in enumerate(classifiers[1:], start=2):
-        if other.labels != first.labels:
-            counts = f"{len(first.labels)} and {len(other.labels)} classes"
+    first = classifiers[0].labels
+    for i, other in enumerate((classifier.labels for classifier in classifiers[1:]), start=2):
+        if len(other) != len(first):
             raise SpecError(
-                f"The classifiers to be put together have other labels: number 1 and number {i} have {counts}"
-                f"{' in another order or by other names' if len(first.labels) == len(other.labels) else ''}. All need the same."
+                f"Classifiers to be put together have other labels: number 1 has {len(first)}, number {i} {len(other)}."
+            )
+        if other != first:
+            place = next(k for k in range(len(first)) if first[k] != other[k])
+            mine, theirs = (f"{label.name!r} ({label.id or 'no id'})" for label in (first[place], other[place]))
+            raise SpecError(
+                f"Classifiers to be put together have other labels: class {place} is {mine} in number 1 and {theirs} in number "
+                f"{i}. All need the same; those of a file are said by labels=."
             )
