@@ -229,6 +229,7 @@ def test_list_names_every_kind_and_show_finds_each_of_them() -> None:
     assert all(kind in listing(None) for kind in KINDS)
     assert all(len(documentation(name)) > 40 for name in names_of("everything"))
     assert "mnist-vae" in listing("generators")
+    assert all(len(line.split("  ", 2)[-1]) > 20 for line in listing("generators").splitlines()[1:])  # none without its line
 
 
 @pytest.mark.slow

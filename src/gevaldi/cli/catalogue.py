@@ -101,7 +101,7 @@ def _lines_of(kind: str, source: str) -> list[tuple[str, str]]:
     registry = _sources(kind).registry
     names = registry.get(source)().names()
     if 0 < len(names) <= MANY:
-        return [(f"{source}:{name}", summary(name)) for name in names]
+        return [(f"{source}:{name}", summary(name) or registry.summary(source)) for name in names]
     where = f"{len(names):,} names: gevaldi list {source}. " if names else ""
     return [(f"{source}:…", where + registry.summary(source))]
 
