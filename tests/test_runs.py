@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given
@@ -23,6 +24,7 @@ from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecErro
 from gevaldi.models import labels_of
 from gevaldi.pictures import sources as pictures
 from gevaldi.runs import worker
+from gevaldi.runs.rows import encode_small, in_levels
 from gevaldi.runs.schema import FORMAT, schema
 from gevaldi.runs.spec import Spec, read_spec, spec_from, write_spec
 from gevaldi.runs.start import chosen_conditions, chunks, sample_seed
@@ -145,6 +147,38 @@ def test_a_difference_finer_than_the_8_bits_of_a_stored_picture_does_not_hold(tm
     assert 0 < sum(light) < len(light)
     assert rows["held"].tolist() == light  # stored, all of them are lighter than 0.301
     assert done.summary()[0].held.value == np.mean(light[::2])
+
+
+def test_a_row_keeps_the_pictures_of_its_path_at_steps_that_double(tmp_path: Path) -> None:
+    long = {row["index"]: row for row in compared(tmp_path / "long", steps=20).rows().to_dict("records")}
+    for row in long.values():
+        steps = list(row["path_picture_steps"])
+        assert steps == [0, *(step for step in (1, 2, 4, 8, 16) if step < row["step_end"]), row["step_end"]]
+        assert [row["path_pictures"][i]["bytes"] for i in (0, -1)] == [row["picture_start"]["bytes"], row["picture_end"]["bytes"]]
+    short = [row for row in compared(tmp_path / "short", steps=4).rows().to_dict("records") if row["step_end"] == 4]
+    assert len(short) > 10
+    for row in short:
+        along = dict(zip(long[row["index"]]["path_picture_steps"], long[row["index"]]["path_pictures"], strict=True))
+        assert along[4]["bytes"] == row["picture_end"]["bytes"]
+
+
+def test_large_pictures_of_a_path_lose_little_and_small_ones_nothing() -> None:
+    ramp = torch.linspace(0, 1, 96).expand(3, 96, 96) * torch.tensor([1.0, 0.5, 0.25])[:, None, None]
+    for picture in (ramp[:, :64, :64], ramp):
+        levels = in_levels(picture)
+        shown = np.asarray(Image.open(io.BytesIO(encode_small(levels))).convert("RGB")).astype(int)
+        off = np.abs(shown - np.moveaxis(levels.numpy(), 0, -1)).mean()
+        assert off == 0 if picture.shape[1] <= 64 else off < 3
+
+
+def test_rows_of_a_version_that_kept_fewer_columns_are_read_with_none_in_their_place(tmp_path: Path) -> None:
+    run = compared(tmp_path / "run").run
+    part = next((run.folder / "samples").glob("*.parquet"))
+    lacking = ("path_pictures", "path_picture_steps", "picture_original")
+    pq.write_table(pq.read_table(part).drop_columns(list(lacking)), part)
+    kept = [row["path_picture_steps"] for row in run.each(["index", "path_picture_steps"])]
+    assert 0 < kept.count(None) < len(kept)
+    assert len(run.rows()) == len(run.rows(["index", "path_pictures"])) == run.total
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import io
 import math
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from gevaldi.contract import RANGE_TOLERANCE
@@ -12,15 +12,33 @@ from gevaldi.models import Label
 from gevaldi.objective import Evaluation
 from gevaldi.runs.schema import TOP, Row
 
+Levels = UInt8[Tensor, "... channels height width"]
+"""Pictures in 256 levels a colour."""
+
+LOSSLESS = 64  # pixels: up to this size pictures along a path are kept to the bit
+
+
+def in_levels(pictures: Float[Tensor, "... channels height width"]) -> Levels:
+    """Pictures in [0, 1] with 8 bits a colour, off the device; what is not a number becomes black."""
+    return (pictures.nan_to_num(0.0).clamp(0, 1) * 255).round().byte().cpu()
+
 
 def encode_png(picture: Float[Tensor, "channels height width"]) -> bytes:
-    """A picture in [0, 1] as PNG of 8 bits; what is not a number becomes black."""
+    """A picture in [0, 1] as PNG of 8 bits."""
+    return _encoded(in_levels(picture), "PNG")
+
+
+def encode_small(picture: Levels) -> bytes:
+    """A picture of a path: as PNG where that is small, otherwise as WebP, which loses a little."""
+    return _encoded(picture, "PNG") if max(picture.shape[-2:]) <= LOSSLESS else _encoded(picture, "WEBP", quality=90)
+
+
+def _encoded(picture: Levels, form: str, **options: int) -> bytes:
     from PIL import Image
 
-    levels = (picture.nan_to_num(0.0).clamp(0, 1) * 255).round().byte().cpu().numpy()
-    array = levels[0] if len(levels) == 1 else np.moveaxis(levels, 0, -1)
+    array = picture.numpy()[0] if len(picture) == 1 else np.moveaxis(picture.numpy(), 0, -1)
     sink = io.BytesIO()
-    Image.fromarray(array).save(sink, "PNG")
+    Image.fromarray(array).save(sink, form, **options)
     return sink.getvalue()
 
 

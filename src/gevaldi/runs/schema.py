@@ -86,11 +86,14 @@ def schema(set_sizes: tuple[int, ...] = (1, 3, 5)) -> "pa.Schema":
         ("path_log_prior", path, "log p(z) along the search"),
         ("path_delta_z", path, "the same as delta_z along the search"),
         *((f"path_set_distance_{n}", path, f"set_distance_{n} along the search") for n in set_sizes),
+        ("path_pictures", pa.list_(image), "g(z) at some steps from the start to the end, as PNG or, above 64 pixels, as WebP"),
+        ("path_picture_steps", pa.list_(pa.int32()), "the steps of path_pictures: 0, 1, 2, 4, 8 ... and step_end"),
         ("path_first", top_path, "indices of the first classifier's most probable classes along the search"),
         ("path_second", top_path, "indices of the second classifier's most probable classes along the search"),
     ]
     fields = [pa.field(name, kind, metadata={"description": text}) for name, kind, text in columns]
-    features = {name: {"_type": "Image"} for name in ("picture_original", "picture_start", "picture_end")}
+    pictures = {name: {"_type": "Image"} for name in ("picture_original", "picture_start", "picture_end")}
+    features = pictures | {"path_pictures": {"feature": {"_type": "Image"}, "_type": "List"}}
     return pa.schema(
         fields,
         metadata={

@@ -125,8 +125,10 @@ class Run:
 
     def each(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
         """The rows one by one, part by part, so that a run larger than memory can be read; what is missing is None."""
+        missing = dict.fromkeys(columns or self._schema.names)
         for part in self._parts():
-            yield from _read(part, columns).to_pylist()
+            for row in _read(part, columns).to_pylist():
+                yield missing | row
 
     def largest(self, count: int, columns: Sequence[str]) -> list[Row]:
         """The rows of the samples with the largest divergence after the search, largest first; failed ones are not among them."""
@@ -140,7 +142,8 @@ class Run:
         import pyarrow as pa
 
         tables = [_read(part, columns) for part in self._parts()]
-        table = pa.concat_tables(tables) if tables else self._schema.empty_table().select(list(columns or self._schema.names))
+        empty = self._schema.empty_table().select(list(columns or self._schema.names))
+        table = pa.concat_tables([*tables, empty], promote_options="default")  # what a part lacks is null
         frame: pd.DataFrame = table.to_pandas()
         return frame.sort_values("index", ignore_index=True) if "index" in frame else frame
 
@@ -167,7 +170,8 @@ def _read(part: Path, columns: Sequence[str] | None) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(part, columns=list(columns) if columns else None)
+        known = set(pq.read_schema(part).names)
+        return pq.read_table(part, columns=[column for column in columns if column in known] if columns else None)
     except (OSError, pa.ArrowInvalid) as error:
         raise RunFolderError(
             f"{part} cannot be read: {error}. Parts are written whole, so the disk or a copy damaged it; "

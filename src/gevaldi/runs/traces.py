@@ -12,6 +12,7 @@ from torch import Tensor
 from gevaldi.objective import Evaluation, select
 from gevaldi.priors.base import Prior
 from gevaldi.runs.hierarchy import Hierarchy
+from gevaldi.runs.rows import Levels, in_levels
 from gevaldi.runs.schema import TOP
 from gevaldi.search.loop import Status, Step
 
@@ -20,7 +21,10 @@ BLOCK = 16  # steps of which the evaluations are kept until their rows' share is
 
 @dataclass(frozen=True)
 class Found:
-    """One sample after its search: where it began and ended (batches of one), and its path, on which the end is at `step_end`."""
+    """One sample after its search: where it began and ended (batches of one), and its path, on which the end is at `step_end`.
+
+    `pictures` are those of some steps between the two.
+    """
 
     start: Evaluation
     end: Evaluation
@@ -28,6 +32,7 @@ class Found:
     step_end: int
     status: Status
     path: dict[str, Any]
+    pictures: dict[int, Levels]
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Traces:
     start: Evaluation | None = None
     best: "Best | None" = None
     ends: dict[int, End] = field(default_factory=dict)
+    seen: dict[int, tuple[Tensor, Levels]] = field(default_factory=dict)  # by step: places and pictures
     recent: list[tuple[Tensor, ...]] = field(default_factory=list)
     blocks: list[dict[str, Tensor]] = field(default_factory=list)
     exact: tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]] = ({}, {})  # of starts and ends evaluated again, by place
@@ -61,6 +67,8 @@ class Traces:
         if self.start is None:
             self.start = now
             self.best = Best(torch.full_like(now.value, -torch.inf), now.z)
+        if is_seen(step.number):
+            self.seen[step.number] = step.places.cpu(), in_levels(now.pictures)
         self.recent.append((step.places, now.z, now.value, now.divergence, now.log_p, now.log_q))
         if len(self.recent) == BLOCK:
             self.summarise()
@@ -152,7 +160,19 @@ class Traces:
             for step, known in ((0, self.exact[0]), (step_end, self.exact[1])):
                 for key, value in known.get(place, {}).items():
                     path[key][step] = value
-            yield Found(select(self.start, slice(place, place + 1)), end.evaluation, end.steps, step_end, end.status, path)
+            start = select(self.start, slice(place, place + 1))
+            yield Found(start, end.evaluation, end.steps, step_end, end.status, path, self._pictures_of(place, step_end))
+
+    def _pictures_of(self, place: int, step_end: int) -> dict[int, Levels]:
+        """The pictures seen of one sample on its way to the end."""
+        return {
+            step: pictures[int((places == place).nonzero())] for step, (places, pictures) in self.seen.items() if step < step_end
+        }
+
+
+def is_seen(step: int) -> bool:
+    """Whether rows keep the pictures of a step: of 1, 2, 4, 8 ..., because a search moves farthest at its beginning."""
+    return step > 0 and step & (step - 1) == 0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from gevaldi.objective import Evaluation, Objective, joined
 from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.runs.recheck import held
 from gevaldi.runs.rounding import Rounding
-from gevaldi.runs.rows import encode_png, first_trouble, known, out_of_range, probability_of, top_classes
+from gevaldi.runs.rows import encode_png, encode_small, first_trouble, in_levels, known, out_of_range, probability_of, top_classes
 from gevaldi.runs.schema import Row
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import Start
@@ -149,6 +149,7 @@ def _row(start: Start, found: Found, models: Models) -> Row:
     row |= {"step_end": found.step_end, "delta_z": found.path["delta_z"][found.step_end]}
     row |= {f"path_{key}": values for key, values in found.path.items() if key not in ("place", "value", "p", "q")}
     row |= {f"path_{who}": found.path[key].tolist() for who, key in zip(names, ("p", "q"), strict=True)}
+    row |= _pictures_along(found)
     if models.generator.originals is not None and start.condition is not None:
         row["picture_original"] = {"bytes": encode_png(models.generator.originals[start.condition]), "path": None}
     for n in models.hierarchy.sizes if models.hierarchy else ():
@@ -157,6 +158,16 @@ def _row(start: Start, found: Found, models: Models) -> Row:
     if not trouble:
         row["held"] = held(row, {who: models.classifier(who) for who in names}, models.device, models.rounding)
     return row | kind(row, models.hierarchy.scale if models.hierarchy else None)
+
+
+def _pictures_along(found: Found) -> Row:
+    """The pictures of a path, from its start to its end."""
+    ends = {0: in_levels(found.start.pictures[0]), found.step_end: in_levels(found.end.pictures[0])}
+    kept = sorted((found.pictures | ends).items())
+    return {
+        "path_pictures": [{"bytes": encode_small(picture), "path": None} for _, picture in kept],
+        "path_picture_steps": [step for step, _ in kept],
+    }
 
 
 def identity(start: Start, conditions: tuple[Label, ...]) -> Row:
