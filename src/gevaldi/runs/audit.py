@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gevaldi.alignment import Aligned, places_of
 from gevaldi.models import Classifier
 from gevaldi.pictures import load_pictures
+from gevaldi.runs.features import Features, distance_record
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import sample_seed
 from gevaldi.runs.worker import Models
@@ -30,28 +33,33 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
     `disagreements` counts pictures with different top classes. `kept_first` is the mean probability that the first classifier gives
     to the classes compared, where some of its own are left out. `known_first` counts the pictures whose class (the condition, or
     the real picture's) is one of the first classifier's, `read_first` those among them that it reads so; the same for the second.
+    `kernel_distance` tells how far drawn pictures are from real ones, as the second classifier sees them.
     """
     drawn = spec.audited or (DRAWN if models.rounding.lanes > 1 else DRAWN_BY_LARGE)
     real = load_pictures(spec.real, shape_made(models)) if spec.real is not None else None
     size = batch_of(models)
     total, done = drawn + (len(real.pictures) if real else 0), 0
 
-    def tallied(name: str, batches: Iterable[tuple[Tensor, list[Known]]]) -> dict[str, Any]:
+    def tallied(batches: Iterable[tuple[Tensor, list[Known]]]) -> Tally:
         nonlocal done
         tally = Tally(models)
-        for pictures, known in batches:
-            tally.add(pictures, known)
-            done += len(pictures)
-            told(done, total)
-        return {"name": name} | tally.record()
+        with tally.features.gathering():
+            for pictures, known in batches:
+                tally.add(pictures, known)
+                done += len(pictures)
+                told(done, total)
+        return tally
 
-    generated = tallied(spec.generator, drawn_pictures(models, conditions, drawn))
+    generated = tallied(drawn_pictures(models, conditions, drawn))
+    record = {"generated": {"name": spec.generator} | generated.record(), "real": None, "kernel_distance": None}
     if real is None or spec.real is None:
-        return {"generated": generated, "real": None}
+        return record
     classes: list[Known] = [(name, name) for name in real.classes]
     starts = range(0, len(real.pictures), size)
     batches = ((torch.stack(real.pictures[i : i + size]).to(models.device), classes[i : i + size]) for i in starts)
-    return {"generated": generated, "real": tallied(spec.real, batches)}
+    found = tallied(batches)
+    distance = distance_record(generated.features, found.features)
+    return record | {"real": {"name": spec.real} | found.record(), "kernel_distance": distance}
 
 
 def batch_of(models: Models) -> int:
@@ -61,9 +69,12 @@ def batch_of(models: Models) -> int:
 
 @torch.no_grad()
 def drawn_pictures(models: Models, conditions: Sequence[int], count: int) -> Iterator[tuple[Tensor, list[Known]]]:
-    """Pictures drawn from the generator, unsearched, in batches, with the classes that were asked for."""
+    """Pictures drawn from the generator, unsearched, in batches, with the classes that were asked for: at random, not in turn.
+
+    In turn, a hundred pictures would show the first hundred of a thousand classes, which are all animals in ImageNet.
+    """
     asked = models.generator.conditions
-    classes = [conditions[i % len(conditions)] if conditions else 0 for i in range(count)]
+    classes = np.random.default_rng(2**63).choice(conditions, count).tolist() if conditions else [0] * count
     # A seed that no run has: the audit must not look at the very starts that are searched.
     seeds = [sample_seed(2**63, i) for i in range(count)]
     size = batch_of(models)
@@ -90,6 +101,11 @@ class Tally:
     kept: dict[str, list[Tensor]] = field(default_factory=lambda: {"first": [], "second": []})
     classes: list[Known] = field(default_factory=list)
 
+    @cached_property
+    def features(self) -> Features:
+        """What the second classifier sees in them."""
+        return Features(self.models.second)
+
     @torch.no_grad()
     def add(self, pictures: Tensor, classes: Sequence[Known]) -> None:
         """Classify some more pictures of these classes."""
@@ -98,6 +114,8 @@ class Tally:
         for who, log_ps in self.log_ps.items():
             classifier = self.models.classifier(who)
             log_ps.append(classifier(pictures).cpu())
+            if who == "second":
+                self.features.take(log_ps[-1])
             if isinstance(classifier, Aligned) and None in classifier.places:
                 self.kept[who].append(classifier.kept(pictures).cpu())
 
