@@ -93,6 +93,13 @@ def test_real_pictures_are_no_distance_from_themselves_and_a_shift_is_found_what
     assert distance_record(gathered(other * torch.nan), gathered(real)) is None
 
 
+class Grey(nn.Module):
+    """Pictures of one grey each."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return z.mean(1).sigmoid()[:, None, None, None].expand(-1, 1, 28, 28)
+
+
 def test_a_run_with_real_pictures_records_the_distance_and_one_without_has_none(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"samples": 2, "steps": 2, "audited": 40, "device": "cpu"}
     pair = small_classifier(0), small_classifier(1), small_generator()
@@ -102,5 +109,6 @@ def test_a_run_with_real_pictures_records_the_distance_and_one_without_has_none(
     found = gevaldi.compare(*trained, out=tmp_path / "b", real="bundled:mnist-digits", **settings).run.record["audit"]
     assert found["kernel_distance"]["features"] == "the 64 inputs of the last layer"
     assert (found["kernel_distance"]["generated"], found["kernel_distance"]["real"]) == (40, 1000)
-    noise = gevaldi.compare(*trained[:2], small_generator(), out=tmp_path / "c", real="bundled:mnist-digits", **settings)
+    untrained = gevaldi.generator(Grey(), latent=3)
+    noise = gevaldi.compare(*trained[:2], untrained, out=tmp_path / "c", real="bundled:mnist-digits", **settings)
     assert noise.run.record["audit"]["kernel_distance"]["low"] > found["kernel_distance"]["high"]  # unlike any digit
