@@ -109,6 +109,6 @@ def test_a_run_with_real_pictures_records_the_distance_and_one_without_has_none(
     found = gevaldi.compare(*trained, out=tmp_path / "b", real="bundled:mnist-digits", **settings).run.record["audit"]
     assert found["kernel_distance"]["features"] == "the 64 inputs of the last layer"
     assert (found["kernel_distance"]["generated"], found["kernel_distance"]["real"]) == (40, 1000)
-    untrained = gevaldi.generator(Grey(), latent=3)
+    untrained = gevaldi.generator(Grey().eval(), latent=3)
     noise = gevaldi.compare(*trained[:2], untrained, out=tmp_path / "c", real="bundled:mnist-digits", **settings)
     assert noise.run.record["audit"]["kernel_distance"]["low"] > found["kernel_distance"]["high"]  # unlike any digit

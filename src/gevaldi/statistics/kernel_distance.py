@@ -14,7 +14,7 @@ def kernel_distance(x: "np.ndarray", y: "np.ndarray") -> Estimate:
     The kernel is the cubic one of the kernel inception distance, k(a, b) = (a·b / d + 1)³ [Bińkowski 2018], which compares means,
     covariances and skewness. Being unbiased, the estimate is below zero about as often as above where the two samples have one
     distribution; vectors that were picked in equal numbers a class make it low by a term of the order 1 / vectors. The interval of
-    95 % is from the jackknife [Arvesen 1969], which leaves out each vector of either sample in turn. Where the two distributions are
+    95 % is from the jackknife [Arvesen 1969], which leaves out each vector of either sample in turn. Where both distributions are
     one, it covers less often, about 88 %.
 
     Args:
