@@ -1,7 +1,6 @@
 """Classifiers of timm, the largest collection of image models."""
 
 import re
-import sys
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gevaldi.classifiers._hub import is_cached as _is_cached
 from gevaldi.classifiers._hub import refuse_without_network as _refuse_without_network
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
+from gevaldi.fetching import announce
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Label
@@ -75,7 +75,7 @@ def _fetched(name: str) -> Any:
     without = f"timm:{name},weights=FILE"
     try:
         if known and known.hf_hub_id and not _is_cached(known.hf_hub_id):
-            sys.stderr.write(f"gevaldi: fetching timm:{name} from {place}; to do without a network, name a file: {without}\n")
+            announce(f"timm:{name} from {place}", f"name a file: {without}")
             _refuse_without_network()
         return timm.create_model(name, pretrained=True)
     except (OSError, RuntimeError) as error:

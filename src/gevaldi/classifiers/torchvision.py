@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import SpecError, UnknownName, WeightsError
+from gevaldi.fetching import announce
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
@@ -130,11 +131,9 @@ def _fetched(entry: Any, name: str) -> Any:
 
     target = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(entry.url).path).name
     without = f"torchvision:{name},weights=FILE"
-    if not target.exists():
-        sys.stderr.write(
-            f"gevaldi: fetching weights from {entry.url} to {target}; to do without a network, name a file: {without}\n"
-        )
     try:
+        if not target.exists():
+            announce(f"weights from {entry.url} to {target}", f"name a file: {without}")
         with redirect_stdout(sys.stderr):  # where torch tells of a download
             return entry.get_state_dict(progress=sys.stderr.isatty(), check_hash=True, weights_only=True)
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.classifiers._hub import is_cached, refuse_without_network
 from gevaldi.errors import MissingExtra, SpecError, WeightsError
+from gevaldi.fetching import announce
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
@@ -104,8 +105,8 @@ def _place(name: str, weights: Sequence[str], revision: str | None) -> Place:
     revised = revision and str(revision)
     if all(is_cached(name, files, revised) for files in ((CONFIG,), (PROCESSOR,), weights)):
         return Place(name, name, local=True, revision=revised)
-    sys.stderr.write(f"gevaldi: fetching transformers:{name} from the Hugging Face hub; to do without a network, name a folder\n")
     try:
+        announce(f"transformers:{name} from the Hugging Face hub", "name a folder")
         refuse_without_network()
     except OSError as error:
         raise WeightsError(

@@ -1,12 +1,12 @@
 """What diffusers loads: from a folder, from the hub's cache, or from the hub itself, which is said in one line first."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from gevaldi.classifiers._hub import refuse_without_network
 from gevaldi.errors import GevaldiError, MissingExtra, WeightsError
+from gevaldi.fetching import announce
 
 Loaded = TypeVar("Loaded")
 
@@ -46,7 +46,7 @@ def loaded(name: str, place: str, load: Callable[[bool], Loaded]) -> Loaded:
             if isinstance(error, GevaldiError) or Path(place).is_dir():
                 raise
         _refuse_what_is_no_hub_id(place)
-        sys.stderr.write(f"gevaldi: fetching {name} from the Hugging Face hub; to do without a network, name a local folder\n")
+        announce(f"{name} from the Hugging Face hub", "name a local folder")
         refuse_without_network()
         return _undisturbed(load, only_here=False)
     except GevaldiError:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
+from gevaldi.fetching import announce
 
 if TYPE_CHECKING:
     from gevaldi.models import Generator
@@ -126,8 +127,8 @@ def _from_hub(name: str, hub_id: str) -> Path:
     cached = _cached(name, hub_id)
     if cached:
         return cached
-    _announce(f"{constants.ENDPOINT}/{hub_id}", constants.HF_HUB_CACHE, name)
     try:
+        _announce(f"{constants.ENDPOINT}/{hub_id}", constants.HF_HUB_CACHE, name)
         refuse_without_network()
         configs = [f"{name}-{CONFIG}", CONFIG]
         return _within(Path(snapshot_download(hub_id, allow_patterns=[*_candidates(name), *configs])), name)
@@ -145,8 +146,8 @@ def _downloaded(name: str) -> Path:
     target, address = Path(torch.hub.get_dir()) / "checkpoints" / file, f"{PUBLISHED}/{file}"
     if target.is_file():
         return target
-    _announce(address, target, name)
     try:
+        _announce(address, target, name)
         urlopen(address, timeout=10).close()  # torch's own client waits as long as the system does
         target.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(address, str(target), progress=sys.stderr.isatty())
@@ -156,9 +157,7 @@ def _downloaded(name: str) -> Path:
 
 
 def _announce(source: str, target: str | Path, name: str) -> None:
-    sys.stderr.write(
-        f"gevaldi: fetching weights from {source} to {target}; to do without a network, name a file: biggan:{name},weights=FILE\n"
-    )
+    announce(f"weights from {source} to {target}", f"name a file: biggan:{name},weights=FILE")
 
 
 def _unreachable(name: str, source: str, error: Exception) -> WeightsError:
