@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from gevaldi.bundled.ladder import FAMILIES
 from gevaldi.cli.main import app
 from gevaldi.runs.store import Run
 
@@ -205,15 +206,15 @@ def test_the_distance_of_two_classes_is_told_with_the_way_in_words() -> None:
 @pytest.mark.parametrize(
     ("words", "offers"),
     [
-        (["gevaldi", "compare", "bundled:mnist-p"], ["bundled:mnist-pooled"]),
-        (["gevaldi", "compare", "bundled", ":", "mnist-p"], ["mnist-pooled"]),  # as bash takes it apart
-        (["gevaldi", "compare", "bundled", ":"], ["mnist-strided", "mnist-pooled", "mnist-referee"]),
+        (["gevaldi", "compare", "bundled:mnist-po"], [f"bundled:mnist-pooled{size}" for size in ("", "-1k", "-89k")]),
+        (["gevaldi", "compare", "bundled", ":", "mnist-pooled-8"], ["mnist-pooled-89k"]),  # as bash takes it apart
+        (["gevaldi", "compare", "bundled", ":"], ["mnist-strided", "mnist-pooled", "mnist-referee", *FAMILIES]),
         (["gevaldi", "compare", "bundled", ":", "mnist-pooled", "bundled", ":", "mnist-r"], ["mnist-referee"]),
         (["gevaldi", "compare", "-g", "bundled", ":", ""], ["mnist-vae"]),
         (["gevaldi", "compare", "--divergence", "je"], ["jeffreys", "jensen-shannon"]),
         (["gevaldi", "compare", "--set", "search.t"], ["search.typical_mass="]),
         (["gevaldi", "compare", "--orders", "f"], ["forward"]),
-        (["gevaldi", "show", "mnist-p"], ["mnist-pooled"]),
+        (["gevaldi", "show", "mnist-ref"], ["mnist-referee"]),
     ],
 )
 def test_names_complete_in_bash(folder: Path, words: list[str], offers: list[str]) -> None:

@@ -1,25 +1,38 @@
 """The page, from synthetic rows: true numbers, hostile names, runs that are not complete."""
 
+import base64
 import io
+import json
 import subprocess
 import sys
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from report_page import natural
 from scipy import stats
 
 from gevaldi.measures.kinds import Scale, kind
 from gevaldi.measures.paths import band
 from gevaldi.measures.summary import summaries
+from gevaldi.measures.taken import depth_first, taken_for
+from gevaldi.reports.headline import outcomes, verdict
 from gevaldi.reports.page import render, write_report
+from gevaldi.reports.search_path import in_page, thinned
+from gevaldi.reports.typical import typicalities
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import median, share
+from gevaldi.taxonomy import taxonomy_of
 
+SCRIPT = files("gevaldi.reports").joinpath("templates", "page.js").read_text(encoding="utf-8")
 HOSTILE = "<script>alert('x')</script>\u202e\"&" + "y" * 10_000
 
 
@@ -33,7 +46,7 @@ def prediction(*names: str) -> list[dict[str, Any]]:
     return [{"label": ord(n[0]), "name": n, "id": None, "probability": 0.5 / (i + 1)} for i, n in enumerate(names)]
 
 
-def row(index: int, failed: bool = False, name: str = "cat") -> dict[str, Any]:
+def row(index: int, failed: bool = False, name: str = "cat", size: int = 28) -> dict[str, Any]:
     common = {"index": index, "seed": index, "order": ("forward", "reverse")[index % 2], "condition": 0, "condition_name": name}
     if failed:
         return common | {"status": "failed", "error": f"RuntimeError: {HOSTILE}", "steps": 0}
@@ -55,9 +68,10 @@ def row(index: int, failed: bool = False, name: str = "cat") -> dict[str, Any]:
             "first_end": prediction("dog", name) if index % 4 == 0 else prediction(name, "dog"),
         }
         | {"second_start": prediction(name, "dog"), "second_end": prediction("eel", name)}
-        | {"picture_start": png(index), "picture_end": png(index + 1), "z_start": [0.0], "z_end": [1.0]}
+        | {"picture_start": png(index, size), "picture_end": png(index + 1, size), "z_start": [0.0], "z_end": [1.0]}
+        | {"path_pictures": [png(index + i, size) for i in (0, 2, 1)], "path_picture_steps": [0, 1, 2], "step_end": 2}
         | {"path_divergence": [0.0, 0.5, 1.0], "path_log_prior": [0.0] * 3, "path_delta_z": [0.0, 0.1, 0.2]}
-        | {"path_first": [[1]] * 3, "path_second": [[2]] * 3}
+        | {"path_first": [[ord(name[0])], [ord(name[0])], [ord("d")]], "path_second": [[ord(name[0])], [ord("e")], [ord("e")]]}
         | {"asked_labels": [ord(name[0])], "held": index % 3 > 0}
         | {f"asked_{who}_{moment}": 0.5 for who in ("first", "second") for moment in ("start", "end")}
         | {f"set_distance_{n}_{moment}": index + n + (moment == "end") for n in (1, 3) for moment in ("start", "end")}
@@ -91,19 +105,25 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.words = ""
+        self.scripts: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append("")
 
     def handle_data(self, data: str) -> None:
-        self.words += data
+        if self.cdata_elem == "script":
+            self.scripts[-1] += data
+        else:
+            self.words += data
 
 
 def test_every_sample_is_on_the_page_with_its_pictures_and_failed_ones_with_their_error(tmp_path: Path) -> None:
     page = Page(render(made(tmp_path, [row(i, failed=i == 5) for i in range(16)])))
     assert {a["id"] for tag, a in page.tags if tag == "article"} == {f"sample-{i}" for i in range(16)}
-    pictures = [a["src"] for tag, a in page.tags if tag == "img"]
+    pictures = [a["src"] for tag, a in page.tags if tag == "img" and a["alt"]]
     assert len(pictures) == 30
     assert all(str(source).startswith("data:image/") for source in pictures)
     assert page.words.count("Failed.") == 1
@@ -146,11 +166,14 @@ def test_a_single_sample_has_a_distance_but_no_interval(tmp_path: Path) -> None:
 def test_hostile_names_are_text_and_nothing_else(tmp_path: Path) -> None:
     text = render(made(tmp_path, [row(i, failed=i == 1, name=HOSTILE) for i in range(4)], name=HOSTILE))
     page = Page(text)
-    assert not [tag for tag, _ in page.tags if tag == "script"]
+    assert [a.get("type", "it runs") for tag, a in page.tags if tag == "script"] == ["application/json"] * 5 + ["it runs"]
+    assert all(isinstance(json.loads(held), dict) for held in page.scripts[:-1])
+    assert page.scripts[-1] == SCRIPT
     assert not [a for _, a in page.tags if any(key.startswith("on") for key in a)]
     assert "<script>alert" in page.words
-    gallery = text[text.index("<article") : text.index('id="paths"')]
-    assert "\u202e" not in gallery.replace("RuntimeError", "").split("Failed.")[0]
+    gallery = text[text.index("<article") : text.index('id="overview"')]
+    assert "\u202e" not in text
+    assert "y" * 300 not in gallery
     assert "y" * 100 not in gallery.split("Failed.")[0]
 
 
@@ -207,3 +230,144 @@ def test_the_interval_of_a_median_covers_at_least_as_often_as_it_says(count: int
 def test_a_path_that_stopped_keeps_its_last_value_in_the_band() -> None:
     assert band([[0, 1], [0, 2, 3], [0, 2, 9]]).middle.tolist() == [0, 2, 3]
     assert band([[0, 1]], length=4).middle.tolist() == [0, 1, 1, 1]
+
+
+def test_rows_of_an_older_version_render(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    run = made(tmp_path, [row(i, failed=i == 5) for i in range(16)])
+    (part,) = (tmp_path / "samples").iterdir()
+    newer = ("path_", "set_distance", "asked_", "right_", "picture_original", "held", "flipped", "shift", "surer", "step_end")
+    whole = pq.read_table(part)
+    pq.write_table(whole.select([c for c in whole.column_names if not c.startswith(newer) or c == "path_divergence"]), part)
+    page = Page(render(run))
+    assert {a["id"] for tag, a in page.tags if tag == "article"} == {f"sample-{i}" for i in range(16)}
+    paths = [json.loads(text) for text in page.scripts[:15]]
+    assert [path["strip"] for path in paths] == [None] * 15
+    assert [path["frames"] for path in paths] == [[0, 2]] * 15
+    assert [path["curves"] for path in paths] == [{"divergence": [0, 0.5, 1]}] * 15
+
+
+def test_a_run_of_which_all_samples_failed_renders_and_says_so(tmp_path: Path) -> None:
+    page = Page(render(made(tmp_path, [row(i, failed=True) for i in range(4)], samples=2)))
+    assert "No search came to an end" in page.words
+    assert "Samples that failed: 4 of 4" in page.words
+    assert "nan" not in page.words
+
+
+def test_a_run_without_conditions_hierarchy_or_a_second_order_and_with_numbers_that_are_none_renders(tmp_path: Path) -> None:
+    bare: dict[str, Any] = dict.fromkeys(("condition", "condition_name", "right_start", "right_end", "shift"))
+    bare |= {"asked_labels": [], "order": "forward", "surer": None}
+    bare |= {f"set_distance_{n}_{moment}": None for n in (1, 3) for moment in ("start", "end")}
+    rows = [row(i) | bare for i in range(4)]
+    nothing = float("nan")
+    rows[1] |= {"divergence_end": nothing, "typicality_start": nothing, "typicality_end": nothing, "delta_z": nothing}
+    rows[1] |= {"path_divergence": [0.0, nothing, nothing]}
+    run = made(tmp_path, rows, samples=4)
+    run.record.update(taxonomy=None, audit=None, warnings=[])
+    page = Page(render(run))
+    assert "Which of them is right is not known" in page.words
+    assert "nan" not in page.words
+    sought = json.loads(page.scripts[-2])["samples"]
+    assert [s["index"] for s in sought] == [3, 2, 0, 1]  # what is unknown comes last
+    assert sought[-1]["divergence"] is None
+
+
+@pytest.mark.parametrize("size", [28, 224])
+def test_the_strip_holds_the_pictures_between_the_ends_small_ones_to_the_bit(tmp_path: Path, size: int) -> None:
+    text = render(made(tmp_path, [row(0, size=size)], samples=1))
+    path = json.loads(Page(text).scripts[0])
+    strip = Image.open(io.BytesIO(base64.b64decode(path["strip"].split(",")[1])))
+    between = Image.open(io.BytesIO(png(2, size)["bytes"]))
+    assert path["frames"] == [0, 1, 2]
+    assert strip.format == ("PNG" if size == 28 else "WEBP")
+    assert (np.asarray(strip) == np.asarray(between)).all() if size == 28 else strip.size == (224, 224)
+    assert ("lossy" in Page(text).words) == (size > 64)
+
+
+def test_what_the_two_say_along_the_path_stands_beside_its_pictures(tmp_path: Path) -> None:
+    path = json.loads(Page(render(made(tmp_path, [row(0)], samples=1))).scripts[0])
+    assert path["said"] == [[ord("c"), ord("c")], [ord("c"), ord("e")], [ord("d"), ord("e")]]
+    assert path["curves"]["distance"] == [1, 2, 2]
+
+
+@given(st.integers(0, 5000), st.data())
+def test_a_thinned_curve_keeps_its_ends_and_what_is_needed_and_has_at_most_sixty_points(length: int, data: st.DataObject) -> None:
+    needed = data.draw(st.lists(st.integers(0, length - 1), max_size=20, unique=True)) if length else []
+    points = thinned(length, needed)
+    assert len(points) <= 60
+    assert points == sorted(set(points))
+    assert {*needed, *([0, length - 1] if length else [])} == {*needed, *([points[0], points[-1]] if length else [])}
+    assert set(needed) <= set(points) <= set(range(length))
+
+
+@given(st.recursive(st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.text(), st.lists))
+def test_data_in_the_page_reads_back_and_cannot_end_its_script(data: Any) -> None:
+    text = in_page(data)
+    assert json.loads(text) == data
+    assert not set(text) & set("<>&\u2028\u2029")
+
+
+def test_the_verdict_names_the_one_that_leaves_more_often_only_where_the_starts_say_so() -> None:
+    rows = [row(i) | {"status": "converged"} for i in range(16)]  # the second always leaves, the first on every fourth
+    found = outcomes(rows, 2, 1)
+    assert found.left_first is not None
+    assert found.left_second is not None
+    assert (found.left_first.value, found.left_second.value, found.read) == (4 / 16, 1, 16)
+    each = [1 - (start % 2 == 0) / 2 for start in range(8)]  # of two searches of every second start the first left one
+    assert found.difference is not None
+    assert (found.difference.low, found.difference.high) == pytest.approx(
+        stats.t.interval(0.95, 7, -np.mean(each), stats.sem(each))
+    )
+    assert "B leaves the class asked for more often than A: on 100 % against 25 %" in verdict(found, {"first": "A", "second": "B"})
+    too_few = outcomes(rows[:1], 1, None)
+    assert "too close to tell" in verdict(too_few, {"first": "A", "second": "B"})
+
+
+def test_the_matrix_counts_every_sample_once_and_leaves_out_the_rarest_pairs(tmp_path: Path) -> None:
+    pairs = [(0, 1)] * 5 + [(1, 0)] * 3 + [(2, 3)] * 2 + [(4, 4)] * 9 + [(0, 5)]
+    rows = [{"status": "converged", "first_end": [named(a)], "second_end": [named(b)]} for a, b in pairs]
+    rows += [{"status": "failed", "first_end": None, "second_end": None}]
+    whole = taken_for(rows)
+    assert whole.counts.sum() == whole.samples == 20
+    assert (whole.left_out, whole.classes_left_out, whole.labels) == (0, 0, (0, 1, 2, 3, 4, 5))
+    some = taken_for(rows, limit=4)
+    assert (some.labels, some.names) == ((0, 1, 2, 3), ("class 0", "class 1", "class 2", "class 3"))
+    assert (some.left_out, some.classes_left_out) == (10, 2)
+    assert some.counts[0, 1] == 5
+
+
+@given(st.integers(2, 30), st.randoms(use_true_random=False))
+def test_classes_stand_as_a_depth_first_walk_meets_them(count: int, random: Any) -> None:
+    edges = [(f"n{i}", f"n{random.randrange(i)}") for i in range(1, count)]
+    leaves = sorted({lower for lower, _ in edges} - {upper for _, upper in edges}, key=lambda node: random.random())
+    hierarchy = taxonomy_of(leaves, edges)
+    graph = nx.DiGraph([(upper, node) for node, above in hierarchy.hypernyms.items() for upper in above])
+    walk = [node for node in nx.dfs_preorder_nodes(graph, hierarchy.root) if node in leaves]
+    assert [leaves[i] for i in depth_first(hierarchy)] == walk
+
+
+def test_the_bars_of_typicality_hold_every_sample_and_what_the_prior_would_draw() -> None:
+    draws = np.random.default_rng(0).random(1000)
+    bars = typicalities([{"typicality_start": float(t), "typicality_end": None} for t in draws])
+    assert bars == []
+    bars = typicalities([{"typicality_start": float(t), "typicality_end": 0.95} for t in draws])
+    assert sum(bar["before"] for bar in bars) == sum(bar["after"] for bar in bars) == 1000
+    assert sum(bar["expected"] for bar in bars) == pytest.approx(1000)
+    assert stats.chisquare([b["before"] for b in bars[:10]], [b["expected"] for b in bars[:10]], sum_check=False).pvalue > 0.001
+
+
+@pytest.mark.slow
+def test_two_hundred_samples_of_224_pixels_keep_to_eight_million_bytes(tmp_path: Path) -> None:
+    rows = [row(i, size=8) for i in range(200)]
+    for found in rows:
+        pictures = [natural((found["index"] + i) % 12) for i in range(3)]
+        found |= {"picture_original": pictures[0], "picture_start": pictures[1], "picture_end": pictures[2]}
+        found |= {"path_pictures": [pictures[i % 3] for i in range(9)], "path_picture_steps": list(range(9))}
+    page = render(made(tmp_path, rows, samples=100))
+    assert len(page.encode()) < 8_000_000
+    assert "smaller, at most" in page
+
+
+def named(label: int) -> dict[str, Any]:
+    return {"label": label, "name": f"class {label}", "id": None, "probability": 1.0}

@@ -63,6 +63,18 @@ class Comparison:
 
         return write_report(self.run, Path(path) if path else None)
 
+    def export(self, to: str, out: str | Path | None = None, **chosen: Any) -> Path:
+        """Write samples in a format that other tools open; returns where they are.
+
+        Args:
+            to: the format's name: imagefolder, parquet, datasets, fiftyone, label-studio.
+            out: an empty or a new folder; by default exports/FORMAT in the run's folder.
+            **chosen: which samples and pictures, under which labels, as `gevaldi.exports.export` takes them.
+        """
+        from gevaldi.exports import export
+
+        return export(self.run, to, Path(out) if out else None, **chosen).path
+
 
 def compare(
     first: "str | Classifier",

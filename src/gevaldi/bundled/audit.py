@@ -17,7 +17,7 @@ BATCH = 500
 @torch.no_grad()
 def in_batches(
     function: Callable[..., Tensor], *inputs: Float[Tensor, "samples *shape"] | Int[Tensor, "samples"]
-) -> Float[Tensor, "samples *result"] | Int[Tensor, "samples"]:
+) -> Float[Tensor, "samples *result"] | Int[Tensor, "samples *result"]:
     """`function` applied to all samples, a few hundred at a time, without gradients."""
     starts = range(0, len(inputs[0]), BATCH)
     return torch.cat([function(*(given[start : start + BATCH] for given in inputs)) for start in starts])

@@ -1,6 +1,6 @@
 """Trained networks on disk: safetensors files in half precision, each written whole, read back in full precision."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -8,6 +8,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from gevaldi.bundled.architectures import ARCHITECTURES
+from gevaldi.bundled.cards import COMMAND
 from gevaldi.errors import UnknownName, WeightsError
 from gevaldi.files import write_whole
 from gevaldi.weights import check_architecture, read_safetensors
@@ -26,10 +27,18 @@ def load(name: str, folder: Path | None = None) -> nn.Module:
     """
     if name not in ARCHITECTURES:
         raise UnknownName("bundled network", name, ARCHITECTURES)
-    path = (SHIPPED if folder is None else folder) / f"{name}.safetensors"
-    tensors, _ = read_weights(path)
+    return load_file((SHIPPED if folder is None else folder) / f"{name}.safetensors", ARCHITECTURES[name])
+
+
+def load_file(path: Path, build: Callable[[], nn.Module], command: str = COMMAND) -> nn.Module:
+    """The network of a weights file, ready as `load` says; `build` makes one of its architecture, and `command` trained it.
+
+    Raises:
+        WeightsError: the file is missing, truncated or damaged, or of another architecture.
+    """
+    tensors, _ = read_weights(path, command)
     with torch.random.fork_rng(devices=[]):  # a network draws initial weights, which must not move the caller's random numbers
-        network = ARCHITECTURES[name]()
+        network = build()
     remedy = "The file may be of another version of gevaldi, or under the wrong name: delete it and train it again."
     check_architecture(path, network, tensors, remedy)
     network.load_state_dict(tensors)
@@ -46,13 +55,28 @@ def metadata(name: str, folder: Path | None = None) -> dict[str, str]:
     return read_weights((SHIPPED if folder is None else folder) / f"{name}.safetensors")[1]
 
 
-def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_weights(path: Path, command: str = COMMAND) -> tuple[dict[str, Tensor], dict[str, str]]:
     """All tensors of a model's file and the metadata in its header.
 
     Raises:
         WeightsError: the file is missing, truncated or damaged.
     """
-    return read_safetensors(path, f"Install gevaldi again, or train it: gevaldi train mnist --data FOLDER --out {path.parent}")
+    return read_safetensors(path, f"Install gevaldi again, or train it: {command} --out {path.parent}")
+
+
+def check_origin(path: Path, expected: Mapping[str, str]) -> None:
+    """That a finished file was made from what is expected: name, data, seed, settings and command.
+
+    Raises:
+        WeightsError: it was not, or it is damaged.
+    """
+    found = read_weights(path)[1]
+    for key, value in expected.items():
+        if found.get(key) != value:
+            raise WeightsError(
+                f"{path} has {key} {found.get(key, 'unknown')!r}; this training has {key} {value!r}. "
+                "Choose another folder, or delete the file to train the model again."
+            )
 
 
 def round_to_half(network: nn.Module) -> None:

@@ -18,7 +18,6 @@ from gevaldi.bundled.architectures import DigitGenerator, Pooled, Referee, Strid
 from gevaldi.bundled.fitting import Average, Schedule, fit, jitter, seeded
 from gevaldi.bundled.mnist import Digits, read_mnist
 from gevaldi.bundled.progress import Report, reporting
-from gevaldi.errors import WeightsError
 
 
 @dataclass(frozen=True)
@@ -125,13 +124,7 @@ class Workshop:
     def check_origin(self, name: str) -> None:
         """That a model which is there already is the one that would be trained now."""
         network = store.load(name, self.out)
-        found, expected = store.metadata(name, self.out), self.origin(name, cards.count_parameters(network)).header()
-        for key, value in expected.items():
-            if found.get(key) != value:
-                raise WeightsError(
-                    f"{self.out / name}.safetensors has {key} {found.get(key, 'unknown')!r}; this training has {key} {value!r}. "
-                    "Choose another folder, or delete the file to train the model again."
-                )
+        store.check_origin(self.out / f"{name}.safetensors", self.origin(name, cards.count_parameters(network)).header())
 
     def figures(self, network: nn.Module) -> list[tuple[str, str]]:
         """The measured rows of the card."""

@@ -12,13 +12,18 @@ REGISTRIES = {
     "priors": "gevaldi.priors",
     "algorithms": "gevaldi.search",
     "taxonomies": "gevaldi.taxonomy",
+    "figures": "gevaldi.figures",
+    "exports": "gevaldi.exports",
 }
 KINDS = [*SOURCES, *REGISTRIES, "experiments"]
 MANY = 12  # names of a source above which it has one line in a listing
 FIXED = {
     "kinds": [*KINDS, "torchvision", "timm"],
     "orders": ["both", "forward", "reverse"],
+    "formats": ["png", "svg", "pdf"],
     "devices": ["auto", "cpu", "cuda", "mps"],
+    "moments": ["end", "start", "both"],
+    "labels": ["condition", "first", "second", "agreed"],
 }
 
 
@@ -42,10 +47,18 @@ def names_of(kind: str) -> list[str]:
         from gevaldi.runs.spec import Search, Spec
 
         return [*(f"{name}=" for name in Spec.model_fields), *(f"search.{name}=" for name in Search.model_fields)]
+    if kind == "columns":
+        from gevaldi.exports import columns
+
+        return columns()
     if kind in FIXED:
         return FIXED[kind]
     if kind in SOURCES:
         return _sources(kind).names()
+    if kind == "reproductions":
+        from gevaldi.experiments.reproduction import reproductions
+
+        return [*reproductions(), "all"]
     if kind == "experiments":
         from gevaldi.experiments import names
 
@@ -59,9 +72,9 @@ def listing(kind: str | None) -> str:
     Raises:
         UnknownName: there is no such kind or source.
     """
-    sources = {source: k for k in SOURCES for source in _sources(k).registry}
+    sources = {source for k in SOURCES for source in _sources(k).registry}
     if kind in sources and kind not in KINDS:
-        names = [f"{source}:{name}" for source, name in _pairs(sources[kind]) if source == kind]
+        names = [f"{source}:{name}" for k in SOURCES for source, name in _pairs(k) if source == kind]
         return "\n".join(names) or f"The names of {kind}: are not known beforehand; gevaldi show {kind} says what they are like."
     if kind is not None and kind not in KINDS:
         raise UnknownName("kind", kind, [*KINDS, *sources])
@@ -111,9 +124,10 @@ def _clipped(text: str, room: int) -> str:
 
 
 def card(name: str) -> str | None:
-    """The card of a bundled model."""
-    path = resources.files("gevaldi.bundled") / "weights" / f"{name.rpartition(':')[2]}.md"
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+    """The card of a bundled model, or of a family of them whatever the seed."""
+    weights, stem = resources.files("gevaldi.bundled") / "weights", name.partition(",")[0].rpartition(":")[2]
+    found = [path for path in (weights / f"{stem}.md", weights / "ladder" / f"{stem}.md") if path.is_file()]
+    return found[0].read_text(encoding="utf-8") if found else None
 
 
 def summary(name: str) -> str:
@@ -150,7 +164,8 @@ def documentation(name: str) -> str:
     from gevaldi.taxonomy.labels import FILES
 
     if text := card(name):
-        return text.rstrip()
+        same = [f"{name} ({_registry(k).kind})\n\n{_registry(k).documentation(name)}" for k in REGISTRIES if name in _registry(k)]
+        return "\n\n".join([text.rstrip(), *same])
     if name == "spec":
         return settings()
     if name in names_of("experiments"):

@@ -32,9 +32,13 @@ def diagnose() -> tuple[list[str], bool]:
 
 
 def _weights() -> list[str]:
+    from gevaldi.bundled import ladder
     from gevaldi.bundled.architectures import ARCHITECTURES
+    from gevaldi.bundled.cards import count_parameters
     from gevaldi.bundled.store import load
 
-    return [
-        f"ok    bundled weights of {name}: {sum(p.numel() for p in load(name).parameters()):,} parameters" for name in ARCHITECTURES
-    ]
+    lines = [f"ok    bundled weights of {name}: {count_parameters(load(name)):,} parameters" for name in ARCHITECTURES]
+    for name in ladder.FAMILIES:
+        counts = [count_parameters(ladder.load(name, seed)) for seed in ladder.SEEDS]
+        lines.append(f"ok    bundled weights of {name}: {counts[0]:,} parameters, seeds {', '.join(map(str, ladder.SEEDS))}")
+    return lines

@@ -7,7 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from gevaldi.cli.experiments import experiment
+from gevaldi.cli.export import export
+from gevaldi.cli.figure import figure
 from gevaldi.cli.hierarchy import cluster, distance
+from gevaldi.cli.reproduce import reproduce
 from gevaldi.cli.words import complete, say, tell
 from gevaldi.errors import GevaldiError
 
@@ -190,7 +193,7 @@ def list_command(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="classifiers, generators, pictures, divergences, priors, algorithms, taxonomies, or a source such as torchvision",
+            help="classifiers, generators, pictures, divergences, priors, algorithms, taxonomies, figures, or a source such as timm",
             autocompletion=complete("kinds"),
         ),
     ] = None,
@@ -215,6 +218,9 @@ def show(name: Annotated[str, typer.Argument(autocompletion=complete("everything
 app.command()(distance)
 app.command()(cluster)
 app.command()(experiment)
+app.command()(reproduce)
+app.command()(figure)
+app.command()(export)
 
 
 @app.command()
@@ -254,6 +260,23 @@ def mnist(
             tell(f"{model.path}{' (was there already)' if model.skipped else ''}")
     except KeyboardInterrupt:
         say(f"gevaldi: interrupted. Models that were finished are safe in {out}; the same command goes on with the next one.")
+        sys.exit(130)
+
+
+@train.command()
+def ladder(
+    data: Annotated[Path | None, typer.Option(help="folder of MNIST's four idx files", show_default="download")] = None,
+    out: Annotated[Path, typer.Option(help="where the weights and cards go")] = Path("mnist-ladder"),
+    seeds: Annotated[int, typer.Option(min=1, help="networks a family, of the seeds 0, 1, ...")] = 3,
+) -> None:
+    """Train the networks of graded capacity, and those that know the hierarchy of digits well or badly; under 20 minutes."""
+    try:
+        from gevaldi.bundled.ladder_training import train_ladder
+
+        for model in train_ladder(data, out, seeds):
+            tell(f"{model.path}{' (was there already)' if model.skipped else ''}")
+    except KeyboardInterrupt:
+        say(f"gevaldi: interrupted. Networks that were finished are safe in {out}; the same command goes on with the next one.")
         sys.exit(130)
 
 

@@ -26,6 +26,9 @@ class Experiment(Settings):
         description="models by the part they play; runs name them so, and a user may put others in their place",
     )
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of a spec that all runs share")
+    replicates: int = Field(
+        1, ge=1, description="how often each run is made, with other starts, and networks in whose names {replicate} counts from 0"
+    )
     runs: dict[str, dict[str, Any]] = Field(min_length=1, description="the settings of each run, by the name of its folder")
 
     def specs(self, models: Mapping[str, str] | None = None, assignments: Sequence[str] = ()) -> dict[str, Spec]:
@@ -42,16 +45,28 @@ class Experiment(Settings):
         if unknown:
             raise SpecError(str(UnknownName("part in this experiment", unknown[0], self.models)))
         parts = self.models | dict(models or {})
-        return {name: self._spec(name, parts, assignments) for name in self.runs}
+        if self.replicates == 1:
+            return {name: self._spec(name, parts, assignments) for name in self.runs}
+        return {
+            replicate_of(name, i): self._spec(name, parts, assignments, i) for name in self.runs for i in range(self.replicates)
+        }
 
-    def _spec(self, name: str, parts: Mapping[str, str], assignments: Sequence[str]) -> Spec:
+    def _spec(self, name: str, parts: Mapping[str, str], assignments: Sequence[str], replicate: int = 0) -> Spec:
         settings = deepcopy({"generator": "generator"} | self.settings | self.runs[name])
         settings["search"] = {**(self.settings.get("search") or {}), **(self.runs[name].get("search") or {})}
         for assignment in assignments:
             overridden(settings, assignment)
         for role in ("first", "second", "generator"):
-            settings[role] = parts.get(str(settings.get(role)), settings.get(role))
+            model = parts.get(str(settings.get(role)), settings.get(role))
+            settings[role] = model.replace("{replicate}", str(replicate)) if isinstance(model, str) else model
+        if isinstance(seed := settings.get("seed", 0), int):
+            settings["seed"] = seed + replicate
         return spec_from(settings, f"run {name!r} of {self.title!r}")
+
+
+def replicate_of(name: str, replicate: int) -> str:
+    """What one of several runs of the same kind is called."""
+    return f"{name}-{replicate}"
 
 
 def names() -> list[str]:

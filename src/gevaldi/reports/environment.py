@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gevaldi.errors import RunFolderError
-from gevaldi.reports.numbers import level, mean_of_levels, number, percent
+from gevaldi.reports.numbers import level, mean_of_levels, number, percent, signed, whole_percent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -18,7 +18,7 @@ def environment() -> "Environment":
         loader=PackageLoader("gevaldi.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters.update(
-        number=number, percent=percent, share=lambda p: f"{100 * p:.0f} %", mean_of_levels=mean_of_levels, level=level
+        number=number, percent=percent, share=whole_percent, mean_of_levels=mean_of_levels, level=level, signed=signed
     )
     return made
 

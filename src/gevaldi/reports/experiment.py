@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from gevaldi.figures import Line, as_svg, lines, paths_of
 from gevaldi.measures.paths import Band, mean_band
 from gevaldi.measures.summary import Summary, summaries, summarised
 from gevaldi.reports.environment import environment, written
-from gevaldi.reports.figures import Line, drawn, paths_of
 from gevaldi.reports.names import plain
 from gevaldi.reports.sentences import shown_name
 from gevaldi.runs.store import Run
@@ -79,12 +79,12 @@ def _bands(runs: Mapping[str, Run], column: str) -> list[tuple[str, str, Band]]:
 def _figure(bands: Mapping[tuple[str, str, str], Band], column: str, label: str) -> str:
     found = [(name, order, band) for (name, order, own), band in bands.items() if own == column]
     orders = {order for _, order, _ in found}
-    lines = []
+    drawn = []
     for i, (name, order, band) in enumerate(found):
         style, colour = STYLES[i // len(COLOURS) % len(STYLES)], COLOURS[i % len(COLOURS)]
         above = Band(band.middle, np.maximum(band.low, 0), band.high)
-        lines.append(Line(above, colour, style, f"{name}, {order}" if len(orders) > 1 else name))
-    return drawn(lines, label)
+        drawn.append(Line(above, colour, style, f"{name}, {order}" if len(orders) > 1 else name))
+    return as_svg(lines(drawn, label, width=4.2), f"{label} over the steps of the search")
 
 
 def _table(bands: Mapping[tuple[str, str, str], Band]) -> str:

@@ -1,12 +1,5 @@
-"""Names of a user's models and classes that cannot disturb the page. The template escapes the rest."""
+"""Names that cannot disturb the page. The template escapes the rest."""
 
-import unicodedata
-from typing import Any
+from gevaldi.names import LONGEST, plain
 
-LONGEST = 40  # characters
-
-
-def plain(text: Any, longest: int = LONGEST) -> str:
-    """A name without control or direction marks, shortened."""
-    kept = "".join(c for c in str(text) if unicodedata.category(c) not in ("Cc", "Cf"))
-    return kept if len(kept) <= longest else kept[: longest - 1] + "…"
+__all__ = ["LONGEST", "plain"]

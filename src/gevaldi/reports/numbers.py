@@ -17,13 +17,24 @@ def percent(estimate: Estimate) -> str:
     return f"{100 * estimate.value:.0f} % (95 % interval {100 * estimate.low:.0f} to {100 * estimate.high:.0f} %)"
 
 
-def level(value: float) -> str:
+def whole_percent(value: float | None) -> str:
+    """A share in whole percent."""
+    return "–" if value is None or value != value else f"{100 * value:.0f} %"
+
+
+def level(value: float | None) -> str:
     """A distance in levels, which for single classes is a multiple of a half."""
-    return f"{value:.1f}"
+    return "–" if value is None or value != value else f"{value:.1f}"
 
 
 def mean_of_levels(estimate: Estimate, unit: str = "") -> str:
     """A mean of levels and, where it is known, its interval, none of it below zero: 5.3 (95 % interval 4.8 to 5.8)."""
     known = estimate.low == estimate.low
     around = f" (95 % interval {max(0.0, estimate.low):.1f} to {estimate.high:.1f})" if known else ""
-    return f"{estimate.value:.1f}{unit}{around}"
+    return f"{level(estimate.value)}{unit}{around}"
+
+
+def signed(estimate: Estimate) -> str:
+    """A number that may be below zero, with its interval where there is one: -0.42 (-0.71 to -0.13)."""
+    value, low, high = (number(v).replace("-", "\u2212") for v in (estimate.value, estimate.low, estimate.high))
+    return f"{value} ({low} to {high})" if estimate.low == estimate.low else value

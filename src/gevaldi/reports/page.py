@@ -1,19 +1,33 @@
 """The report: one page that explains itself and needs no network."""
 
+import base64
+import hashlib
+from collections import Counter
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from gevaldi.errors import RunFolderError
+from gevaldi.figures import path_figure, set_distance_figures
 from gevaldi.measures.summary import TYPICAL, summaries, summarised
+from gevaldi.measures.taken import COLUMNS as TAKEN
+from gevaldi.measures.taken import taken_for
+from gevaldi.reports import headline
 from gevaldi.reports.environment import environment, written
-from gevaldi.reports.figures import path_figure, set_distance_figures
+from gevaldi.reports.matrix import matrix
 from gevaldi.reports.names import plain
-from gevaldi.reports.samples import gallery
+from gevaldi.reports.pictures import LOSSLESS
+from gevaldi.reports.samples import Gallery, gallery, plain_error
+from gevaldi.reports.search_path import in_page
 from gevaldi.reports.sentences import answer, caution, shown_name
 from gevaldi.reports.seriousness import distance_table, flips, kinds_table, passages_table, rules, taxonomy_of_run
+from gevaldi.reports.typical import typicalities
 from gevaldi.runs.spec import write_spec
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import share
+from gevaldi.taxonomy import Taxonomy
+
+LONGEST_WARNING = 1000  # characters
 
 
 def write_report(run: Run, path: Path | None = None, limit: int = 200) -> Path:
@@ -37,46 +51,99 @@ def render(run: Run, limit: int = 200) -> str:
     rows = len(run.done())
     if rows == 0:
         raise RunFolderError(f"The run in {run.folder} has no rows yet. Compute some: gevaldi resume {run.folder}")
-    unit = run.record.get("divergence", {}).get("unit", "")
-    found = summaries(run.each(summarised(run.spec.set_sizes)))
     taxonomy = taxonomy_of_run(run)
-    shown = gallery(run, limit, taxonomy)
-    context: dict[str, Any] = {
+    script = files("gevaldi.reports").joinpath("templates", "page.js").read_text(encoding="utf-8")
+    context = {
         "record": run.record,
-        "names": {who: plain(shown_name(run.record["models"][who]["name"])) for who in ("first", "second", "generator")},
+        "names": names_of(run),
         "spec": run.spec,
         "spec_text": write_spec(run.spec),
-        "unit": unit,
+        "unit": _unit(run),
         "rows": rows,
         "total": run.total,
+        "limit": limit,
+        "typical": TYPICAL,
+        "lossless": LOSSLESS,
+        "taxonomy": run.record.get("taxonomy"),
+        "script": script,
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        **_answer(run),
+        **_samples(gallery(run, limit, taxonomy), _unit(run)),
+        **_overview(run, taxonomy),
+        **_trust(run),
+    }
+    return environment().get_template("page.html").render(context)
+
+
+def names_of(run: Run) -> dict[str, str]:
+    """What the two classifiers and the generator are called."""
+    return {who: plain(shown_name(run.record["models"][who]["name"])) for who in ("first", "second", "generator")}
+
+
+def _unit(run: Run) -> str:
+    return str((run.record.get("divergence") or {}).get("unit", ""))
+
+
+def _answer(run: Run) -> dict[str, Any]:
+    nearest = min((run.record.get("taxonomy") or {}).get("set_sizes", ()), default=None)
+    columns = [*headline.COLUMNS, *([f"set_distance_{nearest}_end"] if nearest else [])]
+    outcomes = headline.outcomes(run.each(columns), len(run.spec.searches), nearest)
+    found = summaries(run.each(summarised(run.spec.set_sizes)))
+    return {
         "summaries": found,
+        "verdict": headline.verdict(outcomes, names_of(run)).replace(" %", "\u00a0%"),
+        "tiles": headline.figures(outcomes, names_of(run), run.record),
         "answer": answer(run.record, found),
         "caution": caution(run.record),
-        "samples": shown,
-        "longest": max(
-            (len(b["name"]) for s in shown for m in s["moments"] for bars in m["bars"].values() for b in bars), default=0
-        )
-        + 1,
-        "limit": limit,
-        "figures": {
-            "divergence": path_figure(run, "path_divergence", f"divergence ({unit})"),
-            "delta_z": path_figure(run, "path_delta_z", "Δz"),
-        },
         "distances": distance_table(found),
-        "distance_figures": set_distance_figures(run, "set distance (levels)"),
         "flips": [sentence for summary in found if (sentence := flips(summary))],
         "kinds": kinds_table(found),
         "passages": passages_table(found),
         "not_compared": [s.samples - s.failed - sum(s.passages.values()) for s in found],
-        "rules": rules(taxonomy is not None, run.record),
-        "taxonomy": run.record.get("taxonomy"),
-        "too_many": [n for n in run.spec.set_sizes if n not in run.record["taxonomy"]["set_sizes"]]
-        if run.record.get("taxonomy")
-        else [],
-        "audit": audit_table(run.record),
-        "typical": TYPICAL,
     }
-    return environment().get_template("page.html").render(context)
+
+
+def _samples(found: Gallery, unit: str) -> dict[str, Any]:
+    bars = (bar for s in found.samples for moment in s["moments"] for bars in moment["bars"].values() for bar in bars)
+    data = {"samples": [s["sought"] for s in found.samples], "names": found.names, "unit": unit, "nearest": found.nearest}
+    return {
+        "gallery": found,
+        "samples": [s | {"path": in_page(s["path"])} for s in found.samples],
+        "data": in_page(data),
+        "longest": max((len(bar["name"]) for bar in bars), default=0) + 1,
+    }
+
+
+def _overview(run: Run, taxonomy: Taxonomy | None) -> dict[str, Any]:
+    unit, known = _unit(run), run.record.get("taxonomy") or {}
+    figures = {
+        "Divergence along the search": path_figure(run, "path_divergence", f"divergence ({unit})"),
+        "Δz along the search: the distance from the start, relative to |z|": path_figure(run, "path_delta_z", "Δz"),
+    }
+    distances = {
+        f"Mean set distance along the search, {order} order, with 95 % intervals": figure
+        for order, figure in set_distance_figures(run, "set distance (levels)").items()
+    }
+    return {
+        "figures": {caption: figure for caption, figure in figures.items() if figure},
+        "distance_figures": {caption: figure for caption, figure in distances.items() if figure},
+        "matrix": matrix(taken_for(run.each(TAKEN), taxonomy)),
+        "rules": rules(taxonomy is not None, run.record),
+        "too_many": [n for n in run.spec.set_sizes if n not in known["set_sizes"]] if known else [],
+    }
+
+
+def _trust(run: Run) -> dict[str, Any]:
+    failed = Counter(plain_error(row["error"]) for row in run.each(["status", "error"]) if row["status"] == "failed")
+    return {
+        "audit": audit_table(run.record),
+        "kernel": (run.record.get("audit") or {}).get("kernel_distance"),
+        "typicalities": typicalities(run.each(["typicality_start", "typicality_end"])),
+        "errors": failed.most_common(5),
+        "warnings": [plain(warning, LONGEST_WARNING) for warning in run.record.get("warnings", ())],
+        "failed": failed.total(),
+        "errors_left_out": max(0, len(failed) - 5),
+    }
 
 
 def audit_table(record: dict[str, Any]) -> list[dict[str, Any]]:

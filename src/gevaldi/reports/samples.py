@@ -1,46 +1,142 @@
 """The samples of the gallery: rows to what the page shows of them."""
 
-import base64
-import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from gevaldi.measures.predictions import is_condition, top
 from gevaldi.measures.summary import set_sizes_of
 from gevaldi.reports.names import plain
+from gevaldi.reports.pictures import Shown, Thrift, longest_side, shown
+from gevaldi.reports.search_path import COLUMNS as PATH_COLUMNS
+from gevaldi.reports.search_path import finite, nearest_size, path_of
 from gevaldi.reports.seriousness import RIGHT, WHO, between
 from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy
 
 COLUMNS = [
-    *("seed", "order", "status", "error", "steps", "condition_name", "asked_labels", "divergence_start", "divergence_end"),
-    *("delta_z", "typicality_start", "typicality_end", "picture_original", "picture_start", "picture_end"),
-    *("first_start", "first_end", "second_start", "second_end", "flipped", "shift", "right_start", "right_end", "surer"),
+    *("seed", "order", "status", "error", "steps", "condition", "condition_name", "asked_labels", "divergence_start"),
+    *("divergence_end", "delta_z", "typicality_start", "typicality_end", "picture_original", "picture_start", "picture_end"),
+    *("first_start", "first_end", "second_start", "second_end", "flipped", "shift", "right_start", "right_end", "surer", "held"),
 ]
 SHOWN = 3  # classes per classifier
 
 
-def gallery(run: Run, limit: int, taxonomy: Taxonomy | None = None) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Gallery:
+    """What the gallery shows.
+
+    Attributes:
+        samples: as dictionaries of what the template needs, in the order in which they stand.
+        names: of the classes that any of them names, by index.
+        filters: for each quantity of words, its title and the values that occur, where there are several.
+        nearest: the smallest number of top classes whose set distance the rows have.
+        thrift: how small the pictures were made.
+        longest: pixels of the longer side of the pictures as the run holds them.
+    """
+
+    samples: list[dict[str, Any]]
+    names: dict[int, str]
+    filters: list[dict[str, Any]]
+    nearest: int | None
+    thrift: Thrift
+    longest: int
+
+
+def gallery(run: Run, limit: int, taxonomy: Taxonomy | None = None) -> Gallery:
     """The samples with the largest divergence, largest first; then failed ones."""
-    columns = [*COLUMNS, *(f"set_distance_{n}_{moment}" for n in run.spec.set_sizes for moment in ("start", "end"))]
+    sizes = run.spec.set_sizes
+    columns = [*COLUMNS, *PATH_COLUMNS, *(f"set_distance_{n}_{moment}" for n in sizes for moment in ("start", "end"))]
+    columns += [f"path_set_distance_{n}" for n in sizes]
     failed = (row for row in run.each(["index", *columns]) if row["status"] == "failed")
-    return [sample(row, taxonomy) for row in [*run.largest(limit, columns), *islice(failed, max(20, limit // 10))]]
+    rows = [*sorted(run.largest(limit, columns), key=_last_if_unknown), *islice(failed, max(20, limit // 10))]
+    pictures, thrift = shown(rows)
+    samples = [sample(row, found, taxonomy) for row, found in zip(rows, pictures, strict=True)]
+    nearest = min((n for row in rows if (n := nearest_size(row)) is not None), default=None)
+    names = names_of(rows)
+    return Gallery(samples, names, filters(samples, names), nearest, thrift, longest_side(rows))
 
 
-def sample(row: dict[str, Any], taxonomy: Taxonomy | None = None) -> dict[str, Any]:
+def _last_if_unknown(row: dict[str, Any]) -> float:
+    value = row["divergence_end"]
+    return math.inf if value is None or math.isnan(value) else -value
+
+
+def sample(row: dict[str, Any], pictures: Shown, taxonomy: Taxonomy | None = None) -> dict[str, Any]:
     """One sample."""
     asked = row["condition_name"]
+    moments = [moment(row, "start", "before", pictures.start), moment(row, "end", "after", pictures.end)]
     return {
         "kind": kind_in_words(row),
-        "way": between(taxonomy, *((top(row, who, "end") or {}).get("label") for who in ("first", "second"))),
+        "way": between(taxonomy, *(_label(row, who) for who in ("first", "second"))),
         "set_distances": [(n, row[f"set_distance_{n}_start"], row[f"set_distance_{n}_end"]) for n in set_sizes_of(row)],
         **{key: row[key] for key in ("index", "seed", "order", "status", "steps", "divergence_start", "divergence_end")},
-        **{key: row[key] for key in ("delta_z", "typicality_start", "typicality_end")},
+        **{key: row[key] for key in ("delta_z", "typicality_start", "typicality_end", "held")},
         "error": plain_error(row["error"]),
         "condition": plain(asked) if asked is not None else None,
-        "original": picture_url(row["picture_original"]["bytes"]) if row["picture_original"] else None,
-        "moments": [moment(row, "start", "before"), moment(row, "end", "after")] if row["picture_end"] else [],
+        "pictures": pictures,
+        "moments": moments if pictures.start and pictures.end else [],
+        "path": path_of(row, pictures, nearest_size(row)),
+        "sought": sought(row),
     }
+
+
+def sought(row: dict[str, Any]) -> dict[str, Any]:
+    """What a sample is sorted and filtered by."""
+    nearest = nearest_size(row)
+    return {
+        "index": row["index"],
+        **{key: row[key] for key in ("order", "status", "flipped", "shift", "condition")},
+        "right": row["right_end"],
+        "held": None if row["held"] is None else "yes" if row["held"] else "no",
+        "first": _label(row, "first"),
+        "second": _label(row, "second"),
+        "kind": kind_in_words(row) or None,
+        "divergence": finite(row["divergence_end"]),
+        "distance": finite(row[f"set_distance_{nearest}_end"]) if nearest is not None else None,
+        "delta_z": finite(row["delta_z"]),
+        "typicality": finer(row["typicality_end"]),
+    }
+
+
+def finer(typicality: float | None) -> float | None:
+    """A typicality with enough digits to tell 0.9989 from 0.9991."""
+    return None if typicality is None or math.isnan(typicality) else round(typicality, 5)
+
+
+def filters(samples: Sequence[dict[str, Any]], names: dict[int, str]) -> list[dict[str, Any]]:
+    """The quantities of words by which the samples can be told apart, with the values that occur."""
+    conditions = {s["sought"]["condition"]: s["condition"] for s in samples}
+    words: dict[str, tuple[str, dict[Any, str]]] = {
+        "order": ("order", {}),
+        "status": ("search", {}),
+        "flipped": ("who flipped", WHO),
+        "shift": ("how far", {}),
+        "condition": ("asked for", conditions),
+        "right": ("right after", RIGHT),
+        "held": ("holds as a stored picture", {}),
+        "first": ("the first says after", names),
+        "second": ("the second says after", names),
+    }
+    found = []
+    for key, (title, called) in words.items():
+        values = sorted({s["sought"][key] for s in samples} - {None})
+        if len(values) > 1:
+            found.append({"key": key, "title": title, "values": [(value, called.get(value, value)) for value in values]})
+    return found
+
+
+def names_of(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
+    """The names of all classes that stand in the rows."""
+    listed = (bar for row in rows for key in ("first_start", "first_end", "second_start", "second_end") for bar in row[key] or ())
+    found = {bar["label"]: plain(bar["name"]) for bar in listed}
+    return dict(sorted(found.items()))
+
+
+def _label(row: dict[str, Any], who: str) -> int | None:
+    return (top(row, who, "end") or {}).get("label")
 
 
 def kind_in_words(row: dict[str, Any]) -> str:
@@ -58,31 +154,16 @@ def kind_in_words(row: dict[str, Any]) -> str:
 
 def plain_error(error: Any) -> str | None:
     """An error of one line, at most 300 characters."""
-    return None if error is None else " ".join(str(error).split())[:300]
+    return None if error is None else plain(" ".join(str(error).split()), 300)
 
 
-def moment(row: dict[str, Any], key: str, title: str) -> dict[str, Any]:
+def moment(row: dict[str, Any], key: str, title: str, picture: str | None) -> dict[str, Any]:
     """A sample before or after its search."""
-    bars = {who: [_bar(row, found) for found in list(_listed(row[f"{who}_{key}"]))[:SHOWN]] for who in ("first", "second")}
+    bars = {who: [_bar(row, found) for found in (row[f"{who}_{key}"] or [])[:SHOWN]] for who in ("first", "second")}
     said = {who: shown[0]["name"] if shown else "no prediction" for who, shown in bars.items()}
-    return {"title": title, "picture": picture_url(row[f"picture_{key}"]["bytes"]), "bars": bars, "said": said}
-
-
-def _listed(value: Any) -> Any:
-    return [] if value is None else value
+    return {"title": title, "picture": picture, "bars": bars, "said": said}
 
 
 def _bar(row: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     asked = row["condition_name"] is not None and is_condition(row, found)
     return {"name": plain(found["name"]), "probability": found["probability"], "condition": asked}
-
-
-def picture_url(png: bytes) -> str:
-    """A picture inside the page: PNG as it is where it is small, otherwise WebP, which loses what nobody sees."""
-    if len(png) > 6000:
-        from PIL import Image
-
-        sink = io.BytesIO()
-        Image.open(io.BytesIO(png)).convert("RGB").save(sink, "WEBP", quality=80)
-        return "data:image/webp;base64," + base64.b64encode(sink.getvalue()).decode()
-    return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gevaldi.measures.summary import Summary
+from gevaldi.reports.names import plain
 from gevaldi.reports.numbers import percent
 from gevaldi.reports.seriousness import alignment_sentences, apart
 from gevaldi.statistics.intervals import share
@@ -10,7 +11,7 @@ from gevaldi.statistics.intervals import share
 
 def answer(record: dict[str, Any], found: list[Summary]) -> list[str]:
     """What came out, one sentence an item."""
-    names = {who: shown_name(record["models"][who]["name"]) for who in ("first", "second")}
+    names = {who: plain(shown_name(record["models"][who]["name"])) for who in ("first", "second")}
     divergence = record["divergence"]
     sentences = [_differ(summary, names, divergence) for summary in found if summary.samples > summary.failed]
     departures = [summary for summary in found if summary.left_first and summary.left_second]

@@ -1,0 +1,82 @@
+"""The command `gevaldi export`: samples of a run as files that other tools open."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gevaldi.cli.words import complete, say, tell
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="the run's folder")],
+    to: Annotated[str, typer.Option(help="the format: gevaldi list exports", autocompletion=complete("exports"))],
+    out: Annotated[Path | None, typer.Option(help="an empty or a new folder", show_default="RUN/exports/FORMAT")] = None,
+    pictures: Annotated[
+        str, typer.Option(help="end, start (before the search), or both", autocompletion=complete("moments"))
+    ] = "end",
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="COLUMN=VALUE, or with != < <= > >=; may be repeated", autocompletion=complete("columns")),
+    ] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="only so many, those with the largest divergence")] = None,
+    samples: Annotated[str | None, typer.Option(help="only these, by index: 3,17")] = None,
+    label: Annotated[
+        str,
+        typer.Option(
+            help="the class to file under: condition, first, second (what it names), agreed (what both named before), or a CSV "
+            "file with the columns index,label",
+            autocompletion=complete("labels"),
+        ),
+    ] = "condition",
+) -> None:
+    """Write samples of a run as files that other tools open.
+
+    As folders of classes, as a table, for Hugging Face datasets, FiftyOne or Label Studio (gevaldi list exports). Samples that
+    failed are left out. The columns to filter by are those of the run's rows. Needs no torch and no models. Examples:
+
+    \b
+      gevaldi export runs/demo --to imagefolder
+      gevaldi export runs/demo --to label-studio --where order=forward --where held=true --top 50
+      gevaldi export runs/demo --to imagefolder --label labelled.csv --out training
+    """
+    from gevaldi.exports import export as exported
+    from gevaldi.runs.store import Run
+
+    indices = numbers(samples) if samples is not None else None
+    found = Run.open(run)
+    try:
+        done = exported(
+            found,
+            to,
+            out,
+            pictures=pictures,
+            where=where or (),
+            top=top,
+            samples=indices,
+            label=label,
+            progress=sys.stderr.isatty(),
+        )
+    except KeyboardInterrupt:
+        say("gevaldi: interrupted. Nothing of the export is left.")
+        sys.exit(130)
+    for note in done.notes:
+        say(f"gevaldi: {note}")
+    if not found.complete:
+        say(f"gevaldi: the run is not complete: {len(found.done())} of {found.total} rows.")
+    tell(f"{to}: {done.path} ({done.pictures:,} picture{'s' * (done.pictures != 1)})")
+
+
+def numbers(text: str) -> list[int]:
+    """Indices as a user writes them: 3,17.
+
+    Raises:
+        SpecError: they are no numbers.
+    """
+    from gevaldi.errors import SpecError
+
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise SpecError(f"--samples {text} was given; indices of samples were expected, for example --samples 3,17.") from None

@@ -1,0 +1,73 @@
+"""The command `gevaldi figure`: a figure of a run, for a paper."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gevaldi.cli.words import complete, tell
+
+if TYPE_CHECKING:
+    from gevaldi.runs.store import Run
+
+
+def figure(
+    folder: Path,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="e.g. divergence or samples,count=4", show_default="list them", autocompletion=complete("figures")),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="a .png, .svg or .pdf file", show_default="FOLDER/figures/NAME.png")] = None,
+    format_: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="png, svg, pdf; may be repeated", show_default="png", autocompletion=complete("formats")),
+    ] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="an option of the figure, e.g. width=double")] = None,
+) -> None:
+    """Draw a figure of a run, for a paper.
+
+    The run may be complete or not. Needs no torch and no models. Without a NAME, the figures are listed, and what each of them
+    lacks in this run; gevaldi show NAME says what a figure's options are. Examples:
+
+    \b
+      gevaldi figure runs/demo divergence
+      gevaldi figure runs/demo samples,count=4,width=single --out samples.pdf
+      gevaldi figure runs/demo filmstrip --set index=7 --format png --format pdf
+    """
+    from gevaldi.runs.store import Run
+
+    run = Run.open(folder)
+    if name is None:
+        tell(listed(run))
+        return
+    from gevaldi.figures import figure_of, saved
+
+    called = ",".join([name, *(set_ or [])])
+    drawn = figure_of(run, called)
+    for path in _paths(run.folder, called, out, format_ or []):
+        tell(f"figure: {saved(drawn, path)}")
+
+
+def _paths(folder: Path, called: str, out: Path | None, formats: list[str]) -> list[Path]:
+    """Where a figure is written: `--out` as it is, and beside it, or else in the folder, a file for each `--format`."""
+    from gevaldi.registry import Call
+
+    stem = out.with_suffix("") if out else folder / "figures" / Call.parse(called).name
+    endings = dict.fromkeys(f.strip().lower().removeprefix(".") for given in formats for f in given.split(","))
+    paths = [stem.parent / f"{stem.name}.{ending}" for ending in endings or ([] if out else ["png"])]
+    return list(dict.fromkeys(([out] if out else []) + paths))
+
+
+def listed(run: "Run") -> str:
+    """The figures with a line each, and what a run lacks for some of them."""
+    from gevaldi.figures import NothingToDraw, figure_of, registry
+
+    width = max(map(len, registry.names()))
+    lines = ["figures"]
+    for name in registry:
+        lines.append(f"  {name:<{width}}  {registry.summary(name)}")
+        try:
+            figure_of(run, name)
+        except NothingToDraw as error:
+            lines.append(f"  {'':<{width}}  Not of this run: {error}")
+    return "\n".join(lines)

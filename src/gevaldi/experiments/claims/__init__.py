@@ -1,0 +1,27 @@
+"""Claims of the paper, tested on what runs found: a claim a file, a plain function `(evidence, **options) -> Finding`."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gevaldi.experiments.evidence import Evidence, Finding, NotTestable
+from gevaldi.registry import Call, Registry, check_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+registry = Registry("claim", "gevaldi.experiments.claims")
+
+
+def found(evidence: Evidence, text: str) -> Finding:
+    """What these runs say to a claim, `NAME,KEY=VALUE`; not tested, and why, where they cannot say anything.
+
+    Raises:
+        UnknownName, SpecError: there is no such claim, or it has no such option.
+    """
+    call = Call.parse(text)
+    claim: Callable[..., Finding] = partial(registry.get(call.name), evidence)
+    check_options(claim, call, registry.kind)
+    try:
+        return claim(**call.options)
+    except NotTestable as reason:
+        return Finding("not tested", rests_on=str(reason))

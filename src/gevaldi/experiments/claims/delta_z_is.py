@@ -1,0 +1,14 @@
+"""How far the latent moves, relative to where it ends."""
+
+from gevaldi.experiments.evidence import Evidence, Finding, column, verdict
+
+
+def delta_z_is(evidence: Evidence, *, about: float, within: float) -> Finding:
+    """The mean Δz at the end is `about` a number: no farther from it than `within`, in every run."""
+    measured = {run: evidence.contrast({run: 1.0}, column("delta_z")) for run in evidence.there()}
+    low, high = about - within, about + within
+    inside = all(low <= e.low and e.high <= high for e in measured.values())
+    outside = any(e.high < low or e.low > high for e in measured.values())
+    return Finding(
+        verdict(inside, outside), measured, f"{evidence.rests_on(*evidence.there())}; it holds from {low:.2f} to {high:.2f}"
+    )

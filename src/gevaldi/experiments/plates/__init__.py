@@ -1,0 +1,26 @@
+"""What is drawn of a figure of the paper: a plate a file, a plain function `(evidence, **options) -> Plate`."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gevaldi.experiments.evidence import Evidence
+from gevaldi.experiments.plates.base import Plate
+from gevaldi.registry import Call, Registry, check_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+registry = Registry("plate", "gevaldi.experiments.plates")
+
+
+def plate_of(evidence: Evidence, text: str) -> Plate:
+    """The plate `NAME,KEY=VALUE` of these runs.
+
+    Raises:
+        UnknownName, SpecError: there is no such plate, or it has no such option.
+        NotTestable: the runs that it shows are not there.
+    """
+    call = Call.parse(text)
+    drawn: Callable[..., Plate] = partial(registry.get(call.name), evidence)
+    check_options(drawn, call, registry.kind)
+    return drawn(**call.options)

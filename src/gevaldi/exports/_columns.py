@@ -1,0 +1,65 @@
+"""What is known of a sample as flat columns, which any table takes: the run's own scalars, and the top classes taken apart."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from gevaldi.exports._classes import Classes
+from gevaldi.measures.predictions import top
+from gevaldi.runs.schema import Row, schema
+
+TOPS = tuple((who, moment) for who in ("first", "second") for moment in ("start", "end"))
+KINDS = {"int32": int, "int64": int, "float": float, "string": str, "bool": bool}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A flat column.
+
+    Attributes:
+        kind: int, float, str or bool; any value may also be None, where it is not known.
+        meaning: what it holds, in words.
+    """
+
+    kind: type
+    meaning: str
+
+
+@cache
+def columns_of(set_sizes: tuple[int, ...]) -> dict[str, Column]:
+    """The flat columns, by name, of a run that follows set distances for these numbers of classes."""
+    fields = [field for field in schema(set_sizes) if str(field.type) in KINDS]
+    scalars = {field.name: Column(KINDS[str(field.type)], field.metadata[b"description"].decode()) for field in fields}
+    tops = {}
+    for who, moment in TOPS:
+        when = {"start": "before", "end": "after"}[moment]
+        tops[f"{who}_{moment}"] = Column(str, f"the {who} classifier's most probable class {when}")
+        tops[f"{who}_{moment}_probability"] = Column(float, "its probability")
+    index = {"index": scalars.pop("index")}
+    own = {
+        "moment": Column(str, "which picture of the sample it is: start, before the search, or end, after it"),
+        "label": Column(str, "the class that the picture is filed under"),
+    }
+    return index | own | tops | scalars
+
+
+def needed(set_sizes: tuple[int, ...]) -> list[str]:
+    """The columns of a run that the flat ones are made of."""
+    return [name for name in schema(set_sizes).names if name in columns_of(set_sizes)]
+
+
+def flat(row: Row, set_sizes: tuple[int, ...], classes: Classes) -> dict[str, Any]:
+    """A row's flat columns, all but `moment` and `label`, which belong to a picture."""
+    found = {name: row.get(name) for name in columns_of(set_sizes)}
+    for who, moment in TOPS:
+        first = top(row, who, moment)
+        found[f"{who}_{moment}"] = classes.named(first["name"], first["id"]) if first else None
+        found[f"{who}_{moment}_probability"] = first["probability"] if first else None
+    return {name: _short(value) if isinstance(value, float) else value for name, value in found.items()}
+
+
+def _short(value: float) -> float:
+    """A number stored in 32 bits by its fewest digits, 0.1 and not 0.10000000149011612."""
+    import numpy as np
+
+    return float(str(np.float32(value)))

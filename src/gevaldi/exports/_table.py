@@ -1,0 +1,42 @@
+"""Pictures as the rows of a table in one Parquet file, written part by part."""
+
+import json
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from gevaldi.exports._columns import columns_of
+from gevaldi.exports.base import Export, Pictures
+
+TOGETHER = 100  # pictures in memory; also the rows of a group, as `datasets` and its viewer like them
+TYPES = {int: "int64", float: "float32", str: "string", bool: "bool"}
+
+
+def write_table(pictures: Pictures, about: Export, label: dict[str, Any]) -> Path:
+    """Write data.parquet. `label` is what that column is in the words of `datasets`: text, or a number that stands for a class."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    numbers = {name: place for place, name in enumerate(label["names"])} if "names" in label else None
+    kinds = {name: TYPES[column.kind] for name, column in columns_of(about.spec.set_sizes).items()}
+    kinds |= {"label": "int64"} if numbers else {}
+    features = {"image": {"_type": "Image"}} | {name: {"dtype": kind, "_type": "Value"} for name, kind in kinds.items()}
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    schema = pa.schema(
+        [("image", image), *((name, pa.type_for_alias(kind)) for name, kind in kinds.items())],
+        metadata={"huggingface": json.dumps({"info": {"features": features | {"label": label}}})},
+    )
+    path = about.folder / "data.parquet"
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        rest = iter(pictures)
+        while group := list(islice(rest, TOGETHER)):
+            rows = [
+                {
+                    "image": {"bytes": picture.png, "path": picture.name},
+                    **picture.columns,
+                    **({"label": numbers[picture.columns["label"]]} if numbers else {}),
+                }
+                for picture in group
+            ]
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+    return path

@@ -1,0 +1,49 @@
+"""A data set of FiftyOne."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from gevaldi.exports._json import known, write_list
+from gevaldi.exports._pictures import written
+from gevaldi.exports.base import Export, Picture, Pictures
+
+PREDICTED = ("first", "second")
+
+
+def fiftyone(pictures: Pictures, about: Export) -> Path:
+    """A folder for FiftyOne: data/ with the pictures, samples.json and metadata.json.
+
+    Of each picture, first and second are what the classifiers name on it, and label what it is filed under, as classifications;
+    its tags are the order, which picture it is, and the kind of change; every other column is a field.
+    Open it with fiftyone.Dataset.from_dir(FOLDER, dataset_type=fiftyone.types.FiftyOneDataset).
+    """
+    write_list(about.folder / "samples.json", (_sample(picture, about) for picture in pictures), '{"samples": [', "]}")
+    described = {"name": about.spec.fingerprint, "info": {"classes": list(about.classes), "command": about.record.get("command")}}
+    (about.folder / "metadata.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
+    return about.folder
+
+
+def _sample(picture: Picture, about: Export) -> dict[str, Any]:
+    columns = picture.columns
+    flipped = f"flipped {columns['flipped']}" if columns["flipped"] else None
+    fields = known({name: value for name, value in columns.items() if name != "label"})
+    return {
+        "filepath": written(picture, about, "data"),
+        "tags": [tag for tag in (columns["order"], columns["moment"], flipped, columns["shift"]) if tag],
+        "label": _classification(columns["label"]),
+        **{who: _classification(columns[f"{who}_{columns['moment']}"], _sure(picture, who)) for who in PREDICTED},
+        **fields,
+    }
+
+
+def _sure(picture: Picture, who: str) -> float | None:
+    probability: float | None = picture.columns[f"{who}_{picture.columns['moment']}_probability"]
+    return probability
+
+
+def _classification(name: str | None, confidence: float | None = None) -> dict[str, Any] | None:
+    """A class in the words of FiftyOne."""
+    if name is None:
+        return None
+    return {"_cls": "Classification", "label": name} | ({} if confidence is None else {"confidence": confidence})

@@ -1,0 +1,60 @@
+"""Tasks for people who label."""
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from gevaldi.exports._json import known, write_list
+from gevaldi.exports._names import visible
+from gevaldi.exports._pictures import written
+from gevaldi.exports.base import Export, Picture, Pictures
+
+SERVED = "/data/local-files/?d="
+EXACT = 2**53  # above it a browser rounds whole numbers
+
+
+def label_studio(pictures: Pictures, about: Export) -> Path:
+    """Tasks for Label Studio: tasks.json, config.xml with the classes to choose from, and the pictures in pictures/.
+
+    Each task shows what both classifiers name as predictions, from which an annotation can begin. Start Label Studio with
+    LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=FOLDER (absolute). Make a project with
+    config.xml as its labelling interface, add a local storage for FOLDER/pictures without syncing it, and import tasks.json.
+    What people chose comes back by its CSV export: `gevaldi export RUN --to imagefolder --label FILE.csv` takes the columns index,
+    moment and label as they are there.
+    """
+    names = {name: visible(name) for name in about.classes}
+    write_list(about.folder / "tasks.json", (_task(picture, about, names) for picture in pictures))
+    (about.folder / "config.xml").write_text(_config(list(dict.fromkeys(names.values()))), encoding="utf-8")
+    return about.folder
+
+
+def _config(names: list[str]) -> str:
+    """The labelling interface: the picture, and one class to choose."""
+    view = ElementTree.Element("View")
+    ElementTree.SubElement(view, "Image", name="image", value="$image")
+    if len(names) > 20:
+        ElementTree.SubElement(view, "Filter", name="filter", toName="label", minlength="0")
+    choices = ElementTree.SubElement(view, "Choices", name="label", toName="image", choice="single", showInLine="true")
+    for name in names:
+        ElementTree.SubElement(choices, "Choice", value=name)
+    ElementTree.indent(view)
+    return ElementTree.tostring(view, encoding="unicode") + "\n"
+
+
+def _task(picture: Picture, about: Export, names: dict[str, str]) -> dict[str, Any]:
+    columns = known(picture.columns)
+    shown = {key: str(value) if isinstance(value, int) and abs(value) > EXACT else value for key, value in columns.items()}
+    filed = {"filed_under": shown.pop("label")}  # what people choose is called label
+    moment = picture.columns["moment"]
+    predictions = [
+        _prediction(who, columns[f"{who}_{moment}"], columns.get(f"{who}_{moment}_probability"), names)
+        for who in ("first", "second")
+        if f"{who}_{moment}" in columns
+    ]
+    return {"data": {"image": SERVED + written(picture, about, "pictures"), **shown, **filed}, "predictions": predictions}
+
+
+def _prediction(who: str, name: str, probability: float | None, names: dict[str, str]) -> dict[str, Any]:
+    chosen = {"choices": [names.get(name, visible(name))]}
+    result = {"id": who, "from_name": "label", "to_name": "image", "type": "choices", "value": chosen}
+    return {"model_version": who, "score": probability, "result": [result]}

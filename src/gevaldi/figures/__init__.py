@@ -1,0 +1,50 @@
+"""Figures for papers: the rows of a run as PNG, SVG or PDF. Needs no torch.
+
+A figure is a plain function `(run, **options) -> matplotlib.figure.Figure`. To add one, add a file that holds a function of the
+file's name; its keywords are the options of `gevaldi figure RUN NAME,KEY=VALUE`.
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gevaldi.figures._lines import Line, lines, path_figure, path_lines, paths_of, set_distance_figures, set_distance_lines
+from gevaldi.figures.base import NothingToDraw, as_svg, blank, saved
+from gevaldi.registry import Call, Registry, check_options
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from gevaldi.runs.store import Run
+
+__all__ = [
+    "Line",
+    "NothingToDraw",
+    "as_svg",
+    "blank",
+    "figure_of",
+    "lines",
+    "path_figure",
+    "path_lines",
+    "paths_of",
+    "registry",
+    "saved",
+    "set_distance_figures",
+    "set_distance_lines",
+]
+
+registry = Registry("figure", "gevaldi.figures")
+
+
+def figure_of(run: "Run", text: str) -> "Figure":
+    """The figure of a run that a user names: `divergence`, `samples,count=4`.
+
+    Raises:
+        UnknownName: there is no such figure.
+        SpecError: an option is unknown or impossible.
+        NothingToDraw: the run lacks what the figure shows.
+    """
+    call = Call.parse(text)
+    drawn = partial(registry.get(call.name), run)
+    check_options(drawn, call, registry.kind)
+    figure: Figure = drawn(**call.options)
+    return figure

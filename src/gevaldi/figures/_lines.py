@@ -1,0 +1,109 @@
+"""Quantities over the steps of a search, as lines with bands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gevaldi.figures.base import BLUE, COLOURS, GREY, ORANGE, as_svg, blank, style
+from gevaldi.measures.paths import Band, band, mean_band
+from gevaldi.runs.store import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SIZES = (BLUE, ORANGE, GREY)  # for the numbers of top classes, in turn
+STYLES = ("-", "--", ":", "-.")  # one more than colours, so that twelve lines are told apart
+BESIDE = 5  # lines above which their names stand below the plot, where they hide nothing
+ON_PAGE = 4.2  # inches, which a page stretches to its columns
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line with the band around it."""
+
+    band: Band
+    colour: str
+    style: str
+    name: str
+
+
+def lines(lines: Sequence[Line], label: str, *, axes: "Axes | None" = None, width: str | float = "single") -> "Figure":
+    """Lines over the steps, each with the band around it.
+
+    Args:
+        lines: what to draw.
+        label: of the quantity, with its unit.
+        axes: where to; by default in a figure of its own.
+        width: of that figure: single, double, or a number of inches.
+    """
+    own = None if axes else blank(width)
+    with style():
+        place = axes if axes else own.subplots()  # type: ignore[union-attr]
+        for line in lines:
+            steps = np.arange(len(line.band.middle))
+            place.fill_between(steps, line.band.low, line.band.high, color=line.colour, alpha=0.18, linewidth=0)
+            place.plot(steps, line.band.middle, color=line.colour, linestyle=line.style)
+        place.set_xlabel("step")
+        place.set_ylabel(label)
+        place.margins(x=0.01)
+        _legend(place, lines, own if len(lines) > BESIDE else None)
+    return own or place.get_figure(root=True)  # type: ignore[return-value]
+
+
+def _legend(axes: "Axes", lines: Sequence[Line], figure: "Figure | None") -> None:
+    """The names of the lines, in the plot or, given its figure, below; a name may begin with "_", which a label must not."""
+    drawn = list(axes.lines)[len(axes.lines) - len(lines) :]
+    places = [str(i) for i in range(len(lines))]
+    if figure:
+        legend = figure.legend(drawn, places, loc="outside lower center", ncols=2, handlelength=2.6)
+    else:
+        legend = axes.legend(drawn, places, loc="best", handlelength=2.6)
+    for text, line in zip(legend.get_texts(), lines, strict=True):
+        text.set_text(line.name)
+
+
+def paths_of(run: Run, column: str) -> dict[str, list[np.ndarray]]:
+    """The paths of one quantity, for each order that has any; one that holds what is no number is left out."""
+    paths: dict[str, list[np.ndarray]] = {}
+    for row in run.each(["order", "status", column]):
+        if row["status"] != "failed" and row[column]:
+            path = np.asarray(row[column], dtype=np.float32)
+            if np.isfinite(path).all():
+                paths.setdefault(row["order"], []).append(path)
+    return paths
+
+
+def path_lines(run: Run, column: str, order: str | None = None) -> list[Line]:
+    """Median and band from 10 to 90 % of the samples of one quantity, a line for each order, or for one of them."""
+    paths = paths_of(run, column)
+    length = max((len(path) for found in paths.values() for path in found), default=0)
+    asked = [o for o in COLOURS if o in paths and order in (None, o)]
+    return [Line(band(paths[o], length), COLOURS[o], STYLES[o == "reverse"], o) for o in asked]
+
+
+def set_distance_lines(run: Run) -> dict[str, list[Line]]:
+    """For each order, the mean set distance with its 95 % interval, a line for each number of top classes."""
+    found: dict[str, list[Line]] = {}
+    for i, n in enumerate(run.record["taxonomy"]["set_sizes"] if run.record.get("taxonomy") else ()):
+        for order, paths in paths_of(run, f"path_set_distance_{n}").items():
+            around = mean_band(paths)
+            above = Band(around.middle, np.maximum(around.low, 0), around.high)  # no distance is below zero
+            found.setdefault(order, []).append(Line(above, SIZES[i % len(SIZES)], STYLES[i % len(STYLES)], f"n = {n}"))
+    return {order: found[order] for order in COLOURS if order in found}
+
+
+def path_figure(run: Run, column: str, label: str) -> str:
+    """What `path_lines` finds as an SVG for a page; empty if no row has a path."""
+    found = path_lines(run, column)
+    return as_svg(lines(found, label, width=ON_PAGE), f"{label} over the steps of the search") if found else ""
+
+
+def set_distance_figures(run: Run, label: str) -> dict[str, str]:
+    """What `set_distance_lines` finds as an SVG for each order."""
+    return {
+        order: as_svg(lines(found, label, width=ON_PAGE), f"{label} over the steps of the search, {order} order")
+        for order, found in set_distance_lines(run).items()
+    }

@@ -1,0 +1,71 @@
+"""Pictures laid out by the inch."""
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LETTERS = 6.5  # points
+LINE = 8.2  # points from one line to the next
+MARGIN = 1.5  # points around a sheet, because letters reach a little beyond their places
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A figure on which things are put at points from its upper left corner; whoever uses it sets the style."""
+
+    figure: "Figure"
+
+    @classmethod
+    def blank(cls, width: float, height: float) -> "Sheet":
+        """An empty sheet of so many points, of which its margins take a few at either side."""
+        from matplotlib.figure import Figure
+
+        return cls(Figure(figsize=((width + 2 * MARGIN) / 72, (height + 2 * MARGIN) / 72)))
+
+    def picture(self, pixels: np.ndarray, left: float, top: float, width: float, height: float) -> "Axes":
+        """A picture, in its own proportions, in the middle of the place it is given."""
+        x, y = self._place(left, top + height)
+        across, down = self.figure.get_size_inches() * 72
+        axes = self.figure.add_axes((x, y, width / across, height / down))
+        axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
+        axes.set_axis_off()
+        return axes
+
+    def text(self, words: str, left: float, top: float, **how: Any) -> None:
+        """Words whose line begins, or with `ha` ends or has its middle, there."""
+        settings: dict[str, Any] = {"va": "top", "fontsize": LETTERS} | how
+        self.figure.text(*self._place(left, top), words, **settings)
+
+    def _place(self, left: float, top: float) -> tuple[float, float]:
+        across, down = self.figure.get_size_inches() * 72
+        return float((left + MARGIN) / across), float(1 - (top + MARGIN) / down)
+
+
+def pixels_of(stored: dict[str, Any]) -> np.ndarray:
+    """A stored picture as levels of 0 to 255: (height, width) where it is grey, otherwise (height, width, 3)."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(stored["bytes"])) as picture:
+        return np.asarray(picture if picture.mode == "L" else picture.convert("RGB"))
+
+
+def room_of(inches: float) -> float:
+    """How many points a sheet of so many inches has between its margins."""
+    return 72 * inches - 2 * MARGIN
+
+
+def short(value: float) -> str:
+    """A divergence in as many digits as can be told apart by eye."""
+    return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}" if abs(value) >= 0.01 else "< 0.01" if value > 0 else "0"
+
+
+def height_of(pixels: np.ndarray, width: float) -> float:
+    """How high a picture is when it is so wide."""
+    down, across = pixels.shape[:2]
+    return width * int(down) / int(across)

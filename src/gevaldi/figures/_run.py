@@ -1,0 +1,105 @@
+"""What figures ask of a run: its words, its rows, and the answer where it lacks something."""
+
+from collections.abc import Sequence
+from heapq import nlargest
+from typing import Any
+
+from gevaldi.errors import SpecError, UnknownName
+from gevaldi.figures.base import NothingToDraw
+from gevaldi.names import plain
+from gevaldi.runs.schema import ORDERS, Row
+from gevaldi.runs.store import Run
+from gevaldi.taxonomy import Taxonomy, read_taxonomy
+
+
+def unit_of(run: Run) -> str:
+    """The unit of the run's divergence."""
+    return str(run.record["divergence"]["unit"])
+
+
+def model_of(run: Run, who: str) -> str:
+    """What the first or the second classifier is called, without where it came from."""
+    name = str(run.record["models"][who]["name"]).removeprefix("object:")
+    return plain(name.partition(",")[0].rpartition(":")[2] or name)
+
+
+def taxonomy_of(run: Run) -> Taxonomy | None:
+    """The hierarchy that lies in the run folder, over the classes compared, if the run has one."""
+    path = run.folder / "taxonomy.json"
+    known = run.record.get("taxonomy")
+    return read_taxonomy(path, known["classes"]) if known and path.exists() else None
+
+
+def order_named(order: str | None) -> str | None:
+    """An order that was asked for, None for both.
+
+    Raises:
+        UnknownName: there is no such order.
+    """
+    if order in (None, "both", *ORDERS):
+        return None if order == "both" else order
+    raise UnknownName("order", str(order), ["both", *ORDERS])
+
+
+def again(run: Run) -> str:
+    """How a run is made anew, in a sentence."""
+    return f"Make the run again: gevaldi compare --spec {run.folder / 'spec.yaml'} --out NEW_FOLDER"
+
+
+def finished(run: Run, order: str | None, columns: Sequence[str]) -> list[Row]:
+    """Some columns of the rows that did not fail, of one order or of both.
+
+    Raises:
+        NothingToDraw: there are none.
+    """
+    wanted = dict.fromkeys(["order", "status", *columns])
+    rows = [row for row in run.each(list(wanted)) if row["status"] != "failed" and order in (None, row["order"])]
+    if not rows:
+        raise NothingToDraw(without_rows(run, order))
+    return rows
+
+
+def without_rows(run: Run, order: str | None) -> str:
+    """Why there is nothing of an order, and what to do."""
+    if order and order not in run.spec.searches:
+        return f"The run in {run.folder} has no {order} searches, only {run.spec.orders} ones. Leave out order={order}."
+    of = f" of the {order} order" if order else ""
+    done = len(run.done())
+    if done < run.total:
+        state = f"has {done} of {run.total} rows and no sample{of} to draw"
+        return f"The run in {run.folder} {state}. Go on with: gevaldi resume {run.folder}"
+    return f"All samples{of} of the run in {run.folder} failed; its report says why: gevaldi report {run.folder}"
+
+
+def chosen(run: Run, index: Sequence[int] | int | None, count: int, order: str | None, columns: Sequence[str]) -> list[Row]:
+    """The rows of the samples named, in that order, or else of those with the largest divergence, largest first.
+
+    Raises:
+        SpecError: a number belongs to no row, or to one that failed, or to another order; or `count` is no number from 1.
+        NothingToDraw: no sample did not fail.
+    """
+    if index is None:
+        if not isinstance(count, int) or count < 1:
+            raise SpecError(f"count={count} was given; a number of samples from 1 was expected.")
+        rows = finished(run, order, ["index", "divergence_end"])
+        numbers = [row["index"] for row in nlargest(count, rows, key=lambda row: row["divergence_end"])]
+    else:
+        numbers = [index] if isinstance(index, int) else list(index)
+        _check_numbers(run, numbers, order)
+    found = {row["index"]: row for row in run.each(["index", *columns]) if row["index"] in set(numbers)}
+    return [found[number] for number in numbers]
+
+
+def _check_numbers(run: Run, numbers: Sequence[Any], order: str | None) -> None:
+    known = {row["index"]: row for row in run.each(["index", "status", "order", "error"])}
+    if not numbers:
+        raise SpecError("index=[] was given; the numbers of some samples were expected, as in index=[3,7].")
+    for number in numbers:
+        row = known.get(number) if isinstance(number, int) else None
+        if row is None:
+            there = f"the run in {run.folder} has samples {min(known)} to {max(known)}" if known else f"{run.folder} has none yet"
+            raise SpecError(f"index={number} was given; {there}.")
+        if row["status"] == "failed":
+            raise SpecError(f"Sample {number} failed and has no picture: {plain(row['error'], 200)}. Name another.")
+        if order not in (None, row["order"]):
+            raise SpecError(f"Sample {number} is of the {row['order']} order, but order={order} was given. Leave one of them out.")

@@ -1,0 +1,147 @@
+"""What all figures share: sizes, colours and letters, and how they are written."""
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import quoteattr
+
+from gevaldi.errors import GevaldiError, RunFolderError, SpecError
+from gevaldi.files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREY = "#0a6ebd", "#c4570a", "#6f7d8a"  # told apart by the colour-blind, on light and on dark
+COLOURS = {"forward": BLUE, "reverse": ORANGE}
+WIDTHS = {"single": 3.3, "double": 6.75}  # inches: a column of a paper, and its page
+RATIO = 0.62  # height of a plot to its width
+
+STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # which comes with matplotlib, so that a figure is the same on every machine
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "lines.linewidth": 1.3,
+    "text.parse_math": False,  # a class may be called $a_b$
+    "axes.formatter.useoffset": False,
+    "pdf.fonttype": 42,  # letters as letters, which publishers ask for
+    "svg.hashsalt": "gevaldi",
+}
+METADATA: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+"""What can be written, and what is left out of it so that the same rows give the same bytes."""
+
+
+class NothingToDraw(GevaldiError):
+    """A run lacks what a figure shows; the message says what, and how to have it."""
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """While it lasts, figures are made and written in the style of all, whatever the user's own settings of matplotlib."""
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)  # it is shown as a box
+        yield
+
+
+def blank(width: str | float = "single", ratio: float = RATIO) -> "Figure":
+    """An empty figure.
+
+    Args:
+        width: single or double, as the columns of a paper, or a number of inches.
+        ratio: its height in widths.
+
+    Raises:
+        SpecError: there is no such width.
+    """
+    from matplotlib.figure import Figure
+
+    inches = inches_of(width)
+    with style():
+        return Figure(figsize=(inches, inches * ratio), layout="constrained")
+
+
+def inches_of(width: str | float) -> float:
+    """A width in inches.
+
+    Raises:
+        SpecError: it is neither single nor double nor a number of inches above one.
+    """
+    inches = WIDTHS.get(width, 0.0) if isinstance(width, str) else width
+    if not isinstance(inches, int | float) or not 1 <= inches <= 40:
+        raise SpecError(
+            f"width={width} was given; single (3.3 inches), double (6.75) or a number of inches from 1 to 40 was expected."
+        )
+    return inches
+
+
+def saved(figure: "Figure", path: Path) -> Path:
+    """Write a figure as what its name ends in: .png (200 dots an inch), .svg or .pdf. The same figure gives the same bytes.
+
+    Raises:
+        SpecError: the name ends in something else.
+        RunFolderError: the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in METADATA:
+        raise SpecError(f"The figure {path} ends in {suffix or 'nothing'}; {', '.join(METADATA)} can be written.")
+    sink = io.BytesIO()
+    with style():
+        _settle(figure)
+        figure.savefig(sink, format=suffix[1:], dpi=200, metadata=METADATA[suffix])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, sink.getvalue())
+    except OSError as error:
+        raise RunFolderError(f"The figure {path} cannot be written: {error.strerror or error}.") from error
+    return path
+
+
+def _settle(figure: "Figure") -> None:
+    """Lay a figure out for good: every drawing moves a constrained layout a little, so that no two files would agree."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+
+
+def as_svg(figure: "Figure", said: str = "") -> str:
+    """A figure for a page: an SVG with letters as text, in the page's colour and on its ground.
+
+    Args:
+        figure: any.
+        said: what a reader who cannot see it is told.
+    """
+    import matplotlib
+
+    sink = io.StringIO()
+    with style(), matplotlib.rc_context({"svg.fonttype": "none"}):
+        _settle(figure)
+        figure.savefig(sink, format="svg", dpi=200, transparent=True, metadata=METADATA[".svg"])
+    svg = sink.getvalue()
+    svg = svg[svg.index("<svg") :].replace("#000000", "currentColor").replace('<g id="text', '<g fill="currentColor" id="text')
+    referred = set(re.findall(r'url\(#([^)]+)\)|"#([^"]+)"', svg))
+    kept = {name for pair in referred for name in pair if name}
+    svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in kept else "", svg)  # a page may hold several figures
+    label = f" aria-label={quoteattr(said)}" if said else ""
+    return svg.replace("<svg ", f'<svg class="plot" role="img"{label} ', 1)

@@ -1,0 +1,26 @@
+"""How far the searches went, over the steps, like the paper's Figure 4."""
+
+from typing import TYPE_CHECKING
+
+from gevaldi.figures._lines import lines, path_lines
+from gevaldi.figures._run import order_named, without_rows
+from gevaldi.figures.base import NothingToDraw
+from gevaldi.runs.store import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def delta_z(run: Run, *, order: str | None = None, width: str | float = "single") -> "Figure":
+    """Δz over the steps of the search: the median and the band of 80 % of the samples, a line for each order.
+
+    A sample that stopped keeps its last value. `order=forward` draws one of the two.
+
+    Raises:
+        NothingToDraw: no row of the run has a path.
+    """
+    asked = order_named(order)
+    found = path_lines(run, "path_delta_z", asked)
+    if not found:
+        raise NothingToDraw(without_rows(run, asked))
+    return lines(found, "Δz", width=width)

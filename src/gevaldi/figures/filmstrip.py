@@ -1,0 +1,64 @@
+"""One sample along its search."""
+
+from typing import TYPE_CHECKING
+
+from gevaldi.errors import SpecError
+from gevaldi.figures._pictures import LETTERS, LINE, Sheet, height_of, pixels_of, room_of, short
+from gevaldi.figures._run import again, chosen, order_named, unit_of
+from gevaldi.figures._text import fitted, points_of
+from gevaldi.figures.base import GREY, NothingToDraw, inches_of, style
+from gevaldi.runs.schema import Row
+from gevaldi.runs.store import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = ["order", "condition_name", "path_divergence", "path_pictures", "path_picture_steps"]
+WIDE = 44  # points that a picture takes at least
+BETWEEN, BELOW = 4, 6  # points between pictures, and below a row of them
+
+
+def filmstrip(run: Run, *, index: int | None = None, order: str | None = None, width: str | float = "double") -> "Figure":
+    """One sample's pictures along its search, with the step above and the divergence below each.
+
+    `index` says which sample; by default that with the largest divergence.
+
+    Raises:
+        SpecError: there is no such sample.
+        NothingToDraw: the run kept no pictures along its searches.
+    """
+    row, *others = chosen(run, index, 1, order_named(order), COLUMNS)
+    if others:
+        raise SpecError(f"index={index} was given; a filmstrip is of one sample.")
+    if not row["path_pictures"]:
+        raise NothingToDraw(f"The run in {run.folder} kept no pictures along its searches, as older versions did not. {again(run)}")
+    across = columns_of(len(row["path_pictures"]), room_of(inches_of(width)))
+    return _drawn(row, unit_of(run), room_of(inches_of(width)), across)
+
+
+def columns_of(pictures: int, points: float) -> int:
+    """How many pictures stand side by side: as many as can be seen well, in rows of about equal length."""
+    most = max(1, int((points + BETWEEN) // (WIDE + BETWEEN)))
+    return -(-pictures // -(-pictures // most))
+
+
+@style()
+def _drawn(row: Row, unit: str, points: float, across: int) -> "Figure":
+    side = (points - BETWEEN * (across - 1)) / across
+    pictures = [pixels_of(stored) for stored in row["path_pictures"]]
+    high = max(height_of(pixels, side) for pixels in pictures)
+    rows = -(-len(pictures) // across)
+    each = 2 * LINE + high + 4
+    sheet = Sheet.blank(points, LINE + 3 + rows * each + (rows - 1) * BELOW)
+    told = f"sample {row['index']}, {row['order']}"
+    sheet.text(told, 0, 0, color=GREY)
+    if row["condition_name"] is not None:
+        left = points_of(told, LETTERS) + 8
+        sheet.text(fitted(row["condition_name"], points - left, size=LETTERS, bold=True)[0], left, 0, fontweight="bold")
+    for i, (pixels, step) in enumerate(zip(pictures, row["path_picture_steps"], strict=True)):
+        left, top = (i % across) * (side + BETWEEN), LINE + 3 + (i // across) * (each + BELOW)
+        sheet.text(f"step {step}" if i == 0 else str(step), left + side / 2, top, ha="center")
+        sheet.picture(pixels, left, top + LINE + 1, side, high)
+        value = short(row["path_divergence"][step]) + (f" {unit}" if i == 0 else "")
+        sheet.text(value, left + side / 2, top + LINE + high + 3, ha="center", color=GREY)
+    return sheet.figure

@@ -1,0 +1,179 @@
+"""Samples before and after their search, like the paper's Figures 1, 2 and 5."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gevaldi.errors import SpecError
+from gevaldi.figures._pictures import LETTERS, LINE, Sheet, height_of, pixels_of, room_of, short
+from gevaldi.figures._run import chosen, model_of, order_named, unit_of
+from gevaldi.figures._text import fitted, points_of
+from gevaldi.figures.base import BLUE, GREY, ORANGE, inches_of, style
+from gevaldi.measures.predictions import is_condition, top
+from gevaldi.runs.schema import Row
+from gevaldi.runs.store import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = [
+    *("order", "condition_name", "asked_labels", "divergence_end", "picture_start", "picture_end"),
+    *("first_start", "first_end", "second_start", "second_end"),
+]
+"""What is drawn of a row."""
+
+INK = {"first": BLUE, "second": ORANGE}
+MOMENTS = {"start": "before", "end": "after"}
+WIDE = 95  # points that a pair takes at least, unless it is said how many stand side by side
+BETWEEN, INSIDE, BELOW = 18, 8, 7  # points between pairs, between the pictures of one, and between rows of them
+MOST_LINES = 2  # of a class's name
+
+
+def samples(
+    run: Run,
+    *,
+    count: int = 8,
+    columns: int | None = None,
+    order: str | None = None,
+    index: Sequence[int] | int | None = None,
+    first: str | None = None,
+    second: str | None = None,
+    width: str | float = "double",
+) -> "Figure":
+    """Samples before and after their search, those with the largest divergence, with both classifiers' top classes below.
+
+    A class that is what the generator was asked for is bold. Of a run of both orders, forward searches are drawn unless `order` is
+    reverse or both. `index=[3,7]` draws these samples, `columns` says how many stand side by side, `first` and `second` call the
+    classifiers otherwise.
+
+    Raises:
+        SpecError: there is no such sample.
+        NothingToDraw: no sample of the run did not fail.
+    """
+    asked = run.spec.searches[0] if order is None and index is None else order_named(order)
+    rows = chosen(run, index, count, asked, COLUMNS)
+    names = {"first": str(first or model_of(run, "first")), "second": str(second or model_of(run, "second"))}
+    return before_and_after(rows, names, unit_of(run), columns=columns, width=width)
+
+
+@style()
+def before_and_after(
+    rows: Sequence[Row], names: dict[str, str], unit: str, *, columns: int | None = None, width: str | float = "double"
+) -> "Figure":
+    """The same of any rows, which may come from several runs.
+
+    Args:
+        rows: with `COLUMNS`.
+        names: what the first and the second classifier are called.
+        unit: of the divergence.
+        columns: pairs side by side; by default as many as can be seen well.
+        width: single, double, or a number of inches.
+
+    Raises:
+        SpecError: there are no columns, or no room for so many.
+    """
+    points = room_of(inches_of(width))
+    across = columns or min(len(rows), max(1, int((points + BETWEEN) // (WIDE + BETWEEN))))
+    room = (points - BETWEEN * (across - 1)) / across if isinstance(across, int) and across > 0 else 0
+    if room < 30:
+        raise SpecError(f"columns={columns} was given; from 1 to {int((points + BETWEEN) // (30 + BETWEEN))} fit side by side.")
+    side = (room - INSIDE) / 2
+    told = len({row["order"] for row in rows}) > 1
+    pairs = [_pair(row, side, unit, told) for row in rows]
+    shelves = [pairs[i : i + across] for i in range(0, len(pairs), across)]
+    head, labels = 1.7 * LINE, LINE
+    height = head + labels + sum(_height(shelf, side) + BELOW for shelf in shelves) - BELOW
+    sheet = Sheet.blank(points, height)
+    _legend(sheet, names, points)
+    for place in range(len(shelves[0])):
+        for k, word in enumerate(MOMENTS.values()):
+            left = place * (room + BETWEEN) + k * (side + INSIDE)
+            sheet.text(word, left + side / 2, head, ha="center", color=GREY)
+    down = head + labels
+    for shelf in shelves:
+        for place, pair in enumerate(shelf):
+            _put(sheet, pair, place * (room + BETWEEN), down, side, max(p.pictures_high(side) for p in shelf), _lines(shelf))
+        down += _height(shelf, side) + BELOW
+    return sheet.figure
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a classifier says of a picture, as it is written below: the lines of the name, and the probability."""
+
+    lines: list[str]
+    probability: str
+    bold: bool
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sample as it is drawn."""
+
+    asked: str
+    found: str
+    pictures: dict[str, np.ndarray]
+    said: dict[tuple[str, str], Said]
+
+    def pictures_high(self, side: float) -> float:
+        """How much height its pictures take when they are so wide."""
+        return max(height_of(pixels, side) for pixels in self.pictures.values())
+
+
+def _pair(row: Row, side: float, unit: str, told: bool) -> Pair:
+    found = f"{short(row['divergence_end'])} {unit}" + (f", {row['order']}" if told else "")
+    room = 2 * side + INSIDE - points_of(found, LETTERS) - 4
+    asked = "" if row["condition_name"] is None else fitted(row["condition_name"], room, size=LETTERS, bold=True)[0]
+    return Pair(
+        asked,
+        found,
+        {moment: pixels_of(row[f"picture_{moment}"]) for moment in MOMENTS},
+        {(who, moment): _said(row, who, moment, side) for who in INK for moment in MOMENTS},
+    )
+
+
+def _said(row: Row, who: str, moment: str, side: float) -> Said:
+    label: dict[str, Any] | None = top(row, who, moment)
+    if label is None:
+        return Said(["no prediction"], "", False)
+    bold = is_condition(row, label)
+    probability = f"{label['probability']:.2f}"
+    room = side - points_of(probability, LETTERS) - 3
+    return Said(fitted(label["name"], room, lines=MOST_LINES, size=LETTERS, bold=bold), probability, bold)
+
+
+def _lines(shelf: Sequence[Pair]) -> dict[str, int]:
+    """How many lines each classifier's names take in a row of pairs, so that neighbours stand level."""
+    return {who: max(len(pair.said[who, moment].lines) for pair in shelf for moment in MOMENTS) for who in INK}
+
+
+def _height(shelf: Sequence[Pair], side: float) -> float:
+    return LINE + max(pair.pictures_high(side) for pair in shelf) + 3 + LINE * sum(_lines(shelf).values())
+
+
+def _put(sheet: Sheet, pair: Pair, left: float, top: float, side: float, high: float, lines: dict[str, int]) -> None:
+    """One sample: above its condition and divergence, the two pictures, below them what the two classifiers say."""
+    sheet.text(pair.asked, left, top, fontweight="bold")
+    sheet.text(pair.found, left + 2 * side + INSIDE, top, ha="right", color=GREY)
+    for k, moment in enumerate(MOMENTS):
+        begin = left + k * (side + INSIDE)
+        sheet.picture(pair.pictures[moment], begin, top + LINE + 1, side, high)
+        down = top + LINE + high + 3
+        for who, colour in INK.items():
+            said = pair.said[who, moment]
+            weight = "bold" if said.bold else "normal"
+            for i, line in enumerate(said.lines):
+                sheet.text(line, begin, down + i * LINE, color=colour, fontweight=weight)
+            sheet.text(said.probability, begin + side, down, ha="right", color=colour)
+            down += lines[who] * LINE
+
+
+def _legend(sheet: Sheet, names: dict[str, str], points: float) -> None:
+    """Whose colour is whose."""
+    left = 0.0
+    for who, colour in INK.items():
+        words = f"{who}: {fitted(names[who], points / 2 - 50, size=LETTERS)[0]}"
+        sheet.text(words, left, 0, color=colour)
+        left += points_of(words, LETTERS) + BETWEEN

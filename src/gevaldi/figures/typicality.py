@@ -1,0 +1,61 @@
+"""Where the samples lie in the prior, before and after."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gevaldi.figures._lines import STYLES
+from gevaldi.figures._run import finished, order_named
+from gevaldi.figures.base import COLOURS, GREY, NothingToDraw, blank, style
+from gevaldi.measures.summary import TYPICAL
+from gevaldi.runs.store import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BINS = 20
+
+
+def typicality(run: Run, *, order: str | None = None, width: str | float = "single") -> "Figure":
+    """Where the latents lie in the prior: a histogram of their typicality before the search, and after it for each order.
+
+    Typicality is the share of the prior nearer its centre; what the prior draws has every one equally often, the dotted line.
+
+    Raises:
+        NothingToDraw: no sample has a typicality.
+    """
+    asked = order_named(order)
+    rows = finished(run, asked, ["typicality_start", "typicality_end"])
+    rows = [row for row in rows if row["typicality_start"] is not None and np.isfinite(row["typicality_end"])]
+    if not rows:
+        raise NothingToDraw(f"The prior of {run.spec.generator} says of no latent in {run.folder} where it lies.")
+    edges = np.linspace(0, 1, BINS + 1)
+    ends = {o: [row["typicality_end"] for row in rows if row["order"] == o] for o in COLOURS}
+    figure = blank(width)
+    with style():
+        axes = figure.subplots()
+        axes.stairs(
+            _shares([row["typicality_start"] for row in rows], edges), edges, fill=True, color=GREY, alpha=0.35, label="before"
+        )
+        for name, values in ends.items():
+            if values:
+                out = 100 * np.mean(np.asarray(values) > TYPICAL)
+                axes.stairs(
+                    _shares(values, edges),
+                    edges,
+                    color=COLOURS[name],
+                    linestyle=STYLES[name == "reverse"],
+                    linewidth=1.3,
+                    label=f"after, {name} ({out:.0f} % above {TYPICAL})",
+                )
+        axes.axhline(100 / BINS, color="black", linewidth=0.8, linestyle=":")
+        axes.set_xlabel("typicality (share of the prior nearer its centre)")
+        axes.set_ylabel("samples (%)")
+        axes.set_xlim(0, 1)
+        axes.legend(loc="upper left")
+    return figure
+
+
+def _shares(values: list[float], edges: np.ndarray) -> np.ndarray:
+    """Per cent of the values in each bin; what rounding takes beyond 1 counts as 1."""
+    return 100 * np.histogram(np.clip(values, 0, 1), edges)[0] / len(values)

@@ -1,0 +1,147 @@
+"""The answer in one sentence and a few figures, over both orders."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from gevaldi.measures.predictions import differs
+from gevaldi.measures.summary import left
+from gevaldi.reports.numbers import level
+from gevaldi.statistics.intervals import Estimate, mean, share
+
+COLUMNS = ("index", "status", "asked_labels", "first_start", "first_end", "second_start", "second_end")
+"""The columns that it is made of, beside the set distance."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What both orders say together. A start that was searched in both is one observation, the mean of its two.
+
+    Attributes:
+        searches: that did not fail.
+        differ: share that ends with different top classes.
+        left_first, left_second: share that leaves the class asked for, of the searches before which both classifiers had named it.
+        difference: of these two shares, first minus second, by start.
+        levels: between the two sets of top classes after, in the mean over starts.
+        read: searches before which both had named the class asked for.
+    """
+
+    searches: int
+    differ: Estimate
+    left_first: Estimate | None
+    left_second: Estimate | None
+    difference: Estimate | None
+    levels: Estimate | None
+    read: int
+
+
+def outcomes(rows: Iterable[dict[str, Any]], orders: int, nearest: int | None) -> Outcomes:
+    """The outcomes of all searches.
+
+    Args:
+        rows: with `COLUMNS` and, where it is known, the set distance of `nearest` top classes at the end.
+        orders: in how many orders every start was searched; those of one start are neighbours by index.
+        nearest: the smallest number of top classes whose distance is followed.
+    """
+    quantities = ("differ", "first", "second", "difference", "levels")
+    by_start: dict[str, dict[int, list[float]]] = {key: {} for key in quantities}
+    searches = read = 0
+    for row in rows:
+        if row["status"] == "failed":
+            continue
+        searches += 1
+        found = _outcome(row, nearest)
+        read += "difference" in found
+        for key, value in found.items():
+            by_start[key].setdefault(row["index"] // orders, []).append(value)
+    means = {key: [sum(values) / len(values) for values in starts.values()] for key, starts in by_start.items()}
+    return Outcomes(
+        searches,
+        _share(means["differ"]),
+        _share(means["first"]) if means["first"] else None,
+        _share(means["second"]) if means["second"] else None,
+        mean(means["difference"]) if means["difference"] else None,
+        mean(means["levels"]) if means["levels"] else None,
+        read,
+    )
+
+
+def _outcome(row: dict[str, Any], nearest: int | None) -> dict[str, float]:
+    found: dict[str, float] = {"differ": differs(row, "end")}
+    first, second = left(row, "first"), left(row, "second")
+    if first is not None and second is not None:
+        found |= {"first": first, "second": second, "difference": first - second}
+    far = row.get(f"set_distance_{nearest}_end")
+    return found | ({"levels": far} if far is not None and far == far else {})
+
+
+def _share(values: list[float]) -> Estimate:
+    """A share with the interval that as many independent observations as there are starts would have."""
+    middle = mean(values).value
+    if middle != middle:
+        return share(0, 0)
+    around = share(round(middle * len(values)), len(values))
+    return Estimate(middle, min(around.low, middle), max(around.high, middle))
+
+
+def verdict(found: Outcomes, names: dict[str, str]) -> str:
+    """The answer in a sentence."""
+    if not found.searches:
+        return "No search came to an end, so there is no answer."
+    if found.left_first is None or found.left_second is None or found.difference is None:
+        return (
+            f"Pushed apart, {names['first']} and {names['second']} end with different top classes on "
+            f"{_percent(found.differ.value)} of {found.searches:,} searches. Which of them is right is not known."
+        )
+    first, second = found.left_first.value, found.left_second.value
+    more, less = ("first", "second") if first > second else ("second", "first")
+    shares = {"first": _percent(first), "second": _percent(second)}
+    if _apart(found.difference):
+        return (
+            f"Pushed apart, {names[more]} leaves the class asked for more often than {names[less]}: on {shares[more]} against "
+            f"{shares[less]} of {found.read:,} searches."
+        )
+    return (
+        f"Pushed apart, {names['first']} leaves the class asked for on {shares['first']} of {found.read:,} searches and "
+        f"{names['second']} on {shares['second']}: too close to tell which of the two holds to it."
+    )
+
+
+def _apart(difference: Estimate) -> bool:
+    """Whether the interval is known and on one side of zero."""
+    return difference.low > 0 or difference.high < 0
+
+
+def figures(found: Outcomes, names: dict[str, str], record: dict[str, Any]) -> list[dict[str, str]]:
+    """The figures beside it: a value, what it is, and what it rests on."""
+    made = []
+    audit = record.get("audit") or {}
+    for key, what in (("generated", "drawn pictures, unsearched"), ("real", "real pictures")):
+        if seen := audit.get(key):
+            rate = share(seen["disagreements"], seen["pictures"])
+            made.append(_figure(f"{100 * rate.value:.1f} %", f"differ on {what}", f"{_within(rate, 1)} of {seen['pictures']:,}"))
+    if found.searches:
+        made.append(
+            _figure(_percent(found.differ.value), "differ after a search", f"{_within(found.differ)} of {found.searches:,}")
+        )
+    for who, left_it in (("first", found.left_first), ("second", found.left_second)):
+        if left_it is not None:
+            title = f"{names[who]} leaves the class asked for"
+            made.append(_figure(_percent(left_it.value), title, f"{_within(left_it)} of {found.read:,}") | {"who": who})
+    if found.levels is not None:
+        chance = ((record.get("taxonomy") or {}).get("by_chance") or {}).get("levels")
+        beside = f"two classes at random: {level(chance)}" if chance is not None else "in the mean"
+        made.append(_figure(f"{level(found.levels.value)} levels", "apart in the hierarchy after", beside))
+    return made
+
+
+def _figure(value: str, title: str, beside: str) -> dict[str, str]:
+    return {"value": value, "title": title, "beside": beside, "who": ""}
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _within(estimate: Estimate, digits: int = 0) -> str:
+    return f"{100 * estimate.low:.{digits}f} to {100 * estimate.high:.{digits}f} %"

@@ -1,0 +1,158 @@
+"""Pictures inside the page: small ones to the bit, large ones as small as the page needs them to be."""
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+LOSSLESS = 64  # pixels: up to this size a picture stays PNG
+BUDGET = 4_600_000  # bytes of all pictures of a page, before base64 adds a third
+PROBED = 4  # rows by which the room that all need is estimated
+
+
+@dataclass(frozen=True)
+class Thrift:
+    """How small the pictures of a page are made.
+
+    Attributes:
+        side: pixels of the longer side, at most, of the pictures before and after.
+        along: the same of those along the search.
+        quality: of WebP, for pictures of more than 64 pixels.
+        frames: how many pictures along the search are kept at most, the two ends among them.
+    """
+
+    side: int
+    along: int
+    quality: int
+    frames: int
+
+
+LADDER = (
+    Thrift(512, 384, 85, 16),
+    Thrift(320, 256, 80, 16),
+    Thrift(256, 224, 80, 12),
+    Thrift(224, 160, 75, 10),
+    Thrift(192, 128, 70, 9),
+    Thrift(160, 112, 65, 9),
+    Thrift(144, 96, 60, 8),
+    Thrift(128, 80, 55, 7),
+    Thrift(112, 64, 50, 5),
+    Thrift(96, 64, 40, 3),
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The pictures of a sample as addresses that hold them.
+
+    Attributes:
+        original, start, end: None where the row has none.
+        strip: the pictures between start and end side by side, in one image; None where there is none between.
+        steps: the steps of the start, of those in the strip, and of the end; empty where the row does not know them.
+        aspect: width / height.
+        small: whether they are shown to the bit.
+    """
+
+    original: str | None
+    start: str | None
+    end: str | None
+    strip: str | None
+    steps: list[int]
+    aspect: float
+    small: bool
+
+
+def shown(rows: Sequence[dict[str, Any]]) -> tuple[list[Shown], Thrift]:
+    """The pictures of all rows, and how small they were made so that together they keep to the budget."""
+    step = max(1, len(rows) // PROBED)
+    probes = rows[::step]
+    with ThreadPoolExecutor() as pool:  # the codecs of Pillow release the lock of the interpreter
+        for thrift in LADDER:
+            address = cache(partial(_address, thrift=thrift))  # both orders of a start begin with the same picture
+            found = list(pool.map(partial(_shown, thrift=thrift, address=address), probes))
+            if sum(map(_bytes, found)) / max(1, len(probes)) * len(rows) <= BUDGET:
+                break
+        return list(pool.map(partial(_shown, thrift=thrift, address=address), rows)), thrift
+
+
+def longest_side(rows: Sequence[dict[str, Any]]) -> int:
+    """Pixels of the longer side of the largest picture, as the run holds it."""
+    return max((max(_opened(row["picture_end"]["bytes"]).size) for row in rows if row["picture_end"]), default=0)
+
+
+def _shown(row: dict[str, Any], thrift: Thrift, address: Callable[[bytes], str]) -> Shown:
+    original, start, end = (row[f"picture_{key}"] for key in ("original", "start", "end"))
+    along = list(zip(row["path_picture_steps"] or (), row["path_pictures"] or (), strict=True))
+    kept = [along[i] for i in _spread(len(along), thrift.frames)]
+    between = [_opened(picture["bytes"]) for _, picture in kept[1:-1]]
+    size = _opened(end["bytes"]).size if end else (1, 1)
+    return Shown(
+        original=address(original["bytes"]) if original else None,
+        start=address(start["bytes"]) if start else None,
+        end=_address(end["bytes"], thrift) if end else None,
+        strip=_encoded(_side_by_side(between, thrift.along), thrift.quality, max(size) <= LOSSLESS) if between else None,
+        steps=[step for step, _ in kept],
+        aspect=round(size[0] / size[1], 3),
+        small=max(size) <= LOSSLESS,
+    )
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most so many of 0 ... count - 1, evenly, both ends among them."""
+    return list(range(count)) if count <= most else sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
+
+
+def _bytes(found: Shown) -> float:
+    return sum(len(text) for text in (found.original, found.start, found.end, found.strip) if text) * 0.75
+
+
+def _address(content: bytes, thrift: Thrift) -> str:
+    picture = _opened(content)
+    if max(picture.size) <= LOSSLESS and picture.format == "PNG":
+        return _as_address(content, "png")
+    return _encoded(_reduced(picture, thrift.side), thrift.quality, max(picture.size) <= LOSSLESS)
+
+
+def _opened(content: bytes) -> "Image":
+    from PIL import Image
+
+    return Image.open(io.BytesIO(content))
+
+
+def _reduced(picture: "Image", side: int) -> "Image":
+    from PIL import Image
+
+    picture = picture if picture.mode in ("L", "RGB") else picture.convert("RGB")
+    scale = min(1.0, side / max(picture.size))
+    width, height = (max(1, round(scale * pixels)) for pixels in picture.size)
+    return picture if scale == 1 else picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2)
+
+
+def _side_by_side(pictures: Sequence["Image"], side: int) -> "Image":
+    from PIL import Image
+
+    reduced = [_reduced(picture, side) for picture in pictures]
+    width, height = reduced[0].size
+    strip = Image.new(reduced[0].mode, (width * len(reduced), height))
+    for i, picture in enumerate(reduced):
+        strip.paste(picture, (i * width, 0))
+    return strip
+
+
+def _encoded(picture: "Image", quality: int, lossless: bool) -> str:
+    sink = io.BytesIO()
+    if lossless:
+        picture.save(sink, "PNG", optimize=True)
+        return _as_address(sink.getvalue(), "png")
+    picture.save(sink, "WEBP", quality=quality, method=2)
+    return _as_address(sink.getvalue(), "webp")
+
+
+def _as_address(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

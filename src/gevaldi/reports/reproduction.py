@@ -1,0 +1,131 @@
+"""Figures of the paper made again: a page for each, its numbers as tables, and one page that has all verdicts."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gevaldi.errors import RunFolderError
+from gevaldi.figures import as_svg, saved
+from gevaldi.reports.environment import environment, written
+from gevaldi.statistics.intervals import Estimate
+
+CLAIMS = "-claims.csv"
+HEAD = ("figure", "title", "claim", "world", "verdict", "measured", "value", "low", "high", "rests_on")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of a claim in one world."""
+
+    claim: str
+    world: str
+    verdict: str
+    measured: Mapping[str, Estimate]
+    rests_on: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What was made in one world.
+
+    Attributes:
+        about: what stands for what of the paper's.
+        figure: a matplotlib figure; None where no run could be made.
+        columns, rows: the numbers in it.
+        failed: why runs could not be made.
+        overview: the page that has its runs side by side, relative to the folder.
+    """
+
+    about: str
+    figure: Any = None
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[Any]] = ()
+    failed: Mapping[str, str] | None = None
+    overview: str | None = None
+
+
+def write_figure(
+    name: str, title: str, shows: str, drawn: Mapping[str, Drawn], tested: Sequence[Judged], command: str, folder: Path
+) -> Path:
+    """Write the page of a figure, each world's drawing as PNG and SVG and its numbers as CSV, and the claims as CSV.
+
+    Args:
+        name: such as figure-3.
+        title: of the figure.
+        shows: what is to be seen in the paper.
+        drawn: what was made, by world.
+        tested: the claims, world by world.
+        command: what makes it again.
+        folder: where to.
+
+    Raises:
+        RunFolderError: something cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = {}
+    for world, made in drawn.items():
+        if made.figure is None:
+            continue
+        stem = f"{name}-{world}"
+        for suffix in (".png", ".svg"):
+            saved(made.figure, folder / f"{stem}{suffix}")
+        written(folder / f"{stem}.csv", _as_csv(made.columns, made.rows))
+        pictures[world] = as_svg(made.figure, f"{title}; {made.about}")
+    written(folder / f"{name}{CLAIMS}", _as_csv(HEAD, _claim_rows(name, title, tested)))
+    page = environment().get_template("reproduction.html")
+    claims = list(dict.fromkeys(one.claim for one in tested))
+    context = {
+        "name": name, "title": title, "shows": shows, "drawn": drawn, "pictures": pictures, "command": command,
+        "claims": [(claim, [one for one in tested if one.claim == claim]) for claim in claims],
+    }  # fmt: skip
+    return written(folder / f"{name}.html", page.render(context))
+
+
+def write_index(folder: Path) -> Path:
+    """The page that has the verdicts on all figures of a folder together, those made now and those made before.
+
+    Raises:
+        RunFolderError: it cannot be written, or a table of claims cannot be read.
+    """
+    figures: dict[str, Any] = {}
+    for path in sorted(folder.glob(f"*{CLAIMS}")):
+        for row in _read(path):
+            figure = figures.setdefault(row["figure"], {"title": row["title"], "worlds": [], "claims": {}})
+            if row["world"] not in figure["worlds"]:
+                figure["worlds"].append(row["world"])
+            figure["claims"].setdefault(row["claim"], {})[row["world"]] = row["verdict"]
+    return written(folder / "index.html", environment().get_template("reproductions.html").render(figures=figures))
+
+
+def _claim_rows(name: str, title: str, tested: Sequence[Judged]) -> list[Sequence[Any]]:
+    nothing = {"": Estimate(float("nan"), float("nan"), float("nan"))}
+    return [
+        (name, title, one.claim, one.world, one.verdict, said, *(_known(v) for v in (e.value, e.low, e.high)), one.rests_on)
+        for one in tested
+        for said, e in (one.measured or nothing).items()
+    ]
+
+
+def _known(value: float) -> str:
+    return "" if value != value else f"{value:.6g}"
+
+
+def _as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(columns)
+    table.writerows(rows)
+    return text.getvalue()
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path} cannot be read: {error}. Delete it, and make its figure again.") from error
+    if any(set(HEAD) - set(row) for row in rows):
+        raise RunFolderError(f"{path} is no table of claims. Delete it, and make its figure again.")
+    return rows

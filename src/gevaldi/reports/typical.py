@@ -1,0 +1,40 @@
+"""Where the samples lie in the prior, as bars."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99, 0.999, 1.0)
+
+
+def typicalities(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each range of typicality: how many samples lie there before and after, and how many draws of the prior would.
+
+    Empty where no row knows its typicality.
+    """
+    found: dict[str, list[float]] = {"start": [], "end": []}
+    for row in rows:
+        for moment, values in found.items():
+            value = row[f"typicality_{moment}"]
+            if value is not None and value == value:
+                values.append(value)
+    before, after = (np.histogram(values, EDGES)[0] for values in found.values())
+    if not len(found["end"]):
+        return []
+    expected = np.diff(EDGES) * len(found["start"])
+    highest = max(before.max(), after.max(), expected.max())
+    return [
+        {
+            "name": _name(i),
+            "before": int(b),
+            "after": int(a),
+            "expected": float(e),
+            "heights": [float(v / highest) for v in (b, a, e)],
+        }
+        for i, (b, a, e) in enumerate(zip(before, after, expected, strict=True))
+    ]
+
+
+def _name(i: int) -> str:
+    return f"{EDGES[i]:g} to {EDGES[i + 1]:g}"

@@ -1,0 +1,497 @@
+"""Exports, each opened again by the tool that it is for; where that is too large to install, against its documented format."""
+
+import gc
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from typer.testing import CliRunner
+
+from gevaldi.cli.main import app
+from gevaldi.comparison import Comparison
+from gevaldi.errors import GevaldiError, RunFolderError, SpecError
+from gevaldi.exports import export, registry
+from gevaldi.exports._names import folder_names
+from gevaldi.runs.spec import Spec
+from gevaldi.runs.store import Run
+
+ANIMALS = ["cat", "dog", "eel"]
+HOSTILE = [
+    "../../up",
+    "a/b",
+    "a\\b",
+    "nul\0byte",
+    "CON",
+    "",
+    ".",
+    "..",
+    "x" * 300,
+    "x" * 299 + "y",
+    "Cat",
+    "cat",
+    "\u202egnp",
+    "a<b>&\"'",
+]
+
+
+def picture(seed: int, size: int = 8) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 255, (size, size), dtype=np.uint8)
+
+
+def stored(seed: int) -> dict[str, Any]:
+    sink = io.BytesIO()
+    Image.fromarray(picture(seed)).save(sink, "PNG")
+    return {"bytes": sink.getvalue(), "path": None}
+
+
+def predicted(name: str, id_: str | None = None, probability: float = 0.75) -> list[dict[str, Any]]:
+    return [{"label": 0, "name": name, "id": id_, "probability": probability}]
+
+
+def row(index: int, names: list[str], asked: bool = True) -> dict[str, Any]:
+    name, other = names[index % len(names)], names[(index + 1) % len(names)]
+    common = {"index": index, "seed": 2**62 + index, "order": ("forward", "reverse")[index % 2], "steps": 3}
+    common |= {"condition": index % len(names), "condition_name": name} if asked else {}
+    if index == 5:
+        return common | {"status": "failed", "error": "RuntimeError: it broke"}
+    tops = {"first_start": predicted(name), "second_start": predicted(name)}
+    tops |= {"first_end": predicted(other, probability=0.1), "second_end": predicted(name)}
+    tops |= {f"{key}": [{**each, "label": names.index(each["name"])} for each in found] for key, found in tops.items()}
+    numbers = {"divergence_start": 0.1, "divergence_end": float((7 * index) % 11), "log_prior_end": -float("inf"), "delta_z": 0.3}
+    flags = {"held": index % 3 > 0, "flipped": "first", "asked_labels": [index % len(names)] if asked else []}
+    pictures = {"picture_start": stored(index), "picture_end": stored(1000 + index)}
+    return common | tops | numbers | flags | pictures | {"status": "converged", "set_distance_1_end": 1.5}
+
+
+def made(folder: Path, names: list[str] = ANIMALS, count: int = 12, asked: bool = True, samples: int = 6) -> Run:
+    labels = [{"name": name, "id": None} for name in names]
+    models = {"first": {"name": "old", "labels": labels}, "second": {"name": "new", "labels": labels}, "generator": {"name": "g"}}
+    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples), {"models": models, "command": "gevaldi"})
+    rows = [row(index, names, asked) for index in range(count)]
+    for part in (rows[: count // 2], rows[count // 2 :]):
+        if part:
+            run.append(part)
+    return run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return made(tmp_path / "run")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    datasets.disable_progress_bars()
+
+
+def good(run: Run) -> pd.DataFrame:
+    rows = run.rows()
+    return rows[rows["status"] != "failed"]
+
+
+@pytest.mark.slow
+def test_torchvision_finds_every_sample_under_its_class_with_its_pixels(run: Run) -> None:
+    from torchvision.datasets import ImageFolder
+
+    opened = ImageFolder(str(export(run, "imagefolder").path))
+    assert opened.classes == ANIMALS
+    found = {
+        Path(path).name: (np.asarray(image)[..., 0], opened.classes[label])
+        for (path, _), (image, label) in zip(opened.samples, opened, strict=True)
+    }
+    assert len(found) == 11
+    for _, each in good(run).iterrows():
+        pixels, label = found[f"sample-{each['index']:06d}-end.png"]
+        np.testing.assert_array_equal(pixels, picture(1000 + each["index"]))
+        assert label == each["condition_name"]
+
+
+@pytest.mark.parametrize("names", [ANIMALS, ["train", "test", "validation"]])
+def test_datasets_opens_folders_of_classes_whatever_they_are_called(tmp_path: Path, names: list[str]) -> None:
+    from datasets import load_dataset
+
+    run = made(tmp_path / "run", names)
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        opened = load_dataset(str(export(run, "imagefolder").path), split="train")
+        gc.collect()  # it leaves metadata.csv open
+    found = {each["index"]: (each["label"], np.asarray(each["image"])) for each in opened}
+    assert len(found) == 11
+    for _, each in good(run).iterrows():
+        assert found[each["index"]][0] == each["condition_name"]
+        np.testing.assert_array_equal(found[each["index"]][1], picture(1000 + each["index"]))
+
+
+def test_pandas_duckdb_and_datasets_read_the_same_table_as_the_run_has(run: Run) -> None:
+    import duckdb
+    from datasets import load_dataset
+
+    path = export(run, "parquet").path
+    expected = good(run).set_index("index")
+    by_pandas = pd.read_parquet(path).set_index("index")
+    by_duckdb = duckdb.sql(f"SELECT *, image.bytes AS png FROM '{path}'").df().set_index("index")
+    by_datasets = pd.DataFrame(list(load_dataset(str(path.parent), split="train"))).set_index("index")
+    for found in (by_pandas, by_duckdb, by_datasets):
+        for column in ("divergence_end", "condition_name", "held", "seed"):
+            assert found[column].tolist() == expected[column].tolist()
+        assert found["label"].tolist() == expected["condition_name"].tolist()
+        assert found["first_end"].tolist() == [tops[0]["name"] for tops in expected["first_end"]]
+        assert found["first_end_probability"].tolist() == pytest.approx([0.1] * 11)
+    assert [bytes(png) for png in by_duckdb["png"]] == [each["bytes"] for each in expected["picture_end"]]
+    assert [each["bytes"] for each in by_pandas["image"]] == [each["bytes"] for each in expected["picture_end"]]
+    np.testing.assert_array_equal(np.asarray(by_datasets.loc[7, "image"]), picture(1007))
+
+
+def test_datasets_knows_pictures_and_classes_in_the_order_of_the_first_classifier(tmp_path: Path) -> None:
+    from datasets import ClassLabel, load_dataset
+
+    names = ["zebra", "ant", "moose", "unseen"]
+    opened = load_dataset(str(export(made(tmp_path / "run", names, count=3), "datasets").path), split="train")
+    assert isinstance(opened.features["label"], ClassLabel)
+    assert opened.features["label"].names == names
+    assert [opened.features["label"].int2str(each["label"]) for each in opened] == names[:3]
+    np.testing.assert_array_equal(np.asarray(opened[1]["image"]), picture(1001))
+
+
+def test_fiftyone_samples_are_as_its_format_is_documented(run: Run) -> None:
+    folder = export(run, "fiftyone", pictures="both", where=["condition_name=dog"]).path
+    samples = json.loads((folder / "samples.json").read_text(), parse_constant=pytest.fail)["samples"]
+    assert "version" not in json.loads((folder / "metadata.json").read_text())  # or FiftyOne takes it for its database's own dump
+    assert [(each["index"], each["moment"]) for each in samples] == [(i, m) for i in (1, 4, 7, 10) for m in ("start", "end")]
+    for each in samples:
+        np.testing.assert_array_equal(
+            np.asarray(Image.open(folder / each["filepath"])), picture(each["index"] + 1000 * (each["moment"] == "end"))
+        )
+        assert each["label"] == {"_cls": "Classification", "label": "dog"}
+        assert each["second"] == {"_cls": "Classification", "label": "dog", "confidence": 0.75}
+        assert each["first"]["label"] == ("eel" if each["moment"] == "end" else "dog")
+        assert each["tags"] == [("forward", "reverse")[each["index"] % 2], each["moment"], "flipped first"]
+        assert "log_prior_end" not in each  # minus infinity, which is no JSON
+        assert not {"id", "metadata", "created_at", "last_modified_at"} & set(each)  # which FiftyOne keeps for itself
+
+
+def test_label_studio_offers_every_prediction_as_a_choice_and_serves_every_picture(run: Run) -> None:
+    folder = export(run, "label-studio").path
+    tasks = json.loads((folder / "tasks.json").read_text(), parse_constant=pytest.fail)
+    view = ElementTree.parse(folder / "config.xml").getroot()
+    control, image = view.find("Choices"), view.find("Image")
+    assert control is not None
+    assert image is not None
+    offered = [choice.get("value") for choice in control]
+    assert offered == ANIMALS
+    assert image.get("value") == "$image"
+    assert len(tasks) == 11
+    for task in tasks:
+        assert task["data"]["image"].startswith("/data/local-files/?d=pictures/")
+        assert (folder / task["data"]["image"].partition("?d=")[2]).is_file()
+        assert int(task["data"]["seed"]) == 2**62 + task["data"]["index"]
+        assert isinstance(task["data"]["seed"], str)  # as a number a browser would round it
+        assert [prediction["model_version"] for prediction in task["predictions"]] == ["first", "second"]
+        for prediction in task["predictions"]:
+            (result,) = prediction["result"]
+            assert (result["from_name"], result["to_name"], result["type"]) == (control.get("name"), image.get("name"), "choices")
+            assert set(result["value"]["choices"]) <= set(offered)
+
+
+def test_what_people_chose_comes_back_as_label_studio_writes_it(run: Run, tmp_path: Path) -> None:
+    from torchvision.datasets import ImageFolder
+
+    chosen = (
+        'annotation_id,"image","index","label","moment"\n1,x,0,dog,end\n2,x,1,"a newt, or two",end\n3,x,2,,end\n4,x,3,eel,start\n'
+    )
+    (tmp_path / "labels.CSV").write_text(chosen, encoding="utf-8-sig")
+    done = export(run, "imagefolder", label=str(tmp_path / "labels.CSV"))
+    opened = ImageFolder(str(done.path))
+    assert [(Path(path).name, opened.classes[label]) for path, label in opened.samples] == [
+        ("sample-000001-end.png", "a newt, or two"), ("sample-000000-end.png", "dog"),
+    ]  # fmt: skip
+    assert "9 samples left out, where there is no label." in done.notes
+
+
+@pytest.mark.parametrize("to", ["imagefolder", "parquet", "datasets", "fiftyone", "label-studio"])
+def test_hostile_names_of_classes_stay_inside_the_folder_and_keep_their_samples(tmp_path: Path, to: str) -> None:
+    from torchvision.datasets import ImageFolder
+
+    run = made(tmp_path / "run", HOSTILE, count=28, samples=14)
+    folder = tmp_path / "inside" / "out"
+    export(run, to, folder)
+    assert {path.name for path in tmp_path.iterdir()} <= {"run", "inside", "cache"}
+    assert [path.name for path in (tmp_path / "inside").iterdir()] == ["out"]
+    if to == "imagefolder":
+        opened = ImageFolder(str(folder))
+        assert len(opened.classes) == len(HOSTILE)
+        told = pd.read_csv(folder / "metadata.csv", keep_default_na=False).set_index("file_name")
+        for path, _ in opened.samples:
+            line = told.loc[Path(path).relative_to(folder).as_posix()]
+            assert line["label"] == HOSTILE[line["index"] % len(HOSTILE)].replace("\0", "")
+    if to == "label-studio":
+        offered = [choice.get("value") for choice in ElementTree.parse(folder / "config.xml").iter("Choice")]
+        tasks = json.loads((folder / "tasks.json").read_text())
+        assert {p["result"][0]["value"]["choices"][0] for task in tasks for p in task["predictions"]} <= set(offered)
+
+
+@given(st.lists(st.text(max_size=300), unique=True, max_size=20))
+def test_folders_of_classes_are_names_that_any_file_system_takes_and_differ(names: list[str]) -> None:
+    found = folder_names(names)
+    assert list(found) == names
+    assert len({name.casefold() for name in found.values()}) == len(names)
+    for name in found.values():
+        assert 0 < len(name.encode()) <= 255
+        assert not set(name) & set('/\\:*?"<>|\0\n')
+        assert name[0] not in "._ "
+        assert name[-1] not in ". "
+        assert name.isprintable()
+
+
+def test_of_two_classes_with_one_name_each_keeps_its_own_samples(tmp_path: Path) -> None:
+    cranes = [{"name": "crane", "id": "n02012849"}, {"name": "crane", "id": "n03126707"}, {"name": "owl", "id": "n01621127"}]
+    run = made(tmp_path / "run", ["crane"], count=0)
+    record = run.record | {"models": {"first": {"labels": cranes}, "second": {"labels": cranes}}}
+    run = Run(run.folder, record, run.spec)
+    rows = [row(i, ["crane"]) | {"condition_id": cranes[i]["id"], "condition_name": cranes[i]["name"]} for i in range(3)]
+    for each, label in zip(rows, cranes, strict=True):
+        each["first_end"] = predicted(label["name"], label["id"])
+    run.append(rows)
+    expected = ["crane (n02012849)", "crane (n03126707)", "owl"]
+    for label in ("condition", "first"):
+        table = pd.read_parquet(export(run, "parquet", tmp_path / label, label=label).path)
+        assert table["label"].tolist() == expected
+        assert table["first_end"].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "query"),
+    [
+        (["order=forward"], "order == 'forward'"),
+        (["divergence_end>=4", "held=true"], "divergence_end >= 4 and held"),
+        (["divergence_end<4", "order != forward"], "divergence_end < 4 and order != 'forward'"),
+        (["held=no"], "not held"),
+        (["condition = 1"], "condition == 1"),
+        (["first_end=dog"], "first_top == 'dog'"),
+        (["index>8"], "index > 8"),
+    ],
+)
+def test_filters_leave_what_pandas_would_leave(run: Run, where: list[str], query: str) -> None:
+    rows = good(run).assign(first_top=lambda rows: [tops[0]["name"] for tops in rows["first_end"]]).astype({"held": bool})
+    expected = rows.query(query)["index"].tolist()
+    assert 0 < len(expected) < 11
+    assert pd.read_parquet(export(run, "parquet", where=where).path)["index"].tolist() == expected
+
+
+def test_a_value_that_is_not_known_passes_no_filter(run: Run) -> None:
+    for text in ("typicality_end<1", "typicality_end>=1", "typicality_end!=1"):
+        with pytest.raises(SpecError, match="No sample passes the filters"):
+            export(run, "parquet", where=[text])
+
+
+def test_the_top_samples_are_those_with_the_largest_divergence(run: Run) -> None:
+    done = export(run, "parquet", top=4)
+    assert set(pd.read_parquet(done.path)["index"]) == set(good(run).nlargest(4, "divergence_end")["index"])
+    assert done.notes == (
+        "1 sample left out, where the search failed, and there is no picture.",
+        "7 samples of smaller divergence left out.",
+    )
+
+
+def test_samples_are_chosen_by_index_and_both_pictures_lie_side_by_side(run: Run) -> None:
+    table = pd.read_parquet(export(run, "parquet", samples=[7, 2], pictures="both").path)
+    assert list(zip(table["index"], table["moment"], strict=True)) == [(2, "start"), (2, "end"), (7, "start"), (7, "end")]
+    assert [each["bytes"] for each in table["image"]] == [stored(n)["bytes"] for n in (2, 1002, 7, 1007)]
+
+
+def test_labels_are_what_they_are_called(run: Run, tmp_path: Path) -> None:
+    rows = good(run)
+    expected = {
+        "condition": rows["condition_name"].tolist(),
+        "first": [tops[0]["name"] for tops in rows["first_end"]],
+        "second": [tops[0]["name"] for tops in rows["second_end"]],
+        "agreed": [tops[0]["name"] for tops in rows["first_start"]],
+    }
+    for label, names in expected.items():
+        assert pd.read_parquet(export(run, "parquet", tmp_path / label, label=label).path)["label"].tolist() == names
+    said = export(run, "parquet", tmp_path / "said", label={3: "eel", 8: "newt"}).path
+    assert pd.read_parquet(said)["label"].tolist() == ["eel", "newt"]
+
+
+def test_without_conditions_the_answer_says_which_labels_there_are(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", asked=False)
+    with pytest.raises(SpecError, match=r"asked for no class\. Give another label: agreed"):
+        export(run, "imagefolder")
+    assert not (run.folder / "exports" / "imagefolder").exists()
+    assert export(run, "imagefolder", label="agreed").samples == 11
+
+
+def test_conditions_that_are_no_classes_are_told(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", count=0)
+    run.append([row(i, ANIMALS) | {"asked_labels": [], "condition_name": f"photo {i}"} for i in range(3)])
+    assert any("no classes of the classifiers" in note for note in export(run, "imagefolder").notes)
+
+
+def test_a_folder_that_holds_files_is_left_as_it_is(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    with pytest.raises(RunFolderError, match="holds files already"):
+        export(run, "imagefolder", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+    (tmp_path / "empty").mkdir()
+    assert export(run, "imagefolder", tmp_path / "empty").path == tmp_path / "empty"
+    with pytest.raises(RunFolderError, match="holds files already"):
+        export(run, "imagefolder", tmp_path / "empty")
+
+
+def test_an_export_that_breaks_off_leaves_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    each = Run.each
+
+    def broken(self: Run, columns: Any = None) -> Iterator[Any]:
+        for number, found in enumerate(each(self, columns)):
+            if "picture_end" in found and number == 8:
+                raise KeyboardInterrupt
+            yield found
+
+    monkeypatch.setattr(Run, "each", broken)
+    for to in registry:
+        with pytest.raises(KeyboardInterrupt):
+            export(run, to, tmp_path / "exports" / to)
+    assert list((tmp_path / "exports").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_killed_export_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", count=600, samples=300)
+    out = run.folder / "exports" / "out"
+    code = (
+        "from pathlib import Path; from gevaldi.exports import export; from gevaldi.runs.store import Run\n"
+        f"export(Run.open(Path({str(run.folder)!r})), 'imagefolder', Path({str(out)!r}))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    while process.poll() is None and not list(run.folder.glob("exports/.out.*.unfinished/*/*.png")):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    left = [path.name for path in out.parent.iterdir()]
+    assert left == ["out"] or all(name.startswith(".out.") and name.endswith(".unfinished") for name in left)
+    if out.exists():
+        assert len(list(out.rglob("*.png"))) == 599
+    else:
+        run.tidy()  # as a resumed run does
+        assert export(run, "imagefolder", out).pictures == 599
+
+
+def test_the_same_run_gives_the_same_bytes(run: Run, tmp_path: Path) -> None:
+    for to in registry:
+        found = []
+        for place in ("one", "other"):
+            export(run, to, tmp_path / place / to)
+            files = sorted(path for path in (tmp_path / place / to).rglob("*") if path.is_file())
+            found.append({path.relative_to(tmp_path / place): hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
+        assert found[0] == found[1]
+        assert len(found[0]) >= 2
+
+
+def test_rows_of_older_runs_are_exported_with_what_they_have(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    run = made(tmp_path / "run")
+    for part in (run.folder / "samples").iterdir():
+        table = pq.read_table(part)
+        pq.write_table(table.drop_columns(["held", "asked_labels", "set_distance_1_end"]), part)
+    table = pd.read_parquet(export(run, "parquet").path)
+    assert len(table) == 11
+    assert table["held"].isna().all()
+
+
+def test_every_export_says_what_it_is_and_what_its_columns_hold(run: Run) -> None:
+    for to in registry:
+        done = export(run, to)
+        page = (run.folder / "exports" / to / "README.md").read_text(encoding="utf-8")
+        assert "the first classifier, `old`" in page
+        assert "| divergence_end | D after, at step_end |" in page
+        assert registry.documentation(to) in page
+        assert done.samples == 11
+
+
+@pytest.mark.parametrize(
+    ("chosen", "answer"),
+    [
+        ({"to": "image-folder"}, "'imagefolder'"),
+        ({"pictures": "ends"}, "Did you mean 'end'"),
+        ({"where": ["order"]}, "COLUMN=VALUE was expected"),
+        ({"where": ["divergense_end>1"]}, "Did you mean 'divergence_end'"),
+        ({"where": ["divergence_end>much"]}, "divergence_end is a number, and 'much' is not"),
+        ({"where": ["held=1"]}, "held is true or false"),
+        ({"where": ["steps=1.5"]}, "steps is a whole number"),
+        ({"where": ["label=dog"]}, "no column to filter by named 'label'"),
+        ({"where": ["status=failed"]}, "1 sample left out, where the search failed"),
+        ({"label": "conditions"}, "Did you mean 'condition'"),
+        ({"label": "nowhere.csv"}, "cannot be read: No such file"),
+        ({"samples": [3, 400]}, r"has no samples \[400\]"),
+        ({"samples": [5]}, "1 sample left out, where the search failed"),
+        ({"top": 0}, "top=0 was given"),
+    ],
+)
+def test_what_cannot_be_exported_is_answered_with_what_can(run: Run, chosen: dict[str, Any], answer: str) -> None:
+    with pytest.raises(GevaldiError, match=answer):
+        export(run, **{"to": "parquet", **chosen})
+    assert not (run.folder / "exports").exists()
+
+
+def test_a_file_that_holds_no_labels_is_answered_with_what_was_expected(run: Run, tmp_path: Path) -> None:
+    for text in ("number,class\n1,dog\n", "index,label\none,dog\n", "\xff\xfe"):
+        (tmp_path / "labels.csv").write_bytes(text.encode("latin-1"))
+        with pytest.raises(SpecError, match="columns index and label"):
+            export(run, "imagefolder", label=tmp_path / "labels.csv")
+
+
+def test_the_command_says_where_the_export_is_and_what_is_missing(run: Run, tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        app, ["export", str(run.folder), "--to", "imagefolder", "--samples", "0,1,5", "--out", str(tmp_path / "out")]
+    )
+    assert done.exit_code == 0, done.output
+    assert f"imagefolder: {tmp_path / 'out'} (2 pictures)" in done.stdout
+    assert "1 sample left out, where the search failed" in done.stderr
+    unfinished = made(tmp_path / "half", samples=50)
+    assert "not complete: 12 of 100 rows" in CliRunner().invoke(app, ["export", str(unfinished.folder), "--to", "parquet"]).stderr
+    wrong = CliRunner().invoke(app, ["export", str(run.folder), "--to", "parquet", "--samples", "1,x"])
+    assert "indices of samples were expected" in str(wrong.exception)
+
+
+def test_a_comparison_exports_itself(run: Run, tmp_path: Path) -> None:
+    path = Comparison(run).export("parquet", tmp_path / "out", where=["order=forward"], pictures="start")
+    assert pd.read_parquet(path)["moment"].tolist() == ["start"] * 6
+
+
+@pytest.mark.slow
+def test_an_export_needs_no_torch_and_not_the_package_it_is_for(run: Run) -> None:
+    code = (
+        "import sys; from pathlib import Path; from gevaldi.comparison import Comparison; from gevaldi.exports import registry\n"
+        f"for to in registry: Comparison.open({str(run.folder)!r}).export(to)\n"
+        "print([name for name in ('torch', 'torchvision', 'datasets', 'fiftyone', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_progress_is_of_samples_and_reaches_its_end(run: Run) -> None:
+    from gevaldi.exports._selection import selected
+
+    begun: list[tuple[int, int]] = []
+    assert len(list(selected(run, "both", (), 3, None, "condition").each(lambda *now: begun.append(now)))) == 6
+    assert begun == [(1, 3), (2, 3), (3, 3)]

@@ -1,0 +1,310 @@
+"""Figures of the paper made again: claims that hold where they should, and say so where they cannot be tested."""
+
+import csv
+import io
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from scipy import stats
+
+from conftest import IMAGENET, needs_imagenet
+from gevaldi.errors import SpecError, UnknownName
+from gevaldi.experiments import claims, plates, read_experiment
+from gevaldi.experiments.evidence import Evidence, NotTestable
+from gevaldi.experiments.plates import plate_of
+from gevaldi.experiments.reproduction import Made, made_in, read_reproduction, reproductions
+from gevaldi.fetching import only_at_hand
+from gevaldi.measures.paths import mean_band
+from gevaldi.registry import Call
+from gevaldi.reports.reproduction import Judged, write_figure, write_index
+from gevaldi.runs.schema import Row
+from gevaldi.runs.spec import Spec
+from gevaldi.runs.store import Run
+from gevaldi.statistics.contrasts import contrast
+from gevaldi.statistics.intervals import Estimate
+
+
+def test_over_three_replicates_a_contrast_is_students_interval_of_the_differences_between_their_means() -> None:
+    noise = np.random.default_rng(0)
+    one, other = noise.normal(1, 1, (4, 30)), noise.normal(0, 2, (4, 30))
+    found = contrast([1, -1], [list(map(list, one)), list(map(list, other))])
+    expected = stats.ttest_1samp(one.mean(1) - other.mean(1), 0)
+    low, high = expected.confidence_interval()
+    assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def test_of_one_replicate_a_contrast_is_welchs_interval_over_the_samples() -> None:
+    noise = np.random.default_rng(0)
+    one, other = noise.normal(1, 1, 12), noise.normal(0, 3, 40)
+    found = contrast([1, -1], [[list(one)], [list(other)]])
+    low, high = stats.ttest_ind(one, other, equal_var=False).confidence_interval()
+    assert (found.value, found.low, found.high) == pytest.approx((one.mean() - other.mean(), low, high))
+    assert np.isnan(contrast([1], [[[2.0]]]).low)
+    assert contrast([1], [[[2.0, 2.0]]]) == Estimate(2, 2, 2)
+    assert np.isnan(contrast([1], [[[]]]).value)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def made(folder: Path, rows: Sequence[dict[str, Any]]) -> Run:
+    """A run of synthetic rows."""
+    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=len(rows), orders="forward"), {})
+    run.append([{"index": i, "seed": i, "order": "forward", "status": "converged"} | row for i, row in enumerate(rows)])
+    return run
+
+
+def spread(mean: float, count: int = 12, width: float = 0.5) -> list[float]:
+    """Numbers around a mean."""
+    return [mean + width * value for value in np.linspace(-1, 1, count)]
+
+
+def evidence_of(folder: Path, **runs: Sequence[dict[str, Any]]) -> Evidence:
+    return Evidence({name: [made(folder / name, rows)] for name, rows in runs.items()}, {"lost": "its weights are not at hand"})
+
+
+def rows_of(**columns: Sequence[Any]) -> list[dict[str, Any]]:
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def distances(starts: Sequence[float], ends: Sequence[float]) -> list[dict[str, Any]]:
+    """Rows with set distances of 1, 3 and 5 classes around these means."""
+    shifted = [np.roll(spread(0), i) for i in range(6)]
+    columns = {f"set_distance_{n}_start": np.add(shifted[i], starts[i]) for i, n in enumerate((1, 3, 5))}
+    columns |= {f"set_distance_{n}_end": np.add(shifted[i + 3], ends[i]) for i, n in enumerate((1, 3, 5))}
+    return rows_of(**{key: values.tolist() for key, values in columns.items()})
+
+
+@pytest.mark.parametrize(
+    ("claim", "starts", "ends", "verdict"),
+    [
+        ('larger-sets-start-farther,runs=["a"],sizes=[1,3,5]', (1, 3, 5), (9, 9, 9), "holds"),
+        ('larger-sets-start-farther,runs=["a"],sizes=[1,3,5]', (5, 3, 1), (9, 9, 9), "does not hold"),
+        ('larger-sets-start-farther,runs=["a"],sizes=[1,3,5]', (1, 3, 3.01), (9, 9, 9), "undecided"),
+        ('rise-shrinks-with-size,runs=["a"],sizes=[1,3,5]', (1, 2, 3), (9, 7, 5), "holds"),
+        ('rise-shrinks-with-size,runs=["a"],sizes=[1,3,5]', (1, 2, 3), (2, 7, 10), "does not hold"),
+    ],
+)
+def test_claims_about_set_sizes_are_judged_by_what_the_rows_say(
+    tmp_path: Path, claim: str, starts: Sequence[float], ends: Sequence[float], verdict: str
+) -> None:
+    found = claims.found(evidence_of(tmp_path, a=distances(starts, ends)), claim)
+    assert found.verdict == verdict
+    assert found.rests_on == "12 samples; of these networks alone"
+
+
+def capacities(folder: Path, alike: float, different: float) -> Evidence:
+    def run(end: float, level: float) -> list[dict[str, Any]]:
+        paths = [[0.0, *[value / 2] * 9, value / 2, value] for value in spread(end)]
+        return rows_of(
+            divergence_end=spread(end), divergence_start=[0.0] * 12, path_divergence=paths, delta_z=spread(0.25, width=0.02),
+            set_distance_1_start=[1.0] * 12, set_distance_1_end=spread(level),
+        )  # fmt: skip
+
+    return evidence_of(folder, low=run(alike, 6), high=run(alike, 3), mixed=run(different, 4.5))
+
+
+def test_claims_about_capacity_are_judged_by_what_the_rows_say(tmp_path: Path) -> None:
+    found = capacities(tmp_path / "as the paper says", 4, 8)
+    other = capacities(tmp_path / "the other way round", 8, 4)
+    for of in ("end", "growth"):
+        asked = f'difference-raises,of={of},alike=["low","high"],different=["mixed"]'
+        assert (claims.found(found, asked).verdict, claims.found(other, asked).verdict) == ("holds", "does not hold")
+    growth = claims.found(found, 'difference-raises,of=growth,alike=["low","high"],different=["mixed"]').measured
+    assert next(iter(growth.values())).value == pytest.approx((8 - 4) / 2 / 10)  # half of it is reached at step 10
+    for of in ("end", "rise"):
+        assert claims.found(found, f'low-capacity-farther,of={of},low=["low"],high=["high"]').verdict == "holds"
+        backwards = f'low-capacity-farther,of={of},low=["high"],between=["mixed"],high=["low"]'
+        assert claims.found(found, backwards).verdict == "does not hold"
+    assert claims.found(found, "divergence-rises").verdict == "holds"
+    assert claims.found(found, "order-matters,one=low,other=mixed").verdict == "holds"
+    assert claims.found(found, "order-matters,one=low,other=high").verdict == "undecided"
+    assert claims.found(found, 'order-is-told,by=set_distance_1_end,runs=["high","mixed","low"]').verdict == "holds"
+    assert claims.found(found, "delta-z-is,about=0.25,within=0.05").verdict == "holds"
+    assert claims.found(found, "delta-z-is,about=0.9,within=0.05").verdict == "does not hold"
+    assert claims.found(found, "delta-z-is,about=0.25,within=0.001").verdict == "undecided"
+
+
+def test_what_cannot_be_tested_says_why_and_what_does_not_exist_is_answered(tmp_path: Path) -> None:
+    evidence = capacities(tmp_path, 4, 8)
+    found = claims.found(evidence, "order-matters,one=low,other=lost")
+    assert (found.verdict, found.rests_on) == ("not tested", "its weights are not at hand")
+    found = claims.found(evidence, 'larger-sets-start-farther,runs=["low"],sizes=[1,7]')
+    assert found.verdict == "not tested" or "too few" in found.rests_on
+    assert claims.found(evidence, "remain-readable,run=low,more_than=0.5").verdict == "not tested"
+    with pytest.raises(UnknownName, match="order-matters"):
+        claims.found(evidence, "order-mattrs,one=low,other=high")
+    with pytest.raises(SpecError, match="other"):
+        claims.found(evidence, "order-matters,one=low")
+    with pytest.raises(SpecError, match="end or growth"):
+        claims.found(evidence, 'difference-raises,of=start,alike=["low"],different=["high"]')
+    with pytest.raises(NotTestable, match="not at hand"):
+        plate_of(evidence, "samples,run=lost,count=2")
+
+
+def test_a_kind_that_was_not_found_is_undecided_with_the_share_that_it_may_still_have(tmp_path: Path) -> None:
+    kinds = rows_of(flipped=["first"] * 8, shift=["lateral"] * 2 + ["near"] * 6, right_start=["both"] * 8, right_end=["both"] * 8,
+                    surer=[False] * 8)  # fmt: skip
+    evidence = evidence_of(tmp_path, a=kinds)
+    assert claims.found(evidence, "occurs,kind=lateral,run=a").measured["lateral flips"].value == 2 / 8
+    none = claims.found(evidence, "occurs,kind=surer,run=a")
+    assert none.verdict == "undecided"
+    assert none.measured["both surer and right"].high == pytest.approx(stats.binomtest(0, 8).proportion_ci(method="wilson").high)
+    with pytest.raises(SpecError, match="same-level"):
+        claims.found(evidence, "occurs,kind=same-lvel,run=a")
+
+
+@pytest.mark.parametrize("name", reproductions())
+def test_every_figure_names_experiments_plates_claims_and_runs_that_there_are(name: str) -> None:
+    asked = read_reproduction(name)
+    Call.parse(asked.plate)
+    assert Call.parse(asked.plate).name in plates.registry.names()
+    for world in asked.worlds.values():
+        runs = set(read_experiment(world.experiment).runs)
+        read_experiment(world.experiment).specs(assignments=world.quick or ())
+        for claim in asked.claims:
+            call = Call.parse(claim.test)
+            assert call.name in claims.registry.names()
+            assert claims.found(Evidence({}, {}), claim.test).verdict == "not tested"  # its options fit
+            named = {call.options[key] for key in ("run", "one", "other") if key in call.options}
+            named |= {run for key in ("runs", "low", "high", "between", "alike", "different") for run in call.options.get(key, ())}
+            assert named <= runs
+
+
+def test_replicates_are_of_other_networks_and_other_starts() -> None:
+    specs = read_experiment("appendix-b-digits").specs({"low": "bundled:mnist-strided"}, ["samples=5"])
+    assert list(specs)[:3] == ["both-low-0", "both-low-1", "both-low-2"]
+    assert [specs[f"both-high-{i}"].first for i in range(3)] == [f"bundled:mnist-strided-61k,seed={i}" for i in range(3)]
+    assert [specs[f"both-low-{i}"].first for i in range(3)] == ["bundled:mnist-strided"] * 3
+    assert [specs[f"both-low-{i}"].seed for i in range(3)] == [0, 1, 2]
+
+
+def test_in_the_quick_set_nothing_is_fetched_and_what_is_not_at_hand_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+    asked = read_reproduction("figure-1")
+    *outcomes, last = made_in(asked, "pictures", tmp_path / "out", quick=True, device="cpu")
+    assert isinstance(last, Made)
+    assert [o.run for o in outcomes] == [None]  # type: ignore[union-attr]
+    assert {finding.verdict for finding in last.findings} == {"not tested"}
+    assert "empty" in last.findings[0].rests_on  # where it was looked for
+    assert "only what is on this machine" in last.findings[0].rests_on
+    *none, left_out = made_in(asked, "paper", tmp_path / "out", quick=True)
+    assert not none
+    assert isinstance(left_out, Made)
+    assert {finding.rests_on for finding in left_out.findings} == {"left out of the quick set"}
+
+
+def test_what_may_not_be_fetched_is_allowed_again_afterwards() -> None:
+    from gevaldi.fetching import announce
+
+    with pytest.raises(OSError, match="only what is on this machine"), only_at_hand():
+        announce("weights", "name a file")
+    announce("weights", "name a file")
+
+
+def test_the_page_and_the_tables_say_what_was_tested_and_hostile_words_are_text(tmp_path: Path) -> None:
+    hostile = "<script>alert(1)</script>"
+    tested = [
+        Judged("a claim", hostile, "holds", {"less": Estimate(1.5, 0.5, 2.5)}, "8 samples"),
+        Judged("another", hostile, "not tested", {}, hostile),
+    ]
+    page = write_figure("figure-9", "Figure 9", "what is seen", {}, tested, "gevaldi reproduce figure-9", tmp_path).read_text()
+    assert "<script>alert" not in page
+    assert "1.5 (0.5 to 2.5)" in page
+    rows = read(tmp_path / "figure-9-claims.csv")
+    assert [(row["claim"], row["verdict"], row["value"]) for row in rows] == [
+        ("a claim", "holds", "1.5"),
+        ("another", "not tested", ""),
+    ]
+    write_figure("figure-8", "Figure 8", "", {}, tested[:1], "", tmp_path)
+    index = write_index(tmp_path).read_text()
+    assert index.index("Figure 8") < index.index("Figure 9")
+    (tmp_path / "figure-7-claims.csv").write_text("other,columns\n1,2\n")
+    with pytest.raises(Exception, match=r"figure-7-claims.csv is no table of claims"):
+        write_index(tmp_path)
+
+
+def command(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    given = [sys.executable, "-m", "gevaldi", "reproduce", *words, "--out", str(folder), "--device", "cpu"]
+    return subprocess.run(given, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_figure_3_is_drawn_from_the_rows_and_made_only_once(tmp_path: Path) -> None:
+    small = ["--quick", "--world", "digits", "--set", "samples=4", "--set", "search.steps=12", "--set", "audited=4"]
+    done = command(tmp_path, "figure-3", *small)
+    assert done.returncode == 0, done.stderr
+    assert "§4.2: larger sets start farther apart" in done.stdout
+    assert Image.open(tmp_path / "figure-3-digits.png").width > 1000
+    assert (tmp_path / "figure-3-digits.svg").read_text().startswith("<?xml")
+    rows = [row for row in read(tmp_path / "figure-3-digits.csv") if row["line"] == "low-then-high"]
+    runs = [Run.open(tmp_path / "appendix-b-digits" / f"low-then-high-{i}") for i in range(3)]
+    paths = [row["path_divergence"] for run in runs for row in run.each(["path_divergence"])]
+    assert [float(row["mean"]) for row in rows] == pytest.approx(mean_band(paths).middle.tolist(), rel=1e-4)
+    page = (tmp_path / "figure-3.html").read_text()
+    assert "networks of 3 seeds" in page
+    assert (tmp_path / "appendix-b-digits" / "index.html").exists()
+    parts = {part: part.stat().st_mtime_ns for part in tmp_path.rglob("part-*.parquet")}
+    again = command(tmp_path, "figure-4", *small)  # of the same runs
+    assert again.returncode == 0, again.stderr
+    assert {part: part.stat().st_mtime_ns for part in tmp_path.rglob("part-*.parquet")} == parts
+    assert "Figure 3" in (tmp_path / "index.html").read_text()
+
+
+@pytest.mark.slow
+def test_digits_after_the_search_are_read_by_the_referee_as_the_referee_reads_them(tmp_path: Path) -> None:
+    done = command(tmp_path, "figure-2", "--quick", "--set", "samples=6", "--set", "search.steps=20", "--set", "audited=4")
+    assert done.returncode == 0, done.stderr
+    rows = {row["claim"][:8]: row for row in read(tmp_path / "figure-2-claims.csv") if "third" in row["claim"]}
+    found = rows["§4.1: di"]
+    assert found["rests_on"].startswith(f"{round(12 * float(found['value']))} of 12 pictures, read by bundled:mnist-referee")
+    assert Image.open(tmp_path / "figure-2-digits.png").width > 1000
+
+
+@needs_imagenet
+@pytest.mark.slow
+def test_figure_1_is_made_with_real_networks_that_a_file_names(tmp_path: Path) -> None:
+    weights = IMAGENET / "imagenet" / "weights"  # type: ignore[operator]
+    pictures = IMAGENET / "imagenet" / "pictures"  # type: ignore[operator]
+    world = Path(__file__).parents[1] / "benchmarks" / "imagenet_world.py"
+    parts = {
+        "first": f"torchvision:squeezenet1_0,weights={weights}/squeezenet1_0_deepcompressed.safetensors",
+        "second": f"torchvision:mobilenet_v2,weights={weights}/mobilenet_v2_tf2_fp16.safetensors,mean=0.5,std=0.5",
+        "referee": f"torchvision:squeezenet1_1,weights={weights}/squeezenet1_1_caffe_fp16.safetensors",
+        "generator": f"autoencoder:python:{world}:taef2,pictures=folder:{pictures},count=4,size=96",
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"pictures": parts}))
+    small = ["--set", "samples=2", "--set", "search.steps=3", "--set", "audited=2", "--batch-size", "2"]
+    done = command(tmp_path / "out", "figure-1", "--quick", "--models", str(tmp_path / "mine.yaml"), *small)
+    assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "out" / "figure-1-pictures.png").width > 1000
+    rows: list[Row] = read(tmp_path / "out" / "figure-1-claims.csv")
+    assert {row["verdict"] for row in rows if row["world"] == "pictures"} <= {"holds", "undecided", "does not hold"}
+    assert {row["rests_on"] for row in rows if row["world"] == "paper"} == {"left out of the quick set"}
+
+
+def test_the_command_answers_what_it_does_not_know(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from gevaldi.cli.main import app
+
+    def answer(*words: str) -> str:
+        found = CliRunner().invoke(app, ["reproduce", *words, "--out", str(tmp_path)])
+        return str(found.exception or found.stdout)
+
+    assert "figure-3" in answer()  # without a name, the list
+    assert "figure-1" in answer("figure-11")
+    assert "digits" in answer("figure-2", "--world", "digts")
+    assert "WORLD.PART=SOURCE:NAME" in answer("figure-2", "--model", "first=x")
+    assert "There is no world" in answer("figure-2", "--model", "moon.first=x")
+    assert "'first'" in answer("figure-2", "--model", "digits.frst=x", "--quick")
