@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test quick lint format benchmarks clean
+.PHONY: help demo reproduce test quick browser lint format benchmarks clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,11 +21,19 @@ help: ## say what each target does
 demo: .venv/installed ## install, compare the bundled pair, write the report, say where it is
 	$(BIN)/gevaldi demo
 
-test: .venv/installed-test lint ## install what tests need and run them all
+reproduce: .venv/installed ## make the paper's figures again, the quick set: a few minutes
+	$(BIN)/gevaldi reproduce all --quick
+
+test: .venv/installed-test browser lint ## install what tests need and run them all
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 quick: .venv/installed-test ## the tests that take less than two minutes together
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
+
+browser: ## a Chromium to click through the report with, where there is none and this may install it
+	@command -v chromium chromium-browser google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
+	echo "No Chromium or Chrome was found: the tests that click through the report will be skipped."
 
 lint: .venv/installed-test ## format, style, types, layers
 	$(BIN)/ruff format --check .

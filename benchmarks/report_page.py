@@ -120,7 +120,9 @@ def measured(name: str, folder: Path) -> None:
 
     makings = [made(folder) for _ in range(5)]
     page = folder / "report.html"
-    chromium = next(found for found in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if found)
+    chromium = next((found for found in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if found), None)
+    if chromium is None:
+        sys.exit("No chromium, chromium-browser or google-chrome is on the path, which opening and filtering are measured in.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         openings, filters = [opened(browser, page) for _ in range(9)], filtered(browser, page)

@@ -12,9 +12,9 @@ same number of steps on batches of the same size, four times:
 Measured are the 10,000 test digits, and a fresh search (another seed) for pictures on which the fine-tuned classifier differs from
 mnist-pooled. Differences are paired by round, with Student's 95 % interval of their mean.
 
-    python benchmarks/retraining.py MNIST [ROUNDS [SAMPLES [STEPS [RATE]]]]
+    python benchmarks/retraining.py MNIST [ROUNDS [SAMPLES [STEPS [RATE [FRESH]]]]]
 
-MNIST is the folder of the four idx files.
+MNIST is the folder of the four idx files; FRESH is how many samples a fresh search has, 0 for none.
 """
 
 import sys
@@ -31,7 +31,7 @@ from gevaldi.bundled.store import load
 from gevaldi.comparison import Comparison
 from gevaldi.statistics.intervals import Estimate, mean
 
-BATCH, FRESH = 64, 64
+BATCH = 64
 ARMS = ("none", "unsearched", "searched", "confirmed")
 
 
@@ -68,11 +68,13 @@ def fine_tuned(network: nn.Module, own: Digits, more: Digits | None, steps: int,
     return tuned.eval().requires_grad_(False)
 
 
-def measured(network: nn.Module, test: Digits, referee: nn.Module, seed: int, folder: Path) -> dict[str, float]:
+def measured(network: nn.Module, test: Digits, referee: nn.Module, samples: int, seed: int, folder: Path) -> dict[str, float]:
     """Errors on test digits, and what a fresh search finds."""
     with torch.no_grad():
         errors = 100 * (network(test.pictures).argmax(1) != test.labels).float().mean().item()
-        fresh = pushed_apart(network, FRESH, seed, folder)
+        if not samples:
+            return {"errors on test digits, %": errors}
+        fresh = pushed_apart(network, samples, seed, folder)
         found = pictures_of(fresh, "end")
         wrong = 100 * (network(found).argmax(1) != referee(found).argmax(1)).float().mean().item()
     rows = fresh.rows()
@@ -88,7 +90,7 @@ def measured(network: nn.Module, test: Digits, referee: nn.Module, seed: int, fo
 
 
 def one_round(
-    seed: int, samples: int, steps: int, rate: float, train: Digits, test: Digits, folder: Path
+    seed: int, samples: int, steps: int, rate: float, fresh: int, train: Digits, test: Digits, folder: Path
 ) -> dict[str, dict[str, float]]:
     """What is measured of the network as it ships and of each arm."""
     strided, referee = load("mnist-strided"), load("mnist-referee")
@@ -111,7 +113,7 @@ def one_round(
         flush=True,
     )
     networks = {"as it ships": strided} | {arm: fine_tuned(strided, train, more[arm], steps, rate, seed) for arm in ARMS}
-    return {name: measured(network, test, referee, 1000 + seed, folder / name) for name, network in networks.items()}
+    return {name: measured(network, test, referee, fresh, 1000 + seed, folder / name) for name, network in networks.items()}
 
 
 def shown(estimate: Estimate) -> str:
@@ -124,11 +126,11 @@ def main() -> None:
     if len(sys.argv) < 2:
         raise SystemExit(__doc__)
     numbers = [float(text) for text in sys.argv[2:]]
-    rounds, samples, steps, rate = [*numbers, *(10, 256, 300, 3e-4)[len(numbers) :]]
+    rounds, samples, steps, rate, fresh = [*numbers, *(10, 256, 300, 3e-4, 64)[len(numbers) :]]
     train, test = read_mnist("train", Path(sys.argv[1])), read_mnist("test", Path(sys.argv[1]))
     with tempfile.TemporaryDirectory() as folder:
         found = [
-            one_round(seed, int(samples), int(steps), rate, train, test, Path(folder) / str(seed))
+            one_round(seed, int(samples), int(steps), rate, int(fresh), train, test, Path(folder) / str(seed))
             for seed in range(1, int(rounds) + 1)
         ]
     print(f"{int(rounds)} rounds, {int(samples)} samples, {int(steps)} steps of {BATCH} digits, rate {rate:g}\n")

@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -254,14 +253,18 @@ def test_a_print_shows_the_first_twelve_and_no_controls(tab: Any, address: str) 
     assert not tab.locator("#filters").is_visible()
 
 
-def test_pictures_of_the_strip_stand_where_the_slider_says(browser: Any, address: str) -> None:
-    tab = browser.new_page()
-    tab.goto(f"{address}#sample-4")
-    tab.locator("#slider").press("ArrowLeft")
-    picture = Image.open(io.BytesIO(tab.locator("#frame").screenshot())).convert("L")
-    expected = Image.open(io.BytesIO(png(4 + 2)["bytes"])).convert("L").resize(picture.size, Image.Resampling.NEAREST)
-    inside = [(x, y) for x in range(20, picture.width - 20, 7) for y in range(20, picture.height - 20, 7)]
-    near = [abs(picture.getpixel(place) - expected.getpixel(place)) < 8 for place in inside]  # type: ignore[operator]
-    assert sum(near) / len(near) > 0.9
-    assert re.match(r"data:image/png", str(tab.locator("#frame").get_attribute("src")))
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pictures_of_the_strip_stand_where_the_slider_says(browser: Any, tmp_path: Path, width: int) -> None:
+    seeds = [1, 2, 3, 4, 5]
+    longer = {"path_pictures": [png(seed) for seed in seeds], "path_picture_steps": [0, 1, 2, 4, 5], "path_divergence": [1.0] * 6}
+    address = write_report(made(tmp_path, [row(0) | longer], samples=1)).as_uri()
+    tab = browser.new_page(viewport={"width": width, "height": 844})
+    tab.goto(f"{address}#sample-0")
+    for seed in (4, 3, 2):
+        tab.locator("#slider").press("ArrowLeft")
+        picture = Image.open(io.BytesIO(tab.locator("#frame").screenshot())).convert("L")
+        expected = Image.open(io.BytesIO(png(seed)["bytes"])).convert("L").resize(picture.size, Image.Resampling.NEAREST)
+        inside = [(x, y) for x in range(20, picture.width - 20, 7) for y in range(20, picture.height - 20, 7)]
+        near = [abs(picture.getpixel(place) - expected.getpixel(place)) < 8 for place in inside]  # type: ignore[operator]
+        assert sum(near) / len(near) > 0.8  # at the edges of its pixels a screenshot is a shade off
     tab.close()

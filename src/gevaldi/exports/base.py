@@ -16,7 +16,7 @@ class Picture:
 
     Attributes:
         png: as it lies in the run.
-        columns: what is known of the sample, flat, under the names of `gevaldi.exports.columns_of`; None where it is not known.
+        columns: what is known of the sample, flat, as `gevaldi.exports.columns` lists it; None where it is not known.
             `moment` says which of the sample's pictures it is, `label` under which class it is filed.
     """
 

@@ -70,13 +70,13 @@ class Shown:
 
 def shown(rows: Sequence[dict[str, Any]]) -> tuple[list[Shown], Thrift]:
     """The pictures of all rows, and how small they were made so that together they keep to the budget."""
-    step = max(1, len(rows) // PROBED)
-    probes = rows[::step]
+    pictured = [row for row in rows if row["picture_end"]]
+    probes = pictured[:: max(1, len(pictured) // PROBED)]
     with ThreadPoolExecutor() as pool:  # the codecs of Pillow release the lock of the interpreter
         for thrift in LADDER:
             address = cache(partial(_address, thrift=thrift))  # both orders of a start begin with the same picture
             found = list(pool.map(partial(_shown, thrift=thrift, address=address), probes))
-            if sum(map(_bytes, found)) / max(1, len(probes)) * len(rows) <= BUDGET:
+            if sum(map(_bytes, found)) / max(1, len(probes)) * len(pictured) <= BUDGET:
                 break
         return list(pool.map(partial(_shown, thrift=thrift, address=address), rows)), thrift
 

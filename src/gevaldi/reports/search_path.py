@@ -27,7 +27,8 @@ def path_of(row: dict[str, Any], pictures: Shown, nearest: int | None) -> dict[s
         columns["distance"] = f"path_set_distance_{nearest}"
     curves = {name: [finite(row[column][i]) for i in kept] for name, column in columns.items() if _long(row[column], length)}
     said = [[_top(row[f"path_{who}"], step) for who in ("first", "second")] for step in frames]
-    return {"frames": frames, "strip": pictures.strip, "said": said, "points": kept, "curves": curves}
+    shape = {"strip": pictures.strip, "aspect": pictures.aspect}
+    return {"frames": frames, **shape, "said": said, "points": kept, "curves": curves}
 
 
 def thinned(length: int, needed: Sequence[int]) -> list[int]:

@@ -115,6 +115,7 @@
     byId("slider").max = frames.length - 1;
     byId("slider").value = frames.length - 1;
     byId("frame").className = card.querySelector(".pair")?.classList.contains("pixels") ? "pixels" : "";
+    byId("frame").style.aspectRatio = path.aspect;
     if (frames.length) slide();
     byId("place").textContent = found.includes(sample) ? `${found.indexOf(sample) + 1} of ${found.length}` : "";
     if (!viewer.open) viewer.showModal();
