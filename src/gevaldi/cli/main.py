@@ -152,7 +152,7 @@ def demo(
 
     bundled = {"first": "strided", "second": "pooled", "generator": "vae", "real": "digits"}
     _execute(
-        spec_from({key: f"bundled:mnist-{name}" for key, name in bundled.items()}),
+        spec_from({key: f"bundled:mnist-{name}" for key, name in bundled.items()} | {"taxonomy": "mnist-digits"}),
         out,
         device,
         batch_size,
@@ -193,7 +193,7 @@ def list_command(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="classifiers, generators, pictures, divergences, priors, algorithms, taxonomies, figures, or a source such as timm",
+            help="classifiers, generators, pictures, divergences, taxonomies, figures ..., or a source such as torchvision",
             autocompletion=complete("kinds"),
         ),
     ] = None,

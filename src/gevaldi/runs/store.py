@@ -6,6 +6,7 @@ complete, and what is not there was not finished.
 """
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
@@ -132,8 +133,13 @@ class Run:
 
     def largest(self, count: int, columns: Sequence[str]) -> list[Row]:
         """The rows of the samples with the largest divergence after the search, largest first; failed ones are not among them."""
+
+        def divergence(row: Row) -> float:
+            found: float = row["divergence_end"]
+            return found if found == found else -math.inf  # what is not a number comes last
+
         good = (row for row in self.each(["index", "status", "divergence_end"]) if row["status"] != "failed")
-        ranks = {row["index"]: i for i, row in enumerate(nlargest(count, good, key=lambda row: row["divergence_end"]))}
+        ranks = {row["index"]: i for i, row in enumerate(nlargest(count, good, key=divergence))}
         found = [row for row in self.each(["index", *columns]) if row["index"] in ranks]
         return sorted(found, key=lambda row: ranks[row["index"]])
 
