@@ -129,7 +129,7 @@ def test_a_name_with_a_seed_is_the_network_of_that_seed(real):
 
 
 def test_a_family_stands_once_in_the_list_after_the_well_known_names_and_has_a_card():
-    listed = CliRunner().invoke(app, ["list", "classifiers"]).output
+    listed = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["list", "classifiers"]).output
     lines = [line.split()[0] for line in listed.splitlines() if line.startswith("  bundled:")]
     assert lines == [f"bundled:{name}" for name in ("mnist-strided", "mnist-pooled", "mnist-referee", *ladder.FAMILIES)]
     assert listed.count("seed=0, 1 or 2") == len(ladder.FAMILIES)
