@@ -269,3 +269,11 @@ def test_the_digits_of_a_folder_are_pictures_with_classes(data):
         sources.load(f"mnist:tests,folder={data}")
     with pytest.raises(GevaldiError, match="No MNIST in"):
         sources.load("mnist:test,folder=/nowhere")
+
+
+def test_the_digits_find_their_places_in_their_hierarchy_without_a_warning(tmp_path):
+    names = "bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae"
+    record = gevaldi.compare(*names, out=tmp_path, samples=1, steps=1, audited=2, taxonomy="mnist-digits").run.record
+    assert record["warnings"] == []
+    taxonomy = gevaldi.taxonomy.registry.build("mnist-digits")
+    assert [taxonomy.name(node) for node in record["taxonomy"]["classes"]] == list("0123456789")

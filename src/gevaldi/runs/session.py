@@ -295,11 +295,11 @@ def hierarchy_warnings(spec: Spec, models: Models) -> list[str]:
     """What a user may have meant otherwise: labels placed by their order, or ids that lack for a shipped hierarchy to be used."""
     labels = models.first.labels
     named = [(label.name, label.id) for label in labels]
-    if models.hierarchy and are_only_numbers(named) and models.hierarchy.taxonomy.classes[0] != labels[0].name:
-        first = models.hierarchy.taxonomy
+    known = models.hierarchy.taxonomy if models.hierarchy else None
+    if known and are_only_numbers(named) and [name for name, _ in named] != [known.name(node) for node in known.classes]:
         return [
             f"The labels are only numbers, and were taken in the order of the hierarchy's classes: {labels[0].name} for "
-            f"{first.name(first.classes[0])!r}, {labels[-1].name} for {first.name(first.classes[-1])!r}."
+            f"{known.name(known.classes[0])!r}, {labels[-1].name} for {known.name(known.classes[-1])!r}."
         ]
     lacking = [label.name for label, other in zip(labels, models.second.labels, strict=True) if not (label.id or other.id)]
     if models.hierarchy or spec.taxonomy != "auto" or len(lacking) == len(labels):
