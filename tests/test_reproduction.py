@@ -98,7 +98,7 @@ def test_claims_about_set_sizes_are_judged_by_what_the_rows_say(
 ) -> None:
     found = claims.found(evidence_of(tmp_path, a=distances(starts, ends)), claim)
     assert found.verdict == verdict
-    assert found.rests_on == "12 samples; of these networks alone"
+    assert found.rests_on == "12 starts; of these networks alone"
 
 
 def capacities(folder: Path, alike: float, different: float) -> Evidence:
@@ -138,7 +138,7 @@ def test_what_cannot_be_tested_says_why_and_what_does_not_exist_is_answered(tmp_
     found = claims.found(evidence, "order-matters,one=low,other=lost")
     assert (found.verdict, found.rests_on) == ("not tested", "its weights are not at hand")
     found = claims.found(evidence, 'larger-sets-start-farther,runs=["low"],sizes=[1,7]')
-    assert found.verdict == "not tested" or "too few" in found.rests_on
+    assert found.verdict == "not tested"
     assert claims.found(evidence, "remain-readable,run=low,more_than=0.5").verdict == "not tested"
     with pytest.raises(UnknownName, match="order-matters"):
         claims.found(evidence, "order-mattrs,one=low,other=high")

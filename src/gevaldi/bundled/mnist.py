@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gevaldi.errors import DataError
+from gevaldi.fetching import announce
 
 Part = Literal["train", "test"]
 
@@ -127,6 +128,8 @@ def download_mnist(cache: Path | None = None) -> Path:
     from torchvision.datasets import MNIST  # takes many seconds to import, and is needed for nothing else here
 
     try:
+        if not all((cache / "MNIST" / "raw" / name).is_file() for names in FILES.values() for name in names):
+            announce(f"MNIST to {cache}", "name the folder of its idx files")
         for train in (True, False):
             MNIST(str(cache), train=train, download=True)
     except (OSError, RuntimeError) as error:

@@ -5,6 +5,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
 
 from gevaldi.classifiers._hub import is_cached as _is_cached
 from gevaldi.classifiers._hub import refuse_without_network as _refuse_without_network
@@ -74,9 +75,10 @@ def _fetched(name: str) -> Any:
     place = f"the Hugging Face hub ({known.hf_hub_id})" if known and known.hf_hub_id else getattr(known, "url", None) or "nowhere"
     without = f"timm:{name},weights=FILE"
     try:
-        if known and known.hf_hub_id and not _is_cached(known.hf_hub_id):
+        if known and not _is_here(known):
             announce(f"timm:{name} from {place}", f"name a file: {without}")
-            _refuse_without_network()
+            if known.hf_hub_id:
+                _refuse_without_network()
         return timm.create_model(name, pretrained=True)
     except (OSError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
@@ -84,6 +86,16 @@ def _fetched(name: str) -> Any:
             f"The weights of timm:{name} are not at hand: they could not be fetched from {place} ({reason}). Fetch them where "
             f"there is a network and name the file, {without}. For an untrained network, weights=random."
         ) from error
+
+
+def _is_here(known: Any) -> bool:
+    """Whether weights lie in the cache of the hub or, of those that have an address of their own, of torch."""
+    import torch
+
+    if known.hf_hub_id:
+        return _is_cached(known.hf_hub_id)
+    file = Path(urlparse(known.url or "").path).name
+    return (Path(torch.hub.get_dir()) / "checkpoints" / file).is_file()
 
 
 def _preprocessing(network: Any, name: str) -> Any:

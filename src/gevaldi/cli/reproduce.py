@@ -1,5 +1,6 @@
 """The command `gevaldi reproduce`: figures of the paper made again."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,55 +50,77 @@ def reproduce(
     """
     from gevaldi.errors import SpecError, UnknownName
     from gevaldi.experiments.reproduction import read_reproduction, reproductions
+    from gevaldi.reports.reproduction import write_index
 
     if not names:
         tell("\n".join(f"{name:16} {read_reproduction(name).title}" for name in reproductions()))
         return
     chosen = {name: read_reproduction(name) for name in (reproductions() if ALL in names else dict.fromkeys(names))}
-    worlds = {one for asked in chosen.values() for one in asked.worlds}
-    if unknown := [one for one in world or [] if one not in worlds]:
-        raise SpecError(str(UnknownName("world of these figures", unknown[0], worlds)))
-    parts = _models(models, model or [], worlds)
-    folder = out or Path("runs") / ("paper-quick" if quick else "paper")
-    options = {"quick": quick, "assignments": set_ or [], "device": device, "batch_size": batch_size}
+    there = {one for asked in chosen.values() for one in asked.worlds}
+    if unknown := [one for one in world or [] if one not in there]:
+        raise SpecError(str(UnknownName("world of these figures", unknown[0], there)))
+    given = {
+        "models": _models(models, model or []),
+        "options": {"quick": quick, "assignments": set_ or [], "device": device, "batch_size": batch_size},
+        "worlds": set(world or there),
+        "folder": out or Path("runs") / ("paper-quick" if quick else "paper"),
+    }
+    words: list[tuple[str, Any]] = [("--model", model), ("--models", models), ("--world", world), ("--set", set_), ("--out", out)]
+    again = [*(["--quick"] if quick else []), *(str(w) for flag, v in words for one in _listed(v) for w in (flag, one))]
+    broken = False
     try:
         for name, asked in chosen.items():
-            _make(name, asked, [one for one in asked.worlds if not world or one in world], parts, folder, options)
+            if given["worlds"] & set(asked.worlds):
+                broken |= _make(name, asked, command=shlex.join(["gevaldi", "reproduce", name, *again]), **given)
+                index = write_index(given["folder"])
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
         sys.exit(130)
-    from gevaldi.reports.reproduction import write_index
+    tell(f"together: {index}")
+    if broken:
+        sys.exit(2)
 
-    tell(f"together: {write_index(folder)}")
+
+def _listed(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
 
 
 def _make(
-    name: str, asked: "Reproduction", worlds: list[str], parts: dict[str, dict[str, str]], folder: Path, options: dict[str, Any]
-) -> None:
+    name: str,
+    asked: "Reproduction",
+    *,
+    models: dict[str, dict[str, str]],
+    options: dict[str, Any],
+    worlds: set[str],
+    folder: Path,
+    command: str,
+) -> bool:
+    """Make one figure, and say whether something went wrong in it that is more than what is not at hand."""
     from gevaldi.experiments.execute import Outcome
     from gevaldi.experiments.reproduction import made_in
     from gevaldi.reports.page import write_report
     from gevaldi.reports.reproduction import Judged, write_figure
 
-    drawn, tested = {}, []
+    drawn, judged, broken = {}, [], False
     tell(asked.title)
-    for world in worlds:
+    for world in asked.worlds:
         shown = sys.stderr.isatty()
-        for found in made_in(asked, world, folder, models=parts.get(world), progress=shown, **options):
+        for found in made_in(asked, world, folder, compute=world in worlds, models=models.get(world), progress=shown, **options):
             if isinstance(found, Outcome):
                 say(f"gevaldi: {world}: {found.name}: {found.run.folder if found.run else found.error}")
+                broken |= found.run is None and not (found.missing and options["quick"])
                 if found.run and not (found.run.folder / "report.html").exists():
                     write_report(found.run)
                 continue
             drawn[world] = _drawn(asked, found, folder)
-            tested += [
+            judged += [
                 Judged(claim.says, world, finding.verdict, finding.measured, finding.rests_on)
                 for claim, finding in zip(asked.claims, found.findings, strict=True)
             ]
-    for one in tested:
+    for one in judged:
         tell(_line(one))
-    command = " ".join(["gevaldi reproduce", name, *(["--quick"] if options["quick"] else [])])
-    tell(f"page: {write_figure(name, asked.title, asked.shows, drawn, tested, command, folder)}\n")
+    tell(f"page: {write_figure(name, asked.title, asked.shows, drawn, judged, command, folder)}\n")
+    return broken
 
 
 def _drawn(asked: "Reproduction", made: "Made", folder: Path) -> Any:
@@ -124,9 +147,11 @@ def _line(one: "Judged") -> str:
     return f"  {one.verdict:13}  {one.world:8}  {one.claim}\n{'':27}{said}"
 
 
-def _models(path: Path | None, given: list[str], worlds: set[str]) -> dict[str, dict[str, str]]:
-    """Models by world and part, those of the file first."""
+def _models(path: Path | None, given: list[str]) -> dict[str, dict[str, str]]:
+    """Models by world and part, those of the file first; one file may serve all figures, of which each takes its own parts."""
     from gevaldi.errors import SpecError, UnknownName
+    from gevaldi.experiments import read_experiment
+    from gevaldi.experiments.reproduction import read_reproduction, reproductions
     from gevaldi.runs.spec import read_spec
 
     parts: dict[str, dict[str, str]] = {}
@@ -138,10 +163,16 @@ def _models(path: Path | None, given: list[str], worlds: set[str]) -> dict[str, 
         key, _, named = text.partition("=")
         world, _, part = key.strip().partition(".")
         if not (part and named):
-            raise SpecError(
-                f"--model {text} was given; WORLD.PART=SOURCE:NAME was expected, as in --model paper.first=timm:resnet18.a1_in1k."
-            )
+            example = "--model paper.first=timm:resnet18.a1_in1k"
+            raise SpecError(f"--model {text} was given; WORLD.PART=SOURCE:NAME was expected, as in {example}.")
         parts.setdefault(world, {})[part] = named
-    if unknown := [world for world in parts if world not in worlds]:
-        raise SpecError(str(UnknownName("world of these figures", unknown[0], worlds)))
+    known: dict[str, set[str]] = {}
+    for asked in map(read_reproduction, reproductions() if parts else ()):
+        for world, one in asked.worlds.items():
+            known.setdefault(world, set()).update(read_experiment(one.experiment).models)
+    for world, named in parts.items():
+        if world not in known:
+            raise SpecError(str(UnknownName("world", world, known)))
+        if unknown := [part for part in named if part not in known[world]]:
+            raise SpecError(str(UnknownName(f"part in the world {world}", unknown[0], known[world])))
     return parts

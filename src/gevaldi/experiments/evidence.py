@@ -8,14 +8,14 @@ from typing import Any, Literal
 from gevaldi.runs.schema import Row
 from gevaldi.runs.store import Run
 from gevaldi.statistics.contrasts import contrast
-from gevaldi.statistics.intervals import Estimate
+from gevaldi.statistics.intervals import Estimate, share
 
 Verdict = Literal["holds", "does not hold", "undecided", "not tested"]
 
 Quantity = Callable[[Row], float | None]
 """A number of a sample; None where it has none."""
 
-UNREAD = ("picture_original", "picture_start", "path_pictures", "z_start", "z_end")
+UNREAD = ("picture_original", "path_pictures", "z_start", "z_end")
 """Columns that no claim looks at, and that are large."""
 
 
@@ -79,15 +79,41 @@ class Evidence:
         return self._rows[name]
 
     def values(self, name: str, quantity: Quantity) -> list[list[float]]:
-        """A number of each sample, for each replicate of a run; samples without one are left out.
+        """A number of each start, for each replicate of a run: of a start that was searched in both orders, the mean of the two.
 
         Raises:
             NotTestable: no sample has one.
         """
-        found = [[v for row in rows if (v := quantity(row)) is not None and v == v] for rows in self.rows(name)]
+        found = [_by_start(rows, quantity) for rows in self.rows(name)]
         if not all(found):
             raise NotTestable(f"the samples of the run {name!r} do not have what would be looked at")
         return found
+
+    def mean(self, name: str, quantity: Quantity) -> Estimate:
+        """The mean of a quantity over one run.
+
+        Raises:
+            NotTestable: the run is not there, or no sample has it.
+        """
+        return self.contrast({name: 1.0}, quantity)
+
+    def share(self, name: str, holds: Callable[[Row], bool | None]) -> Estimate:
+        """The share of a run's samples of which something holds; those of which it cannot be said are left out.
+
+        Raises:
+            NotTestable: the run is not there, or it can be said of no sample.
+        """
+
+        def counted(row: Row) -> float | None:
+            found = holds(row)
+            return None if found is None else float(found)
+
+        values = self.values(name, counted)
+        whole = [value for replicate in values for value in replicate]
+        if len(values) < 3 and all(value in (0, 1) for value in whole):
+            return share(int(sum(whole)), len(whole))
+        found = self.mean(name, counted)
+        return Estimate(found.value, max(0.0, found.low), min(1.0, found.high))
 
     def contrast(self, weights: Mapping[str, float], quantity: Quantity) -> Estimate:
         """The weighted sum of a quantity's means over runs, with the interval that their replicates or samples allow.
@@ -99,11 +125,20 @@ class Evidence:
 
     def rests_on(self, *names: str) -> str:
         """How much a finding rests on, in words."""
-        samples = sum(len(rows) for name in names for rows in self.rows(name))
+        starts = sum(len({row["seed"] for row in rows}) for name in names for rows in self.rows(name))
         replicates = len(self.rows(names[0]))
         if replicates < 3:
-            return f"{samples} samples; of these networks alone"
-        return f"{samples} samples; intervals over networks of {replicates} seeds"
+            return f"{starts} starts; of these networks alone"
+        return f"{starts} starts; intervals over networks of {replicates} seeds"
+
+
+def _by_start(rows: Sequence[Row], quantity: Quantity) -> list[float]:
+    known: dict[int, list[float]] = {}
+    for row in rows:
+        value = quantity(row)
+        if value is not None and value == value:
+            known.setdefault(row["seed"], []).append(value)
+    return [sum(values) / len(values) for values in known.values()]
 
 
 def column(name: str) -> Quantity:
@@ -112,6 +147,16 @@ def column(name: str) -> Quantity:
     def found(row: Row) -> float | None:
         value: float | None = row.get(name)
         return value
+
+    return found
+
+
+def along(name: str, step: int) -> Quantity:
+    """A path's value at a step, or at its last where it ended before; -1 for the last."""
+
+    def found(row: Row) -> float | None:
+        path = row.get(f"path_{name}")
+        return float(path[step if step < 0 else min(step, len(path) - 1)]) if path else None
 
     return found
 

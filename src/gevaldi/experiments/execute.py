@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gevaldi.comparison import command_of, execute
-from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName, described
+from gevaldi.errors import (
+    DataError,
+    GevaldiError,
+    MissingExtra,
+    RunFolderError,
+    SpecError,
+    UnknownName,
+    WeightsError,
+    described,
+)
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
 
@@ -18,6 +27,7 @@ class Outcome:
     spec: Spec
     run: Run | None
     error: str | None = None
+    missing: bool = False  # because weights, pictures or a package are not at hand
 
 
 def carried_out(
@@ -48,9 +58,17 @@ def carried_out(
         try:
             run = _complete(spec, folder / name) or _made(spec, folder / name, device, batch_size, progress)
         except Exception as error:  # whatever networks may raise
-            yield Outcome(name, spec, None, str(error) if isinstance(error, GevaldiError) else described(error))
+            missing = isinstance(error, WeightsError | DataError | MissingExtra)
+            yield Outcome(name, spec, None, str(error) if isinstance(error, GevaldiError) else described(error), missing)
         else:
             yield Outcome(name, spec, run)
+
+
+def finished(specs: Mapping[str, Spec], folder: Path, why: str) -> Iterator[Outcome]:
+    """The runs that were made before, and of the others `why` they are not made now."""
+    for name, spec in specs.items():
+        run = _complete(spec, folder / name)
+        yield Outcome(name, spec, run, None if run else why, missing=run is None)
 
 
 def _complete(spec: Spec, folder: Path) -> Run | None:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.experiments.claims import found
 from gevaldi.experiments.evidence import Evidence, Finding, NotTestable
-from gevaldi.experiments.execute import Outcome, carried_out
+from gevaldi.experiments.execute import Outcome, carried_out, finished
 from gevaldi.experiments.plates import plate_of
 from gevaldi.experiments.plates.base import Plate
 from gevaldi.experiments.spec import SUFFIX, Experiment, read_experiment, replicate_of
@@ -96,6 +96,7 @@ def made_in(
     folder: Path,
     *,
     quick: bool = False,
+    compute: bool = True,
     models: Mapping[str, str] | None = None,
     assignments: Sequence[str] = (),
     device: str = "auto",
@@ -109,7 +110,8 @@ def made_in(
         world: one of its worlds.
         folder: where runs go; those of an experiment that serves several figures are made once.
         quick: with the settings of the quick set, and only with what is on this machine.
-        models: others in the place of the experiment's, by part.
+        compute: otherwise only what was made before is looked at.
+        models: others in the place of the experiment's, by part; of parts that it does not have nothing is taken.
         assignments: settings for all runs.
         device, batch_size, progress: as for a comparison.
 
@@ -122,13 +124,17 @@ def made_in(
         yield Made(world, asked.about, tuple(reason for _ in reproduction.claims))
         return
     experiment = read_experiment(asked.experiment)
-    specs = experiment.specs(models, [*((asked.quick or ()) if quick else ()), *assignments])
+    own = {part: name for part, name in (models or {}).items() if part in experiment.models}
+    specs = experiment.specs(own, [*((asked.quick or ()) if quick else ()), *assignments])
     outcomes = []
     with only_at_hand() if quick else nullcontext():
-        for outcome in carried_out(specs, folder / asked.experiment, device=device, batch_size=batch_size, progress=progress):
+        place = folder / asked.experiment
+        told = carried_out(specs, place, device=device, batch_size=batch_size, progress=progress)
+        for outcome in told if compute else finished(specs, place, "left out by --world"):
             outcomes.append(outcome)
-            yield outcome
-        evidence = evidence_of(experiment, outcomes, experiment.models | dict(models or {}))
+            if compute:
+                yield outcome
+        evidence = evidence_of(experiment, outcomes, experiment.models | own)
         findings = tuple(found(evidence, claim.test) for claim in reproduction.claims)
     yield Made(world, asked.about, findings, _plate(evidence, reproduction.plate), evidence, evidence.failed)
 

@@ -9,7 +9,6 @@ from gevaldi.figures.base import NothingToDraw
 from gevaldi.names import plain
 from gevaldi.runs.schema import ORDERS, Row
 from gevaldi.runs.store import Run
-from gevaldi.taxonomy import Taxonomy, read_taxonomy
 
 
 def unit_of(run: Run) -> str:
@@ -21,13 +20,6 @@ def model_of(run: Run, who: str) -> str:
     """What the first or the second classifier is called, without where it came from."""
     name = str(run.record["models"][who]["name"]).removeprefix("object:")
     return plain(name.partition(",")[0].rpartition(":")[2] or name)
-
-
-def taxonomy_of(run: Run) -> Taxonomy | None:
-    """The hierarchy that lies in the run folder, over the classes compared, if the run has one."""
-    path = run.folder / "taxonomy.json"
-    known = run.record.get("taxonomy")
-    return read_taxonomy(path, known["classes"]) if known and path.exists() else None
 
 
 def order_named(order: str | None) -> str | None:

@@ -20,7 +20,7 @@ from gevaldi.reports.pictures import LOSSLESS
 from gevaldi.reports.samples import Gallery, gallery, plain_error
 from gevaldi.reports.search_path import in_page
 from gevaldi.reports.sentences import answer, caution, shown_name
-from gevaldi.reports.seriousness import distance_table, flips, kinds_table, passages_table, rules, taxonomy_of_run
+from gevaldi.reports.seriousness import distance_table, flips, kinds_table, passages_table, rules
 from gevaldi.reports.typical import typicalities
 from gevaldi.runs.spec import write_spec
 from gevaldi.runs.store import Run
@@ -51,7 +51,7 @@ def render(run: Run, limit: int = 200) -> str:
     rows = len(run.done())
     if rows == 0:
         raise RunFolderError(f"The run in {run.folder} has no rows yet. Compute some: gevaldi resume {run.folder}")
-    taxonomy = taxonomy_of_run(run)
+    taxonomy = run.taxonomy()
     script = files("gevaldi.reports").joinpath("templates", "page.js").read_text(encoding="utf-8")
     context = {
         "record": run.record,

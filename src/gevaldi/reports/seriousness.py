@@ -7,19 +7,11 @@ from gevaldi.measures.kinds import RULES, SAME_LEVEL
 from gevaldi.measures.summary import Summary
 from gevaldi.reports.names import plain
 from gevaldi.reports.numbers import mean_of_levels
-from gevaldi.runs.store import Run
-from gevaldi.taxonomy import Taxonomy, in_words, read_taxonomy, way
+from gevaldi.taxonomy import Taxonomy, in_words, way
 
 WHO = {"first": "the first flipped", "second": "the second flipped", "both": "both flipped", "neither": "neither flipped"}
 SHIFTS = ("same level", "near", "lateral")
 RIGHT = {"both": "both right", "first": "only the first right", "second": "only the second right", "neither": "neither right"}
-
-
-def taxonomy_of_run(run: Run) -> Taxonomy | None:
-    """The hierarchy that lies in a run folder, if the run has one."""
-    path = run.folder / "taxonomy.json"
-    known = run.record.get("taxonomy")
-    return read_taxonomy(path, known["classes"]) if known and path.exists() else None
 
 
 def distance_table(found: list[Summary]) -> list[dict[str, Any]]:

@@ -25,11 +25,13 @@ class Features:
     vectors: list[Tensor] = field(default_factory=list)
     kind: str = ""
     _inputs: list[Tensor] = field(default_factory=list)
+    _last: bool = False  # whether features are the last dimension, as for a linear layer, and not the second
 
     @contextmanager
     def gathering(self) -> Iterator["Features"]:
         """Within it, what the classifier is asked is gathered, by `take` after every batch."""
         layer = last_layer(self.classifier)
+        self._last = isinstance(layer, nn.Linear)
         hook = layer.register_forward_pre_hook(self._caught) if layer else None
         try:
             yield self
@@ -42,7 +44,8 @@ class Features:
         caught = self._inputs[-1] if self._inputs else None
         self._inputs.clear()
         if caught is not None and len(caught) == len(log_p):
-            vectors = caught.flatten(2).mean(2) if caught.dim() > 2 else caught
+            spread = caught.movedim(-1, 1) if self._last else caught
+            vectors = spread.flatten(2).mean(2) if spread.dim() > 2 else spread
             kind = f"the {vectors.shape[1]:,} inputs of the last layer"
         else:
             vectors, kind = log_p.clamp_min(-30), "the log-probabilities"  # of probability zero they would be infinite

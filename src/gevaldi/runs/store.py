@@ -153,6 +153,11 @@ class Run:
         frame: pd.DataFrame = table.to_pandas()
         return frame.sort_values("index", ignore_index=True) if "index" in frame else frame
 
+    def taxonomy(self) -> Taxonomy | None:
+        """The hierarchy of the classes compared, if the run has one, from the file that lies in its folder."""
+        path, known = self.folder / "taxonomy.json", self.record.get("taxonomy")
+        return read_taxonomy(path, known["classes"]) if known and path.exists() else None
+
     def taxonomy_copy(self) -> Taxonomy | None:
         """The hierarchy of classes that lies in the folder, where it came from a file or an object that may have changed since."""
         path = self.folder / "taxonomy.json"

@@ -2,12 +2,18 @@
 
 from itertools import pairwise
 
-from gevaldi.experiments.evidence import Evidence, Finding, column, judged
+from gevaldi.experiments.evidence import Evidence, Finding, NotTestable, column, judged
 
 
 def order_is_told(evidence: Evidence, *, runs: list[str], by: str) -> Finding:
-    """The mean of the column `by` grows from each of `runs` to the next: from who learnt it best to who learnt it worst."""
+    """The mean of the column `by` grows from each of `runs` to the next: from who learnt it best to who learnt it worst.
+
+    Runs that the experiment does not have are passed by.
+    """
+    known = [run for run in runs if run in evidence.runs or run in evidence.failed]
+    if len(known) < 2:
+        raise NotTestable("there are no two classifiers of known order here")
     measured = {
-        f"{worse} less {better}": evidence.contrast({worse: 1.0, better: -1.0}, column(by)) for better, worse in pairwise(runs)
+        f"{worse} less {better}": evidence.contrast({worse: 1.0, better: -1.0}, column(by)) for better, worse in pairwise(known)
     }
-    return judged(measured, evidence.rests_on(*runs), {run: evidence.contrast({run: 1.0}, column(by)) for run in runs})
+    return judged(measured, evidence.rests_on(*known), {run: evidence.mean(run, column(by)) for run in known})

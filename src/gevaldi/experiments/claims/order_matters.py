@@ -8,4 +8,5 @@ def order_matters(evidence: Evidence, *, one: str, other: str) -> Finding:
     found = evidence.contrast({one: 1.0, other: -1.0}, column("divergence_end"))
     differs = found.low > 0 or found.high < 0
     measured = {f"end, nats: {one} less {other}": found}
-    return Finding("holds" if differs else "undecided", measured, evidence.rests_on(one, other))
+    rests_on = f"{evidence.rests_on(one, other)}; it holds if they differ either way"
+    return Finding("holds" if differs else "undecided", measured, rests_on)

@@ -12,11 +12,11 @@ MOMENTS = {"start": "before", "end": "after"}
 
 def predictions_part(evidence: Evidence, *, run: str) -> Finding:
     """The share of samples with different top classes is larger after the search than before it."""
-    more = evidence.contrast({run: 1.0}, lambda row: _apart(row, "end") - _apart(row, "start"))
+    more = evidence.mean(run, _more)
     more = Estimate(more.value, max(-1.0, more.low), min(1.0, more.high))  # of shares
-    shares = {f"share {said}": evidence.contrast({run: 1.0}, partial(_apart, moment=m)) for m, said in MOMENTS.items()}
+    shares = {f"share {said}": evidence.share(run, partial(differs, moment=moment)) for moment, said in MOMENTS.items()}
     return judged({"share after less share before": more}, evidence.rests_on(run), shares)
 
 
-def _apart(row: Row, moment: str) -> float:
-    return float(differs(row, moment))
+def _more(row: Row) -> float:
+    return float(differs(row, "end")) - float(differs(row, "start"))

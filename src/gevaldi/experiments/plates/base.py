@@ -9,7 +9,7 @@ import numpy as np
 from gevaldi.experiments.evidence import Evidence, NotTestable
 from gevaldi.figures import Line, lines
 from gevaldi.figures.base import BLUE, GREY, ORANGE, WIDTHS, style
-from gevaldi.measures.paths import Band, mean_band
+from gevaldi.measures.paths import Band, filled, mean_band
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,9 +88,12 @@ def _kept(band: Band, longest: int) -> Band:
 
 
 def band_of(evidence: Evidence, run: str, column: str) -> Band | None:
-    """The mean over all samples of all replicates of a run, along the search; None where the run has no such path."""
+    """The mean over a run along the search, None where it has no such path; its interval rests on what those of claims rest on."""
     if run not in evidence.runs:
         return None
-    paths = [row[column] for rows in evidence.rows(run) for row in rows if row[column] and np.isfinite(row[column]).all()]
-    found = mean_band(paths) if paths else None
-    return Band(found.middle, np.maximum(found.low, 0), found.high) if found else None
+    paths = [[row[column] for row in rows if row[column] and np.isfinite(row[column]).all()] for rows in evidence.rows(run)]
+    if not all(paths):
+        return None
+    longest = max(len(path) for own in paths for path in own)
+    found = mean_band([filled(own, longest).mean(0) for own in paths] if len(paths) >= 3 else [p for own in paths for p in own])
+    return Band(found.middle, np.maximum(found.low, 0), found.high)
