@@ -61,6 +61,23 @@ def test_features_are_the_inputs_of_the_last_layer_averaged_over_places(name: st
     assert not layer._forward_pre_hooks
 
 
+def test_the_features_of_a_head_over_tokens_are_averaged_over_the_tokens() -> None:
+    class Tokens(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(16, 4)
+
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            return self.head(pictures.flatten(1).unflatten(1, (9, 16))).mean(1)
+
+    classifier = gevaldi.classifier(Tokens(), labels=4).eval()
+    pictures = torch.rand(5, 1, 12, 12)
+    with torch.no_grad(), Features(classifier).gathering() as features:
+        features.take(classifier(pictures))
+    assert features.kind == "the 16 inputs of the last layer"
+    assert np.allclose(features.matrix(), pictures.flatten(1).unflatten(1, (9, 16)).mean(1))
+
+
 def test_where_no_last_layer_can_be_seen_the_log_probabilities_stand_for_it() -> None:
     class Means(nn.Module):
         def forward(self, pictures: torch.Tensor) -> torch.Tensor:

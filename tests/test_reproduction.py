@@ -24,11 +24,14 @@ from gevaldi.fetching import only_at_hand
 from gevaldi.measures.paths import mean_band
 from gevaldi.registry import Call
 from gevaldi.reports.reproduction import Judged, write_figure, write_index
-from gevaldi.runs.schema import Row
+from gevaldi.runs.schema import Row, schema
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
 from gevaldi.statistics.contrasts import contrast
 from gevaldi.statistics.intervals import Estimate
+from gevaldi.taxonomy import distances as between
+from gevaldi.taxonomy import taxonomy_named
+from gevaldi.taxonomy.read import taxonomy_as_json
 
 
 def test_over_three_replicates_a_contrast_is_students_interval_of_the_differences_between_their_means() -> None:
@@ -119,7 +122,7 @@ def test_claims_about_capacity_are_judged_by_what_the_rows_say(tmp_path: Path) -
         asked = f'difference-raises,of={of},alike=["low","high"],different=["mixed"]'
         assert (claims.found(found, asked).verdict, claims.found(other, asked).verdict) == ("holds", "does not hold")
     growth = claims.found(found, 'difference-raises,of=growth,alike=["low","high"],different=["mixed"]').measured
-    assert next(iter(growth.values())).value == pytest.approx((8 - 4) / 2 / 10)  # half of it is reached at step 10
+    assert next(iter(growth.values())).value == pytest.approx((8 - 4) / 2)  # half of it is reached at step 10
     for of in ("end", "rise"):
         assert claims.found(found, f'low-capacity-farther,of={of},low=["low"],high=["high"]').verdict == "holds"
         backwards = f'low-capacity-farther,of={of},low=["high"],between=["mixed"],high=["low"]'
@@ -150,6 +153,67 @@ def test_what_cannot_be_tested_says_why_and_what_does_not_exist_is_answered(tmp_
         plate_of(evidence, "samples,run=lost,count=2")
 
 
+def test_a_pair_that_is_not_above_every_other_keeps_a_claim_about_differences_from_holding(tmp_path: Path) -> None:
+    runs = {
+        name: rows_of(path_divergence=[[0.0, end] for end in spread(level)])
+        for name, level in (("low", 8), ("high", 2), ("mixed", 8))
+    }
+    found = claims.found(evidence_of(tmp_path, **runs), 'difference-raises,of=end,alike=["low","high"],different=["mixed"]')
+    assert found.verdict == "undecided"
+    assert found.measured["different less alike in the mean, nats"].low > 0  # though in the mean it is above
+
+
+def test_a_search_that_ends_below_its_best_step_is_seen_to_have_fallen(tmp_path: Path) -> None:
+    paths = [[1.0, 3.0, 0.5 + 0.01 * i] for i in range(8)]
+    rows = rows_of(path_divergence=paths, divergence_start=[1.0] * 8, divergence_end=[3.0] * 8)
+    found = claims.found(evidence_of(tmp_path, a=rows), "divergence-rises")
+    assert found.verdict == "does not hold"
+    assert found.measured["a, share of steps that rise"].value == 0.5
+
+
+def test_two_orders_of_one_start_count_as_one(tmp_path: Path) -> None:
+    ends = [1.0, 3.0, 2.0, 6.0, 5.0, 5.0, 0.0, 2.0]
+    rows = [{"seed": i // 2, "order": ("forward", "reverse")[i % 2], "delta_z": end} for i, end in enumerate(ends)]
+    found = claims.found(evidence_of(tmp_path, a=rows), "delta-z-is,about=3,within=9").measured["a"]
+    low, high = stats.ttest_1samp([2.0, 4.0, 5.0, 1.0], 0).confidence_interval()
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert evidence_of(tmp_path / "again", a=rows).rests_on("a") == "4 starts; of these networks alone"
+
+
+def test_a_set_of_classes_has_its_distance_to_itself_shown_beside(tmp_path: Path) -> None:
+    rows = distances((1, 3, 5), (9, 9, 9))
+    labels = [{"label": i, "name": str(i), "id": None, "probability": 0.2} for i in (4, 9, 7, 1, 0)]
+    run = made(tmp_path, [row | {"first_start": labels} for row in rows])
+    taxonomy = taxonomy_named("mnist-digits")
+    (tmp_path / "taxonomy.json").write_text(taxonomy_as_json(taxonomy))
+    run = Run(run.folder, run.record | {"taxonomy": {"classes": list(taxonomy.classes), "convention": "published"}}, run.spec)
+    found = claims.found(Evidence({"a": [run]}), 'larger-sets-start-farther,runs=["a"],sizes=[1,3]').measured
+    half = between(taxonomy)
+    triple = [taxonomy.classes.index(f"digit:{i}") for i in (4, 9, 7)]
+    assert found["a, n = 1, the first's set from itself"].value == 0
+    assert found["a, n = 3, the first's set from itself"].value == pytest.approx(half[np.ix_(triple, triple)].mean())
+
+
+def test_a_referee_that_raises_leaves_the_other_claims_alone(tmp_path: Path) -> None:
+    rows = rows_of(condition_name=["1"] * 3, picture_start=[png()] * 3, picture_end=[png()] * 3)
+    evidence = evidence_of(tmp_path, a=rows)
+    colours = "lambda: gevaldi.classifier(nn.Sequential(nn.Conv2d(3, 2, 28), nn.Flatten()), 2)"
+    (tmp_path / "mine.py").write_text(f"import gevaldi\nfrom torch import nn\nreferee = {colours}\n")
+    for referee, word in ((f"python:{tmp_path}/mine.py:referee", "3 channels"), ("bundled:mnist-nobody", "mnist-pooled")):
+        asked = Evidence(evidence.runs, {}, {"referee": referee})
+        found = claims.found(asked, "remain-readable,run=a,more_than=0.5")
+        assert found.verdict == "not tested"
+        assert word in found.rests_on
+    read = claims.found(Evidence(evidence.runs, {}, {"referee": "bundled:mnist-referee"}), "occurs,kind=unclear,run=a")
+    assert read.rests_on.startswith(("0 of 3", "3 of 3"))
+
+
+def png() -> dict[str, Any]:
+    sink = io.BytesIO()
+    Image.fromarray(np.zeros((28, 28), dtype=np.uint8)).save(sink, "PNG")
+    return {"bytes": sink.getvalue(), "path": None}
+
+
 def test_a_kind_that_was_not_found_is_undecided_with_the_share_that_it_may_still_have(tmp_path: Path) -> None:
     kinds = rows_of(flipped=["first"] * 8, shift=["lateral"] * 2 + ["near"] * 6, right_start=["both"] * 8, right_end=["both"] * 8,
                     surer=[False] * 8)  # fmt: skip
@@ -165,18 +229,27 @@ def test_a_kind_that_was_not_found_is_undecided_with_the_share_that_it_may_still
 @pytest.mark.parametrize("name", reproductions())
 def test_every_figure_names_experiments_plates_claims_and_runs_that_there_are(name: str) -> None:
     asked = read_reproduction(name)
-    Call.parse(asked.plate)
-    assert Call.parse(asked.plate).name in plates.registry.names()
+    plate = Call.parse(asked.plate)
+    assert plate.name in plates.registry.names()
+    with pytest.raises(NotTestable):  # and not for want of an option
+        plate_of(Evidence({}, {}), asked.plate)
     for world in asked.worlds.values():
         runs = set(read_experiment(world.experiment).runs)
         read_experiment(world.experiment).specs(assignments=world.quick or ())
+        assert not (named_in(plate) - runs - {"evenly"})  # of which there are no ImageNet networks
         for claim in asked.claims:
             call = Call.parse(claim.test)
             assert call.name in claims.registry.names()
+            assert call.options.get("by", "index") in schema().names
             assert claims.found(Evidence({}, {}), claim.test).verdict == "not tested"  # its options fit
-            named = {call.options[key] for key in ("run", "one", "other") if key in call.options}
-            named |= {run for key in ("runs", "low", "high", "between", "alike", "different") for run in call.options.get(key, ())}
-            assert named <= runs
+            assert not (named_in(call) - runs - {"evenly"})
+
+
+def named_in(call: Call) -> set[str]:
+    """The runs that a claim or a plate names."""
+    one = {call.options[key] for key in ("run", "one", "other") if key in call.options}
+    several = ("runs", "pairs", "low", "high", "between", "alike", "different")
+    return one | {run for key in several for run in call.options.get(key, ())}
 
 
 def test_replicates_are_of_other_networks_and_other_starts() -> None:

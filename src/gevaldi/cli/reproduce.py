@@ -59,7 +59,7 @@ def reproduce(
     there = {one for asked in chosen.values() for one in asked.worlds}
     if unknown := [one for one in world or [] if one not in there]:
         raise SpecError(str(UnknownName("world of these figures", unknown[0], there)))
-    given = {
+    given: dict[str, Any] = {
         "models": _models(models, model or []),
         "options": {"quick": quick, "assignments": set_ or [], "device": device, "batch_size": batch_size},
         "worlds": set(world or there),

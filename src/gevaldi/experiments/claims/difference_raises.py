@@ -7,9 +7,10 @@ EARLY = 10  # steps over which growth is looked at, before searches begin to con
 
 
 def difference_raises(evidence: Evidence, *, of: str, alike: list[str], different: list[str]) -> Finding:
-    """The mean divergence at the last step (`end`), or over the first ten (`growth`), is larger in each `different` than in each `alike`.
+    """The mean divergence at the last step (`end`), or its `growth` over the first ten, is larger in all of `different` capacity.
 
-    The mean of the pairs of one kind less that of the others is shown beside: it can be above zero because of one pair.
+    Larger than in every one of `alike` capacity, that is. The difference of the two kinds in the mean is shown beside; it can be
+    above zero because of one pair.
 
     Raises:
         SpecError: it is to be shown of something else.

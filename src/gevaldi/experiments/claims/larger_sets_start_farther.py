@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gevaldi.experiments.evidence import Evidence, Finding, column, judged, less
 from gevaldi.runs.schema import Row
+from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import distances
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def larger_sets_start_farther(evidence: Evidence, *, runs: list[str], sizes: list[int]) -> Finding:
     """The mean set distance before the search grows with n, from each of `sizes` to the next, in every one of `runs`.
 
-    Much of that is arithmetic, since a set of several classes has a distance to itself: that of the first classifier's stands beside.
+    Much of that is arithmetic, since a set of several classes has a distance to itself; that of the first classifier's is shown.
     """
     measured = {
         f"{run}, n = {more} less n = {fewer}": evidence.mean(
@@ -24,7 +25,7 @@ def larger_sets_start_farther(evidence: Evidence, *, runs: list[str], sizes: lis
         for run in runs
         for fewer, more in pairwise(sizes)
     }
-    beside = {}
+    beside: dict[str, Estimate] = {}
     for run in runs:
         made = evidence.runs[run][0]
         if taxonomy := made.taxonomy():
