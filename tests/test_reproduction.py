@@ -277,6 +277,16 @@ def test_in_the_quick_set_nothing_is_fetched_and_what_is_not_at_hand_is_said(
     assert {finding.rests_on for finding in left_out.findings} == {"left out of the quick set"}
 
 
+def test_a_world_that_is_not_computed_now_shows_what_was_made_before(tmp_path: Path) -> None:
+    asked = read_reproduction("figure-2")
+    small = {"assignments": ["samples=3", "search.steps=4", "audited=2"], "device": "cpu"}
+    *_, nothing = made_in(asked, "digits", tmp_path, compute=False, **small)
+    assert {finding.rests_on for finding in nothing.findings} == {"left out"}  # type: ignore[union-attr]
+    *_, now = made_in(asked, "digits", tmp_path, **small)
+    (later,) = made_in(asked, "digits", tmp_path, compute=False, **small)
+    assert later.findings == now.findings  # type: ignore[union-attr]
+
+
 def test_what_may_not_be_fetched_is_allowed_again_afterwards() -> None:
     from gevaldi.fetching import announce
 

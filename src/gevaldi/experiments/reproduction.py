@@ -120,23 +120,29 @@ def made_in(
     """
     asked = reproduction.worlds[world]
     if quick and asked.quick is None:
-        reason = Finding("not tested", rests_on="left out of the quick set")
-        yield Made(world, asked.about, tuple(reason for _ in reproduction.claims))
+        yield _left_out(reproduction, world, "left out of the quick set")
         return
     experiment = read_experiment(asked.experiment)
     own = {part: name for part, name in (models or {}).items() if part in experiment.models}
     specs = experiment.specs(own, [*((asked.quick or ()) if quick else ()), *assignments])
-    outcomes = []
+    place = folder / asked.experiment
+    outcomes = [] if compute else list(finished(specs, place, "not made before, and left out now"))
+    if not compute and not any(outcome.run for outcome in outcomes):
+        yield _left_out(reproduction, world, "left out")
+        return
     with only_at_hand() if quick else nullcontext():
-        place = folder / asked.experiment
-        told = carried_out(specs, place, device=device, batch_size=batch_size, progress=progress)
-        for outcome in told if compute else finished(specs, place, "left out by --world"):
-            outcomes.append(outcome)
-            if compute:
+        if compute:
+            for outcome in carried_out(specs, place, device=device, batch_size=batch_size, progress=progress):
+                outcomes.append(outcome)
                 yield outcome
         evidence = evidence_of(experiment, outcomes, experiment.models | own)
         findings = tuple(found(evidence, claim.test) for claim in reproduction.claims)
     yield Made(world, asked.about, findings, _plate(evidence, reproduction.plate), evidence, evidence.failed)
+
+
+def _left_out(reproduction: Reproduction, world: str, why: str) -> Made:
+    reason = Finding("not tested", rests_on=why)
+    return Made(world, reproduction.worlds[world].about, tuple(reason for _ in reproduction.claims))
 
 
 def evidence_of(experiment: Experiment, outcomes: Sequence[Outcome], models: Mapping[str, str]) -> Evidence:
