@@ -157,7 +157,7 @@ CANNOT: dict[str, tuple[Any, type[GevaldiError]]] = {
         lambda: align(three(["a", "b"]), three(["orange", "b"]), {"a": "organge"}),
         UnknownName,
     ),
-    "2 names are the same: leaving one out, as in first_classes.background=null": (
+    "2 names are the same: leaving one out, as in --set second_classes.background=null": (
         lambda: align(three(["a", "b"]), three(["background", "a", "b"])),
         ContractError,
     ),

@@ -428,6 +428,26 @@ def test_every_export_says_what_it_is_and_what_its_columns_hold(run: Run) -> Non
         assert done.samples == 11
 
 
+def test_hostile_words_in_the_page_of_an_export_are_words_in_code(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", count=3)
+    hostile = "object:`\u202e</x>" + "y" * 10_000
+    for who in ("first", "second", "generator"):
+        run.record["models"][who]["name"] = hostile
+    run.record["command"] = hostile
+    for to in registry:
+        export(run, to)
+        page = (run.folder / "exports" / to / "README.md").read_text(encoding="utf-8")
+        assert "\u202e" not in page
+        assert page.count("`'</x>yy") == 3  # without what says that it was an object
+        assert "y" * 600 not in page
+
+
+def test_a_sample_whose_divergence_is_not_known_is_not_among_the_top(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", count=0)
+    run.append([row(i, ANIMALS) | {"divergence_end": end} for i, end in enumerate([float("nan"), 1.0, None, 3.0, 2.0])])
+    assert pd.read_parquet(export(run, "parquet", top=2).path)["index"].tolist() == [3, 4]
+
+
 @pytest.mark.parametrize(
     ("chosen", "answer"),
     [
@@ -445,6 +465,7 @@ def test_every_export_says_what_it_is_and_what_its_columns_hold(run: Run) -> Non
         ({"samples": [3, 400]}, r"has no samples \[400\]"),
         ({"samples": [5]}, "1 sample left out, where the search failed"),
         ({"top": 0}, "top=0 was given"),
+        ({"label": {3: "eel", 400: "dog", 401: "dog"}}, "samples 400, 401, but the run in .* Are they of another run"),
     ],
 )
 def test_what_cannot_be_exported_is_answered_with_what_can(run: Run, chosen: dict[str, Any], answer: str) -> None:
@@ -458,6 +479,22 @@ def test_a_file_that_holds_no_labels_is_answered_with_what_was_expected(run: Run
         (tmp_path / "labels.csv").write_bytes(text.encode("latin-1"))
         with pytest.raises(SpecError, match="columns index and label"):
             export(run, "imagefolder", label=tmp_path / "labels.csv")
+
+
+def test_labels_of_another_run_and_labels_that_contradict_each_other_are_refused(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    for text, answer in (
+        ("1,dog\n100,dog\n101,eel\n102,eel\n103,eel\n104,eel\n", r"samples 100, 101, 102 and 2 more, .* 12 rows of 12\. Are they"),
+        ("1,dog\n1,eel\n", "says of sample 1 both 'dog' and 'eel'"),
+    ):
+        path.write_text("index,label\n" + text)
+        with pytest.raises(SpecError, match=answer):
+            export(run, "parquet", label=path)
+    path.write_text("index,label,moment\n1,dog,end\n1,eel,end\n")
+    with pytest.raises(SpecError, match=r"sample 1 \(end\) both"):
+        export(run, "parquet", label=path)
+    path.write_text("index,label,moment\n1,dog,end\n1,dog,end\n1,eel,start\n1,,end\n")
+    assert pd.read_parquet(export(run, "parquet", label=path, pictures="both").path)["label"].tolist() == ["eel", "dog"]
 
 
 def test_the_command_says_where_the_export_is_and_what_is_missing(run: Run, tmp_path: Path) -> None:

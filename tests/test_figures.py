@@ -160,12 +160,51 @@ def test_samples_are_those_with_the_largest_divergence_of_one_order_unless_both_
         ]
 
 
+def test_a_divergence_that_is_no_number_is_never_the_largest(tmp_path: Path) -> None:
+    ends = [float("nan"), 1.0, float("nan"), 3.0, None, 2.0]
+    run = made(tmp_path, [row(2 * i, divergence_end=end) for i, end in enumerate(ends)])
+    assert [t.get_text() for t in words(figure_of(run, "samples,count=3")) if "nats" in t.get_text()] == [
+        "3.0 nats",
+        "2.0 nats",
+        "1.0 nats",
+    ]
+
+
+def test_no_rows_are_no_figure() -> None:
+    with pytest.raises(NothingToDraw, match="No rows were given"):
+        before_and_after([], {"first": "one", "second": "other"}, "nats")
+
+
+def test_two_classifiers_of_one_name_from_two_places_are_called_differently(tmp_path: Path) -> None:
+    run = made(tmp_path, [row(i) for i in range(4)], name="python:old.py:model")
+    run.record["models"]["second"]["name"] = "python:new.py:model"
+    axes = figure_of(run, "taken-for").axes[0]
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("old.py:model says", "new.py:model says")
+    shown = [t.get_text() for t in words(figure_of(run, "samples"))]
+    assert {"first: old.py:model", "second: new.py:model"} <= set(shown)
+
+
+def test_a_sample_whose_typicality_is_not_known_is_in_no_bar(tmp_path: Path) -> None:
+    some = [row(i, typicality_end=None if i < 4 else 0.62) for i in range(16)]
+    figure = figure_of(made(tmp_path, some), "typicality")
+    before, forward, _ = (patch.get_data().values for patch in figure.axes[0].patches)
+    assert before[:4].tolist() == [0, 0, 0, 0]  # the starts of the first four
+    assert forward[12] == 100
+
+
 def test_the_condition_is_bold_and_nothing_else_is(run: Run) -> None:
     shown = [(t.get_text(), t.get_fontweight()) for t in words(figure_of(run, "samples,index=2"))]
     assert [weight for text, weight in shown if text == "cat"] == ["bold"] * 4  # above, twice before, and once after
     assert [text for text, weight in shown if weight == "bold"] == ["cat"] * 4
     assert ("eel", "normal") in shown
     assert [text for text, _ in shown].count("0.75") == 3
+
+
+@pytest.mark.parametrize("path", [[1.0, 2.0, 3.0], None])
+def test_a_filmstrip_of_a_path_that_is_shorter_than_its_pictures_has_dashes_there(tmp_path: Path, path: Any) -> None:
+    shown = [t.get_text() for t in words(figure_of(made(tmp_path, [row(0, path_divergence=path)]), "filmstrip"))]
+    assert ("3.0" in shown) == (path is not None)
+    assert shown[-1] == "–"
 
 
 def test_names_of_classes_are_never_taken_for_formulas(tmp_path: Path) -> None:
@@ -259,6 +298,7 @@ def test_a_filmstrip_shows_the_kept_pictures_with_their_steps_and_divergences(ru
         ("samples,order=reverse", {"rows": [row(0)], "orders": "forward"}, "no reverse searches, only forward ones"),
         ("taken-for", {"rows": [failed(i) for i in range(16)]}, "All samples.*failed"),
         ("typicality", {"rows": [row(0, typicality_start=None, typicality_end=None)]}, "where it lies"),
+        ("typicality", {"rows": [row(0, typicality_end=None)]}, "where it lies"),
         ("kinds", {"rows": [row(0, flipped=None, shift=None)]}, "has 1 of 16 rows"),
     ],
 )
@@ -278,6 +318,12 @@ def test_a_run_that_lacks_what_a_figure_shows_is_told_what_to_do(
         ("samples,index=16", "Sample 16 failed and has no picture: RuntimeError: x"),
         ("samples,index=3,order=forward", "Sample 3 is of the reverse order"),
         ("samples,count=0", "count=0"),
+        ("samples,count=true", "count=True was given; a number"),
+        ("samples,index=true", "index=True"),
+        ("samples,columns=0", "columns=0 was given; from 1 to 10 fit"),
+        ("samples,columns=true", "columns=True was given; from 1 to 10 fit"),
+        ("divergence,width=true", "width=True"),
+        ("taken-for,limit=true", "limit=True"),
         ("samples,columns=70", "from 1 to 10 fit"),
         ("samples,columns=-1", "columns=-1"),
         ("samples,cuont=3", "has no option cuont. It takes count=8"),
@@ -413,6 +459,28 @@ def test_the_command_writes_files_where_they_are_asked_for(run: Run, tmp_path: P
         assert done.exit_code == 0, done.output
         assert done.output.split() == [w for path in expected for w in ("figure:", str(path))]
         assert all(path.stat().st_size > 1000 for path in expected)
+
+
+def test_with_formats_the_name_to_write_to_needs_no_ending(run: Run, tmp_path: Path) -> None:
+    for given, expected in (
+        (["--out", "v1.2", "--format", "pdf"], ["v1.2.pdf"]),
+        (["--out", "plot", "--format", "svg,pdf"], ["plot.pdf", "plot.svg"]),
+        (["--out", "plot.png", "--format", "svg"], ["plot.png", "plot.svg"]),
+    ):
+        folder = tmp_path / "-".join(expected)
+        done = CliRunner().invoke(app, ["figure", str(run.folder), "kinds", "--out", str(folder / given[1]), *given[2:]])
+        assert done.exit_code == 0, done.output
+        assert sorted(path.name for path in folder.iterdir()) == expected
+
+
+@pytest.mark.parametrize("given", [["--out", "plot"], ["--out", "plot.gif"], ["--format", "png", "--format", "gif"]])
+def test_nothing_is_written_where_one_of_the_endings_is_unknown(run: Run, tmp_path: Path, given: list[str]) -> None:
+    where = ["--out", str(tmp_path / "new" / given[1])] if given[0] == "--out" else given
+    done = CliRunner().invoke(app, ["figure", str(run.folder), "kinds", *where])
+    assert isinstance(done.exception, SpecError)
+    assert "can be written" in str(done.exception)
+    assert not (tmp_path / "new").exists()
+    assert not (run.folder / "figures").exists()
 
 
 def test_without_a_name_the_command_lists_the_figures_and_what_the_run_lacks(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from gevaldi.classifiers import load_classifier
 from gevaldi.errors import ContractError
 from gevaldi.generators import load_generator
 from gevaldi.generators._around import AroundPictures
+from gevaldi.runs.audit import audit_warnings
 from gevaldi.runs.ranges import range_warnings
 from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.session import models_of
@@ -81,6 +83,35 @@ def test_the_warning_is_in_the_record_of_a_run(tmp_path: Path) -> None:
     assert any("in [-1, 1]" in warning for warning in done.run.record["warnings"])
 
 
+def test_a_classifier_that_reads_hardly_anything_is_named_with_what_it_reads(tmp_path: Path) -> None:
+    class Inverted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = load_classifier("bundled:mnist-pooled")
+
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            return self.inner(1 - pictures)
+
+    wrong = gevaldi.classifier(Inverted().eval(), labels=10, output="log-probabilities").eval()
+    names = "bundled:mnist-vae"
+    settings: dict[str, Any] = {"samples": 1, "steps": 1, "audited": 100, "real": DIGITS}
+    with pytest.warns(UserWarning, match=r"second classifier reads \d+\.\d % of the real pictures as .*, the first 99.0 %"):
+        done = gevaldi.compare("bundled:mnist-strided", wrong, names, out=tmp_path / "wrong", **settings)
+    assert any("inversion" in warning for warning in done.warnings)
+    right = gevaldi.compare("bundled:mnist-strided", "bundled:mnist-pooled", names, out=tmp_path / "right", **settings)
+    assert right.warnings == ()
+
+
+def test_a_generator_on_whose_pictures_the_two_differ_far_more_often_than_on_real_ones_is_named() -> None:
+    def counted(drawn: int, real: int) -> list[str]:
+        read = {"known_first": 0, "known_second": 0, "read_first": 0, "read_second": 0}
+        kinds = {"generated": drawn, "real": real}
+        return audit_warnings({kind: {"pictures": 1000, "disagreements": count, **read} for kind, count in kinds.items()})
+
+    assert "10.4 % of drawn pictures and on 4.9 % of real ones" in counted(104, 49)[0]
+    assert counted(60, 49) == counted(20, 104) == []
+
+
 def test_a_classifier_that_refuses_pictures_of_other_ranges_is_audited_all_the_same(tmp_path: Path) -> None:
     class Strict(nn.Module):
         def __init__(self) -> None:
@@ -96,7 +127,8 @@ def test_a_classifier_that_refuses_pictures_of_other_ranges_is_audited_all_the_s
     names = {"out": tmp_path, "real": DIGITS, "samples": 2, "steps": 2, "audited": 10}
     record = gevaldi.compare("bundled:mnist-strided", strict, "bundled:mnist-vae", **names).run.record
     assert record["audit"]["real"]["pictures"] == 1000
-    assert record["warnings"] == []
+    (said,) = record["warnings"]  # and not of a range
+    assert "are its labels in the right order?" in said
 
 
 @needs_imagenet

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from report_page import FLAGS
 
 from gevaldi.reports.page import write_report
-from test_reports import HOSTILE, made, png, row
+from test_reports import HOSTILE, made, png, prediction, row, run_of_hostile_words
 
 pytestmark = pytest.mark.slow
 CHROMIUM = next((found for found in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if found), None)
@@ -55,8 +56,8 @@ def tab(browser: Any) -> Iterator[Any]:
 
 def shown(tab: Any) -> list[int]:
     """The numbers of the cards that a reader sees, in their order."""
-    cards = tab.locator(".card:visible").all()
-    return [int(card.get_attribute("id").removeprefix("sample-")) for card in cards]
+    ids = tab.locator(".card:visible").evaluate_all("cards => cards.map((card) => card.id)")
+    return [int(found.removeprefix("sample-")) for found in ids]
 
 
 def count(tab: Any) -> str:
@@ -81,7 +82,7 @@ def test_filters_show_the_samples_that_fit_and_say_how_many(tab: Any, address: s
     choose(tab, "status", "failed")
     assert shown(tab) == [5]
     tab.get_by_text("Show all again").click()
-    tab.wait_for_function("document.getElementById('count').textContent.startsWith('40 of 40')")
+    tab.locator("#count", has_text="40 of 40").wait_for()
     choose(tab, "held", "no")
     assert set(shown(tab)) == {i for i in range(SAMPLES) if i % 3 == 0}
     tab.locator('input[name="divergence-from"]').fill("4")  # the divergence of sample i is 1 + i / 10
@@ -114,14 +115,141 @@ def test_names_of_classes_are_searched(tab: Any, address: str) -> None:
     assert fragment(tab) == "#q=APE"
 
 
-@pytest.mark.parametrize("key", ["divergence", "distance", "index"])
-def test_sorting_puts_the_smallest_first_and_what_is_unknown_last(tab: Any, address: str, key: str) -> None:
-    tab.goto(address)
+QUANTITIES = {
+    "divergence": "divergence_end",
+    "distance": "set_distance_1_end",
+    "delta_z": "delta_z",
+    "typicality": "typicality_end",
+    "kind": "flipped",
+    "condition": "condition",
+    "index": "index",
+}
+SAID = {"first": "the first flipped", "second": "the second flipped", "both": "both flipped", "neither": "neither flipped"}
+
+
+def shuffled() -> list[dict[str, Any]]:
+    """Rows in which every quantity has an order of its own; of sample 5, which failed, only two are known."""
+    orders = {column: np.random.default_rng(seed).permutation(SAMPLES) for seed, column in enumerate(QUANTITIES.values())}
+    rows = []
+    for i in range(SAMPLES):
+        own = {column: float(order[i]) for column, order in orders.items()}
+        own |= {"typicality_end": 0.99905 + own["typicality_end"] / 1e5, "condition": int(own["condition"]), "index": i}
+        own |= {"flipped": list(SAID)[orders["flipped"][i] % 4], "shift": None, "right_start": None, "right_end": None}
+        rows.append(row(i, failed=i == 5) | ({"condition": own["condition"]} if i == 5 else own))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def shuffled_address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_report(made(tmp_path_factory.mktemp("shuffled"), shuffled(), samples=SAMPLES // 2)).as_uri()
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+@pytest.mark.parametrize("key", QUANTITIES)
+def test_sorting_is_by_the_quantity_asked_for_with_what_is_unknown_last(
+    tab: Any, shuffled_address: str, key: str, direction: str
+) -> None:
+    tab.goto(shuffled_address)
     tab.locator('select[name="sort"]').select_option(key)
-    tab.locator('select[name="direction"]').select_option("up")
-    tab.get_by_text("Show more samples").click()
-    known = [i for i in range(SAMPLES) if i != 5 or key == "index"]
-    assert shown(tab) == known + [i for i in range(SAMPLES) if i not in known]
+    tab.locator('select[name="direction"]').select_option(direction)
+    tab.get_by_text("Show more samples").press("Enter")  # cards take their places while a mouse is on its way
+    sign = 1 if direction == "up" else -1
+    rows = sorted(shuffled(), key=lambda r: -r.get("divergence_end", -1))  # ties stay in the order of divergence
+    values = {r["index"]: SAID.get(r.get("flipped", "")) if key == "kind" else r.get(QUANTITIES[key]) for r in rows}
+    ranks = {value: i for i, value in enumerate(sorted({value for value in values.values() if value is not None}))}
+    known = sorted((i for i in values if values[i] is not None), key=lambda i: sign * ranks[values[i]])
+    assert shown(tab) == known + [i for i in values if values[i] is None]
+
+
+def test_typicalities_near_one_can_be_told_apart_by_a_filter_and_on_their_cards(tab: Any, shuffled_address: str) -> None:
+    tab.goto(f"{shuffled_address}#typicality-from=0.99922&typicality-to=0.99925")
+    expected = {
+        r["index"]: f"{r['typicality_end']:.5f}".rstrip("0")
+        for r in shuffled()
+        if 0.99922 <= r.get("typicality_end", 0) <= 0.999251
+    }
+    assert len(expected) == 4
+    assert set(shown(tab)) == set(expected)
+    for index, text in expected.items():
+        assert f"→ {text}" in str(tab.locator(f"#sample-{index} .facts").text_content())
+
+
+def test_a_cell_whose_samples_are_not_on_the_page_leads_to_none_and_the_page_says_so(tab: Any, tmp_path: Path) -> None:
+    rows = [row(i) | {"second_end": prediction("wxyz"[i // 2])} for i in range(8)]
+    address = write_report(made(tmp_path, rows, samples=4), limit=2).as_uri()  # samples 6 and 7, of which the second says z
+    tab.goto(address)
+    tab.get_by_role("link", name="1 where the first says dog and the second w").click()
+    assert count(tab) == "0 of 2 samples"
+    assert shown(tab) == []
+    assert "gevaldi report RUN --limit N" in tab.locator("#none").text_content()
+    tab.get_by_text("Show all again").click()
+    tab.locator("#count", has_text="2 of 2").wait_for()
+    assert fragment(tab) == ""
+    for other in ("second=99", "first=9999", "order=sideways"):
+        tab.goto("about:blank")
+        tab.goto(f"{address}#{other}")
+        assert count(tab) == "0 of 2 samples"
+        tab.locator('select[name="sort"]').select_option("index")
+        assert count(tab) == "2 of 2 samples"  # what no field holds goes with the first change
+
+
+def test_a_link_to_a_sample_that_is_not_on_the_page_says_where_there_are_more(tab: Any, address: str, tmp_path: Path) -> None:
+    some = write_report(made(tmp_path, [row(i) for i in range(8)], samples=4), limit=2).as_uri()
+    for page, answer in ((some, "gevaldi report RUN --limit N has more"), (address, "it holds all that the run has")):
+        tab.goto(f"{page}#sample-99")
+        assert tab.locator("#missing").text_content() == f"Sample 99 is not on this page; {answer}."
+        assert tab.locator("#missing").is_visible()
+        assert not tab.locator("#viewer").is_visible()
+        choose(tab, "order", "forward")
+        assert not tab.locator("#missing").is_visible()
+
+
+@pytest.mark.parametrize("way", ["the link", "the keyboard"])
+def test_text_that_is_marked_somewhere_keeps_no_sample_from_opening_with_its_filters(tab: Any, address: str, way: str) -> None:
+    tab.goto(f"{address}#order=forward")
+    tab.evaluate("getSelection().selectAllChildren(document.querySelector('.verdict'))")
+    if way == "the link":
+        tab.locator("#sample-12 h3 a").click()
+    else:
+        tab.locator("#sample-12 h3 a").focus()
+        tab.keyboard.press("Enter")
+    assert tab.locator("#viewer").is_visible()
+    assert fragment(tab) == "#sample-12&order=forward"
+    assert count(tab) == "20 of 40 samples"
+
+
+def test_marking_text_on_a_card_opens_nothing(tab: Any, address: str) -> None:
+    tab.goto(f"{address}#sort=index&direction=up")
+    box = tab.locator("#sample-0 .kind").bounding_box()
+    tab.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 90, box["y"] + box["height"] / 2, steps=5)
+    tab.mouse.up()
+    assert tab.evaluate("String(getSelection()).length") > 3
+    assert not tab.locator("#viewer").is_visible()
+    tab.locator("#sample-0 .pair").click()
+    assert tab.locator("#viewer").is_visible()
+
+
+def test_a_search_of_class_names_leaves_the_way_between_classes_out(tab: Any, tmp_path: Path) -> None:
+    run = made(tmp_path, [row(i) for i in range(4)], samples=2)
+    address = write_report(run).as_uri()
+    path = tmp_path / "report.html"
+    html = path.read_text(encoding="utf-8").replace(
+        '<dl class="facts">', '<p class="way"><bdi>by carnivore</bdi></p><dl class="facts">'
+    )
+    path.write_text(html, encoding="utf-8")
+    tab.goto(f"{address}#q=carnivore")
+    assert count(tab) == "0 of 4 samples"
+    tab.goto(f"{address}#q=eel")
+    assert count(tab) == "4 of 4 samples"
+
+
+def test_closing_a_sample_that_the_filters_leave_out_leads_to_the_gallery(tab: Any, address: str) -> None:
+    tab.goto(f"{address}#sample-3&order=forward")
+    tab.keyboard.press("Escape")
+    tab.locator("#gallery:focus").wait_for()
+    assert fragment(tab) == "#order=forward"
 
 
 def test_a_view_can_be_sent_as_its_address(tab: Any, browser: Any, address: str) -> None:
@@ -233,7 +361,7 @@ def test_hostile_names_and_addresses_run_nothing_and_move_nothing(browser: Any, 
     folder = tmp_path / "<script>alert(1)<b>&#'\""
     folder.mkdir()
     run = made(folder, [row(i, failed=i == 1, name=HOSTILE) for i in range(4)], name=HOSTILE)
-    address = write_report(run).as_uri()
+    address = write_report(run_of_hostile_words(run)).as_uri()
     tab = browser.new_page(viewport={"width": 390, "height": 844})
     heard: list[Any] = []
     tab.on("dialog", lambda dialog: (heard.append(dialog), dialog.dismiss()))
@@ -251,6 +379,24 @@ def test_a_print_shows_the_first_twelve_and_no_controls(tab: Any, address: str) 
     tab.emulate_media(media="print")
     assert shown(tab) == list(range(12))
     assert not tab.locator("#filters").is_visible()
+    assert tab.locator(".printed pre").is_visible()
+    assert "samples: 20" in tab.locator(".printed pre").text_content()
+    assert not tab.locator("#again ~ details").is_visible()  # nothing is on the paper twice
+    tab.emulate_media(media="screen")
+    assert not tab.locator(".printed pre").is_visible()
+
+
+def test_the_command_is_copied_as_it_is(browser: Any, tmp_path: Path) -> None:
+    run = made(tmp_path, [row(0)], samples=1)
+    run.record["command"] = "gevaldi compare \u202ea --out <b>"
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    tab = context.new_page()
+    tab.goto(write_report(run).as_uri())
+    tab.locator('[data-copy="command"]').click()
+    tab.get_by_text("Copied").wait_for()
+    assert tab.evaluate("navigator.clipboard.readText()") == run.record["command"]
+    assert tab.locator(".copied code").first.text_content() == "gevaldi compare \\u202ea --out <b>"
+    context.close()
 
 
 @pytest.mark.parametrize("width", [390, 1280])

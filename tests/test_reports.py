@@ -23,13 +23,18 @@ from gevaldi.measures.kinds import Scale, kind
 from gevaldi.measures.paths import band
 from gevaldi.measures.summary import summaries
 from gevaldi.measures.taken import depth_first, taken_for
-from gevaldi.reports.headline import outcomes, verdict
+from gevaldi.names import called, told_apart
+from gevaldi.reports.experiment import write_overview
+from gevaldi.reports.headline import figures, outcomes, verdict
+from gevaldi.reports.numbers import typicality
 from gevaldi.reports.page import render, write_report
 from gevaldi.reports.search_path import in_page, thinned
-from gevaldi.reports.typical import typicalities
-from gevaldi.runs.spec import Spec
+from gevaldi.reports.sentences import answer
+from gevaldi.reports.typical import at_edge, typicalities
+from gevaldi.runs.spec import Spec, write_spec
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import median, share
+from gevaldi.statistics.signs import sign_test
 from gevaldi.taxonomy import taxonomy_of
 
 SCRIPT = files("gevaldi.reports").joinpath("templates", "page.js").read_text(encoding="utf-8")
@@ -164,7 +169,8 @@ def test_a_single_sample_has_a_distance_but_no_interval(tmp_path: Path) -> None:
 
 
 def test_hostile_names_are_text_and_nothing_else(tmp_path: Path) -> None:
-    text = render(made(tmp_path, [row(i, failed=i == 1, name=HOSTILE) for i in range(4)], name=HOSTILE))
+    run = made(tmp_path, [row(i, failed=i == 1, name=HOSTILE) for i in range(4)], name=HOSTILE)
+    text = render(run_of_hostile_words(run))
     page = Page(text)
     assert [a.get("type", "it runs") for tag, a in page.tags if tag == "script"] == ["application/json"] * 5 + ["it runs"]
     assert all(isinstance(json.loads(held), dict) for held in page.scripts[:-1])
@@ -173,8 +179,116 @@ def test_hostile_names_are_text_and_nothing_else(tmp_path: Path) -> None:
     assert "<script>alert" in page.words
     gallery = text[text.index("<article") : text.index('id="overview"')]
     assert "\u202e" not in text
+    assert page.words.count("gevaldi compare \\u202e <script>alert") == 1  # where a reader must see what he would run
+    assert "second: \\u202ebad" in page.words
+    assert json.loads(page.scripts[-2])["copied"] == {"command": run.record["command"], "spec": write_spec(hostile_spec(run))}
     assert "y" * 300 not in gallery
     assert "y" * 100 not in gallery.split("Failed.")[0]
+
+
+def hostile_spec(run: Run) -> Spec:
+    return run.spec.model_copy(update={"second": "\u202ebad"})
+
+
+def run_of_hostile_words(run: Run) -> Run:
+    """With a hostile text wherever the record holds words that come from a user, a package or a machine."""
+    record = run.record
+    record["command"] = "gevaldi compare \u202e <script>alert(1)</script>"
+    record["divergence"] |= {"summary": HOSTILE, "unit": HOSTILE[:40], "name": HOSTILE}
+    record["taxonomy"]["name"] = record["device"] = record["created"] = HOSTILE
+    record["versions"][HOSTILE] = HOSTILE
+    for model in record["models"].values():
+        model |= {"note": HOSTILE, "sha256": HOSTILE}
+    distance = {"value": 0.1, "low": 0.0, "high": 0.2}
+    record["audit"]["kernel_distance"] = distance | {"features": HOSTILE, "generated": 9, "real": 9, "among_real": distance}
+    return Run(run.folder, record, hostile_spec(run))
+
+
+LONG = "python:/home/me/projects/" + "deep/" * 40
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("bundled:mnist-strided", "bundled:mnist-pooled", ("mnist-strided", "mnist-pooled")),
+        ("bundled:a", "quantised:bundled:a,bits=3", ("bundled:a", "quantised:bundled:a")),
+        (LONG + "old.py:model", LONG + "new.py:model", ("old.py:model", "new.py:model")),
+        ("torchvision:resnet50,weights=a", "torchvision:resnet50,weights=b", ("resnet50,weights=a", "resnet50,weights=b")),
+        ("onnx:/a/run1/model.onnx", "onnx:/a/run2/model.onnx", ("run1/model.onnx", "run2/model.onnx")),
+        ("object:old", "object:new", ("old", "new")),
+        ("bundled:a", "bundled:a", ("a", "a")),
+    ],
+)
+def test_two_names_are_as_short_as_can_be_told_apart(first: str, second: str, expected: tuple[str, str]) -> None:
+    assert told_apart(first, second) == expected
+    assert told_apart(second, first) == expected[::-1]
+
+
+@given(*[st.text(st.sampled_from("ab:/\\,(.\u202e\n"), max_size=80)] * 2, st.text(st.sampled_from("ab:/,"), max_size=80))
+def test_two_names_that_differ_still_do_when_they_are_short(first: str, second: str, begin: str) -> None:
+    short = told_apart(begin + first, begin + second)
+    assert max(map(len, short)) <= 40
+    assert (short[0] == short[1]) == (called(begin + first) == called(begin + second))
+    assert not set("".join(short)) & set("\u202e\n")
+
+
+def test_the_page_tells_the_two_apart_wherever_it_names_them_and_has_their_full_names_once(tmp_path: Path) -> None:
+    run = made(tmp_path, [row(i) for i in range(16)])
+    for who, file in (("first", "old.py:model"), ("second", "new.py:model")):
+        run.record["models"][who]["name"] = LONG + file
+    text = render(run)
+    page = Page(text)
+    assert "<title>old.py:model vs new.py:model · GeValDi</title>" in text
+    assert "new.py:model leaves the class asked for more often than old.py:model" in page.words
+    assert "In the forward order old.py:model leaves" in page.words
+    assert [page.words.count(LONG + file) for file in ("old.py:model", "new.py:model")] == [1, 1]
+    assert LONG in page.words[page.words.index("How to make it again") :]
+
+
+def test_the_page_of_an_experiment_tells_the_two_apart(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", [row(i) for i in range(16)])
+    for who, file in (("first", "old.py:model"), ("second", "new.py:model")):
+        run.record["models"][who]["name"] = LONG + file
+    page = Page(write_overview("title", "question", {"run": run}, {}, tmp_path).read_text(encoding="utf-8"))
+    assert "old.py:model" in page.words
+    assert "new.py:model" in page.words
+    assert LONG not in page.words
+
+
+def test_near_one_a_typicality_has_as_many_digits_as_tell_it_from_its_neighbour() -> None:
+    shown = [0.62, 0.9, 0.9989, 0.99905, 0.9994, 0.9996, float(np.float32(0.999)), 1.0, 0.9999999, None, float("nan")]
+    assert [typicality(value) for value in shown] == (
+        ["0.62", "0.9", "0.9989", "0.99905", "0.9994", "0.9996", "0.999", "1", "> 0.999999", "–", "–"]
+    )
+
+
+@given(st.floats(0.99, 0.99999))
+def test_a_typicality_on_the_page_is_near_the_true_one_as_seen_from_one(value: float) -> None:
+    assert 1 - float(typicality(value)) == pytest.approx(1 - value, rel=0.06)
+
+
+def test_the_page_counts_the_searches_that_end_at_the_edge(tmp_path: Path) -> None:
+    run = made(tmp_path, [row(i) | {"typicality_end": 0.9985 if i < 13 else None if i == 13 else 0.5} for i in range(16)])
+    assert at_edge(run.each(), 0.999) == {"near": 13, "of": 15}
+    assert "13 of 15 searches end within 0.001 of it" in Page(render(run)).words
+
+
+def test_the_figure_of_levels_says_of_how_many_classes_with_its_interval_and_chance_only_for_one(tmp_path: Path) -> None:
+    run = made(tmp_path, [row(i, failed=i == 5) for i in range(16)])
+    for nearest, chance in ((1, "; two classes at random: 4.5"), (3, "")):
+        tile = figures(outcomes(run.each(), 2, nearest), {"first": "A", "second": "B"}, run.record)[-1]
+        ends = [np.mean([i + nearest + 1, i + 1 + nearest + 1]) for i in range(0, 16, 2)]
+        ends[2] = 4 + nearest + 1  # its other order failed
+        low, high = stats.t.interval(0.95, 7, np.mean(ends), stats.sem(ends))
+        assert tile["value"] == f"{np.mean(ends):.1f} levels"
+        assert tile["title"].endswith(f"n = {nearest}")
+        assert tile["beside"] == f"{low:.1f} to {high:.1f} of 15{chance}"
+
+
+def test_a_print_speaks_of_the_first_twelve_only_where_there_are_more(tmp_path: Path) -> None:
+    for count in (12, 14):
+        page = Page(render(made(tmp_path / str(count), [row(i) for i in range(count)], samples=count // 2))).words
+        assert ("A print shows the first 12 of 14 samples" in page) == (count == 14)
 
 
 def test_the_page_asks_the_network_for_nothing(tmp_path: Path) -> None:
@@ -217,6 +331,16 @@ def test_the_interval_of_a_share_is_wilsons_and_covers_as_often_as_it_says() -> 
     inside = [share(int(d), 40).low <= 0.9 <= share(int(d), 40).high for d in draws]
     assert 0.93 < np.mean(inside) < 0.99
     assert np.isnan(share(0, 0).value)
+
+
+@given(st.integers(1, 3000), st.data())
+def test_intervals_are_those_of_scipy(trials: int, data: st.DataObject) -> None:
+    successes = data.draw(st.integers(0, trials))
+    expected = stats.binomtest(successes, trials).proportion_ci(method="wilson")
+    assert (share(successes, trials).low, share(successes, trials).high) == pytest.approx(tuple(expected), abs=1e-12)
+    below = max(0, int(stats.binom.ppf(0.025, trials, 0.5)) - 1)
+    found = median(list(range(trials)))
+    assert (found.low, found.high) == (below, trials - 1 - below)
 
 
 @pytest.mark.parametrize("count", [8, 25, 64])
@@ -314,14 +438,53 @@ def test_the_verdict_names_the_one_that_leaves_more_often_only_where_the_starts_
     assert found.left_first is not None
     assert found.left_second is not None
     assert (found.left_first.value, found.left_second.value, found.read) == (4 / 16, 1, 16)
-    each = [1 - (start % 2 == 0) / 2 for start in range(8)]  # of two searches of every second start the first left one
-    assert found.difference is not None
-    assert (found.difference.low, found.difference.high) == pytest.approx(
-        stats.t.interval(0.95, 7, -np.mean(each), stats.sem(each))
-    )
+    assert found.more == "second"
     assert "B leaves the class asked for more often than A: on 100 % against 25 %" in verdict(found, {"first": "A", "second": "B"})
-    too_few = outcomes(rows[:1], 1, None)
-    assert "too close to tell" in verdict(too_few, {"first": "A", "second": "B"})
+
+
+def moved(index: int, first: bool, second: bool) -> dict[str, Any]:
+    """A search from which the first, or the second, came back with another class than the one asked for."""
+    start = {"status": "converged", "index": index, "asked_labels": [0], "first_start": [named(0)], "second_start": [named(0)]}
+    return start | {"first_end": [named(int(first))], "second_end": [named(int(second))]}
+
+
+@pytest.mark.parametrize(("starts", "told"), [(1, False), (2, False), (3, False), (5, False), (6, True), (12, True)])
+@pytest.mark.parametrize("orders", [1, 2])
+def test_starts_that_differ_alike_give_a_verdict_only_when_they_are_enough(starts: int, told: bool, orders: int) -> None:
+    found = outcomes([moved(i, True, False) for i in range(orders * starts)], orders, None)
+    said = verdict(found, {"first": "A", "second": "B"})
+    assert ("A leaves the class asked for more often than B" in said) == told
+    assert ("too close to tell" in said) != told
+
+
+@pytest.mark.parametrize("orders", [1, 2])
+@pytest.mark.parametrize("starts", [2, 3, 6, 9, 20])
+def test_of_two_classifiers_that_are_alike_one_is_named_at_most_once_in_twenty(starts: int, orders: int) -> None:
+    random = np.random.default_rng(starts)
+    draws = 600
+    told = 0
+    for _ in range(draws):
+        hard = np.repeat(random.random(starts), orders)  # how easily either is moved from this start
+        left = random.random((starts * orders, 2)) < hard[:, None]
+        told += outcomes([moved(i, *map(bool, pair)) for i, pair in enumerate(left)], orders, None).more is not None
+    assert stats.binomtest(told, draws, 0.05, alternative="greater").pvalue > 0.001
+
+
+def test_of_two_that_differ_much_the_right_one_is_named_nearly_always() -> None:
+    random = np.random.default_rng(0)
+    named_ = []
+    for _ in range(200):
+        left = random.random((60, 2)) < (0.2, 0.6)
+        named_.append(outcomes([moved(i, *map(bool, pair)) for i, pair in enumerate(left)], 2, None).more)
+    assert named_.count("second") > 180
+    assert "first" not in named_
+
+
+@given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]), max_size=60))
+def test_the_sign_test_is_that_of_scipy(differences: list[float]) -> None:
+    signs = [d > 0 for d in differences if d]
+    expected = stats.binomtest(sum(signs), len(signs)).pvalue if signs else 1.0
+    assert sign_test(differences) == pytest.approx(expected)
 
 
 def test_the_matrix_counts_every_sample_once_and_leaves_out_the_rarest_pairs(tmp_path: Path) -> None:
@@ -372,3 +535,11 @@ def test_two_hundred_samples_of_224_pixels_keep_to_eight_million_bytes(tmp_path:
 
 def named(label: int) -> dict[str, Any]:
     return {"label": label, "name": f"class {label}", "id": None, "probability": 1.0}
+
+
+def test_how_many_real_pictures_each_reads_rightly_opens_the_answer(tmp_path: Path) -> None:
+    run = made(tmp_path, [row(i) for i in range(4)])
+    read = {"known_first": 200, "read_first": 198, "known_second": 200, "read_second": 100}
+    run.record["audit"]["real"] = run.record["audit"]["generated"] | read
+    (sentence, *_) = answer(run.record, summaries(run.each()))
+    assert sentence == "Of 1,000 real pictures, unsearched, first is right on 99.0\u00a0% and second is right on 50.0\u00a0%."

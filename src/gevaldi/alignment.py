@@ -138,7 +138,9 @@ def _by_names_alone(first: Classifier, second: Classifier, sides: list[list[Name
     if len(names[0]) == len(names[1]) and all(a == b or not {a, b} & shared for a, b in zip(*names, strict=True)):
         return Alignment(first, second)  # the contract warns of the other names
     counts = f"The first classifier has {len(names[0])} classes and the second {len(names[1])}"
-    same = f" {len(shared)} names are the same: leaving one out, as in first_classes.background=null, matches the rest by name."
+    lone = [(who, name) for who, own in zip(("first", "second"), names, strict=True) for name in own if name not in shared]
+    example = f"{lone[0][0]}_classes.{lone[0][1]}=null" if lone else "first_classes.NAME=null"
+    same = f" {len(shared)} names are the same: leaving one out, as in --set {example}, matches the rest by name."
     raise ContractError(
         f"{counts}, {'in another order, ' if len(names[0]) == len(names[1]) else ''}and nothing says which are the same. Give the "
         "labels taxonomy ids, gevaldi.Label(name, id), or say what they are by first_classes and second_classes."

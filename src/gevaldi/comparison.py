@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from gevaldi.errors import SpecError
+from gevaldi.names import OBJECT
 from gevaldi.runs.spec import Search, Spec, spec_from
 from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
@@ -37,6 +39,11 @@ class Comparison:
             RunFolderError: there is no run that can be read.
         """
         return cls(Run.open(Path(folder)))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the run found that a user should know before believing it."""
+        return tuple(self.run.record.get("warnings", ()))
 
     def rows(self) -> "pd.DataFrame":
         """One row a sample; `gevaldi.runs.schema` says what the columns hold."""
@@ -118,7 +125,7 @@ def compare(
             "first": named(first) + (" (first)" if alike else ""),
             "second": named(second) + (" (second)" if alike else ""),
             "generator": named(generator),
-            "taxonomy": taxonomy if isinstance(taxonomy, str) else "object:Taxonomy",
+            "taxonomy": taxonomy if isinstance(taxonomy, str) else f"{OBJECT}Taxonomy",
             **settings,
             "search": {**(nested.model_dump() if isinstance(nested, Search) else nested), **search},
         },
@@ -128,7 +135,10 @@ def compare(
     shown = sys.stderr.isatty() if progress is None else progress
     models = (first, second, generator)
     given = None if isinstance(taxonomy, str) else taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
-    return execute(spec, folder, models, device, batch_size, shown, command_of(spec, folder, models), given)
+    done = execute(spec, folder, models, device, batch_size, shown, command_of(spec, folder, models), given)
+    for warning in done.warnings:
+        warn(f"gevaldi: {warning}", stacklevel=2)
+    return done
 
 
 def named(model: Any) -> str:
@@ -136,7 +146,7 @@ def named(model: Any) -> str:
     return (
         model
         if isinstance(model, str)
-        else f"object:{getattr(model, 'name', None) or type(getattr(model, 'module', model)).__name__}"
+        else f"{OBJECT}{getattr(model, 'name', None) or type(getattr(model, 'module', model)).__name__}"
     )
 
 
@@ -147,7 +157,7 @@ def command_of(spec: Spec, folder: Path, models: Sequence[Any]) -> str:
     settings = spec.model_dump(exclude_defaults=True, exclude={"first", "second", "generator"})
     settings |= {"taxonomy": str(folder / "taxonomy.json")} if spec.names_own_taxonomy else {}  # its own may be gone by then
     settings |= settings.pop("search", {})
-    names = [named(model).removeprefix("object:") if not isinstance(model, str) else repr(model) for model in models]
+    names = [named(model).removeprefix(OBJECT) if not isinstance(model, str) else repr(model) for model in models]
     return f"gevaldi.compare({', '.join([*names, *(f'{key}={value!r}' for key, value in settings.items())])})"
 
 
@@ -183,7 +193,7 @@ def refuse_objects(models: Sequence[Any]) -> None:
     Raises:
         SpecError: a model was an object of the program that began the run.
     """
-    lost = [model.removeprefix("object:") for model in models if isinstance(model, str) and model.startswith("object:")]
+    lost = [model.removeprefix(OBJECT) for model in models if isinstance(model, str) and model.startswith(OBJECT)]
     if lost:
         raise SpecError(
             f"This run was begun from Python with objects ({', '.join(lost)}) that have no name. "

@@ -213,7 +213,8 @@ def _check_gradient(log_p: Tensor, z: Tensor, who: str) -> None:
     if gradient is None or not bool((gradient != 0).any()):
         raise ContractError(
             f"The gradient of the {who}'s predictions with respect to the latent is zero: the search would not move. Is something "
-            "rounded, detached, or computed from other pictures?"
+            "rounded, detached, or computed from other pictures? Or are mean, std or the range of pictures wrong, so that it is "
+            "equally sure whatever it is shown?"
         )
 
 

@@ -20,7 +20,7 @@ class UnknownName(GevaldiError):
     """A name that stands for nothing; the message gives the nearest known ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        known = sorted(known)
+        known = sorted(set(known))
         near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
         hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known are: {_some(known)}."
         super().__init__(f"There is no {kind} named {name!r}. {hint}")

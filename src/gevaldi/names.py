@@ -4,9 +4,72 @@ import unicodedata
 from typing import Any
 
 LONGEST = 40  # characters
+OBJECT = "object:"  # begins the name of what only the program has that began the run
+UNSEEN = ("Cc", "Cf", "Cs")  # categories of Unicode: control and direction marks, and halves of letters
 
 
-def plain(text: Any, longest: int = LONGEST) -> str:
-    """A name without control or direction marks, shortened."""
-    kept = "".join(c for c in str(text) if unicodedata.category(c) not in ("Cc", "Cf"))
-    return kept if len(kept) <= longest else kept[: longest - 1] + "…"
+def plain(text: Any, longest: int | None = LONGEST) -> str:
+    """A name without control or direction marks, shortened unless `longest` is None."""
+    kept = "".join(c for c in str(text) if unicodedata.category(c) not in UNSEEN)
+    return kept if longest is None or len(kept) <= longest else kept[: longest - 1] + "…"
+
+
+def escaped(text: Any) -> str:
+    r"""A text of several lines in which control and direction marks can be seen: `\u202e`."""
+    kept = (c if c in "\n\t" or unicodedata.category(c) not in UNSEEN else c.encode("unicode_escape").decode() for c in str(text))
+    return "".join(kept)
+
+
+def called(name: Any) -> str:
+    """A model's name as a reader should see it, in full."""
+    return plain(str(name).removeprefix(OBJECT), None)
+
+
+def told_apart(first: Any, second: Any, longest: int = LONGEST) -> tuple[str, str]:
+    """What two classifiers are called where there is little room: the shortest forms in which they differ.
+
+    Options are left out, then where a classifier comes from, then what both paths begin with, as long as the two still differ:
+    `strided` and `pooled`; `old.py:model` and `new.py:model`; `resnet50,weights=a` and `resnet50,weights=b`. What is too long is
+    cut around the place where they part. Only names that are the same stay the same.
+    """
+    both = called(first), called(second)
+    pairs = ((form(both[0]), form(both[1])) for form in (_last, _without_options, _last_with_options, str))
+    one, other = next(((a, b) for a, b in pairs if a and b and a != b), both)
+    return _cut(*_parted(one, other), longest)
+
+
+def _without_options(name: str) -> str:
+    return name if "(" in name else name.partition(",")[0]  # a classifier made of others, `(NAME,KEY=VALUE)+(NAME)`, stays whole
+
+
+def _last(name: str) -> str:
+    bare = _without_options(name)
+    return bare if "(" in bare else bare.rpartition(":")[2]
+
+
+def _last_with_options(name: str) -> str:
+    bare = _without_options(name)
+    return _last(name) + name[len(bare) :]
+
+
+def _parted(one: str, other: str) -> tuple[str, str]:
+    """Both without the folders, or the sources, that they begin with."""
+    if "(" in one + other:
+        return one, other
+    begin = one[: _alike(one, other)].partition(",")[0]
+    shared = 1 + max(begin.rfind(separator) for separator in ":/\\")
+    return (one[shared:], other[shared:]) if len(one) > shared < len(other) else (one, other)
+
+
+def _cut(one: str, other: str, longest: int) -> tuple[str, str]:
+    """Both in at most so many characters, with the place where they part among these."""
+    shared = _alike(one, other)
+    if max(len(one), len(other)) > longest and shared >= longest - 1:
+        begin = shared - longest // 2
+        one, other = "…" + one[begin:], "…" + other[begin:]
+    return plain(one, longest), plain(other, longest)
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

@@ -231,7 +231,8 @@ def referred(text: str) -> Any:
     except Exception as error:
         raise SpecError(f"{place!r} cannot be imported: {described(error)}. Is all of it installed in this environment?") from error
     if not hasattr(module, name):
-        raise SpecError(str(UnknownName(f"object in {place}", name, [n for n in vars(module) if not n.startswith("_")])))
+        own = [n for n, what in vars(module).items() if getattr(what, "__module__", None) == module.__name__]
+        raise SpecError(str(UnknownName(f"object in {place}", name, own or [n for n in vars(module) if not n.startswith("_")])))
     return getattr(module, name)
 
 

@@ -179,5 +179,7 @@ def documentation(name: str) -> str:
     registries = [*(_registry(kind) for kind in REGISTRIES), *(_sources(kind).registry for kind in SOURCES)]
     found = [f"{stem} ({registry.kind})\n\n{registry.documentation(stem)}" for registry in registries if stem in registry.names()]
     if not found:
-        raise UnknownName("thing", name, [*names_of("everything"), *(n.partition(":")[2] for k in SOURCES for n in names_of(k))])
+        raise UnknownName(
+            "model, setting or part", name, [*names_of("everything"), *(n.partition(":")[2] for k in SOURCES for n in names_of(k))]
+        )
     return "\n\n".join(found)

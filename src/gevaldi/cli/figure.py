@@ -17,7 +17,12 @@ def figure(
         str | None,
         typer.Argument(help="e.g. divergence or samples,count=4", show_default="list them", autocompletion=complete("figures")),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="a .png, .svg or .pdf file", show_default="FOLDER/figures/NAME.png")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="a .png, .svg or .pdf file, or with --format its name without ending", show_default="FOLDER/figures/NAME.png"
+        ),
+    ] = None,
     format_: Annotated[
         list[str] | None,
         typer.Option("--format", help="png, svg, pdf; may be repeated", show_default="png", autocompletion=complete("formats")),
@@ -34,28 +39,40 @@ def figure(
       gevaldi figure runs/demo samples,count=4,width=single --out samples.pdf
       gevaldi figure runs/demo filmstrip --set index=7 --format png --format pdf
     """
+    from gevaldi.errors import SpecError
     from gevaldi.runs.store import Run
 
     run = Run.open(folder)
     if name is None:
+        if out or format_ or set_:
+            raise SpecError("Which figure? gevaldi figure RUN NAME; without any option, gevaldi figure RUN lists them.")
         tell(listed(run))
         return
     from gevaldi.figures import figure_of, saved
+    from gevaldi.figures.base import ending_of
 
     called = ",".join([name, *(set_ or [])])
+    paths = _paths(run.folder, called, out, format_ or [])
+    for path in paths:
+        ending_of(path)  # before anything is written
     drawn = figure_of(run, called)
-    for path in _paths(run.folder, called, out, format_ or []):
+    for path in paths:
         tell(f"figure: {saved(drawn, path)}")
 
 
 def _paths(folder: Path, called: str, out: Path | None, formats: list[str]) -> list[Path]:
-    """Where a figure is written: `--out` as it is, and beside it, or else in the folder, a file for each `--format`."""
+    """Where a figure is written: a file for each `--format`, beside `--out` or else in the folder, and `--out` itself.
+
+    With formats, an `--out` that ends in none that can be written is what the files are called before their endings.
+    """
+    from gevaldi.figures.base import METADATA
     from gevaldi.registry import Call
 
-    stem = out.with_suffix("") if out else folder / "figures" / Call.parse(called).name
+    whole = out and out.suffix.lower() in METADATA
+    stem = out.with_suffix("") if out and whole else out or folder / "figures" / Call.parse(called).name
     endings = dict.fromkeys(f.strip().lower().removeprefix(".") for given in formats for f in given.split(","))
     paths = [stem.parent / f"{stem.name}.{ending}" for ending in endings or ([] if out else ["png"])]
-    return list(dict.fromkeys(([out] if out else []) + paths))
+    return list(dict.fromkeys(([out] if out and (whole or not paths) else []) + paths))
 
 
 def listed(run: "Run") -> str:

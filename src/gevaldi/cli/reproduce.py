@@ -54,6 +54,7 @@ def reproduce(
 
     if not names:
         tell("\n".join(f"{name:16} {read_reproduction(name).title}" for name in reproductions()))
+        say("\nMake some with: gevaldi reproduce figure-2 --quick, or all of them: gevaldi reproduce all --quick")
         return
     chosen = {name: read_reproduction(name) for name in (reproductions() if ALL in names else dict.fromkeys(names))}
     there = {one for asked in chosen.values() for one in asked.worlds}
@@ -118,7 +119,8 @@ def _make(
                 for claim, finding in zip(asked.claims, found.findings, strict=True)
             ]
     for one in judged:
-        tell(_line(one))
+        if one.world in worlds:
+            tell(_line(one))
     tell(f"page: {write_figure(name, asked.title, asked.shows, drawn, judged, command, folder)}\n")
     return broken
 

@@ -24,7 +24,7 @@ def summary_table(run: Run, found: list[Summary]) -> None:
             f"{_short(s.divergence_start.value)} → {_short(s.divergence_end.value)}",
             *(_levels(s, n) for n in sizes),
             f"{s.delta_z.value:.2f}",
-            f"{100 * s.typical.value:.0f} %",
+            f"{100 * s.typical.value:.0f} %" if s.typical.value == s.typical.value else "–",
             *([str(s.failed)] if failed else []),
         )
     Console().print(table)

@@ -10,7 +10,7 @@ from gevaldi.runs.store import Run
 from gevaldi.statistics.contrasts import contrast
 from gevaldi.statistics.intervals import Estimate, share
 
-Verdict = Literal["holds", "does not hold", "undecided", "not tested"]
+Verdict = Literal["holds", "does not hold", "undecided", "seen", "not seen", "not tested"]
 
 Quantity = Callable[[Row], float | None]
 """A number of a sample; None where it has none."""
@@ -28,7 +28,8 @@ class Finding:
     """What became of a claim in one world.
 
     Attributes:
-        verdict: holds, does not hold, undecided (the interval holds both), or not tested.
+        verdict: holds, does not hold, undecided (the interval holds both), or not tested; of a claim that something occurs, seen or
+            not seen.
         measured: what was estimated, by a few words each.
         rests_on: on how much, or why it was not tested.
     """

@@ -37,7 +37,7 @@ def _filter(text: str, columns: Mapping[str, Column]) -> Filter:
     if not match:
         raise SpecError(
             f"{text!r} was given as a filter; COLUMN=VALUE was expected, or one of {' '.join(OPERATORS)}, for example "
-            "order=forward or divergence_end>=2."
+            "order=forward or 'divergence_end>=2' (in quotes: a shell takes < and > for itself)."
         )
     name, sign, written = match.groups()
     if name not in columns or name in OF_PICTURES:

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,37 @@ Labelled = Callable[[Row, str], str | None]
 """Takes a row and a moment; None where there is no label."""
 
 
-def labeller(given: Given, classes: Classes) -> Labelled:
+@dataclass(frozen=True)
+class Labels:
+    """How rows are labelled.
+
+    Attributes:
+        named: tells a row's label.
+        samples: the indices that a file or a mapping speaks of; empty where labels come from the rows.
+    """
+
+    named: Labelled
+    samples: frozenset[int] = frozenset()
+
+
+def labeller(given: Given, classes: Classes) -> Labels:
     """How rows are labelled, for what a user asked for: one of `KNOWN`, a CSV file, or a mapping from indices to names.
 
     Raises:
-        UnknownName, SpecError: it is none of these, or the file cannot be read.
+        UnknownName, SpecError: it is none of these, or the file cannot be read or contradicts itself.
     """
     if isinstance(given, str) and given in KNOWN:
         known = KNOWN[given]
-        return lambda row, moment: _named(known(row, moment), classes)
+        return Labels(lambda row, moment: _named(known(row, moment), classes))
     if isinstance(given, str | Path) and not str(given).lower().endswith(".csv"):
         raise UnknownName("label", str(given), [*KNOWN, "FILE.csv"])
     said: dict[tuple[int, str | None], str] = (
         {(index, None): name for index, name in given.items()} if isinstance(given, Mapping) else read_labels(Path(given))
     )
-    return lambda row, moment: _said(said.get((row["index"], moment)) or said.get((row["index"], None)), classes)
+    return Labels(
+        lambda row, moment: _said(said.get((row["index"], moment)) or said.get((row["index"], None)), classes),
+        frozenset(index for index, _ in said),
+    )
 
 
 def _said(name: str | None, classes: Classes) -> str | None:
@@ -62,14 +79,21 @@ KNOWN: dict[str, Callable[[Row, str], dict[str, Any] | None]] = {
 def read_labels(path: Path) -> dict[tuple[int, str | None], str]:
     """Labels by the index of their sample, from a CSV file with the columns index and label.
 
-    If it has a column moment (start or end) too, a label is of that picture alone.
+    If it has a column moment (start or end) too, a label is of that picture alone. A line may be there twice.
 
     Raises:
-        SpecError: it cannot be read, or has no such columns.
+        SpecError: it cannot be read, has no such columns, or says two things of one picture.
     """
+    found: dict[tuple[int, str | None], str] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return {(int(row["index"]), row.get("moment") or None): row["label"] for row in csv.DictReader(file) if row["label"]}
+            for row in csv.DictReader(file):
+                key, label = (int(row["index"]), row.get("moment") or None), row["label"]
+                if label and found.setdefault(key, label) != label:
+                    raise SpecError(
+                        f"{path} says of sample {key[0]}{f' ({key[1]})' if key[1] else ''} both {found[key]!r} and {label!r}. Keep "
+                        "one line a picture, such as the one on which those who labelled it agreed."
+                    )
     except OSError as error:
         raise SpecError(f"The labels in {path} cannot be read: {error.strerror or error}.") from None
     except (KeyError, TypeError, ValueError, csv.Error) as error:
@@ -77,3 +101,4 @@ def read_labels(path: Path) -> dict[tuple[int, str | None], str]:
             f"{path} does not hold labels: {type(error).__name__}: {error}. A CSV file was expected whose first line has the "
             "columns index and label, and every further line a sample's index and its class."
         ) from None
+    return found

@@ -1,11 +1,11 @@
 """The page that lies in every export: what it is, how it is opened, what its columns hold."""
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from gevaldi.exports._columns import columns_of
 from gevaldi.exports.base import Export
+from gevaldi.names import called, plain
 
 
 def readme(about: Export, documentation: str, notes: Sequence[str]) -> str:
@@ -13,7 +13,7 @@ def readme(about: Export, documentation: str, notes: Sequence[str]) -> str:
     files = "data.parquet" if (about.folder / "data.parquet").exists() else "**"
     said, bar = "".join(f" {note}" for note in notes), r"\|"
     models = about.record.get("models", {})
-    named = {who: models.get(who, {}).get("name") or getattr(about.spec, who) for who in ("first", "second", "generator")}
+    named = {who: called(models.get(who, {}).get("name") or getattr(about.spec, who)) for who in ("first", "second", "generator")}
     columns = "\n".join(
         f"| {name} | {column.meaning.replace('|', bar)} |" for name, column in columns_of(about.spec.set_sizes).items()
     )
@@ -47,5 +47,4 @@ The run is made again by: {_code(about.record.get("command", ""))}
 
 def _code(text: Any) -> str:
     """Text that stands in the page as it is, on one line, whatever it holds."""
-    kept = "".join(c for c in str(text) if unicodedata.category(c) not in ("Cc", "Cf")).replace("`", "'")
-    return f"`{kept[:500]}`"
+    return "`" + plain(text, 500).replace("`", "'") + "`"

@@ -1,7 +1,7 @@
 """Which samples are exported, and under which class: a first pass over the rows without their pictures."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from heapq import nlargest
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from gevaldi.exports._columns import columns_of, flat, needed
 from gevaldi.exports._filters import passes
 from gevaldi.exports._labels import Given, Labelled, labeller
 from gevaldi.exports.base import Picture
+from gevaldi.measures.predictions import rank
 from gevaldi.runs.schema import Row
 from gevaldi.runs.store import Run
 
@@ -63,7 +64,7 @@ class Selection:
 class Found(NamedTuple):
     """What is kept of a row that may be exported."""
 
-    divergence: float
+    divergence: float | None
     labels: tuple[str, ...]
     asked: bool
 
@@ -110,14 +111,24 @@ def selected(
     if top is not None and top < 1:
         raise SpecError(f"top={top} was given; at least one sample has to be left.")
     sizes, moments, classes = run.spec.set_sizes, MOMENTS[pictures], Classes(run.record)
-    wanted, named, first = passes(where, columns_of(sizes)), labeller(label, classes), Pass()
+    wanted, labels, first = passes(where, columns_of(sizes)), labeller(label, classes), Pass()
     asked = None if samples is None else set(samples)
     for row in run.each([*needed(sizes), "asked_labels"]):
         first.met.add(row["index"])
         columns = flat(row, sizes, classes)
         if (asked is None or row["index"] in asked) and wanted(columns):
-            first.add(row, columns, named, moments)
+            first.add(row, columns, labels.named, moments)
+    _check_indices(run, labels.samples - first.met, len(first.met))
     return _chosen(run, first, moments, classes, top, samples, label)
+
+
+def _check_indices(run: Run, unknown: Set[int], rows: int) -> None:
+    if unknown:
+        some = ", ".join(map(repr, sorted(unknown, key=str)[:3])) + (f" and {len(unknown) - 3:,} more" if len(unknown) > 3 else "")
+        raise SpecError(
+            f"The labels speak of samples {some}, but the run in {run.folder} has none of these; it has {rows:,} rows of "
+            f"{run.total:,}. Are they of another run?"
+        )
 
 
 def _chosen(
@@ -133,7 +144,7 @@ def _chosen(
     if unknown := sorted(set(samples or ()) - first.met):
         raise SpecError(f"The run in {run.folder} has no samples {unknown}; it has {len(first.met)} of {run.total}.")
     found = first.found
-    kept = nlargest(top, found, key=lambda index: found[index].divergence) if top is not None else list(found)
+    kept = nlargest(top, found, key=lambda index: rank(found[index].divergence)) if top is not None else list(found)
     notes = _notes(first.left, len(found), len(kept))
     if not kept:
         raise SpecError(" ".join(["Nothing is left to export.", *notes, _advice(first.left, label)]).strip())

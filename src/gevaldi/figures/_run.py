@@ -6,20 +6,26 @@ from typing import Any
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.figures.base import NothingToDraw
-from gevaldi.names import plain
+from gevaldi.measures.predictions import rank
+from gevaldi.names import plain, told_apart
 from gevaldi.runs.schema import ORDERS, Row
 from gevaldi.runs.store import Run
 
 
 def unit_of(run: Run) -> str:
     """The unit of the run's divergence."""
-    return str(run.record["divergence"]["unit"])
+    return plain(run.record["divergence"]["unit"])
 
 
-def model_of(run: Run, who: str) -> str:
-    """What the first or the second classifier is called, without where it came from."""
-    name = str(run.record["models"][who]["name"]).removeprefix("object:")
-    return plain(name.partition(",")[0].rpartition(":")[2] or name)
+def models_of(run: Run) -> tuple[str, str]:
+    """What the first and the second classifier are called, as briefly as they can be told apart."""
+    models = run.record["models"]
+    return told_apart(models["first"]["name"], models["second"]["name"])
+
+
+def is_number(value: Any) -> bool:
+    """Whether an option is a whole number; true is none."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def order_named(order: str | None) -> str | None:
@@ -71,10 +77,10 @@ def chosen(run: Run, index: Sequence[int] | int | None, count: int, order: str |
         NothingToDraw: no sample did not fail.
     """
     if index is None:
-        if not isinstance(count, int) or count < 1:
+        if not is_number(count) or count < 1:
             raise SpecError(f"count={count} was given; a number of samples from 1 was expected.")
         rows = finished(run, order, ["index", "divergence_end"])
-        numbers = [row["index"] for row in nlargest(count, rows, key=lambda row: row["divergence_end"])]
+        numbers = [row["index"] for row in nlargest(count, rows, key=lambda row: rank(row["divergence_end"]))]
     else:
         numbers = [index] if isinstance(index, int) else list(index)
         _check_numbers(run, numbers, order)
@@ -87,7 +93,7 @@ def _check_numbers(run: Run, numbers: Sequence[Any], order: str | None) -> None:
     if not numbers:
         raise SpecError("index=[] was given; the numbers of some samples were expected, as in index=[3,7].")
     for number in numbers:
-        row = known.get(number) if isinstance(number, int) else None
+        row = known.get(number) if is_number(number) else None
         if row is None:
             there = f"the run in {run.folder} has samples {min(known)} to {max(known)}" if known else f"{run.folder} has none yet"
             raise SpecError(f"index={number} was given; {there}.")

@@ -88,7 +88,7 @@ def inches_of(width: str | float) -> float:
         SpecError: it is neither single nor double nor a number of inches above one.
     """
     inches = WIDTHS.get(width, 0.0) if isinstance(width, str) else width
-    if not isinstance(inches, int | float) or not 1 <= inches <= 40:
+    if isinstance(inches, bool) or not isinstance(inches, int | float) or not 1 <= inches <= 40:
         raise SpecError(
             f"width={width} was given; single (3.3 inches), double (6.75) or a number of inches from 1 to 40 was expected."
         )
@@ -102,9 +102,7 @@ def saved(figure: "Figure", path: Path) -> Path:
         SpecError: the name ends in something else.
         RunFolderError: the file cannot be written.
     """
-    suffix = path.suffix.lower()
-    if suffix not in METADATA:
-        raise SpecError(f"The figure {path} ends in {suffix or 'nothing'}; {', '.join(METADATA)} can be written.")
+    suffix = ending_of(path)
     sink = io.BytesIO()
     with style():
         _settle(figure)
@@ -115,6 +113,18 @@ def saved(figure: "Figure", path: Path) -> Path:
     except OSError as error:
         raise RunFolderError(f"The figure {path} cannot be written: {error.strerror or error}.") from error
     return path
+
+
+def ending_of(path: Path) -> str:
+    """The ending of a figure's file: .png, .svg or .pdf.
+
+    Raises:
+        SpecError: it is another one.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in METADATA:
+        raise SpecError(f"The figure {path} ends in {suffix or 'nothing'}; {', '.join(METADATA)} can be written.")
+    return suffix
 
 
 def _settle(figure: "Figure") -> None:

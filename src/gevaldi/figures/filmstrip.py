@@ -59,6 +59,11 @@ def _drawn(row: Row, unit: str, points: float, across: int) -> "Figure":
         left, top = (i % across) * (side + BETWEEN), LINE + 3 + (i // across) * (each + BELOW)
         sheet.text(f"step {step}" if i == 0 else str(step), left + side / 2, top, ha="center")
         sheet.picture(pixels, left, top + LINE + 1, side, high)
-        value = short(row["path_divergence"][step]) + (f" {unit}" if i == 0 else "")
+        value = _divergence_at(row, step) + (f" {unit}" if i == 0 else "")
         sheet.text(value, left + side / 2, top + LINE + high + 3, ha="center", color=GREY)
     return sheet.figure
+
+
+def _divergence_at(row: Row, step: int) -> str:
+    path = row["path_divergence"] or ()
+    return short(path[step]) if step < len(path) else "–"

@@ -8,9 +8,9 @@ import numpy as np
 
 from gevaldi.errors import SpecError
 from gevaldi.figures._pictures import LETTERS, LINE, Sheet, height_of, pixels_of, room_of, short
-from gevaldi.figures._run import chosen, model_of, order_named, unit_of
+from gevaldi.figures._run import chosen, is_number, models_of, order_named, unit_of
 from gevaldi.figures._text import fitted, points_of
-from gevaldi.figures.base import BLUE, GREY, ORANGE, inches_of, style
+from gevaldi.figures.base import BLUE, GREY, ORANGE, NothingToDraw, inches_of, style
 from gevaldi.measures.predictions import is_condition, top
 from gevaldi.runs.schema import Row
 from gevaldi.runs.store import Run
@@ -54,7 +54,8 @@ def samples(
     """
     asked = run.spec.searches[0] if order is None and index is None else order_named(order)
     rows = chosen(run, index, count, asked, COLUMNS)
-    names = {"first": str(first or model_of(run, "first")), "second": str(second or model_of(run, "second"))}
+    own = models_of(run)
+    names = {"first": str(first or own[0]), "second": str(second or own[1])}
     return before_and_after(rows, names, unit_of(run), columns=columns, width=width)
 
 
@@ -72,11 +73,14 @@ def before_and_after(
         width: single, double, or a number of inches.
 
     Raises:
+        NothingToDraw: there are no rows.
         SpecError: there are no columns, or no room for so many.
     """
+    if not rows:
+        raise NothingToDraw("No rows were given; a figure of samples shows at least one.")
     points = room_of(inches_of(width))
-    across = columns or min(len(rows), max(1, int((points + BETWEEN) // (WIDE + BETWEEN))))
-    room = (points - BETWEEN * (across - 1)) / across if isinstance(across, int) and across > 0 else 0
+    across = min(len(rows), max(1, int((points + BETWEEN) // (WIDE + BETWEEN)))) if columns is None else columns
+    room = (points - BETWEEN * (across - 1)) / across if is_number(across) and across > 0 else 0
     if room < 30:
         raise SpecError(f"columns={columns} was given; from 1 to {int((points + BETWEEN) // (30 + BETWEEN))} fit side by side.")
     side = (room - INSIDE) / 2

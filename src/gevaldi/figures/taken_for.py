@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gevaldi.errors import SpecError
-from gevaldi.figures._run import finished, model_of, order_named, without_rows
+from gevaldi.figures._run import finished, is_number, models_of, order_named, without_rows
 from gevaldi.figures._text import fitted, points_of
 from gevaldi.figures.base import NothingToDraw, inches_of, style
 from gevaldi.measures.taken import COLUMNS, Taken
@@ -30,12 +30,12 @@ def taken_for(run: Run, *, order: str | None = None, limit: int = 20, width: str
         NothingToDraw: both classifiers named a class on no sample.
     """
     asked = order_named(order)
-    if not isinstance(limit, int) or limit < 2:
+    if not is_number(limit) or limit < 2:
         raise SpecError(f"limit={limit} was given; a number of classes from 2 was expected.")
     found = counted(finished(run, asked, COLUMNS), run.taxonomy(), limit)
     if not found.samples:
         raise NothingToDraw(without_rows(run, asked))
-    return _drawn(found, model_of(run, "first"), model_of(run, "second"), inches_of(width))
+    return _drawn(found, *models_of(run), inches_of(width))
 
 
 def _drawn(found: Taken, first: str, second: str, inches: float) -> "Figure":

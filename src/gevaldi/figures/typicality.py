@@ -26,7 +26,7 @@ def typicality(run: Run, *, order: str | None = None, width: str | float = "sing
     """
     asked = order_named(order)
     rows = finished(run, asked, ["typicality_start", "typicality_end"])
-    rows = [row for row in rows if row["typicality_start"] is not None and np.isfinite(row["typicality_end"])]
+    rows = [row for row in rows if all(_known(row[f"typicality_{moment}"]) for moment in ("start", "end"))]
     if not rows:
         raise NothingToDraw(f"The prior of {run.spec.generator} says of no latent in {run.folder} where it lies.")
     edges = np.linspace(0, 1, BINS + 1)
@@ -54,6 +54,10 @@ def typicality(run: Run, *, order: str | None = None, width: str | float = "sing
         axes.set_xlim(0, 1)
         axes.legend(loc="upper left")
     return figure
+
+
+def _known(value: float | None) -> bool:
+    return value is not None and bool(np.isfinite(value))
 
 
 def _shares(values: list[float], edges: np.ndarray) -> np.ndarray:

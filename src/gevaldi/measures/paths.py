@@ -30,9 +30,9 @@ def band(paths: Sequence[Any], length: int | None = None) -> Band:
 
 def mean_band(paths: Sequence[Any], length: int | None = None) -> Band:
     """The mean and its 95 % interval, NaN for a single path: for quantities that take few different values."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     values = filled(paths, length).astype(float)
     middle, count = values.mean(0), len(values)
-    half = t.ppf(0.975, count - 1) * values.std(0, ddof=1) / np.sqrt(count) if count > 1 else np.full_like(middle, np.nan)
+    half = stdtrit(count - 1, 0.975) * values.std(0, ddof=1) / np.sqrt(count) if count > 1 else np.full_like(middle, np.nan)
     return Band(middle, middle - half, middle + half)

@@ -1,5 +1,6 @@
-"""What a row says of the two predictions: top classes, whether they differ, whether they are what was asked for."""
+"""What a row says of the two predictions: top classes, whether and how much they differ, whether they are what was asked for."""
 
+import math
 from typing import Any
 
 
@@ -18,3 +19,8 @@ def differs(row: dict[str, Any], moment: str) -> bool:
 def is_condition(row: dict[str, Any], label: dict[str, Any]) -> bool:
     """Whether a class is what the generator was asked for."""
     return label["label"] in (row["asked_labels"] or ())
+
+
+def rank(divergence: float | None) -> float:
+    """What samples are ordered by, the largest first: their divergence, where what is not known or no number comes last."""
+    return -math.inf if divergence is None or math.isnan(divergence) else divergence

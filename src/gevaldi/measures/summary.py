@@ -1,5 +1,6 @@
 """What came out of a run, in numbers, for each order."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -35,7 +36,7 @@ class Summary:
         divergence_start, divergence_end: medians, in the divergence's unit.
         delta_z: the median of |z - z_start| / |z|.
         held: share on which both name the same top classes when the picture is stored in 8 bits and read by their own pipelines.
-        typical: share inside the region that holds 99.9 % of the prior.
+        typical: share inside the region that holds 99.9 % of the prior, of those of which the prior says where they lie.
         set_distance_start, set_distance_end: means in levels, by the number of top classes; empty without a hierarchy.
         kinds: how many samples are of each kind (`flipped`, `shift`), as `gevaldi.measures.kinds` tells them.
         passages: how many samples went from one `right_start` to one `right_end`; empty where no class was asked for.
@@ -83,7 +84,7 @@ class Outcome:
     divergence_end: float
     delta_z: float
     held: bool | None
-    typical: bool
+    typical: bool | None
     set_distances: tuple[tuple[int, float, float], ...]
     kind: tuple[str, str | None] | None
     passage: tuple[str, str] | None
@@ -102,7 +103,7 @@ def outcome(row: dict[str, Any]) -> Outcome:
         divergence_end=row["divergence_end"],
         delta_z=row["delta_z"],
         held=row["held"],
-        typical=row["typicality_end"] <= TYPICAL,
+        typical=_typical(row["typicality_end"]),
         set_distances=tuple((n, row[f"set_distance_{n}_start"], row[f"set_distance_{n}_end"]) for n in set_sizes_of(row)),
         kind=(row["flipped"], row["shift"]) if row["flipped"] else None,
         passage=(row["right_start"], row["right_end"]) if row["right_end"] else None,
@@ -110,6 +111,10 @@ def outcome(row: dict[str, Any]) -> Outcome:
         left_first=left(row, "first"),
         left_second=left(row, "second"),
     )
+
+
+def _typical(typicality: float | None) -> bool | None:
+    return None if typicality is None or math.isnan(typicality) else typicality <= TYPICAL
 
 
 def set_sizes_of(row: dict[str, Any]) -> list[int]:
@@ -138,7 +143,7 @@ def _summary(order: str, outcomes: list[Outcome | None]) -> Summary:
         divergence_end=median([found.divergence_end for found in good]),
         delta_z=median([found.delta_z for found in good]),
         held=share(sum(bool(found.held) for found in good), sum(found.held is not None for found in good)),
-        typical=share(sum(found.typical for found in good), len(good)),
+        typical=share(sum(bool(found.typical) for found in good), sum(found.typical is not None for found in good)),
         set_distance_start={n: mean([start for start, _ in pairs]) for n, pairs in sorted(distances.items())},
         set_distance_end={n: mean([end for _, end in pairs]) for n, pairs in sorted(distances.items())},
         kinds=dict(Counter(found.kind for found in good if found.kind)),

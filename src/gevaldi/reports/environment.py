@@ -1,13 +1,17 @@
 """What the pages share: how templates are filled, and how a page is written."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gevaldi.errors import RunFolderError
-from gevaldi.reports.numbers import level, mean_of_levels, number, percent, signed, whole_percent
+from gevaldi.names import escaped, plain
+from gevaldi.reports.numbers import level, mean_of_levels, number, percent, signed, typicality, whole_percent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+LONGEST_PROSE = 1000  # characters of a text that a user wrote
 
 
 def environment() -> "Environment":
@@ -18,8 +22,9 @@ def environment() -> "Environment":
         loader=PackageLoader("gevaldi.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters.update(
-        number=number, percent=percent, share=whole_percent, mean_of_levels=mean_of_levels, level=level, signed=signed
-    )
+        number=number, percent=percent, share=whole_percent, mean_of_levels=mean_of_levels, level=level, signed=signed,
+        typicality=typicality, plain=partial(plain, longest=LONGEST_PROSE), escaped=escaped,
+    )  # fmt: skip
     return made
 
 

@@ -11,9 +11,8 @@ import numpy as np
 from gevaldi.figures import Line, as_svg, lines, paths_of
 from gevaldi.measures.paths import Band, mean_band
 from gevaldi.measures.summary import Summary, summaries, summarised
+from gevaldi.names import told_apart
 from gevaldi.reports.environment import environment, written
-from gevaldi.reports.names import plain
-from gevaldi.reports.sentences import shown_name
 from gevaldi.runs.store import Run
 
 COLOURS = ("#0a6ebd", "#c4570a", "#2e7d4f", "#8e4b9e", "#6f7d8a")  # in turn, with another style where they begin again
@@ -99,7 +98,7 @@ def _table(bands: Mapping[tuple[str, str, str], Band]) -> str:
 
 def _entries(name: str, run: Run) -> list[Entry]:
     models = run.record["models"]
-    first, second = (plain(shown_name(models[who]["name"])) for who in ("first", "second"))
+    first, second = told_apart(models["first"]["name"], models["second"]["name"])
     sizes = models["first"]["parameters"], models["second"]["parameters"]
     found = summaries(run.each(summarised(run.spec.set_sizes)))
     return [Entry(name, run.folder.name, first, second, sizes, summary) for summary in found]

@@ -8,7 +8,9 @@ from gevaldi.measures.predictions import differs
 from gevaldi.measures.summary import left
 from gevaldi.reports.numbers import level
 from gevaldi.statistics.intervals import Estimate, mean, share
+from gevaldi.statistics.signs import sign_test
 
+UNLIKELY = 0.05  # the chance below which a difference between the two is called one
 COLUMNS = ("index", "status", "asked_labels", "first_start", "first_end", "second_start", "second_end")
 """The columns that it is made of, beside the set distance."""
 
@@ -21,18 +23,23 @@ class Outcomes:
         searches: that did not fail.
         differ: share that ends with different top classes.
         left_first, left_second: share that leaves the class asked for, of the searches before which both classifiers had named it.
-        difference: of these two shares, first minus second, by start.
+        more: the one that leaves more often, first or second; None where the starts do not say. They do where its share is the
+            larger and the sign test over starts says so: of those whose difference (first minus second, by start) is not zero,
+            more have its sign than chance would give in one of twenty. The test is exact however few or alike the starts are.
         levels: between the two sets of top classes after, in the mean over starts.
         read: searches before which both had named the class asked for.
+        nearest, measured: how many top classes `levels` is of, and in how many searches.
     """
 
     searches: int
     differ: Estimate
     left_first: Estimate | None
     left_second: Estimate | None
-    difference: Estimate | None
+    more: str | None
     levels: Estimate | None
     read: int
+    nearest: int | None
+    measured: int
 
 
 def outcomes(rows: Iterable[dict[str, Any]], orders: int, nearest: int | None) -> Outcomes:
@@ -45,13 +52,14 @@ def outcomes(rows: Iterable[dict[str, Any]], orders: int, nearest: int | None) -
     """
     quantities = ("differ", "first", "second", "difference", "levels")
     by_start: dict[str, dict[int, list[float]]] = {key: {} for key in quantities}
-    searches = read = 0
+    searches = read = measured = 0
     for row in rows:
         if row["status"] == "failed":
             continue
         searches += 1
         found = _outcome(row, nearest)
         read += "difference" in found
+        measured += "levels" in found
         for key, value in found.items():
             by_start[key].setdefault(row["index"] // orders, []).append(value)
     means = {key: [sum(values) / len(values) for values in starts.values()] for key, starts in by_start.items()}
@@ -60,9 +68,11 @@ def outcomes(rows: Iterable[dict[str, Any]], orders: int, nearest: int | None) -
         _share(means["differ"]),
         _share(means["first"]) if means["first"] else None,
         _share(means["second"]) if means["second"] else None,
-        mean(means["difference"]) if means["difference"] else None,
+        _more(means["difference"]),
         mean(means["levels"]) if means["levels"] else None,
         read,
+        nearest,
+        measured,
     )
 
 
@@ -73,6 +83,14 @@ def _outcome(row: dict[str, Any], nearest: int | None) -> dict[str, float]:
         found |= {"first": first, "second": second, "difference": first - second}
     far = row.get(f"set_distance_{nearest}_end")
     return found | ({"levels": far} if far is not None and far == far else {})
+
+
+def _more(differences: list[float]) -> str | None:
+    """Which of the two leaves more often, if the starts say so."""
+    lean = sum(difference > 0 for difference in differences) - sum(difference < 0 for difference in differences)
+    if lean * sum(differences) <= 0 or sign_test(differences) >= UNLIKELY:
+        return None
+    return "first" if lean > 0 else "second"
 
 
 def _share(values: list[float]) -> Estimate:
@@ -88,15 +106,15 @@ def verdict(found: Outcomes, names: dict[str, str]) -> str:
     """The answer in a sentence."""
     if not found.searches:
         return "No search came to an end, so there is no answer."
-    if found.left_first is None or found.left_second is None or found.difference is None:
+    if found.left_first is None or found.left_second is None:
         return (
             f"Pushed apart, {names['first']} and {names['second']} end with different top classes on "
             f"{_percent(found.differ.value)} of {found.searches:,} searches. Which of them is right is not known."
         )
     first, second = found.left_first.value, found.left_second.value
-    more, less = ("first", "second") if first > second else ("second", "first")
     shares = {"first": _percent(first), "second": _percent(second)}
-    if _apart(found.difference):
+    if found.more:
+        more, less = found.more, {"first": "second", "second": "first"}[found.more]
         return (
             f"Pushed apart, {names[more]} leaves the class asked for more often than {names[less]}: on {shares[more]} against "
             f"{shares[less]} of {found.read:,} searches."
@@ -105,11 +123,6 @@ def verdict(found: Outcomes, names: dict[str, str]) -> str:
         f"Pushed apart, {names['first']} leaves the class asked for on {shares['first']} of {found.read:,} searches and "
         f"{names['second']} on {shares['second']}: too close to tell which of the two holds to it."
     )
-
-
-def _apart(difference: Estimate) -> bool:
-    """Whether the interval is known and on one side of zero."""
-    return difference.low > 0 or difference.high < 0
 
 
 def figures(found: Outcomes, names: dict[str, str], record: dict[str, Any]) -> list[dict[str, str]]:
@@ -129,10 +142,17 @@ def figures(found: Outcomes, names: dict[str, str], record: dict[str, Any]) -> l
             title = f"{names[who]} leaves the class asked for"
             made.append(_figure(_percent(left_it.value), title, f"{_within(left_it)} of {found.read:,}") | {"who": who})
     if found.levels is not None:
-        chance = ((record.get("taxonomy") or {}).get("by_chance") or {}).get("levels")
-        beside = f"two classes at random: {level(chance)}" if chance is not None else "in the mean"
-        made.append(_figure(f"{level(found.levels.value)} levels", "apart in the hierarchy after", beside))
+        title = f"apart in the hierarchy after, n = {found.nearest}"
+        made.append(_figure(f"{level(found.levels.value)} levels", title, _beside_levels(found, found.levels, record)))
     return made
+
+
+def _beside_levels(found: Outcomes, levels: Estimate, record: dict[str, Any]) -> str:
+    """Its interval, unless all starts agree, of how many searches; and the levels by chance, which are known of single classes."""
+    around = f"{level(max(0.0, levels.low))} to {level(levels.high)} " if levels.low < levels.high else ""
+    chance = ((record.get("taxonomy") or {}).get("by_chance") or {}).get("levels")
+    random = f"; two classes at random: {level(chance)}" if chance is not None and found.nearest == 1 else ""
+    return f"{around}of {found.measured:,}{random}"
 
 
 def _figure(value: str, title: str, beside: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gevaldi.measures.taken import Taken
-from gevaldi.reports.names import plain
+from gevaldi.names import plain
 
 
 def matrix(found: Taken) -> dict[str, Any] | None:

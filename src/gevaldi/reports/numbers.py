@@ -1,5 +1,7 @@
 """Numbers as the page shows them."""
 
+import math
+
 from gevaldi.statistics.intervals import Estimate
 
 
@@ -10,6 +12,16 @@ def number(value: float | None) -> str:
     if 0 < abs(value) < 0.001:
         return "< 0.001" if value > 0 else "> -0.001"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def typicality(value: float | None) -> str:
+    """Three digits, and near 1, where a prior's edge lies, as many as tell two latents apart: 0.62, 0.9989, 0.99905."""
+    if value is None or value != value or value < 0.99:
+        return number(value)
+    beyond = 1 - value
+    if beyond < 5e-7:  # stored in 32 bits, it knows no more
+        return "1" if beyond <= 0 else "> 0.999999"
+    return f"{value:.{1 - math.floor(math.log10(beyond))}f}".rstrip("0")
 
 
 def percent(estimate: Estimate) -> str:

@@ -12,22 +12,20 @@ from gevaldi.figures import path_figure, set_distance_figures
 from gevaldi.measures.summary import TYPICAL, summaries, summarised
 from gevaldi.measures.taken import COLUMNS as TAKEN
 from gevaldi.measures.taken import taken_for
+from gevaldi.names import called, escaped, plain, told_apart
 from gevaldi.reports import headline
-from gevaldi.reports.environment import environment, written
+from gevaldi.reports.environment import LONGEST_PROSE, environment, written
 from gevaldi.reports.matrix import matrix
-from gevaldi.reports.names import plain
 from gevaldi.reports.pictures import LOSSLESS
 from gevaldi.reports.samples import Gallery, gallery, plain_error
 from gevaldi.reports.search_path import in_page
-from gevaldi.reports.sentences import answer, caution, shown_name
+from gevaldi.reports.sentences import answer, caution
 from gevaldi.reports.seriousness import distance_table, flips, kinds_table, passages_table, rules
-from gevaldi.reports.typical import typicalities
+from gevaldi.reports.typical import at_edge, typicalities
 from gevaldi.runs.spec import write_spec
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import share
 from gevaldi.taxonomy import Taxonomy
-
-LONGEST_WARNING = 1000  # characters
 
 
 def write_report(run: Run, path: Path | None = None, limit: int = 200) -> Path:
@@ -56,8 +54,9 @@ def render(run: Run, limit: int = 200) -> str:
     context = {
         "record": run.record,
         "names": names_of(run),
+        "full_names": full_names_of(run),
         "spec": run.spec,
-        "spec_text": write_spec(run.spec),
+        "spec_text": escaped(write_spec(run.spec)),
         "unit": _unit(run),
         "rows": rows,
         "total": run.total,
@@ -68,7 +67,7 @@ def render(run: Run, limit: int = 200) -> str:
         "script": script,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         **_answer(run),
-        **_samples(gallery(run, limit, taxonomy), _unit(run)),
+        **_samples(gallery(run, limit, taxonomy), run),
         **_overview(run, taxonomy),
         **_trust(run),
     }
@@ -76,12 +75,19 @@ def render(run: Run, limit: int = 200) -> str:
 
 
 def names_of(run: Run) -> dict[str, str]:
-    """What the two classifiers and the generator are called."""
-    return {who: plain(shown_name(run.record["models"][who]["name"])) for who in ("first", "second", "generator")}
+    """What the two classifiers and the generator are called, in short."""
+    names = full_names_of(run)
+    first, second = told_apart(names["first"], names["second"])
+    return {"first": first, "second": second, "generator": plain(names["generator"])}
+
+
+def full_names_of(run: Run) -> dict[str, str]:
+    """The same in full."""
+    return {who: called(run.record["models"][who]["name"]) for who in ("first", "second", "generator")}
 
 
 def _unit(run: Run) -> str:
-    return str((run.record.get("divergence") or {}).get("unit", ""))
+    return plain((run.record.get("divergence") or {}).get("unit", ""))
 
 
 def _answer(run: Run) -> dict[str, Any]:
@@ -103,9 +109,16 @@ def _answer(run: Run) -> dict[str, Any]:
     }
 
 
-def _samples(found: Gallery, unit: str) -> dict[str, Any]:
+def _samples(found: Gallery, run: Run) -> dict[str, Any]:
     bars = (bar for s in found.samples for moment in s["moments"] for bars in moment["bars"].values() for bar in bars)
-    data = {"samples": [s["sought"] for s in found.samples], "names": found.names, "unit": unit, "nearest": found.nearest}
+    data = {
+        "samples": [s["sought"] for s in found.samples],
+        "rows": len(run.done()),
+        "names": found.names,
+        "unit": _unit(run),
+        "nearest": found.nearest,
+        "copied": {"command": run.record.get("command", ""), "spec": write_spec(run.spec)},
+    }
     return {
         "gallery": found,
         "samples": [s | {"path": in_page(s["path"])} for s in found.samples],
@@ -139,8 +152,9 @@ def _trust(run: Run) -> dict[str, Any]:
         "audit": audit_table(run.record),
         "kernel": (run.record.get("audit") or {}).get("kernel_distance"),
         "typicalities": typicalities(run.each(["typicality_start", "typicality_end"])),
+        "at_edge": at_edge(run.each(["typicality_end"]), run.spec.search.typical_mass),
         "errors": failed.most_common(5),
-        "warnings": [plain(warning, LONGEST_WARNING) for warning in run.record.get("warnings", ())],
+        "warnings": [plain(warning, LONGEST_PROSE) for warning in run.record.get("warnings", ())],
         "failed": failed.total(),
         "errors_left_out": max(0, len(failed) - 5),
     }

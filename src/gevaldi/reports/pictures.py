@@ -2,6 +2,7 @@
 
 import base64
 import io
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -73,12 +74,16 @@ def shown(rows: Sequence[dict[str, Any]]) -> tuple[list[Shown], Thrift]:
     pictured = [row for row in rows if row["picture_end"]]
     probes = pictured[:: max(1, len(pictured) // PROBED)]
     with ThreadPoolExecutor() as pool:  # the codecs of Pillow release the lock of the interpreter
-        for thrift in LADDER:
+
+        def all_of(some: Sequence[dict[str, Any]], thrift: Thrift) -> list[Shown]:
             address = cache(partial(_address, thrift=thrift))  # both orders of a start begin with the same picture
-            found = list(pool.map(partial(_shown, thrift=thrift, address=address), probes))
-            if sum(map(_bytes, found)) / max(1, len(probes)) * len(pictured) <= BUDGET:
-                break
-        return list(pool.map(partial(_shown, thrift=thrift, address=address), rows)), thrift
+            return list(pool.map(partial(_shown, thrift=thrift, address=address), some))
+
+        def fits(thrift: Thrift) -> bool:
+            return sum(map(_bytes, all_of(probes, thrift))) / max(1, len(probes)) * len(pictured) <= BUDGET
+
+        first = bisect_left(LADDER[:-1], True, key=fits)  # each step makes pictures smaller
+        return all_of(rows, LADDER[first]), LADDER[first]
 
 
 def longest_side(rows: Sequence[dict[str, Any]]) -> int:

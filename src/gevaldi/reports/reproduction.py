@@ -96,7 +96,8 @@ def write_index(folder: Path) -> Path:
             figure = figures.setdefault(row["figure"], {"title": row["title"], "worlds": [], "claims": {}})
             if row["world"] not in figure["worlds"]:
                 figure["worlds"].append(row["world"])
-            figure["claims"].setdefault(row["claim"], {})[row["world"]] = row["verdict"]
+            short = row["rests_on"].partition(";")[0] if row["verdict"] != "not tested" else ""
+            figure["claims"].setdefault(row["claim"], {})[row["world"]] = {"verdict": row["verdict"], "rests_on": short}
     return written(folder / "index.html", environment().get_template("reproductions.html").render(figures=figures))
 
 

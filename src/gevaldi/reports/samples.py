@@ -8,7 +8,7 @@ from typing import Any
 
 from gevaldi.measures.predictions import is_condition, top
 from gevaldi.measures.summary import set_sizes_of
-from gevaldi.reports.names import plain
+from gevaldi.names import plain
 from gevaldi.reports.pictures import Shown, Thrift, longest_side, shown
 from gevaldi.reports.search_path import COLUMNS as PATH_COLUMNS
 from gevaldi.reports.search_path import finite, nearest_size, path_of
@@ -50,8 +50,7 @@ def gallery(run: Run, limit: int, taxonomy: Taxonomy | None = None) -> Gallery:
     sizes = run.spec.set_sizes
     columns = [*COLUMNS, *PATH_COLUMNS, *(f"set_distance_{n}_{moment}" for n in sizes for moment in ("start", "end"))]
     columns += [f"path_set_distance_{n}" for n in sizes]
-    failed = (row for row in run.each(["index", *columns]) if row["status"] == "failed")
-    rows = [*sorted(run.largest(limit, columns), key=_last_if_unknown), *islice(failed, max(20, limit // 10))]
+    rows = [*run.largest(limit, columns), *_failed(run, max(20, limit // 10), columns)]
     pictures, thrift = shown(rows)
     samples = [sample(row, found, taxonomy) for row, found in zip(rows, pictures, strict=True)]
     nearest = min((n for row in rows if (n := nearest_size(row)) is not None), default=None)
@@ -59,9 +58,10 @@ def gallery(run: Run, limit: int, taxonomy: Taxonomy | None = None) -> Gallery:
     return Gallery(samples, names, filters(samples, names), nearest, thrift, longest_side(rows))
 
 
-def _last_if_unknown(row: dict[str, Any]) -> float:
-    value = row["divergence_end"]
-    return math.inf if value is None or math.isnan(value) else -value
+def _failed(run: Run, count: int, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """The first that failed; pictures are not read where none did."""
+    numbers = {*islice((row["index"] for row in run.each(["index", "status"]) if row["status"] == "failed"), count)}
+    return [row for row in run.each(["index", *columns]) if row["index"] in numbers] if numbers else []
 
 
 def sample(row: dict[str, Any], pictures: Shown, taxonomy: Taxonomy | None = None) -> dict[str, Any]:

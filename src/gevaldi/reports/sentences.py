@@ -3,7 +3,7 @@
 from typing import Any
 
 from gevaldi.measures.summary import Summary
-from gevaldi.reports.names import plain
+from gevaldi.names import plain, told_apart
 from gevaldi.reports.numbers import percent
 from gevaldi.reports.seriousness import alignment_sentences, apart
 from gevaldi.statistics.intervals import share
@@ -11,9 +11,11 @@ from gevaldi.statistics.intervals import share
 
 def answer(record: dict[str, Any], found: list[Summary]) -> list[str]:
     """What came out, one sentence an item."""
-    names = {who: plain(shown_name(record["models"][who]["name"])) for who in ("first", "second")}
+    first, second = told_apart(record["models"]["first"]["name"], record["models"]["second"]["name"])
+    names = {"first": first, "second": second}
     divergence = record["divergence"]
-    sentences = [_differ(summary, names, divergence) for summary in found if summary.samples > summary.failed]
+    sentences = accuracy(record, names)
+    sentences += [_differ(summary, names, divergence) for summary in found if summary.samples > summary.failed]
     departures = [summary for summary in found if summary.left_first and summary.left_second]
     sentences += [_leave(summary, names) for summary in departures]
     sentences += [sentence for summary in found if (sentence := apart(summary))]
@@ -24,15 +26,21 @@ def answer(record: dict[str, Any], found: list[Summary]) -> list[str]:
     return [sentence.replace(" %", "\u00a0%") for sentence in sentences]
 
 
-def shown_name(name: str) -> str:
-    """A model's name as a reader should see it."""
-    return name.removeprefix("object:")
+def accuracy(record: dict[str, Any], names: dict[str, str]) -> list[str]:
+    """Before any search: how many of the real pictures each reads rightly, where there are any of known classes."""
+    real = (record.get("audit") or {}).get("real") or {}
+    right = [
+        f"{names[who]} is right on {100 * real[f'read_{who}'] / real[f'known_{who}']:.1f} %"
+        for who in ("first", "second")
+        if real.get(f"known_{who}")
+    ]
+    return [f"Of {real['pictures']:,} real pictures, unsearched, {' and '.join(right)}."] if right else []
 
 
 def _sought(order: str, names: dict[str, str], divergence: dict[str, Any]) -> str:
     """What a search was for, in words; only of KL can be said which of the two it makes hold what the other denies."""
     if divergence["name"] not in ("kl", "reverse-kl"):
-        return f"Searched for the largest {divergence['name']} ({order})"
+        return f"Searched for the largest {plain(divergence['name'])} ({order})"
     holds, denies = ("first", "second") if (order == "forward") == (divergence["name"] == "kl") else ("second", "first")
     return f"Searched for what {names[holds]} holds and {names[denies]} denies ({order})"
 

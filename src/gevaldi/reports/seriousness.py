@@ -5,7 +5,7 @@ from typing import Any
 
 from gevaldi.measures.kinds import RULES, SAME_LEVEL
 from gevaldi.measures.summary import Summary
-from gevaldi.reports.names import plain
+from gevaldi.names import plain
 from gevaldi.reports.numbers import mean_of_levels
 from gevaldi.taxonomy import Taxonomy, in_words, way
 

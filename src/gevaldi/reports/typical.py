@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99, 0.999, 1.0)
+WITHIN = 0.001 + 1e-7  # of an edge; rounding to 32 bits included
 
 
 def typicalities(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -34,6 +35,16 @@ def typicalities(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         }
         for i, (b, a, e) in enumerate(zip(before, after, expected, strict=True))
     ]
+
+
+def at_edge(rows: Iterable[dict[str, Any]], mass: float | None) -> dict[str, int] | None:
+    """How many searches end within 0.001 of the mass to which latents were kept, of how many whose typicality is known."""
+    ends = [
+        row["typicality_end"]
+        for row in rows
+        if row["typicality_end"] is not None and row["typicality_end"] == row["typicality_end"]
+    ]
+    return {"near": sum(abs(end - mass) <= WITHIN for end in ends), "of": len(ends)} if mass and ends else None
 
 
 def _name(i: int) -> str:

@@ -16,9 +16,13 @@ from gevaldi.runs.features import Features, distance_record
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import sample_seed
 from gevaldi.runs.worker import Models
+from gevaldi.statistics.intervals import share
 
 DRAWN, DRAWN_BY_LARGE = 1000, 100  # pictures, by small networks and by large ones, unless the spec says how many
 BATCH, BATCH_OF_LARGE = 50, 8  # a picture of 512 pixels takes a gigabyte on its way through a large generator
+
+ENOUGH = 30  # pictures of known classes, so that a share of them means something
+UNLIKE = 1.5  # how many times as often the two differ on drawn pictures than on real ones, for a warning
 
 Known = tuple[str | None, str | None]
 """The class of a picture, where it is known: its name and its taxonomy id."""
@@ -90,6 +94,30 @@ def shape_made(models: Models) -> tuple[int, int, int]:
     """Of the pictures that the generator makes."""
     channels, height, width = models.generator(models.drawn([0]), torch.zeros(1, dtype=torch.long, device=models.device))[0].shape
     return channels, height, width
+
+
+def audit_warnings(record: dict[str, Any]) -> list[str]:
+    """What the counts say that a user must not miss: a classifier that reads hardly anything, a generator that is unlike life."""
+    generated, real = record["generated"], record["real"]
+    warnings = []
+    looked_at, where = (real, "real") if real else (generated, "drawn")
+    if min(looked_at["known_first"], looked_at["known_second"]) >= ENOUGH:
+        reads = {who: share(looked_at[f"read_{who}"], looked_at[f"known_{who}"]) for who in ("first", "second")}
+        worse, better = sorted(reads, key=lambda who: reads[who].value)
+        if reads[worse].high < reads[better].low / 2:
+            low, high = (f"{100 * reads[who].value:.1f} %" for who in (worse, better))
+            warnings.append(
+                f"The {worse} classifier reads {low} of the {where} pictures as their class, the {better} {high}. Are pictures "
+                "shown to it as it expects them (range, inversion, colours), and are its labels in the right order?"
+            )
+    if real:
+        drawn, found = (share(counts["disagreements"], counts["pictures"]) for counts in (generated, real))
+        if drawn.low > found.high and drawn.value >= UNLIKE * found.value:
+            warnings.append(
+                f"The two differ on {100 * drawn.value:.1f} % of drawn pictures and on {100 * found.value:.1f} % of real ones: the "
+                "generator also draws what hardly occurs, and what a search finds with it stands for less."
+            )
+    return warnings
 
 
 @dataclass

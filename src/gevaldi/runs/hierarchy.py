@@ -12,12 +12,11 @@ from torch import Tensor
 
 from gevaldi.measures.kinds import Scale
 from gevaldi.models import Label
+from gevaldi.names import OBJECT
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy, edge_counts, fitting, levels, over, read_taxonomy, set_distance, taxonomy_named
 from gevaldi.taxonomy.labels import is_there
-
-OBJECT = "object:"  # begins the name of what only the program has that began the run
 
 
 @dataclass(frozen=True)

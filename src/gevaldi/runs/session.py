@@ -21,10 +21,11 @@ from gevaldi.divergences.base import Divergence
 from gevaldi.divergences.kl import kl
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, described
 from gevaldi.models import Classifier, Generator, Label
+from gevaldi.names import OBJECT
 from gevaldi.objective import Objective
 from gevaldi.priors.base import Prior
 from gevaldi.registry import Call
-from gevaldi.runs.audit import Told, audit
+from gevaldi.runs.audit import Told, audit, audit_warnings
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
 from gevaldi.runs.ranges import range_warnings
 from gevaldi.runs.rounding import Rounding, chosen_rounding
@@ -163,7 +164,7 @@ def _audited(models: Models, conditions: list[int], spec: Spec, told: Told) -> t
         raise
     except Exception as error:
         return None, [f"The generator could not be audited. {described(error)}"]
-    return audited, range_warnings(models, conditions, spec)
+    return audited, audit_warnings(audited) + range_warnings(models, conditions, spec)
 
 
 def fill(run: Run, models: Models, batch_size: int | None = None, watch: Watch = lambda active, step: None) -> Iterator[Progress]:
@@ -242,7 +243,7 @@ def describe_network(module: nn.Module, name: str) -> dict[str, Any]:
     # What a wrapper does with its module's output is not in the weights.
     settings = {key: getattr(module, key) for key in ("output", "low", "high") if hasattr(module, key)}
     return {
-        "name": name if name.startswith("object:") else getattr(module, "name", None) or name,
+        "name": name if name.startswith(OBJECT) else getattr(module, "name", None) or name,
         "parameters": sum(p.numel() for p in module.parameters()),
         "sha256": hash_of(module),
         "settings": settings | {"sha256": _hash_of_settings(module)},
@@ -367,6 +368,13 @@ def device_name(device: torch.device) -> str:
     return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
+def _changes(keys: list[str]) -> str:
+    """What of a network is no longer the same, in words."""
+    words = {"sha256": "its weights have changed since", "settings": "its settings have changed since"}
+    other = [key for key in keys if key not in words]
+    return ", ".join([*(words[key] for key in keys if key in words), *([f"not the same {', '.join(other)}"] if other else [])])
+
+
 def _check_same(run: Run, spec: Spec, models: Models, found: dict[str, Any]) -> None:
     mine, theirs = spec.model_dump(exclude={"taxonomy"}), run.spec.model_dump(exclude={"taxonomy"})
     if mine != theirs:
@@ -394,6 +402,6 @@ def _check_same(run: Run, spec: Spec, models: Models, found: dict[str, Any]) -> 
         changed = [key for key in model if model[key] != before.get(key)]
         if changed:
             raise RunFolderError(
-                f"{run.folder} was begun with another {who} ({model['name']}): not the same {', '.join(changed)}; its rows and new "
+                f"{run.folder} was begun with another {who} ({model['name']}): {_changes(changed)}; its rows and new "
                 "ones would not belong together. Give another folder with --out."
             )

@@ -6,7 +6,6 @@ complete, and what is not there was not finished.
 """
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import RunFolderError
 from gevaldi.files import write_whole
+from gevaldi.measures.predictions import rank
 from gevaldi.runs.schema import FORMAT, Row, schema
 from gevaldi.runs.spec import Spec, spec_from
 from gevaldi.taxonomy.base import Taxonomy
@@ -133,13 +133,9 @@ class Run:
 
     def largest(self, count: int, columns: Sequence[str]) -> list[Row]:
         """The rows of the samples with the largest divergence after the search, largest first; failed ones are not among them."""
-
-        def divergence(row: Row) -> float:
-            found: float = row["divergence_end"]
-            return found if found == found else -math.inf  # what is not a number comes last
-
         good = (row for row in self.each(["index", "status", "divergence_end"]) if row["status"] != "failed")
-        ranks = {row["index"]: i for i, row in enumerate(nlargest(count, good, key=divergence))}
+        largest = nlargest(count, good, key=lambda row: rank(row["divergence_end"]))
+        ranks = {row["index"]: i for i, row in enumerate(largest)}
         found = [row for row in self.each(["index", *columns]) if row["index"] in ranks]
         return sorted(found, key=lambda row: ranks[row["index"]])
 
@@ -181,8 +177,9 @@ def _read(part: Path, columns: Sequence[str] | None) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        known = set(pq.read_schema(part).names)
-        return pq.read_table(part, columns=[column for column in columns if column in known] if columns else None)
+        with pq.ParquetFile(part) as file:  # `read_table` imports pandas
+            known = set(file.schema_arrow.names)
+            return file.read(columns=[column for column in columns if column in known] if columns else None)
     except (OSError, pa.ArrowInvalid) as error:
         raise RunFolderError(
             f"{part} cannot be read: {error}. Parts are written whole, so the disk or a copy damaged it; "

@@ -14,7 +14,7 @@ Holds = Callable[[Row], bool | None]
 
 
 def occurs(evidence: Evidence, *, kind: str, run: str) -> Finding:
-    """At least one search ends in a `kind` of failure. That none was found says not that there is none, so it cannot fail to hold.
+    """Whether a search was seen to end in a `kind` of failure. That none was says not that there is none.
 
     Kinds are same-level and lateral (flips), surer (both are, and right), one-errs (both were right, one no longer is, and the
     referee still reads the class) and unclear (the referee finds no class more probable than a half).
@@ -37,8 +37,8 @@ def occurs(evidence: Evidence, *, kind: str, run: str) -> Finding:
     known = [found for row in rows if (found := holds(row)) is not None]
     if not known:
         raise NotTestable("no hierarchy of the classes, or no class that was asked for, is known")
-    rests_on = f"{sum(known)} of {len(known)} searches; it holds if there is one{_by_chance(evidence, run, kind)}"
-    return Finding("holds" if any(known) else "undecided", {said: evidence.share(run, holds)}, rests_on)
+    rests_on = f"{sum(known)} of {len(known)} searches{_by_chance(evidence, run, kind)}"
+    return Finding("seen" if any(known) else "not seen", {said: evidence.share(run, holds)}, rests_on)
 
 
 def _shift(asked: str) -> Holds:

@@ -7,16 +7,18 @@
   const [cards, form, count, more, viewer] = ["cards", "filters", "count", "more", "viewer"].map(byId);
   const samples = data.samples.map((s) => {
     const card = byId(`sample-${s.index}`);
-    const words = [...card.querySelectorAll("bdi")].map((e) => e.textContent.toLowerCase()).join("\n");
+    const words = [...card.querySelectorAll("bdi:not(.way *)")].map((e) => e.textContent.toLowerCase()).join("\n");
     return { ...s, card, words };
   });
   let found = samples;
   let room = AT_ONCE;
   let opened = null;
+  let asked = []; // filters of the address that no field of the form can hold, until the reader changes one
 
   // ---- the gallery
 
-  const wanted = () => [...new FormData(form)].filter(([name, value]) => value.trim() && value !== form.elements[name].dataset.usual);
+  const set = () => [...new FormData(form)].filter(([name, value]) => value.trim() && value !== form.elements[name].dataset.usual);
+  const wanted = () => [...set(), ...asked];
 
   function fits(sample, [name, value]) {
     if (name === "sort" || name === "direction") return true;
@@ -47,7 +49,7 @@
     reveal();
     byId("none").hidden = found.length > 0;
     byId("reset").hidden = filters.length === 0;
-    byId("narrowed").textContent = filters.filter(([name]) => byId("by").contains(form.elements[name])).length || "";
+    byId("narrowed").textContent = filters.filter(([name]) => !["q", "sort", "direction"].includes(name)).length || "";
   }
 
   function reveal() {
@@ -59,6 +61,8 @@
   }
 
   function changed() {
+    asked = [];
+    byId("missing").hidden = true;
     room = AT_ONCE;
     show();
     writeAddress();
@@ -78,18 +82,23 @@
   function readAddress() {
     const fragment = location.hash.slice(1);
     const [first, ...others] = fragment.split("&");
-    const asked = /^sample-(\d+)$/.exec(first);
-    if (fragment && !asked && !first.includes("=")) return false; // a section of the page
-    const values = new URLSearchParams(asked ? others.join("&") : fragment);
+    const number = /^sample-(\d+)$/.exec(first)?.[1];
+    if (fragment && !number && !first.includes("=")) return false; // a section of the page
+    const values = new URLSearchParams(number ? others.join("&") : fragment);
     for (const field of form.elements) {
       if (!field.name) continue;
       field.value = values.get(field.name) ?? field.dataset.usual ?? "";
       if (field.selectedIndex === -1) field.selectedIndex = 0;
     }
+    const held = new Set(set().map(([name]) => name));
+    asked = [...values].filter(([name, value]) => value && !held.has(name) && Object.hasOwn(data.samples[0] ?? {}, name.split("-")[0]));
     room = AT_ONCE;
     show();
     byId("by").open ||= Boolean(byId("narrowed").textContent);
-    const sample = asked && samples.find((s) => s.index === Number(asked[1]));
+    const sample = number && samples.find((s) => s.index === Number(number));
+    const rest = data.rows > samples.length ? "gevaldi report RUN --limit N has more" : "it holds all that the run has";
+    byId("missing").textContent = number && !sample ? `Sample ${number} is not on this page; ${rest}.` : "";
+    byId("missing").hidden = !number || Boolean(sample);
     if (sample) open(sample);
     else if (viewer.open) viewer.close();
     return Boolean(fragment) && !sample;
@@ -190,8 +199,9 @@
   function focusCard(sample) {
     if (!sample) return;
     const place = found.indexOf(sample);
+    if (place < 0) return byId("gallery").focus(); // a filter has left it out
     if (place >= room) room = place + 1;
-    if (place >= 0) reveal();
+    reveal();
     sample.card.querySelector("h3 a").focus();
   }
 
@@ -208,7 +218,9 @@
   });
   cards.addEventListener("click", (event) => {
     const card = event.target.closest(".card");
-    if (!card || event.ctrlKey || event.metaKey || event.shiftKey || String(getSelection())) return;
+    if (!card || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const meant = event.detail === 0 || event.target.closest("a"); // by the keyboard, or on the link
+    if (!meant && String(getSelection())) return; // a text was marked
     event.preventDefault();
     open(samples.find((s) => s.card === card));
   });
@@ -227,7 +239,7 @@
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;
-    const text = button.dataset.copy === "address" ? location.href : byId(button.dataset.copy).textContent;
+    const text = button.dataset.copy === "address" ? location.href : data.copied[button.dataset.copy];
     const done = await navigator.clipboard?.writeText(text).then(() => true, () => false);
     if (!done) prompt("Copy this:", text); // where a page may not write to the clipboard
     button.textContent = done ? "Copied" : button.dataset.usual;
