@@ -288,7 +288,7 @@ def test_the_figure_of_levels_says_of_how_many_classes_with_its_interval_and_cha
 def test_a_print_speaks_of_the_first_twelve_only_where_there_are_more(tmp_path: Path) -> None:
     for count in (12, 14):
         page = Page(render(made(tmp_path / str(count), [row(i) for i in range(count)], samples=count // 2))).words
-        assert ("A print shows the first 12 of 14 samples" in page) == (count == 14)
+        assert ("On paper: the first 12 of 14 samples" in page) == (count == 14)
 
 
 def test_the_page_asks_the_network_for_nothing(tmp_path: Path) -> None:

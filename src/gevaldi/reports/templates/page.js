@@ -7,7 +7,8 @@
   const [cards, form, count, more, viewer] = ["cards", "filters", "count", "more", "viewer"].map(byId);
   const samples = data.samples.map((s) => {
     const card = byId(`sample-${s.index}`);
-    const words = [...card.querySelectorAll("bdi:not(.way *)")].map((e) => e.textContent.toLowerCase()).join("\n");
+    const named = card.querySelectorAll("h3 bdi, .bars li:first-child bdi"); // asked for, and said first by either
+    const words = [...named].flatMap((e) => e.textContent.toLowerCase().split(/[^\p{L}\p{N}]+/u));
     return { ...s, card, words };
   });
   let found = samples;
@@ -22,7 +23,7 @@
 
   function fits(sample, [name, value]) {
     if (name === "sort" || name === "direction") return true;
-    if (name === "q") return value.toLowerCase().split(/\s+/).every((word) => sample.words.includes(word));
+    if (name === "q") return value.toLowerCase().trim().split(/\s+/).every((part) => sample.words.some((w) => w.startsWith(part)));
     const [key, edge] = name.split("-");
     if (!edge) return String(sample[key]) === value;
     const number = sample[key];
@@ -48,6 +49,8 @@
     if (sequence.some((card, i) => cards.children[i] !== card)) cards.replaceChildren(...sequence);
     reveal();
     byId("none").hidden = found.length > 0;
+    const narrower = filters.length ? " of a narrower view" : "";
+    if (byId("on-paper")) byId("on-paper").textContent = `On paper: the first 12 of ${found.length} samples${narrower}.`;
     byId("reset").hidden = filters.length === 0;
     byId("narrowed").textContent = filters.filter(([name]) => !["q", "sort", "direction"].includes(name)).length || "";
   }
