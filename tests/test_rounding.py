@@ -61,7 +61,7 @@ def test_networks_see_full_lanes_only(monkeypatch: pytest.MonkeyPatch, tmp_path:
             return self.net(x)
 
     monkeypatch.setattr("gevaldi.runs.session.check_contract", lambda *models: [])
-    monkeypatch.setattr("gevaldi.runs.session.audit", lambda *args: None)
+    monkeypatch.setattr("gevaldi.runs.session._audited", lambda *args: (None, []))
     monkeypatch.setattr("gevaldi.runs.session.range_warnings", lambda *args: [])
     second = gevaldi.classifier(Watching(), labels=3).eval()
     gevaldi.compare(small_classifier(0), second, small_generator(), out=tmp_path, samples=9, steps=30, batch_size=7, device="cpu")
