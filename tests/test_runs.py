@@ -386,13 +386,13 @@ def test_a_folder_with_a_run_of_another_prior_or_output_is_refused(tmp_path: Pat
 def test_a_prior_has_the_same_fingerprint_whenever_it_is_made_and_whatever_it_has_done() -> None:
     from gevaldi.priors.gaussian import Gaussian
     from gevaldi.priors.truncated_normal import TruncatedNormal
-    from gevaldi.runs.session import _hash_of_prior
+    from gevaldi.runs.identity import hash_of_prior
 
     used = TruncatedNormal(6, scale=0.5)
     used.typicality(used.sample([0]))
-    assert _hash_of_prior(used) == _hash_of_prior(TruncatedNormal(6, scale=0.5))
+    assert hash_of_prior(used) == hash_of_prior(TruncatedNormal(6, scale=0.5))
     made = [Gaussian(torch.zeros(3)), Gaussian(torch.ones(3)), Gaussian(torch.zeros(3), scale=2.0), used, TruncatedNormal(6)]
-    assert len({_hash_of_prior(prior) for prior in made}) == len(made)
+    assert len({hash_of_prior(prior) for prior in made}) == len(made)
 
 
 def test_a_missing_spec_file_is_written_again(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from test_mnist import idx
+from test_mnist import barred
 from typer.testing import CliRunner
 
 import gevaldi
 from conftest import MNIST, needs_mnist
-from gevaldi.bundled import audit, digits, ladder, ladder_training, mnist, store
+from gevaldi.bundled import audit, digits, ladder, ladder_training, store
 from gevaldi.bundled.mnist import Digits, read_mnist
 from gevaldi.classifiers import load_classifier
 from gevaldi.cli.main import app
@@ -203,16 +203,7 @@ ONCE = {
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Digit n is a bright bar of two lines at the height 2 n, on noise: easy to read."""
-    folder, random = tmp_path_factory.mktemp("mnist"), np.random.default_rng(0)
-    for part, size in (("train", 600), ("test", 100)):
-        labels = np.arange(size, dtype=np.uint8) % 10
-        pictures = random.integers(0, 40, (size, 28, 28), dtype=np.uint8)
-        for picture, label in zip(pictures, labels, strict=True):
-            picture[2 * label : 2 * label + 2, 4:24] = 255
-        for name, values in zip(mnist.FILES[part], (pictures, labels), strict=True):
-            (folder / name).write_bytes(idx(values))
-    return folder
+    return barred(tmp_path_factory.mktemp("mnist"), 600)
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,11 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 import torch
-from test_mnist import idx
+from test_mnist import barred
 
-from gevaldi.bundled import mnist, store
+from gevaldi.bundled import store
 from gevaldi.bundled.architectures import ARCHITECTURES, Strided
 from gevaldi.bundled.fitting import Average, Schedule, fit, jitter, seeded
 from gevaldi.bundled.training import RECIPE, train_mnist
@@ -29,16 +28,7 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Digit n is a bright bar of two lines at the height 2 n, on noise: easy to read."""
-    folder, random = tmp_path_factory.mktemp("mnist"), np.random.default_rng(0)
-    for part, size in (("train", 300), ("test", 100)):
-        labels = np.arange(size, dtype=np.uint8) % 10
-        pictures = random.integers(0, 40, (size, 28, 28), dtype=np.uint8)
-        for picture, label in zip(pictures, labels, strict=True):
-            picture[2 * label : 2 * label + 2, 4:24] = 255
-        for name, values in zip(mnist.FILES[part], (pictures, labels), strict=True):
-            (folder / name).write_bytes(idx(values))
-    return folder
+    return barred(tmp_path_factory.mktemp("mnist"), 300)
 
 
 @pytest.fixture(scope="module")

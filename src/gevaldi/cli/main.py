@@ -1,6 +1,7 @@
 """`gevaldi`: the commands, and how their errors are answered."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -253,14 +254,9 @@ def mnist(
     seed: int = 0,
 ) -> None:
     """Train the pair, the referee and the generator from MNIST, as those that ship were; under 20 minutes on two cores."""
-    try:
-        from gevaldi.bundled.training import train_mnist
+    from gevaldi.bundled.training import train_mnist
 
-        for model in train_mnist(data, out, seed):
-            tell(f"{model.path}{' (was there already)' if model.skipped else ''}")
-    except KeyboardInterrupt:
-        say(f"gevaldi: interrupted. Models that were finished are safe in {out}; the same command goes on with the next one.")
-        sys.exit(130)
+    _train_with(partial(train_mnist, data, out, seed), out)
 
 
 @train.command()
@@ -270,13 +266,18 @@ def ladder(
     seeds: Annotated[int, typer.Option(min=1, help="networks a family, of the seeds 0, 1, ...")] = 3,
 ) -> None:
     """Train the networks of graded capacity, and those that know the hierarchy of digits well or badly; under 20 minutes."""
-    try:
-        from gevaldi.bundled.ladder_training import train_ladder
+    from gevaldi.bundled.ladder_training import train_ladder
 
-        for model in train_ladder(data, out, seeds):
+    _train_with(partial(train_ladder, data, out, seeds), out)
+
+
+def _train_with(trained: Any, out: Path) -> None:
+    """Train, and say which files were made."""
+    try:
+        for model in trained():
             tell(f"{model.path}{' (was there already)' if model.skipped else ''}")
     except KeyboardInterrupt:
-        say(f"gevaldi: interrupted. Networks that were finished are safe in {out}; the same command goes on with the next one.")
+        say(f"gevaldi: interrupted. Models that were finished are safe in {out}; the same command goes on with the next one.")
         sys.exit(130)
 
 

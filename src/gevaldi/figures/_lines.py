@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gevaldi.figures.base import BLUE, COLOURS, GREY, ORANGE, as_svg, blank, style
+from gevaldi.figures._run import order_named, without_rows
+from gevaldi.figures.base import BLUE, COLOURS, GREY, ORANGE, NothingToDraw, as_svg, blank, style
 from gevaldi.measures.paths import Band, band, mean_band
 from gevaldi.runs.store import Run
 
@@ -82,6 +83,19 @@ def path_lines(run: Run, column: str, order: str | None = None) -> list[Line]:
     length = max((len(path) for found in paths.values() for path in found), default=0)
     asked = [o for o in COLOURS if o in paths and order in (None, o)]
     return [Line(band(paths[o], length), COLOURS[o], STYLES[o == "reverse"], o) for o in asked]
+
+
+def drawn_path(run: Run, column: str, label: str, order: str | None, width: str | float) -> "Figure":
+    """What `path_lines` finds as a figure.
+
+    Raises:
+        NothingToDraw: no row of the run has a path.
+    """
+    asked = order_named(order)
+    found = path_lines(run, column, asked)
+    if not found:
+        raise NothingToDraw(without_rows(run, asked))
+    return lines(found, label, width=width)
 
 
 def set_distance_lines(run: Run) -> dict[str, list[Line]]:

@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from gevaldi.figures._lines import lines, path_lines
-from gevaldi.figures._run import order_named, without_rows
-from gevaldi.figures.base import NothingToDraw
+from gevaldi.figures._lines import drawn_path
 from gevaldi.runs.store import Run
 
 if TYPE_CHECKING:
@@ -19,8 +17,4 @@ def delta_z(run: Run, *, order: str | None = None, width: str | float = "single"
     Raises:
         NothingToDraw: no row of the run has a path.
     """
-    asked = order_named(order)
-    found = path_lines(run, "path_delta_z", asked)
-    if not found:
-        raise NothingToDraw(without_rows(run, asked))
-    return lines(found, "Δz", width=width)
+    return drawn_path(run, "path_delta_z", "Δz", order, width)

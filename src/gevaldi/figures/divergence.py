@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from gevaldi.figures._lines import lines, path_lines
-from gevaldi.figures._run import order_named, unit_of, without_rows
-from gevaldi.figures.base import NothingToDraw
+from gevaldi.figures._lines import drawn_path
+from gevaldi.figures._run import unit_of
 from gevaldi.runs.store import Run
 
 if TYPE_CHECKING:
@@ -19,8 +18,4 @@ def divergence(run: Run, *, order: str | None = None, width: str | float = "sing
     Raises:
         NothingToDraw: no row of the run has a path.
     """
-    asked = order_named(order)
-    found = path_lines(run, "path_divergence", asked)
-    if not found:
-        raise NothingToDraw(without_rows(run, asked))
-    return lines(found, f"divergence ({unit_of(run)})", width=width)
+    return drawn_path(run, "path_divergence", f"divergence ({unit_of(run)})", order, width)

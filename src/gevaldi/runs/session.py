@@ -1,32 +1,25 @@
 """One run from beginning to end on this machine: check, audit, search, store; and the same again where it was interrupted."""
 
-import platform
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
-from gevaldi.alignment import Aligned, align
+from gevaldi.alignment import align
 from gevaldi.contract import check_contract, settled
-from gevaldi.divergences import divergence, registry, traits
-from gevaldi.divergences.base import Divergence
+from gevaldi.divergences import divergence
 from gevaldi.divergences.kl import kl
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, described
-from gevaldi.models import Classifier, Generator, Label
-from gevaldi.names import OBJECT
+from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Objective
-from gevaldi.priors.base import Prior
-from gevaldi.registry import Call
 from gevaldi.runs.audit import Told, audit, audit_warnings
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
+from gevaldi.runs.identity import describe, describe_divergence, device_name, versions
 from gevaldi.runs.ranges import range_warnings
 from gevaldi.runs.rounding import Rounding, chosen_rounding
 from gevaldi.runs.spec import Spec, write_spec
@@ -120,7 +113,7 @@ def open_run(
         return run
     batch_size = batch_size or chosen_batch_size(models, spec, conditions)
     audited, trouble = _audited(models, conditions, spec, told)
-    divergence_record = _describe_divergence(spec.divergence, models.divergence)
+    divergence_record = describe_divergence(spec.divergence, models.divergence)
     if divergence_record["symmetric"] and len(spec.searches) > 1:
         trouble.append(
             f"{divergence_record['name']} is symmetric: both orders search for the same. One is enough (orders: forward)."
@@ -221,77 +214,6 @@ def _timed(objective: Any, models: Models, conditions: list[int], size: int) -> 
     return time.perf_counter() - begin
 
 
-def describe(models: Models, spec: Spec) -> dict[str, Any]:
-    """Names, labels, sizes and hashes of the networks, as the record keeps them."""
-    generator = models.generator
-    return {
-        "first": describe_network(models.first, spec.first) | {"labels": _labels(models.first.labels)},
-        "second": describe_network(models.second, spec.second) | {"labels": _labels(models.second.labels)},
-        "generator": describe_network(generator, spec.generator)
-        | {
-            "conditions": _labels(generator.conditions),
-            "prior": type(generator.prior).__name__,
-            "prior_sha256": _hash_of_prior(generator.prior),
-            "latent_shape": list(generator.prior.shape),
-        },
-    }
-
-
-def describe_network(module: nn.Module, name: str) -> dict[str, Any]:
-    """A classifier or a generator, so that it is told from any other: its weights, and its settings besides."""
-    module = module.inner if isinstance(module, Aligned) else module
-    # What a wrapper does with its module's output is not in the weights.
-    settings = {key: getattr(module, key) for key in ("output", "low", "high") if hasattr(module, key)}
-    return {
-        "name": name if name.startswith(OBJECT) else getattr(module, "name", None) or name,
-        "parameters": sum(p.numel() for p in module.parameters()),
-        "sha256": hash_of(module),
-        "settings": settings | {"sha256": _hash_of_settings(module)},
-        "note": getattr(module, "note", None),
-    }
-
-
-def _hash_of_settings(module: nn.Module) -> str:
-    """Over what is not in the weights: settings of GeValDi's own parts, however deep, and buffers that no state dict has."""
-    digest = sha256()
-    stored = set(module.state_dict())
-    for name, tensor in sorted(module.named_buffers()):
-        if name not in stored:
-            digest.update(name.encode() + tensor.detach().cpu().double().contiguous().numpy().tobytes())
-    for name, part in sorted(module.named_modules()):
-        if type(part).__module__.startswith("gevaldi."):
-            told = ((key, value) for key, value in vars(part).items() if not key.startswith("_") and key not in _UNSETTLED)
-            settings = {key: value for key, value in told if _is_plain(value)}
-            digest.update(f"{name} {type(part).__qualname__} {sorted(settings.items())}".encode())
-    return digest.hexdigest()
-
-
-_UNSETTLED = ("training", "name", "note")  # said elsewhere, or only about it
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return all(map(_is_plain, value))
-    if is_dataclass(value):
-        return all(map(_is_plain, vars(value).values()))
-    return isinstance(value, str | int | float | Enum | torch.dtype | None)
-
-
-def _hash_of_prior(prior: Prior) -> str:
-    """Over a prior's own numbers, and not over what it computes from them, which another machine may round otherwise."""
-    digest = sha256()
-    for key, value in sorted(vars(prior).items()):
-        if isinstance(value, torch.Tensor):
-            digest.update(key.encode() + value.detach().cpu().double().contiguous().numpy().tobytes())
-        elif not key.startswith("_") and isinstance(value, int | float | str | tuple):
-            digest.update(f"{key}={value!r}".encode())
-    return digest.hexdigest()
-
-
-def _labels(labels: tuple[Label, ...]) -> list[dict[str, str | None]]:
-    return [{"name": label.name, "id": label.id} for label in labels]
-
-
 def hierarchy_warnings(spec: Spec, models: Models) -> list[str]:
     """What a user may have meant otherwise: labels placed by their order, or ids that lack for a shipped hierarchy to be used."""
     labels = models.first.labels
@@ -325,47 +247,6 @@ def repeated_starts(spec: Spec, models: Models, conditions: list[int]) -> list[s
         f"{spec.samples} searches start from {different} pictures, and those from the same picture find the same. Give the "
         f"generator more pictures (count={spec.samples}), or ask for {different} samples."
     ]
-
-
-def _describe_divergence(text: str, function: Divergence) -> dict[str, Any]:
-    claimed = traits(function)
-    bound = None if claimed.bound == float("inf") else claimed.bound
-    return {
-        "name": Call.parse(text).name,
-        "unit": claimed.unit,
-        "symmetric": claimed.symmetric,
-        "bound": bound,
-        "summary": registry.summary(Call.parse(text).name),
-    }
-
-
-def hash_of(module: nn.Module) -> str:
-    """SHA-256 over the names and values of all parameters and buffers; float32 has the same as the float64 it was widened to."""
-    digest = sha256()
-    for name, value in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        value = value.float() if value.dtype == torch.float64 and bool((value.float() == value).all()) else value
-        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """What the rows may depend on."""
-    from importlib.metadata import version
-
-    return {
-        "gevaldi": version("gevaldi"),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": version("numpy"),
-    }
-
-
-def device_name(device: torch.device) -> str:
-    """The device in words."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
 def _changes(keys: list[str]) -> str:

@@ -6,6 +6,7 @@ from gevaldi.experiments.evidence import Evidence
 from gevaldi.experiments.plates.base import Plate
 from gevaldi.figures.samples import COLUMNS, before_and_after
 from gevaldi.measures.predictions import top
+from gevaldi.names import plain, told_apart
 from gevaldi.runs.schema import Row
 
 TOLD = ("index", "order", "condition_name", "divergence_start", "divergence_end", "delta_z", "typicality_end", "shift", "held")
@@ -16,9 +17,10 @@ def samples(evidence: Evidence, *, run: str, count: int) -> Plate:
     """The `count` samples of a run with the largest divergence, of both orders if it has both."""
     evidence.rows(run)  # says why, where there are none
     made = evidence.runs[run][0]
-    names = {who: made.record["models"][who]["name"] for who in ("first", "second")}
+    models = made.record["models"]
+    names = dict(zip(("first", "second"), told_apart(models["first"]["name"], models["second"]["name"]), strict=True))
     shown = made.largest(count, [*dict.fromkeys([*COLUMNS, *TOLD])])
-    figure = before_and_after(shown, names, made.record["divergence"]["unit"])
+    figure = before_and_after(shown, names, plain(made.record["divergence"]["unit"]))
     said = [f"{who}_{moment}{what}" for who in names for moment in ("start", "end") for what in ("", "_probability")]
     return Plate(figure, (*TOLD, *said), [(*(row[key] for key in TOLD), *_said(row)) for row in shown])
 
