@@ -20,7 +20,7 @@ from conftest import IMAGENET, needs_imagenet
 from gevaldi.classifiers import load_classifier
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.experiments import claims, plates, read_experiment
-from gevaldi.experiments.evidence import Evidence, NotTestable
+from gevaldi.experiments.evidence import Evidence, NotTestable, judged
 from gevaldi.experiments.plates import plate_of
 from gevaldi.experiments.reproduction import Made, made_in, read_reproduction, reproductions
 from gevaldi.fetching import only_at_hand
@@ -53,12 +53,20 @@ def test_of_one_replicate_a_contrast_is_welchs_interval_over_the_samples() -> No
     low, high = stats.ttest_ind(one, other, equal_var=False).confidence_interval()
     assert (found.value, found.low, found.high) == pytest.approx((one.mean() - other.mean(), low, high))
     assert np.isnan(contrast([1], [[[2.0]]]).low)
-    assert contrast([1], [[[2.0, 2.0]]]) == Estimate(2, 2, 2)
+    assert contrast([1], [[[2.0] * 6]]) == Estimate(2, 2, 2)
     assert np.isnan(contrast([1], [[[]]]).value)
 
 
 def read(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+@pytest.mark.parametrize("groups", [[[[1.0] * 5]], [[[1.0]] * 3]])
+def test_few_values_that_are_all_alike_have_no_interval_and_decide_nothing(groups: list[list[list[float]]]) -> None:
+    found = contrast([1], groups)
+    assert found.value == 1
+    assert np.isnan(found.low)
+    assert judged({"a": found}, "").verdict == "undecided"
 
 
 def made(folder: Path, rows: Sequence[dict[str, Any]]) -> Run:
@@ -105,6 +113,14 @@ def test_claims_about_set_sizes_are_judged_by_what_the_rows_say(
     found = claims.found(evidence_of(tmp_path, a=distances(starts, ends)), claim)
     assert found.verdict == verdict
     assert found.rests_on == "12 starts; of these networks alone"
+
+
+def test_a_run_that_could_not_be_made_is_left_out_of_a_claim_about_each_and_named(tmp_path: Path) -> None:
+    found = claims.found(
+        evidence_of(tmp_path, a=distances((1, 3, 5), (9, 9, 9))), 'larger-sets-start-farther,runs=["a","lost"],sizes=[1,3]'
+    )
+    assert found.verdict == "holds"
+    assert found.rests_on.endswith("without lost, which could not be made")
 
 
 def capacities(folder: Path, alike: float, different: float) -> Evidence:

@@ -66,7 +66,10 @@ def reproduce(
         "worlds": set(world or there),
         "folder": out or Path("runs") / ("paper-quick" if quick else "paper"),
     }
-    words: list[tuple[str, Any]] = [("--model", model), ("--models", models), ("--world", world), ("--set", set_), ("--out", out)]
+    words: list[tuple[str, Any]] = [
+        *(("--model", model), ("--models", models), ("--world", world), ("--set", set_)),
+        *(("--device", None if device == "auto" else device), ("--batch-size", batch_size), ("--out", out)),
+    ]
     again = [*(["--quick"] if quick else []), *(str(w) for flag, v in words for one in _listed(v) for w in (flag, one))]
     broken = False
     try:
@@ -133,12 +136,13 @@ def _drawn(asked: "Reproduction", made: "Made", folder: Path) -> Any:
 
     plate, evidence = made.plate, made.evidence
     if plate is None or evidence is None:
-        return Drawn(made.about, failed=made.failed)
+        return Drawn(made.about, evidence.models, failed=evidence.failed) if evidence else Drawn(made.about)
     name = asked.worlds[made.world].experiment
     experiment = read_experiment(name)
     runs = {one.folder.name: one for replicates in evidence.runs.values() for one in replicates}
-    overview = write_overview(experiment.title, experiment.question, runs, made.failed, folder / name)
-    return Drawn(made.about, plate.figure, plate.columns, plate.rows, made.failed, str(overview.relative_to(folder)))
+    overview = write_overview(experiment.title, experiment.question, runs, evidence.failed, folder / name)
+    where = str(overview.relative_to(folder))
+    return Drawn(made.about, evidence.models, plate.figure, plate.columns, plate.rows, evidence.failed, where)
 
 
 def _line(one: "Judged") -> str:

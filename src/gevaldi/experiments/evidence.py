@@ -57,15 +57,16 @@ class Evidence:
     def _rows(self) -> dict[str, list[list[Row]]]:
         return {name: [[*_read(run)] for run in replicates] for name, replicates in self.runs.items()}
 
-    def there(self) -> list[str]:
-        """The runs that could be made.
+    def there(self, asked: Sequence[str] | None = None) -> list[str]:
+        """The runs that could be made, of all or of those asked for.
 
         Raises:
             NotTestable: none could.
         """
-        if not self.runs:
-            raise NotTestable("; ".join(self.failed.values()) or "there are no runs here")
-        return list(self.runs)
+        names = [*self.runs, *self.failed] if asked is None else asked
+        if not any(name in self.runs for name in names):
+            raise NotTestable("; ".join(self.failed[name] for name in names if name in self.failed) or "there are no runs here")
+        return [name for name in names if name in self.runs]
 
     def rows(self, name: str) -> list[list[Row]]:
         """The samples of a run that did not fail, for each of its replicates.
@@ -123,6 +124,11 @@ class Evidence:
             NotTestable: a run is not there.
         """
         return contrast([*weights.values()], [self.values(name, quantity) for name in weights])
+
+    def without(self, asked: Sequence[str] | None = None) -> str:
+        """A word on the runs that could not be made, of all or of those asked for."""
+        lost = [name for name in (self.failed if asked is None else asked) if name not in self.runs]
+        return f"; without {' and '.join(lost)}, which could not be made" if lost else ""
 
     def rests_on(self, *names: str) -> str:
         """How much a finding rests on, in words."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -68,7 +68,6 @@ class Made:
     findings: tuple[Finding, ...]
     plate: Plate | None = None
     evidence: Evidence | None = None
-    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 def reproductions() -> list[str]:
@@ -137,7 +136,7 @@ def made_in(
                 yield outcome
         evidence = evidence_of(experiment, outcomes, experiment.models | own)
         findings = tuple(found(evidence, claim.test) for claim in reproduction.claims)
-    yield Made(world, asked.about, findings, _plate(evidence, reproduction.plate), evidence, evidence.failed)
+    yield Made(world, asked.about, findings, _plate(evidence, reproduction.plate), evidence)
 
 
 def _left_out(reproduction: Reproduction, world: str, why: str) -> Made:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Drawn:
 
     Attributes:
         about: what stands for what of the paper's.
+        models: what plays which part, as a user names it.
         figure: a matplotlib figure; None where no run could be made.
         columns, rows: the numbers in it.
         failed: why runs could not be made.
@@ -40,6 +41,7 @@ class Drawn:
     """
 
     about: str
+    models: Mapping[str, str] = field(default_factory=dict)
     figure: Any = None
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[Any]] = ()

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from gevaldi.statistics.intervals import Estimate, mean
 
+ENOUGH = 6  # values that are all alike: the chance of it is 2 / 2⁶ = 0.03
+
 
 def contrast(weights: Sequence[float], groups: "Sequence[Sequence[Sequence[float]]]") -> Estimate:
     """The weighted sum of group means, Σ w · mean, and its interval of 95 %.
@@ -11,7 +13,8 @@ def contrast(weights: Sequence[float], groups: "Sequence[Sequence[Sequence[float
     A group holds the values of one or several replicates, the same number in all groups. Of three replicates or more the contrast
     is taken within each, and the interval is Student's over the replicates: it then speaks of other networks so made, and
     not only of other samples. Of fewer, it rests on the samples, by the variances of the groups and Welch's degrees of freedom
-    [Welch 1947], and speaks of these networks alone.
+    [Welch 1947], and speaks of these networks alone. Values that are all alike do not say how far others would scatter: of fewer
+    than six of them no interval is given, as by a sign test six could not have come about by chance.
 
     Args:
         weights: one a group, such as (1, -1).
@@ -21,17 +24,23 @@ def contrast(weights: Sequence[float], groups: "Sequence[Sequence[Sequence[float
     from scipy.stats import t
 
     if any(len(values) == 0 for group in groups for values in group) or not groups:
-        return Estimate(float("nan"), float("nan"), float("nan"))
+        return unknown(float("nan"))
     if len(groups[0]) >= 3:
         replicates = zip(*groups, strict=True)
-        return mean([sum(w * float(np.mean(v)) for w, v in zip(weights, found, strict=True)) for found in replicates])
+        found = mean([sum(w * float(np.mean(v)) for w, v in zip(weights, values, strict=True)) for values in replicates])
+        return found if found.low < found.high or len(groups[0]) >= ENOUGH else unknown(found.value)
     pooled = [np.concatenate([np.asarray(values, dtype=float) for values in group]) for group in groups]
     value = float(sum(w * values.mean() for w, values in zip(weights, pooled, strict=True)))
     if min(map(len, pooled)) < 2:
-        return Estimate(value, float("nan"), float("nan"))
+        return unknown(value)
     parts = np.array([w**2 * values.var(ddof=1) / len(values) for w, values in zip(weights, pooled, strict=True)])
     if parts.sum() == 0:
-        return Estimate(value, value, value)
+        return Estimate(value, value, value) if min(map(len, pooled)) >= ENOUGH else unknown(value)
     freedom = parts.sum() ** 2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, pooled, strict=True))
     half = float(t.ppf(0.975, freedom) * np.sqrt(parts.sum()))
     return Estimate(value, value - half, value + half)
+
+
+def unknown(value: float) -> Estimate:
+    """A number without an interval."""
+    return Estimate(value, float("nan"), float("nan"))

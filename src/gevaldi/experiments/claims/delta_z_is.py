@@ -9,6 +9,5 @@ def delta_z_is(evidence: Evidence, *, about: float, within: float) -> Finding:
     low, high = about - within, about + within
     inside = all(low <= e.low and e.high <= high for e in measured.values())
     outside = any(e.high < low or e.low > high for e in measured.values())
-    return Finding(
-        verdict(inside, outside), measured, f"{evidence.rests_on(*evidence.there())}; it holds from {low:.2f} to {high:.2f}"
-    )
+    said = f"{evidence.rests_on(*measured)}{evidence.without()}; it holds from {low:.2f} to {high:.2f}"
+    return Finding(verdict(inside, outside), measured, said)

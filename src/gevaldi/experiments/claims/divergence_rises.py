@@ -15,7 +15,7 @@ def divergence_rises(evidence: Evidence) -> Finding:
     rise = less(along("divergence", -1), along("divergence", 0))
     measured = {f"{run}, last step less start, nats": evidence.mean(run, rise) for run in evidence.there()}
     beside = {f"{run}, share of steps that rise": evidence.mean(run, _rising) for run in evidence.there()}
-    return judged(measured, evidence.rests_on(*evidence.there()), beside)
+    return judged(measured, f"{evidence.rests_on(*evidence.there())}{evidence.without()}", beside)
 
 
 def _rising(row: Row) -> float | None:

@@ -1,7 +1,7 @@
 """The pictures after the search still show what they were meant to show."""
 
 from gevaldi.experiments.evidence import Evidence, Finding, verdict
-from gevaldi.experiments.referee import read
+from gevaldi.experiments.referee import PART, read
 
 
 def remain_readable(evidence: Evidence, *, run: str, more_than: float) -> Finding:
@@ -16,7 +16,7 @@ def remain_readable(evidence: Evidence, *, run: str, more_than: float) -> Findin
         "before": evidence.share(run, lambda row: before[id(row)].asked),
         "after less before": evidence.mean(run, lambda row: _less(after[id(row)].asked, before[id(row)].asked)),
     }
-    said = f"{evidence.rests_on(run)}; read by {evidence.models['referee']}; it holds above {more_than:g}"
+    said = f"{evidence.rests_on(run)}; read by {evidence.models[PART].partition(',')[0]}; it holds above {more_than:g}"
     return Finding(verdict(found.low > more_than, found.high < more_than), measured, said)
 
 
