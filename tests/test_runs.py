@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,11 @@ from gevaldi.confusions import confusions
 from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.models import labels_of
 from gevaldi.pictures import sources as pictures
-from gevaldi.runs import worker
+from gevaldi.runs import worker, writer
 from gevaldi.runs.rows import encode_small, in_levels
 from gevaldi.runs.schema import FORMAT, schema
 from gevaldi.runs.spec import Spec, read_spec, spec_from, write_spec
-from gevaldi.runs.start import chosen_conditions, chunks, sample_seed
+from gevaldi.runs.start import chosen_conditions, sample_seed, start_at, starts
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import mean
 from gevaldi.taxonomy import distances, read_taxonomy, taxonomy_from_confusions, write_taxonomy
@@ -171,7 +172,10 @@ def test_large_pictures_of_a_path_lose_little_and_small_ones_nothing() -> None:
         assert off == 0 if picture.shape[1] <= 64 else off < 3
 
 
-def test_rows_of_a_version_that_kept_fewer_columns_are_read_with_none_in_their_place(tmp_path: Path) -> None:
+def test_rows_of_a_version_that_kept_fewer_columns_are_read_with_none_in_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PART", 1)
     run = compared(tmp_path / "run").run
     part = next((run.folder / "samples").glob("*.parquet"))
     lacking = ("path_pictures", "path_picture_steps", "picture_original")
@@ -213,21 +217,21 @@ def test_reverse_order_is_forward_with_the_classifiers_exchanged(tmp_path: Path)
 
 def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unbroken = compared(tmp_path / "whole").rows()
-    calls = 0
+    monkeypatch.setattr(writer, "PART", 1)
 
-    def cut(*args: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == 3:
-            raise KeyboardInterrupt
-        return worker.work(*args)
+    def cut(*args: Any) -> Iterator[Any]:
+        for number, harvest in enumerate(worker.searched(*args)):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield harvest
 
     with monkeypatch.context() as patch:
-        patch.setattr("gevaldi.runs.session.work", cut)
+        patch.setattr("gevaldi.runs.session.searched", cut)
         with pytest.raises(KeyboardInterrupt):
             compared(tmp_path / "cut")
     before = {path: path.read_bytes() for path in (tmp_path / "cut" / "samples").glob("part-*")}
     assert len(before) == 2
+    assert 0 < len(Run.open(tmp_path / "cut").done()) < 18
     resumed = compared(tmp_path / "cut").rows()
     assert all(path.read_bytes() == content for path, content in before.items())
     pd.testing.assert_frame_equal(resumed[NUMBERS], unbroken[NUMBERS])
@@ -235,11 +239,12 @@ def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(tmp_path:
 
 def test_a_finished_run_is_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compared(tmp_path)
-    monkeypatch.setattr("gevaldi.runs.session.work", lambda *args: pytest.fail("computed again"))
+    monkeypatch.setattr("gevaldi.runs.session.searched", lambda *args: pytest.fail("computed again"))
     assert len(compared(tmp_path).rows()) == 18
 
 
-def test_an_unfinished_part_is_not_taken_for_a_finished_one(tmp_path: Path) -> None:
+def test_an_unfinished_part_is_not_taken_for_a_finished_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "PART", 1)
     whole = compared(tmp_path).rows()
     part = sorted((tmp_path / "samples").glob("part-*"))[1]
     part.rename(part.with_name(f".{part.name}.123.partial"))
@@ -310,14 +315,16 @@ def test_every_column_says_what_it_holds() -> None:
     assert all(field.metadata[b"description"] for field in schema())
 
 
-@given(size=st.integers(1, 40), samples=st.integers(1, 60), orders=st.sampled_from(["both", "forward", "reverse"]))
-def test_chunks_hold_every_start_once_whatever_their_size(size: int, samples: int, orders: str) -> None:
+@given(samples=st.integers(1, 60), orders=st.sampled_from(["both", "forward", "reverse"]), done=st.sets(st.integers(0, 130)))
+def test_the_starts_of_a_run_are_all_that_are_not_done_and_each_is_its_number(samples: int, orders: str, done: set[int]) -> None:
     spec = Spec(first="a", second="b", generator="g", samples=samples, orders=orders)
-    parts = list(chunks(spec, [4, 2], size))
-    assert sorted(start.index for part in parts for start in part) == list(range(samples * len(spec.searches)))
-    assert all(len({start.order for start in part}) == 1 and len(part) <= size for part in parts)
-    assert {(s.index, s.seed, s.condition, s.order) for p in parts for s in p} == {
-        (s.index, s.seed, s.condition, s.order) for p in chunks(spec, [4, 2], 1) for s in p
+    found = list(starts(spec, [4, 2], done))
+    assert [start.index for start in found] == [i for i in range(samples * len(spec.searches)) if i not in done]
+    assert all(start == start_at(start.index, spec, [4, 2]) for start in found)
+    draws = {(start.seed, start.condition) for start in starts(spec, [4, 2])}
+    assert len(draws) == samples
+    assert {(seed, condition, order) for seed, condition in draws for order in spec.searches} == {
+        (start.seed, start.condition, start.order) for start in starts(spec, [4, 2])
     }
 
 
@@ -489,6 +496,7 @@ def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = compared(tmp_path / "whole").rows()
+    monkeypatch.setattr(writer, "PART", 1)
     synced, broken = 0, __import__("os").fsync
 
     def full(handle: int) -> None:
@@ -560,13 +568,13 @@ def test_a_sampler_ends_at_its_last_step(tmp_path: Path) -> None:
 
 
 def test_the_best_step_is_the_first_of_equally_good_ones() -> None:
-    from gevaldi.runs.traces import Best
+    from gevaldi.runs.traces import Table
 
-    begin = Best(torch.tensor([-torch.inf, 5.0]), torch.zeros(2, 1))
+    begin = Table(torch.zeros(2, 1), None, torch.tensor([-torch.inf, 5.0]), torch.zeros(2, 1))
     places, value = torch.tensor([0, 1, 0, 1, 0]), torch.tensor([1.0, 5.0, 3.0, 4.0, 3.0])
     found = begin.followed(places, torch.arange(1.0, 6.0)[:, None], value)
     assert found.value.tolist() == [3.0, 5.0]
-    assert found.z.flatten().tolist() == [3.0, 0.0]
+    assert found.best.flatten().tolist() == [3.0, 0.0]
 
 
 def test_a_generator_without_conditions_works(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Searches in a world whose answer is known, and what every algorithm must do."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from conftest import small_classifier, small_generator
 from gevaldi.divergences import divergence
 from gevaldi.objective import Objective
 from gevaldi.search import registry
-from gevaldi.search.loop import Step, search
+from gevaldi.search.loop import Entrants, Step, at_once, search
 from gevaldi.search.stopping import Stopping
 from gevaldi.testing.worlds import linear_world
 
@@ -23,9 +25,12 @@ def run(
     name: str, objective: Objective, z: torch.Tensor, stopping: Stopping, seeds: range | None = None, **more: float
 ) -> list[Step]:
     seeds = seeds or range(len(z))
-    return list(
-        search(objective, z, torch.zeros(len(z), dtype=torch.long), list(seeds), registry.build(SETTINGS[name]), stopping, **more)
-    )
+    supply = at_once(entrants(z, torch.zeros(len(z), dtype=torch.long), seeds))
+    return list(search(objective, supply, registry.build(SETTINGS[name]), stopping, **more))
+
+
+def entrants(z: torch.Tensor, condition: torch.Tensor, seeds: Sequence[int]) -> Entrants:
+    return Entrants(z, condition, torch.zeros(len(z), dtype=torch.bool), list(seeds), list(range(len(z))))
 
 
 def test_every_algorithm_is_under_these_laws() -> None:
@@ -57,7 +62,7 @@ def test_a_sample_does_not_depend_on_its_batch(name: str) -> None:
 
     def ends(places: list[int]) -> dict[int, torch.Tensor]:
         found = {}
-        for step in search(objective, z[places], condition[places], places, algorithm, stopping):
+        for step in search(objective, at_once(entrants(z[places], condition[places], places)), algorithm, stopping):
             found |= {places[p]: latent for p, latent in zip(step.places.tolist(), step.evaluation.z, strict=True)}
         return found
 
@@ -99,7 +104,7 @@ def test_a_sample_that_gains_nothing_stops_and_the_others_go_on() -> None:
     steps = run("adam", linear_world(SLOPE, 0.5), z, Stopping(steps=100, window=5, gain=0.01))
     assert steps[10].leaving == {0: "converged"}
     assert steps[11].places.tolist() == [1]
-    assert steps[-1].number == 100
+    assert steps[-1].numbers.tolist() == [100]
 
 
 def test_a_search_of_no_steps_is_its_start() -> None:

@@ -16,10 +16,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Noise:
-    """The noise of some samples at one step. Step 0 is the draw of the start; the search counts from 1."""
+    """The noise of some samples, each at its own step. Step 0 is the draw of the start; the search counts from 1.
+
+    Attributes:
+        seeds: one per sample.
+        steps: the step that each now takes; None where all are drawn.
+    """
 
     seeds: Sequence[int]
-    step: int = 0
+    steps: Sequence[int] | None = None
 
     def normal(self, shape: tuple[int, ...]) -> Float[Tensor, "batch ..."]:
         """Standard normal numbers, one array of `shape` per seed."""
@@ -30,5 +35,6 @@ class Noise:
         return self._draw(lambda generator: generator.random(shape, dtype=np.float32))
 
     def _draw(self, draw: Callable[[np.random.Generator], np.ndarray]) -> Tensor:
-        streams = (np.random.Philox(key=seed, counter=[0, 0, 0, self.step]) for seed in self.seeds)
+        steps = self.steps or [0] * len(self.seeds)
+        streams = (np.random.Philox(key=seed, counter=[0, 0, 0, step]) for seed, step in zip(self.seeds, steps, strict=True))
         return torch.from_numpy(np.stack([draw(np.random.Generator(stream)) for stream in streams]))

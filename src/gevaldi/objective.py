@@ -59,24 +59,31 @@ class Objective:
     prior_weight: float
     mixed: torch.dtype | None = None
 
-    def given(self, condition: Int[Tensor, " batch"], lanes: int = 1) -> Evaluate:
+    def given(self, condition: Int[Tensor, " batch"], lanes: int = 1, exchanged: Bool[Tensor, " batch"] | None = None) -> Evaluate:
         """The objective as a function of the latents alone, for samples of these conditions.
 
         Batches are padded to a multiple of `lanes` with copies of their last sample, which nobody gets to see.
         """
         count, missing = len(condition), -len(condition) % lanes
         if missing == 0:
-            return lambda z: self(z, condition)
-        padded = _padded(condition, missing)
-        return lambda z: select(self(_padded(z, missing), padded), slice(count))
+            return lambda z: self(z, condition, exchanged)
+        asked = _padded(condition, missing), None if exchanged is None else _padded(exchanged, missing)
+        return lambda z: select(self(_padded(z, missing), *asked), slice(count))
 
-    def __call__(self, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"]) -> Evaluation:
-        """One forward pass through the three networks and one backward pass to z."""
+    def __call__(
+        self, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"], exchanged: Bool[Tensor, " batch"] | None = None
+    ) -> Evaluation:
+        """One forward pass through the three networks and one backward pass to z.
+
+        For samples that are `exchanged` the second classifier is p₁ and the first p₂, so that both orders share a batch.
+        """
         with torch.enable_grad():
             z = z.detach().requires_grad_()
             with torch.autocast(z.device.type, self.mixed) if self.mixed else nullcontext():
                 x = self.generator(z, condition).to(z.dtype)
                 log_p, log_q = self.first(x).to(z.dtype), self.second(x).to(z.dtype)
+            if exchanged is not None:
+                log_p, log_q = torch.where(exchanged[:, None], log_q, log_p), torch.where(exchanged[:, None], log_p, log_q)
             divergence = self.divergence(log_p, log_q)
             value = divergence + self.prior_weight * self.generator.prior.log_prob(z) if self.prior_weight else divergence
             (gradient,) = torch.autograd.grad(value.sum(), z)
@@ -92,16 +99,23 @@ def within(evaluate: Evaluate, prior: Prior, mass: float) -> Evaluate:
     return lambda z: evaluate(prior.project(z, mass))
 
 
-def joined(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Evaluations of different samples as one, in their order."""
-    return Evaluation(**{name: torch.cat([getattr(e, name) for e in evaluations]) for name in Evaluation.__dataclass_fields__})
-
-
 def _padded(values: Tensor, missing: int) -> Tensor:
     return torch.cat([values, values[-1:].expand(missing, *values.shape[1:])])
 
 
 State = TypeVar("State")
+
+
+def joined(states: Sequence[State]) -> State:
+    """Dataclasses about different samples as one, in their order: tensors are put together, at any depth."""
+    one = states[0]
+    if len(states) == 1:
+        return one
+    if isinstance(one, Tensor):
+        return torch.cat(states)  # type: ignore[arg-type,return-value]
+    if hasattr(one, "__dataclass_fields__"):
+        return type(one)(**{name: joined([getattr(state, name) for state in states]) for name in one.__dataclass_fields__})
+    return one
 
 
 def select(state: State, keep: Bool[Tensor, " batch"] | Int[Tensor, " kept"] | slice) -> State:

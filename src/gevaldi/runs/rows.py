@@ -2,6 +2,7 @@
 
 import io
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -11,6 +12,9 @@ from gevaldi.contract import RANGE_TOLERANCE
 from gevaldi.models import Label
 from gevaldi.objective import Evaluation
 from gevaldi.runs.schema import TOP, Row
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Levels = UInt8[Tensor, "... channels height width"]
 """Pictures in 256 levels a colour."""
@@ -23,9 +27,9 @@ def in_levels(pictures: Float[Tensor, "... channels height width"]) -> Levels:
     return (pictures.nan_to_num(0.0).clamp(0, 1) * 255).round().byte().cpu()
 
 
-def encode_png(picture: Float[Tensor, "channels height width"]) -> bytes:
-    """A picture in [0, 1] as PNG of 8 bits."""
-    return _encoded(in_levels(picture), "PNG")
+def encode_png(picture: Levels) -> bytes:
+    """A picture as PNG."""
+    return _encoded(picture, "PNG")
 
 
 def encode_small(picture: Levels) -> bytes:
@@ -33,29 +37,33 @@ def encode_small(picture: Levels) -> bytes:
     return _encoded(picture, "PNG") if max(picture.shape[-2:]) <= LOSSLESS else _encoded(picture, "WEBP", quality=90)
 
 
-def _encoded(picture: Levels, form: str, **options: int) -> bytes:
+def as_image(picture: Levels) -> "Image.Image":
+    """A picture as PIL has it."""
     from PIL import Image
 
-    array = picture.numpy()[0] if len(picture) == 1 else np.moveaxis(picture.numpy(), 0, -1)
+    return Image.fromarray(picture.numpy()[0] if len(picture) == 1 else np.moveaxis(picture.numpy(), 0, -1))
+
+
+def _encoded(picture: Levels, form: str, **options: int) -> bytes:
     sink = io.BytesIO()
-    Image.fromarray(array).save(sink, form, **options)
+    as_image(picture).save(sink, form, **options)
     return sink.getvalue()
 
 
-def top_classes(log_p: Float[Tensor, " classes"], labels: tuple[Label, ...]) -> list[Row]:
+def top_classes(log_p: Float[np.ndarray, " classes"], labels: tuple[Label, ...]) -> list[Row]:
     """The most probable classes with their probabilities, the first first; none where a probability is not a number."""
-    if bool(log_p.isnan().any()):
+    if np.isnan(log_p).any():
         return []
-    top = log_p.topk(min(TOP, len(labels)))
+    top = np.argsort(-log_p, kind="stable")[: min(TOP, len(labels))].tolist()
+    probabilities = np.exp(log_p[top]).tolist()
     return [
-        {"label": i, "name": labels[i].name, "id": labels[i].id, "probability": p}
-        for i, p in zip(top.indices.tolist(), top.values.exp().tolist(), strict=True)
+        {"label": i, "name": labels[i].name, "id": labels[i].id, "probability": p} for i, p in zip(top, probabilities, strict=True)
     ]
 
 
-def probability_of(log_p: Float[Tensor, " classes"], classes: list[int]) -> float | None:
+def probability_of(log_p: Float[np.ndarray, " classes"], classes: list[int]) -> float | None:
     """The probability of some classes together; None of none, and where it is not a number."""
-    found = log_p[classes].exp().sum().item()
+    found = float(np.exp(log_p[classes]).sum())
     return found if classes and math.isfinite(found) else None
 
 
@@ -64,9 +72,8 @@ def known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def out_of_range(pictures: Float[Tensor, "batch channels height width"]) -> str | None:
-    """What is wrong with pictures that left [0, 1] in a search, though those that the prior drew were inside."""
-    low, high = pictures.min().item(), pictures.max().item()
+def out_of_range(low: float, high: float) -> str | None:
+    """What is wrong with a picture that left [0, 1] in a search, though those that the prior drew were inside."""
     if low >= -RANGE_TOLERANCE and high <= 1 + RANGE_TOLERANCE:
         return None
     return f"the generator's picture ranges from {low:.3g} to {high:.3g} where the search ended; clamp it to [0, 1]"

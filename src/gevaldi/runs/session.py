@@ -24,9 +24,10 @@ from gevaldi.runs.ranges import range_warnings
 from gevaldi.runs.rounding import Rounding, chosen_rounding
 from gevaldi.runs.spec import Spec, write_spec
 from gevaldi.runs.speed import fastest
-from gevaldi.runs.start import chosen_conditions, chunks
+from gevaldi.runs.start import chosen_conditions, starts
 from gevaldi.runs.store import Run, write_in_run
-from gevaldi.runs.worker import Models, Watch, work
+from gevaldi.runs.worker import Models, Watch, searched
+from gevaldi.runs.writer import Writer
 from gevaldi.search import registry as algorithms
 from gevaldi.taxonomy import Taxonomy
 from gevaldi.taxonomy.labels import are_only_numbers
@@ -160,19 +161,21 @@ def _audited(models: Models, conditions: list[int], spec: Spec, told: Told) -> t
     return audited, audit_warnings(audited) + range_warnings(models, conditions, spec)
 
 
-def fill(run: Run, models: Models, batch_size: int | None = None, watch: Watch = lambda active, step: None) -> Iterator[Progress]:
-    """Compute the rows that a run still lacks, chunk by chunk; yields what is on disk, before the first and after every chunk."""
+def fill(
+    run: Run, models: Models, batch_size: int | None = None, watch: Watch = lambda searching, step: None
+) -> Iterator[Progress]:
+    """Compute the rows that a run still lacks; yields how many are on disk, at first and whenever samples have finished."""
     done = run.done()
     yield Progress(len(done), run.total)
     if len(done) >= run.total:
         return
-    conditions = chosen_conditions(run.spec, models.generator.conditions)
-    for chunk in chunks(run.spec, conditions, batch_size or run.record["execution"]["batch_size"]):
-        missing = [start for start in chunk if start.index not in done]
-        if missing:
-            run.append(work(missing, models, run.spec, watch))
-            done |= {start.index for start in missing}
-            yield Progress(len(done), run.total)
+    missing = starts(run.spec, chosen_conditions(run.spec, models.generator.conditions), done)
+    size = batch_size or run.record["execution"]["batch_size"]
+    with Writer(run) as writer:
+        for harvest in searched(missing, models, run.spec, size, watch):
+            writer.put(harvest)
+            yield Progress(len(done) + writer.written, run.total)
+    yield Progress(len(done) + writer.written, run.total)
 
 
 def prepared(models: Models) -> ExitStack:

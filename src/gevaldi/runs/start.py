@@ -1,6 +1,6 @@
 """A start, the unit of work: what to draw, what to ask the generator for, and which way to search."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,19 +27,17 @@ class Start:
     order: str
 
 
-def chunks(spec: Spec, conditions: list[int], size: int) -> Iterator[list[Start]]:
-    """All starts of a run in chunks of at most `size`, each of one order; the orders take turns."""
-    for begin in range(0, spec.samples, size):
-        for place, order in enumerate(spec.searches):
-            yield [
-                Start(
-                    index=sample * len(spec.searches) + place,
-                    seed=sample_seed(spec.seed, sample),
-                    condition=conditions[sample % len(conditions)] if conditions else None,
-                    order=order,
-                )
-                for sample in range(begin, min(begin + size, spec.samples))
-            ]
+def start_at(index: int, spec: Spec, conditions: list[int]) -> Start:
+    """The start of a row, from its number alone: both orders of one draw are neighbours."""
+    sample, place = divmod(index, len(spec.searches))
+    condition = conditions[sample % len(conditions)] if conditions else None
+    return Start(index, sample_seed(spec.seed, sample), condition, spec.searches[place])
+
+
+def starts(spec: Spec, conditions: list[int], done: Container[int] = ()) -> Iterator[Start]:
+    """All starts of a run in turn, but for those whose rows are `done`."""
+    indices = range(spec.samples * len(spec.searches))
+    return (start_at(index, spec, conditions) for index in indices if index not in done)
 
 
 def sample_seed(run_seed: int, sample: int) -> int:

@@ -1,8 +1,9 @@
-"""What a worker does with a chunk of starts: draw, search, and turn what was found into rows."""
+"""What a worker does with starts: draw, search, and turn what was found into rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, islice
 
 import torch
 from torch import Tensor
@@ -10,19 +11,19 @@ from torch import Tensor
 from gevaldi.alignment import Alignment, places_of
 from gevaldi.divergences.base import Divergence
 from gevaldi.errors import GevaldiError
-from gevaldi.measures.kinds import kind
-from gevaldi.models import Classifier, Generator, Label
+from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Evaluation, Objective, joined
+from gevaldi.runs.harvest import Failure, Harvest, Moment
 from gevaldi.runs.hierarchy import Hierarchy
-from gevaldi.runs.recheck import held
+from gevaldi.runs.recheck import top_classes_again
 from gevaldi.runs.rounding import Rounding
-from gevaldi.runs.rows import encode_png, encode_small, first_trouble, in_levels, known, out_of_range, probability_of, top_classes
+from gevaldi.runs.rows import in_levels
 from gevaldi.runs.schema import Row
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import Start
-from gevaldi.runs.traces import Found, Traces
+from gevaldi.runs.traces import BLOCK, Finds, Traces
 from gevaldi.search.algorithms.base import Algorithm
-from gevaldi.search.loop import search
+from gevaldi.search.loop import Entrants, search
 
 
 @dataclass(frozen=True)
@@ -68,51 +69,124 @@ class Models:
 
 
 Watch = Callable[[int, int], None]
-"""Told after every step: how many samples of the chunk are still searching, and the step's number."""
+"""Told after every step: how many samples are searching, and how many steps of the whole batch there have been."""
 
 
-def work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch = lambda active, step: None) -> list[Row]:
-    """Search from all starts of a chunk (of one order) together; one row each, also of those that fail.
+def work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch = lambda searching, step: None) -> list[Row]:
+    """Search from all starts together; one row each, also of those that fail, in the order in which they finish."""
+    return [row for harvest in searched(starts, models, spec, len(starts), watch) for row in harvest.rows()]
 
-    If the networks raise an error on the whole chunk, every start is tried alone, so that only the culprits fail.
+
+def searched(
+    starts: Iterable[Start], models: Models, spec: Spec, batch_size: int, watch: Watch = lambda searching, step: None
+) -> Iterator[Harvest | Failure]:
+    """Search from any number of starts in a batch that is kept full: whoever has finished makes room for the next.
+
+    If the networks raise an error on the whole batch, its samples are tried in halves, so that only the culprits fail. If memory
+    does not suffice, the batch is half as large from then on.
+
+    Raises:
+        torch.OutOfMemoryError: memory does not suffice for one sample.
     """
-    try:
-        return _work(starts, models, spec, watch)
-    except torch.OutOfMemoryError:
-        if len(starts) == 1:
+    starts, taken = iter(starts), dict[int, Start]()
+    while True:
+        try:
+            yield from _searched(starts, models, spec, batch_size, watch, taken)
+            return
+        except torch.OutOfMemoryError:
+            if batch_size == 1:
+                raise
+            batch_size = batch_size // 2
+            starts = chain(list(taken.values()), starts)
+            taken.clear()
+        except GevaldiError:
             raise
-        middle = len(starts) // 2
-        return work(starts[:middle], models, spec, watch) + work(starts[middle:], models, spec, watch)
-    except GevaldiError:
-        raise
-    except Exception as error:  # whatever the user's networks may raise
-        if len(starts) == 1:
-            return [failure(starts[0], models.generator.conditions, f"{type(error).__name__}: {error}")]
-        return [row for start in starts for row in work([start], models, spec, watch)]
+        except Exception as error:  # whatever the user's networks may raise
+            if not taken:
+                raise
+            lost = list(taken.values())
+            taken.clear()
+            if len(lost) == 1:
+                yield Failure(lost[0], models.generator.conditions, f"{type(error).__name__}: {error}")
+            else:
+                middle = len(lost) // 2
+                for half in (lost[:middle], lost[middle:]):
+                    yield from searched(half, models, spec, batch_size, watch)
 
 
-def _work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch) -> list[Row]:
-    seeds = [start.seed for start in starts]
-    z = models.starts(seeds)
-    condition = torch.tensor([start.condition or 0 for start in starts], device=models.device)
-    order, rounding = starts[0].order, models.rounding
-    exactly, quickly = (models.objective(order, spec.prior_weight, mixed) for mixed in (None, rounding.mixed))
-    traces = Traces(models.generator.prior, models.hierarchy, models.generator.centre(condition))
-    for step in search(quickly, z, condition, seeds, models.algorithm, spec.search, spec.search.typical_mass, rounding.lanes):
-        traces.follow(step)
-        watch(len(step.places), step.number)
-    traces.end(
-        halving(lambda places, z: exactly.given(condition[places], rounding.lanes)(z)),
-        at_best=models.algorithm.converges,
-        again=rounding.mixed is not None,
+def _searched(
+    starts: Iterator[Start], models: Models, spec: Spec, batch_size: int, watch: Watch, taken: dict[int, Start]
+) -> Iterator[Harvest]:
+    """The same, until something is raised; what is `taken` and not yielded yet is then lost."""
+    rounding, generator = models.rounding, models.generator
+    exactly, quickly = (models.objective("forward", spec.prior_weight, mixed) for mixed in (None, rounding.mixed))
+    traces = Traces(generator.prior, models.hierarchy, models.algorithm.converges, rounding.mixed is not None)
+    at: dict[int, Start] = {}  # by place
+
+    def supply(searching: int) -> Entrants | None:
+        new = list(islice(starts, max(0, batch_size - searching)))
+        taken.update({start.index: start for start in new})
+        places = list(islice((place for place in range(len(at) + len(new)) if place not in at), len(new)))
+        at.update(zip(places, new, strict=True))
+        if not new:
+            return None
+        return Entrants(models.starts([s.seed for s in new]), *asked(new, models.device), [s.seed for s in new], places)
+
+    def evaluate(places: list[int], z: Tensor) -> Evaluation:
+        condition, exchanged = asked([at[place] for place in places], models.device)
+        return exactly.given(condition, rounding.lanes, exchanged)(z)
+
+    def gathered() -> Iterator[Harvest]:
+        finds = traces.harvest(halving(evaluate))
+        if finds:
+            yield harvested([at.pop(found.place) for found in finds.samples], finds, models, taken)
+
+    mine = search(quickly, supply, models.algorithm, spec.search, spec.search.typical_mass, rounding.lanes)
+    for number, step in enumerate(mine):
+        entered = [at[place] for place, n in zip(step.places.tolist(), step.numbers.tolist(), strict=True) if n == 0]
+        traces.follow(step, generator.centre(asked(entered, models.device)[0]) if entered else None)
+        watch(len(step.places), number)
+        if number % BLOCK == BLOCK - 1:
+            traces.summarise()
+        if number % BLOCK == BLOCK - 1 or len(traces.left) >= batch_size:
+            yield from gathered()
+    yield from gathered()
+
+
+def asked(starts: Sequence[Start], device: torch.device) -> tuple[Tensor, Tensor]:
+    """The condition of each start, and whether the classifiers change places for it."""
+    condition = torch.tensor([start.condition or 0 for start in starts], device=device)
+    return condition, torch.tensor([start.order == "reverse" for start in starts], device=device)
+
+
+def harvested(starts: list[Start], finds: Finds, models: Models, taken: dict[int, Start]) -> Harvest:
+    """What rows need of finished samples, off the device, with the stored pictures classified again."""
+    prior, ends = models.generator.prior, in_levels(finds.end.pictures)
+    again = {who: top_classes_again(models.classifier(who), ends, models.device, models.rounding) for who in ("first", "second")}
+    harvest = Harvest(
+        starts=starts,
+        samples=finds.samples,
+        moments={"start": Moment.of(finds.start, prior), "end": Moment.of(finds.end, prior)},
+        again=again,
+        labels={who: models.classifier(who).labels for who in again},
+        conditions=models.generator.conditions,
+        originals=models.generator.originals,
+        meant=[models.meant(start.condition) for start in starts],
+        hierarchy=models.hierarchy,
     )
-    return [_row(start, found, models) for start, found in zip(starts, traces.samples(len(starts)), strict=True)]
+    for start in starts:
+        del taken[start.index]
+    return harvest
 
 
-def halving(evaluate: Callable[[Tensor, Tensor], Evaluation]) -> Callable[[Tensor, Tensor], Evaluation]:
+Evaluated = Callable[[list[int], Tensor], Evaluation]
+"""The objective of samples, by their places and latents."""
+
+
+def halving(evaluate: Evaluated) -> Evaluated:
     """The same, in halves where memory does not suffice: the end in single precision needs more of it than the way in bfloat16."""
 
-    def evaluated(places: Tensor, z: Tensor) -> Evaluation:
+    def evaluated(places: list[int], z: Tensor) -> Evaluation:
         try:
             return evaluate(places, z)
         except torch.OutOfMemoryError:
@@ -122,68 +196,3 @@ def halving(evaluate: Callable[[Tensor, Tensor], Evaluation]) -> Callable[[Tenso
         return joined([evaluated(places[:middle], z[:middle]), evaluated(places[middle:], z[middle:])])
 
     return evaluated
-
-
-def _row(start: Start, found: Found, models: Models) -> Row:
-    trouble = first_trouble(found.end, found.path["divergence"], start.order) if found.status == "failed" else None
-    trouble = trouble or out_of_range(found.end.pictures)
-    prior = models.generator.prior
-    names = ("first", "second") if start.order == "forward" else ("second", "first")
-    row = identity(start, models.generator.conditions) | {
-        "status": "failed" if trouble else found.status,
-        "error": trouble,
-        "steps": found.steps,
-        "asked_labels": models.meant(start.condition),
-    }
-    for moment, evaluation in (("start", found.start), ("end", found.end)):
-        row |= {
-            f"divergence_{moment}": evaluation.divergence.item(),
-            f"log_prior_{moment}": prior.log_prob(evaluation.z).item(),
-            f"typicality_{moment}": prior.typicality(evaluation.z).item(),
-            f"picture_{moment}": {"bytes": encode_png(evaluation.pictures[0]), "path": None},
-            f"z_{moment}": evaluation.z.flatten().cpu().numpy(),
-        }
-        for who, log_p in zip(names, (evaluation.log_p, evaluation.log_q), strict=True):
-            row[f"{who}_{moment}"] = top_classes(log_p[0], models.classifier(who).labels)
-            row[f"asked_{who}_{moment}"] = probability_of(log_p[0], row["asked_labels"])
-    row |= {"step_end": found.step_end, "delta_z": found.path["delta_z"][found.step_end]}
-    row |= {f"path_{key}": values for key, values in found.path.items() if key not in ("place", "value", "p", "q")}
-    row |= {f"path_{who}": found.path[key].tolist() for who, key in zip(names, ("p", "q"), strict=True)}
-    row |= _pictures_along(found)
-    if models.generator.originals is not None and start.condition is not None:
-        row["picture_original"] = {"bytes": encode_png(models.generator.originals[start.condition]), "path": None}
-    for n in models.hierarchy.sizes if models.hierarchy else ():
-        start_and_end = (("start", 0), ("end", found.step_end))
-        row |= {f"set_distance_{n}_{moment}": known(float(found.path[f"set_distance_{n}"][step])) for moment, step in start_and_end}
-    if not trouble:
-        row["held"] = held(row, {who: models.classifier(who) for who in names}, models.device, models.rounding)
-    return row | kind(row, models.hierarchy.scale if models.hierarchy else None)
-
-
-def _pictures_along(found: Found) -> Row:
-    """The pictures of a path, from its start to its end."""
-    ends = {0: in_levels(found.start.pictures[0]), found.step_end: in_levels(found.end.pictures[0])}
-    kept = sorted((found.pictures | ends).items())
-    return {
-        "path_pictures": [{"bytes": encode_small(picture), "path": None} for _, picture in kept],
-        "path_picture_steps": [step for step, _ in kept],
-    }
-
-
-def identity(start: Start, conditions: tuple[Label, ...]) -> Row:
-    """What is known of a row before its search."""
-    asked = conditions[start.condition] if start.condition is not None else Label(name="")
-    known = start.condition is not None
-    return {
-        "index": start.index,
-        "seed": start.seed,
-        "order": start.order,
-        "condition": start.condition,
-        "condition_name": asked.name if known else None,
-        "condition_id": asked.id,
-    }
-
-
-def failure(start: Start, conditions: tuple[Label, ...], error: str) -> Row:
-    """The row of a start on which the networks raised an error."""
-    return identity(start, conditions) | {"status": "failed", "error": error, "steps": 0}

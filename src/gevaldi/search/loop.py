@@ -1,8 +1,7 @@
-"""The loop, once: it takes the steps, lets samples go one by one, and yields."""
+"""The loop, once: it takes the steps, lets samples go one by one and others in, and yields."""
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -10,99 +9,153 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gevaldi.noise import Noise
-from gevaldi.objective import Evaluate, Evaluation, Objective, select, within
-from gevaldi.search.algorithms.base import Algorithm
+from gevaldi.objective import Evaluation, Objective, joined, select, within
+from gevaldi.search.algorithms.base import Algorithm, Memory
 from gevaldi.search.stopping import Stopping
 
 Status = Literal["converged", "out of steps", "failed"]
 
 
 @dataclass(frozen=True)
-class Step:
-    """One yield of the loop: which samples (their places in the batch it began with) stand where, and which of them now leave.
+class Entrants:
+    """Samples before their first step.
 
     Attributes:
-        number: steps taken, 0 for the start.
-        places: the places of the samples still searching, in the batch that the search began with.
+        z: the latents to start from.
+        condition: what the generator is asked for.
+        exchanged: whether the second classifier is p₁.
+        seeds: the noise of a sample's step is a function of (seed, step).
+        places: numbers by which the samples are told apart in what the loop yields.
+    """
+
+    z: Float[Tensor, "batch ..."]
+    condition: Int[Tensor, " batch"]
+    exchanged: Bool[Tensor, " batch"]
+    seeds: Sequence[int]
+    places: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One yield of the loop: where the samples stand, and which of them now leave.
+
+    Attributes:
+        numbers: the steps that each has taken, 0 at its start; on the CPU.
+        places: by which they are told apart; on the CPU.
         evaluation: where they stand, in the order of `places`.
         leaving: who leaves after this step, by position in `places`, and why.
     """
 
-    number: int
+    numbers: Int[Tensor, " active"]
     places: Int[Tensor, " active"]
     evaluation: Evaluation
     leaving: dict[int, Status]
 
 
+Supply = Callable[[int], Entrants | None]
+"""Told how many samples are searching, who joins them before the next step; None for nobody."""
+
+
+@dataclass(frozen=True)
+class Searching:
+    """The samples in the loop, and where each goes next; what decides on their way lies on the CPU."""
+
+    z: Float[Tensor, "batch ..."]
+    condition: Int[Tensor, " batch"]
+    exchanged: Bool[Tensor, " batch"]
+    memory: Memory
+    earlier: Float[Tensor, " batch"]  # the sum of the objective over the last whole window
+    latest: Float[Tensor, " batch"]  # and since then
+    seeds: Int[Tensor, " batch"]
+    places: Int[Tensor, " batch"]
+    numbers: Int[Tensor, " batch"]
+
+
 def search(
     objective: Objective,
-    z: Float[Tensor, "batch ..."],
-    condition: Int[Tensor, " batch"],
-    seeds: Sequence[int],
+    supply: Supply,
     algorithm: Algorithm,
     stopping: Stopping,
     typical_mass: float | None = None,
     lanes: int = 1,
 ) -> Iterator[Step]:
-    """Search from every latent of a batch; yields the start and then every step, until no sample is left.
+    """Search from every latent that is supplied, in one batch that samples leave and join; yields every step, until nobody is left.
+
+    Samples are at different steps of their ways. What becomes of one does not depend on the others.
 
     Args:
         objective: what is maximised.
-        z: the latents to start from.
-        condition: the generator's condition of each sample.
-        seeds: one per sample; the noise of a step is a function of (seed, step).
+        supply: who joins; asked before every step.
         algorithm: how a step is taken.
         stopping: when a sample's search ends.
         typical_mass: if given, latents are kept by projection in the region that holds this share of the prior.
         lanes: the networks are given batches padded to a multiple of it; see `gevaldi.runs.rounding`.
     """
     prior = objective.generator.prior
-
-    def evaluate_for(condition: Int[Tensor, " active"]) -> Evaluate:
-        given = objective.given(condition, lanes)
-        return given if typical_mass is None else within(given, prior, typical_mass)
-
-    places, evaluate = torch.arange(len(z), device=z.device), evaluate_for(condition)
-    state = algorithm.start(evaluate, z)
-    history: tuple[Tensor, ...] = ()
-    for number in range(stopping.steps + 1):
-        if number:
-            state = algorithm.step(evaluate, state, Noise(seeds, number))
-        history = (*history, state.evaluation.value)[-2 * stopping.window :]
-        leaving: dict[int, Status] = {}
-        if number == stopping.steps:
-            leaving |= dict.fromkeys(range(len(places)), "out of steps")
-        if algorithm.converges and number % stopping.window == 0:
-            leaving |= dict.fromkeys(positions(gains_no_more(history, state.evaluation, stopping)), "converged")
-        leaving |= dict.fromkeys(failures(state.evaluation), "failed")
-        yield Step(number, places, state.evaluation, leaving)
-        if len(leaving) == len(places):
+    pool: Searching | None = None
+    while True:
+        entrants = supply(len(pool.places) if pool else 0)
+        if entrants is not None:
+            pool = joined([*([pool] if pool else []), _begun(entrants, algorithm)])
+        if pool is None:
             return
-        if not leaving:
+        evaluate = objective.given(pool.condition, lanes, pool.exchanged)
+        now = (evaluate if typical_mass is None else within(evaluate, prior, typical_mass))(pool.z)
+        pool, leaving = _judged(pool, now, algorithm, stopping)
+        yield Step(pool.numbers, pool.places, now, leaving)
+        if len(leaving) == len(pool.places):
+            pool = None
             continue
-        stay = torch.tensor([i for i in range(len(places)) if i not in leaving], device=z.device)
-        places, condition, history = places[stay], condition[stay], tuple(values[stay] for values in history)
-        seeds = [seeds[i] for i in stay.tolist()]
-        state, evaluate = select(state, stay), evaluate_for(condition)
+        if leaving:
+            stay = torch.tensor([i for i in range(len(pool.places)) if i not in leaving])
+            pool, now = select(pool, stay), select(now, stay)
+        numbers = pool.numbers + 1
+        z, memory = algorithm.step(now, pool.memory, Noise(pool.seeds.tolist(), numbers.tolist()))
+        pool = replace(pool, z=z, memory=memory, numbers=numbers)
 
 
-def failures(evaluation: Evaluation) -> list[int]:
-    """Which samples have an objective or a gradient that is not a number: from there a search cannot go on."""
-    if math.isfinite(evaluation.value.sum() + evaluation.gradient.sum()):
-        return []  # the usual case, found by three operations, since this is looked at after every step
-    return positions(~(evaluation.value + evaluation.gradient.flatten(1).sum(1)).isfinite())
+def at_once(entrants: Entrants) -> Supply:
+    """All of these samples, and nobody after them."""
+    waiting = [entrants]
+    return lambda searching: waiting.pop() if waiting else None
+
+
+def _begun(entrants: Entrants, algorithm: Algorithm) -> Searching:
+    nothing = torch.zeros(len(entrants.z), dtype=entrants.z.dtype, device=entrants.z.device)
+    return Searching(
+        z=entrants.z,
+        condition=entrants.condition,
+        exchanged=entrants.exchanged,
+        memory=algorithm.start(entrants.z),
+        earlier=nothing,
+        latest=nothing,
+        seeds=torch.tensor(entrants.seeds),
+        places=torch.tensor(entrants.places),
+        numbers=torch.zeros(len(entrants.z), dtype=torch.long),
+    )
+
+
+def _judged(pool: Searching, now: Evaluation, algorithm: Algorithm, stopping: Stopping) -> tuple[Searching, dict[int, Status]]:
+    """Who leaves after an evaluation, and the sums of the objective by which convergence is told from now on."""
+    leaving: dict[int, Status] = dict.fromkeys(positions(pool.numbers == stopping.steps), "out of steps")
+    bad = ~(now.value + now.gradient.flatten(1).sum(1)).isfinite()  # from there a search cannot go on
+    verdicts = [bad]
+    latest = pool.latest + now.value
+    ended = pool.numbers % stopping.window == 0
+    if algorithm.converges and bool(ended.any()):
+        here = ended.to(latest.device)
+        gains = (latest - pool.earlier) / stopping.window
+        verdicts.append(here & ~(gains > stopping.gain * now.divergence.abs()))
+        pool = replace(pool, earlier=torch.where(here, latest, pool.earlier), latest=latest.masked_fill(here, 0))
+    else:
+        pool = replace(pool, latest=latest)
+    failed, *idle = torch.stack(verdicts).cpu()  # the one time in a step that a device is waited for
+    if idle:
+        leaving |= dict.fromkeys(positions(idle[0] & (pool.numbers >= 2 * stopping.window)), "converged")
+    return pool, leaving | dict.fromkeys(positions(failed), "failed")
 
 
 def positions(mask: Bool[Tensor, " batch"]) -> list[int]:
     """Where a mask is true."""
     found: list[int] = mask.nonzero().flatten().tolist()
     return found
-
-
-def gains_no_more(history: tuple[Tensor, ...], evaluation: Evaluation, stopping: Stopping) -> Bool[Tensor, " batch"]:
-    """Whether the mean objective of the last window is hardly above that of the window before."""
-    if len(history) < 2 * stopping.window:
-        return torch.zeros_like(evaluation.value, dtype=torch.bool)
-    before, after = torch.stack(history).unflatten(0, (2, stopping.window)).mean(1)
-    enough: Tensor = after - before > stopping.gain * evaluation.divergence.abs()
-    return ~enough

@@ -1,26 +1,24 @@
 """Ascent by Adam."""
 
-import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
 from gevaldi.noise import Noise
-from gevaldi.objective import Evaluate, Evaluation
-from gevaldi.search.algorithms.base import Algorithm, SearchState
+from gevaldi.objective import Evaluation
+from gevaldi.search.algorithms.base import Algorithm
 
 
 @dataclass(frozen=True)
-class AdamState:
+class Means:
     """Adam's running means of the gradient (m) and of its square (v)."""
 
-    evaluation: Evaluation
     m: Float[Tensor, "batch ..."]
     v: Float[Tensor, "batch ..."]
-    steps: int
 
 
 class Adam(Algorithm):
@@ -36,18 +34,17 @@ class Adam(Algorithm):
     beta2: float = Field(0.999, ge=0, lt=1)
     epsilon: float = Field(1e-8, gt=0)
 
-    def start(self, evaluate: Evaluate, z: Float[Tensor, "batch ..."]) -> AdamState:
+    def start(self, z: Float[Tensor, "batch ..."]) -> Means:
         """Means of zero."""
-        return AdamState(evaluate(z), torch.zeros_like(z), torch.zeros_like(z), 0)
+        return Means(torch.zeros_like(z), torch.zeros_like(z))
 
-    def step(self, evaluate: Evaluate, state: SearchState, noise: Noise) -> AdamState:
+    def step(self, now: Evaluation, memory: Means, noise: Noise) -> tuple[Tensor, Means]:
         """z + lr · decay^(t-1) · m̂ / (√v̂ + ε), with the means corrected for their start at zero."""
-        assert isinstance(state, AdamState)
-        gradient, t = state.evaluation.gradient, state.steps + 1
-        m = state.m.lerp(gradient, 1 - self.beta1)
-        v = state.v.lerp(gradient.square(), 1 - self.beta2)
-        # The corrections of m and v are numbers, not tensors, so they go into the rate: two small kernels a step less.
-        correction = math.sqrt(1 - self.beta2**t)
-        rate = self.learning_rate * self.decay**state.steps * correction / (1 - self.beta1**t)
-        z = state.evaluation.z.addcdiv(m, v.sqrt() + self.epsilon * correction, value=rate)
-        return AdamState(evaluate(z), m, v, t)
+        m = memory.m.lerp(now.gradient, 1 - self.beta1)
+        v = memory.v.lerp(now.gradient.square(), 1 - self.beta2)
+        t = np.array(noise.steps)
+        # The corrections of m and v depend on t alone, so they are numbers of the host and go into the rate: fewer small kernels.
+        correction = np.sqrt(1 - self.beta2**t)
+        rate = self.learning_rate * self.decay ** (t - 1) * correction / (1 - self.beta1**t)
+        rate, floor = torch.from_numpy(np.stack([rate, self.epsilon * correction])).to(now.z).view(2, -1, *[1] * (m.dim() - 1))
+        return now.z.addcdiv(rate * m, v.sqrt() + floor), Means(m, v)

@@ -1,7 +1,6 @@
 """Langevin dynamics: samples from the objective instead of its maxima."""
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Float
@@ -9,15 +8,8 @@ from pydantic import Field
 from torch import Tensor
 
 from gevaldi.noise import Noise
-from gevaldi.objective import Evaluate, Evaluation
-from gevaldi.search.algorithms.base import Algorithm, SearchState
-
-
-@dataclass(frozen=True)
-class LangevinState:
-    """A sampler remembers nothing but where it stands."""
-
-    evaluation: Evaluation
+from gevaldi.objective import Evaluation
+from gevaldi.search.algorithms.base import Algorithm
 
 
 class Langevin(Algorithm):
@@ -32,12 +24,10 @@ class Langevin(Algorithm):
     step_size: float = Field(0.01, gt=0)
     temperature: float = Field(0.1, ge=0)
 
-    def start(self, evaluate: Evaluate, z: Float[Tensor, "batch ..."]) -> LangevinState:
-        """At the start's latent."""
-        return LangevinState(evaluate(z))
+    def start(self, z: Float[Tensor, "batch ..."]) -> None:
+        """A sampler remembers nothing but where it stands."""
 
-    def step(self, evaluate: Evaluate, state: SearchState, noise: Noise) -> LangevinState:
+    def step(self, now: Evaluation, memory: None, noise: Noise) -> tuple[Tensor, None]:
         """z + η ∇U + √(2ηT) ξ, with ξ standard normal."""
-        now = state.evaluation
         kick = math.sqrt(2 * self.step_size * self.temperature) * noise.normal(tuple(now.z.shape[1:])).to(now.z)
-        return LangevinState(evaluate(now.z + self.step_size * now.gradient + kick))
+        return now.z + self.step_size * now.gradient + kick, None

@@ -8,16 +8,15 @@ from pydantic import Field
 from torch import Tensor
 
 from gevaldi.noise import Noise
-from gevaldi.objective import Evaluate, Evaluation
-from gevaldi.search.algorithms.base import Algorithm, SearchState
+from gevaldi.objective import Evaluation
+from gevaldi.search.algorithms.base import Algorithm
 
 
 @dataclass(frozen=True)
-class SGDState:
+class Velocity:
     """The velocity with which the latents move."""
 
-    evaluation: Evaluation
-    velocity: Float[Tensor, "batch ..."]
+    v: Float[Tensor, "batch ..."]
 
 
 class SGD(Algorithm):
@@ -29,12 +28,11 @@ class SGD(Algorithm):
     learning_rate: float = Field(0.01, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
 
-    def start(self, evaluate: Evaluate, z: Float[Tensor, "batch ..."]) -> SGDState:
+    def start(self, z: Float[Tensor, "batch ..."]) -> Velocity:
         """At rest."""
-        return SGDState(evaluate(z), torch.zeros_like(z))
+        return Velocity(torch.zeros_like(z))
 
-    def step(self, evaluate: Evaluate, state: SearchState, noise: Noise) -> SGDState:
+    def step(self, now: Evaluation, memory: Velocity, noise: Noise) -> tuple[Tensor, Velocity]:
         """v ← μ v + ∇; z ← z + lr · v."""
-        assert isinstance(state, SGDState)
-        velocity = self.momentum * state.velocity + state.evaluation.gradient
-        return SGDState(evaluate(state.evaluation.z + self.learning_rate * velocity), velocity)
+        v = self.momentum * memory.v + now.gradient
+        return now.z + self.learning_rate * v, Velocity(v)

@@ -1,0 +1,80 @@
+"""Rows are made and written by a thread of its own, so that the search does not wait for pictures to be packed or for the disk."""
+
+import time
+from queue import Empty, Queue
+from threading import Thread
+from types import TracebackType
+from typing import Any
+
+from gevaldi.runs.harvest import Failure, Harvest
+from gevaldi.runs.schema import Row
+from gevaldi.runs.store import Run
+
+PART = 64  # rows that are written as one part
+PATIENCE = 2.0  # seconds that a finished row waits for others at most
+WAITING = 8  # harvests that may wait to be written; more, and the search waits for the disk
+
+
+class Writer:
+    """Takes finished samples and writes their rows to a run, in order of their finishing.
+
+    What has been put in is written when the context ends, also by an error or Ctrl-C. What the disk says is raised by the next
+    `put`, or at the end.
+    """
+
+    _END = object()
+
+    def __init__(self, run: Run) -> None:
+        self.written = 0  # rows on disk
+        self._run, self._rows, self._since = run, list[Row](), 0.0
+        self._queue: Queue[Any] = Queue(WAITING)
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._work, name="gevaldi writes rows", daemon=True)
+
+    def __enter__(self) -> "Writer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._queue.put(self._END)
+        self._thread.join()
+        if self._error and not isinstance(error, Exception):
+            raise self._error
+
+    def put(self, finished: Harvest | Failure) -> None:
+        """Hand over what has finished; waits while much is still to be written.
+
+        Raises:
+            RunFolderError: what was put in before could not be written.
+        """
+        if self._error:
+            raise self._error
+        self._queue.put(finished)
+
+    def _work(self) -> None:
+        while True:
+            finished = self._next()
+            if self._error is None:
+                try:
+                    self._keep(finished)
+                except BaseException as error:  # it is raised where it can be answered
+                    self._error = error
+            if finished is self._END:
+                return
+
+    def _next(self) -> Any:
+        """What is put in next, or None where rows have waited long enough for it."""
+        try:
+            return self._queue.get(timeout=PATIENCE if self._rows else None)
+        except Empty:
+            return None
+
+    def _keep(self, finished: Any) -> None:
+        if isinstance(finished, Harvest | Failure):
+            self._since = self._since if self._rows else time.monotonic()
+            self._rows += finished.rows()
+        late = finished is self._END or time.monotonic() - self._since > PATIENCE
+        if self._rows and (late or len(self._rows) >= PART):
+            self._run.append(self._rows)
+            self.written += len(self._rows)
+            self._rows = []
