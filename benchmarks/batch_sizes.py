@@ -14,7 +14,7 @@ from gevaldi.generators import load_generator
 from gevaldi.objective import Objective
 from gevaldi.runs.rounding import LANES, Rounding
 from gevaldi.search import registry
-from gevaldi.search.loop import search
+from gevaldi.search.loop import Entrants, at_once, search
 from gevaldi.search.stopping import Stopping
 
 STARTS, SIZES = 64, (64, 7, 1)
@@ -27,7 +27,8 @@ def ends(objective: Objective, size: int, rounding: Rounding) -> torch.Tensor:
     for begin in range(0, STARTS, size):
         part = slice(begin, min(begin + size, STARTS))
         seeds = range(part.start, part.stop)
-        for step in search(objective, z[part], condition[part], seeds, registry.build("adam"), Stopping(), 0.999, rounding.lanes):
+        supply = at_once(Entrants.all_of(z[part], condition[part], seeds))
+        for step in search(objective, supply, registry.build("adam"), Stopping(), 0.999, rounding.lanes):
             now = step.evaluation
             tops = now.log_p.argmax(1), now.log_q.argmax(1)
             found[begin + step.places] = torch.stack([now.divergence.double(), *(top.double() for top in tops)], 1)

@@ -16,7 +16,7 @@ from gevaldi.runs.session import models_of, prepared
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.worker import Models
 from gevaldi.search import registry
-from gevaldi.search.loop import search
+from gevaldi.search.loop import Entrants, at_once, search
 from gevaldi.search.stopping import Stopping
 
 BATCH, STARTS = 64, 256
@@ -69,9 +69,8 @@ def outcome(models: Models, setting: Setting) -> Outcome:
             z, condition = models.starts(range(begin, begin + BATCH)), torch.arange(begin, begin + BATCH) % 10
             objective, algorithm = models.objective(order, setting.prior_weight), registry.build(setting.algorithm)
             differ, inside, divergence, evaluations = torch.zeros(4, BATCH)
-            steps = search(
-                objective, z, condition, range(BATCH), algorithm, setting.stopping, typical_mass=0.999, lanes=models.rounding.lanes
-            )
+            supply = at_once(Entrants.all_of(z, condition, range(BATCH)))
+            steps = search(objective, supply, algorithm, setting.stopping, typical_mass=0.999, lanes=models.rounding.lanes)
             for step in steps:
                 now = step.evaluation
                 differ[step.places] = (now.log_p.argmax(1) != now.log_q.argmax(1)).float()

@@ -31,7 +31,7 @@ from gevaldi.runs.session import models_of, prepared
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.traces import Traces
 from gevaldi.runs.worker import Models
-from gevaldi.search.loop import search
+from gevaldi.search.loop import Entrants, at_once, search
 from gevaldi.search.stopping import Stopping
 
 BATCHES = (1, 4, 16)
@@ -77,7 +77,8 @@ def operations(models: Models, z: torch.Tensor, condition: torch.Tensor) -> int:
 def stepping(models: Models, z: torch.Tensor, condition: torch.Tensor) -> Callable[[], None]:
     """A step of a running search and what is kept of it."""
     objective = models.objective("forward", 0.0, models.rounding.mixed)
-    steps = search(objective, z, condition, range(len(z)), models.algorithm, Stopping(steps=10**6, window=10**6), 0.999)
+    supply = at_once(Entrants.all_of(z, condition, range(len(z))))
+    steps = search(objective, supply, models.algorithm, Stopping(steps=10**6, window=10**6), 0.999)
     traces = Traces(models.generator.prior, models.hierarchy)
     return lambda: traces.follow(next(steps))
 

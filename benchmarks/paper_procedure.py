@@ -24,7 +24,7 @@ from gevaldi.runs.rounding import LANES
 from gevaldi.runs.session import models_of, prepared
 from gevaldi.runs.spec import Spec
 from gevaldi.search import registry
-from gevaldi.search.loop import search
+from gevaldi.search.loop import Entrants, at_once, search
 from gevaldi.search.stopping import Stopping
 
 SAMPLES, BATCHES, CPU = 64, 2, torch.device("cpu")
@@ -62,7 +62,8 @@ def ours(objective: Objective, z: torch.Tensor, condition: torch.Tensor, mass: f
     """The search at default settings."""
     begin, reached = time.perf_counter(), None
     end, typical, evaluations = torch.zeros_like(z[:, 0]), torch.zeros_like(z[:, 0]), 0
-    for step in search(objective, z, condition, range(len(z)), registry.build("adam"), Stopping(), mass, LANES):
+    supply = at_once(Entrants.all_of(z, condition, range(len(z))))
+    for step in search(objective, supply, registry.build("adam"), Stopping(), mass, LANES):
         end[step.places], typical[step.places] = step.evaluation.divergence, objective.generator.prior.typicality(step.evaluation.z)
         evaluations += len(step.places)
         if reached is None and end.mean().item() >= goal:

@@ -16,7 +16,7 @@ from gevaldi.generators import load_generator
 from gevaldi.runs.session import models_of, prepared
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.traces import Traces
-from gevaldi.search.loop import search
+from gevaldi.search.loop import Entrants, at_once, search
 from gevaldi.search.stopping import Stopping
 
 BATCH, PAIRS = 64, 300
@@ -44,7 +44,8 @@ def main() -> None:
     ratios, times = [], []
     with prepared(models):
         objective, stopping = models.objective("forward", 0.0), Stopping(steps=PAIRS + 20, window=10**6)
-        steps = search(objective, z, condition, range(BATCH), models.algorithm, stopping, 0.999, models.rounding.lanes)
+        supply = at_once(Entrants.all_of(z, condition, range(BATCH)))
+        steps = search(objective, supply, models.algorithm, stopping, 0.999, models.rounding.lanes)
         traces = Traces(generator.prior)
         for _ in range(20):
             traces.follow(next(steps))

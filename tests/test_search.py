@@ -1,7 +1,5 @@
 """Searches in a world whose answer is known, and what every algorithm must do."""
 
-from collections.abc import Sequence
-
 import pytest
 import torch
 
@@ -25,12 +23,8 @@ def run(
     name: str, objective: Objective, z: torch.Tensor, stopping: Stopping, seeds: range | None = None, **more: float
 ) -> list[Step]:
     seeds = seeds or range(len(z))
-    supply = at_once(entrants(z, torch.zeros(len(z), dtype=torch.long), seeds))
+    supply = at_once(Entrants.all_of(z, torch.zeros(len(z), dtype=torch.long), seeds))
     return list(search(objective, supply, registry.build(SETTINGS[name]), stopping, **more))
-
-
-def entrants(z: torch.Tensor, condition: torch.Tensor, seeds: Sequence[int]) -> Entrants:
-    return Entrants(z, condition, torch.zeros(len(z), dtype=torch.bool), list(seeds), list(range(len(z))))
 
 
 def test_every_algorithm_is_under_these_laws() -> None:
@@ -62,7 +56,7 @@ def test_a_sample_does_not_depend_on_its_batch(name: str) -> None:
 
     def ends(places: list[int]) -> dict[int, torch.Tensor]:
         found = {}
-        for step in search(objective, at_once(entrants(z[places], condition[places], places)), algorithm, stopping):
+        for step in search(objective, at_once(Entrants.all_of(z[places], condition[places], places)), algorithm, stopping):
             found |= {places[p]: latent for p, latent in zip(step.places.tolist(), step.evaluation.z, strict=True)}
         return found
 

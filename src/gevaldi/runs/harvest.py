@@ -161,6 +161,7 @@ def identity(start: Start, conditions: tuple[Label, ...]) -> Row:
     return {
         "index": start.index,
         "seed": start.seed,
+        "candidate": start.candidate,
         "order": start.order,
         "condition": start.condition,
         "condition_name": asked.name if known else None,

@@ -27,6 +27,7 @@ def schema(set_sizes: tuple[int, ...] = (1, 3, 5)) -> "pa.Schema":
     columns: list[tuple[str, pa.DataType, str]] = [
         ("index", pa.int64(), "number of the sample in the run; both orders of one start are neighbours"),
         ("seed", pa.int64(), "the sample's noise is a function of it"),
+        ("candidate", pa.int32(), "which of the draws for this row was searched to the end, counted from 0"),
         ("order", pa.string(), "forward: D[first || second] was raised; reverse: D[second || first]"),
         ("condition", pa.int32(), "index of what the generator was asked for; null if it takes no condition"),
         ("condition_name", pa.string(), "its name"),

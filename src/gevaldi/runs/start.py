@@ -1,7 +1,7 @@
 """A start, the unit of work: what to draw, what to ask the generator for, and which way to search."""
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,12 +19,14 @@ class Start:
         seed: all its noise is a function of this and of the step.
         condition: index of what the generator is asked for; None for a generator without conditions.
         order: forward or reverse.
+        candidate: which of several draws for this row it is, where the most promising is searched from.
     """
 
     index: int
     seed: int
     condition: int | None
     order: str
+    candidate: int = 0
 
 
 def start_at(index: int, spec: Spec, conditions: list[int]) -> Start:
@@ -38,6 +40,11 @@ def starts(spec: Spec, conditions: list[int], done: Container[int] = ()) -> Iter
     """All starts of a run in turn, but for those whose rows are `done`."""
     indices = range(spec.samples * len(spec.searches))
     return (start_at(index, spec, conditions) for index in indices if index not in done)
+
+
+def candidates(start: Start, count: int) -> list[Start]:
+    """So many draws for one row, of which the first is that of the start itself."""
+    return [start, *(replace(start, seed=sample_seed(start.seed, i), candidate=i) for i in range(1, count))]
 
 
 def sample_seed(run_seed: int, sample: int) -> int:

@@ -85,6 +85,8 @@ class Traces:
             for i, picture in zip(visible, in_levels(now.pictures[visible]), strict=True):
                 self.seen[places[i]][numbers[i]] = picture
         self.recent.append((step.places, step.numbers, now.z, now.value, now.divergence, now.log_p, now.log_q))
+        if len(self.recent) == BLOCK:
+            self.summarise()
         for i, status in step.leaving.items():
             kept = None if self.at_best and status != "failed" else select(now, torch.tensor([i]))
             self.left[places[i]] = Left(status, numbers[i], kept)
@@ -130,18 +132,17 @@ class Traces:
             "q": q[:, :TOP],
         } | {f"set_distance_{n}": d.masked_fill(unknown, torch.nan) for n, d in distances.items()}
 
-    def harvest(self, evaluate: Callable[[list[int], Tensor], Evaluation]) -> Finds | None:
-        """Those that have left since the last time, with everything of theirs, which is then forgotten; None where nobody has.
+    def harvest(self, who: Iterable[int], evaluate: Callable[[list[int], Tensor], Evaluation]) -> Finds:
+        """Everything of some that have left, which is then forgotten.
 
         Args:
+            who: their places, at least one.
             evaluate: is given places and latents, and is called once for all ends, because keeping every best evaluation would cost
                 more.
         """
-        if not self.left:
-            return None
         self.summarise()
         assert self.table
-        places = sorted(self.left, key=lambda place: self.left[place].status == "failed")  # those that have no end to evaluate last
+        places = sorted(who, key=lambda place: self.left[place].status == "failed")  # those that have no end to evaluate last
         good, failed = places[: (n := sum(self.left[p].status != "failed" for p in places))], places[n:]
         start = joined([self.starts[place] for place in places])
         if self.again:
@@ -151,7 +152,7 @@ class Traces:
             z = self.table.best[torch.tensor(good)] if self.at_best else torch.cat([e.z for e in ends])
             ends = [evaluate(good, z)]
         found = self._samples(places, start, joined([*ends, *self._ends(failed)]))
-        self._forget(places)
+        self.forget(places)
         return found
 
     def _ends(self, places: Iterable[int]) -> list[Evaluation]:
@@ -184,11 +185,14 @@ class Traces:
         columns = self._columns(torch.tensor(places), e.z, e.value, e.divergence, e.log_p, e.log_q)
         return {key: values.cpu().numpy() for key, values in columns.items()}
 
-    def _forget(self, places: list[int]) -> None:
+    def forget(self, places: list[int]) -> None:
+        """Keep nothing of these; their places may be given to others."""
+        self.summarise()
         stay = ~np.isin(self.columns["place"], places)
         self.columns = {key: values[stay] for key, values in self.columns.items()}
         for place in places:
-            del self.starts[place], self.left[place], self.seen[place]
+            del self.starts[place], self.seen[place]
+            self.left.pop(place, None)
 
 
 def is_seen(step: int) -> bool:
@@ -218,7 +222,8 @@ class Table:
     ) -> "Table":
         """With samples that begin at these places."""
         count = max(len(self.value), int(places.max()) + 1)
-        table = Table(*(column if column is None else _longer(column, count) for column in vars(self).values()))
+        centre_so_far = None if self.centre is None else _longer(self.centre, count)
+        table = Table(_longer(self.start, count), centre_so_far, _longer(self.value, count), _longer(self.best, count))
         table.start[places], table.best[places], table.value[places] = z, z, -torch.inf
         if table.centre is not None and centre is not None:
             table.centre[places] = centre

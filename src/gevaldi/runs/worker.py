@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain, count, islice
 
 import torch
 from torch import Tensor
@@ -20,10 +20,11 @@ from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.rows import in_levels
 from gevaldi.runs.schema import Row
 from gevaldi.runs.spec import Spec
-from gevaldi.runs.start import Start
+from gevaldi.runs.start import Start, candidates
+from gevaldi.runs.tournament import Tournament, rungs
 from gevaldi.runs.traces import BLOCK, Finds, Traces
 from gevaldi.search.algorithms.base import Algorithm
-from gevaldi.search.loop import Entrants, search
+from gevaldi.search.loop import Entrants, Rests, Searching, search
 
 
 @dataclass(frozen=True)
@@ -121,36 +122,54 @@ def _searched(
     rounding, generator = models.rounding, models.generator
     exactly, quickly = (models.objective("forward", spec.prior_weight, mixed) for mixed in (None, rounding.mixed))
     traces = Traces(generator.prior, models.hierarchy, models.algorithm.converges, rounding.mixed is not None)
+    several = spec.search.candidates
+    tournament = Tournament(several)
+    draws = drawn_from(starts, several, taken)
     at: dict[int, Start] = {}  # by place
 
-    def supply(searching: int) -> Entrants | None:
-        new = list(islice(starts, max(0, batch_size - searching)))
-        taken.update({start.index: start for start in new})
-        places = list(islice((place for place in range(len(at) + len(new)) if place not in at), len(new)))
+    def supply(searching: int) -> list[Entrants | Searching]:
+        back = tournament.resumed(batch_size - searching)
+        new = list(islice(draws, max(0, batch_size - searching - len(back))))
+        places = list(islice((place for place in count() if place not in at), len(new)))
         at.update(zip(places, new, strict=True))
+        for place, draw in zip(places, new, strict=True):
+            tournament.enter(draw.index, draw.candidate, place)
         if not new:
-            return None
-        return Entrants(models.starts([s.seed for s in new]), *asked(new, models.device), [s.seed for s in new], places)
+            return list(back)
+        seeds = [draw.seed for draw in new]
+        return [*back, Entrants(models.starts(seeds), *asked(new, models.device), seeds, places)]
 
     def evaluate(places: list[int], z: Tensor) -> Evaluation:
         condition, exchanged = asked([at[place] for place in places], models.device)
         return exactly.given(condition, rounding.lanes, exchanged)(z)
 
     def gathered() -> Iterator[Harvest]:
-        finds = traces.harvest(halving(evaluate))
-        if finds:
+        if tournament.given_up:
+            traces.forget(tournament.given_up)
+            for place in tournament.given_up:
+                del at[place]
+        if tournament.decided:
+            finds = traces.harvest(tournament.decided, halving(evaluate))
             yield harvested([at.pop(found.place) for found in finds.samples], finds, models, taken)
+        tournament.given_up, tournament.decided = [], []
 
-    mine = search(quickly, supply, models.algorithm, spec.search, spec.search.typical_mass, rounding.lanes)
+    rests = Rests(rungs(several, spec.search.first_rung), tournament.rest) if several > 1 else None
+    mine = search(quickly, supply, models.algorithm, spec.search, spec.search.typical_mass, rounding.lanes, rests)
     for number, step in enumerate(mine):
         entered = [at[place] for place, n in zip(step.places.tolist(), step.numbers.tolist(), strict=True) if n == 0]
         traces.follow(step, generator.centre(asked(entered, models.device)[0]) if entered else None)
+        tournament.follow(step)
         watch(len(step.places), number)
-        if number % BLOCK == BLOCK - 1:
-            traces.summarise()
-        if number % BLOCK == BLOCK - 1 or len(traces.left) >= batch_size:
+        if number % BLOCK == BLOCK - 1 or len(tournament.decided) >= batch_size:
             yield from gathered()
     yield from gathered()
+
+
+def drawn_from(starts: Iterator[Start], several: int, taken: dict[int, Start]) -> Iterator[Start]:
+    """The candidates of one start after the other; what is begun with is noted as taken."""
+    for start in starts:
+        taken[start.index] = start
+        yield from candidates(start, several)
 
 
 def asked(starts: Sequence[Start], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -4,15 +4,23 @@ import time
 from queue import Empty, Queue
 from threading import Thread
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from gevaldi.runs.harvest import Failure, Harvest
 from gevaldi.runs.schema import Row
 from gevaldi.runs.store import Run
 
 PART = 64  # rows that are written as one part
 PATIENCE = 2.0  # seconds that a finished row waits for others at most
 WAITING = 8  # harvests that may wait to be written; more, and the search waits for the disk
+
+
+@runtime_checkable
+class Finished(Protocol):
+    """Samples whose search has ended."""
+
+    def rows(self) -> list[Row]:
+        """Their rows; may take a while."""
+        ...
 
 
 class Writer:
@@ -41,7 +49,7 @@ class Writer:
         if self._error and not isinstance(error, Exception):
             raise self._error
 
-    def put(self, finished: Harvest | Failure) -> None:
+    def put(self, finished: Finished) -> None:
         """Hand over what has finished; waits while much is still to be written.
 
         Raises:
@@ -70,7 +78,7 @@ class Writer:
             return None
 
     def _keep(self, finished: Any) -> None:
-        if isinstance(finished, Harvest | Failure):
+        if finished is not None and finished is not self._END:
             self._since = self._since if self._rows else time.monotonic()
             self._rows += finished.rows()
         late = finished is self._END or time.monotonic() - self._since > PATIENCE

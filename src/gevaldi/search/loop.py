@@ -1,6 +1,6 @@
 """The loop, once: it takes the steps, lets samples go one by one and others in, and yields."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -34,6 +34,11 @@ class Entrants:
     seeds: Sequence[int]
     places: Sequence[int]
 
+    @classmethod
+    def all_of(cls, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"], seeds: Sequence[int]) -> "Entrants":
+        """Samples of the first order, numbered from 0."""
+        return cls(z, condition, torch.zeros_like(condition, dtype=torch.bool), seeds, range(len(z)))
+
 
 @dataclass(frozen=True)
 class Step:
@@ -44,16 +49,14 @@ class Step:
         places: by which they are told apart; on the CPU.
         evaluation: where they stand, in the order of `places`.
         leaving: who leaves after this step, by position in `places`, and why.
+        pausing: whose search rests after this step, by position, until it is supplied again or never.
     """
 
     numbers: Int[Tensor, " active"]
     places: Int[Tensor, " active"]
     evaluation: Evaluation
     leaving: dict[int, Status]
-
-
-Supply = Callable[[int], Entrants | None]
-"""Told how many samples are searching, who joins them before the next step; None for nobody."""
+    pausing: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,18 @@ class Searching:
     numbers: Int[Tensor, " batch"]
 
 
+Supply = Callable[[int], Sequence[Entrants | Searching]]
+"""Told how many samples are searching, who joins them before the next step: new ones, and some that have rested."""
+
+
+@dataclass(frozen=True)
+class Rests:
+    """After which numbers of steps searches rest, and who is given them then, in the order of `Step.pausing`."""
+
+    after: Container[int]
+    given: Callable[[Searching], None]
+
+
 def search(
     objective: Objective,
     supply: Supply,
@@ -78,6 +93,7 @@ def search(
     stopping: Stopping,
     typical_mass: float | None = None,
     lanes: int = 1,
+    rests: Rests | None = None,
 ) -> Iterator[Step]:
     """Search from every latent that is supplied, in one batch that samples leave and join; yields every step, until nobody is left.
 
@@ -90,34 +106,44 @@ def search(
         stopping: when a sample's search ends.
         typical_mass: if given, latents are kept by projection in the region that holds this share of the prior.
         lanes: the networks are given batches padded to a multiple of it; see `gevaldi.runs.rounding`.
+        rests: if given, when searches are interrupted.
     """
     prior = objective.generator.prior
     pool: Searching | None = None
     while True:
-        entrants = supply(len(pool.places) if pool else 0)
-        if entrants is not None:
-            pool = joined([*([pool] if pool else []), _begun(entrants, algorithm)])
-        if pool is None:
+        joining = supply(len(pool.places) if pool else 0)
+        if pool is None and not joining:
             return
+        if joining:
+            new = [_begun(some, algorithm) if isinstance(some, Entrants) else some for some in joining]
+            pool = joined([*([pool] if pool else []), *new])
+        assert pool
         evaluate = objective.given(pool.condition, lanes, pool.exchanged)
         now = (evaluate if typical_mass is None else within(evaluate, prior, typical_mass))(pool.z)
         pool, leaving = _judged(pool, now, algorithm, stopping)
-        yield Step(pool.numbers, pool.places, now, leaving)
+        pausing = (
+            [i for i, number in enumerate(pool.numbers.tolist()) if number in rests.after and i not in leaving] if rests else []
+        )
+        yield Step(pool.numbers, pool.places, now, leaving, pausing)
         if len(leaving) == len(pool.places):
             pool = None
             continue
-        if leaving:
-            stay = torch.tensor([i for i in range(len(pool.places)) if i not in leaving])
-            pool, now = select(pool, stay), select(now, stay)
+        if leaving or pausing:  # those that rest come last, to be cut off after their next latents are known
+            stay = [i for i in range(len(pool.places)) if i not in leaving and i not in pausing]
+            kept = torch.tensor([*stay, *pausing])
+            pool, now = select(pool, kept), select(now, kept)
         numbers = pool.numbers + 1
         z, memory = algorithm.step(now, pool.memory, Noise(pool.seeds.tolist(), numbers.tolist()))
         pool = replace(pool, z=z, memory=memory, numbers=numbers)
+        if rests and pausing:
+            rests.given(select(pool, slice(len(numbers) - len(pausing), None)))
+            pool = select(pool, slice(len(numbers) - len(pausing))) if len(pausing) < len(numbers) else None
 
 
 def at_once(entrants: Entrants) -> Supply:
-    """All of these samples, and nobody after them."""
+    """These samples together, and nobody after them."""
     waiting = [entrants]
-    return lambda searching: waiting.pop() if waiting else None
+    return lambda searching: [waiting.pop()] if waiting else []
 
 
 def _begun(entrants: Entrants, algorithm: Algorithm) -> Searching:

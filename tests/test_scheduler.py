@@ -1,0 +1,314 @@
+"""A batch that is kept full: who joins, who leaves, who rests, and that nobody notices the others."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import gevaldi
+from conftest import small_classifier, small_generator
+from gevaldi.divergences import divergence
+from gevaldi.errors import RunFolderError, SpecError
+from gevaldi.objective import Objective
+from gevaldi.runs import worker, writer
+from gevaldi.runs.rounding import Rounding
+from gevaldi.runs.spec import Spec
+from gevaldi.runs.start import candidates, starts
+from gevaldi.runs.store import Run
+from gevaldi.runs.tournament import rungs
+from gevaldi.runs.worker import Models
+from gevaldi.runs.writer import Writer
+from gevaldi.search import registry
+from gevaldi.search.loop import Entrants, Searching, Step, search
+from gevaldi.search.stopping import Stopping
+from gevaldi.testing.worlds import linear_world
+
+SLOPE = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+
+
+def objective() -> Objective:
+    return Objective(small_classifier(0), small_classifier(1), small_generator(), divergence("kl"), 0.0)
+
+
+def models(**more: Any) -> Models:
+    one = objective()
+    parts = {"first": one.first, "second": one.second, "generator": one.generator, "divergence": one.divergence}
+    others = {"algorithm": registry.build("adam"), "device": torch.device("cpu"), "rounding": Rounding(lanes=8)}
+    return Models(**(parts | others | more))
+
+
+def spec(**settings: Any) -> Spec:
+    return Spec(**({"first": "a", "second": "b", "generator": "g", "samples": 12, "search": {"steps": 40, "window": 5}} | settings))
+
+
+def rows_of(spec: Spec, batch_size: int, models: Models) -> dict[int, dict[str, Any]]:
+    found = worker.searched(starts(spec, [0, 1, 2]), models, spec, batch_size)
+    return {row["index"]: row for harvest in found for row in harvest.rows()}
+
+
+def one_after_the_other(z: torch.Tensor, room: int) -> Callable[[int], Sequence[Entrants | Searching]]:
+    """Supplies samples for as long as there is room."""
+    waiting = list(range(len(z)))
+
+    def supply(searching: int) -> list[Entrants | Searching]:
+        new = [waiting.pop(0) for _ in range(min(room - searching, len(waiting)))]
+        same = torch.zeros(len(new), dtype=torch.long)
+        return [Entrants(z[new], same, same.bool(), new, new)] if new else []
+
+    return supply
+
+
+@pytest.mark.parametrize("name", ["adam,learning_rate=0.05,decay=1", "sgd,learning_rate=0.05", "langevin,step_size=0.05"])
+def test_a_sample_goes_the_same_way_whether_it_joins_a_batch_or_begins_it(name: str) -> None:
+    z = torch.randn(9, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+
+    def paths(room: int) -> dict[int, list[torch.Tensor]]:
+        found: dict[int, list[torch.Tensor]] = {}
+        supply = one_after_the_other(z, room)
+        for step in search(linear_world(SLOPE, 0.5), supply, registry.build(name), Stopping(steps=30, window=4)):
+            for place, number, latent in zip(step.places.tolist(), step.numbers.tolist(), step.evaluation.z, strict=True):
+                assert number == len(found.setdefault(place, []))
+                found[place].append(latent)
+        return found
+
+    whole = paths(9)
+    for room in (1, 2, 4):
+        assert {place: len(path) for place, path in paths(room).items()} == {place: len(path) for place, path in whole.items()}
+        for place, path in paths(room).items():
+            assert torch.allclose(torch.stack(path), torch.stack(whole[place]), rtol=1e-12)
+
+
+def test_the_batch_is_full_while_there_are_starts_and_no_step_computes_a_finished_sample() -> None:
+    z = torch.randn(20, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 3
+    left: set[int] = set()
+    steps: list[Step] = []
+    supply = one_after_the_other(z, 6)
+    for step in search(linear_world(SLOPE, 0.5), supply, registry.build("adam"), Stopping(steps=60, window=3)):
+        assert not left & set(step.places.tolist())
+        left |= {int(step.places[i]) for i in step.leaving}
+        steps.append(step)
+    begun = np.maximum.accumulate([max(step.places.tolist()) for step in steps])
+    assert all(len(step.places) == 6 for step, last in zip(steps, begun, strict=True) if last < 19)
+    assert len({max(step.numbers.tolist()) - min(step.numbers.tolist()) for step in steps}) > 1  # they are at different steps
+    assert left == set(range(20))
+
+
+def test_networks_evaluate_no_more_than_the_paths_and_the_ends_need() -> None:
+    calls = 0
+
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = small_classifier(1).module
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            nonlocal calls
+            calls += len(x) * x.requires_grad
+            return self.net(x)
+
+    second = gevaldi.classifier(Counting(), labels=3).eval()
+    rows = rows_of(spec(), 5, models(second=second, rounding=Rounding()))
+    assert calls == sum(row["steps"] + 1 for row in rows.values()) + len(rows)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 24])
+def test_rows_of_both_orders_in_one_batch_are_those_of_each_order_alone(batch_size: int) -> None:
+    both = rows_of(spec(), batch_size, models())
+    for place, order in enumerate(("forward", "reverse")):
+        for index, row in rows_of(spec(orders=order), 8, models()).items():
+            other = both[2 * index + place]
+            assert (other["order"], other["seed"]) == (order, row["seed"])
+            assert other["path_divergence"] == pytest.approx(row["path_divergence"], rel=1e-4)
+            assert [top["label"] for top in other["first_end"]] == [top["label"] for top in row["first_end"]]
+
+
+def test_places_are_used_again_so_that_what_is_remembered_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    followed = worker.Traces.follow
+
+    def watched(self: Any, *args: Any) -> None:
+        followed(self, *args)
+        sizes.append(len(self.table.value))
+
+    monkeypatch.setattr(worker.Traces, "follow", watched)
+    rows_of(spec(samples=100), 4, models())
+    assert max(sizes) <= 4 + 4 + 16  # those searching, and those that have left since the last harvest
+
+
+class Narrow(nn.Module):
+    """Has memory for three pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net, self.most = small_classifier(1).module, 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > 3:
+            raise torch.OutOfMemoryError("out of memory")
+        self.most = max(self.most, len(x))
+        return self.net(x)
+
+
+def test_a_batch_that_memory_does_not_suffice_for_is_halved_and_loses_nobody() -> None:
+    narrow = Narrow()
+    second = gevaldi.classifier(narrow, labels=3).eval()
+    rows = rows_of(spec(), 12, models(second=second, rounding=Rounding()))
+    assert narrow.most == 3
+    whole = rows_of(spec(), 12, models(rounding=Rounding()))
+    assert {index: row["steps"] for index, row in rows.items()} == {index: row["steps"] for index, row in whole.items()}
+    with pytest.raises(torch.OutOfMemoryError):
+        list(worker.searched(starts(spec(), [0]), models(second=second, rounding=Rounding(lanes=8)), spec(), 1))
+
+
+def test_rungs_double_until_one_candidate_is_left() -> None:
+    assert [rungs(n, 5) for n in (1, 2, 3, 4, 5, 8)] == [[], [5], [5, 10], [5, 10], [5, 10, 20], [5, 10, 20]]
+
+
+def test_the_candidates_of_a_row_are_different_draws_of_which_the_first_is_the_start_itself() -> None:
+    (start, *_) = starts(spec(), [0, 1, 2])
+    found = candidates(start, 5)
+    assert found[0] == start
+    assert len({one.seed for one in found}) == 5
+    assert {(one.index, one.condition, one.order) for one in found} == {(start.index, start.condition, start.order)}
+
+
+def halved(paths: dict[int, list[float]], first: int, steps: int) -> int:
+    """Successive halving by hand, over whole paths: candidates that ended before a rung are compared where they ended."""
+    alive, rung = sorted(paths), first
+    while len(alive) > 1:
+        if rung < steps and any(len(paths[i]) > rung for i in alive):
+            reached = {i: paths[i][min(rung, len(paths[i]) - 1)] for i in alive}
+        else:
+            reached = {i: paths[i][-1] for i in alive}
+        alive = sorted(alive, key=lambda i: (-reached[i], i))[: (len(alive) + 1) // 2]
+        rung *= 2
+    return alive[0]
+
+
+@pytest.mark.parametrize(("several", "first_rung", "batch_size"), [(2, 5, 7), (4, 3, 3), (5, 4, 64), (8, 50, 16)])
+def test_the_candidate_that_is_searched_to_its_end_is_that_of_successive_halving(
+    several: int, first_rung: int, batch_size: int
+) -> None:
+    plain = {"steps": 40, "window": 5}
+    asked = spec(samples=5, search={**plain, "candidates": several, "first_rung": first_rung})
+    rows = rows_of(asked, batch_size, models())
+    for start in starts(asked, [0, 1, 2]):
+        draws = [replace(draw, index=i) for i, draw in enumerate(candidates(start, several))]
+        alone = [row for harvest in worker.searched(draws, models(), spec(search=plain), 64) for row in harvest.rows()]
+        paths = {row["index"]: list(row["path_divergence"]) for row in alone}
+        winner = halved(paths, first_rung, 40)
+        row = rows[start.index]
+        assert row["candidate"] == winner
+        assert row["seed"] == draws[winner].seed
+        assert list(row["path_divergence"]) == pytest.approx(paths[winner], rel=1e-5)
+
+
+def test_candidates_of_searches_that_all_start_at_the_same_latent_are_refused(tmp_path: Path) -> None:
+    generator = small_generator()
+    generator.starts_at_zero = True
+    with pytest.raises(SpecError, match="candidates=4"):
+        gevaldi.compare(small_classifier(0), small_classifier(1), generator, out=tmp_path, samples=3, search={"candidates": 4})
+    assert not list(tmp_path.iterdir())
+
+
+class Finished:
+    """Something that has finished, as the writer takes it."""
+
+    def __init__(self, indices: Sequence[int]) -> None:
+        self.indices = indices
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [{"index": i, "status": "failed", "error": "made up"} for i in self.indices]
+
+
+@settings(deadline=None)
+@given(harvests=st.lists(st.integers(1, 9), max_size=12), part=st.integers(1, 20))
+def test_what_is_put_into_the_writer_is_on_disk_when_its_context_ends(
+    tmp_path_factory: pytest.TempPathFactory, harvests: list[int], part: int
+) -> None:
+    run = Run.create(tmp_path_factory.mktemp("run"), spec(samples=60), {})
+    bounds = np.cumsum([0, *harvests])
+    with pytest.MonkeyPatch.context() as patch, Writer(run) as writing:
+        patch.setattr(writer, "PART", part)
+        for begin, end in pairwise(bounds):
+            writing.put(Finished(range(begin, end)))
+    assert run.done() == set(range(bounds[-1]))
+    assert writing.written == bounds[-1]
+
+
+def interrupted(_: None) -> None:
+    raise KeyboardInterrupt
+
+
+def test_what_was_put_in_before_ctrl_c_is_written(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, spec(), {})
+    with pytest.raises(KeyboardInterrupt), Writer(run) as writing:
+        interrupted(writing.put(Finished([0, 1])))
+    assert run.done() == {0, 1}
+
+
+def test_a_disk_that_fails_is_told_by_the_next_that_is_put_in_and_nobody_waits_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PART", 1)
+    run = Run.create(tmp_path, spec(), {})
+    failed = threading.Event()
+
+    def full(self: Run, rows: Any) -> None:
+        failed.set()
+        raise RunFolderError("the disk is full")
+
+    monkeypatch.setattr(Run, "append", full)
+
+    def fill() -> None:
+        with Writer(run) as writing:
+            for _ in range(writer.WAITING * 3):
+                writing.put(Finished([0]))
+                failed.wait(10)
+
+    with pytest.raises(RunFolderError, match="full"):
+        fill()
+
+
+def test_slow_rows_do_not_wait_for_others_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "PATIENCE", 0.01)
+    run = Run.create(tmp_path, spec(), {})
+    written = threading.Event()
+    appended = Run.append
+    monkeypatch.setattr(Run, "append", lambda self, rows: (appended(self, rows), written.set())[0])
+    with Writer(run) as writing:
+        writing.put(Finished([3]))
+        assert written.wait(30)
+        assert Run.open(tmp_path).done() == {3}
+
+
+def test_equal_specs_give_equal_rows_with_candidates_after_an_interruption_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PART", 1)
+    asked: dict[str, Any] = {"samples": 8, "steps": 30, "batch_size": 5, "device": "cpu", "search": {"candidates": 3}}
+    networks = small_classifier(0), small_classifier(1), small_generator()
+    whole = gevaldi.compare(*networks, out=tmp_path / "whole", **asked).rows()
+
+    def cut(*args: Any) -> Any:
+        yield next(iter(worker.searched(*args)))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gevaldi.runs.session.searched", cut)
+        with pytest.raises(KeyboardInterrupt):
+            gevaldi.compare(*networks, out=tmp_path / "cut", **asked)
+    assert 0 < len(Run.open(tmp_path / "cut").done()) < 16
+    again = gevaldi.compare(*networks, out=tmp_path / "cut", **asked).rows()
+    numbers = ["index", "seed", "candidate", "steps", "divergence_end"]
+    pd.testing.assert_frame_equal(again[numbers], whole[numbers])
