@@ -1,43 +1,51 @@
-"""Peak memory of a whole comparison, report included, at 500 samples and at 5,000.
+"""Peak memory of a whole comparison, summary and report included, at 1,000 samples and at 100,000.
 
-Each size is a process of its own (Linux: the peak resident set is read from the kernel when it ends), with the bundled pair,
-one order, 30 steps a sample and the batch size fixed, because neither should matter.
+Each size is a process of its own (Linux: the peak resident set is read from the kernel when it ends), with the bundled pair, one
+order, and the batch size fixed, because it should not matter. Three steps a sample, so that the larger one ends within the hour.
+Prints rows of a Markdown table.
 
-    python benchmarks/memory.py
+    python benchmarks/memory.py [SMALL LARGE]
 """
 
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-SIZES = (500, 5000)
+SIZES = (1_000, 100_000)
 SCRIPT = """
 import sys, gevaldi
 names = ("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae")
-run = gevaldi.compare(*names, samples=int(sys.argv[1]), orders="forward", steps=30, batch_size=64, device="cpu", out=sys.argv[2])
+run = gevaldi.compare(*names, samples=int(sys.argv[1]), orders="forward", steps=3, batch_size=64, device="cpu", out=sys.argv[2])
 run.summary(), run.best(), run.report()
 """
 
 
-def peak(samples: int, folder: Path) -> float:
-    """The peak resident set of a comparison, in MB."""
+def peak(samples: int, folder: Path) -> tuple[float, float]:
+    """The peak resident set of a comparison in MB, and its seconds."""
+    begin = time.perf_counter()
     child = subprocess.Popen([sys.executable, "-c", SCRIPT, str(samples), str(folder)])
     _, status, usage = os.wait4(child.pid, 0)
     if status:
         raise SystemExit(f"the comparison of {samples} samples failed")
-    return usage.ru_maxrss / 1024
+    return usage.ru_maxrss / 1024, time.perf_counter() - begin
 
 
-def main() -> None:
-    """Print both peaks and their ratio."""
-    with tempfile.TemporaryDirectory() as folder:
-        peaks = {samples: peak(samples, Path(folder) / str(samples)) for samples in SIZES}
-    for samples, megabytes in peaks.items():
-        print(f"{samples} samples: {megabytes:.0f} MB")
-    print(f"ratio {peaks[SIZES[1]] / peaks[SIZES[0]]:.3f}")
+def main(sizes: tuple[int, ...]) -> None:
+    """Print a row for each size, and the ratio of the peaks."""
+    print("| samples | peak memory | seconds | page |\n|---|---|---|---|")
+    peaks = []
+    with tempfile.TemporaryDirectory() as temporary:
+        for samples in sizes:
+            folder = Path(temporary) / str(samples)
+            megabytes, seconds = peak(samples, folder)
+            page = (folder / "report.html").stat().st_size / 1e6
+            print(f"| {samples:,} | {megabytes:.0f} MB | {seconds:.0f} | {page:.2f} MB |", flush=True)
+            peaks.append(megabytes)
+    print(f"ratio {peaks[-1] / peaks[0]:.3f}")
 
 
 if __name__ == "__main__":
-    main()
+    main(tuple(int(size) for size in sys.argv[1:]) or SIZES)

@@ -1,7 +1,10 @@
 """Shapes are checked by machine in tests, nets are small, and one thread is faster than two."""
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from jaxtyping import install_import_hook
@@ -15,6 +18,8 @@ from hypothesis import settings  # noqa: E402
 from torch import nn  # noqa: E402
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["GEVALDI_CACHE"] = tempfile.mkdtemp(prefix="gevaldi-cache-")  # and never the user's
+atexit.register(shutil.rmtree, os.environ["GEVALDI_CACHE"], ignore_errors=True)
 settings.register_profile("ci", derandomize=True)  # the same examples every time; elsewhere others each time, to find more
 if "CI" in os.environ:
     settings.load_profile("ci")

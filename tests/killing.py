@@ -18,7 +18,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import gevaldi
 from conftest import small_classifier, small_generator
+from gevaldi.runs import writer
 from gevaldi.runs.store import Run
+
+writer.PART = 4  # so that there is something to lose and something to keep
 
 SETTINGS = {"samples": 30, "steps": 40, "batch_size": 4, "device": "cpu", "progress": False, "gain": 0.0}
 

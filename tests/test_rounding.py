@@ -1,10 +1,13 @@
 """Rows do not depend on the batch size: lanes, and float64 where lanes are not enough."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 import gevaldi
@@ -12,7 +15,7 @@ from conftest import small_classifier, small_generator
 from gevaldi.divergences import divergence
 from gevaldi.errors import SpecError
 from gevaldi.objective import Objective
-from gevaldi.runs.rounding import LANES, Rounding, chosen_rounding
+from gevaldi.runs.rounding import LANES, Rounding, are_small, chosen_rounding, rounds_alike
 from gevaldi.runs.store import Run
 
 CPU = torch.device("cpu")
@@ -78,6 +81,34 @@ def test_small_networks_get_lanes_and_large_pictures_do_not() -> None:
     )
 
 
+def test_small_pictures_that_take_much_to_compute_are_searched_as_they_come() -> None:
+    """A convolution of 64 to 64 channels over 8 x 8 pixels takes 64² x 9 x 64 multiplications, and as many additions."""
+    assert chosen().lanes == LANES
+    for count, lanes in ((60, LANES), (70, 1)):
+        layers = [nn.Conv2d(64 if i else 1, 64, 3, padding=1) for i in range(count)]
+        costly = gevaldi.classifier(nn.Sequential(*layers, small_classifier(1, 3).module[0], nn.Linear(4096, 3)).eval(), labels=3)  # type: ignore[index]
+        assert are_small(asked_of(small_classifier(0), costly, small_generator()), CPU) == (lanes == LANES)
+
+
+def test_a_probe_ends_where_few_samples_already_differ() -> None:
+    """Of 64 samples, networks like these see 16 and no more, in each of the two precisions."""
+    seen: list[int] = []
+
+    class Watching(Crowded):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append(len(x))
+            return super().forward(x)
+
+    assert (
+        rounds_alike(
+            asked_of(small_classifier(0), gevaldi.classifier(Watching().eval(), labels=3), small_generator()), CPU, torch.float32
+        )
+        is False
+    )
+    assert max(seen) == 16
+    assert sum(seen) == 16 + 8 + 8 + 8  # sizes 1 and 7 are padded to 8
+
+
 def test_networks_that_round_by_the_batch_size_are_searched_in_float64_if_they_run_in_it() -> None:
     found = chosen(gevaldi.classifier(Crowded().eval(), labels=3))
     assert found == Rounding(torch.float64, LANES, alike=False)  # better, but not the same, and it is said
@@ -95,7 +126,30 @@ def test_a_run_goes_on_in_the_numbers_that_it_was_begun_in(tmp_path: Path) -> No
     models = small_classifier(0), small_classifier(1), small_generator()
     gevaldi.compare(*models, out=tmp_path, **settings)
     execution = Run.open(tmp_path).record["execution"]
-    assert Rounding.recorded(execution, CPU) == chosen(asked="float64")
+    assert replace(Rounding.recorded(execution, CPU), threads=None) == chosen(asked="float64")
     assert chosen(asked="float64").dtype == torch.float64
     with pytest.raises(SpecError, match="MPS"):
         Rounding.recorded(execution, torch.device("mps"))
+
+
+@given(
+    rounding=st.builds(
+        Rounding,
+        dtype=st.sampled_from([torch.float32, torch.float64]),
+        lanes=st.integers(1, 16),
+        alike=st.booleans(),
+        channels_last=st.booleans(),
+        threads=st.none() | st.integers(1, 64),
+        compiled=st.booleans(),
+        graphs=st.booleans(),
+    )
+)
+def test_what_a_record_says_is_what_was_chosen(rounding: Rounding) -> None:
+    assert Rounding.recorded(rounding.record(), CPU) == rounding
+    mixed = replace(rounding, dtype=torch.float32, mixed=torch.bfloat16)
+    assert Rounding.recorded(mixed.record(), CPU) == mixed
+
+
+def test_a_record_from_before_there_were_threads_in_it_is_read() -> None:
+    old = {"precision": "float64", "lanes": 8, "any_batch_size": True}
+    assert Rounding.recorded(old, CPU) == Rounding(torch.float64, 8, True)

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gevaldi.comparison import Comparison, compare
     from gevaldi.errors import GevaldiError
+    from gevaldi.experiments.swept import Swept, sweep
     from gevaldi.models import Classifier, Generator, Label, classifier, generator
 
 _HOMES = {
     "Comparison": "gevaldi.comparison",
+    "Swept": "gevaldi.experiments.swept",
+    "sweep": "gevaldi.experiments.swept",
     "compare": "gevaldi.comparison",
     "GevaldiError": "gevaldi.errors",
     "Classifier": "gevaldi.models",
@@ -27,7 +30,18 @@ _HOMES = {
     "generator": "gevaldi.models",
 }
 
-__all__ = ["Classifier", "Comparison", "Generator", "GevaldiError", "Label", "classifier", "compare", "generator"]
+__all__ = [
+    "Classifier",
+    "Comparison",
+    "Generator",
+    "GevaldiError",
+    "Label",
+    "Swept",
+    "classifier",
+    "compare",
+    "generator",
+    "sweep",
+]
 
 
 def __getattr__(name: str) -> Any:

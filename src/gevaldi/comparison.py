@@ -1,5 +1,6 @@
 """`gevaldi.compare`: two classifiers and a generator in; rows, pictures and a report out."""
 
+import contextlib
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -10,6 +11,9 @@ from warnings import warn
 
 from gevaldi.errors import SpecError
 from gevaldi.names import OBJECT
+from gevaldi.places import Place, place
+from gevaldi.runs.engines import engine as engine_named
+from gevaldi.runs.holding import held
 from gevaldi.runs.spec import Search, Spec, spec_from
 from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
     from gevaldi.measures.summary import Summary
     from gevaldi.models import Classifier, Generator
+    from gevaldi.runs.engines.base import Engine
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,13 +37,13 @@ class Comparison:
         return f"Comparison({str(self.run.folder)!r}, {len(self.run.done())} of {self.run.total} rows)"
 
     @classmethod
-    def open(cls, folder: str | Path) -> "Comparison":
+    def open(cls, folder: str | Place) -> "Comparison":
         """A comparison made before, from its run folder; needs no torch.
 
         Raises:
             RunFolderError: there is no run that can be read.
         """
-        return cls(Run.open(Path(folder)))
+        return cls(Run.open(place(folder)))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -51,9 +56,9 @@ class Comparison:
 
     def summary(self) -> "list[Summary]":
         """What came out, one `Summary` for each order."""
-        from gevaldi.measures.summary import summaries, summarised
+        from gevaldi.runs.finds import summary_of
 
-        return summaries(self.run.each(summarised(self.run.spec.set_sizes)))
+        return summary_of(self.run)
 
     def best(self, count: int = 8) -> "list[Image.Image]":
         """The pictures of the samples with the largest divergence after the search, largest first."""
@@ -64,23 +69,24 @@ class Comparison:
         found = self.run.largest(count, ["picture_end"])
         return [Image.open(io.BytesIO(row["picture_end"]["bytes"])) for row in found]
 
-    def report(self, path: str | Path | None = None) -> Path:
+    def report(self, path: str | Place | None = None) -> Place:
         """Write the report, one self-contained HTML page, into the run folder or to `path`; returns where it is."""
         from gevaldi.reports.page import write_report
 
-        return write_report(self.run, Path(path) if path else None)
+        return write_report(self.run, place(path) if path else None)
 
     def export(self, to: str, out: str | Path | None = None, **chosen: Any) -> Path:
         """Write samples in a format that other tools open; returns where they are.
 
         Args:
             to: the format's name: imagefolder, parquet, datasets, fiftyone, label-studio.
-            out: an empty or a new folder; by default exports/FORMAT in the run's folder.
+            out: an empty or a new folder of this machine; by default exports/FORMAT in the run's folder, or in the current one
+                where the run is far away.
             **chosen: which samples and pictures, under which labels, as `gevaldi.exports.export` takes them.
         """
         from gevaldi.exports import export
 
-        return export(self.run, to, Path(out) if out else None, **chosen).path
+        return export(self.run, to, place(out) if out else None, **chosen).path
 
 
 def compare(
@@ -88,10 +94,11 @@ def compare(
     second: "str | Classifier",
     generator: "str | Generator",
     *,
-    out: str | Path | None = None,
+    out: str | Place | None = None,
     taxonomy: str | Taxonomy | Any = "auto",
     device: str = "auto",
     batch_size: int | None = None,
+    engine: "str | Engine | None" = None,
     progress: bool | None = None,
     **settings: Any,
 ) -> Comparison:
@@ -101,11 +108,14 @@ def compare(
         first: a classifier, or its name such as "bundled:mnist-strided"; wrap a module with `gevaldi.classifier`.
         second: the other one.
         generator: a generator, or its name such as "bundled:mnist-vae"; wrap a module with `gevaldi.generator`.
-        out: the run folder; called again with the same settings, the run is continued there. By default a new temporary folder.
+        out: the run folder, also one far away such as s3://bucket/run; called again with the same settings, the run is continued
+            there. By default a new temporary folder.
         taxonomy: the hierarchy of the classes: the name of one that ships, a file, a `Taxonomy`, or what
             `gevaldi.taxonomy.read_taxonomy` reads; "auto" for the shipped one that has all the labels' ids, None for none.
         device: auto, cpu, cuda, cuda:1, mps.
         batch_size: samples searched together; chosen by a short measurement if not given. Rows change by rounding at most.
+        engine: where to compute: "local" in this process (the default), "ray" on all cores or GPUs of this machine or a cluster,
+            "ray,workers=4,address=10.0.0.1:6379"; the rows are the same.
         progress: whether to show a progress bar; by default on a terminal.
         **settings: all other fields of `Spec` (samples, conditions, orders, divergence, prior_weight, seed, real, convention,
             set_sizes, first_classes, second_classes), and those of its search (algorithm, steps, window, gain, typical_mass).
@@ -114,7 +124,8 @@ def compare(
         SpecError: a setting is unknown or impossible.
         TaxonomyError: labels have no place in the hierarchy asked for, or it is none.
         ContractError: the networks do not do what classifiers and generators must; the message says what to do.
-        RunFolderError: the folder cannot be written, or holds another run.
+        RunFolderError: the folder cannot be written, holds another run, or is held by another process.
+        EngineError: a cluster does not answer, or none of its workers can work.
     """
     taxonomy = str(taxonomy) if isinstance(taxonomy, Path) else "none" if taxonomy is None else taxonomy
     search = {key: settings.pop(key) for key in list(settings) if key in Search.model_fields}
@@ -131,11 +142,12 @@ def compare(
         },
         "the arguments",
     )
-    folder = Path(out) if out else Path(tempfile.mkdtemp(prefix="gevaldi-"))
+    folder = place(out) if out else Path(tempfile.mkdtemp(prefix="gevaldi-"))
     shown = sys.stderr.isatty() if progress is None else progress
     models = (first, second, generator)
     given = None if isinstance(taxonomy, str) else taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
-    done = execute(spec, folder, models, device, batch_size, shown, command_of(spec, folder, models), given)
+    chosen = engine_named(engine) if isinstance(engine, str | None) else engine
+    done = execute(spec, folder, models, device, batch_size, shown, command_of(spec, folder, models), given, chosen)
     for warning in done.warnings:
         warn(f"gevaldi: {warning}", stacklevel=2)
     return done
@@ -150,7 +162,7 @@ def named(model: Any) -> str:
     )
 
 
-def command_of(spec: Spec, folder: Path, models: Sequence[Any]) -> str:
+def command_of(spec: Spec, folder: Place, models: Sequence[Any]) -> str:
     """What makes a run again: a line for the shell where all models have names, otherwise the call with its settings."""
     if all(isinstance(model, str) for model in models):
         return f"gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
@@ -163,28 +175,57 @@ def command_of(spec: Spec, folder: Path, models: Sequence[Any]) -> str:
 
 def execute(
     spec: Spec,
-    folder: Path,
+    folder: Place,
     models: Sequence[Any],
     device: str,
     batch_size: int | None,
     progress: bool,
     command: str,
     taxonomy: Taxonomy | None = None,
+    engine: "Engine | None" = None,
 ) -> Comparison:
-    """Run a spec in a folder, from the start or from where it was interrupted. `models` are the three networks or their names."""
+    """Run a spec in a folder, from the start or from where it was interrupted. `models` are the three networks or their names.
+
+    Meanwhile no other process can write to the folder. A run that is complete is only read, so its folder need not be writable.
+
+    Raises:
+        RunFolderError: another process is writing to the folder.
+        EngineError: nobody can compute the rows; see `Engine`.
+    """
     from gevaldi.classifiers import load_classifier
     from gevaldi.generators import load_generator
-    from gevaldi.runs.session import device_of, fill, models_of, open_run, prepared
+    from gevaldi.runs.engines.base import Task
+    from gevaldi.runs.session import device_of, models_of, open_run, prepared
 
+    where = engine or engine_named()
+    where.check()
     refuse_objects(models)
     first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
-    begun = Run.open(folder) if (folder / "run.json").exists() else None
-    ready = models_of(spec, first, second, generator, device_of(device), begun, taxonomy)
-    with prepared(ready), bar(progress) as watch:
+    with contextlib.ExitStack() as stack:
+        begun = Run.begun(folder)
+        if not (begun and begun.complete):
+            stack.enter_context(held(folder, called()))
+            begun = Run.begun(folder)  # what was there before may not be what its last holder left
+        ready = models_of(spec, first, second, generator, device_of(device), begun, taxonomy)
+        stack.enter_context(prepared(ready))
+        watch = stack.enter_context(bar(progress))
         run = open_run(folder, spec, ready, batch_size, command, watch.audited)
-        for now in fill(run, ready, batch_size, watch.step):
+        given = [
+            m if name.startswith(OBJECT) else name
+            for name, m in zip((spec.first, spec.second, spec.generator), models, strict=True)
+        ]
+        filling = where.fill(Task(run, ready, given, batch_size, watch.step))
+        for now in stack.enter_context(contextlib.closing(filling)):
             watch.rows(now.done, now.total)
+            if now.workers:
+                watch.working(now.workers.in_words())
+            watch.told(now.told)
     return Comparison(run)
+
+
+def called() -> str:
+    """How this process was called, for those who find that it holds a folder."""
+    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def refuse_objects(models: Sequence[Any]) -> None:

@@ -1,6 +1,8 @@
 """Progress on a terminal: what is finished, how fast, how long still."""
 
+from collections.abc import Sequence
 from types import TracebackType
+from warnings import warn
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -29,6 +31,7 @@ class Bar:
         )
         self._progress = Progress(*columns, console=Console(stderr=True), disable=not shown)
         self._task = self._progress.add_task("", total=None)
+        self._heard = 0
 
     def __enter__(self) -> "Bar":
         self._progress.start()
@@ -40,6 +43,19 @@ class Bar:
     def rows(self, done: int, total: int) -> None:
         """So many samples are on disk."""
         self._progress.update(self._task, completed=done, total=total)
+
+    def working(self, who: str) -> None:
+        """These are at work."""
+        self._progress.update(self._task, description=who)
+
+    def told(self, texts: Sequence[str]) -> None:
+        """What a user should hear, each text once: above the bar, or as a warning where there is none."""
+        for text in texts[self._heard :]:
+            if self._progress.disable:
+                warn(f"gevaldi: {text}", stacklevel=3)
+            else:
+                self._progress.console.print(f"gevaldi: {text}", markup=False, highlight=False)
+        self._heard = len(texts)
 
     def audited(self, done: int, total: int) -> None:
         """So many pictures have been looked at before the search."""

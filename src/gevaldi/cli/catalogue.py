@@ -14,8 +14,9 @@ REGISTRIES = {
     "taxonomies": "gevaldi.taxonomy",
     "figures": "gevaldi.figures",
     "exports": "gevaldi.exports",
+    "engines": "gevaldi.runs.engines",
 }
-KINDS = [*SOURCES, *REGISTRIES, "experiments"]
+KINDS = [*SOURCES, *REGISTRIES, "experiments", "sweeps"]
 MANY = 12  # names of a source above which it has one line in a listing
 FIXED = {
     "kinds": [*KINDS, "torchvision", "timm"],
@@ -44,9 +45,9 @@ def names_of(kind: str) -> list[str]:
     if kind == "everything":
         return ["spec", *dict.fromkeys(name for k in KINDS for full in _shown(k) for name in (full, full.rpartition(":")[2]))]
     if kind == "settings":
-        from gevaldi.runs.spec import Search, Spec
+        from gevaldi.runs.spec import Spec, settings_of_groups
 
-        return [*(f"{name}=" for name in Spec.model_fields), *(f"search.{name}=" for name in Search.model_fields)]
+        return [f"{name}=" for name in (*Spec.model_fields, *settings_of_groups())]
     if kind == "columns":
         from gevaldi.exports import columns
 
@@ -63,6 +64,10 @@ def names_of(kind: str) -> list[str]:
         from gevaldi.experiments import names
 
         return names()
+    if kind == "sweeps":
+        from gevaldi.experiments import sweep_names
+
+        return sweep_names()
     return _registry(kind).names()
 
 
@@ -88,6 +93,10 @@ def _section(kind: str) -> str:
         from gevaldi.experiments import read_experiment
 
         lines = [(name, read_experiment(name).title) for name in names_of(kind)]
+    elif kind == "sweeps":
+        from gevaldi.experiments import read_sweep
+
+        lines = [(name, read_sweep(name)["title"]) for name in names_of(kind)]
     else:
         lines = [(name, _registry(kind).summary(name)) for name in names_of(kind)]
     width = max(len(name) for name, _ in lines)
@@ -140,17 +149,15 @@ def settings() -> str:
     """Every setting of a spec with its default and what it means, as the YAML file that would set it."""
     import json
 
-    from gevaldi.runs.spec import Search, Spec
+    from gevaldi.runs.spec import GROUPS, Spec
 
     lines = ["The settings of a run, as `gevaldi compare --spec FILE` reads them and every run writes them (spec.yaml).", ""]
-    for fields, indent in ((Spec.model_fields, ""), (Search.model_fields, "  ")):
+    for title, fields in (("", Spec.model_fields), *((name, group.model_fields) for name, group in GROUPS.items())):
+        lines += [f"{title}:"] if title else []
         for key, field in fields.items():
-            if key == "search":
-                continue
-            default = "..." if field.is_required() else json.dumps(field.default)
-            lines += [f"{indent}# {field.description}", f"{indent}{key}: {default}"]
-        if fields is Spec.model_fields:
-            lines.append("search:")
+            if key not in GROUPS:
+                default = "..." if field.is_required() else json.dumps(field.default)
+                lines += [("  " if title else "") + line for line in (f"# {field.description}", f"{key}: {default}")]
     return "\n".join(lines)
 
 
@@ -172,6 +179,10 @@ def documentation(name: str) -> str:
         from gevaldi.experiments import text_of
 
         return text_of(name)
+    if name in names_of("sweeps"):
+        from gevaldi.experiments import sweep_text
+
+        return sweep_text(name)
     if name.endswith(FILES):
         return outline(read_taxonomy(name))
     stem = name.partition(",")[0].partition(":")[0]

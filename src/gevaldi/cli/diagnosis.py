@@ -25,10 +25,23 @@ def diagnose() -> tuple[list[str], bool]:
         gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
         lines.append(f"ok    GPUs: {', '.join(gpus) or 'none, everything runs on the CPU'}")
         lines += _weights()
+        lines.append(f"ok    {_cache()}")
     except (ImportError, OSError, RuntimeError, GevaldiError) as error:
         lines.append(f"FAIL  {error}")
         healthy = False
     return lines, healthy
+
+
+def _cache() -> str:
+    """Where it is kept how pairs are computed fastest, and of how many."""
+    from gevaldi.runs.probes import cache_folder
+
+    try:
+        folder = cache_folder()
+        kept = sum(1 for _ in (folder / "probes").glob("*.json"))
+    except (OSError, RuntimeError) as error:
+        return f"no cache: {error}. How pairs are computed fastest is measured for every run; GEVALDI_CACHE names another folder."
+    return f"cache {folder}: how {kept} pair{'s are' if kept != 1 else ' is'} computed fastest"
 
 
 def _weights() -> list[str]:

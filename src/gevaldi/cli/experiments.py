@@ -21,6 +21,12 @@ def experiment(
     only: Annotated[list[str] | None, typer.Option(help="make this comparison only; may be repeated")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps", autocompletion=complete("devices"))] = "auto",
     batch_size: Annotated[int | None, typer.Option(min=1, help="samples searched together", show_default="measured")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="where to compute: local or ray", show_default="local", autocompletion=complete("engines"))
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="a Ray cluster: HOST:6379, ray://HOST:10001 or auto", metavar="HOST:PORT")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="its folder; the same command continues it", show_default="runs/NAME")] = None,
 ) -> None:
     """Make the comparisons of an experiment, and lay them side by side.
@@ -45,19 +51,28 @@ def experiment(
     folder = out or Path("runs") / Path(name).stem
     try:
         from gevaldi.experiments.execute import carried_out
+        from gevaldi.runs.engines import engine as engine_named
 
+        where = engine_named(engine, address)
+        where.check()
         runs, failed = {}, {}
         for found in carried_out(
-            specs, folder, only=tuple(only or ()), device=device, batch_size=batch_size, progress=sys.stderr.isatty()
+            specs,
+            folder,
+            only=tuple(only or ()),
+            device=device,
+            batch_size=batch_size,
+            progress=sys.stderr.isatty(),
+            engine=where,
         ):
             if found.run:
                 from gevaldi.cli.table import summary_table
-                from gevaldi.measures.summary import summaries, summarised
                 from gevaldi.reports.page import write_report
+                from gevaldi.runs.finds import summary_of
 
                 runs[found.name] = found.run
                 say(f"gevaldi: {found.name} is in {found.run.folder}")
-                summary_table(found.run, summaries(found.run.each(summarised(found.spec.set_sizes))))
+                summary_table(found.run, summary_of(found.run))
                 write_report(found.run)
             else:
                 failed[found.name] = str(found.error)

@@ -1,7 +1,6 @@
 """The command `gevaldi export`: samples of a run as files that other tools open."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,9 +9,12 @@ from gevaldi.cli.words import complete, say, tell
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="the run's folder")],
+    run: Annotated[str, typer.Argument(help="the run's folder, also s3://...")],
     to: Annotated[str, typer.Option(help="the format: gevaldi list exports", autocompletion=complete("exports"))],
-    out: Annotated[Path | None, typer.Option(help="an empty or a new folder", show_default="RUN/exports/FORMAT")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(help="an empty or a new folder of this machine", show_default="RUN/exports/FORMAT", metavar="FOLDER"),
+    ] = None,
     pictures: Annotated[
         str, typer.Option(help="end, start (before the search), or both", autocompletion=complete("moments"))
     ] = "end",
@@ -22,6 +24,9 @@ def export(
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="only so many, those with the largest divergence")] = None,
     samples: Annotated[str | None, typer.Option(help="only these, by index: 3,17")] = None,
+    distinct: Annotated[
+        bool, typer.Option("--distinct", help="of near-duplicates only the one with the largest divergence")
+    ] = False,
     label: Annotated[
         str,
         typer.Option(
@@ -42,19 +47,21 @@ def export(
       gevaldi export runs/demo --to imagefolder --label labelled.csv --out training
     """
     from gevaldi.exports import export as exported
+    from gevaldi.places import place
     from gevaldi.runs.store import Run
 
     indices = numbers(samples) if samples is not None else None
-    found = Run.open(run)
+    found = Run.open(place(run))
     try:
         done = exported(
             found,
             to,
-            out,
+            place(out) if out else None,
             pictures=pictures,
             where=where or (),
             top=top,
             samples=indices,
+            distinct=distinct,
             label=label,
             progress=sys.stderr.isatty(),
         )

@@ -1,6 +1,5 @@
 """The command `gevaldi figure`: a figure of a run, for a paper."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,19 +7,22 @@ import typer
 from gevaldi.cli.words import complete, tell
 
 if TYPE_CHECKING:
+    from gevaldi.places import Place
     from gevaldi.runs.store import Run
 
 
 def figure(
-    folder: Path,
+    folder: Annotated[str, typer.Argument(help="the run's folder, also s3://...")],
     name: Annotated[
         str | None,
         typer.Argument(help="e.g. divergence or samples,count=4", show_default="list them", autocompletion=complete("figures")),
     ] = None,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="a .png, .svg or .pdf file, or with --format its name without ending", show_default="FOLDER/figures/NAME.png"
+            help="a .png, .svg or .pdf file, or with --format its name without ending",
+            show_default="FOLDER/figures/NAME.png",
+            metavar="FILE",
         ),
     ] = None,
     format_: Annotated[
@@ -40,9 +42,10 @@ def figure(
       gevaldi figure runs/demo filmstrip --set index=7 --format png --format pdf
     """
     from gevaldi.errors import SpecError
+    from gevaldi.places import place
     from gevaldi.runs.store import Run
 
-    run = Run.open(folder)
+    run = Run.open(place(folder))
     if name is None:
         if out or format_ or set_:
             raise SpecError("Which figure? gevaldi figure RUN NAME; without any option, gevaldi figure RUN lists them.")
@@ -52,7 +55,7 @@ def figure(
     from gevaldi.figures.base import ending_of
 
     called = ",".join([name, *(set_ or [])])
-    paths = _paths(run.folder, called, out, format_ or [])
+    paths = _paths(run.folder, called, place(out) if out else None, format_ or [])
     for path in paths:
         ending_of(path)  # before anything is written
     drawn = figure_of(run, called)
@@ -60,7 +63,7 @@ def figure(
         tell(f"figure: {saved(drawn, path)}")
 
 
-def _paths(folder: Path, called: str, out: Path | None, formats: list[str]) -> list[Path]:
+def _paths(folder: "Place", called: str, out: "Place | None", formats: list[str]) -> "list[Place]":
     """Where a figure is written: a file for each `--format`, beside `--out` or else in the folder, and `--out` itself.
 
     With formats, an `--out` that ends in none that can be written is what the files are called before their endings.

@@ -1,6 +1,7 @@
 """`gevaldi`: the commands, and how their errors are answered."""
 
 import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,8 +13,9 @@ from gevaldi.cli.export import export
 from gevaldi.cli.figure import figure
 from gevaldi.cli.hierarchy import cluster, distance
 from gevaldi.cli.reproduce import reproduce
+from gevaldi.cli.sweep import sweep
 from gevaldi.cli.words import complete, say, tell
-from gevaldi.errors import GevaldiError
+from gevaldi.errors import GevaldiError, RunFolderError
 
 app = typer.Typer(
     name="gevaldi",
@@ -43,10 +45,30 @@ def run() -> None:
 Classifier = Annotated[
     str | None, typer.Argument(help="SOURCE:NAME, e.g. bundled:mnist-strided", autocompletion=complete("classifiers"))
 ]
-Out = Annotated[Path | None, typer.Option(help="run folder; the same command continues it", show_default="runs/FIRST-vs-SECOND-ID")]
+Out = Annotated[
+    str | None,
+    typer.Option(
+        help="run folder, also s3://...; the same command continues it", show_default="runs/FIRST-vs-SECOND-ID", metavar="FOLDER"
+    ),
+]
+Folder = Annotated[str, typer.Argument(help="the run's folder, also s3://...", show_default=False)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps", autocompletion=complete("devices"))]
 Batch = Annotated[
     int | None, typer.Option(min=1, help="samples searched together; rows change by rounding at most", show_default="measured")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="say how networks are computed, what was tried, and why")]
+Again = Annotated[bool, typer.Option("--probe-again", help="measure anew how the networks are computed fastest")]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="where to compute: local, ray or ray,workers=4 (gevaldi show ray)",
+        show_default="local",
+        autocompletion=complete("engines"),
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="a Ray cluster: HOST:6379, ray://HOST:10001 or auto", show_default="this machine", metavar="HOST:PORT"),
 ]
 
 
@@ -88,15 +110,21 @@ def compare(
         str | None,
         typer.Option(help="real pictures to audit the generator with, e.g. folder:DIR", autocompletion=complete("pictures")),
     ] = None,
-    spec: Annotated[Path | None, typer.Option(help="settings as a YAML or TOML file; options given here override it")] = None,
+    spec: Annotated[
+        str | None, typer.Option(help="settings as a YAML or TOML file; options given here override it", metavar="FILE")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="any setting by its dotted name, e.g. search.gain=0.001", autocompletion=complete("settings")),
     ] = None,
     device: Device = "auto",
     batch_size: Batch = None,
+    engine: Engine = None,
+    address: Address = None,
     out: Out = None,
     report: Annotated[bool, typer.Option(help="write the report when done")] = True,
+    verbose: Verbose = False,
+    probe_again: Again = False,
 ) -> None:
     """Find where two classifiers differ most, and write a report.
 
@@ -111,9 +139,10 @@ def compare(
     Settings not listed here are set by their dotted names: --set search.typical_mass=0.99 (gevaldi show spec has them all).
     A killed or interrupted run goes on with the same command.
     """
+    from gevaldi.places import place
     from gevaldi.runs.spec import overridden, read_spec, spec_from
 
-    settings = read_spec(spec) if spec else {}
+    settings = read_spec(place(spec)) if spec else {}
     given: dict[str, Any] = {
         "first": first,
         "second": second,
@@ -135,14 +164,18 @@ def compare(
             overridden(settings, f"search.{key}={value}")
     for assignment in set_ or []:
         overridden(settings, assignment)
-    _execute(spec_from(settings, str(spec) if spec else "the options"), out, device, batch_size, report)
+    checked = spec_from(settings, str(spec) if spec else "the options")
+    _execute(checked, out, device, batch_size, engine, address, report, verbose=verbose, probe_again=probe_again)
 
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="run folder; the same command continues it")] = Path("runs/demo"),
+    out: Annotated[str, typer.Option(help="run folder; the same command continues it", metavar="FOLDER")] = "runs/demo",
     device: Device = "auto",
     batch_size: Batch = None,
+    engine: Engine = None,
+    address: Address = None,
+    verbose: Verbose = False,
 ) -> None:
     """Compare the bundled pair of MNIST classifiers.
 
@@ -157,36 +190,49 @@ def demo(
         out,
         device,
         batch_size,
+        engine,
+        address,
         True,
+        verbose=verbose,
     )
 
 
 @app.command()
-def resume(folder: Path, device: Device = "auto", batch_size: Batch = None, report: bool = True) -> None:
+def resume(
+    folder: Folder,
+    device: Device = "auto",
+    batch_size: Batch = None,
+    engine: Engine = None,
+    address: Address = None,
+    report: bool = True,
+    verbose: Verbose = False,
+) -> None:
     """Continue a run that was interrupted.
 
     What was finished is not computed again.
     """
+    from gevaldi.places import place
     from gevaldi.runs.store import Run
 
-    run = Run.open(folder)
-    _execute(run.spec, folder, device, batch_size, report, run.taxonomy_copy())
+    run = Run.open(place(folder))
+    _execute(run.spec, folder, device, batch_size, engine, address, report, run.taxonomy_copy(), verbose)
 
 
 @app.command(name="report")
 def report_command(
-    folder: Path,
-    out: Annotated[Path | None, typer.Option(help="where to", show_default="FOLDER/report.html")] = None,
+    folder: Folder,
+    out: Annotated[str | None, typer.Option(help="where to", show_default="FOLDER/report.html", metavar="FILE")] = None,
     limit: Annotated[int, typer.Option(min=1, help="samples that the page shows at most")] = 200,
 ) -> None:
     """Write the report of a run.
 
     The run may be complete or not. Needs no torch and no models.
     """
+    from gevaldi.places import place
     from gevaldi.reports.page import write_report
     from gevaldi.runs.store import Run
 
-    tell(f"report: {write_report(Run.open(folder), out, limit)}")
+    tell(f"report: {write_report(Run.open(place(folder)), place(out) if out else None, limit)}")
 
 
 @app.command(name="list")
@@ -219,6 +265,7 @@ def show(name: Annotated[str, typer.Argument(autocompletion=complete("everything
 app.command()(distance)
 app.command()(cluster)
 app.command()(experiment)
+app.command()(sweep)
 app.command()(reproduce)
 app.command()(figure)
 app.command()(export)
@@ -281,22 +328,42 @@ def _train_with(trained: Any, out: Path) -> None:
         sys.exit(130)
 
 
-def _execute(spec: Any, out: Path | None, device: str, batch_size: int | None, report: bool, taxonomy: Any = None) -> None:
-    folder = out or Path("runs") / f"{_short(spec.first)}-vs-{_short(spec.second)}-{spec.fingerprint}"
+def _execute(
+    spec: Any,
+    out: str | None,
+    device: str,
+    batch_size: int | None,
+    engine: str | None,
+    address: str | None,
+    report: bool,
+    taxonomy: Any = None,
+    verbose: bool = False,
+    probe_again: bool = False,
+) -> None:
+    named = out or f"runs/{_short(spec.first)}-vs-{_short(spec.second)}-{spec.fingerprint}"
     models = (spec.first, spec.second, spec.generator)
     try:
         from gevaldi.comparison import command_of, execute
+        from gevaldi.places import place
+        from gevaldi.runs.engines import engine as engine_named
+        from gevaldi.runs.probes import lines_of, made_anew
         from gevaldi.runs.store import Run
 
-        complete = (folder / "run.json").exists() and Run.open(folder).complete
+        where = engine_named(engine, address)
+        folder = place(named)
+        before = Run.begun(folder)
+        complete = before is not None and before.complete
         command = command_of(spec, folder, models)
-        comparison = execute(spec, folder, models, device, batch_size, sys.stderr.isatty(), command, taxonomy)
+        with made_anew() if probe_again else nullcontext():
+            comparison = execute(spec, folder, models, device, batch_size, sys.stderr.isatty(), command, taxonomy, where)
     except KeyboardInterrupt:
-        say(f"gevaldi: interrupted{_left(folder)}")
+        say(f"gevaldi: interrupted{_left(named)}")
         sys.exit(130)
     from gevaldi.cli.table import summary_table
     from gevaldi.reports.seriousness import alignment_sentences
 
+    for line in lines_of(comparison.run.record["execution"]) if verbose else ():
+        say(line)
     for sentence in alignment_sentences(comparison.run.record):
         say(sentence)
     for warning in comparison.run.record["warnings"]:
@@ -306,16 +373,22 @@ def _execute(spec: Any, out: Path | None, device: str, batch_size: int | None, r
     summary_table(comparison.run, comparison.summary())
     tell(f"rows:   {folder / 'samples'}")
     if report:
-        tell(f"report: {comparison.report()}")
+        try:
+            tell(f"report: {comparison.report()}")
+        except RunFolderError as error:
+            if not complete:
+                raise
+            say(f"gevaldi: {error} Elsewhere: gevaldi report {folder} --out FILE")  # it was not asked to write anything
 
 
-def _left(folder: Path) -> str:
+def _left(folder: str) -> str:
     """What an interrupted run leaves, and how to go on."""
+    from gevaldi.places import place
     from gevaldi.runs.store import Run
 
-    if not (folder / "run.json").exists():
+    run = Run.begun(place(folder))
+    if run is None:
         return " before anything was computed; nothing was written."
-    run = Run.open(folder)
     return f"; {len(run.done())} of {run.total} rows are safe. Go on with: gevaldi resume {folder}"
 
 

@@ -8,7 +8,7 @@ from gevaldi.runs.store import Run
 
 
 def summary_table(run: Run, found: list[Summary]) -> None:
-    """Print one line for each order."""
+    """Print one line for each order, and how many distinct finds there are."""
     unit = run.record["divergence"]["unit"]
     table = Table(title=f"{run.spec.first}  vs  {run.spec.second}", title_justify="left", box=None, pad_edge=False)
     sizes = sorted({n for s in found for n in s.set_distance_end})[:1]
@@ -28,6 +28,9 @@ def summary_table(run: Run, found: list[Summary]) -> None:
             *([str(s.failed)] if failed else []),
         )
     Console().print(table)
+    if found and all(s.distinct is not None for s in found):
+        many = sum(s.distinct or 0 for s in found)
+        Console(highlight=False).print(f"{many:,} distinct finds (different top classes after; near-duplicates count once)")
 
 
 def _short(value: float) -> str:

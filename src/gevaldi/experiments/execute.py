@@ -1,8 +1,9 @@
 """An experiment carried out: every run in its own folder, what is finished left alone, what fails told and passed by."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gevaldi.comparison import command_of, execute
 from gevaldi.errors import (
@@ -15,8 +16,11 @@ from gevaldi.errors import (
     WeightsError,
     described,
 )
+from gevaldi.names import OBJECT
+from gevaldi.runs.engines.base import Engine
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
+from gevaldi.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,11 @@ class Outcome:
     missing: bool = False  # because weights, pictures or a package are not at hand
 
 
+def named_in(spec: Spec) -> Sequence[Any]:
+    """The networks of a spec by their names, as they are loaded for each run anew."""
+    return spec.first, spec.second, spec.generator
+
+
 def carried_out(
     specs: Mapping[str, Spec],
     folder: Path,
@@ -38,11 +47,15 @@ def carried_out(
     device: str = "auto",
     batch_size: int | None = None,
     progress: bool = False,
+    models: Callable[[Spec], Sequence[Any]] = named_in,
+    taxonomy: Taxonomy | None = None,
+    engine: Engine | None = None,
 ) -> Iterator[Outcome]:
     """Make the runs one by one in sub-folders of their names, and tell of each when it is finished.
 
     A run that is complete is not loaded again; one that was interrupted goes on. One that cannot be made is told with its error,
-    and the others are made all the same.
+    and the others are made all the same. `models` gives the three networks of a spec where they are at hand already, a `taxonomy`
+    takes the place of those that specs name, and the `engine` says where to compute.
 
     Raises:
         SpecError: `only` names a run that there is not.
@@ -56,7 +69,9 @@ def carried_out(
                 yield Outcome(name, spec, before)  # so that it stands beside the others
             continue
         try:
-            run = _complete(spec, folder / name) or _made(spec, folder / name, device, batch_size, progress)
+            run = _complete(spec, folder / name) or _made(
+                spec, folder / name, models, device, batch_size, progress, taxonomy, engine
+            )
         except Exception as error:  # whatever networks may raise
             missing = isinstance(error, WeightsError | DataError | MissingExtra)
             yield Outcome(name, spec, None, str(error) if isinstance(error, GevaldiError) else described(error), missing)
@@ -80,6 +95,16 @@ def _complete(spec: Spec, folder: Path) -> Run | None:
     return run if run.complete and run.spec == spec else None
 
 
-def _made(spec: Spec, folder: Path, device: str, batch_size: int | None, progress: bool) -> Run:
-    models = (spec.first, spec.second, spec.generator)
-    return execute(spec, folder, models, device, batch_size, progress, command_of(spec, folder, models)).run
+def _made(
+    spec: Spec,
+    folder: Path,
+    models: Callable[[Spec], Sequence[Any]],
+    device: str,
+    batch_size: int | None,
+    progress: bool,
+    taxonomy: Taxonomy | None,
+    engine: Engine | None,
+) -> Run:
+    loaded, names = models(spec), named_in(spec)
+    told = [model if name.startswith(OBJECT) else name for name, model in zip(names, loaded, strict=True)]
+    return execute(spec, folder, loaded, device, batch_size, progress, command_of(spec, folder, told), taxonomy, engine).run

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gevaldi.errors import RunFolderError
 from gevaldi.registry import Registry
 
 if TYPE_CHECKING:
+    from gevaldi.places import Place
     from gevaldi.runs.store import Run
 
 registry = Registry("export format", "gevaldi.exports")
@@ -41,12 +43,13 @@ def columns() -> list[str]:
 def export(
     run: "Run",
     to: str,
-    out: Path | None = None,
+    out: "Place | None" = None,
     *,
     pictures: str = "end",
     where: Sequence[str] = (),
     top: int | None = None,
     samples: Sequence[int] | None = None,
+    distinct: bool = False,
     label: str | Path | Mapping[int, str] = "condition",
     progress: bool = False,
 ) -> Exported:
@@ -55,11 +58,13 @@ def export(
     Args:
         run: complete or not.
         to: the format's name; `gevaldi.exports.registry` has them all.
-        out: a folder that is empty or not there yet; by default exports/FORMAT in the run's folder.
+        out: a folder of this machine that is empty or not there yet; by default exports/FORMAT in the run's folder, or in
+            exports/NAME of the current one where the run is far away.
         pictures: end, start, or both.
         where: filters such as "order=forward" or "divergence_end>=2"; a sample has to pass all of them.
         top: only so many samples, those with the largest divergence after the search.
         samples: only the samples of these indices.
+        distinct: of near-duplicates among these, only the one with the largest divergence.
         label: which class a picture is filed under: condition, first, second, agreed, a CSV file with the columns index and
             label, or a mapping from indices to names.
         progress: whether to show a progress bar.
@@ -75,10 +80,12 @@ def export(
     from gevaldi.progress import Bar
 
     written = registry.get(to)
-    chosen = selected(run, pictures, where, top, samples, label)
-    folder = out or run.folder / "exports" / to
+    folder = out or (run.folder / "exports" / to if isinstance(run.folder, Path) else Path("exports", run.folder.name, to))
+    if not isinstance(folder, Path):
+        raise RunFolderError(f"{folder} is far away, and an export is made on this machine. Give a folder here, and copy it there.")
+    chosen = selected(run, pictures, where, top, samples, label, distinct)
     with made_whole(folder) as unfinished, Bar(progress) as bar:
-        about = Export(run.record, run.spec, chosen.classes, unfinished, len(chosen.labels))
+        about = Export(run.record, run.spec, chosen.classes, unfinished, len(chosen.indices))
         path = written(chosen.each(bar.rows), about)
         (unfinished / "README.md").write_text(readme(about, registry.documentation(to), chosen.notes), encoding="utf-8")
-    return Exported(folder / path.relative_to(unfinished), len(chosen.labels), chosen.pictures, chosen.notes)
+    return Exported(folder / path.relative_to(unfinished), len(chosen.indices), chosen.pictures, chosen.notes)

@@ -1,10 +1,12 @@
 """Which samples are exported, and under which class: a first pass over the rows without their pictures."""
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from heapq import nlargest
-from typing import Any, NamedTuple
+from typing import Any
+
+import numpy as np
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.exports._classes import Classes
@@ -12,7 +14,9 @@ from gevaldi.exports._columns import columns_of, flat, needed
 from gevaldi.exports._filters import passes
 from gevaldi.exports._labels import Given, Labelled, labeller
 from gevaldi.exports.base import Picture
+from gevaldi.measures.duplicates import in_order
 from gevaldi.measures.predictions import rank
+from gevaldi.runs.finds import finds_of
 from gevaldi.runs.schema import Row
 from gevaldi.runs.store import Run
 
@@ -30,21 +34,23 @@ class Selection:
     Attributes:
         run: where from.
         moments: which pictures of each sample.
-        labels: by the sample's index, the class of each of these pictures.
-        classes: all classes that there are; labels are among them.
+        indices: of the samples, in their order.
+        labels: for each of them and each of these pictures, the place of its class among all.
+        classes: all classes that there are.
         notes: what was left out and why, in sentences.
     """
 
     run: Run
     moments: tuple[str, ...]
-    labels: dict[int, tuple[str, ...]]
+    indices: np.ndarray
+    labels: np.ndarray
     classes: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
     def pictures(self) -> int:
         """How many pictures there are."""
-        return len(self.labels) * len(self.moments)
+        return len(self.indices) * len(self.moments)
 
     def each(self, begun: Callable[[int, int], None] = lambda number, total: None) -> Iterator[Picture]:
         """The pictures one by one, in the order in which the run has them; only a part of the run is in memory.
@@ -53,36 +59,33 @@ class Selection:
         """
         sizes, number, classes = self.run.spec.set_sizes, 0, Classes(self.run.record)
         for row in self.run.each([*needed(sizes), *(f"picture_{moment}" for moment in self.moments)]):
-            if row["index"] not in self.labels:
+            place = int(np.searchsorted(self.indices, row["index"]))
+            if place == len(self.indices) or self.indices[place] != row["index"]:
                 continue
             columns, number = flat(row, sizes, classes), number + 1
-            begun(number, len(self.labels))
-            for moment, label in zip(self.moments, self.labels[row["index"]], strict=True):
-                yield Picture(row[f"picture_{moment}"]["bytes"], columns | {"moment": moment, "label": label})
-
-
-class Found(NamedTuple):
-    """What is kept of a row that may be exported."""
-
-    divergence: float | None
-    labels: tuple[str, ...]
-    asked: bool
+            begun(number, len(self.indices))
+            for moment, label in zip(self.moments, self.labels[place], strict=True):
+                yield Picture(row[f"picture_{moment}"]["bytes"], columns | {"moment": moment, "label": self.classes[label]})
 
 
 @dataclass
 class Pass:
-    """What a first pass over the rows finds: those that may be exported, and why others may not.
+    """What a first pass over the rows finds: those that may be exported, in a few bytes each, and why others may not.
 
     Attributes:
-        found: by index, in the order of the run.
+        index, divergence, asked: of each that may, whether its condition is a class of the classifiers.
+        labels: of each of their pictures in turn, the place of its name in `names`.
+        names: of all classes under which pictures are filed.
         left: how many were left out, by the reason.
-        met: the indices of all rows.
         used: all names of classes that the rows found speak of.
     """
 
-    found: dict[int, Found] = field(default_factory=dict)
+    index: "array[int]" = field(default_factory=lambda: array("q"))
+    divergence: "array[float]" = field(default_factory=lambda: array("f"))
+    asked: "array[int]" = field(default_factory=lambda: array("b"))
+    labels: "array[int]" = field(default_factory=lambda: array("i"))
+    names: dict[str, int] = field(default_factory=dict)
     left: Counter[str] = field(default_factory=Counter)
-    met: set[int] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
 
     def add(self, row: Row, columns: Mapping[str, Any], named: Labelled, moments: Sequence[str]) -> None:
@@ -93,13 +96,22 @@ class Pass:
         elif len(labels) < len(moments):
             self.left["unlabelled"] += 1
         else:
-            self.found[row["index"]] = Found(row["divergence_end"], labels, bool(row["asked_labels"]))
+            self.index.append(row["index"])
+            self.divergence.append(rank(row["divergence_end"]))
+            self.asked.append(bool(row["asked_labels"]))
+            self.labels.extend(self.names.setdefault(name, len(self.names)) for name in labels)
             tops = (columns[f"{who}_{moment}"] for who in ("first", "second") for moment in moments)
             self.used |= {*labels, *(name for name in tops if name is not None)}
 
 
 def selected(
-    run: Run, pictures: str, where: Sequence[str], top: int | None, samples: Sequence[int] | None, label: Given
+    run: Run,
+    pictures: str,
+    where: Sequence[str],
+    top: int | None,
+    samples: Sequence[int] | None,
+    label: Given,
+    distinct: bool = False,
 ) -> Selection:
     """The samples that a user asked for, with their labels.
 
@@ -114,48 +126,52 @@ def selected(
     wanted, labels, first = passes(where, columns_of(sizes)), labeller(label, classes), Pass()
     asked = None if samples is None else set(samples)
     for row in run.each([*needed(sizes), "asked_labels"]):
-        first.met.add(row["index"])
         columns = flat(row, sizes, classes)
         if (asked is None or row["index"] in asked) and wanted(columns):
             first.add(row, columns, labels.named, moments)
-    _check_indices(run, labels.samples - first.met, len(first.met))
-    return _chosen(run, first, moments, classes, top, samples, label)
+    _check_indices(run, samples or (), labels.samples)
+    return _chosen(run, first, moments, classes, top, label, distinct)
 
 
-def _check_indices(run: Run, unknown: Set[int], rows: int) -> None:
-    if unknown:
+def _check_indices(run: Run, samples: Sequence[int], labelled: Set[int]) -> None:
+    done = run.done()
+    if unknown := {index for index in labelled if index not in done}:
         some = ", ".join(map(repr, sorted(unknown, key=str)[:3])) + (f" and {len(unknown) - 3:,} more" if len(unknown) > 3 else "")
         raise SpecError(
-            f"The labels speak of samples {some}, but the run in {run.folder} has none of these; it has {rows:,} rows of "
+            f"The labels speak of samples {some}, but the run in {run.folder} has none of these; it has {len(done):,} rows of "
             f"{run.total:,}. Are they of another run?"
         )
+    if missing := sorted({index for index in samples if index not in done}):
+        raise SpecError(f"The run in {run.folder} has no samples {missing}; it has {len(done)} of {run.total}.")
 
 
 def _chosen(
-    run: Run,
-    first: Pass,
-    moments: tuple[str, ...],
-    classes: Classes,
-    top: int | None,
-    samples: Sequence[int] | None,
-    label: Given,
+    run: Run, first: Pass, moments: tuple[str, ...], classes: Classes, top: int | None, label: Given, distinct: bool
 ) -> Selection:
     """The selection after the first pass."""
-    if unknown := sorted(set(samples or ()) - first.met):
-        raise SpecError(f"The run in {run.folder} has no samples {unknown}; it has {len(first.met)} of {run.total}.")
-    found = first.found
-    kept = nlargest(top, found, key=lambda index: rank(found[index].divergence)) if top is not None else list(found)
-    notes = _notes(first.left, len(found), len(kept))
-    if not kept:
+    index, divergence = np.asarray(first.index), np.asarray(first.divergence)
+    kept = np.arange(len(index))
+    if distinct and len(index):
+        kept = np.flatnonzero(np.isin(index, finds_of(run).without_duplicates(index)))
+    alike = len(index) - len(kept)
+    smaller = len(kept) - min(len(kept), top) if top is not None else 0
+    kept = kept[in_order(divergence[kept])][:top]
+    notes = _notes(first.left, alike, smaller)
+    if not len(kept):
         raise SpecError(" ".join(["Nothing is left to export.", *notes, _advice(first.left, label)]).strip())
-    if label == "condition" and not any(found[index].asked for index in kept):
+    if label == "condition" and not np.asarray(first.asked)[kept].any():
         notes = (*notes, "The conditions are no classes of the classifiers; --label agreed, first or second files by classes.")
-    return Selection(run, moments, {index: found[index].labels for index in kept}, classes.together_with(first.used), notes)
+    kept = kept[np.argsort(index[kept])]
+    known = classes.together_with(first.used)
+    place = np.array([known.index(name) for name in first.names], dtype=np.int32)
+    labels = place[np.asarray(first.labels).reshape(len(index), len(moments))[kept]]
+    return Selection(run, moments, index[kept], labels, known, notes)
 
 
-def _notes(left: Counter[str], found: int, kept: int) -> tuple[str, ...]:
+def _notes(left: Counter[str], alike: int, smaller: int) -> tuple[str, ...]:
     notes = [f"{_samples(count)} left out, where {LEFT[why]}." for why, count in sorted(left.items())]
-    return (*notes, *([f"{_samples(found - kept)} of smaller divergence left out."] if kept < found else []))
+    notes += [f"{_samples(alike)} left out, of which near-duplicates with a larger divergence are here."] if alike else []
+    return (*notes, *([f"{_samples(smaller)} of smaller divergence left out."] if smaller else []))
 
 
 def _samples(count: int) -> str:

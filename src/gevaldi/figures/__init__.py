@@ -7,7 +7,9 @@ file's name; its keywords are the options of `gevaldi figure RUN NAME,KEY=VALUE`
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gevaldi.figures._lines import Line, lines, path_figure, path_lines, paths_of, set_distance_figures, set_distance_lines
+from gevaldi.figures._heat import HeatMap, heat_maps
+from gevaldi.figures._lines import Line, lines, path_figures, path_lines, set_distance_figures, set_distance_lines
+from gevaldi.figures._paths import mean_bands
 from gevaldi.figures.base import NothingToDraw, as_svg, blank, saved
 from gevaldi.registry import Call, Registry, check_options
 
@@ -17,15 +19,17 @@ if TYPE_CHECKING:
     from gevaldi.runs.store import Run
 
 __all__ = [
+    "HeatMap",
     "Line",
     "NothingToDraw",
     "as_svg",
     "blank",
     "figure_of",
+    "heat_maps",
     "lines",
-    "path_figure",
+    "mean_bands",
+    "path_figures",
     "path_lines",
-    "paths_of",
     "registry",
     "saved",
     "set_distance_figures",

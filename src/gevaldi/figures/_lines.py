@@ -1,14 +1,15 @@
 """Quantities over the steps of a search, as lines with bands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gevaldi.figures._paths import mean_bands, median_bands
 from gevaldi.figures._run import order_named, without_rows
 from gevaldi.figures.base import BLUE, COLOURS, GREY, ORANGE, NothingToDraw, as_svg, blank, style
-from gevaldi.measures.paths import Band, band, mean_band
+from gevaldi.measures.paths import Band
 from gevaldi.runs.store import Run
 
 if TYPE_CHECKING:
@@ -66,23 +67,14 @@ def _legend(axes: "Axes", lines: Sequence[Line], figure: "Figure | None") -> Non
         text.set_text(line.name)
 
 
-def paths_of(run: Run, column: str) -> dict[str, list[np.ndarray]]:
-    """The paths of one quantity, for each order that has any; one that holds what is no number is left out."""
-    paths: dict[str, list[np.ndarray]] = {}
-    for row in run.each(["order", "status", column]):
-        if row["status"] != "failed" and row[column]:
-            path = np.asarray(row[column], dtype=np.float32)
-            if np.isfinite(path).all():
-                paths.setdefault(row["order"], []).append(path)
-    return paths
-
-
-def path_lines(run: Run, column: str, order: str | None = None) -> list[Line]:
-    """Median and band from 10 to 90 % of the samples of one quantity, a line for each order, or for one of them."""
-    paths = paths_of(run, column)
-    length = max((len(path) for found in paths.values() for path in found), default=0)
-    asked = [o for o in COLOURS if o in paths and order in (None, o)]
-    return [Line(band(paths[o], length), COLOURS[o], STYLES[o == "reverse"], o) for o in asked]
+def path_lines(run: Run, columns: Sequence[str], order: str | None = None) -> dict[str, list[Line]]:
+    """Median and band from 10 to 90 % of the samples of some quantities, for each a line for each order, or for one of them."""
+    found = {}
+    for column, bands in median_bands(run, columns).items():
+        length = max((len(band.middle) for band in bands.values()), default=0)
+        asked = [o for o in bands if order in (None, o)]
+        found[column] = [Line(bands[o].kept(length), COLOURS[o], STYLES[o == "reverse"], o) for o in asked]
+    return found
 
 
 def drawn_path(run: Run, column: str, label: str, order: str | None, width: str | float) -> "Figure":
@@ -92,7 +84,7 @@ def drawn_path(run: Run, column: str, label: str, order: str | None, width: str 
         NothingToDraw: no row of the run has a path.
     """
     asked = order_named(order)
-    found = path_lines(run, column, asked)
+    found = path_lines(run, [column], asked)[column]
     if not found:
         raise NothingToDraw(without_rows(run, asked))
     return lines(found, label, width=width)
@@ -100,19 +92,22 @@ def drawn_path(run: Run, column: str, label: str, order: str | None, width: str 
 
 def set_distance_lines(run: Run) -> dict[str, list[Line]]:
     """For each order, the mean set distance with its 95 % interval, a line for each number of top classes."""
+    sizes = run.record["taxonomy"]["set_sizes"] if run.record.get("taxonomy") else ()
     found: dict[str, list[Line]] = {}
-    for i, n in enumerate(run.record["taxonomy"]["set_sizes"] if run.record.get("taxonomy") else ()):
-        for order, paths in paths_of(run, f"path_set_distance_{n}").items():
-            around = mean_band(paths)
+    for i, (n, bands) in enumerate(zip(sizes, mean_bands(run, [f"path_set_distance_{n}" for n in sizes]).values(), strict=True)):
+        for order, around in bands.items():
             above = Band(around.middle, np.maximum(around.low, 0), around.high)  # no distance is below zero
             found.setdefault(order, []).append(Line(above, SIZES[i % len(SIZES)], STYLES[i % len(STYLES)], f"n = {n}"))
     return {order: found[order] for order in COLOURS if order in found}
 
 
-def path_figure(run: Run, column: str, label: str) -> str:
-    """What `path_lines` finds as an SVG for a page; empty if no row has a path."""
-    found = path_lines(run, column)
-    return as_svg(lines(found, label, width=ON_PAGE), f"{label} over the steps of the search") if found else ""
+def path_figures(run: Run, labels: Mapping[str, str]) -> dict[str, str]:
+    """What `path_lines` finds of columns, each with its label, as SVGs for a page; without those of which no row has a path."""
+    return {
+        column: as_svg(lines(found, labels[column], width=ON_PAGE), f"{labels[column]} over the steps of the search")
+        for column, found in path_lines(run, list(labels)).items()
+        if found
+    }
 
 
 def set_distance_figures(run: Run, label: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What figures ask of a run: its words, its rows, and the answer where it lacks something."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import nlargest
 from typing import Any
 
@@ -8,6 +8,7 @@ from gevaldi.errors import SpecError, UnknownName
 from gevaldi.figures.base import NothingToDraw
 from gevaldi.measures.predictions import rank
 from gevaldi.names import plain, told_apart
+from gevaldi.runs.finds import finds_of
 from gevaldi.runs.schema import ORDERS, Row
 from gevaldi.runs.store import Run
 
@@ -44,17 +45,19 @@ def again(run: Run) -> str:
     return f"Make the run again: gevaldi compare --spec {run.folder / 'spec.yaml'} --out NEW_FOLDER"
 
 
-def finished(run: Run, order: str | None, columns: Sequence[str]) -> list[Row]:
-    """Some columns of the rows that did not fail, of one order or of both.
+def finished(run: Run, order: str | None, columns: Sequence[str]) -> Iterator[Row]:
+    """Some columns of the rows that did not fail, of one order or of both, one by one.
 
     Raises:
-        NothingToDraw: there are none.
+        NothingToDraw: there were none.
     """
-    wanted = dict.fromkeys(["order", "status", *columns])
-    rows = [row for row in run.each(list(wanted)) if row["status"] != "failed" and order in (None, row["order"])]
-    if not rows:
+    met = False
+    for row in run.each([*dict.fromkeys(["order", "status", *columns])]):
+        if row["status"] != "failed" and order in (None, row["order"]):
+            met = True
+            yield row
+    if not met:
         raise NothingToDraw(without_rows(run, order))
-    return rows
 
 
 def without_rows(run: Run, order: str | None) -> str:
@@ -69,33 +72,41 @@ def without_rows(run: Run, order: str | None) -> str:
     return f"All samples{of} of the run in {run.folder} failed; its report says why: gevaldi report {run.folder}"
 
 
-def chosen(run: Run, index: Sequence[int] | int | None, count: int, order: str | None, columns: Sequence[str]) -> list[Row]:
+def chosen(
+    run: Run, index: Sequence[int] | int | None, count: int, order: str | None, columns: Sequence[str], distinct: bool = False
+) -> list[Row]:
     """The rows of the samples named, in that order, or else of those with the largest divergence, largest first.
 
     Raises:
-        SpecError: a number belongs to no row, or to one that failed, or to another order; or `count` is no number from 1.
+        SpecError: a number belongs to no row, or to one that failed, or to another order; or `count` is no number from 1; or
+            `distinct` is neither true nor false.
         NothingToDraw: no sample did not fail.
     """
     if index is None:
         if not is_number(count) or count < 1:
             raise SpecError(f"count={count} was given; a number of samples from 1 was expected.")
-        rows = finished(run, order, ["index", "divergence_end"])
+        if not isinstance(distinct, bool):
+            raise SpecError(f"distinct={distinct} was given; true or false was expected.")
+        rows: Iterable[Row] = finished(run, order, ["index", "divergence_end"])
+        if distinct:
+            like = finds_of(run).like
+            rows = (row for row in rows if like[row["index"]] in (-1, row["index"]))
         numbers = [row["index"] for row in nlargest(count, rows, key=lambda row: rank(row["divergence_end"]))]
     else:
         numbers = [index] if isinstance(index, int) else list(index)
         _check_numbers(run, numbers, order)
-    found = {row["index"]: row for row in run.each(["index", *columns]) if row["index"] in set(numbers)}
-    return [found[number] for number in numbers]
+    return run.some(numbers, columns)
 
 
 def _check_numbers(run: Run, numbers: Sequence[Any], order: str | None) -> None:
-    known = {row["index"]: row for row in run.each(["index", "status", "order", "error"])}
     if not numbers:
         raise SpecError("index=[] was given; the numbers of some samples were expected, as in index=[3,7].")
+    known = {row["index"]: row for row in run.some([n for n in numbers if is_number(n)], ["status", "order", "error"])}
     for number in numbers:
         row = known.get(number) if is_number(number) else None
         if row is None:
-            there = f"the run in {run.folder} has samples {min(known)} to {max(known)}" if known else f"{run.folder} has none yet"
+            met = [*run.done()]
+            there = f"the run in {run.folder} has samples {met[0]} to {met[-1]}" if met else f"{run.folder} has none yet"
             raise SpecError(f"index={number} was given; {there}.")
         if row["status"] == "failed":
             raise SpecError(f"Sample {number} failed and has no picture: {plain(row['error'], 200)}. Name another.")

@@ -5,12 +5,11 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
-from gevaldi.files import write_whole
+from gevaldi.places import Place, make_folder, reason, remedy, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,7 +94,7 @@ def inches_of(width: str | float) -> float:
     return inches
 
 
-def saved(figure: "Figure", path: Path) -> Path:
+def saved(figure: "Figure", path: Place) -> Place:
     """Write a figure as what its name ends in: .png (200 dots an inch), .svg or .pdf. The same figure gives the same bytes.
 
     Raises:
@@ -108,14 +107,14 @@ def saved(figure: "Figure", path: Path) -> Path:
         _settle(figure)
         figure.savefig(sink, format=suffix[1:], dpi=200, metadata=METADATA[suffix])
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, sink.getvalue())
+        make_folder(path.parent)
+        write(path, sink.getvalue())
     except OSError as error:
-        raise RunFolderError(f"The figure {path} cannot be written: {error.strerror or error}.") from error
+        raise RunFolderError(f"The figure {path} cannot be written: {reason(error)}. {remedy(path)}") from error
     return path
 
 
-def ending_of(path: Path) -> str:
+def ending_of(path: Place) -> str:
     """The ending of a figure's file: .png, .svg or .pdf.
 
     Raises:

@@ -1,5 +1,6 @@
 """What the searches changed, by order."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from gevaldi.figures._run import finished, order_named, without_rows
@@ -21,20 +22,22 @@ def kinds(run: Run, *, order: str | None = None, width: str | float = "single") 
         NothingToDraw: no row of the run says what flipped.
     """
     asked = order_named(order)
-    rows = [row for row in finished(run, asked, ["flipped", "shift"]) if row["flipped"]]
-    if not rows:
+    found = Counter(
+        (row["order"], row["flipped"], row["shift"]) for row in finished(run, asked, ["flipped", "shift"]) if row["flipped"]
+    )
+    if not found:
         raise NothingToDraw(without_rows(run, asked))
-    orders = [o for o in run.spec.searches if any(row["order"] == o for row in rows)]
-    shown = [shift for shift in SHIFTS if any(row["shift"] == shift for row in rows)]
+    orders = [o for o in run.spec.searches if any(order == o for order, _, _ in found)]
+    shown = [s for s in SHIFTS if any(shift == s for _, _, shift in found)]
     figure = blank(width, 0.5)
     with style():
         panels = figure.subplots(1, len(orders), sharey=True, sharex=True, squeeze=False)[0]
         for panel, name in zip(panels, orders, strict=True):
-            own = [(row["flipped"], row["shift"]) for row in rows if row["order"] == name]
+            samples = sum(count for (order, _, _), count in found.items() if order == name)
             for i, who in enumerate(WHICH.values()):
                 left = 0.0
                 for shift in (*SHIFTS, None):
-                    share = 100 * own.count((who, shift)) / len(own)
+                    share = 100 * found[name, who, shift] / samples
                     panel.barh(i, share, left=left, height=0.7, color=SHIFTS[shift] if shift else GREY)
                     left += share
             panel.set_xlabel("samples (%)")

@@ -38,6 +38,7 @@ def samples(
     columns: int | None = None,
     order: str | None = None,
     index: Sequence[int] | int | None = None,
+    distinct: bool = False,
     first: str | None = None,
     second: str | None = None,
     width: str | float = "double",
@@ -45,15 +46,15 @@ def samples(
     """Samples before and after their search, those with the largest divergence, with both classifiers' top classes below.
 
     A class that is what the generator was asked for is bold. Of a run of both orders, forward searches are drawn unless `order` is
-    reverse or both. `index=[3,7]` draws these samples, `columns` says how many stand side by side, `first` and `second` call the
-    classifiers otherwise.
+    reverse or both. `index=[3,7]` draws these samples, `distinct=true` leaves out near-duplicates, `columns` says how many stand
+    side by side, `first` and `second` call the classifiers otherwise.
 
     Raises:
         SpecError: there is no such sample.
         NothingToDraw: no sample of the run did not fail.
     """
     asked = run.spec.searches[0] if order is None and index is None else order_named(order)
-    rows = chosen(run, index, count, asked, COLUMNS)
+    rows = chosen(run, index, count, asked, COLUMNS, distinct)
     own = models_of(run)
     names = {"first": str(first or own[0]), "second": str(second or own[1])}
     return before_and_after(rows, names, unit_of(run), columns=columns, width=width)

@@ -1,5 +1,7 @@
 """Where the samples lie in the prior, before and after."""
 
+import math
+from array import array
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,21 +27,21 @@ def typicality(run: Run, *, order: str | None = None, width: str | float = "sing
         NothingToDraw: no sample has a typicality.
     """
     asked = order_named(order)
-    rows = finished(run, asked, ["typicality_start", "typicality_end"])
-    rows = [row for row in rows if all(_known(row[f"typicality_{moment}"]) for moment in ("start", "end"))]
-    if not rows:
+    before, after = array("f"), {o: array("f") for o in COLOURS}
+    for row in finished(run, asked, ["typicality_start", "typicality_end"]):
+        if all(_known(row[f"typicality_{moment}"]) for moment in ("start", "end")):
+            before.append(row["typicality_start"])
+            after[row["order"]].append(row["typicality_end"])
+    if not before:
         raise NothingToDraw(f"The prior of {run.spec.generator} says of no latent in {run.folder} where it lies.")
     edges = np.linspace(0, 1, BINS + 1)
-    ends = {o: [row["typicality_end"] for row in rows if row["order"] == o] for o in COLOURS}
     figure = blank(width)
     with style():
         axes = figure.subplots()
-        axes.stairs(
-            _shares([row["typicality_start"] for row in rows], edges), edges, fill=True, color=GREY, alpha=0.35, label="before"
-        )
-        for name, values in ends.items():
+        axes.stairs(_shares(before, edges), edges, fill=True, color=GREY, alpha=0.35, label="before")
+        for name, values in after.items():
             if values:
-                out = 100 * np.mean(np.asarray(values) > TYPICAL)
+                out = 100 * np.mean(np.asarray(values, dtype=float) > TYPICAL)
                 axes.stairs(
                     _shares(values, edges),
                     edges,
@@ -57,9 +59,9 @@ def typicality(run: Run, *, order: str | None = None, width: str | float = "sing
 
 
 def _known(value: float | None) -> bool:
-    return value is not None and bool(np.isfinite(value))
+    return value is not None and math.isfinite(value)
 
 
-def _shares(values: list[float], edges: np.ndarray) -> np.ndarray:
+def _shares(values: "array[float]", edges: np.ndarray) -> np.ndarray:
     """Per cent of the values in each bin; what rounding takes beyond 1 counts as 1."""
-    return 100 * np.histogram(np.clip(values, 0, 1), edges)[0] / len(values)
+    return 100 * np.histogram(np.clip(np.asarray(values, dtype=float), 0, 1), edges)[0] / len(values)

@@ -4,6 +4,11 @@ import math
 from typing import Any
 
 
+def only(piece: str, *columns: str) -> tuple[str, ...]:
+    """Columns of predictions of which only one piece is read, such as the labels: in a fifth of the time that the whole takes."""
+    return tuple(f"{column}.list.element.{piece}" for column in columns)
+
+
 def top(row: dict[str, Any], who: str, moment: str) -> dict[str, Any] | None:
     """A classifier's most probable class, where it gave any."""
     classes = row[f"{who}_{moment}"]

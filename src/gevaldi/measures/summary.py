@@ -2,17 +2,20 @@
 
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from gevaldi.measures.predictions import differs, is_condition, top
+from gevaldi.measures.predictions import differs, is_condition, only, top
 from gevaldi.statistics.intervals import Estimate, mean, median, share
 
 SUMMARISED = [
     *("order", "status", "asked_labels", "divergence_start", "divergence_end", "delta_z", "typicality_end"),
-    *("first_start", "first_end", "second_start", "second_end", "flipped", "shift", "right_start", "right_end", "surer", "held"),
+    *("flipped", "shift", "right_start", "right_end", "surer", "held"),
+    *only("label", "first_start", "first_end", "second_start", "second_end"),
 ]
 """The columns that a summary is made of, beside set distances."""
 
@@ -32,6 +35,8 @@ class Summary:
     Attributes:
         order: forward or reverse.
         samples, failed, converged: counts of rows.
+        distinct: how many samples end with different top classes, near-duplicates (`gevaldi.measures.duplicates`) counted once;
+            None where that was not looked for.
         differ_start, differ_end: share with different top classes, before and after the search.
         divergence_start, divergence_end: medians, in the divergence's unit.
         delta_z: the median of |z - z_start| / |z|.
@@ -49,6 +54,7 @@ class Summary:
     samples: int
     failed: int
     converged: int
+    distinct: int | None
     differ_start: Estimate
     differ_end: Estimate
     divergence_start: Estimate
@@ -65,93 +71,107 @@ class Summary:
     left_second: Estimate | None
 
 
-def summaries(rows: Iterable[dict[str, Any]]) -> list[Summary]:
-    """A summary for each order in the rows, forward first; the rows are read once and not kept."""
-    outcomes: dict[str, list[Outcome | None]] = {}
+def summaries(rows: Iterable[dict[str, Any]], distinct: Callable[[str], int] | None = None) -> list[Summary]:
+    """A summary for each order in the rows, forward first; the rows are read once, and a few bytes of each are kept.
+
+    Args:
+        rows: with the columns `summarised`.
+        distinct: tells how many samples of an order are distinct, where that is known.
+    """
+    tallies: dict[str, Tally] = {}
     for row in rows:
-        outcomes.setdefault(row["order"], []).append(None if row["status"] == "failed" else outcome(row))
-    return [_summary(order, outcomes[order]) for order in ("forward", "reverse") if order in outcomes]
+        tallies.setdefault(row["order"], Tally()).add(row)
+    return [
+        tallies[order].summary(order, distinct(order) if distinct else None) for order in ("forward", "reverse") if order in tallies
+    ]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a summary needs of a row, small enough that those of a large run fit in memory."""
-
-    converged: bool
-    differ_start: bool
-    differ_end: bool
-    divergence_start: float
-    divergence_end: float
-    delta_z: float
-    held: bool | None
-    typical: bool | None
-    set_distances: tuple[tuple[int, float, float], ...]
-    kind: tuple[str, str | None] | None
-    passage: tuple[str, str] | None
-    surer: bool | None
-    left_first: bool | None
-    left_second: bool | None
+def numbers() -> "array[float]":
+    """An empty array of numbers as rows hold them, in four bytes each."""
+    return array("f")
 
 
-def outcome(row: dict[str, Any]) -> Outcome:
-    """The outcome of a row that did not fail."""
-    return Outcome(
-        converged=row["status"] == "converged",
-        differ_start=differs(row, "start"),
-        differ_end=differs(row, "end"),
-        divergence_start=row["divergence_start"],
-        divergence_end=row["divergence_end"],
-        delta_z=row["delta_z"],
-        held=row["held"],
-        typical=_typical(row["typicality_end"]),
-        set_distances=tuple((n, row[f"set_distance_{n}_start"], row[f"set_distance_{n}_end"]) for n in set_sizes_of(row)),
-        kind=(row["flipped"], row["shift"]) if row["flipped"] else None,
-        passage=(row["right_start"], row["right_end"]) if row["right_end"] else None,
-        surer=row["surer"],
-        left_first=left(row, "first"),
-        left_second=left(row, "second"),
-    )
+@dataclass
+class Tally:
+    """What a summary needs of the rows of one order: counts, and the numbers whose medians and means are taken."""
 
+    samples: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[tuple[str, str | None]] = field(default_factory=Counter)
+    passages: Counter[tuple[str, str]] = field(default_factory=Counter)
+    values: "defaultdict[str, array[float]]" = field(default_factory=lambda: defaultdict(numbers))
+    distances: "defaultdict[tuple[int, str], array[float]]" = field(default_factory=lambda: defaultdict(numbers))
 
-def _typical(typicality: float | None) -> bool | None:
-    return None if typicality is None or math.isnan(typicality) else typicality <= TYPICAL
+    def add(self, row: dict[str, Any]) -> None:
+        """Count a row."""
+        self.samples += 1
+        if row["status"] == "failed":
+            self.counts["failed"] += 1
+            return
+        self.counts["converged"] += row["status"] == "converged"
+        for moment in ("start", "end"):
+            self.counts[f"differ_{moment}"] += differs(row, moment)
+        typicality = row["typicality_end"]
+        self._share("held", row["held"])
+        self._share("typical", None if typicality is None or math.isnan(typicality) else typicality <= TYPICAL)
+        self._share("surer", row["surer"])
+        for who in ("first", "second"):
+            self._share(f"left_{who}", left(row, who))
+        for key in ("divergence_start", "divergence_end", "delta_z"):
+            self.values[key].append(math.nan if row[key] is None else row[key])
+        for n in set_sizes_of(row):
+            for moment in ("start", "end"):
+                self.distances[n, moment].append(row[f"set_distance_{n}_{moment}"])
+        if row["flipped"]:
+            self.kinds[row["flipped"], row["shift"]] += 1
+        if row["right_end"]:
+            self.passages[row["right_start"], row["right_end"]] += 1
+
+    def _share(self, key: str, holds: bool | None) -> None:
+        """Count whether something holds, where it is known."""
+        if holds is not None:
+            self.counts[f"{key} known"] += 1
+            self.counts[key] += holds
+
+    def summary(self, order: str, distinct: int | None) -> Summary:
+        """The rows in numbers."""
+        good = self.samples - self.counts["failed"]
+        return Summary(
+            order=order,
+            samples=self.samples,
+            failed=self.counts["failed"],
+            converged=self.counts["converged"],
+            distinct=distinct,
+            differ_start=share(self.counts["differ_start"], good),
+            differ_end=share(self.counts["differ_end"], good),
+            divergence_start=median(self.values["divergence_start"]),
+            divergence_end=median(self.values["divergence_end"]),
+            delta_z=median(self.values["delta_z"]),
+            held=self._known("held") or share(0, 0),
+            typical=self._known("typical") or share(0, 0),
+            set_distance_start={n: mean(values) for (n, moment), values in sorted(self.distances.items()) if moment == "start"},
+            set_distance_end={n: mean(values) for (n, moment), values in sorted(self.distances.items()) if moment == "end"},
+            kinds=dict(self.kinds),
+            passages=dict(self.passages),
+            surer=self._known("surer"),
+            left_first=self._known("left_first"),
+            left_second=self._known("left_second"),
+        )
+
+    def _known(self, key: str) -> Estimate | None:
+        known = self.counts[f"{key} known"]
+        return share(self.counts[key], known) if known else None
 
 
 def set_sizes_of(row: dict[str, Any]) -> list[int]:
     """The numbers of top classes of which a row has set distances."""
-    found = [re.fullmatch(r"set_distance_(\d+)_end", column) for column, value in row.items() if value is not None]
-    return sorted(int(match[1]) for match in found if match)
+    return [n for n, column in _set_distances(tuple(row)) if row[column] is not None]
 
 
-def _summary(order: str, outcomes: list[Outcome | None]) -> Summary:
-    good = [found for found in outcomes if found]
-    left_first = [found.left_first for found in good if found.left_first is not None]
-    left_second = [found.left_second for found in good if found.left_second is not None]
-    distances: dict[int, list[tuple[float, float]]] = {}
-    for found in good:
-        for n, start, end in found.set_distances:
-            distances.setdefault(n, []).append((start, end))
-    surer = [found.surer for found in good if found.surer is not None]
-    return Summary(
-        order=order,
-        samples=len(outcomes),
-        failed=len(outcomes) - len(good),
-        converged=sum(found.converged for found in good),
-        differ_start=share(sum(found.differ_start for found in good), len(good)),
-        differ_end=share(sum(found.differ_end for found in good), len(good)),
-        divergence_start=median([found.divergence_start for found in good]),
-        divergence_end=median([found.divergence_end for found in good]),
-        delta_z=median([found.delta_z for found in good]),
-        held=share(sum(bool(found.held) for found in good), sum(found.held is not None for found in good)),
-        typical=share(sum(bool(found.typical) for found in good), sum(found.typical is not None for found in good)),
-        set_distance_start={n: mean([start for start, _ in pairs]) for n, pairs in sorted(distances.items())},
-        set_distance_end={n: mean([end for _, end in pairs]) for n, pairs in sorted(distances.items())},
-        kinds=dict(Counter(found.kind for found in good if found.kind)),
-        passages=dict(Counter(found.passage for found in good if found.passage)),
-        surer=share(sum(surer), len(surer)) if surer else None,
-        left_first=share(sum(left_first), len(left_first)) if left_first else None,
-        left_second=share(sum(left_second), len(left_second)) if left_second else None,
-    )
+@cache
+def _set_distances(columns: tuple[str, ...]) -> list[tuple[int, str]]:
+    found = [re.fullmatch(r"set_distance_(\d+)_end", column) for column in columns]
+    return sorted((int(match[1]), match[0]) for match in found if match)
 
 
 def left(row: dict[str, Any], who: str) -> bool | None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gevaldi.measures.predictions import top
+from gevaldi.measures.predictions import only, top
 from gevaldi.taxonomy import Taxonomy
 
-COLUMNS = ("status", "first_end", "second_end")
+COLUMNS = ("status", *only("label", "first_end", "second_end"), *only("name", "first_end", "second_end"))
 """The columns that it is made of."""
 
 
@@ -50,7 +50,8 @@ def taken_for(rows: Iterable[dict[str, Any]], taxonomy: Taxonomy | None = None, 
         if row["status"] == "failed" or first is None or second is None:
             continue
         pairs[first["label"], second["label"]] += 1
-        names |= {found["label"]: str(found["name"]) for found in (first, second)}
+        for found in (first, second):
+            names.setdefault(found["label"], str(found["name"]))
     place = {label: i for i, label in enumerate(depth_first(taxonomy))} if taxonomy else {}
     shown = sorted(_commonest(pairs, limit), key=lambda label: (place.get(label, len(place)), label))
     counts = np.array([[pairs[a, b] for b in shown] for a in shown], dtype=int).reshape(len(shown), len(shown))

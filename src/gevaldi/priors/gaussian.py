@@ -25,7 +25,6 @@ class Gaussian(Prior):
         self.mean, self.scale = mean, scale
         self.size = mean.numel()
         self._log_constant = -0.5 * self.size * math.log(2 * math.pi) - self.size * math.log(scale)
-        self._radius = cache(lambda mass: chi_radius(mass, self.size))
         self._is_standard = scale == 1 and not bool(mean.any())  # nothing to subtract or divide, at every step of every search
 
     def sample(self, seeds: Sequence[int]) -> Float[Tensor, "batch ..."]:
@@ -42,7 +41,7 @@ class Gaussian(Prior):
 
     def project(self, z: Float[Tensor, "batch ..."], mass: float) -> Float[Tensor, "batch ..."]:
         """Onto the ball that holds `mass` of the prior."""
-        radius = self.scale * self._radius(mass)
+        radius = self.scale * chi_radius(mass, self.size)
         mean = self.mean.to(z)
         return pulled_to_radius(z, radius) if self._is_standard else mean + pulled_to_radius(z - mean, radius)
 
@@ -56,6 +55,7 @@ def chi_squared_cdf(squares: Float[Tensor, " batch"], freedom: int) -> Float[Ten
     return share
 
 
+@cache
 def chi_radius(mass: float, freedom: int) -> float:
     """The radius of the ball that holds `mass` of N(0, I), a hair inside."""
     from scipy.stats import chi2

@@ -1,16 +1,17 @@
 """What the pages share: how templates are filled, and how a page is written."""
 
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from gevaldi.errors import RunFolderError
 from gevaldi.names import escaped, plain
+from gevaldi.places import Place, reason, remedy, write
 from gevaldi.reports.numbers import level, mean_of_levels, number, percent, signed, typicality, whole_percent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+P = TypeVar("P", bound=Place)
 LONGEST_PROSE = 1000  # characters of a text that a user wrote
 
 
@@ -28,14 +29,14 @@ def environment() -> "Environment":
     return made
 
 
-def written(path: Path, text: str) -> Path:
-    """Write a page, or a table that goes with it.
+def written(path: P, text: str) -> P:
+    """Write a page, or a table that goes with it, whole.
 
     Raises:
         RunFolderError: it cannot be written.
     """
     try:
-        path.write_text(text, encoding="utf-8")
+        write(path, text.encode())
     except OSError as error:
-        raise RunFolderError(f"The report {path} cannot be written: {error.strerror or error}.") from error
+        raise RunFolderError(f"The report {path} cannot be written: {reason(error)}. {remedy(path)}") from error
     return path

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gevaldi.figures import Line, as_svg, lines, paths_of
-from gevaldi.measures.paths import Band, mean_band
-from gevaldi.measures.summary import Summary, summaries, summarised
+from gevaldi.figures import Line, as_svg, lines, mean_bands
+from gevaldi.measures.paths import Band
+from gevaldi.measures.summary import Summary
 from gevaldi.names import told_apart
 from gevaldi.reports.environment import environment, written
+from gevaldi.runs.finds import summary_of
 from gevaldi.runs.store import Run
 
 COLOURS = ("#0a6ebd", "#c4570a", "#2e7d4f", "#8e4b9e", "#6f7d8a")  # in turn, with another style where they begin again
@@ -45,7 +46,8 @@ def write_overview(title: str, question: str, runs: Mapping[str, Run], failed: M
         RunFolderError: they cannot be written.
     """
     quantities = _quantities(runs)
-    bands = {(name, order, column): band for column in quantities for name, order, band in _bands(runs, column)}
+    means = {name: mean_bands(run, list(quantities)) for name, run in runs.items()}
+    bands = {(name, order, column): band for column in quantities for name in runs for order, band in means[name][column].items()}
     written(folder / "paths.csv", _table(bands))
     page = (
         environment()
@@ -69,10 +71,6 @@ def _quantities(runs: Mapping[str, Run]) -> dict[str, str]:
     sizes = sorted({n for run in runs.values() if run.record.get("taxonomy") for n in run.record["taxonomy"]["set_sizes"]})
     divergence = {"path_divergence": f"divergence ({', '.join(sorted(units))})"}
     return divergence | {f"path_set_distance_{n}": f"set distance, n = {n} (levels)" for n in sizes} | {"path_delta_z": "Δz"}
-
-
-def _bands(runs: Mapping[str, Run], column: str) -> list[tuple[str, str, Band]]:
-    return [(name, order, mean_band(paths)) for name, run in runs.items() for order, paths in paths_of(run, column).items()]
 
 
 def _figure(bands: Mapping[tuple[str, str, str], Band], column: str, label: str) -> str:
@@ -100,5 +98,5 @@ def _entries(name: str, run: Run) -> list[Entry]:
     models = run.record["models"]
     first, second = told_apart(models["first"]["name"], models["second"]["name"])
     sizes = models["first"]["parameters"], models["second"]["parameters"]
-    found = summaries(run.each(summarised(run.spec.set_sizes)))
+    found = summary_of(run)
     return [Entry(name, run.folder.name, first, second, sizes, summary) for summary in found]

@@ -1,17 +1,20 @@
 """The answer in one sentence and a few figures, over both orders."""
 
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from gevaldi.measures.predictions import differs
+import numpy as np
+
+from gevaldi.measures.predictions import differs, only
 from gevaldi.measures.summary import left
 from gevaldi.reports.numbers import level
 from gevaldi.statistics.intervals import Estimate, mean, share
 from gevaldi.statistics.signs import sign_test
 
 UNLIKELY = 0.05  # the chance below which a difference between the two is called one
-COLUMNS = ("index", "status", "asked_labels", "first_start", "first_end", "second_start", "second_end")
+COLUMNS = ("index", "status", "asked_labels", *only("label", "first_start", "first_end", "second_start", "second_end"))
 """The columns that it is made of, beside the set distance."""
 
 
@@ -50,37 +53,52 @@ def outcomes(rows: Iterable[dict[str, Any]], orders: int, nearest: int | None) -
         orders: in how many orders every start was searched; those of one start are neighbours by index.
         nearest: the smallest number of top classes whose distance is followed.
     """
-    quantities = ("differ", "first", "second", "difference", "levels")
-    by_start: dict[str, dict[int, list[float]]] = {key: {} for key in quantities}
-    searches = read = measured = 0
+    found = {key: ByStart() for key in ("differ", "first", "second", "levels")}
     for row in rows:
-        if row["status"] == "failed":
-            continue
-        searches += 1
-        found = _outcome(row, nearest)
-        read += "difference" in found
-        measured += "levels" in found
-        for key, value in found.items():
-            by_start[key].setdefault(row["index"] // orders, []).append(value)
-    means = {key: [sum(values) / len(values) for values in starts.values()] for key, starts in by_start.items()}
+        if row["status"] != "failed":
+            for key, value in _outcome(row, nearest).items():
+                found[key].add(row["index"] // orders, value)
+    differ, first, second, levels = (observed.means() for observed in found.values())
     return Outcomes(
-        searches,
-        _share(means["differ"]),
-        _share(means["first"]) if means["first"] else None,
-        _share(means["second"]) if means["second"] else None,
-        _more(means["difference"]),
-        mean(means["levels"]) if means["levels"] else None,
-        read,
+        len(found["differ"]),
+        _share(differ),
+        _share(first) if first else None,
+        _share(second) if second else None,
+        _more([one - other for one, other in zip(first, second, strict=True)]),
+        mean(levels) if levels else None,
+        len(found["first"]),
         nearest,
-        measured,
+        len(found["levels"]),
     )
+
+
+class ByStart:
+    """A quantity of many searches, in eight bytes each, to be averaged over those of each start."""
+
+    def __init__(self) -> None:
+        self._starts, self._values = array("i"), array("f")
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def add(self, start: int, value: float) -> None:
+        """One more search of a start."""
+        self._starts.append(start)
+        self._values.append(value)
+
+    def means(self) -> list[float]:
+        """The mean of each start that has any, in their order."""
+        starts = np.asarray(self._starts)
+        counts = np.bincount(starts)
+        sums = np.bincount(starts, weights=np.asarray(self._values, dtype=float))
+        return [*map(float, sums[counts > 0] / counts[counts > 0])]
 
 
 def _outcome(row: dict[str, Any], nearest: int | None) -> dict[str, float]:
     found: dict[str, float] = {"differ": differs(row, "end")}
     first, second = left(row, "first"), left(row, "second")
     if first is not None and second is not None:
-        found |= {"first": first, "second": second, "difference": first - second}
+        found |= {"first": first, "second": second}
     far = row.get(f"set_distance_{nearest}_end")
     return found | ({"levels": far} if far is not None and far == far else {})
 

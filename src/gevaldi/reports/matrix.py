@@ -33,5 +33,5 @@ def _cell(found: Taken, i: int, j: int, count: int, most: int) -> dict[str, Any]
         "heat": round(10 + 40 * count / most) if count else 0,
         "agree": i == j,
         "address": f"#first={found.labels[i]}&second={found.labels[j]}",
-        "says": f"{count} where the first says {names[0]} and the second {names[1]}",
+        "says": f"{count:,} where the first says {names[0]} and the second {names[1]}",
     }

@@ -4,37 +4,39 @@ import base64
 import hashlib
 from collections import Counter
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from gevaldi.errors import RunFolderError
-from gevaldi.figures import path_figure, set_distance_figures
-from gevaldi.measures.summary import TYPICAL, summaries, summarised
+from gevaldi.figures import path_figures, set_distance_figures
+from gevaldi.measures.duplicates import Finds
+from gevaldi.measures.summary import TYPICAL
 from gevaldi.measures.taken import COLUMNS as TAKEN
 from gevaldi.measures.taken import taken_for
 from gevaldi.names import called, escaped, plain, told_apart
+from gevaldi.places import Place
 from gevaldi.reports import headline
 from gevaldi.reports.environment import LONGEST_PROSE, environment, written
 from gevaldi.reports.matrix import matrix
 from gevaldi.reports.pictures import LOSSLESS
 from gevaldi.reports.samples import Gallery, gallery, plain_error
 from gevaldi.reports.search_path import in_page
-from gevaldi.reports.sentences import answer, caution
+from gevaldi.reports.sentences import answer, caution, duplicates
 from gevaldi.reports.seriousness import distance_table, flips, kinds_table, passages_table, rules
 from gevaldi.reports.typical import at_edge, typicalities
+from gevaldi.runs.finds import finds_of, summary_of
 from gevaldi.runs.spec import write_spec
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import share
 from gevaldi.taxonomy import Taxonomy
 
 
-def write_report(run: Run, path: Path | None = None, limit: int = 200) -> Path:
+def write_report(run: Run, path: Place | None = None, limit: int = 200) -> Place:
     """Write the page of a run, complete or not; the same rows give the same bytes.
 
     Args:
         run: the run.
         path: where to; by default `report.html` in the run folder.
-        limit: how many samples the gallery shows, those with the largest divergence.
+        limit: how many samples the gallery shows; of a larger run those that `gevaldi.measures.duplicates.chosen` picks.
 
     Raises:
         RunFolderError: the run has no rows yet, or the page cannot be written.
@@ -49,7 +51,7 @@ def render(run: Run, limit: int = 200) -> str:
     rows = len(run.done())
     if rows == 0:
         raise RunFolderError(f"The run in {run.folder} has no rows yet. Compute some: gevaldi resume {run.folder}")
-    taxonomy = run.taxonomy()
+    taxonomy, finds = run.taxonomy(), finds_of(run)
     script = files("gevaldi.reports").joinpath("templates", "page.js").read_text(encoding="utf-8")
     context = {
         "record": run.record,
@@ -60,14 +62,14 @@ def render(run: Run, limit: int = 200) -> str:
         "unit": _unit(run),
         "rows": rows,
         "total": run.total,
-        "limit": limit,
         "typical": TYPICAL,
         "lossless": LOSSLESS,
         "taxonomy": run.record.get("taxonomy"),
         "script": script,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        **_answer(run),
-        **_samples(gallery(run, limit, taxonomy), run),
+        **_answer(run, finds),
+        **_samples(gallery(run, limit, finds, taxonomy), run),
+        "duplicates": duplicates(finds),
         **_overview(run, taxonomy),
         **_trust(run),
     }
@@ -90,11 +92,11 @@ def _unit(run: Run) -> str:
     return plain((run.record.get("divergence") or {}).get("unit", ""))
 
 
-def _answer(run: Run) -> dict[str, Any]:
+def _answer(run: Run, finds: Finds) -> dict[str, Any]:
     nearest = min((run.record.get("taxonomy") or {}).get("set_sizes", ()), default=None)
     columns = [*headline.COLUMNS, *([f"set_distance_{nearest}_end"] if nearest else [])]
     outcomes = headline.outcomes(run.each(columns), len(run.spec.searches), nearest)
-    found = summaries(run.each(summarised(run.spec.set_sizes)))
+    found = summary_of(run, finds)
     return {
         "summaries": found,
         "verdict": headline.verdict(outcomes, names_of(run)).replace(" %", "\u00a0%"),
@@ -129,16 +131,17 @@ def _samples(found: Gallery, run: Run) -> dict[str, Any]:
 
 def _overview(run: Run, taxonomy: Taxonomy | None) -> dict[str, Any]:
     unit, known = _unit(run), run.record.get("taxonomy") or {}
-    figures = {
-        "Divergence along the search": path_figure(run, "path_divergence", f"divergence ({unit})"),
-        "Δz along the search: the distance from the start, relative to |z|": path_figure(run, "path_delta_z", "Δz"),
+    captions = {
+        "path_divergence": "Divergence along the search",
+        "path_delta_z": "Δz along the search: the distance from the start, relative to |z|",
     }
+    figures = path_figures(run, {"path_divergence": f"divergence ({unit})", "path_delta_z": "Δz"})
     distances = {
         f"Mean set distance along the search, {order} order, with 95 % intervals": figure
         for order, figure in set_distance_figures(run, "set distance (levels)").items()
     }
     return {
-        "figures": {caption: figure for caption, figure in figures.items() if figure},
+        "figures": {captions[column]: figure for column, figure in figures.items()},
         "distance_figures": {caption: figure for caption, figure in distances.items() if figure},
         "matrix": matrix(taken_for(run.each(TAKEN), taxonomy)),
         "rules": rules(taxonomy is not None, run.record),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from gevaldi.measures.duplicates import Choice, Finds, chosen
 from gevaldi.measures.predictions import is_condition, top
 from gevaldi.measures.summary import set_sizes_of
 from gevaldi.names import plain
@@ -13,6 +14,7 @@ from gevaldi.reports.pictures import Shown, Thrift, longest_side, shown
 from gevaldi.reports.search_path import COLUMNS as PATH_COLUMNS
 from gevaldi.reports.search_path import finite, nearest_size, path_of
 from gevaldi.reports.seriousness import RIGHT, WHO, between
+from gevaldi.runs.indices import Indices
 from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy
 
@@ -35,6 +37,7 @@ class Gallery:
         nearest: the smallest number of top classes whose set distance the rows have.
         thrift: how small the pictures were made.
         longest: pixels of the longer side of the pictures as the run holds them.
+        selection: which samples these are and why, in words; None where they are all.
     """
 
     samples: list[dict[str, Any]]
@@ -43,25 +46,58 @@ class Gallery:
     nearest: int | None
     thrift: Thrift
     longest: int
+    selection: str | None
 
 
-def gallery(run: Run, limit: int, taxonomy: Taxonomy | None = None) -> Gallery:
-    """The samples with the largest divergence, largest first; then failed ones."""
+def gallery(run: Run, limit: int, finds: Finds, taxonomy: Taxonomy | None = None) -> Gallery:
+    """The samples, largest divergence first, then failed ones; of more than `limit` those that show what there is."""
     sizes = run.spec.set_sizes
     columns = [*COLUMNS, *PATH_COLUMNS, *(f"set_distance_{n}_{moment}" for n in sizes for moment in ("start", "end"))]
     columns += [f"path_set_distance_{n}" for n in sizes]
-    rows = [*run.largest(limit, columns), *_failed(run, max(20, limit // 10), columns)]
+    failed = Indices(run.total)
+    for row in run.each(["index", "status"]):
+        if row["status"] == "failed":
+            failed.add(row["index"])
+    good = len(run.done()) - len(failed)
+    choice = chosen(finds, limit) if good > limit else None
+    told = [*islice(failed, max(20, limit // 10))]
+    rows = run.some(choice.indices.tolist(), columns) if choice else run.largest(limit, columns)
+    rows += run.some(told, columns)
     pictures, thrift = shown(rows)
-    samples = [sample(row, found, taxonomy) for row, found in zip(rows, pictures, strict=True)]
+    samples = [
+        sample(row, found, taxonomy) | {"like": like(row["index"], finds, choice is not None)}
+        for row, found in zip(rows, pictures, strict=True)
+    ]
     nearest = min((n for row in rows if (n := nearest_size(row)) is not None), default=None)
     names = names_of(rows)
-    return Gallery(samples, names, filters(samples, names), nearest, thrift, longest_side(rows))
+    said = selection(choice, good, len(failed), len(told)) if choice or len(told) < len(failed) else None
+    return Gallery(samples, names, filters(samples, names), nearest, thrift, longest_side(rows), said)
 
 
-def _failed(run: Run, count: int, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """The first that failed; pictures are not read where none did."""
-    numbers = {*islice((row["index"] for row in run.each(["index", "status"]) if row["status"] == "failed"), count)}
-    return [row for row in run.each(["index", *columns]) if row["index"] in numbers] if numbers else []
+def selection(choice: Choice | None, good: int, failed: int, told: int) -> str:
+    """Which samples of a run the page shows, in words: of those that did not fail, and of those that did."""
+    shown = len(choice.indices) if choice else good
+    if choice is None:
+        which = f"all {good:,} that did not fail"
+    elif shown > choice.differing:
+        others = shown - choice.differing
+        which = f"the {choice.differing:,} distinct ones that end with different top classes, and {others:,} more without"
+    else:
+        which = (
+            f"{shown:,}, without near-duplicates: those with the largest divergence, but at most {choice.most} of a pair of classes, so "
+            f"that no confusion fills the page; they are of {choice.shown:,} of the {choice.pairs:,} pairs that occur"
+        )
+    also = f"; and {told if told < failed else 'all'} of the {failed:,} that failed" if failed else ""
+    return f"Of {good + failed:,} samples the page shows {which}{also}. Sorting and filtering work on these."
+
+
+def like(index: int, finds: Finds, some: bool) -> dict[str, Any] | None:
+    """What a sample is like, or how many are like it; and where the page shows some, how many end with its two classes in all."""
+    of = int(finds.like[index])
+    if of < 0:
+        return None
+    pair = (finds.first == finds.first[index]) & (finds.second == finds.second[index]) & (finds.like >= 0)
+    return {"of": None if of == index else of, "many": int(finds.alike[index]), "pair": int(pair.sum()) if some else None}
 
 
 def sample(row: dict[str, Any], pictures: Shown, taxonomy: Taxonomy | None = None) -> dict[str, Any]:

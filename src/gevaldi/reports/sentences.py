@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gevaldi.measures.duplicates import Finds
 from gevaldi.measures.summary import Summary
 from gevaldi.names import plain, told_apart
 from gevaldi.reports.numbers import percent
@@ -22,7 +23,7 @@ def answer(record: dict[str, Any], found: list[Summary]) -> list[str]:
     sentences += alignment_sentences(record)
     failed = sum(summary.failed for summary in found)
     if failed:
-        sentences.append(f"{failed} samples failed; the gallery ends with their errors.")
+        sentences.append(f"{failed:,} samples failed; the gallery ends with their errors.")
     return [sentence.replace(" %", "\u00a0%") for sentence in sentences]
 
 
@@ -48,7 +49,7 @@ def _sought(order: str, names: dict[str, str], divergence: dict[str, Any]) -> st
 def _differ(summary: Summary, names: dict[str, str], divergence: dict[str, Any]) -> str:
     return (
         f"{_sought(summary.order, names, divergence)}, the two end with different top classes on "
-        f"{percent(summary.differ_end)} of {summary.samples - summary.failed} samples; before the search on "
+        f"{percent(summary.differ_end)} of {summary.samples - summary.failed:,} samples; before the search on "
         f"{100 * summary.differ_start.value:.0f} %."
     )
 
@@ -60,6 +61,15 @@ def _leave(summary: Summary, names: dict[str, str]) -> str:
         f"In the {summary.order} order {names['first']} leaves the class asked for on {percent(summary.left_first)} of the "
         f"samples that it had read so before the search, {names['second']} on {percent(summary.left_second)}."
     )
+
+
+def duplicates(finds: Finds) -> str | None:
+    """How many samples show once more what others show; None if none does."""
+    many, of = finds.duplicates
+    if not many:
+        return None
+    samples = "One sample is a near-duplicate" if many == 1 else f"{many:,} samples are near-duplicates"
+    return f"{samples} of {'another' if of == 1 else f'{of:,} others'}, which leaves {len(finds.distinct):,} distinct ones."
 
 
 def caution(record: dict[str, Any]) -> str:

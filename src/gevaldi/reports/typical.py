@@ -1,5 +1,6 @@
 """Where the samples lie in the prior, as bars."""
 
+from array import array
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,13 +15,13 @@ def typicalities(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
     Empty where no row knows its typicality.
     """
-    found: dict[str, list[float]] = {"start": [], "end": []}
+    found = {"start": array("f"), "end": array("f")}
     for row in rows:
         for moment, values in found.items():
             value = row[f"typicality_{moment}"]
             if value is not None and value == value:
                 values.append(value)
-    before, after = (np.histogram(values, EDGES)[0] for values in found.values())
+    before, after = (np.histogram(np.asarray(values, dtype=float), EDGES)[0] for values in found.values())
     if not len(found["end"]):
         return []
     expected = np.diff(EDGES) * len(found["start"])
@@ -39,12 +40,13 @@ def typicalities(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def at_edge(rows: Iterable[dict[str, Any]], mass: float | None) -> dict[str, int] | None:
     """How many searches end within 0.001 of the mass to which latents were kept, of how many whose typicality is known."""
-    ends = [
-        row["typicality_end"]
-        for row in rows
-        if row["typicality_end"] is not None and row["typicality_end"] == row["typicality_end"]
-    ]
-    return {"near": sum(abs(end - mass) <= WITHIN for end in ends), "of": len(ends)} if mass and ends else None
+    near = known = 0
+    for row in rows:
+        end = row["typicality_end"]
+        if mass and end is not None and end == end:
+            known += 1
+            near += abs(end - mass) <= WITHIN
+    return {"near": near, "of": known} if known else None
 
 
 def _name(i: int) -> str:

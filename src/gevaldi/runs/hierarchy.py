@@ -15,7 +15,7 @@ from gevaldi.models import Label
 from gevaldi.names import OBJECT
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
-from gevaldi.taxonomy import Taxonomy, edge_counts, fitting, levels, over, read_taxonomy, set_distance, taxonomy_named
+from gevaldi.taxonomy import Taxonomy, edge_counts, fitting, levels, over, set_distance, taxonomy_named
 from gevaldi.taxonomy.labels import is_there
 
 
@@ -86,7 +86,5 @@ def taxonomy_asked(spec: Spec, given: Taxonomy | None = None, begun: Run | None 
     """
     if given is not None or spec.taxonomy in ("auto", "none"):
         return given
-    copy = begun.folder / "taxonomy.json" if begun else None
-    if copy and copy.exists() and (spec.taxonomy.startswith(OBJECT) or not is_there(spec.taxonomy)):
-        return read_taxonomy(copy)
-    return taxonomy_named(spec.taxonomy)
+    kept = begun.whole_taxonomy() if begun and (spec.taxonomy.startswith(OBJECT) or not is_there(spec.taxonomy)) else None
+    return kept or taxonomy_named(spec.taxonomy)

@@ -1,6 +1,9 @@
 """What a run's record says of its networks, its divergence and its machine, so that they are told from any others."""
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import is_dataclass
 from enum import Enum
 from hashlib import sha256
@@ -18,6 +21,18 @@ from gevaldi.priors.base import Prior
 from gevaldi.registry import Call
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.worker import Models
+
+_hashes: ContextVar[dict[nn.Module, str] | None] = ContextVar("hashes of weights", default=None)
+
+
+@contextmanager
+def hashed_once() -> Iterator[None]:
+    """Within it the weights of a network are hashed once, however many runs describe it; nobody may change them meanwhile."""
+    before = _hashes.set({})
+    try:
+        yield
+    finally:
+        _hashes.reset(before)
 
 
 def describe(models: Models, spec: Spec) -> dict[str, Any]:
@@ -44,7 +59,7 @@ def describe_network(module: nn.Module, name: str) -> dict[str, Any]:
     return {
         "name": name if name.startswith(OBJECT) else getattr(module, "name", None) or name,
         "parameters": sum(p.numel() for p in module.parameters()),
-        "sha256": hash_of(module),
+        "sha256": _known_hash_of(module),
         "settings": settings | {"sha256": _hash_of_settings(module)},
         "note": getattr(module, "note", None),
     }
@@ -102,6 +117,15 @@ def describe_divergence(text: str, function: Divergence) -> dict[str, Any]:
         "bound": bound,
         "summary": registry.summary(Call.parse(text).name),
     }
+
+
+def _known_hash_of(module: nn.Module) -> str:
+    known = _hashes.get()
+    if known is None:
+        return hash_of(module)
+    if module not in known:
+        known[module] = hash_of(module)
+    return known[module]
 
 
 def hash_of(module: nn.Module) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from gevaldi.divergences.kl import kl
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, described
 from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Objective
+from gevaldi.places import Place
 from gevaldi.runs.audit import Told, audit, audit_warnings
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
 from gevaldi.runs.identity import describe, describe_divergence, device_name, versions
@@ -92,7 +92,7 @@ def models_of(
 
 
 def open_run(
-    folder: Path, spec: Spec, models: Models, batch_size: int | None, command: str, told: Told = lambda done, total: None
+    folder: Place, spec: Spec, models: Models, batch_size: int | None, command: str, told: Told = lambda done, total: None
 ) -> Run:
     """The run of a spec in a folder: begun, or taken up again if it was begun before.
 
@@ -112,6 +112,7 @@ def open_run(
         run.tidy()
         _write_beside(run, models)
         return run
+    _refuse_equal_candidates(spec, models)
     batch_size = batch_size or chosen_batch_size(models, spec, conditions)
     audited, trouble = _audited(models, conditions, spec, told)
     divergence_record = describe_divergence(spec.divergence, models.divergence)
@@ -239,6 +240,19 @@ def hierarchy_warnings(spec: Spec, models: Models) -> list[str]:
         f"No hierarchy of the classes is used: {why}. Leave classes out by first_classes and second_classes, as in "
         "first_classes.background=null, or name a hierarchy: --taxonomy FILE."
     ]
+
+
+def _refuse_equal_candidates(spec: Spec, models: Models) -> None:
+    """Refuse several draws where nothing is drawn.
+
+    Raises:
+        SpecError: searches start at zero, so that the candidates for a row would all be the same.
+    """
+    if spec.search.candidates > 1 and models.generator.starts_at_zero:
+        raise SpecError(
+            f"search.candidates={spec.search.candidates} was given, but searches with {spec.generator} all start at the latent of "
+            "the picture itself, so there is nothing to choose from. Leave it out, and give the generator more pictures."
+        )
 
 
 def repeated_starts(spec: Spec, models: Models, conditions: list[int]) -> list[str]:

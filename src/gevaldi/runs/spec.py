@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from gevaldi.errors import SpecError, UnknownName
+from gevaldi.places import Place, read
 from gevaldi.registry import explained
 from gevaldi.search.stopping import Stopping
 from gevaldi.settings import Settings
@@ -24,12 +25,52 @@ class Search(Stopping):
     typical_mass: float | None = Field(
         0.999, gt=0, lt=1, description="share of the prior that latents are kept in by projection; null for no projection"
     )
+    candidates: int = Field(
+        1, ge=1, description="draws for each row, of which the less promising half is given up at each rung (successive halving)"
+    )
+    first_rung: int = Field(5, ge=1, description="steps after which candidates are first compared; then twice as many, and so on")
+
+
+class Speed(Settings):
+    """How networks are computed: rows change by rounding at most. What is `auto` is measured, once for each pair and machine."""
+
+    threads: int | Literal["auto"] = Field(
+        "auto",
+        description="threads of the processor, unless OMP_NUM_THREADS or the program says how many; auto is the fastest of 1, half "
+        "and all usable cores",
+    )
+    memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
+        "auto", description="order of the weights of convolutions; auto is what is fastest for large networks, and else contiguous"
+    )
+    compiled: bool | Literal["auto"] = Field(
+        "auto", description="whether networks are compiled, which takes minutes; auto tries it only where a run takes hours"
+    )
+    graphs: bool | Literal["auto"] = Field(
+        "auto", description="whether an evaluation is recorded once and played again (CUDA only); auto if that is faster"
+    )
+    batch_size: int | Literal["auto"] = Field(
+        "auto", description="samples searched together; auto is what does most samples a second"
+    )
+
+    @field_validator("threads", "batch_size", mode="before")
+    @classmethod
+    def _is_a_count(cls, value: Any) -> Any:
+        if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise ValueError("a whole number from 1 on, or auto, was expected")
+        return value
+
+    @field_validator("compiled", "graphs", mode="before")
+    @classmethod
+    def _is_a_choice(cls, value: Any) -> Any:
+        if value != "auto" and not isinstance(value, bool):
+            raise ValueError("true, false or auto was expected")
+        return value
 
 
 class Spec(Settings):
     """One comparison of two classifiers.
 
-    Equal specs give equal rows, after any interruption and, but for rounding, on any batch size. In which
+    Equal specs give equal rows, after any interruption and, but for rounding, on any batch size and whatever `speed` says. In which
     numbers large networks are computed is decided by a measurement, unless `precision` says it; a run goes on as it began.
     """
 
@@ -70,6 +111,7 @@ class Spec(Settings):
         description="numbers to compute in; auto is float64 where small networks would depend on the batch size, bfloat16 on the "
         "way of searches (not at their ends) where large networks are faster so and agree, and else float32",
     )
+    speed: Speed = Speed()
     seed: int = Field(0, ge=0, lt=2**63, description="the run's seed; every sample's own is made from it and the sample's number")
     real: str | None = Field(
         None, description="real pictures that the generator is audited against, for example bundled:mnist-digits"
@@ -100,8 +142,9 @@ class Spec(Settings):
 
     @property
     def fingerprint(self) -> str:
-        """Ten hexadecimal digits that differ between specs that give different rows."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:10]
+        """Ten hexadecimal digits that differ between specs that give different rows; `speed`, which rounds at most, is left out."""
+        told = self.model_dump(mode="json", exclude={"speed"})
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:10]
 
     @property
     def names_own_taxonomy(self) -> bool:
@@ -112,6 +155,10 @@ class Spec(Settings):
     def searches(self) -> tuple[str, ...]:
         """The orders that every start is searched in."""
         return ("forward", "reverse") if self.orders == "both" else (self.orders,)
+
+
+GROUPS: dict[str, type[Settings]] = {"search": Search, "speed": Speed}
+NAMED = [*GROUPS, "first_classes", "second_classes"]  # what has members with names
 
 
 def spec_from(settings: dict[str, Any], source: str = "the spec") -> Spec:
@@ -148,7 +195,7 @@ def overridden(settings: dict[str, Any], assignment: str) -> None:
     for group in groups:
         settings = settings.setdefault(group, {})
         if not isinstance(settings, dict):
-            raise SpecError(f"--set {key}: {group!r} is no group of settings; those are search, first_classes, second_classes.")
+            raise SpecError(f"--set {key}: {group!r} is no group of settings; those are {', '.join(NAMED)}.")
     try:
         settings[last] = yaml.safe_load(value)
     except yaml.YAMLError:
@@ -156,15 +203,21 @@ def overridden(settings: dict[str, Any], assignment: str) -> None:
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:
-    inside = location[0] == "search" and len(location) > 1
-    known = Search.model_fields if inside else [*Spec.model_fields, *(f"search.{name}" for name in Search.model_fields)]
-    name = str(location[-1])
-    if not inside and name in Search.model_fields:
-        return f"{name!r} is a setting of the search: search.{name}."
-    return str(UnknownName("setting", name, known))
+    name, group = str(location[-1]), str(location[0]) if len(location) > 1 else ""
+    if group in GROUPS:
+        return str(UnknownName("setting", name, GROUPS[group].model_fields))
+    for group, members in GROUPS.items():
+        if name in members.model_fields:
+            return f"{name!r} is a setting of the {group}: {group}.{name}."
+    return str(UnknownName("setting", name, [*Spec.model_fields, *settings_of_groups()]))
 
 
-def read_spec(path: Path) -> dict[str, Any]:
+def settings_of_groups() -> list[str]:
+    """The dotted names of all settings that belong to a group."""
+    return [f"{group}.{name}" for group, members in GROUPS.items() for name in members.model_fields]
+
+
+def read_spec(path: Place) -> dict[str, Any]:
     """The settings in a YAML or TOML file, not yet checked, so that the command line can override some.
 
     A taxonomy that lies beside the file is found there, whatever the current folder.
@@ -175,7 +228,7 @@ def read_spec(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read(path).decode()
         settings = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"The spec {path} cannot be read: {error}. It should be a YAML or TOML file.") from None
@@ -187,7 +240,7 @@ def read_spec(path: Path) -> dict[str, Any]:
     return settings
 
 
-def find_beside(path: Path, settings: dict[str, Any]) -> None:
+def find_beside(path: Place, settings: dict[str, Any]) -> None:
     """Let a taxonomy that lies beside the file of settings be found there, whatever the current folder."""
     if isinstance(beside := settings.get("taxonomy"), str) and (path.parent / beside).is_file():
         settings["taxonomy"] = str(path.parent / beside)

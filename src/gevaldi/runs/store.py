@@ -1,20 +1,29 @@
 """A run on disk: one folder, written so that it can be killed at any moment. Needs no torch.
 
 `run.json` holds the spec and all that makes the run again; `samples/part-*.parquet` hold the rows. Each file is written whole
-under a temporary name, synced, renamed, and never changed after; so what is there is
-complete, and what is not there was not finished.
+(`gevaldi.places.write`) and never changed after; so what is there is complete, and what is not there was not finished. The folder
+may lie on this machine or far away, at any location that fsspec knows. Parts may overlap, as where two workers of a cluster have
+computed the same chunk: a sample is the one in the first part by name.
 """
 
+import contextlib
+import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gevaldi.errors import RunFolderError
-from gevaldi.files import write_whole
 from gevaldi.measures.predictions import rank
+from gevaldi.places import Place, ahead, contents, far_errors, is_there, make_folder, read, reason, remedy, write
+from gevaldi.runs.holding import HOLDER, check_held
+from gevaldi.runs.indices import Indices
 from gevaldi.runs.schema import FORMAT, Row, schema
 from gevaldi.runs.spec import Spec, spec_from
 from gevaldi.taxonomy.base import Taxonomy
@@ -22,6 +31,7 @@ from gevaldi.taxonomy.read import read_taxonomy
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -29,36 +39,38 @@ class Run:
     """A run folder.
 
     Attributes:
-        folder: where it lies.
+        folder: where it lies, a `Path` on this machine and a `UPath` elsewhere.
         record: what `run.json` says.
         spec: what was asked for.
     """
 
-    folder: Path
+    folder: Place
     record: dict[str, Any]
     spec: Spec
 
     @classmethod
-    def create(cls, folder: Path, spec: Spec, record: dict[str, Any]) -> "Run":
+    def create(cls, folder: Place, spec: Spec, record: dict[str, Any]) -> "Run":
         """Begin a run in a folder that holds none.
 
         Raises:
             RunFolderError: the folder cannot be written, or holds other files.
         """
-        if folder.exists() and not folder.is_dir():
-            raise RunFolderError(f"{folder} is a file; a run needs a folder. Give another with --out.")
-        if folder.is_dir() and any(not _is_leftover(p) for p in folder.iterdir()):
-            raise RunFolderError(f"{folder} holds files but no run (no run.json). Give an empty or a new folder with --out.")
+        with _answered(folder):
+            if isinstance(folder, Path) and folder.exists() and not folder.is_dir():
+                raise RunFolderError(f"{folder} is a file; a run needs a folder. Give another with --out.")
+            if any(not _is_leftover(path) for path in contents(folder)):
+                raise RunFolderError(f"{folder} holds files but no run (no run.json). Give an empty or a new folder with --out.")
         record = {"format": FORMAT, "fingerprint": spec.fingerprint, "spec": spec.model_dump(mode="json"), **record}
-        try:
-            (folder / "samples").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunFolderError(f"The run folder {folder} cannot be made: {error.strerror or error}.") from error
+        if isinstance(folder, Path):
+            try:
+                make_folder(folder / "samples")
+            except OSError as error:
+                raise RunFolderError(f"The run folder {folder} cannot be made: {reason(error)}.") from error
         write_in_run(folder / "run.json", json.dumps(record, indent=2, ensure_ascii=False).encode())
         return cls(folder, record, spec)
 
     @classmethod
-    def open(cls, folder: Path) -> "Run":
+    def open(cls, folder: Place) -> "Run":
         """A run that exists.
 
         Raises:
@@ -66,11 +78,13 @@ class Run:
         """
         path = folder / "run.json"
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = json.loads(read(path))
         except FileNotFoundError:
             raise RunFolderError(f"There is no run in {folder}: it has no run.json. `gevaldi compare` makes runs.") from None
-        except (OSError, ValueError) as error:
+        except ValueError as error:
             raise RunFolderError(f"{path} cannot be read: {error}") from None
+        except OSError as error:
+            raise RunFolderError(f"{path} cannot be read: {reason(error)}.{_far_remedy(path)}") from None
         found = record.get("format") if isinstance(record, dict) else None
         if not isinstance(found, int):
             raise RunFolderError(f"{path} is not the record of a run: it has no format number.")
@@ -89,6 +103,17 @@ class Run:
             raise RunFolderError(f"{path} is not the record of a run: it has no spec.")
         return cls(folder, record, spec_from(record["spec"], str(path)))
 
+    @classmethod
+    def begun(cls, folder: Place) -> "Run | None":
+        """The run in a folder, or None where there is none yet.
+
+        Raises:
+            RunFolderError: there is one that cannot be read.
+        """
+        with _answered(folder):
+            there = is_there(folder / "run.json")
+        return cls.open(folder) if there else None
+
     @property
     def total(self) -> int:
         """How many rows the run will have when it is complete."""
@@ -99,51 +124,77 @@ class Run:
         """Whether all its rows are on disk."""
         return len(self.done()) >= self.total
 
-    def done(self) -> set[int]:
-        """The numbers of the samples that are finished."""
-        return {index for part in self._parts() for index in _read(part, ["index"])["index"].to_pylist()}
+    def done(self) -> Indices:
+        """The numbers of the samples that are finished, as a set."""
+        found = Indices(self.total)
+        for _ in self._tables(["index"], found, self._parts()):
+            pass
+        return found
 
     def tidy(self) -> None:
-        """Remove the unfinished files that a killed process left. Nobody else may be writing to the run."""
-        for path in self.folder.rglob(".*.partial"):
-            path.unlink(missing_ok=True)
+        """Remove the unfinished files that a killed process left. Nobody else may be writing to the run: see `held`."""
+        if isinstance(self.folder, Path):
+            for path in [*self.folder.glob(".*.partial"), *self.folder.glob("samples/.*.partial")]:
+                with contextlib.suppress(OSError):  # they do no harm, as in a folder that can only be read
+                    path.unlink()
 
-    def append(self, rows: Sequence[Row]) -> Path:
-        """Write finished rows as one part, whole.
+    def append(self, rows: Sequence[Row]) -> Place:
+        """Write finished rows, any of the run's, as one part, whole; may be called from several threads and processes.
+
+        The part's name says the first and the last of their indices and has a hash of all of them, so that other rows have another
+        name, and the same ones again are not written again.
 
         Raises:
-            RunFolderError: the disk is full or the folder cannot be written; parts written before are untouched.
+            RunFolderError: the disk is full, or the folder cannot be written or is another process's; parts written before are
+                untouched.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         rows = sorted(rows, key=lambda row: row["index"])
+        path = self.folder / "samples" / _name(np.array([row["index"] for row in rows]))
+        with _answered(path):
+            if is_there(path):
+                return path
         sink = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pylist(rows, self._schema), sink, compression="zstd")
-        path = self.folder / "samples" / f"part-{rows[0]['index']:09d}-{rows[-1]['index']:09d}.parquet"
         write_in_run(path, sink.getvalue())
         return path
 
     def each(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
         """The rows one by one, part by part, so that a run larger than memory can be read; what is missing is None."""
-        missing = dict.fromkeys(columns or self._schema.names)
-        for part in self._parts():
-            for row in _read(part, columns).to_pylist():
+        missing = dict.fromkeys(name.partition(".")[0] for name in columns or self._schema.names)
+        for table in self.tables(columns):
+            for row in table.to_pylist():
                 yield missing | row
+
+    def tables(self, columns: Sequence[str] | None = None) -> Iterator["pa.Table"]:
+        """The same as tables, one a part, for what is computed column by column; what is missing has no column.
+
+        A column may be a piece of one, read faster than the whole: `first_end.list.element.label`.
+        """
+        yield from self._tables(columns, Indices(self.total), self._parts())
+
+    def some(self, indices: Sequence[int], columns: Sequence[str]) -> list[Row]:
+        """The rows of some samples, in the order in which they are named; without those that are not there."""
+        missing: Row = dict.fromkeys(["index", *columns])
+        found: dict[int, Row] = {}
+        parts = [part for part in self._parts() if _may_hold(part, indices)]
+        for table in self._tables(["index", *columns], Indices(self.total), parts):
+            named = table.filter(np.isin(table["index"].to_numpy(), indices))
+            found |= {row["index"]: missing | row for row in named.to_pylist()}
+        return [found[index] for index in indices if index in found]
 
     def largest(self, count: int, columns: Sequence[str]) -> list[Row]:
         """The rows of the samples with the largest divergence after the search, largest first; failed ones are not among them."""
         good = (row for row in self.each(["index", "status", "divergence_end"]) if row["status"] != "failed")
-        largest = nlargest(count, good, key=lambda row: rank(row["divergence_end"]))
-        ranks = {row["index"]: i for i, row in enumerate(largest)}
-        found = [row for row in self.each(["index", *columns]) if row["index"] in ranks]
-        return sorted(found, key=lambda row: ranks[row["index"]])
+        return self.some([row["index"] for row in nlargest(count, good, key=lambda row: rank(row["divergence_end"]))], columns)
 
     def rows(self, columns: Sequence[str] | None = None) -> "pd.DataFrame":
         """All rows in the order of their index, or some columns of them."""
         import pyarrow as pa
 
-        tables = [_read(part, columns) for part in self._parts()]
+        tables = list(self.tables(columns))
         empty = self._schema.empty_table().select(list(columns or self._schema.names))
         table = pa.concat_tables([*tables, empty], promote_options="default")  # what a part lacks is null
         frame: pd.DataFrame = table.to_pandas()
@@ -151,35 +202,74 @@ class Run:
 
     def taxonomy(self) -> Taxonomy | None:
         """The hierarchy of the classes compared, if the run has one, from the file that lies in its folder."""
-        path, known = self.folder / "taxonomy.json", self.record.get("taxonomy")
-        return read_taxonomy(path, known["classes"]) if known and path.exists() else None
+        known = self.record.get("taxonomy")
+        return self.whole_taxonomy(known["classes"]) if known else None
 
     def taxonomy_copy(self) -> Taxonomy | None:
         """The hierarchy of classes that lies in the folder, where it came from a file or an object that may have changed since."""
+        return self.whole_taxonomy() if self.spec.names_own_taxonomy else None
+
+    def whole_taxonomy(self, classes: Sequence[str] | None = None) -> Taxonomy | None:
+        """The hierarchy that lies in the folder, over all of its classes or some of them; None where there is none."""
         path = self.folder / "taxonomy.json"
-        return read_taxonomy(path) if self.spec.names_own_taxonomy and path.exists() else None
+        with _answered(path):
+            return read_taxonomy(path, classes) if is_there(path) else None
 
     @property
     def _schema(self) -> Any:
         return schema(self.spec.set_sizes)
 
-    def _parts(self) -> list[Path]:
-        return sorted((self.folder / "samples").glob("part-*.parquet"))
+    def _parts(self) -> list[Place]:
+        samples = self.folder / "samples"
+        with _answered(samples):
+            return [path for path in contents(samples) if path.name.startswith("part-") and path.suffix == ".parquet"]
+
+    def _tables(self, columns: Sequence[str] | None, met: Indices, parts: Sequence[Place]) -> Iterator["pa.Table"]:
+        """The rows of each part that no part before it had, which are put into `met`. Far ones are fetched a few at a time."""
+        wanted = [*columns, *(["index"] if "index" not in columns else [])] if columns else None
+        fetch = partial(_read, columns=wanted)
+        fetched = map(fetch, parts) if isinstance(self.folder, Path) else ahead(fetch, parts)
+        for table in fetched:
+            fresh = met.fresh(table["index"].to_numpy())
+            rows = table if fresh.all() else table.filter(fresh)
+            yield rows if columns is None or "index" in columns else rows.drop_columns(["index"])
 
 
-def _is_leftover(path: Path) -> bool:
-    """What a run that was killed while it began may have left."""
-    return path.suffix == ".partial" or (path.name == "samples" and not any(path.iterdir()))
+def _name(indices: np.ndarray) -> str:
+    """What a part of these samples is called, which are in order: no others are called the same."""
+    named = hashlib.sha256(indices.astype("<i8").tobytes()).hexdigest()[:16]
+    return f"part-{indices[0]:09d}-{indices[-1]:09d}-{named}.parquet"
 
 
-def _read(part: Path, columns: Sequence[str] | None) -> Any:
+def _may_hold(part: Place, indices: Sequence[int]) -> bool:
+    """Whether the name of a part, which says its first and last sample, leaves room for some of these."""
+    said = re.match(r"part-(\d+)-(\d+)", part.name)
+    return said is None or any(int(said[1]) <= index <= int(said[2]) for index in indices)
+
+
+def _is_leftover(path: Place) -> bool:
+    """What a run that was killed while it began may have left, and the file by which this process holds the folder."""
+    return path.name == HOLDER or path.suffix == ".partial" or (path.name == "samples" and not contents(path))
+
+
+def _read(part: Place, columns: Sequence[str] | None) -> Any:
+    """A part's table, or some columns of it.
+
+    Raises:
+        RunFolderError: it is damaged, or its location does not answer.
+    """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(part) as file:  # `read_table` imports pandas
-            known = set(file.schema_arrow.names)
-            return file.read(columns=[column for column in columns if column in known] if columns else None)
+        if isinstance(part, Path):
+            return _table(part, columns)
+        try:
+            with far_errors(), part.open("rb", cache_type="none") as file:  # only the bytes of these columns are fetched
+                return _table(file, columns)
+        except OSError:
+            with _answered(part):
+                content = read(part)  # once more, and whole: was it the location, or is it the part?
+            return _table(pa.BufferReader(content), columns)
     except (OSError, pa.ArrowInvalid) as error:
         raise RunFolderError(
             f"{part} cannot be read: {error}. Parts are written whole, so the disk or a copy damaged it; "
@@ -187,16 +277,43 @@ def _read(part: Path, columns: Sequence[str] | None) -> Any:
         ) from error
 
 
-def write_in_run(path: Path, content: Any) -> None:
+def _table(source: Any, columns: Sequence[str] | None) -> Any:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(source, pre_buffer=True) as file:  # `read_table` imports pandas
+        known = set(file.schema_arrow.names)
+        return file.read(columns=[name for name in columns if name.partition(".")[0] in known] if columns else None)
+
+
+@contextlib.contextmanager
+def _answered(path: Place) -> Iterator[None]:
+    """Within it, errors of the disk or the location are answered.
+
+    Raises:
+        RunFolderError: the place cannot be reached.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be read: {reason(error)}.{_far_remedy(path)}") from error
+
+
+def _far_remedy(path: Place) -> str:
+    return "" if isinstance(path, Path) else f" {remedy(path)}"
+
+
+def write_in_run(path: Place, content: Any) -> None:
     """Write a file of a run folder whole.
 
     Raises:
-        RunFolderError: it could not be written; nothing of it is left.
+        RunFolderError: it could not be written, and nothing of it is left; or another process has taken the folder over.
     """
+    for folder in (path.parent, path.parent.parent):
+        check_held(folder)
     try:
-        write_whole(path, content)
+        write(path, content)
     except OSError as error:
         raise RunFolderError(
-            f"{path} cannot be written: {error.strerror or error}. What was finished before is safe; "
-            f"free some space or mend the folder, then go on with: gevaldi resume FOLDER"
+            f"{path} cannot be written: {reason(error)}. What was finished before is safe. {remedy(path)} Then go on with: "
+            "gevaldi resume FOLDER"
         ) from error

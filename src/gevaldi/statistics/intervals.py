@@ -34,11 +34,11 @@ def mean(values: Sequence[float]) -> Estimate:
     import numpy as np
     from scipy.special import stdtrit
 
-    count = len(values)
+    count, known = len(values), np.asarray(values, dtype=float)
     if count == 0:
         return Estimate(float("nan"), float("nan"), float("nan"))
-    middle = float(np.mean(values))
-    half = float(stdtrit(count - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
+    middle = float(np.mean(known))
+    half = float(stdtrit(count - 1, 0.975) * np.std(known, ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
     return Estimate(middle, middle - half, middle + half)
 
 

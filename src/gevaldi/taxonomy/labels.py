@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gevaldi.errors import GevaldiError, SpecError, TaxonomyError
+from gevaldi.places import Place, place
 from gevaldi.taxonomy.base import Taxonomy, restricted
 from gevaldi.taxonomy.read import read_taxonomy
 from gevaldi.taxonomy.shipped import registry
@@ -33,12 +34,17 @@ def taxonomy_named(text: str) -> Taxonomy:
         UnknownName: there is none of that name.
         TaxonomyError: the file cannot be read, or holds no hierarchy.
     """
-    return read_taxonomy(Path(text).expanduser()) if text.endswith(FILES) else registry.build(text)
+    return read_taxonomy(_file(text)) if text.endswith(FILES) else registry.build(text)
 
 
 def is_there(text: str) -> bool:
     """Whether a user's name of a taxonomy is one that ships, or a file that exists."""
-    return Path(text).expanduser().exists() if text.endswith(FILES) else text in registry.names()
+    return _file(text).exists() if text.endswith(FILES) else text in registry.names()
+
+
+def _file(text: str) -> Place:
+    found = place(text)
+    return found.expanduser() if isinstance(found, Path) else found
 
 
 def fitting(labels: Sequence[Named]) -> tuple[str, Taxonomy] | None:

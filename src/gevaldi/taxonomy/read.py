@@ -8,12 +8,13 @@ from typing import Any
 
 from gevaldi.errors import TaxonomyError
 from gevaldi.files import write_whole
+from gevaldi.places import Place, place, read
 from gevaldi.taxonomy.base import Taxonomy, restricted, taxonomy_of
 
 Edge = tuple[str, str]
 
 
-def read_taxonomy(source: str | Path | Mapping[str, Any] | Any, classes: Sequence[str] | None = None) -> Taxonomy:
+def read_taxonomy(source: str | Place | Mapping[str, Any] | Any, classes: Sequence[str] | None = None) -> Taxonomy:
     """A taxonomy from what a user has.
 
     Args:
@@ -56,9 +57,9 @@ def _called(taxonomy: Taxonomy, node: str) -> dict[str, list[str]]:
 
 def _whole(source: Any) -> dict[str, Any] | None:
     """What `write_taxonomy` wrote, if it is that."""
-    if isinstance(source, str | Path) and Path(source).suffix == ".json":
+    if isinstance(source, str | Place) and place(source).suffix == ".json":
         try:
-            source = json.loads(Path(source).read_text(encoding="utf-8-sig"))
+            source = json.loads(read(place(source)).decode("utf-8-sig"))
         except (OSError, ValueError):
             return None  # reading it as edges says what is wrong
     return source if isinstance(source, dict) and source.keys() == {"classes", "nodes"} else None
@@ -74,8 +75,8 @@ def _nodes(whole: dict[str, Any]) -> tuple[list[Edge], dict[str, list[str]]]:
 
 
 def _edges(source: Any) -> Iterator[Edge]:
-    if isinstance(source, str | Path):
-        yield from _edges_of_file(Path(source))
+    if isinstance(source, str | Place):
+        yield from _edges_of_file(place(source))
     elif isinstance(source, Mapping):
         yield from _edges_of_mapping(source, None)
     elif hasattr(source, "successors"):
@@ -86,13 +87,13 @@ def _edges(source: Any) -> Iterator[Edge]:
         raise TaxonomyError(f"A {type(source).__name__} was given; a file, a nested mapping or a networkx graph was expected.")
 
 
-def _edges_of_file(path: Path) -> Iterator[Edge]:
+def _edges_of_file(path: Place) -> Iterator[Edge]:
     import yaml
 
     if path.suffix not in (".csv", ".json", ".yaml", ".yml"):
         raise TaxonomyError(f"{path} is no file of a kind that is known; .csv, .json, .yaml or .yml was expected.")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read(path).decode("utf-8-sig")
         if path.suffix == ".csv":
             rows = [row for row in csv.reader(text.splitlines()) if row]
             yield from (_pair(row) for row in rows)

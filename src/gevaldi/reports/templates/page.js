@@ -123,7 +123,7 @@
     byId("film").hidden = frames.length === 0;
     follow = Object.entries(path.curves).map(([name, values]) => curve(name, values, path.points));
     byId("curves").replaceChildren(...follow.map((c) => c.element));
-    byId("details").replaceChildren(...[...card.querySelectorAll(".error, .kind, .original, .pair, .facts, .way")].map((n) => n.cloneNode(true)));
+    byId("details").replaceChildren(...[...card.querySelectorAll(".error, .kind, .like, .original, .pair, .facts, .way")].map((n) => n.cloneNode(true)));
     byId("slider").max = frames.length - 1;
     byId("slider").value = frames.length - 1;
     byId("frame").className = card.querySelector(".pair")?.classList.contains("pixels") ? "pixels" : "";

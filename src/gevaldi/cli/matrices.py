@@ -1,0 +1,79 @@
+"""The matrices of a sweep in a terminal of 80 columns."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gevaldi.measures.sweeps import ALL, DRAWN, END, Entry
+from gevaldi.names import plain
+from gevaldi.reports.sweep_tables import fitting, matrices
+
+if TYPE_CHECKING:
+    from gevaldi.experiments.swept import Swept
+    from gevaldi.reports.sweep_tables import Matrix
+
+TOGETHER = 4  # classifiers up to which a cell has all quantities
+MOST = 9  # classifiers of which a matrix fits
+LONGEST = 30  # letters of a name where there is room
+WIDTH, CELL = 80, 7  # columns of a terminal that is narrow, and of a number in it
+
+
+def show_matrices(found: "Swept") -> None:
+    """Print the matrices after the searches, and how often each classifier was the wrong one; nothing where there are none."""
+    from gevaldi.experiments.sweep import unit_of
+
+    names = list(found.sweep.classifiers)
+    for divergence in found.sweep.divergences:
+        for weight in found.sweep.prior_weights:
+            own = [e for e in found.entries if (e.divergence, e.prior_weight, e.moment) == (divergence, weight, END)]
+            shown = [m for m in matrices(own, names, unit_of(divergence)) if m.quantity != "row_alone_wrong"]
+            if shown and len(names) <= MOST:
+                _print(shown, names, f"{plain(divergence)}, λ = {weight:g}, after the search")
+            if own:
+                _print_wrong([e for e in found.entries if e.column == ALL], own, names)
+
+
+def _print(shown: "Sequence[Matrix]", names: Sequence[str], heading: str) -> None:
+    """One table with all quantities in each cell where they fit, otherwise a table a quantity."""
+    together = len(names) <= TOGETHER
+    for group in [shown] if together else [[one] for one in shown]:
+        what = [m.title[0].lower() + m.title[1:] for m in group]
+        console = Console()
+        console.print(f"{heading}, row against column: {'; '.join(what)}", markup=False, highlight=False)
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 1, 0) if together else (0, 1, 0, 0))
+        table.add_column("", no_wrap=True)
+        for i in range(len(names)):
+            table.add_column(str(i + 1), justify="right", no_wrap=True)
+        room = LONGEST if together else WIDTH - CELL * len(names) - 3
+        for i, (row, short) in enumerate(zip(names, fitting(names, room), strict=True)):
+            cells = ["·" if row == column else _words(group, row, column) for column in names]
+            table.add_row(escape(f"{i + 1} {short}"), *cells)
+        console.print(table)
+
+
+def _words(group: "Sequence[Matrix]", row: str, column: str) -> str:
+    return "\n".join(m.words(m.cells[row, column].estimate.value) if (row, column) in m.cells else "–" for m in group)
+
+
+def _print_wrong(wrong: Sequence[Entry], own: Sequence[Entry], names: Sequence[str]) -> None:
+    drawn = {e.row: e for e in wrong if e.moment == DRAWN}
+    end = {e.row: e for e in own if e.column == ALL}
+    if not end:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    for head in ("the wrong one of the two", "drawn", "after the search"):
+        table.add_column(head, justify="left" if head.startswith("the") else "right", no_wrap=True)
+    shown = dict(zip(names, fitting(names, LONGEST), strict=True))
+    for name in sorted(names, key=lambda name: -end[name].estimate.value if name in end else 0):
+        table.add_row(escape(shown[name]), *(_percent(known.get(name)) for known in (drawn, end)))
+    Console().print(table)
+
+
+def _percent(entry: Entry | None) -> str:
+    if entry is None:
+        return "–"
+    value, low, high = (100 * n for n in (entry.estimate.value, entry.estimate.low, entry.estimate.high))
+    return f"{value:.1f} % ({low:.1f} to {high:.1f})"

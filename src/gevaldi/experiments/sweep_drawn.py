@@ -1,0 +1,195 @@
+"""The matrix before any search: one pass of the generator, on whose pictures every classifier is asked once."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gevaldi.alignment import align
+from gevaldi.contract import check_classifier, check_mode, settled
+from gevaldi.divergences import divergence
+from gevaldi.divergences.kl import kl
+from gevaldi.errors import GevaldiError, described
+from gevaldi.experiments.sweep import Sweep
+from gevaldi.measures.sweeps import DRAWN, REAL, Entry, Seen, entries
+from gevaldi.models import Classifier, Generator, Label, Pictures
+from gevaldi.objective import Objective
+from gevaldi.pictures import load_pictures
+from gevaldi.runs.audit import DRAWN as SMALL_ARE_SHOWN
+from gevaldi.runs.audit import DRAWN_BY_LARGE as LARGE_ARE_SHOWN
+from gevaldi.runs.audit import Known, Told, batch_of, drawn_pictures, meant_by, shape_made
+from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
+from gevaldi.runs.rounding import chosen_rounding
+from gevaldi.runs.spec import Spec
+from gevaldi.runs.start import chosen_conditions
+from gevaldi.runs.worker import Models
+from gevaldi.search import registry as algorithms
+from gevaldi.taxonomy import Taxonomy, most_probable
+
+
+@dataclass
+class Tables:
+    """What every classifier says of the same pictures: log-probabilities over its own labels.
+
+    Attributes:
+        classifiers: by name.
+        classes: of each picture, where it is known.
+        log_ps: of each classifier, batch by batch.
+        failed: why others could not be asked.
+    """
+
+    classifiers: Mapping[str, Classifier]
+    classes: list[Known] = field(default_factory=list)
+    log_ps: dict[str, list[Tensor]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @torch.no_grad()
+    def add(self, pictures: Pictures, classes: Sequence[Known]) -> None:
+        """Ask all of them about some more pictures."""
+        for name, classifier in self.classifiers.items():
+            if name in self.failed:
+                continue
+            try:
+                if name not in self.log_ps:
+                    check_mode(classifier, f"classifier {name}")
+                    log_p = check_classifier(classifier, pictures, f"classifier {name}")
+                else:
+                    log_p = classifier(pictures)
+            except Exception as error:  # whatever networks may raise
+                self.failed[name] = str(error) if isinstance(error, GevaldiError) else described(error)
+            else:
+                self.log_ps.setdefault(name, []).append(log_p.cpu())
+        self.classes += classes
+
+    def of(self, name: str) -> Float[Tensor, "pictures classes"]:
+        """All that one of them said."""
+        return torch.cat(self.log_ps[name])
+
+
+class Remembered(Classifier):
+    """A classifier that is not asked again: what it said stands where pictures would, so that it can be aligned with others."""
+
+    def __init__(self, labels: Sequence[Label]) -> None:
+        super().__init__()
+        self.labels = tuple(labels)
+        self.eval()
+
+    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+        """The rows of a table, as (pictures, 1, 1, classes)."""
+        return pictures[:, 0, 0]
+
+
+def before_search(
+    sweep: Sweep,
+    specs: Sequence[Spec],
+    classifiers: Mapping[str, Classifier],
+    generator: Generator,
+    device: torch.device,
+    taxonomy: Taxonomy | None = None,
+    told: Told = lambda done, total: None,
+) -> tuple[list[Entry], dict[str, str]]:
+    """The matrices of pictures drawn from the generator and of real ones, and why some classifiers are not in them.
+
+    The pictures drawn are those of the audit of every pair: as many, from the same seeds. Each is generated once and shown once to
+    each classifier, whatever their number; for that, all classifiers are on the device together.
+
+    Args:
+        sweep: what is asked.
+        specs: of its pairs; what they share is taken from the first.
+        classifiers: those that could be loaded, by name.
+        generator: of all pairs.
+        device: where to compute.
+        taxonomy: if given, in the place of the one that the specs name.
+        told: after every batch, how many pictures have been looked at, of how many.
+    """
+    spec = specs[0]
+    widest = max(classifiers.values(), key=lambda one: sum(p.numel() for p in one.parameters()))
+    rounding = chosen_rounding(spec.precision, Objective(widest, widest, generator, kl, prior_weight=0.0), device)
+    models = Models(widest, widest, generator, kl, algorithms.build(spec.search.algorithm), device, rounding)
+    conditions = chosen_conditions(spec, generator.conditions)
+    count = spec.audited or (SMALL_ARE_SHOWN if rounding.lanes > 1 else LARGE_ARE_SHOWN)
+    with settled(*classifiers.values(), generator, device=device, dtype=rounding.dtype, channels_last=rounding.channels_last):
+        real = load_pictures(spec.real, shape_made(models)) if spec.real is not None else None
+        total = count + (len(real.pictures) if real else 0)
+        drawn = asked(classifiers, drawn_pictures(models, conditions, count), lambda done: told(done, total))
+        found, failed = matrices(sweep, drawn, spec, taxonomy, DRAWN), drawn.failed
+        if real:
+            size, known = batch_of(models), [(name, name) for name in real.classes]
+            batches = (
+                (torch.stack(real.pictures[i : i + size]).to(device, rounding.dtype), known[i : i + size])
+                for i in range(0, len(real.pictures), size)
+            )
+            others = {name: one for name, one in classifiers.items() if name not in failed}
+            shown = asked(others, batches, lambda done: told(count + done, total))
+            found, failed = found + matrices(sweep, shown, spec, taxonomy, REAL), failed | shown.failed
+    return found, failed
+
+
+def asked(
+    classifiers: Mapping[str, Classifier], batches: Iterable[tuple[Tensor, list[Known]]], told: Callable[[int], None]
+) -> Tables:
+    """What all classifiers say of all pictures."""
+    tables = Tables(classifiers)
+    for pictures, known in batches:
+        tables.add(pictures, known)
+        told(len(tables.classes))
+    return tables
+
+
+def matrices(sweep: Sweep, tables: Tables, spec: Spec, taxonomy: Taxonomy | None, moment: str) -> list[Entry]:
+    """The matrix of each divergence, from what all classifiers said; pairs that have nothing in common are left out."""
+    cells: dict[str, dict[tuple[str, str], Seen]] = {text: {} for text in sweep.divergences}
+    there = [name for name in tables.classifiers if name not in tables.failed]
+    for one, other in combinations(there, 2):
+        try:
+            found = _of_pair(sweep, tables, (one, other), spec, taxonomy)
+        except GevaldiError:
+            continue  # what is wrong is told by its comparison
+        for text, seen, turned in found:
+            cells[text] |= {(one, other): seen, (other, one): turned}
+    return [entry for text, of_divergence in cells.items() for entry in entries(of_divergence, text, None, moment)]
+
+
+def _of_pair(
+    sweep: Sweep, tables: Tables, pair: tuple[str, str], spec: Spec, taxonomy: Taxonomy | None
+) -> list[tuple[str, Seen, Seen]]:
+    """Both cells of a pair under each divergence, over the classes that both know."""
+    given = taxonomy_asked(spec, taxonomy)
+    sides = [Remembered(tables.classifiers[name].labels) for name in pair]
+    aligned = align(sides[0], sides[1], sweep.classes.get(pair[0]), sweep.classes.get(pair[1]), given)
+    both = [side(tables.of(name)[:, None, None]) for side, name in zip((aligned.first, aligned.second), pair, strict=True)]
+    good = ~(both[0].isnan().any(1) | both[1].isnan().any(1))
+    log_p, log_q = (log[good] for log in both)
+    labels = aligned.first.labels, aligned.second.labels
+    hierarchy = hierarchy_of(spec, given, *labels, torch.device("cpu"))
+    size = max(hierarchy.sizes, default=1) if hierarchy else 1
+    first, second = most_probable(log_p, size), most_probable(log_q, size)
+    places = good.nonzero()[:, 0].tolist()
+    meant = {known: meant_by(known, aligned.first) | meant_by(known, aligned.second) for known in set(tables.classes)}
+    right = {
+        place: (int(first[i, 0]) in wanted, int(second[i, 0]) in wanted)
+        for i, place in enumerate(places)
+        if (wanted := meant[tables.classes[place]])
+    }
+    seen: Any = {
+        "starts": places,
+        "differ": (first[:, 0] != second[:, 0]).numpy(),
+        "set_distances": {n: d.numpy() for n, d in hierarchy.along(first, second).items()} if hierarchy else {},
+        "right": right,
+        "failed": int((~good).sum()),
+    }
+    found = []
+    for text in sweep.divergences:
+        try:
+            between = divergence(text, len(labels[0]), hierarchy.taxonomy if hierarchy else None)
+        except GevaldiError:
+            continue
+        there, back = (np.asarray(between(*logs), dtype=float) for logs in ((log_p, log_q), (log_q, log_p)))
+        cell = Seen(divergence=there, **seen)
+        found.append((text, cell, cell.turned(back)))
+    return found

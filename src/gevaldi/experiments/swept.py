@@ -1,0 +1,293 @@
+"""`gevaldi.sweep`: some classifiers and a generator in; the matrix of each against each other out."""
+
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gevaldi.comparison import named
+from gevaldi.errors import RunFolderError, SpecError, UnknownName
+from gevaldi.experiments.execute import Outcome, finished
+from gevaldi.experiments.sweep import Pair, Sweep, is_symmetric, read_sweep, short_names, sweep_from, unit_of
+from gevaldi.experiments.sweep_execute import SPEC, Before, Networks, read_before, swept
+from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, Seen, columns, entries, seen_in
+from gevaldi.names import OBJECT
+from gevaldi.runs.engines import engine as engine_named
+from gevaldi.runs.spec import Search
+from gevaldi.runs.store import Run
+from gevaldi.taxonomy import Taxonomy, read_taxonomy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gevaldi.models import Classifier, Generator
+    from gevaldi.reports.sweep_pictures import Source
+    from gevaldi.runs.engines.base import Engine
+
+
+@dataclass(frozen=True, repr=False)
+class Swept:
+    """A sweep that was carried out, whole or in part, backed by its folder.
+
+    Attributes:
+        folder: where its runs lie.
+        sweep: what was asked for.
+        runs: the finished comparisons, by the name of their sub-folder.
+        failed: why others could not be made.
+        before: the matrices before any search.
+    """
+
+    folder: Path
+    sweep: Sweep
+    runs: Mapping[str, Run]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    before: Before = field(default_factory=Before)
+
+    def __repr__(self) -> str:
+        return f"Swept({str(self.folder)!r}, {len(self.runs)} of {len(self.pairs)} comparisons)"
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Swept":
+        """A sweep made before, from its folder; what was not finished stands among what failed.
+
+        Raises:
+            RunFolderError: there is no sweep.
+        """
+        folder = Path(folder)
+        if not (folder / SPEC).exists():
+            raise RunFolderError(f"There is no sweep in {folder}: it has no {SPEC}. `gevaldi sweep` makes them.")
+        found = sweep_from(read_sweep(folder / SPEC), source=str(folder / SPEC))
+        specs = {name: pair.spec for name, pair in found.pairs().items()}
+        return gathered(found, folder, [read_before(folder, found) or Before(), *finished(specs, folder, "not made yet")])
+
+    @cached_property
+    def pairs(self) -> dict[str, Pair]:
+        """All comparisons that were asked for, by the name of their sub-folder."""
+        return self.sweep.pairs()
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """Every number of every matrix."""
+        found = list(self.before.entries)
+        for divergence in self.sweep.divergences:
+            for weight in self.sweep.prior_weights:
+                found += entries(self._cells(divergence, weight), divergence, weight, END)
+        return found
+
+    def _cells(self, divergence: str, weight: float) -> Cells:
+        found: dict[tuple[str, str], Seen] = {}
+        for pair, run in self._finished(divergence, weight):
+            for cell, (order, row_is) in pair.cells().items():
+                found[cell] = seen_in(run.each(columns(pair.spec.set_sizes)), order, row_is)
+        return found
+
+    def numbers(self) -> "pd.DataFrame":
+        """Every number of every matrix, a row each; `gevaldi.measures.sweeps.Entry` says what the columns hold."""
+        import pandas as pd
+
+        told = [vars(entry) | vars(entry.estimate) for entry in self.entries]
+        return pd.DataFrame(told).drop(columns="estimate")
+
+    def matrix(
+        self,
+        quantity: str = "divergence",
+        moment: str = END,
+        divergence: str | None = None,
+        prior_weight: float | None = None,
+    ) -> "pd.DataFrame":
+        """One number of each classifier (row) against each other (column); NaN on the diagonal and where there is none.
+
+        Args:
+            quantity: divergence, disagreement, set_distance_1, row_alone_wrong, column_alone_wrong.
+            moment: end, of the searches; drawn, on pictures of the generator, unsearched; real, on real ones.
+            divergence: which of the sweep's; its first if not given.
+            prior_weight: which λ of the sweep's; its first if not given. Before the search there is none.
+
+        Raises:
+            UnknownName: there is no such number in this sweep.
+        """
+        import pandas as pd
+
+        divergence = divergence or self.sweep.divergences[0]
+        weight = (self.sweep.prior_weights[0] if prior_weight is None else float(prior_weight)) if moment == END else None
+        for kind, name, known in (
+            ("moment", moment, (DRAWN, REAL, END)),
+            ("divergence in this sweep", divergence, self.sweep.divergences),
+            ("λ in this sweep", str(weight), [*map(str, self.sweep.prior_weights), "None"]),
+        ):
+            if name not in known:
+                raise UnknownName(kind, name, known)
+        own = [e for e in self.entries if (e.divergence, e.prior_weight, e.moment) == (divergence, weight, moment) and e.column]
+        if own and quantity not in {e.quantity for e in own}:
+            raise UnknownName("quantity in this sweep", quantity, {e.quantity for e in own})
+        names = list(self.sweep.classifiers)
+        frame = pd.DataFrame(float("nan"), index=pd.Index(names, name="row"), columns=pd.Index(names, name="column"))
+        for e in own:
+            if e.quantity == quantity:
+                frame.loc[e.row, e.column] = e.estimate.value
+        return frame
+
+    def report(self) -> Path:
+        """Write index.html, matrix.csv, the figures, and what lacks of the reports of the comparisons; returns the page."""
+        from gevaldi.reports.page import write_report
+        from gevaldi.reports.sweep import About, Grid, write_sweep
+
+        for name, run in self.runs.items():
+            if not _is_newer(self.folder / name / "report.html", self.folder / name / "samples"):
+                write_report(run)
+        grids = [
+            Grid(text, unit_of(text), is_symmetric(text), weight, self._sources(text, weight))
+            for text in self.sweep.divergences
+            for weight in self.sweep.prior_weights
+        ]
+        words = About(
+            self.sweep.title, self.sweep.question, self.sweep.classifiers, self.sweep.generator, self.command(),
+            {**self.before.failed, **self.failed},
+        )  # fmt: skip
+        return write_sweep(self.folder, words, self.entries, grids)
+
+    def _finished(self, divergence: str, weight: float) -> list[tuple[Pair, Run]]:
+        asked = (divergence, weight)
+        return [
+            (pair, self.runs[name])
+            for name, pair in self.pairs.items()
+            if name in self.runs and (pair.divergence, pair.prior_weight) == asked
+        ]
+
+    def _sources(self, divergence: str, weight: float) -> dict[tuple[str, str], "Source"]:
+        from gevaldi.reports.sweep_pictures import Source
+
+        found = self._finished(divergence, weight)
+        return {cell: Source(run, order, row) for pair, run in found for cell, (order, row) in pair.cells().items()}
+
+    def command(self) -> str:
+        """What makes the sweep again."""
+        asked = self.sweep
+        if not any(name.startswith(OBJECT) for name in (*asked.classifiers.values(), asked.generator)):
+            return f"gevaldi sweep {self.folder / SPEC} --out NEW_FOLDER"
+        given = asked.model_dump(exclude_defaults=True, exclude={"classifiers", "generator", "settings"}) | asked.settings
+        names = [f"[{', '.join(asked.classifiers)}]", asked.generator.removeprefix(OBJECT)]
+        return f"gevaldi.sweep({', '.join([*names, *(f'{key}={value!r}' for key, value in given.items())])})"
+
+
+def _is_newer(page: Path, samples: Path) -> bool:
+    return page.exists() and all(page.stat().st_mtime >= part.stat().st_mtime for part in samples.iterdir())
+
+
+def gathered(sweep: Sweep, folder: Path, told: Iterable[Before | Outcome]) -> Swept:
+    """A sweep from what is told of it as it is carried out."""
+    before, runs, failed = Before(), {}, {}
+    for found in told:
+        if isinstance(found, Before):
+            before = found
+        elif found.run:
+            runs[found.name] = found.run
+        else:
+            failed[found.name] = str(found.error)
+    return Swept(folder, sweep, runs, failed, before)
+
+
+def sweep(
+    classifiers: "Sequence[str | Classifier] | Mapping[str, str | Classifier]",
+    generator: "str | Generator",
+    *,
+    out: str | Path | None = None,
+    divergences: str | Sequence[str] = ("kl",),
+    prior_weights: float | Sequence[float] = (0.0,),
+    orders: str = "both",
+    classes: Mapping[str, Any] | None = None,
+    title: str = "",
+    question: str = "",
+    taxonomy: str | Taxonomy | Any = "auto",
+    device: str = "auto",
+    batch_size: int | None = None,
+    engine: "str | Engine | None" = None,
+    progress: bool | None = None,
+    **settings: Any,
+) -> Swept:
+    """Compare each of some classifiers with each other, under some divergences and some λ.
+
+    Networks are loaded once, and the pictures before any search are generated once for all. A pair that cannot be compared stands
+    in `failed`, and the others are made all the same.
+
+    Args:
+        classifiers: names or classifiers; as a mapping, what they are called.
+        generator: a generator, or its name.
+        out: the folder, with a sub-folder for each comparison; called again, it is continued. By default a new temporary folder.
+        divergences: such as ("kl", "jensen-shannon").
+        prior_weights: values of λ.
+        orders: both, forward, reverse; of a symmetric divergence one order is searched, which fills both cells.
+        classes: what the labels of a classifier are, where ids do not tell, by its name.
+        title, question: for the report.
+        taxonomy, device, batch_size, engine, progress: as for `gevaldi.compare`; before the search, all is computed here.
+        **settings: all other fields of `Spec` and of its search, for all pairs.
+
+    Raises:
+        SpecError: a setting is unknown or impossible, or there are fewer than two classifiers.
+        RunFolderError: the folder cannot be written.
+    """
+    called, objects = _called(classifiers)
+    name_of_generator = named(generator)
+    if not isinstance(generator, str):
+        objects[name_of_generator] = generator
+    search = {key: settings.pop(key) for key in list(settings) if key in Search.model_fields}
+    nested = settings.pop("search", {})
+    nested = nested.model_dump() if isinstance(nested, Search) else nested
+    taxonomy = str(taxonomy) if isinstance(taxonomy, Path) else "none" if taxonomy is None else taxonomy
+    given = None if isinstance(taxonomy, str) else taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
+    shared = {"taxonomy": taxonomy if isinstance(taxonomy, str) else f"{OBJECT}Taxonomy", **settings}
+    asked = sweep_from(
+        {
+            "title": title,
+            "question": question,
+            "classifiers": called,
+            "generator": name_of_generator,
+            "divergences": divergences,
+            "prior_weights": prior_weights,
+            "orders": orders,
+            "classes": dict(classes or {}),
+            "settings": shared | ({"search": {**nested, **search}} if nested or search else {}),
+        },
+        source="the arguments",
+    )
+    folder = Path(out) if out else Path(tempfile.mkdtemp(prefix="gevaldi-sweep-"))
+    shown = sys.stderr.isatty() if progress is None else progress
+    told = swept(
+        asked,
+        folder,
+        Networks(objects),
+        device=device,
+        batch_size=batch_size,
+        progress=shown,
+        taxonomy=given,
+        engine=engine_named(engine) if isinstance(engine, str | None) else engine,
+    )
+    return gathered(asked, folder, told)
+
+
+def _called(given: Any) -> tuple[Any, dict[str, Any]]:
+    """The names of classifiers in specs, by what they are called, and the objects among them by these names.
+
+    Raises:
+        SpecError: an object is given twice.
+    """
+    if isinstance(given, str) or not isinstance(given, Mapping | Sequence):
+        return given, {}  # which is refused with what was expected
+    models = list(given.values() if isinstance(given, Mapping) else given)
+    objects = [model for model in models if not isinstance(model, str)]
+    if not objects:
+        return given if isinstance(given, Mapping) else models, {}
+    if len({*map(id, objects)}) < len(objects):
+        raise SpecError("A classifier was given twice; each is compared with all others, so once is enough.")
+    if not isinstance(given, Mapping):
+        given = dict(zip(short_names(_numbered([named(model).removeprefix(OBJECT) for model in models])), models, strict=True))
+    names = {called: model if isinstance(model, str) else f"{OBJECT}{called}" for called, model in given.items()}
+    return names, {names[called]: model for called, model in given.items() if not isinstance(model, str)}
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """The names, with a number each where several are the same, as those of objects may be."""
+    return [f"{name} {names[: i + 1].count(name)}" if names.count(name) > 1 else name for i, name in enumerate(names)]

@@ -1,0 +1,237 @@
+"""Where files lie: on this machine, or at any location that fsspec knows, such as s3://bucket/run.
+
+A place of this machine is a `Path`, one that is far a `UPath`; both have `/`, `name`, `parent`, `exists` and `read_bytes`. What
+the two do not share is here. Whatever the library of a far location raises, these functions raise an OSError.
+"""
+
+import contextlib
+import re
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from upath import UPath
+
+from gevaldi.errors import MissingExtra, RunFolderError, UnknownName
+from gevaldi.files import write_whole
+
+Place = Path | UPath
+
+EXTRAS = {"s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3"), "gs": ("gcsfs", "gcs"), "gcs": ("gcsfs", "gcs")}
+OF_THIS_MACHINE = ("file", "local")
+AT_ONCE = 16  # requests that wait for a far location together
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+def place(text: str | Path | UPath) -> Place:
+    """The place that a text names: a path, or PROTOCOL://... for what fsspec opens; credentials and endpoint are fsspec's to find.
+
+    Raises:
+        RunFolderError: there is no such protocol, or the text names no place of it.
+        MissingExtra: its package is not installed.
+    """
+    if not isinstance(text, str):
+        return text
+    protocol, found, rest = text.partition("://")
+    if not found or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.:-]+", protocol):
+        return Path(text)
+    if "::" in protocol:
+        raise RunFolderError(f"{text} is a file system inside another one. Give a location itself, such as s3://bucket/folder.")
+    if protocol.lower() in OF_THIS_MACHINE:
+        return Path(rest)
+    if not rest.strip("/"):
+        raise RunFolderError(f"{text} names no folder; {protocol}://BUCKET/FOLDER was expected.")
+    return _far(protocol.lower(), rest)
+
+
+def _far(protocol: str, rest: str) -> UPath:
+    from fsspec import available_protocols
+    from fsspec.registry import registry
+
+    text, known = f"{protocol}://{rest}", [*available_protocols(), *registry]
+    if protocol not in known:
+        raise RunFolderError(f"{text} cannot be opened. {UnknownName('protocol of fsspec', protocol, known)}")
+    try:
+        with far_errors(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of protocols that UPath has no class of its own for, and needs none
+            far = UPath(text)
+            far.fs  # noqa: B018  # loads its package, and finds the credentials
+    except ImportError as error:
+        package, extra = EXTRAS.get(protocol, (None, None))
+        if package is None:
+            raise RunFolderError(f"{text} cannot be opened: {error}") from None
+        raise MissingExtra(package, f"A folder at {protocol}://", extra) from None
+    except OSError as error:
+        raise RunFolderError(f"{text} cannot be opened: {reason(error)}. {remedy(UPath(text))}") from error
+    return far
+
+
+@contextlib.contextmanager
+def far_errors() -> Iterator[None]:
+    """Within it, errors of whatever kind that the library of a far location has are OSErrors."""
+    try:
+        yield
+    except (OSError, ImportError):
+        raise
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
+
+
+def reason(error: OSError) -> str:
+    """What an error of a disk or a location says, in one line and without a full stop."""
+    return " ".join((error.strerror or str(error) or type(error).__name__).split()).rstrip(".")
+
+
+def remedy(path: Place) -> str:
+    """What helps where a place cannot be read or written, in a sentence."""
+    if isinstance(path, Path):
+        return "Free some space or mend the folder."
+    aws = "the variables of AWS such as AWS_ENDPOINT_URL, " if path.protocol in ("s3", "s3a") else ""
+    return (
+        f"See that {path.protocol}://{_first(path).lstrip('/')} is there and that you may list, read, write and delete in it. "
+        f"Credentials and endpoint come from where fsspec finds them: {aws}FSSPEC_{path.protocol.upper()}_... and ~/.config/fsspec."
+    )
+
+
+def _first(path: UPath) -> str:
+    """The first folder of a far place: the bucket, where there are buckets."""
+    inner = path.path.lstrip("/")
+    return str(path.path[: len(path.path) - len(inner)] + inner.partition("/")[0])
+
+
+def contents(folder: Place) -> list[Place]:
+    """What lies in a folder, by name; nothing where it is not there. Never as it was before: others write there too.
+
+    Raises:
+        OSError: it cannot be listed.
+    """
+    if isinstance(folder, Path):
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+    with far_errors():
+        folder.fs.invalidate_cache()
+        try:
+            listed = folder.fs.ls(folder.path, detail=False)
+        except FileNotFoundError:
+            return []
+        finally:
+            folder.fs.invalidate_cache()
+    own = folder.path.strip("/")
+    return [folder / name for name in sorted(path.strip("/").rpartition("/")[2] for path in listed if path.strip("/") != own)]
+
+
+def is_there(path: Place) -> bool:
+    """Whether a file is there.
+
+    Raises:
+        OSError: the location does not answer.
+    """
+    with far_errors():
+        return bool(path.exists())
+
+
+def read(path: Place) -> bytes:
+    """A file.
+
+    Raises:
+        OSError: it is not there (FileNotFoundError), or cannot be read.
+    """
+    if isinstance(path, Path):
+        return path.read_bytes()
+    with far_errors():
+        return bytes(path.fs.cat_file(path.path))
+
+
+def write(path: Place, content: Any) -> None:
+    """Write a file whole.
+
+    On this machine under a temporary name, synced and renamed (`write_whole`). Far away by one request, which object stores (S3,
+    GCS, Azure) carry out in full or not at all; a far file system that is none, such as SFTP, may leave a file cut short where the
+    writer is killed. Folders are made where the location has any, a bucket never.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    if isinstance(path, Path):
+        write_whole(path, content)
+        return
+    content = bytes(memoryview(content))
+    with far_errors():
+        try:
+            path.fs.pipe_file(path.path, content)
+        except FileNotFoundError:
+            make_folder(path.parent)
+            path.fs.pipe_file(path.path, content)
+
+
+def make_folder(folder: Place) -> None:
+    """Make a folder and those above it; far away not the first of them, which may be a bucket.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if isinstance(folder, Path):
+        folder.mkdir(parents=True, exist_ok=True)
+        return
+    with far_errors():
+        if not folder.fs.exists(_first(folder)):
+            raise FileNotFoundError(f"there is no {_first(folder)}")
+        folder.fs.makedirs(folder.path, exist_ok=True)
+
+
+def created(path: Place, content: bytes) -> bool:
+    """Write a file where there is none, whole; False where there is one, exclusively so as far as the location can.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    if is_there(path):
+        return False
+    if isinstance(path, Path):
+        try:
+            with path.open("xb") as file:
+                file.write(content)
+        except FileExistsError:
+            return False
+        return True
+    with far_errors():
+        try:
+            path.fs.pipe_file(path.path, content, mode="create")
+        except FileExistsError:
+            return False
+        except Exception:  # a location that cannot create exclusively, or that has none of its folders yet
+            write(path, content)
+    return True
+
+
+def remove(path: Place) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    if isinstance(path, Path):
+        path.unlink(missing_ok=True)
+        return
+    with far_errors(), contextlib.suppress(FileNotFoundError):
+        path.fs.rm_file(path.path)
+
+
+def ahead(function: Callable[[T], U], items: Iterable[T], at_once: int = AT_ONCE) -> Iterator[U]:
+    """Like `map`, in its order, with the next items already under way in threads; never more of them than `at_once`."""
+    with ThreadPoolExecutor(at_once) as pool:
+        waiting: deque[Future[U]] = deque()
+        try:
+            for item in items:
+                if len(waiting) == at_once:
+                    yield waiting.popleft().result()
+                waiting.append(pool.submit(function, item))
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,86 @@
+"""A picture for each cell of a sweep's matrix: the sample on which its two classifiers differ most."""
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gevaldi.measures.predictions import rank, top
+from gevaldi.names import plain
+from gevaldi.reports.numbers import number
+from gevaldi.runs.schema import Row
+from gevaldi.runs.store import Run
+
+SIDE = 112  # pixels of the longer side, at most
+LOSSLESS = 64  # pixels up to which a picture stays as it is
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a cell of the matrix comes from.
+
+    Attributes:
+        run: the comparison of its two classifiers.
+        order: of the rows that belong to it.
+        row: which of the two the row's classifier is there, first or second.
+    """
+
+    run: Run
+    order: str
+    row: str
+
+
+def pictures(names: Sequence[str], sources: Mapping[tuple[str, str], Source]) -> list[dict[str, Any]]:
+    """For each cell the picture after the search that has the largest divergence, and what the two say of it."""
+    return [{"name": plain(row), "cells": [_cell(row, column, sources.get((row, column))) for column in names]} for row in names]
+
+
+def _cell(row: str, column: str, source: Source | None) -> dict[str, Any] | None:
+    sample = _largest(source) if source else None
+    if source is None or sample is None:
+        return None
+    said = [_said(sample, who) for who in (source.row, "second" if source.row == "first" else "first")]
+    address, small = _small(sample["picture_end"]["bytes"])
+    return {
+        "source": address,
+        "small": small,
+        "said": said,
+        "alt": f"{plain(row)} says {said[0]}, {plain(column)} says {said[1]}; divergence {number(sample['divergence_end'])}",
+        "address": f"{source.run.folder.name}/report.html#sample-{sample['index']}",
+    }
+
+
+def _largest(source: Source) -> Row | None:
+    """The sample of an order with the largest divergence, of those that did not fail."""
+    found, best = None, (-math.inf, 0)
+    for row in source.run.each(["index", "order", "status", "divergence_end"]):
+        if row["order"] == source.order and row["status"] != "failed":
+            place = (rank(row["divergence_end"]), -row["index"])
+            found, best = (row["index"], place) if found is None or place > best else (found, best)
+    rows = source.run.each(["index", "divergence_end", "first_end", "second_end", "picture_end"]) if found is not None else ()
+    return next((row for row in rows if row["index"] == found and row["picture_end"]), None)
+
+
+def _said(row: Row, who: str) -> str:
+    named = top(row, who, "end")
+    return plain(named["name"]) if named else "nothing"
+
+
+def _small(content: bytes) -> tuple[str, bool]:
+    """A picture as an address that holds it, and whether it is there to the bit."""
+    from PIL import Image
+
+    opened = Image.open(io.BytesIO(content))
+    if max(opened.size) <= LOSSLESS:
+        return _address(content, "png"), True
+    picture = opened.convert("RGB")
+    picture.thumbnail((SIDE, SIDE))
+    sink = io.BytesIO()
+    picture.save(sink, "WEBP", quality=70)
+    return _address(sink.getvalue(), "webp"), False
+
+
+def _address(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,36 @@
+"""Where the rows of a run are computed: on this machine, or on all machines of a cluster; an engine a file.
+
+An engine has two methods, `check` and `fill`. To add one, add a file that holds a class of the file's name; files
+whose names begin with an underscore are parts of engines.
+"""
+
+from typing import TYPE_CHECKING
+
+from gevaldi.errors import SpecError
+from gevaldi.registry import Call, Registry, made
+
+if TYPE_CHECKING:
+    from gevaldi.runs.engines.base import Engine
+
+registry = Registry("engine", "gevaldi.runs.engines")
+
+
+def engine(text: str | None = None, address: str | None = None) -> "Engine":
+    """The engine that a user names, `local` or `ray,workers=4`; an address of a cluster alone means `ray`.
+
+    Raises:
+        UnknownName, SpecError: there is no such engine, an option is unknown or impossible, or the engine has no address.
+    """
+    call = Call.parse(text or ("ray" if address else "local"))
+    if address and call.name == "local":
+        raise SpecError(
+            f"The engine local computes on this machine, and has no address ({address} was given). Leave --address out, or give "
+            "--engine ray."
+        )
+    if address and call.options.get("address", address) != address:
+        raise SpecError(
+            f"Two addresses were given, {call.options['address']} to the engine and {address} as --address. Leave one of them out."
+        )
+    call = Call(call.name, call.options | ({"address": address} if address else {}))
+    found: Engine = made(registry.get(call.name), call, registry.kind)
+    return found

@@ -1,0 +1,127 @@
+"""The way to a Ray cluster: a new one on this machine, or one that is there; quiet, and with an answer where there is none."""
+
+import logging
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from gevaldi.errors import MissingExtra
+from gevaldi.runs.engines.base import EngineError
+
+SECONDS = 10  # that an address is given to answer
+OBJECT_STORE = 200_000_000  # bytes; rows are on disk, so that little is in it
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(
+    [0, 0, 0, 4, 0, 0, 0, 0, 0]
+)  # how a gRPC client begins, with settings of none
+SETTINGS = 4  # the kind of the frame that a gRPC server answers with, in its fourth byte
+
+
+def asked(address: str | None) -> str:
+    """The address that is meant: what was given, or RAY_ADDRESS, or a cluster of this machine alone."""
+    return address or os.environ.get("RAY_ADDRESS") or "local"
+
+
+def imported(logs: bool) -> Any:
+    """The package ray, told to be quiet unless its logs are wanted.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if not logs:
+        logging.getLogger("ray").setLevel(logging.ERROR)
+    try:
+        import ray
+    except ImportError:
+        raise MissingExtra("ray", "The engine ray", "ray") from None
+    return ray
+
+
+@contextmanager
+def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iterator[Any]:
+    """The package ray, connected: to the cluster at an address, or else to a new one on this machine that ends with the context.
+
+    A program that has begun Ray itself keeps what it has.
+
+    Args:
+        address: HOST:PORT, ray://HOST:PORT or auto; None for this machine, or what RAY_ADDRESS says.
+        cores: of a new cluster.
+        largest: bytes of the largest object that has to have room.
+        logs: whether what workers print is shown.
+
+    Raises:
+        EngineError: the address does not answer, or its cluster cannot be used from here.
+    """
+    ray, address = imported(logs), asked(address)
+    if ray.is_initialized():
+        yield ray
+        return
+    check_answers(address)
+    quiet: dict[str, Any] = {"log_to_driver": logs, "logging_level": logging.INFO if logs else logging.ERROR}
+    if address == "local":
+        store = max(OBJECT_STORE, 2 * largest)
+        quiet |= {"num_cpus": cores, "include_dashboard": False, "object_store_memory": store}
+    try:
+        ray.init(address, **quiet)
+    except Exception as error:  # of many kinds, some of them of gRPC
+        ray.shutdown()
+        raise EngineError(_refused(address, error)) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def check_answers(address: str) -> None:
+    """Refuse an address at which no gRPC server answers; Ray itself would try for minutes.
+
+    Raises:
+        EngineError: it is no address, or nobody answers in time; it says what to do.
+    """
+    if address in ("local", "auto"):  # of which Ray knows at once
+        return
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    try:
+        host, port = parts.hostname, parts.port or (10001 if parts.scheme == "ray" else 6379)
+    except ValueError:
+        host, port = None, 0
+    if not host or parts.scheme not in ("", "ray"):
+        raise EngineError(
+            f"{address!r} is no address of a Ray cluster. HOST:PORT was expected, such as 10.0.0.1:6379 on one of its nodes; "
+            "ray://HOST:10001 from elsewhere; or auto for the cluster that this machine belongs to."
+        )
+    try:
+        with socket.create_connection((host, port), SECONDS) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") in ("0", "false", "False"):
+                connection.settimeout(SECONDS)
+                connection.sendall(PREFACE)
+                if connection.recv(9)[3:4] != bytes([SETTINGS]):
+                    raise OSError("something else than Ray listens there")
+    except OSError as error:
+        why = error.strerror or str(error) or type(error).__name__
+        raise EngineError(
+            f"No Ray cluster answers at {address}: {why}. Is it running? On its head node, `ray status` says so, and `ray start "
+            "--head` begins one. HOST:6379 is the address for programs on its nodes, ray://HOST:10001 for others; does a firewall "
+            "close that port?"
+        ) from None
+
+
+def _refused(address: str, error: Exception) -> str:
+    """What Ray says, and what may help."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    if address == "auto" and isinstance(error, ConnectionError):
+        return (
+            "No Ray cluster runs on this machine. Begin one with `ray start --head` (and `ray start --address=HEAD:6379` on each "
+            "other node), give the --address of one, or leave --address out to use this machine alone."
+        )
+    helps = (
+        " Does it ask for a token? Then set RAY_AUTH_MODE=token here, too."
+        if "ray://" in address
+        else " A program that runs on no node of the cluster reaches it by ray://HOST:10001."
+    )
+    mine = f"Python {sys.version.partition(' ')[0]}"
+    return f"The Ray cluster at {address} cannot be used from here ({mine}): {said}{helps}"

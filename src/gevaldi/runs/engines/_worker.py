@@ -1,0 +1,313 @@
+"""What runs on a worker of a cluster: networks loaded once, a batch kept full from the chunks that come, rows written or sent."""
+
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from queue import Empty, Queue, SimpleQueue
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from gevaldi.errors import GevaldiError, RunFolderError, described
+from gevaldi.places import is_there, remove, write
+from gevaldi.runs.schema import Row
+from gevaldi.runs.start import Start
+from gevaldi.runs.store import Run
+from gevaldi.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from gevaldi.runs.worker import Models
+
+WAITING = 8  # harvests that may wait to become rows; more, and the search waits for them
+PACKAGES = ("gevaldi", "torch")  # of another version, a worker would compute other rows
+
+
+def versions() -> dict[str, str]:
+    """What has to be the same on all machines of a run; builds of one version for other devices are."""
+    return {package: version(package).partition("+")[0] for package in PACKAGES}
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker is told, once.
+
+    Attributes:
+        run: the run as it was opened; its record says how rows are computed.
+        names: of the three networks; None for one that is an object of the calling program.
+        objects: these objects, pickled, by their places among the three.
+        taxonomy: the hierarchy of the classes, where it is the user's own.
+        device: what to compute on.
+        batch_size: samples searched together.
+        threads: of the processor, for this worker.
+        token: the name of a file in the run's folder, by which a worker knows that it sees the folder.
+        folder: the current one of the calling program, from which relative paths start.
+        path: where the calling program looks for modules.
+        versions: those of the calling program.
+    """
+
+    run: Run
+    names: tuple[str | None, ...]
+    objects: bytes
+    taxonomy: Taxonomy | None
+    device: str
+    batch_size: int
+    threads: int
+    token: str
+    folder: str
+    path: tuple[str, ...]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A worker that is ready, and the node it is on."""
+
+    node: str
+    host: str
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a worker cannot work, and on which host: an answer and no exception, so that it can be read by any program."""
+
+    host: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of a chunk, in a file of the run's folder.
+
+    Attributes:
+        count: how many.
+        name: the file's.
+        content: what is to be written there; None where the worker has done it.
+    """
+
+    count: int
+    name: str
+    content: bytes | None
+
+
+@dataclass
+class _Chunk:
+    """The rows of a chunk as they come, and who waits for all of them."""
+
+    missing: int
+    rows: list[Row] = field(default_factory=list)
+    whole: "Future[list[Row]]" = field(default_factory=Future)
+
+
+class Inflow(Iterator[Start]):
+    """Starts as they are given to a worker. It ends where there is none at the moment, and goes on when there is another."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Start] = SimpleQueue()
+        self._held: list[Start] = []
+
+    def put(self, start: Start) -> None:
+        """Another one."""
+        self._queue.put(start)
+
+    def wait(self) -> None:
+        """Until there is one."""
+        self._held.append(self._queue.get())
+
+    def __next__(self) -> Start:
+        if self._held:
+            return self._held.pop()
+        try:
+            return self._queue.get_nowait()
+        except Empty:
+            raise StopIteration from None
+
+
+class Worker:
+    """A process on some machine of a cluster. Its methods are called from threads of their own, so that chunks overlap."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._host = f"{socket.gethostname()} ({_address()})"
+        self._inflow, self._harvests = Inflow(), Queue[Any](WAITING)
+        self._chunks: dict[int, _Chunk] = {}  # by the numbers of the samples that are missing
+        self._lock, self._broken = Lock(), ""
+        self._conditions: list[int] = []
+        self._writes = False
+        self._stack = ExitStack()
+
+    def ready(self) -> Arrival | Trouble:
+        """Load the networks, and see that they are those that the run was begun with."""
+        try:
+            models = self._loaded()
+            self._writes = self._sees_the_folder()
+        except Exception as error:
+            return Trouble(self._host, str(error) if isinstance(error, GevaldiError) else described(error))
+        Thread(target=self._search, args=(models,), name="gevaldi searches", daemon=True).start()
+        Thread(target=self._gather, name="gevaldi makes rows", daemon=True).start()
+        return Arrival(_node(), self._host)
+
+    def work(self, indices: Sequence[int]) -> Part | Trouble:
+        """Compute the rows of these samples: written to the run's folder where this worker sees it, otherwise in the answer."""
+        from gevaldi.runs.start import start_at
+
+        chunk = _Chunk(len(indices))
+        with self._lock:
+            if self._broken:
+                return Trouble(self._host, self._broken)
+            self._chunks |= dict.fromkeys(indices, chunk)
+        for index in indices:
+            self._inflow.put(start_at(index, self._job.run.spec, self._conditions))
+        try:
+            rows = chunk.whole.result()
+        except Exception as error:
+            return Trouble(self._host, str(error))
+        if self._writes:
+            try:
+                return Part(len(rows), self._job.run.append(rows).name, None)
+            except RunFolderError:
+                self._writes = False  # the disk fails from here; it may not where the run was begun
+        return encoded(rows, self._job.run)
+
+    def _loaded(self) -> "Models":
+        import torch
+
+        from gevaldi.classifiers import load_classifier
+        from gevaldi.generators import load_generator
+        from gevaldi.runs.session import device_of, models_of, prepared
+        from gevaldi.runs.start import chosen_conditions
+
+        job = self._job
+        _check_versions(job.versions)
+        torch.set_num_threads(job.threads)
+        if Path(job.folder).is_dir():
+            os.chdir(job.folder)
+        sys.path += [entry for entry in job.path if entry not in sys.path and Path(entry).exists()]
+        objects = _unpickled(job.objects)
+        given = [objects[place] if name is None else name for place, name in enumerate(job.names)]
+        first, second, generator = load_classifier(given[0]), load_classifier(given[1]), load_generator(given[2])
+        models = models_of(job.run.spec, first, second, generator, device_of(job.device), job.run, job.taxonomy)
+        self._stack.enter_context(prepared(models))
+        check_same(models, job.run)
+        self._conditions = chosen_conditions(job.run.spec, generator.conditions)
+        return models
+
+    def _sees_the_folder(self) -> bool:
+        """Whether a file that the calling program left in the run's folder is there, and another can be written beside it."""
+        folder = self._job.run.folder
+        trial = folder / f".{uuid4().hex}.partial"
+        try:
+            if not is_there(folder / self._job.token):
+                return False
+            write(trial, b"")
+            remove(trial)
+        except (OSError, GevaldiError):  # as of a location that cannot be reached from here
+            return False
+        return True
+
+    def _search(self, models: "Models") -> None:
+        """Search for as long as this process lives; a batch is filled from all chunks that are there."""
+        from gevaldi.runs.worker import searched
+
+        try:
+            while True:
+                self._inflow.wait()
+                for harvest in searched(self._inflow, models, self._job.run.spec, self._job.batch_size):
+                    self._harvests.put(harvest)
+        except BaseException as error:
+            self._break(str(error) if isinstance(error, GevaldiError) else described(error))
+
+    def _gather(self) -> None:
+        """Make rows of what was found, beside the search."""
+        try:
+            while True:
+                for row in self._harvests.get().rows():
+                    with self._lock:
+                        chunk = self._chunks.pop(row["index"])
+                    chunk.rows.append(row)
+                    chunk.missing -= 1
+                    if not chunk.missing:
+                        chunk.whole.set_result(chunk.rows)
+        except BaseException as error:
+            self._break(described(error))
+
+    def _break(self, why: str) -> None:
+        with self._lock:
+            self._broken = why
+            waiting = {id(chunk): chunk for chunk in self._chunks.values()}
+            self._chunks.clear()
+        for chunk in waiting.values():
+            chunk.whole.set_exception(RuntimeError(why))
+
+
+def encoded(rows: Sequence[Row], run: Run) -> Part:
+    """Rows as the file that they would be in the run's folder."""
+    with tempfile.TemporaryDirectory(prefix="gevaldi-") as folder:
+        (Path(folder) / "samples").mkdir()
+        path = Run(Path(folder), run.record, run.spec).append(rows)
+        return Part(len(rows), path.name, path.read_bytes())
+
+
+def check_same(models: "Models", run: Run) -> None:
+    """Refuse networks that are others than those of a run.
+
+    Raises:
+        RunFolderError: a weight, a setting, a label or the hierarchy is another here.
+    """
+    from gevaldi.runs.identity import describe
+
+    for who, found in describe(models, run.spec).items():
+        known = run.record["models"][who]
+        other = [key for key in found if found[key] != known.get(key)]
+        if other:
+            words = {"sha256": "other weights", "settings": "other settings"}
+            raise RunFolderError(
+                f"{found['name']} is not the {who} that the run was begun with: {', '.join(words.get(key, key) for key in other)}. "
+                "Rows of both would not belong together. Give every node the same files."
+            )
+    here, there = models.hierarchy.record() if models.hierarchy else {}, run.record.get("taxonomy") or {}
+    if here.get("sha256") != there.get("sha256"):
+        raise RunFolderError(f"The hierarchy of the classes is another here ({here.get('name')}) than where the run was begun.")
+
+
+def _check_versions(expected: dict[str, str]) -> None:
+    found = versions()
+    if other := [name for name in expected if found[name] != expected[name]]:
+        told = ", ".join(f"{name} {found[name]} here, {expected[name]} where the run was begun" for name in other)
+        raise RunFolderError(f"{told}: rows of both would not belong together. Install the same version on every node.")
+
+
+def _unpickled(objects: bytes) -> dict[int, Any]:
+    import pickle
+
+    try:
+        found: dict[int, Any] = pickle.loads(objects)
+    except (ImportError, AttributeError) as error:
+        raise RunFolderError(
+            f"The networks were given as objects, and what they are made of cannot be imported here: {error}. Put that module "
+            "where this node finds it, or give the networks by name: python:module:factory."
+        ) from error
+    return found
+
+
+def _node() -> str:
+    """What Ray calls this node; nothing outside of Ray."""
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id()) if ray.is_initialized() else ""
+
+
+def _address() -> str:
+    """The address of this machine, as others see it, without asking anybody."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("10.255.255.255", 1))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"

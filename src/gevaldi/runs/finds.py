@@ -1,0 +1,156 @@
+"""The near-duplicates of a run: its latents read part by part, and compared a group at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gevaldi.measures.duplicates import REACH, Finds, in_order, leaders
+from gevaldi.measures.predictions import only
+from gevaldi.measures.summary import Summary, summaries, summarised
+from gevaldi.runs.store import Run
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COLUMNS = ("index", "order", "status", "condition", "divergence_end", *only("label", "first_end", "second_end"), "z_start")
+BUDGET = 8_000_000  # bytes of latents in memory at once, unless a single group needs more
+NUMBERS = 128  # of a latent that are compared
+
+
+def summary_of(run: Run, finds: Finds | None = None) -> list[Summary]:
+    """What came out of a run, in numbers, for each order; `finds` are those of the run, if they are known already."""
+    return summaries(run.each(summarised(run.spec.set_sizes)), (finds or finds_of(run)).distinct_of)
+
+
+def finds_of(run: Run) -> Finds:
+    """Which samples of a run are distinct, and what the others are like.
+
+    Latents of more than 128 numbers are compared by 128 sums of these with random signs, which tell a distance to 6 %. Some bytes
+    of each sample are kept. The latents after the search are read as often as it takes to hold few of them at once.
+    """
+    kept = _Kept(run.total)
+    for table in run.tables(COLUMNS):
+        kept.add(table)
+    like = np.where(kept.there, np.arange(run.total), -1)
+    for members, sizes in _batches(kept):
+        place = np.full(run.total, -1, np.int32)
+        place[members] = np.arange(len(members))
+        latents = np.full((len(members), min(kept.size, NUMBERS)), np.nan, np.float32)
+        for table in run.tables(["index", "z_end"]):
+            _put(table, place, latents)
+        end = np.cumsum(sizes)
+        for begin, upto in zip(end - sizes, end, strict=True):
+            group = members[begin:upto]
+            like[group] = group[leaders(latents[begin:upto], REACH * kept.typical_distance)]
+    return Finds(like, kept.first, kept.second, kept.divergence, kept.reverse)
+
+
+@dataclass
+class _Kept:
+    """What is kept of each sample, by its index, and the sums by which starts are told to be far apart."""
+
+    total: int
+    starts: int = 0
+    sums: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    squares: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        self.there, self.reverse = np.zeros(self.total, bool), np.zeros(self.total, bool)
+        self.first, self.second, self.condition = (np.full(self.total, -1, np.int32) for _ in range(3))
+        self.divergence = np.full(self.total, np.nan, np.float32)
+
+    @property
+    def size(self) -> int:
+        """How many numbers a latent has."""
+        return len(self.sums)
+
+    @property
+    def typical_distance(self) -> float:
+        """The root of the mean square of the distance between two starts."""
+        if not self.starts:
+            return 0.0
+        variance = self.squares / self.starts - (self.sums / self.starts) ** 2
+        return float(np.sqrt(2 * np.maximum(variance, 0).sum()))
+
+    def add(self, table: "pa.Table") -> None:
+        """Keep some more samples."""
+        import pyarrow.compute as pc
+
+        first, second = (_tops(table, name) for name in ("first_end", "second_end"))
+        good = (first >= 0) & (second >= 0) & ~_equal(table, "status", "failed")
+        index = table["index"].to_numpy()[good]
+        self.there[index], self.first[index], self.second[index] = True, first[good], second[good]
+        self.reverse[index] = _equal(table, "order", "reverse")[good]
+        self.condition[index] = pc.fill_null(table["condition"], -1).to_numpy()[good]
+        self.divergence[index] = pc.fill_null(table["divergence_end"], float("nan")).to_numpy()[good]
+        _, starts = _latents(table, "z_start")
+        if len(starts):
+            if not self.starts:
+                self.sums, self.squares = np.zeros((2, starts.shape[1]))
+            self.starts += len(starts)
+            self.sums += starts.sum(0, dtype=float)
+            self.squares += np.square(starts, dtype=float).sum(0)
+
+
+def _batches(kept: _Kept) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The samples of some groups of several, by group and then by divergence, with the groups' sizes: what the budget holds."""
+    index = np.flatnonzero(kept.there)
+    key = kept.reverse[index].astype(int)
+    for words in (kept.condition, kept.first, kept.second):
+        key = np.unique(key * (int(words.max()) + 2) + words[index] + 1, return_inverse=True)[1]
+    _, group, sizes = np.unique(key, return_inverse=True, return_counts=True)
+    index, group = (values[sizes[group] > 1] for values in (index, group))
+    index, group = (values[in_order(kept.divergence[index])] for values in (index, group))
+    index, sizes = index[np.argsort(group, kind="stable")], sizes[sizes > 1]
+    end = np.cumsum(sizes)
+    batch = (end - sizes) // max(1, BUDGET // (4 * max(1, min(kept.size, NUMBERS))))
+    for number in np.unique(batch):
+        own = np.flatnonzero(batch == number)
+        yield index[end[own[0]] - sizes[own[0]] : end[own[-1]]], sizes[own]
+
+
+def _put(table: "pa.Table", place: np.ndarray, latents: np.ndarray) -> None:
+    """Put the latents of a table's samples where they belong."""
+    rows, found = _latents(table, "z_end")
+    places = place[table["index"].to_numpy()[rows]]
+    if (places >= 0).any():
+        latents[places[places >= 0]] = _fewer(found[places >= 0])
+
+
+def _latents(table: "pa.Table", column: str) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows have a latent, and these as an array (rows, numbers)."""
+    import pyarrow.compute as pc
+
+    lengths = pc.fill_null(pc.list_value_length(table[column]), 0).to_numpy()
+    rows = np.flatnonzero(lengths)
+    return rows, pc.list_flatten(table[column]).to_numpy().reshape(len(rows), -1) if len(rows) else np.zeros((0, 0), np.float32)
+
+
+def _fewer(latents: np.ndarray) -> np.ndarray:
+    """At most 128 numbers of each, with about the same distances [Charikar, Chen and Farach-Colton 2002]."""
+    size = latents.shape[1]
+    if size <= NUMBERS:
+        return latents
+    random = np.random.default_rng(size)
+    signs, order = random.choice(np.array([-1, 1], np.float32), size), random.permutation(size)
+    return np.add.reduceat((latents * signs)[:, order], np.linspace(0, size, NUMBERS, endpoint=False).astype(int), axis=1)
+
+
+def _tops(table: "pa.Table", column: str) -> np.ndarray:
+    """The label of the most probable class in each row, -1 where there is none."""
+    import pyarrow.compute as pc
+
+    lengths = pc.fill_null(pc.list_value_length(table[column]), 0).to_numpy()
+    labels = pc.struct_field(pc.list_flatten(table[column]), "label").to_numpy()
+    found = np.full(len(lengths), -1, np.int32)
+    found[lengths > 0] = labels[(np.cumsum(lengths) - lengths)[lengths > 0]]
+    return found
+
+
+def _equal(table: "pa.Table", column: str, value: str) -> np.ndarray:
+    import pyarrow.compute as pc
+
+    found: np.ndarray = pc.fill_null(pc.equal(table[column], value), False).to_numpy()
+    return found

@@ -1,0 +1,576 @@
+"""Run folders wherever they lie: on this machine, far away, and on disks that fail."""
+
+import contextlib
+import errno
+import logging
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import fsspec.registry
+import numpy as np
+import pandas as pd
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import gevaldi
+from conftest import small_classifier, small_generator
+from gevaldi.cli.main import app
+from gevaldi.cli.main import run as run_cli
+from gevaldi.errors import GevaldiError, MissingExtra, RunFolderError
+from gevaldi.exports import export
+from gevaldi.places import AT_ONCE, Place, ahead, contents, created, is_there, place, read, remove, write
+from gevaldi.runs.holding import HOLDER, held
+from gevaldi.runs.indices import Indices
+from gevaldi.runs.schema import Row
+from gevaldi.runs.spec import Spec, read_spec
+from gevaldi.runs.store import Run
+
+fsspec_registry = sys.modules["fsspec.registry"]  # of which fsspec itself has a dictionary of the same name
+QUICK: dict[str, Any] = {"samples": 9, "steps": 20, "batch_size": 4, "device": "cpu", "audited": 20}
+ZOO = '{"all": {"pets": ["0", "1"], "wild": ["2"]}}'
+NUMBERS = ["index", "seed", "condition", "steps", "divergence_end", "log_prior_end", "delta_z"]
+
+
+def compared(out: str | Place, **settings: Any) -> gevaldi.Comparison:
+    return gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=out, **(QUICK | settings))
+
+
+class Shelf(LocalFileSystem):
+    """A far file system with real folders, as SFTP has, which are not made by writing."""
+
+    protocol = "shelf"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """A store that speaks S3 on this machine, with one bucket."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request
+    words = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+    serving = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    serving.start()
+    host, port = serving.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (words | {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "NO_PROXY": "127.0.0.1"}).items():
+            patch.setenv(name, value)
+        boto3.client("s3").create_bucket(Bucket="bucket")
+        yield f"http://{host}:{port}"
+    serving.stop()
+
+
+@pytest.fixture(params=["memory", "s3", "shelf", "here"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """An empty place of each kind."""
+    if request.param == "s3":
+        request.getfixturevalue("server")
+        return place(f"s3://bucket/{tmp_path.name}/run")
+    if request.param == "shelf":
+        fsspec.register_implementation("shelf", Shelf, clobber=True)
+        return place(f"shelf://{tmp_path}/run")
+    return place(f"memory://{tmp_path.name}/run") if request.param == "memory" else tmp_path / "run"
+
+
+def row(index: int, **columns: Any) -> Row:
+    return {"index": index, "seed": index, "order": "forward", "status": "converged", "steps": 1, "divergence_end": 1.0} | columns
+
+
+def read_spec_of(folder: Place) -> dict[str, Any]:
+    """The settings beside a run, as `--spec` reads them, without the names of objects."""
+    settings = read_spec(folder / "spec.yaml")
+    return {key: value for key, value in settings.items() if key not in ("first", "second", "generator")}
+
+
+def empty_run(folder: Place, samples: int = 9) -> Run:
+    return Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples, orders="forward"), {})
+
+
+def test_a_text_is_a_path_unless_it_has_a_protocol(tmp_path: Path) -> None:
+    assert place("runs/demo") == Path("runs/demo")
+    assert place("C:\\runs") == Path("C:\\runs")
+    assert place(tmp_path) is tmp_path
+    assert place(f"file://{tmp_path}/run") == tmp_path / "run"
+    far = place("memory://a/b")
+    assert not isinstance(far, Path)
+    assert (str(far / "run.json"), (far / "run.json").name) == ("memory://a/b/run.json", "run.json")
+    assert place(far) is far
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("s4://bucket/run", "no protocol of fsspec named 's4'. Did you mean 's3'"),
+        ("memory://", "names no folder; memory://BUCKET/FOLDER was expected"),
+        ("zip::s3://bucket/run.zip", "a file system inside another one"),
+    ],
+)
+def test_a_place_that_is_none_is_answered(text: str, answer: str) -> None:
+    with pytest.raises(RunFolderError, match=answer):
+        place(text)
+
+
+@pytest.mark.parametrize(("protocol", "package", "extra"), [("s3", "s3fs", "s3"), ("gs", "gcsfs", "gcs")])
+def test_a_missing_package_is_answered_with_the_line_that_installs_it(
+    protocol: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(fsspec_registry._registry, protocol, raising=False)
+    with pytest.raises(MissingExtra, match=rf"needs the package {package}.*pip install 'gevaldi\[{extra}\]'"):
+        place(f"{protocol}://bucket/run")
+
+
+def test_files_are_written_listed_read_and_removed_everywhere(folder: Place) -> None:
+    assert contents(folder) == []
+    if isinstance(folder, Path):  # a bucket has no folders to make
+        (folder / "samples").mkdir(parents=True)
+    write(folder / "samples" / "b", memoryview(b"one"))
+    write(folder / "samples" / "a", b"two")
+    write(folder / "samples" / "a", b"three")
+    assert [path.name for path in contents(folder)] == ["samples"]
+    assert [(path.name, read(path)) for path in contents(folder / "samples")] == [("a", b"three"), ("b", b"one")]
+    assert not created(folder / "samples" / "a", b"four")
+    assert created(folder / "c", b"five")
+    remove(folder / "samples" / "b")
+    remove(folder / "samples" / "b")
+    assert [is_there(folder / "samples" / name) for name in ("a", "b")] == [True, False]
+    with pytest.raises(FileNotFoundError):
+        read(folder / "samples" / "b")
+
+
+def test_what_another_machine_writes_is_seen_at_once(server: str, tmp_path: Path) -> None:
+    import boto3
+
+    folder = place(f"s3://bucket/{tmp_path.name}")
+    write(folder / "a", b"1")
+    assert [path.name for path in contents(folder)] == ["a"]
+    client = boto3.client("s3")
+    client.put_object(Bucket="bucket", Key=f"{tmp_path.name}/b", Body=b"2")
+    client.delete_object(Bucket="bucket", Key=f"{tmp_path.name}/a")
+    assert [path.name for path in contents(folder)] == ["b"]
+    assert (is_there(folder / "a"), is_there(folder / "b")) == (False, True)
+
+
+@pytest.mark.slow
+def test_a_run_far_away_has_the_rows_and_the_report_of_one_here(
+    folder: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoo = tmp_path / "zoo.json"
+    zoo.write_text(ZOO)
+    here = compared(tmp_path / "local", taxonomy=str(zoo))
+    appended, append = 0, Run.append
+
+    def cut(self: Run, rows: Any) -> Place:
+        nonlocal appended
+        appended += 1
+        if appended == 2:
+            raise KeyboardInterrupt
+        return append(self, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "append", cut)
+        patch.setattr("gevaldi.runs.writer.PART", 4)
+        with pytest.raises(KeyboardInterrupt):
+            compared(folder, taxonomy=str(zoo))
+    zoo.unlink()  # its copy lies in the folder
+    assert 0 < len(Run.open(folder).done()) < 18
+    done = compared(folder, taxonomy=str(zoo))
+    pd.testing.assert_frame_equal(done.rows()[NUMBERS], here.rows()[NUMBERS])
+    assert gevaldi.Comparison.open(str(folder)).summary() == here.summary()
+    assert sorted(path.name for path in contents(folder)) == ["run.json", "samples", "spec.yaml", "taxonomy.json"]
+    again = compared(folder, taxonomy=str(zoo))  # complete: only read
+    assert len(again.rows()) == 18
+    made_again = compared(f"{folder}-again", **read_spec_of(folder))
+    assert made_again.run.spec == done.run.spec.model_copy(update={"taxonomy": f"{folder}/taxonomy.json"})
+    pd.testing.assert_frame_equal(made_again.rows()[NUMBERS], here.rows()[NUMBERS])
+    page = done.report()
+    assert page == folder / "report.html"
+    assert page.read_text(encoding="utf-8").count("<article") == here.report().read_text().count("<article")
+
+
+@pytest.mark.slow
+def test_every_command_takes_a_run_in_a_bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from test_cli import MODELS, PAIR
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models.py").write_text(MODELS)
+    url = f"s3://bucket/{tmp_path.name}/run"
+
+    def said(*words: str) -> str:
+        done = CliRunner().invoke(app, list(words))
+        assert done.exit_code == 0, (done.output, done.exception)
+        return done.output
+
+    words = [*PAIR, "-n", "6", "--steps", "10"]
+    assert f"report: {url}/report.html" in said(*words, "--out", url)
+    said(*words, "--out", "here")
+    one, other = (Run.open(place(where)).rows()[NUMBERS] for where in (url, "here"))
+    pd.testing.assert_frame_equal(one, other)
+    assert "was complete" in said("resume", url, "--device", "cpu") + said("resume", url, "--device", "cpu")
+    assert f"report: {url}/other.html" in said("report", url, "--out", f"{url}/other.html")
+    assert f"figure: {url}/figures/divergence.png" in said("figure", url, "divergence")
+    assert read(place(f"{url}/figures/divergence.png"))[:4] == b"\x89PNG"
+    assert "exports/run/imagefolder" in said("export", url, "--to", "imagefolder", "--label", "first")
+    assert len(list((tmp_path / "exports" / "run" / "imagefolder").rglob("*.png"))) == 12
+    assert {path.name for path in contents(place(url))} == {
+        "run.json", "spec.yaml", "samples", "report.html", "other.html", "figures",
+    }  # fmt: skip
+
+
+def test_an_export_far_away_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    run = empty_run(tmp_path / "run")
+    with pytest.raises(RunFolderError, match=r"far away, and an export is made on this machine. Give a folder here"):
+        export(run, "imagefolder", place("memory://exports/a"))
+
+
+@pytest.mark.parametrize("what", ["open", "begin"])
+def test_a_bucket_that_is_not_there_is_said_and_not_made(server: str, what: str) -> None:
+    folder = place("s3://nowhere/run")
+    if what == "open":
+        with pytest.raises(RunFolderError, match="There is no run in s3://nowhere/run"):
+            Run.open(folder)
+        return
+    with pytest.raises(RunFolderError, match=r"nowhere.*See that s3://nowhere is there.*AWS_ENDPOINT_URL"):
+        compared(folder)
+    import boto3
+
+    assert [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]] == ["bucket"]
+
+
+@pytest.mark.slow
+def test_a_location_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    try:
+        with pytest.raises(RunFolderError, match=rf"Could not connect.*127.0.0.1:{port}.*AWS_ENDPOINT_URL"):
+            compared("s3://bucket/run")
+    finally:
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+def test_missing_rights_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*words: Any, **options: Any) -> None:
+        raise PermissionError("Access Denied")
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", denied)
+    with pytest.raises(RunFolderError, match=r"memory://denied/run.* cannot be written: Access Denied. See that memory://denied"):
+        compared("memory://denied/run")
+
+
+def test_a_part_damaged_by_a_copy_is_named_wherever_it_lies(folder: Place) -> None:
+    run = empty_run(folder)
+    run.append([row(0), row(1)])
+    part = run.append([row(2), row(3)])
+    whole = read(part)
+    write(part, whole[:-100])
+    for fails in (run.done, run.rows, lambda: list(run.each(["index"]))):
+        with pytest.raises(RunFolderError, match=rf"{part.name} cannot be read.*the disk or a copy damaged it"):
+            fails()
+    remove(part)
+    assert run.done() == {0, 1}
+
+
+def test_a_location_that_fails_while_rows_are_read_is_not_taken_for_a_damaged_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = empty_run(place("memory://failing/run"))
+    run.append([row(0)])
+
+    def dead(*words: Any, **options: Any) -> None:
+        raise ConnectionError("gone")
+
+    monkeypatch.setattr(MemoryFileSystem, "_open", dead)
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", dead)
+    with pytest.raises(RunFolderError, match=r"cannot be read: gone. See that memory://failing") as told:
+        run.rows()
+    assert "damaged" not in str(told.value)
+
+
+def test_few_bytes_of_a_far_part_are_fetched_for_one_column(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from s3fs import S3FileSystem
+
+    run = empty_run(place(f"s3://bucket/{tmp_path.name}/run"), 40)
+    noise = np.random.default_rng(0)
+    for first in (0, 20):
+        pictures = [{"bytes": noise.bytes(50_000), "path": None} for _ in range(20)]
+        run.append([row(first + i, picture_end=picture) for i, picture in enumerate(pictures)])
+    fetched, fetch = [], S3FileSystem._cat_file
+
+    async def counted(self: Any, path: str, *words: Any, **options: Any) -> bytes:
+        found: bytes = await fetch(self, path, *words, **options)
+        fetched.append(len(found))
+        return found
+
+    monkeypatch.setattr(S3FileSystem, "_cat_file", counted)
+    assert len(run.done()) == 40
+    assert sum(fetched) < 200_000  # of two million
+    assert len(run.some([3, 25], ["picture_end"])[1]["picture_end"]["bytes"]) == 50_000
+
+
+def test_far_parts_are_read_several_at_a_time_and_told_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = empty_run(place("memory://many/run"), 60)
+    for index in range(60):
+        run.append([row(index)])
+    waiting, most, lock, opened = 0, 0, threading.Lock(), MemoryFileSystem._open
+
+    def slow(self: Any, *words: Any, **options: Any) -> Any:
+        nonlocal waiting, most
+        with lock:
+            waiting += 1
+            most = max(most, waiting)
+        time.sleep(0.01)
+        with lock:
+            waiting -= 1
+        return opened(self, *words, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "_open", slow)
+    assert [found["index"] for found in run.each(["index"])] == list(range(60))
+    assert 2 <= most <= AT_ONCE
+
+
+def test_what_is_fetched_ahead_is_in_order_bounded_and_left_when_nobody_asks() -> None:
+    begun: list[int] = []
+
+    def work(item: int) -> int:
+        begun.append(item)
+        time.sleep(0.001 * (item % 3))
+        return item * item
+
+    assert list(ahead(work, range(50), 4)) == [item * item for item in range(50)]
+    begun.clear()
+    some = ahead(work, iter(range(1000)), 4)
+    assert [next(some), next(some)] == [0, 1]
+    some.close()
+    assert len(begun) <= 7
+    with pytest.raises(ZeroDivisionError):
+        list(ahead(lambda item: 1 / item, [1, 2, 0, 3]))
+
+
+@given(parts=st.lists(st.lists(st.integers(0, 11), min_size=1, unique=True), max_size=6))
+@settings(max_examples=40, deadline=None)
+def test_every_sample_is_shown_once_and_from_the_first_part_by_name(parts: list[list[int]]) -> None:
+    run = empty_run(place(f"memory://{uuid.uuid4()}"), 12)
+    numbers: dict[str, int] = {}
+    for number, part in enumerate(parts):
+        name = run.append([row(index, steps=number) for index in part]).name
+        numbers.setdefault(name, number)  # the same samples again are not written again
+    first: dict[int, int] = {}
+    for name in sorted(numbers):
+        for index in sorted(parts[numbers[name]]):
+            first.setdefault(index, numbers[name])
+    assert run.done() == set(first)
+    assert {found["index"]: found["steps"] for found in run.each(["index", "steps"])} == first
+    assert [found["index"] for found in run.each(["index"])] == list(first)
+    assert len(list(run.each(["steps"]))) == len(first)
+    rows = run.rows(["index", "steps"])
+    assert list(zip(rows["index"], rows["steps"], strict=True)) == sorted(first.items())
+    assert {found["index"]: found["steps"] for found in run.largest(99, ["steps"])} == first
+    assert [found["steps"] for found in run.some([7, 50, 3], ["steps"])] == [first[i] for i in (7, 3) if i in first]
+    assert run.complete == (len(first) == 12)
+
+
+@given(one=st.sets(st.integers(0, 30), min_size=1), other=st.sets(st.integers(0, 30), min_size=1))
+@settings(max_examples=40, deadline=None)
+def test_parts_of_other_samples_have_other_names_and_of_the_same_ones_the_same(one: set[int], other: set[int]) -> None:
+    run = empty_run(place(f"memory://{uuid.uuid4()}"), 31)
+    names = [run.append([row(index) for index in sorted(part, reverse=True)]).name for part in (one, other)]
+    assert (names[0] == names[1]) == (one == other)
+    assert names[0].startswith(f"part-{min(one):09d}-{max(one):09d}-")
+    assert run.done() == one | other
+
+
+@given(st.sets(st.integers(0, 20)), st.sets(st.integers(0, 20)), st.lists(st.integers(0, 20)))
+def test_flags_behave_as_a_set_does(one: set[int], other: set[int], more: list[int]) -> None:
+    flags = Indices(12, one)  # more come than were expected
+    assert flags == one
+    assert (list(flags), len(flags)) == (sorted(one), len(one))
+    assert (flags & other, flags | other, flags - other) == (one & other, one | other, one - other)
+    fresh = flags.fresh(np.array(more, dtype=np.int64))
+    assert [index for index, new in zip(more, fresh, strict=True) if new] == [i for i in dict.fromkeys(more) if i not in one]
+    assert flags == one | set(more)
+    flags |= other
+    flags.discard(7)
+    assert flags == (one | other | set(more)) - {7}
+    assert (7 in flags, -1 in flags, 999 in flags, "a" in flags) == (False,) * 4
+
+
+def test_rows_are_appended_from_many_threads_at_once(folder: Place) -> None:
+    run = empty_run(folder, 40)
+    chunks = [list(range(start, 40, 8)) for start in range(8)] * 2  # every chunk by two of them
+    threads = [threading.Thread(target=run.append, args=([row(index) for index in chunk],)) for chunk in chunks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert run.complete
+    assert len(contents(folder / "samples")) == 8
+
+
+@pytest.fixture
+def tiny() -> Iterator[Path]:
+    """A disk of two megabytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, check=False)
+        if mounted.returncode:
+            pytest.skip("needs the right to mount a disk")
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", "-l", folder], check=True)
+
+
+def filled(path: Path) -> None:
+    """Take what space there is."""
+    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+def unfinished(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.name.startswith(".")]
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_in_mid_run_loses_nothing_and_the_run_goes_on_when_there_is_space(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = compared(tmp_path / "whole").rows()
+    append, parts = Run.append, 0
+
+    def filling(self: Run, rows: Any) -> Place:
+        nonlocal parts
+        parts += 1
+        if parts == 3:
+            filled(tiny / "ballast")
+        return append(self, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "append", filling)
+        patch.setattr("gevaldi.runs.writer.PART", 4)
+        with pytest.raises(RunFolderError, match=r"No space left on device. What was finished before is safe. Free some space"):
+            compared(tiny / "run")
+    done = set(Run.open(tiny / "run").done())
+    assert 0 < len(done) < 18
+    assert not unfinished(tiny / "run")
+    with pytest.raises(RunFolderError, match="No space left on device"):
+        compared(tiny / "run")
+    assert Run.open(tiny / "run").done() == done
+    assert not unfinished(tiny / "run")
+    (tiny / "ballast").unlink()
+    pd.testing.assert_frame_equal(compared(tiny / "run").rows()[NUMBERS], whole[NUMBERS])
+
+
+@pytest.mark.slow
+def test_a_complete_run_on_a_disk_that_can_only_be_read_is_reported_on(tiny: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    from test_cli import MODELS, PAIR
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models.py").write_text(MODELS)
+    words = [*PAIR, "-n", "3", "--steps", "5"]
+    assert CliRunner().invoke(app, [*words, "--out", str(tiny / "run"), "--no-report"]).exit_code == 0
+    assert CliRunner().invoke(app, [*words, "--seed", "1", "--out", str(tiny / "half"), "--no-report"]).exit_code == 0
+    next((tiny / "half" / "samples").glob("part-*")).unlink()
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny)], check=True)
+    resumed = CliRunner().invoke(app, ["resume", str(tiny / "run"), "--device", "cpu"])
+    assert resumed.exit_code == 0, (resumed.output, resumed.exception)
+    assert (
+        f"Read-only file system. Free some space or mend the folder. Elsewhere: gevaldi report {tiny}/run --out" in resumed.output
+    )
+    assert CliRunner().invoke(app, ["report", str(tiny / "run"), "--out", "page.html"]).exit_code == 0
+    with pytest.raises(RunFolderError, match=r"The run folder .*half cannot be written: Read-only file system"):
+        compared(tiny / "half")
+    with pytest.raises(RunFolderError, match=r"The run folder .*new cannot be written: Read-only file system"):
+        compared(tiny / "new")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EIO])
+@pytest.mark.parametrize("call", ["open", "fsync", "replace"])
+def test_whatever_a_disk_says_is_answered_and_nothing_unfinished_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, call: str
+) -> None:
+    run = empty_run(tmp_path / "run")
+    before = read(run.append([row(0)]))
+
+    def failing(*words: Any, **options: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gevaldi.files.open" if call == "open" else f"os.{call}", failing, raising=False)
+        with pytest.raises(RunFolderError, match=rf"{os.strerror(number)}. What was finished before is safe.*gevaldi resume"):
+            run.append([row(1)])
+    assert not unfinished(run.folder)
+    assert run.done() == {0}
+    assert read(run.append([row(0)])) == before
+    run.append([row(1)])
+    assert run.done() == {0, 1}
+
+
+def test_a_disk_that_fails_in_the_sync_of_the_folder_has_the_part_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = empty_run(tmp_path / "run")
+    synced, sync = 0, os.fsync
+
+    def failing(handle: int) -> None:
+        nonlocal synced
+        synced += 1
+        if synced == 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(RunFolderError, match="Input/output error"):
+        run.append([row(0)])
+    assert not unfinished(run.folder)
+    assert run.done() == {0}
+
+
+def test_a_report_that_goes_to_a_pipe_or_a_device_is_written_there(tmp_path: Path) -> None:
+    compared(tmp_path / "run", samples=2)
+    gevaldi.Comparison.open(tmp_path / "run").report("/dev/null")
+    assert not Path("/dev/null").is_file()
+    assert list(Path("/dev").glob(".null.*")) == []
+
+
+def test_the_errors_of_places_are_answers_of_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr("sys.argv", ["gevaldi", "report", "s4://bucket/run"])
+    with pytest.raises(SystemExit) as ended:
+        run_cli()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("gevaldi: s4://bucket/run cannot be opened. There is no protocol of fsspec")
+    assert issubclass(RunFolderError, GevaldiError)
+
+
+@pytest.mark.slow
+def test_of_two_drivers_of_one_bucket_the_second_is_refused_until_the_first_is_dead(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from test_holding import HOLDS
+
+    url = f"s3://bucket/{tmp_path.name}/run"
+    with subprocess.Popen([sys.executable, "-c", HOLDS, url], stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(RunFolderError, match=rf"process {first.pid} on .*gevaldi compare new old"):
+            compared(url)
+        assert [path.name for path in contents(place(url))] == [HOLDER]
+        first.kill()
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("waited for a dead process"))
+    with held(place(url), "the next"):
+        pass
+    assert contents(place(url)) == []

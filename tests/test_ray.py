@@ -1,0 +1,211 @@
+"""The engine ray on clusters of this machine: the same rows, whoever is lost on the way."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psutil
+import pytest
+
+import gevaldi
+from conftest import small_classifier, small_generator
+from gevaldi.runs.engines.base import EngineError
+from gevaldi.runs.store import Run, write_in_run
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of Ray's own pipes
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+SETTINGS: dict[str, Any] = {"samples": 60, "steps": 60, "gain": 0.0, "batch_size": 4, "device": "cpu", "progress": False}
+FACTORIES = """
+import os
+from conftest import small_classifier, small_generator
+
+def first(elsewhere=False):
+    if elsewhere and os.getpid() != {process}:
+        raise FileNotFoundError("weights.safetensors")
+    if "LACKS" in os.environ:
+        raise FileNotFoundError("weights.safetensors")
+    return small_classifier(0)
+
+def second(): return small_classifier(1)
+def generator(): return small_generator()
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two nodes of one core each; the first cannot be lost, because this program is on it."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        started.add_node(num_cpus=1)
+        yield started
+    finally:
+        started.shutdown()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    return compared(tmp_path_factory.mktemp("local") / "run").rows()
+
+
+def compared(out: Any, engine: str | None = None) -> gevaldi.Comparison:
+    return gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=out, engine=engine, **SETTINGS)
+
+
+def at(cluster: Any, options: str = "") -> str:
+    return f"ray,address={cluster.address}{options}"
+
+
+def when_some_rows_are_there(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> list[int]:
+    """Act once, when the first rows are on disk but not all; how many there were is noted."""
+    acted: list[int] = []
+
+    def rows(bar: Any, done: int, total: int) -> None:
+        if 0 < done < total and not acted:
+            acted.append(done)
+            act()
+
+    monkeypatch.setattr("gevaldi.progress.Bar.rows", rows)
+    return acted
+
+
+def workers() -> list[psutil.Process]:
+    """The processes that are workers, but not those that only wait to become some."""
+    return [process for process in psutil.process_iter(["cmdline"]) if "ray::Worker" in " ".join(process.info["cmdline"] or [])]
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_rows_are_those_of_the_local_engine_whatever_the_number_of_workers(
+    cluster: Any, expected: pd.DataFrame, tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr("gevaldi.progress.Bar.working", lambda bar, who: seen.append(who))
+    if count == 3:
+        cluster.add_node(num_cpus=1)  # which stays for those that come after
+    pd.testing.assert_frame_equal(compared(tmp_path / "run", at(cluster, f",workers={count}")).rows(), expected)
+    assert seen[-1] == f"{count} workers on {count} nodes"
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_a_worker_that_is_killed_costs_only_what_it_had_not_finished(
+    cluster: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("gevaldi.progress.Bar.told", lambda bar, texts: told.extend(texts[len(told) :]))
+    acted = when_some_rows_are_there(monkeypatch, lambda: workers()[0].kill())
+    pd.testing.assert_frame_equal(compared(tmp_path / "run", at(cluster)).rows(), expected)
+    assert acted
+    assert any("was lost" in text for text in told)
+
+
+def test_a_node_that_is_removed_and_one_that_joins_leave_the_rows_as_they_are(
+    cluster: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def removed() -> None:
+        for node in list(cluster.worker_nodes):
+            cluster.remove_node(node, allow_graceful=False)
+        cluster.add_node(num_cpus=1, wait=False)
+
+    acted = when_some_rows_are_there(monkeypatch, removed)
+    pd.testing.assert_frame_equal(compared(tmp_path / "run", at(cluster)).rows(), expected)
+    assert acted
+
+
+def test_a_driver_that_is_killed_and_started_again_goes_on_where_it_was(
+    cluster: Any, expected: pd.DataFrame, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    driver = subprocess.Popen([sys.executable, __file__, str(folder), at(cluster)])
+    while not list(folder.glob("samples/part-*")):
+        assert driver.poll() is None
+        time.sleep(0.02)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    before = {part.name: part.stat().st_ino for part in folder.glob("samples/part-*")}
+    assert len(Run.open(folder).done()) < len(expected)
+    pd.testing.assert_frame_equal(compared(folder, at(cluster)).rows(), expected)
+    after = {part.name: part.stat().st_ino for part in folder.glob("samples/part-*")}
+    assert before.items() <= after.items()
+
+
+def test_what_was_finished_is_safe_after_ctrl_c_and_nobody_works_on(cluster: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    driver = subprocess.Popen([sys.executable, __file__, str(folder), at(cluster)], stderr=subprocess.PIPE, text=True)
+    while not list(folder.glob("samples/part-*")):
+        assert driver.poll() is None
+        time.sleep(0.02)
+    driver.send_signal(signal.SIGINT)
+    assert "KeyboardInterrupt" in driver.communicate()[1]
+    deadline = time.monotonic() + 20
+    while workers() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not workers()
+    assert 0 < len(Run.open(folder).done()) < 120
+    assert not list(folder.rglob("*.partial"))
+
+
+def test_rows_are_sent_where_workers_do_not_see_the_folder(
+    cluster: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    def noted(path: Path, content: bytes) -> None:
+        written.append(path.name)
+        write_in_run(path, content)
+
+    monkeypatch.setattr("gevaldi.runs.engines.ray.visible", lambda run: nullcontext("a file that nobody sees"))
+    monkeypatch.setattr("gevaldi.runs.engines.ray.write_in_run", noted)
+    done = compared(tmp_path / "run", at(cluster))
+    pd.testing.assert_frame_equal(done.rows(), expected)
+    assert sorted(written) == sorted(path.name for path in (tmp_path / "run" / "samples").iterdir())
+
+
+def named(folder: Path, first: str = "first") -> list[str]:
+    (folder / "nets.py").write_text(FACTORIES.format(process=os.getpid()))
+    return [f"python:{folder / 'nets.py'}:{name}" for name in (first, "second", "generator")]
+
+
+def test_a_node_without_the_weights_is_told_and_the_others_do_the_work(
+    cluster: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = cluster.add_node(num_cpus=1, env_vars={"LACKS": "1"})
+    told: list[str] = []
+    monkeypatch.setattr("gevaldi.progress.Bar.told", lambda bar, texts: told.extend(texts[len(told) :]))
+    rows = gevaldi.compare(*named(tmp_path), out=tmp_path / "run", engine=at(cluster, ",workers=3"), **SETTINGS).rows()
+    cluster.remove_node(node)
+    pd.testing.assert_frame_equal(rows, expected)
+    assert any("cannot work" in text and "weights.safetensors" in text for text in told)
+
+
+def test_nothing_is_lost_where_no_worker_has_the_weights(cluster: Any, tmp_path: Path) -> None:
+    names = named(tmp_path, "first,elsewhere=true")
+    with pytest.raises(EngineError, match=r"No worker can work\. The worker on .* cannot work\. .*weights\.safetensors"):
+        gevaldi.compare(*names, out=tmp_path / "run", engine=at(cluster), **SETTINGS)
+    assert not Run.open(tmp_path / "run").done()
+    gevaldi.compare(*names, out=tmp_path / "run", **SETTINGS)
+    assert Run.open(tmp_path / "run").complete
+
+
+def test_without_an_address_this_machine_is_the_cluster_and_ends_with_the_run(tmp_path: Path, expected: pd.DataFrame) -> None:
+    import ray
+
+    pd.testing.assert_frame_equal(compared(tmp_path / "run", "ray,workers=1").rows(), expected)
+    assert not ray.is_initialized()
+
+
+if __name__ == "__main__":
+    compared(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,504 @@
+"""N classifiers, each against each other: the matrix before any search and after it, what is shared, and what is shown."""
+
+import subprocess
+import sys
+from copy import deepcopy
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest, t
+from torch import Tensor
+
+import gevaldi
+from conftest import small_classifier, small_generator
+from gevaldi.alignment import align
+from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName
+from gevaldi.experiments import Sweep, read_sweep, sweep_names
+from gevaldi.experiments.sweep import is_symmetric, short_names, sweep_from
+from gevaldi.experiments.sweep_drawn import asked, before_search, matrices
+from gevaldi.experiments.sweep_execute import Networks, swept
+from gevaldi.figures import HeatMap, heat_maps
+from gevaldi.measures.sweeps import ALL, DRAWN, END, Entry, Seen, entries, seen_in
+from gevaldi.models import Classifier, Generator, Label
+from gevaldi.reports.sweep_tables import fitting
+from gevaldi.runs.audit import BATCH
+from gevaldi.statistics.intervals import Estimate
+from test_report_browser import browser  # noqa: F401
+
+QUICK: dict[str, Any] = {"samples": 3, "steps": 4, "audited": 20, "progress": False, "device": "cpu", "batch_size": 3}
+
+
+def seen(divergence: list[float], differ: list[bool], right: list[tuple[bool, bool]]) -> Seen:
+    return Seen(range(len(differ)), np.array(divergence), np.array(differ), {}, dict(enumerate(right)))
+
+
+def numbers(found: list[Entry], row: str, column: str) -> dict[str, Estimate]:
+    return {e.quantity: e.estimate for e in found if (e.row, e.column) == (row, column)}
+
+
+def test_a_cells_numbers_are_those_of_scipy_and_of_a_count_by_hand() -> None:
+    values = [0.5, 2.0, 3.5, 1.0, 4.0]
+    right = [(True, True), (True, False), (True, False), (False, True), (False, False)]
+    found = numbers(entries({("a", "b"): seen(values, [True, True, False, True, False], right)}, "kl", 0.0, END), "a", "b")
+    low, high = t.interval(0.95, 4, np.mean(values), np.std(values, ddof=1) / np.sqrt(5))
+    assert (found["divergence"].value, found["divergence"].low, found["divergence"].high) == pytest.approx((2.2, low, high))
+    for quantity, count in (("disagreement", 3), ("column_alone_wrong", 2), ("row_alone_wrong", 1)):
+        interval = binomtest(count, 5).proportion_ci(method="wilson")
+        estimate = found[quantity]
+        assert (estimate.value, estimate.low, estimate.high) == pytest.approx((count / 5, interval.low, interval.high))
+
+
+PICTURES = st.lists(st.tuples(st.floats(0, 50), st.booleans(), st.tuples(st.booleans(), st.booleans())), min_size=2, max_size=30)
+
+
+@given(PICTURES)
+def test_exchanging_the_two_exchanges_who_is_wrong_and_nothing_else(pictures: list[Any]) -> None:
+    there = seen(*map(list, zip(*pictures, strict=True)))
+    cells = {("a", "b"): there, ("b", "a"): there.turned()}
+    found = entries(cells, "jensen-shannon", 0.0, END)
+    one, other = numbers(found, "a", "b"), numbers(found, "b", "a")
+    assert one["row_alone_wrong"] == other["column_alone_wrong"]
+    assert one["column_alone_wrong"] == other["row_alone_wrong"]
+    assert {q: e for q, e in one.items() if "wrong" not in q} == {q: e for q, e in other.items() if "wrong" not in q}
+    alone = {e.row: e for e in found if e.column == ALL}
+    assert alone["a"].estimate.value == pytest.approx(one["row_alone_wrong"].value)
+    assert alone["a"].samples == len(pictures)  # each once, though two cells show it
+
+
+def test_how_often_one_is_wrong_is_over_all_its_pairs_with_an_interval_over_starts() -> None:
+    right = {("a", "b"): [(False, True), (True, True)], ("a", "c"): [(False, True), (False, True)], ("b", "c"): [(True, True)] * 2}
+    cells = {pair: seen([1.0, 1.0], [True, True], both) for pair, both in right.items()}
+    alone = {e.row: e for e in entries(cells, "kl", 0.0, END) if e.column == ALL}
+    low, high = t.interval(0.95, 1, 0.75, np.std([1.0, 0.5], ddof=1) / np.sqrt(2))
+    assert alone["a"].estimate == Estimate(0.75, max(0.0, low), min(1.0, high))
+    assert alone["a"].samples == 4
+    never = binomtest(0, 2).proportion_ci(method="wilson")  # two starts, and not four pictures
+    assert (alone["b"].estimate.value, alone["b"].estimate.high) == (0.0, pytest.approx(never.high))
+
+
+def test_samples_that_failed_are_counted_and_in_no_number() -> None:
+    good = {"order": "forward", "status": "converged", "right_end": "second", "divergence_end": 2.0}
+    good |= {"first_end": [{"label": 1}], "second_end": [{"label": 2}], "set_distance_1_end": 3.0}
+    bad = {"order": "forward", "status": "failed", "seed": 9}
+    rows = [good | {"seed": 1}, good | {"seed": 2}, bad, good | {"seed": 1, "order": "reverse", "divergence_end": 7.0}]
+    found = entries({("a", "b"): seen_in(rows, "forward", "first")}, "kl", 0.0, END)
+    assert {(e.samples, e.failed) for e in found if e.column} == {(2, 1)}
+    assert numbers(found, "a", "b")["divergence"].value == 2.0
+    assert numbers(found, "a", "b")["set_distance_1"].value == 3.0
+    assert numbers(found, "a", "b")["row_alone_wrong"].value == 1.0
+    back = entries({("b", "a"): seen_in(rows, "reverse", "second")}, "kl", 0.0, END)
+    assert numbers(back, "b", "a")["column_alone_wrong"].value == 1.0  # the second is the row's there, and right
+
+
+def test_an_infinite_divergence_makes_the_mean_infinite_without_an_interval() -> None:
+    found = entries({("a", "b"): seen([1.0, np.inf], [True, True], [])}, "kl", None, DRAWN)
+    estimate = numbers(found, "a", "b")["divergence"]
+    assert estimate.value == np.inf
+    assert np.isnan(estimate.low)
+
+
+def test_classifiers_are_called_by_the_shortest_that_tells_them_apart() -> None:
+    given = ["timm:resnet18.a1", "timm:resnet50.a1,weights=a", "timm:resnet50.a1,weights=b", "old.py:net", "python:old.py:net"]
+    assert short_names(given) == [
+        "resnet18.a1",
+        "resnet50.a1,weights=a",
+        "resnet50.a1,weights=b",
+        "old.py:net",
+        "python:old.py:net",
+    ]
+
+
+def test_a_sweep_is_all_pairs_under_all_divergences_and_weights() -> None:
+    asked = Sweep.model_validate(
+        {
+            "classifiers": ["x:a", "x:b", "x:c"],
+            "generator": "x:g",
+            "divergences": ["kl", "jensen-shannon"],
+            "prior_weights": [0, 0.01],
+        }
+    )
+    pairs = asked.pairs()
+    assert len(pairs) == 3 * 2 * 2
+    assert pairs["a-vs-c-jensen-shannon-w0.01"].spec.prior_weight == 0.01
+    assert pairs["a-vs-b-kl-w0"].spec.searches == ("forward", "reverse")
+    assert pairs["a-vs-b-jensen-shannon-w0"].spec.searches == ("forward",)  # it fills both cells
+    for pair in pairs.values():
+        assert set(pair.cells()) == {(pair.first, pair.second), (pair.second, pair.first)}
+    plain = Sweep.model_validate({"classifiers": {"one": "x:a", "two": "x:b"}, "generator": "x:g"})
+    assert list(plain.pairs()) == ["one-vs-two"]
+
+
+BASE: dict[str, Any] = {"classifiers": ["x:a", "x:b"], "generator": "x:g"}
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [
+        ({"classifiers": ["x:a"]}, "1 classifier was named; a sweep takes two or more"),
+        ({"classifiers": ["x:a", "x:b", "x:a"]}, "x:a is named twice"),
+        ({"classifiers": {"a": "x:a", "b": "x:a"}}, "x:a is named twice"),
+        ({"classifiers": {"a b": "x:a", "a-b": "x:b"}}, "cannot be told apart in names of folders"),
+        ({"classifiers": "x:a"}, "classifiers"),
+        ({"settings": {"sampels": 3}}, "'sampels' is not known.* 'samples'"),
+        ({"settings": {"first": "x:c"}}, "'first' is no setting that all pairs share; say it by 'classifiers'"),
+        ({"settings": {"prior_weight": 0.1}}, "say it by 'prior_weights'"),
+        ({"classes": {"c": {"0": None}}}, "there is no classifier 'c' among a, b"),
+        ({"divergences": ["kll"]}, "Did you mean 'kl'"),
+        ({"prior_weights": [-1]}, "greater than or equal to 0"),
+        ({"classifier": []}, "'classifier' is not known.*A sweep has"),
+    ],
+)
+def test_what_is_wrong_in_a_sweep_is_answered(change: dict[str, Any], answer: str) -> None:
+    with pytest.raises(GevaldiError, match=answer):
+        sweep_from(BASE | change).pairs()
+
+
+@pytest.mark.parametrize("name", sweep_names())
+def test_every_sweep_that_ships_can_be_read(name: str) -> None:
+    assert len(sweep_from(read_sweep(name)).pairs()) >= 3
+    with pytest.raises(SpecError, match=f"'{name}'"):
+        read_sweep(name[:-1])
+
+
+def test_a_heat_map_has_the_words_in_their_cells_and_nothing_where_there_is_no_number() -> None:
+    values = np.array([[np.nan, 2.0], [np.inf, np.nan]])
+    drawn = heat_maps(["a", "b"], [[HeatMap("mean", values, [["", "2"], ["∞", ""]])]])
+    axes = drawn.axes[0]
+    words = {text.get_position(): text.get_text() for text in axes.texts}
+    assert {place: word for place, word in words.items() if word} == {(1, 0): "2", (0, 1): "∞"}
+    shown = axes.images[0].get_array()
+    assert np.ma.filled(shown, np.nan)[0, 1] == 2.0
+    assert np.isnan(np.ma.filled(shown, np.nan)).sum() == 3
+
+
+def test_names_lose_what_all_begin_with_only_where_they_are_too_long() -> None:
+    names = ["mnist-strided-1k,seed=0", "mnist-strided-1k,seed=1"]
+    assert fitting(names, 30) == names
+    assert fitting(names, 10) == ["…seed=0", "…seed=1"]
+    assert fitting(["abcdefgh", "abcdefgi"], 4) == ["abc…", "abc…"]
+
+
+class Counted(Classifier):
+    """A classifier that counts what it is shown."""
+
+    def __init__(self, inner: Classifier) -> None:
+        super().__init__()
+        self.inner, self.labels, self.shown = inner, inner.labels, []
+        self.eval()
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        self.shown.append(len(pictures))
+        return self.inner(pictures)
+
+
+class CountedGenerator(Generator):
+    """A generator that counts what it makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.made = small_generator(), []
+        self.prior, self.conditions = self.inner.prior, self.inner.conditions
+        self.eval()
+
+    def forward(self, z: Tensor, condition: Tensor) -> Tensor:
+        self.made.append(len(z))
+        return self.inner(z, condition)
+
+
+def sweep_of(count: int, audited: int) -> Sweep:
+    return sweep_from({"classifiers": [f"x:{i}" for i in range(count)], "generator": "x:g", "settings": {"audited": audited}})
+
+
+@pytest.mark.parametrize("pictures", [120, 150])
+def test_the_generator_is_asked_as_often_for_four_classifiers_as_for_two_and_each_sees_every_picture_once(pictures: int) -> None:
+    made = []
+    for count in (2, 4):
+        generator = CountedGenerator()
+        classifiers = {str(i): Counted(small_classifier(i)) for i in range(count)}
+        specs = [pair.spec for pair in sweep_of(count, pictures).pairs().values()]
+        before = before_search(sweep_of(count, pictures), specs, classifiers, generator, torch.device("cpu"))
+        assert not before[1]
+        passes = ceil(pictures / BATCH)
+        assert sum(generator.made[-passes:]) == pictures
+        made.append(generator.made)
+        shown = [classifier.shown[-passes:] for classifier in classifiers.values()]
+        assert shown == [generator.made[-passes:]] * count
+        assert all(classifier.shown == classifier.shown[-passes:] for classifier in list(classifiers.values())[1:])
+    assert made[0] == made[1]
+
+
+def test_cells_before_the_search_are_those_of_the_two_classifiers_shown_the_pictures_themselves() -> None:
+    """Of classifiers with other label sets, over the classes that each two have in common."""
+    names = ("cat", "dog", "ape"), ("ape", "dog", "owl", "cat"), ("owl", "ape", "cat")
+    nets = [small_classifier(i, len(own)) for i, own in enumerate(names)]
+    for net, own in zip(nets, names, strict=True):
+        net.labels = tuple(Label(name, f"n{name}") for name in own)
+    pictures = torch.rand(40, 1, 8, 8)
+    classifiers = {str(i): net for i, net in enumerate(nets)}
+    with torch.no_grad():
+        tables = asked(
+            classifiers, [(pictures[:25], [("cat", "ncat")] * 25), (pictures[25:], [("owl", "nowl")] * 15)], lambda done: None
+        )
+        sweep = sweep_of(3, 40)
+        found = matrices(sweep, tables, next(iter(sweep.pairs().values())).spec, None, DRAWN)
+        for i, j in ((0, 1), (0, 2), (1, 2)):
+            both = align(nets[i], nets[j])
+            log_p, log_q = both.first(pictures), both.second(pictures)
+            own = numbers(found, str(i), str(j))
+            expected = (log_p.exp() * (log_p - log_q)).sum(1).mean().item()
+            assert own["divergence"].value == pytest.approx(expected, rel=1e-5)
+            assert own["disagreement"].value == pytest.approx((log_p.argmax(1) != log_q.argmax(1)).double().mean().item())
+            back = (log_q.exp() * (log_q - log_p)).sum(1).mean().item()
+            assert numbers(found, str(j), str(i))["divergence"].value == pytest.approx(back, rel=1e-5)
+    judged = {(e.row, e.column): e.samples for e in found if e.quantity == "row_alone_wrong"}
+    assert (judged["0", "1"], judged["1", "2"]) == (25, 40)  # the first knows no owl
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> gevaldi.Swept:
+    """A sweep of three, of which two are equal."""
+    classifiers = {"one": small_classifier(0), "same": deepcopy(small_classifier(0)), "<b>&other": small_classifier(1)}
+    folder = tmp_path_factory.mktemp("sweep")
+    return gevaldi.sweep(classifiers, small_generator(), out=folder, divergences=("kl", "jensen-shannon"), **QUICK)
+
+
+def test_two_equal_classifiers_have_zero_in_their_cells_before_and_after(three: gevaldi.Swept) -> None:
+    assert not three.failed
+    for moment in (DRAWN, END):
+        for divergence in ("kl", "jensen-shannon"):
+            for quantity in ("divergence", "disagreement", "row_alone_wrong", "column_alone_wrong"):
+                found = three.matrix(quantity, moment, divergence)
+                assert found.loc["one", "same"] == pytest.approx(0, abs=1e-6)
+                assert found.loc["same", "one"] == pytest.approx(0, abs=1e-6)
+                assert np.isnan(np.diag(found)).all()
+    assert three.matrix().loc["one", "<b>&other"] > 0.01
+
+
+def test_a_symmetric_divergence_fills_both_cells_from_one_order(three: gevaldi.Swept) -> None:
+    for quantity in ("divergence", "disagreement"):
+        found = three.matrix(quantity, divergence="jensen-shannon").to_numpy()
+        assert np.array_equal(found, found.T, equal_nan=True)
+    assert {order for name in three.runs if name.endswith("shannon") for order in three.runs[name].rows()["order"]} == {"forward"}
+
+
+def test_equal_classifiers_are_alike_in_the_rows_and_columns_of_the_others(three: gevaldi.Swept) -> None:
+    found = three.matrix("divergence")
+    assert found.loc["one", "<b>&other"] == pytest.approx(found.loc["same", "<b>&other"], rel=1e-5)
+    assert found.loc["<b>&other", "one"] == pytest.approx(found.loc["<b>&other", "same"], rel=1e-5)
+
+
+def test_what_is_not_in_a_sweep_is_answered_with_what_is(three: gevaldi.Swept) -> None:
+    for arguments, answer in (
+        ({"quantity": "divergenc"}, "Did you mean 'divergence'"),
+        ({"moment": "start"}, "moment named 'start'"),
+        ({"divergence": "js"}, "jensen-shannon"),
+        ({"prior_weight": 0.5}, "0.0"),
+    ):
+        with pytest.raises(UnknownName, match=answer):
+            three.matrix(**arguments)  # type: ignore[arg-type]
+    with pytest.raises(RunFolderError, match="no sweep"):
+        gevaldi.Swept.open(three.folder.parent / "nowhere")
+    one = small_classifier(0)
+    with pytest.raises(SpecError, match="given twice"):
+        gevaldi.sweep([one, one], small_generator())
+
+
+def test_the_table_and_the_frame_say_the_same_and_pages_lead_to_reports_that_there_are(three: gevaldi.Swept) -> None:
+    page = three.report()
+    table = pd.read_csv(three.folder / "matrix.csv", keep_default_na=False, na_values={"value": [""], "prior_weight": [""]})
+    own = table[(table.moment == END) & (table.divergence == "kl") & (table.quantity == "divergence")]
+    frame = three.matrix()
+    for _, line in own.iterrows():
+        assert line.value == pytest.approx(frame.loc[line.row, line["column"]], rel=1e-4)
+    text = page.read_text()
+    assert "<b>&other" not in text
+    links = {part.partition('"')[0].partition("#")[0] for part in text.split('href="')[1:]}
+    assert {"matrix.csv", "matrix-kl-w0.png"} <= links
+    assert all((three.folder / link).exists() for link in links)
+    assert len([link for link in links if link.endswith("report.html")]) == 6
+    for run in three.runs.values():
+        for _, own in run.rows(["index", "order", "divergence_end"]).groupby("order"):
+            assert f"report.html#sample-{own.set_index('index')['divergence_end'].idxmax()}" in text
+
+
+def test_the_same_sweep_gives_the_same_figures_and_pages_to_the_byte(three: gevaldi.Swept) -> None:
+    three.report()
+    written = [three.folder / name for name in ("index.html", "matrix.csv", "matrix-kl-w0.png", "matrix-kl-w0.svg")]
+    before = [path.read_bytes() for path in written]
+    again = gevaldi.Swept.open(three.folder)
+    again.report()
+    assert [path.read_bytes() for path in written] == before
+    assert len(again.entries) == len(three.entries)
+
+
+def test_a_sweep_of_two_has_the_rows_of_the_plain_comparison_and_the_disagreement_of_its_audit(tmp_path: Path) -> None:
+    pair, generator = (small_classifier(0), small_classifier(1)), small_generator()
+    found = gevaldi.sweep({"a": pair[0], "b": pair[1]}, generator, out=tmp_path / "sweep", **QUICK)
+    plain = gevaldi.compare(*pair, generator, out=tmp_path / "plain", **QUICK)
+    run = found.runs["a-vs-b"]
+    pd.testing.assert_frame_equal(run.rows(), plain.rows())
+    audit = plain.run.record["audit"]["generated"]
+    assert found.matrix("disagreement", DRAWN).loc["a", "b"] == audit["disagreements"] / audit["pictures"]
+    assert found.matrix("divergence", DRAWN).loc["a", "b"] == pytest.approx(audit["divergence_mean"], rel=1e-4)
+    for order, cell in (("forward", ("a", "b")), ("reverse", ("b", "a"))):
+        own = run.rows()[run.rows()["order"] == order]
+        assert found.matrix().loc[cell] == pytest.approx(own["divergence_end"].astype(float).mean())
+
+
+NETS = """
+import torch, gevaldi
+from torch import nn
+loaded = []
+def net(seed=0, classes=3):
+    loaded.append(("net", seed))
+    torch.manual_seed(seed)
+    made = nn.Sequential(nn.Flatten(), nn.Linear(64, classes))
+    return gevaldi.classifier(made, labels=classes).eval()
+def broken():
+    raise RuntimeError("no such weights")
+def decoder():
+    loaded.append(("decoder", 0))
+    torch.manual_seed(9)
+    made = nn.Sequential(nn.Linear(5, 64), nn.Sigmoid(), nn.Unflatten(1, (1, 8, 8)))
+    return gevaldi.generator(made, latent=5).eval()
+"""
+
+
+@pytest.fixture
+def by_name(tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "nets_of_a_sweep.py").write_text(NETS)
+    source = f"python:{tmp_path / 'nets_of_a_sweep.py'}"
+    return {"classifiers": {f"n{i}": f"{source}:net,seed={i}" for i in range(3)}, "generator": f"{source}:decoder"}
+
+
+def loads_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    import gevaldi.classifiers
+
+    loaded: list[str] = []
+    real = gevaldi.classifiers.load_classifier
+
+    def counting(given: Any) -> Classifier:
+        if isinstance(given, str):
+            loaded.append(given)
+        return real(given)
+
+    monkeypatch.setattr(gevaldi.classifiers, "load_classifier", counting)
+    return loaded
+
+
+def test_each_network_is_loaded_and_hashed_once_and_not_at_all_where_everything_is_finished(
+    by_name: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gevaldi.runs import identity
+
+    hashed: list[Any] = []
+    real = identity.hash_of
+    monkeypatch.setattr(identity, "hash_of", lambda module: hashed.append(module) or real(module))
+    loaded = loads_of(monkeypatch)
+    out = tmp_path / "out"
+    first = gevaldi.sweep(**by_name, out=out, **QUICK)
+    assert not first.failed
+    assert sorted(loaded) == sorted(by_name["classifiers"].values())
+    assert len(hashed) == len(set(map(id, hashed))) == 4
+    again = gevaldi.sweep(**by_name, out=out, **QUICK)
+    assert len(loaded) == 3
+    assert again.entries == first.entries
+    assert again.matrix().equals(first.matrix())
+
+
+def test_what_cannot_be_made_is_told_and_the_others_are_made(by_name: dict[str, Any], tmp_path: Path) -> None:
+    source = by_name["generator"].rpartition(":")[0]
+    by_name["classifiers"] |= {"lost": f"{source}:broken", "wide": f"{source}:net,seed=7,classes=4"}
+    found = gevaldi.sweep(**by_name, out=tmp_path / "out", **QUICK)
+    assert set(found.runs) == {"n0-vs-n1", "n0-vs-n2", "n1-vs-n2"}
+    assert "no such weights" in found.failed["n0-vs-lost"]
+    assert "nothing says which are the same" in found.failed["n0-vs-wide"]
+    assert set(found.before.failed) == {"lost"}
+    assert np.isfinite(found.matrix("divergence", DRAWN).loc["n0", "n1"])
+    assert np.isnan(found.matrix("divergence", DRAWN).loc["n0", "lost"])
+    page = found.report().read_text()
+    assert "no such weights" in page
+
+
+def test_a_classifier_that_is_added_leaves_finished_pairs_alone(
+    by_name: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = by_name | {"classifiers": {name: by_name["classifiers"][name] for name in ("n0", "n1")}}
+    first = gevaldi.sweep(**two, out=tmp_path / "out", **QUICK)
+    parts = sorted((tmp_path / "out" / "n0-vs-n1" / "samples").iterdir())
+    before = [part.stat().st_mtime_ns for part in parts]
+    more = gevaldi.sweep(**by_name, out=tmp_path / "out", **QUICK)
+    assert [part.stat().st_mtime_ns for part in parts] == before
+    assert more.matrix().loc["n0", "n1"] == first.matrix().loc["n0", "n1"]
+    assert np.isfinite(more.matrix("divergence", DRAWN).loc["n0", "n2"])
+
+
+def test_only_the_pair_that_is_asked_for_is_made(by_name: dict[str, Any], tmp_path: Path) -> None:
+    settings = {"samples": 2, "audited": 5, "search": {"steps": 2}}
+    sweep = sweep_from({**by_name, "settings": settings})
+    told = list(swept(sweep, tmp_path / "out", Networks(), only=("n1-vs-n2",), device="cpu", batch_size=2))
+    assert [found.name for found in told[1:]] == ["n1-vs-n2"]  # type: ignore[union-attr]
+    assert not (tmp_path / "out" / "before.json").exists()
+    with pytest.raises(SpecError, match="n1-vs-n2"):
+        list(swept(sweep, tmp_path / "out", Networks(), only=("n1-vs-n3",)))
+
+
+def test_every_divergence_that_claims_to_be_symmetric_is_searched_once() -> None:
+    assert is_symmetric("jensen-shannon")
+    assert not is_symmetric("kl")
+
+
+def gevaldi_in(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "-m", "gevaldi", *words], cwd=folder, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_the_command_makes_a_sweep_and_answers_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text(NETS)
+    nets = [f"python:nets.py:net,seed={i}" for i in range(3)]
+    words = ["-g", "python:nets.py:decoder", "-n", "2", "--set", "search.steps=3", "--set", "audited=10", "--out", "out"]
+    done = gevaldi_in(tmp_path, "sweep", *nets, *words, "--divergence", "kl", "--divergence", "jensen-shannon")
+    assert done.returncode == 0, done.stderr
+    assert "net-seed-0-vs-net-seed-1-kl is in" in done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert (tmp_path / "out" / "index.html").exists()
+    again = gevaldi_in(tmp_path, "sweep", "out/sweep.yaml", "--out", "out")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == done.stdout
+    for wrong, answer in (
+        ([nets[0], *words], "1 classifier was named"),
+        ([nets[0], nets[1], nets[0], *words], "is named twice"),
+        ([*nets, *words, "--set", "sampels=3"], "'samples'"),
+        (["digit"], "'digits'"),
+        ([*nets, *words, "--only", "a-vs-b"], "net-seed-0-vs-net-seed-1"),
+        (nets, "generator is missing"),
+    ):
+        refused = gevaldi_in(tmp_path, "sweep", *wrong)
+        assert refused.returncode == 2, refused.stdout
+        assert answer in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_of_in_a_sweeps_page(
+    browser: Any,  # noqa: F811
+    three: gevaldi.Swept,
+    scheme: str,
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    tab = browser.new_page(color_scheme=scheme)
+    tab.goto(three.report().as_uri())
+    found = Axe().run(tab)
+    assert found.violations_count == 0, found.generate_report()
+    tab.set_viewport_size({"width": 390, "height": 844})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    tab.close()
