@@ -74,7 +74,7 @@ def made_up(number: int) -> dict[str, Any]:
     return {
         "condition": asked, "condition_name": f"class {asked}", "condition_id": f"n{asked:08d}", "status": "converged",
         "steps": steps, "step_end": steps, "divergence_start": float(random.gamma(1, 1e-3)), "log_prior_start": -20.0,
-        "log_prior_end": -30.0, "typicality_start": float(random.uniform()), "typicality_end": 0.999, "held": True,
+        "log_prior_end": -30.0, "typicality_start": float(random.uniform()), "typicality_end": 0.998, "held": True,
         "asked_labels": [asked], "flipped": flipped, "shift": "near", "shift_first": 1.0, "shift_second": 1.0,
         "right_start": "both", "right_end": "second" if flipped == "first" else "first", "surer": False,
         **{f"asked_{who}_{moment}": 0.5 for who in ("first", "second") for moment in ("start", "end")}, **distances,

@@ -283,7 +283,7 @@ def test_a_worker_loads_its_networks_once(begun: tuple[Run, pd.DataFrame], monke
 
 def test_a_batch_is_kept_full_across_chunks(begun: tuple[Run, pd.DataFrame], monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    monkeypatch.setattr("gevaldi.runs.worker.asked", counted("gevaldi.runs.worker", "asked", sizes))
+    monkeypatch.setattr("gevaldi.runs.feed.asked", counted("gevaldi.runs.feed", "asked", sizes))
     worker = Worker(job_of(begun[0]))
     worker.ready()
     parts_of(worker, begun[0].total, 1)

@@ -268,12 +268,15 @@ def test_a_batch_size_asked_for_beside_the_spec_wins() -> None:
 
 
 def test_compiling_is_tried_only_where_a_run_is_long_enough_or_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "COMPILED_ON", ("cpu",))
     costing(monkeypatch, {"compiled": 0.5})
     settings = {"samples": 8, "orders": "forward"}
     assert not chosen(objective(), **settings).compiled
     assert chosen(objective(), **settings, speed={"compiled": True}).compiled
     assert chosen(objective(), samples=10_000, orders="forward").compiled  # 10,000 x 75 seconds
     assert not chosen(objective(), samples=10_000, orders="forward", speed={"compiled": False}).compiled
+    monkeypatch.setattr(speed, "COMPILED_ON", ("cuda",))
+    assert not chosen(objective(), samples=20_000, orders="forward").compiled  # on the processor it has to be asked for
 
 
 def test_compiled_networks_that_fail_are_not_chosen_even_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,6 +287,7 @@ def test_compiled_networks_that_fail_are_not_chosen_even_where_they_are_asked_fo
 
 
 def test_what_is_measured_once_is_not_measured_again_but_for_what_a_longer_run_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "COMPILED_ON", ("cpu",))
     costing(monkeypatch, {"compiled": 0.05, "threads 1": 0.1})
     probes: list[Probe] = [chosen_speed(spec(samples=n, orders="forward"), objective(), CPU) for n in (200, 300, 10_000, 300)]
     assert [probe.cached for probe in probes] == [False, True, False, True]
@@ -336,7 +340,7 @@ def test_other_networks_settings_and_devices_are_measured_for_themselves() -> No
 def test_classifiers_that_do_not_end_in_logits_are_searched_in_bfloat16_too(output: str, tmp_path: Path) -> None:
     ends = {"log-probabilities": nn.LogSoftmax(-1), "probabilities": nn.Softmax(-1)}
     pair = [gevaldi.classifier(nn.Sequential(classifier(i).module, ends[output]).eval(), 5, output=output) for i in range(2)]  # type: ignore[list-item, arg-type]
-    done = gevaldi.compare(*pair, generator(), out=tmp_path, samples=2, steps=3, audited=2, precision="bfloat16")
+    done = gevaldi.compare(*pair, generator(), out=tmp_path / "run", samples=2, steps=3, audited=2, precision="bfloat16")
     assert not done.rows()["error"].notna().any()
     one = Objective(*pair, generator(), divergence("kl"), 0.0, torch.bfloat16)
     found = one(one.generator.prior.sample(range(3)), torch.zeros(3, dtype=torch.long))

@@ -92,7 +92,7 @@ def _complete(spec: Spec, folder: Path) -> Run | None:
         run = Run.open(folder)
     except RunFolderError:
         return None
-    return run if run.complete and run.spec == spec else None
+    return run if run.complete and run.spec.deciding == spec.deciding else None
 
 
 def _made(

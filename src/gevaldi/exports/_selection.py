@@ -58,14 +58,15 @@ class Selection:
         `begun` is told how many samples of how many have been reached.
         """
         sizes, number, classes = self.run.spec.set_sizes, 0, Classes(self.run.record)
-        for row in self.run.each([*needed(sizes), *(f"picture_{moment}" for moment in self.moments)]):
-            place = int(np.searchsorted(self.indices, row["index"]))
-            if place == len(self.indices) or self.indices[place] != row["index"]:
-                continue
-            columns, number = flat(row, sizes, classes), number + 1
-            begun(number, len(self.indices))
-            for moment, label in zip(self.moments, self.labels[place], strict=True):
-                yield Picture(row[f"picture_{moment}"]["bytes"], columns | {"moment": moment, "label": self.classes[label]})
+        columns = [*needed(sizes), *(f"picture_{moment}" for moment in self.moments)]
+        for table in self.run.tables(columns):
+            for row in table.filter(np.isin(table["index"].to_numpy(), self.indices)).to_pylist():
+                number += 1
+                begun(number, len(self.indices))
+                known = flat(dict.fromkeys(columns) | row, sizes, classes)
+                labels = self.labels[np.searchsorted(self.indices, row["index"])]
+                for moment, label in zip(self.moments, labels, strict=True):
+                    yield Picture(row[f"picture_{moment}"]["bytes"], known | {"moment": moment, "label": self.classes[label]})
 
 
 @dataclass

@@ -1,14 +1,14 @@
 """Pictures as the rows of a table in one Parquet file, written part by part."""
 
 import json
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from gevaldi.exports._columns import columns_of
-from gevaldi.exports.base import Export, Pictures
+from gevaldi.exports.base import Export, Picture, Pictures
 
-TOGETHER = 100  # pictures in memory; also the rows of a group, as `datasets` and its viewer like them
+ROWS, BYTES = 1000, 16_000_000  # of pictures in memory; also of a group of rows, each of which makes the file's footer longer
 TYPES = {int: "int64", float: "float32", str: "string", bool: "bool"}
 
 
@@ -28,8 +28,7 @@ def write_table(pictures: Pictures, about: Export, label: dict[str, Any]) -> Pat
     )
     path = about.folder / "data.parquet"
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        rest = iter(pictures)
-        while group := list(islice(rest, TOGETHER)):
+        for group in _groups(pictures):
             rows = [
                 {
                     "image": {"bytes": picture.png, "path": picture.name},
@@ -40,3 +39,17 @@ def write_table(pictures: Pictures, about: Export, label: dict[str, Any]) -> Pat
             ]
             writer.write_table(pa.Table.from_pylist(rows, schema))
     return path
+
+
+def _groups(pictures: Pictures) -> Iterator[list[Picture]]:
+    """The pictures in groups that fit in memory."""
+    group: list[Picture] = []
+    size = 0
+    for picture in pictures:
+        group.append(picture)
+        size += len(picture.png)
+        if len(group) == ROWS or size >= BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group

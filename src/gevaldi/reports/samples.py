@@ -81,11 +81,11 @@ def selection(choice: Choice | None, good: int, failed: int, told: int) -> str:
         which = f"all {good:,} that did not fail"
     elif shown > choice.differing:
         others = shown - choice.differing
-        which = f"the {choice.differing:,} distinct ones that end with different top classes, and {others:,} more without"
+        which = f"the {choice.differing:,} distinct ones that end with different top classes, and {others:,} others"
     else:
         which = (
-            f"{shown:,}, without near-duplicates: those with the largest divergence, but at most {choice.most} of a pair of classes, so "
-            f"that no confusion fills the page; they are of {choice.shown:,} of the {choice.pairs:,} pairs that occur"
+            f"{shown:,}, without near-duplicates: those with the largest divergence, but at most {choice.most} of a pair of "
+            f"classes, so that no confusion fills the page; they are of {choice.shown:,} of the {choice.pairs:,} pairs that occur"
         )
     also = f"; and {told if told < failed else 'all'} of the {failed:,} that failed" if failed else ""
     return f"Of {good + failed:,} samples the page shows {which}{also}. Sorting and filtering work on these."

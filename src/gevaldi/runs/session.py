@@ -1,6 +1,5 @@
 """One run from beginning to end on this machine: check, audit, search, store; and the same again where it was interrupted."""
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,11 +20,12 @@ from gevaldi.runs.audit import Told, audit, audit_warnings
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
 from gevaldi.runs.identity import describe, describe_divergence, device_name, versions
 from gevaldi.runs.ranges import range_warnings
-from gevaldi.runs.rounding import Rounding, chosen_rounding
+from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.spec import Spec, write_spec
-from gevaldi.runs.speed import fastest
+from gevaldi.runs.speed import chosen_speed
 from gevaldi.runs.start import chosen_conditions, starts
 from gevaldi.runs.store import Run, write_in_run
+from gevaldi.runs.threads import in_threads
 from gevaldi.runs.worker import Models, Watch, searched
 from gevaldi.runs.writer import Writer
 from gevaldi.search import registry as algorithms
@@ -69,10 +69,12 @@ def models_of(
     device: torch.device,
     begun: Run | None = None,
     taxonomy: Taxonomy | None = None,
+    batch_size: int | None = None,
 ) -> Models:
-    """What workers need, from loaded networks and the names in a spec; rounding as in a run that was `begun` before.
+    """What workers need, from loaded networks and the names in a spec, with a measurement of how they are computed fastest.
 
-    A `taxonomy` that is given takes the place of the one that the spec names.
+    A run that was `begun` before goes on as it began. A `taxonomy` that is given takes the place of the one that the spec names,
+    and a `batch_size` that of the one that would be measured.
 
     Raises:
         ContractError: the classifiers have other classes, and nothing says which are the same.
@@ -83,12 +85,10 @@ def models_of(
     first, second = alignment.first, alignment.second
     hierarchy = hierarchy_of(spec, asked, first.labels, second.labels, device)
     raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
-    if begun:
-        rounding = Rounding.recorded(begun.record["execution"], device)
-    else:
-        objective = Objective(first, second, generator, kl, prior_weight=0.0)
-        rounding = fastest(spec.precision, chosen_rounding(spec.precision, objective, device), objective, device)
-    return Models(first, second, generator, raised, algorithms.build(spec.search.algorithm), device, rounding, hierarchy, alignment)
+    probe = None if begun else chosen_speed(spec, Objective(first, second, generator, kl, prior_weight=0.0), device, batch_size)
+    rounding = Rounding.recorded(probe.chosen.model_dump() if probe else begun.record["execution"] if begun else {}, device)
+    algorithm = algorithms.build(spec.search.algorithm)
+    return Models(first, second, generator, raised, algorithm, device, rounding, hierarchy, alignment, probe)
 
 
 def open_run(
@@ -113,7 +113,8 @@ def open_run(
         _write_beside(run, models)
         return run
     _refuse_equal_candidates(spec, models)
-    batch_size = batch_size or chosen_batch_size(models, spec, conditions)
+    probe = models.probe
+    batch_size = batch_size or (probe.chosen.batch_size if probe else 1)
     audited, trouble = _audited(models, conditions, spec, told)
     divergence_record = describe_divergence(spec.divergence, models.divergence)
     if divergence_record["symmetric"] and len(spec.searches) > 1:
@@ -128,7 +129,12 @@ def open_run(
         "taxonomy": models.hierarchy.record() if models.hierarchy else None,
         "versions": versions(),
         "device": device_name(models.device),
-        "execution": {"batch_size": batch_size, "device": str(models.device), **models.rounding.record()},
+        "execution": {
+            "batch_size": batch_size,
+            "device": str(models.device),
+            **models.rounding.record(),
+            "probe": probe.record() if probe else None,
+        },
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "audit": audited,
@@ -180,42 +186,13 @@ def fill(
 
 
 def prepared(models: Models) -> ExitStack:
-    """A context in which the networks are on the device, without parameter gradients."""
+    """A context in which the networks are on the device, without parameter gradients, computed by the threads of the run."""
     stack = ExitStack()
     networks = (models.first, models.second, models.generator)
     dtype, channels_last = models.rounding.dtype, models.rounding.channels_last
     stack.enter_context(settled(*networks, device=models.device, dtype=dtype, channels_last=channels_last))
+    stack.enter_context(in_threads(models.rounding.threads))
     return stack
-
-
-def chosen_batch_size(models: Models, spec: Spec, conditions: list[int]) -> int:
-    """The batch size that does most samples a second, by one timed evaluation of each size; at most 128.
-
-    Sizes grow until an evaluation takes a second, or a larger one does a sample no faster by a tenth.
-    """
-    objective = models.objective("forward", spec.prior_weight, models.rounding.mixed)
-    best, fastest = 1, float("inf")
-    for size in (1, 4, 16, 64, 128):
-        if size > 1 and size >= 2 * spec.samples:
-            break
-        try:
-            seconds = min(_timed(objective, models, conditions, size) for _ in range(2))
-        except Exception:  # out of memory, or a picture on which a network fails: work() deals with both
-            break
-        if seconds / size > 0.9 * fastest:
-            break
-        best, fastest = size, seconds / size
-        if seconds > 1:
-            break
-    return best
-
-
-def _timed(objective: Any, models: Models, conditions: list[int], size: int) -> float:
-    z = models.starts(range(size))
-    condition = torch.tensor([conditions[i % len(conditions)] if conditions else 0 for i in range(size)], device=models.device)
-    begin = time.perf_counter()
-    float(objective.given(condition, models.rounding.lanes)(z).value.sum())  # waits for the device
-    return time.perf_counter() - begin
 
 
 def hierarchy_warnings(spec: Spec, models: Models) -> list[str]:
@@ -274,7 +251,7 @@ def _changes(keys: list[str]) -> str:
 
 
 def _check_same(run: Run, spec: Spec, models: Models, found: dict[str, Any]) -> None:
-    mine, theirs = spec.model_dump(exclude={"taxonomy"}), run.spec.model_dump(exclude={"taxonomy"})
+    mine, theirs = ({key: value for key, value in s.deciding.items() if key != "taxonomy"} for s in (spec, run.spec))
     if mine != theirs:
         differing = [f"{key}: {theirs[key]!r} there, {mine[key]!r} here" for key in mine if mine[key] != theirs[key]]
         raise RunFolderError(

@@ -43,7 +43,7 @@ class Speed(Settings):
         "auto", description="order of the weights of convolutions; auto is what is fastest for large networks, and else contiguous"
     )
     compiled: bool | Literal["auto"] = Field(
-        "auto", description="whether networks are compiled, which takes minutes; auto tries it only where a run takes hours"
+        "auto", description="whether networks are compiled, which takes minutes; auto tries it only where a run takes hours on CUDA"
     )
     graphs: bool | Literal["auto"] = Field(
         "auto", description="whether an evaluation is recorded once and played again (CUDA only); auto if that is faster"
@@ -141,10 +141,14 @@ class Spec(Settings):
         return tuple(sorted(set(value)))
 
     @property
+    def deciding(self) -> dict[str, Any]:
+        """The settings that change rows by more than rounding: all but `speed`."""
+        return self.model_dump(mode="json", exclude={"speed"})
+
+    @property
     def fingerprint(self) -> str:
-        """Ten hexadecimal digits that differ between specs that give different rows; `speed`, which rounds at most, is left out."""
-        told = self.model_dump(mode="json", exclude={"speed"})
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:10]
+        """Ten hexadecimal digits that differ between specs that give different rows."""
+        return hashlib.sha256(json.dumps(self.deciding, sort_keys=True).encode()).hexdigest()[:10]
 
     @property
     def names_own_taxonomy(self) -> bool:

@@ -1,8 +1,8 @@
 """How networks are computed fastest on a machine, found by a short measurement that is kept for the next run of them.
 
 In this order: the number of threads; then, for large networks, the order of weights and bfloat16 where that is safe; on CUDA
-recordings of kernels; the batch size; and compiling, where it was asked for or a run is long enough to win back what it costs. What
-small networks are computed in is decided by `gevaldi.runs.rounding`, and not by a clock.
+recordings of kernels; the batch size; and compiling, where it was asked for or a run on a GPU is long enough to win back its cost.
+What small networks are computed in is decided by `gevaldi.runs.rounding`, and not by a clock.
 """
 
 import hashlib
@@ -40,8 +40,9 @@ SLOWER = 1.3  # by which a number of threads has to be slower than another for t
 TOLERANCE = 0.05  # total variation between predictions in bfloat16 and in single precision, up to which the first is safe
 ALIKE = 0.7  # cosine between the gradients of the two, from which on the first is safe
 EVALUATIONS = 75  # of a sample in a search that ends by the default settings, as `benchmarks/README.md` has it
-COMPILING = 60.0  # seconds that compiling three networks takes; 43 to 120 where we measured
-PAYS = 60  # times that, from which on a run is long enough for compiling to be tried
+COMPILING = 60.0  # seconds that compiling three networks takes; 43 to 120 on a busy machine of two cores
+COMPILED_ON = ("cuda",)  # devices on which compiling is tried without being asked for
+PAYS = 200  # times that, from which on a run is long enough for compiling to be tried
 
 
 @dataclass
@@ -111,7 +112,7 @@ def chosen_speed(spec: Spec, objective: Objective, device: torch.device, batch_s
     if probe is None:
         probe = _measured(spec, objective, device, sizes)
         keep(key, probe)
-    if _is_to_be_compiled(spec, probe, total):
+    if _is_to_be_compiled(spec, probe, total, device):
         probe = _compared_with_compiled(spec, probe, objective, device)
         keep(key, probe)
     return probe
@@ -157,7 +158,7 @@ def _measured(spec: Spec, objective: Objective, device: torch.device, sizes: Seq
         plain = replace(plain, threads=threads)
         if spec.precision == "auto" and plain.dtype == torch.float64:
             bench.why.append("In float32 samples would be rounded otherwise in batches of other sizes, so they are in float64.")
-        rounding = plain if small else _fastest(bench, spec, plain, size)
+        rounding = plain if plain.lanes > 1 else _fastest(bench, spec, plain, size)
         rounding = _recorded(bench, spec, rounding, size)
         batch_size = _batch_size(bench, rounding, sizes, size)
     return Probe(
@@ -272,12 +273,13 @@ def _batch_size(bench: Bench, rounding: Rounding, sizes: Sequence[int], probed: 
     return best
 
 
-def _is_to_be_compiled(spec: Spec, probe: Probe, total: int) -> bool:
-    """Whether compiling is asked for, or the run long enough, and has not been tried yet."""
+def _is_to_be_compiled(spec: Spec, probe: Probe, total: int, device: torch.device) -> bool:
+    """Whether compiling is asked for, or the run long enough on a GPU, and has not been tried yet."""
     if spec.speed.compiled is False or any("compiled" in tried.way for tried in probe.tried):
         return False
     times = [t.milliseconds for t in probe.tried if t.milliseconds is not None]
-    worth = bool(times) and total * EVALUATIONS * min(times) / 1000 > PAYS * COMPILING
+    # On the processor it has cost minutes and won nothing where we measured, so it waits to be asked for.
+    worth = device.type in COMPILED_ON and bool(times) and total * EVALUATIONS * min(times) / 1000 > PAYS * COMPILING
     return spec.speed.compiled is True or worth
 
 
@@ -298,14 +300,6 @@ def _compared_with_compiled(spec: Spec, probe: Probe, objective: Objective, devi
             "cached": False,
         }
     )
-
-
-def fastest(asked: str, plain: Rounding, objective: Objective, device: torch.device) -> Rounding:
-    """The quickest way for large networks, where nothing but the precision is asked for."""
-    if plain.lanes > 1 or asked == "float64":
-        return plain
-    spec = Spec(first="", second="", generator="", precision=asked)
-    return _fastest(Bench(objective, device, time.perf_counter() + BUDGET), spec, plain, PROBED.get(device.type, 1))
 
 
 def agree(one: Evaluation, other: Evaluation) -> bool:

@@ -71,6 +71,12 @@ class Tournament:
         now, self.called = self.called[:room], self.called[room:]
         return [self.resting.pop(place) for place in now]
 
+    def settled(self) -> tuple[list[int], list[int]]:
+        """The places that were given up and decided since the last time."""
+        found = self.given_up, self.decided
+        self.given_up, self.decided = [], []
+        return found
+
     def follow(self, step: Step) -> None:
         """Compare the candidates of each row of which all have arrived, at a rung or at the end of their search."""
         arrived = [*step.leaving, *step.pausing]

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, count, islice
 
 import torch
 from torch import Tensor
@@ -13,23 +12,26 @@ from gevaldi.divergences.base import Divergence
 from gevaldi.errors import GevaldiError
 from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Evaluation, Objective, joined
+from gevaldi.runs.compiled import made_ready
+from gevaldi.runs.feed import Feed, Line
 from gevaldi.runs.harvest import Failure, Harvest, Moment
 from gevaldi.runs.hierarchy import Hierarchy
+from gevaldi.runs.probes import Probe
 from gevaldi.runs.recheck import top_classes_again
 from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.rows import in_levels
 from gevaldi.runs.schema import Row
 from gevaldi.runs.spec import Spec
-from gevaldi.runs.start import Start, candidates
-from gevaldi.runs.tournament import Tournament, rungs
+from gevaldi.runs.start import Start
+from gevaldi.runs.tournament import rungs
 from gevaldi.runs.traces import BLOCK, Finds, Traces
 from gevaldi.search.algorithms.base import Algorithm
-from gevaldi.search.loop import Entrants, Rests, Searching, search
+from gevaldi.search.loop import Rests, search
 
 
 @dataclass(frozen=True)
 class Models:
-    """The three networks and the rest of what a worker needs, ready on a device."""
+    """The three networks and the rest of what a worker needs, ready on a device; and how that was found to be fastest."""
 
     first: Classifier
     second: Classifier
@@ -40,6 +42,7 @@ class Models:
     rounding: Rounding
     hierarchy: Hierarchy | None = None
     alignment: Alignment | None = None
+    probe: Probe | None = None
 
     def drawn(self, seeds: Sequence[int]) -> Tensor:
         """Latents drawn from the generator's prior, one a seed."""
@@ -83,81 +86,73 @@ def searched(
 ) -> Iterator[Harvest | Failure]:
     """Search from any number of starts in a batch that is kept full: whoever has finished makes room for the next.
 
-    If the networks raise an error on the whole batch, its samples are tried in halves, so that only the culprits fail. If memory
-    does not suffice, the batch is half as large from then on.
+    Before every step `starts` is asked for as many as there is room for, also after it has ended once, so that a source may have
+    none for the moment. If the networks raise an error on the whole batch, its samples are tried in halves, so that only the
+    culprits fail. If memory does not suffice, the batch is half as large from then on.
 
     Raises:
         torch.OutOfMemoryError: memory does not suffice for one sample.
     """
-    starts, taken = iter(starts), dict[int, Start]()
+    line = Line(iter(starts))
     while True:
+        feed = Feed(line, models, spec.search.candidates, batch_size)
         try:
-            yield from _searched(starts, models, spec, batch_size, watch, taken)
+            yield from _searched(feed, models, spec, batch_size, watch)
             return
         except torch.OutOfMemoryError:
             if batch_size == 1:
                 raise
             batch_size = batch_size // 2
-            starts = chain(list(taken.values()), starts)
-            taken.clear()
+            line.give_back(feed.taken.values())
         except GevaldiError:
             raise
         except Exception as error:  # whatever the user's networks may raise
-            if not taken:
+            if not feed.taken:
                 raise
-            lost = list(taken.values())
-            taken.clear()
-            if len(lost) == 1:
-                yield Failure(lost[0], models.generator.conditions, f"{type(error).__name__}: {error}")
-            else:
-                middle = len(lost) // 2
-                for half in (lost[:middle], lost[middle:]):
-                    yield from searched(half, models, spec, batch_size, watch)
+            yield from _culprits(list(feed.taken.values()), error, models, spec, batch_size, watch)
 
 
-def _searched(
-    starts: Iterator[Start], models: Models, spec: Spec, batch_size: int, watch: Watch, taken: dict[int, Start]
-) -> Iterator[Harvest]:
-    """The same, until something is raised; what is `taken` and not yielded yet is then lost."""
-    rounding, generator = models.rounding, models.generator
+def _culprits(
+    lost: list[Start], error: Exception, models: Models, spec: Spec, batch_size: int, watch: Watch
+) -> Iterator[Harvest | Failure]:
+    """Search in halves from starts of which at least one leads to an error; alone it fails with it."""
+    if len(lost) == 1:
+        yield Failure(lost[0], models.generator.conditions, f"{type(error).__name__}: {error}")
+        return
+    middle = len(lost) // 2
+    for half in (lost[:middle], lost[middle:]):
+        yield from searched(half, models, spec, batch_size, watch)
+
+
+def _searched(feed: Feed, models: Models, spec: Spec, batch_size: int, watch: Watch) -> Iterator[Harvest]:
+    """The same, until something is raised; what the feed has taken is then lost."""
+    rounding, tournament = models.rounding, feed.tournament
     exactly, quickly = (models.objective("forward", spec.prior_weight, mixed) for mixed in (None, rounding.mixed))
-    traces = Traces(generator.prior, models.hierarchy, models.algorithm.converges, rounding.mixed is not None)
-    several = spec.search.candidates
-    tournament = Tournament(several)
-    draws = drawn_from(starts, several, taken)
-    at: dict[int, Start] = {}  # by place
-
-    def supply(searching: int) -> list[Entrants | Searching]:
-        back = tournament.resumed(batch_size - searching)
-        new = list(islice(draws, max(0, batch_size - searching - len(back))))
-        places = list(islice((place for place in count() if place not in at), len(new)))
-        at.update(zip(places, new, strict=True))
-        for place, draw in zip(places, new, strict=True):
-            tournament.enter(draw.index, draw.candidate, place)
-        if not new:
-            return list(back)
-        seeds = [draw.seed for draw in new]
-        return [*back, Entrants(models.starts(seeds), *asked(new, models.device), seeds, places)]
+    lanes = rounding.padded_to(batch_size)
+    traces = Traces(models.generator.prior, models.hierarchy, models.algorithm.converges, rounding.mixed is not None)
 
     def evaluate(places: list[int], z: Tensor) -> Evaluation:
-        condition, exchanged = asked([at[place] for place in places], models.device)
+        condition, exchanged = feed.asked(places)
         return exactly.given(condition, rounding.lanes, exchanged)(z)
 
     def gathered() -> Iterator[Harvest]:
-        if tournament.given_up:
-            traces.forget(tournament.given_up)
-            for place in tournament.given_up:
-                del at[place]
-        if tournament.decided:
-            finds = traces.harvest(tournament.decided, halving(evaluate))
-            yield harvested([at.pop(found.place) for found in finds.samples], finds, models, taken)
-        tournament.given_up, tournament.decided = [], []
+        given_up, decided = tournament.settled()
+        if given_up:
+            traces.forget(given_up)
+            feed.leave(given_up)
+        if decided:
+            finds = traces.harvest(decided, halving(evaluate))
+            starts = feed.leave(found.place for found in finds.samples)
+            harvest = harvested(starts, finds, models)
+            feed.done(starts)
+            yield harvest
 
-    rests = Rests(rungs(several, spec.search.first_rung), tournament.rest) if several > 1 else None
-    mine = search(quickly, supply, models.algorithm, spec.search, spec.search.typical_mass, rounding.lanes, rests)
-    for number, step in enumerate(mine):
-        entered = [at[place] for place, n in zip(step.places.tolist(), step.numbers.tolist(), strict=True) if n == 0]
-        traces.follow(step, generator.centre(asked(entered, models.device)[0]) if entered else None)
+    candidates = spec.search.candidates
+    rests = Rests(rungs(candidates, spec.search.first_rung), tournament.rest) if candidates > 1 else None
+    ready = made_ready(quickly, rounding, lanes, models.device)
+    steps = search(ready, feed.supply, models.algorithm, spec.search, spec.search.typical_mass, lanes, rests)
+    for number, step in enumerate(steps):
+        traces.follow(step, feed.centre(step))
         tournament.follow(step)
         watch(len(step.places), number)
         if number % BLOCK == BLOCK - 1 or len(tournament.decided) >= batch_size:
@@ -165,24 +160,11 @@ def _searched(
     yield from gathered()
 
 
-def drawn_from(starts: Iterator[Start], several: int, taken: dict[int, Start]) -> Iterator[Start]:
-    """The candidates of one start after the other; what is begun with is noted as taken."""
-    for start in starts:
-        taken[start.index] = start
-        yield from candidates(start, several)
-
-
-def asked(starts: Sequence[Start], device: torch.device) -> tuple[Tensor, Tensor]:
-    """The condition of each start, and whether the classifiers change places for it."""
-    condition = torch.tensor([start.condition or 0 for start in starts], device=device)
-    return condition, torch.tensor([start.order == "reverse" for start in starts], device=device)
-
-
-def harvested(starts: list[Start], finds: Finds, models: Models, taken: dict[int, Start]) -> Harvest:
+def harvested(starts: list[Start], finds: Finds, models: Models) -> Harvest:
     """What rows need of finished samples, off the device, with the stored pictures classified again."""
     prior, ends = models.generator.prior, in_levels(finds.end.pictures)
     again = {who: top_classes_again(models.classifier(who), ends, models.device, models.rounding) for who in ("first", "second")}
-    harvest = Harvest(
+    return Harvest(
         starts=starts,
         samples=finds.samples,
         moments={"start": Moment.of(finds.start, prior), "end": Moment.of(finds.end, prior)},
@@ -193,9 +175,6 @@ def harvested(starts: list[Start], finds: Finds, models: Models, taken: dict[int
         meant=[models.meant(start.condition) for start in starts],
         hierarchy=models.hierarchy,
     )
-    for start in starts:
-        del taken[start.index]
-    return harvest
 
 
 Evaluated = Callable[[list[int], Tensor], Evaluation]

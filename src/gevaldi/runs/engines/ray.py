@@ -1,6 +1,5 @@
 """The engine of a cluster, by Ray [Moritz 2018]."""
 
-import os
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from gevaldi.runs.engines._spread import Done, Event
 from gevaldi.runs.engines._worker import Job, Part, versions
 from gevaldi.runs.engines.base import Engine, Filled, Task
 from gevaldi.runs.store import Run, write_in_run
+from gevaldi.runs.threads import usable_cores
 
 
 class Ray(Engine):
@@ -133,8 +133,3 @@ def pickled(objects: dict[int, Any]) -> bytes:
             "python:module:factory, or use the engine local."
         ) from error
     return content
-
-
-def usable_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
