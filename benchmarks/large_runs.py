@@ -135,6 +135,7 @@ def measured(command: list[str]) -> tuple[float, float]:
     """The peak resident set of a process in MB, and its seconds of a processor."""
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)  # which Popen cannot know any more
     if status:
         raise SystemExit(f"{command} failed")
     return usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime

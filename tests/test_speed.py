@@ -268,15 +268,14 @@ def test_a_batch_size_asked_for_beside_the_spec_wins() -> None:
 
 
 def test_compiling_is_tried_only_where_a_run_is_long_enough_or_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "COMPILED_ON", ("cpu",))
     costing(monkeypatch, {"compiled": 0.5})
+    assert not chosen(objective(), samples=10_000, orders="forward").compiled  # on the processor it has to be asked for
+    monkeypatch.setattr(speed, "COMPILED_ON", ("cpu",))
     settings = {"samples": 8, "orders": "forward"}
     assert not chosen(objective(), **settings).compiled
     assert chosen(objective(), **settings, speed={"compiled": True}).compiled
     assert chosen(objective(), samples=10_000, orders="forward").compiled  # 10,000 x 75 seconds
     assert not chosen(objective(), samples=10_000, orders="forward", speed={"compiled": False}).compiled
-    monkeypatch.setattr(speed, "COMPILED_ON", ("cuda",))
-    assert not chosen(objective(), samples=20_000, orders="forward").compiled  # on the processor it has to be asked for
 
 
 def test_compiled_networks_that_fail_are_not_chosen_even_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
