@@ -1,8 +1,8 @@
 """A batch that is kept full: who joins, who leaves, who rests, and that nobody notices the others."""
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,22 +18,32 @@ from torch import nn
 import gevaldi
 from conftest import small_classifier, small_generator
 from gevaldi.divergences import divergence
-from gevaldi.errors import RunFolderError, SpecError
-from gevaldi.objective import Objective
+from gevaldi.errors import DeviceError, RunFolderError, SpecError
+from gevaldi.noise import Noise
+from gevaldi.objective import Evaluation, Objective
 from gevaldi.runs import worker, writer
 from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.spec import Spec
-from gevaldi.runs.start import candidates, starts
+from gevaldi.runs.start import Start, candidates, starts
 from gevaldi.runs.store import Run
 from gevaldi.runs.tournament import rungs
 from gevaldi.runs.worker import Models
 from gevaldi.runs.writer import Writer
 from gevaldi.search import registry
+from gevaldi.search.algorithms.base import Algorithm
 from gevaldi.search.loop import Entrants, Searching, Step, search
 from gevaldi.search.stopping import Stopping
 from gevaldi.testing.worlds import linear_world
 
+ALGORITHMS = {"adam": "adam,learning_rate=0.05,decay=0.97", "sgd": "sgd,learning_rate=0.05", "langevin": "langevin,step_size=0.05"}
 SLOPE = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class Count:
+    """What an algorithm must not remember."""
+
+    steps: int
 
 
 def objective() -> Objective:
@@ -68,7 +78,11 @@ def one_after_the_other(z: torch.Tensor, room: int) -> Callable[[int], Sequence[
     return supply
 
 
-@pytest.mark.parametrize("name", ["adam,learning_rate=0.05,decay=1", "sgd,learning_rate=0.05", "langevin,step_size=0.05"])
+def test_every_algorithm_is_under_these_laws() -> None:
+    assert set(ALGORITHMS) == set(registry.names())
+
+
+@pytest.mark.parametrize("name", ALGORITHMS.values(), ids=ALGORITHMS)
 def test_a_sample_goes_the_same_way_whether_it_joins_a_batch_or_begins_it(name: str) -> None:
     z = torch.randn(9, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
 
@@ -148,26 +162,111 @@ def test_places_are_used_again_so_that_what_is_remembered_does_not_grow(monkeypa
 class Narrow(nn.Module):
     """Has memory for three pictures."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__()
-        self.net, self.most = small_classifier(1).module, 0
+        self.net, self.most, self.error = small_classifier(1).module, 0, error
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if len(x) > 3:
-            raise torch.OutOfMemoryError("out of memory")
+            raise self.error
         self.most = max(self.most, len(x))
         return self.net(x)
 
 
-def test_a_batch_that_memory_does_not_suffice_for_is_halved_and_loses_nobody() -> None:
-    narrow = Narrow()
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+        RuntimeError("MPS backend out of memory"),
+        MemoryError(),
+    ],
+)
+def test_a_batch_that_memory_does_not_suffice_for_is_halved_and_loses_nobody(error: Exception) -> None:
+    narrow = Narrow(error)
     second = gevaldi.classifier(narrow, labels=3).eval()
     rows = rows_of(spec(), 12, models(second=second, rounding=Rounding()))
     assert narrow.most == 3
     whole = rows_of(spec(), 12, models(rounding=Rounding()))
     assert {index: row["steps"] for index, row in rows.items()} == {index: row["steps"] for index, row in whole.items()}
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(DeviceError, match=r"does not suffice for one sample.*gevaldi resume"):
         list(worker.searched(starts(spec(), [0]), models(second=second, rounding=Rounding(lanes=8)), spec(), 1))
+
+
+class Dying(nn.Module):
+    """Answers so many times, and then never again."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.net, self.times = small_classifier(1).module, times
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.times -= 1
+        if self.times < 0:
+            raise RuntimeError("CUDA error: unspecified launch failure")
+        return self.net(x)
+
+
+def test_a_device_that_dies_ends_the_run_and_its_samples_do_not_count_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    second = gevaldi.classifier(Dying(60), labels=3).eval()
+    found: list[Any] = []
+    monkeypatch.setattr(worker, "answers", lambda device: False)
+    searching = worker.searched(starts(spec(samples=60), [0]), models(second=second), spec(samples=60), 8)
+    with pytest.raises(DeviceError, match=r"has stopped working: CUDA error.*gevaldi resume"):
+        found.extend(row["status"] for harvest in searching for row in harvest.rows())
+    assert found
+    assert "failed" not in found
+
+
+def test_a_device_that_works_answers() -> None:
+    assert worker.answers(torch.device("cpu"))
+    assert not worker.answers(torch.device("meta"))
+
+
+class Counted(Algorithm):
+    """Counts the steps of the batch, and not those of a sample."""
+
+    def start(self, z: torch.Tensor) -> Count:
+        return Count(0)
+
+    def step(self, now: Evaluation, memory: Count, noise: Noise) -> tuple[torch.Tensor, Count]:
+        return now.z + now.gradient, Count(memory.steps + 1)
+
+
+def test_an_algorithm_that_remembers_what_belongs_to_no_sample_is_refused() -> None:
+    supply = one_after_the_other(torch.randn(5, 3, dtype=torch.float64), 2)
+    with pytest.raises(SpecError, match=r"A int is remembered.*noise\.steps"):
+        list(search(linear_world(SLOPE, 0.5), supply, Counted(), Stopping(steps=9, window=2)))
+
+
+class Now(Iterator[Start]):
+    """A source that has nothing for the moment, and goes on later."""
+
+    def __init__(self, waiting: list[Start]) -> None:
+        self.waiting = waiting
+
+    def __next__(self) -> Start:
+        if not self.waiting:
+            raise StopIteration
+        return self.waiting.pop(0)
+
+
+@pytest.mark.parametrize("several", [1, 3])
+def test_a_batch_is_filled_again_from_a_source_that_had_nothing_for_a_while(several: int) -> None:
+    asked = spec(samples=6, search={"steps": 20, "window": 50, "candidates": several})
+    first, *others = starts(asked, [0])
+    source = Now([first])
+    sizes: list[int] = []
+
+    def watch(searching: int, step: int) -> None:
+        sizes.append(searching)
+        if step == 7:
+            source.waiting += others[:2]
+
+    rows = [row for harvest in worker.searched(source, models(), asked, 9, watch) for row in harvest.rows()]
+    assert sizes[7] <= several
+    assert sizes[8] == sizes[7] + 2 * several
+    assert len(rows) == 3
 
 
 def test_rungs_double_until_one_candidate_is_left() -> None:
@@ -280,8 +379,22 @@ def test_a_disk_that_fails_is_told_by_the_next_that_is_put_in_and_nobody_waits_f
         fill()
 
 
+class Bad:
+    """Finished samples of which no rows can be made."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        raise ValueError("no rows")
+
+
+def test_rows_that_cannot_be_made_do_not_take_others_with_them(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, spec(), {})
+    with pytest.raises(ValueError, match="no rows"), Writer(run) as writing:
+        [writing.put(finished) for finished in (Finished([0, 1]), Bad())]
+    assert run.done() == {0, 1}
+
+
 def test_slow_rows_do_not_wait_for_others_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "PATIENCE", 0.01)
+    monkeypatch.setattr(writer, "PATIENCE", (0.01, 0.01))
     run = Run.create(tmp_path, spec(), {})
     written = threading.Event()
     appended = Run.append

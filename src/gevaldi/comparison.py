@@ -113,12 +113,15 @@ def compare(
         taxonomy: the hierarchy of the classes: the name of one that ships, a file, a `Taxonomy`, or what
             `gevaldi.taxonomy.read_taxonomy` reads; "auto" for the shipped one that has all the labels' ids, None for none.
         device: auto, cpu, cuda, cuda:1, mps.
-        batch_size: samples searched together; chosen by a short measurement if not given. Rows change by rounding at most.
+        batch_size: samples searched together; chosen by a short measurement if neither this nor `speed` says it. Rows change by
+            rounding at most.
         engine: where to compute: "local" in this process (the default), "ray" on all cores or GPUs of this machine or a cluster,
             "ray,workers=4,address=10.0.0.1:6379"; the rows are the same.
         progress: whether to show a progress bar; by default on a terminal.
-        **settings: all other fields of `Spec` (samples, conditions, orders, divergence, prior_weight, seed, real, convention,
-            set_sizes, first_classes, second_classes), and those of its search (algorithm, steps, window, gain, typical_mass).
+        **settings: all other fields of `Spec` (samples, conditions, orders, divergence, prior_weight, precision, seed, real,
+            audited, convention, set_sizes, first_classes, second_classes), those of its search (algorithm, steps, window, gain,
+            typical_mass, candidates, first_rung), and `speed`, a mapping (threads, memory_format, compiled, graphs); `gevaldi show
+            spec` explains them.
 
     Raises:
         SpecError: a setting is unknown or impossible.

@@ -46,6 +46,10 @@ class SpecError(GevaldiError):
     """Settings that do not fit: an unknown key, an impossible value, or a latent that the prior does not know."""
 
 
+class DeviceError(GevaldiError):
+    """A device whose memory does not suffice, or that has stopped working."""
+
+
 class RunFolderError(GevaldiError):
     """A run folder that cannot be read, written or continued."""
 

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gevaldi.divergences.base import Divergence
+from gevaldi.errors import SpecError
 from gevaldi.models import Classifier, Generator, Pictures
 from gevaldi.priors.base import Prior
 
@@ -107,15 +108,22 @@ State = TypeVar("State")
 
 
 def joined(states: Sequence[State]) -> State:
-    """Dataclasses about different samples as one, in their order: tensors are put together, at any depth."""
+    """Dataclasses about different samples as one, in their order: tensors are put together, at any depth.
+
+    Raises:
+        SpecError: there is something in them that belongs to no sample, as a count of steps would.
+    """
     one = states[0]
-    if len(states) == 1:
-        return one
     if isinstance(one, Tensor):
-        return torch.cat(states)  # type: ignore[arg-type,return-value]
+        return torch.cat(states) if len(states) > 1 else one  # type: ignore[arg-type,return-value]
     if hasattr(one, "__dataclass_fields__"):
         return type(one)(**{name: joined([getattr(state, name) for state in states]) for name in one.__dataclass_fields__})
-    return one
+    if one is None:
+        return one
+    raise SpecError(
+        f"A {type(one).__name__} is remembered of samples that search together; a dataclass of tensors with samples in the first "
+        "dimension was expected, because samples join and leave one by one. Which step each takes stands in `noise.steps`."
+    )
 
 
 def select(state: State, keep: Bool[Tensor, " batch"] | Int[Tensor, " kept"] | slice) -> State:

@@ -5,6 +5,7 @@ the two do not share is here. Whatever the library of a far location raises, the
 """
 
 import contextlib
+import errno
 import re
 import warnings
 from collections import deque
@@ -22,6 +23,7 @@ Place = Path | UPath
 
 EXTRAS = {"s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3"), "gs": ("gcsfs", "gcs"), "gcs": ("gcsfs", "gcs")}
 OF_THIS_MACHINE = ("file", "local")
+LACKING = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # as stores answer that know less than S3 does
 AT_ONCE = 16  # requests that wait for a far location together
 
 T = TypeVar("T")
@@ -184,10 +186,11 @@ def make_folder(folder: Place) -> None:
 
 
 def created(path: Place, content: bytes) -> bool:
-    """Write a file where there is none, whole; False where there is one, exclusively so as far as the location can.
+    """Write a file where there is none, whole; False where there is one. Of several that come at once, one has created it.
 
     Raises:
         OSError: it could not be written.
+        NotImplementedError: the location cannot tell who came first; nothing was written.
     """
     if is_there(path):
         return False
@@ -198,14 +201,37 @@ def created(path: Place, content: bytes) -> bool:
         except FileExistsError:
             return False
         return True
-    with far_errors():
-        try:
-            path.fs.pipe_file(path.path, content, mode="create")
-        except FileExistsError:
-            return False
-        except Exception:  # a location that cannot create exclusively, or that has none of its folders yet
-            write(path, content)
+    if not _creates(path.fs):
+        raise NotImplementedError(f"{path.protocol} cannot create exclusively")
+    try:
+        _create(path, content)
+    except FileExistsError:
+        return False
+    except (NotImplementedError, TypeError, ValueError) as error:  # it does not know what it is asked for
+        raise NotImplementedError(str(error)) from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in LACKING:
+            raise NotImplementedError(str(error)) from error
+        with far_errors():
+            if is_there(path):  # it lost to another one, which is not told alike everywhere: of S3's 412, s3fs makes EINVAL
+                return False
+            raise
     return True
+
+
+def _creates(fs: Any) -> bool:
+    """Whether a file system has a way of its own to create; that of fsspec looks first and writes then."""
+    from fsspec.spec import AbstractFileSystem
+
+    return bool(fs.async_impl) or type(fs).pipe_file is not AbstractFileSystem.pipe_file
+
+
+def _create(path: UPath, content: bytes) -> None:
+    try:
+        path.fs.pipe_file(path.path, content, mode="create")
+    except FileNotFoundError:  # of a location that has none of its folders yet
+        make_folder(path.parent)
+        path.fs.pipe_file(path.path, content, mode="create")
 
 
 def remove(path: Place) -> None:

@@ -13,10 +13,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from gevaldi.places import Place, created, read, remove, write
+from gevaldi.places import Place, created, is_there, read, remove, write
 from gevaldi.runs._kernel_lock import Taken, words_in
 
 BEAT = 5.0  # seconds from one count to the next
+LOOKS = 4  # within a beat, at a file that says nothing
 PATIENCE = 4.0  # beats without a count, after which nobody is there: the location may answer slowly
 
 _counts: dict[Place, "Count"] = {}
@@ -28,6 +29,7 @@ class Count:
     def __init__(self, path: Place, words: dict[str, Any]) -> None:
         self.path, self.words, self.number = path, words | {"id": secrets.token_hex(8)}, 0
         self.begun = False  # whether the file may be this one's
+        self._writing = threading.RLock()  # where a file is not written whole, this process must not read it meanwhile
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="gevaldi holds its folder", daemon=True)
 
@@ -37,16 +39,24 @@ class Count:
         return json.dumps(self.words | {"count": self.number}).encode()
 
     def other(self) -> dict[str, Any] | None:
-        """What the file says of another holder, empty if it says nothing; None while it is this one's.
+        """What the file says of another holder, empty if it is gone; None while it is this one's.
+
+        A file that says nothing is being written, or was cut short in that: nobody else says that it is theirs.
 
         Raises:
             OSError: the location does not answer.
         """
-        try:
-            said = words_in(read(self.path))
-        except FileNotFoundError:
-            return {}  # another one has taken it over, and is done
-        return None if said.get("id") == self.words["id"] else said
+        for asked in range(LOOKS):
+            try:
+                with self._writing:
+                    said = words_in(read(self.path))
+            except FileNotFoundError:
+                return {}  # another one has taken it over, and is done
+            if said:
+                return None if said.get("id") == self.words["id"] else said
+            if asked < LOOKS - 1:
+                time.sleep(BEAT / LOOKS)
+        return None
 
     def take(self) -> None:
         """Write the file, where nobody else has, and count in it from now on.
@@ -58,15 +68,11 @@ class Count:
         while not self._created():
             try:
                 found = read(self.path)
-                left = _is_gone(words_in(found), self.words)
-                if not left:
+                if not _is_gone(words_in(found), self.words):
                     _wait_beside(self.path, found)
             except FileNotFoundError:  # its holder is done
                 continue
-            write(self.path, self.content)
-            self.begun = True
-            if not left:
-                time.sleep(BEAT)  # another newcomer may have waited as long; the last one to write has it
+            self._overwrite()
             break
         if (other := self.other()) is not None:
             raise Taken(other)
@@ -82,12 +88,24 @@ class Count:
                 remove(self.path)
 
     def _created(self) -> bool:
-        self.begun = created(self.path, self.content)
+        """Write the file where there is none."""
+        try:
+            self.begun = created(self.path, self.content)
+        except NotImplementedError:
+            if is_there(self.path):
+                return False
+            self._overwrite()
         return self.begun
+
+    def _overwrite(self) -> None:
+        """Write the file, and wait: other newcomers may do the same at this moment, and the last one to write has it."""
+        write(self.path, self.content)
+        self.begun = True
+        time.sleep(BEAT)
 
     def _beat(self) -> None:
         while not self._stop.wait(BEAT):
-            with contextlib.suppress(OSError):  # a beat is missed; if too many are, another one may take over
+            with contextlib.suppress(OSError), self._writing:  # a beat is missed; if too many are, another one may take over
                 if self.other() is not None:
                     return
                 self.number += 1

@@ -25,14 +25,13 @@ from gevaldi.runs.rows import (
 )
 from gevaldi.runs.schema import Row
 from gevaldi.runs.start import Start
-from gevaldi.runs.traces import Found
+from gevaldi.runs.traces import Finds, Found
 
 
 @dataclass(frozen=True)
 class Moment:
     """What rows keep of an evaluation, off the device; samples in the first dimension."""
 
-    evaluation: Evaluation
     pictures: Levels
     lowest: Float[np.ndarray, " batch"]
     highest: Float[np.ndarray, " batch"]
@@ -48,7 +47,6 @@ class Moment:
         """The same of an evaluation, which is on a device."""
         flat = e.pictures.flatten(1)
         return cls(
-            evaluation=e,
             pictures=in_levels(e.pictures),
             lowest=flat.amin(1).cpu().numpy(),
             highest=flat.amax(1).cpu().numpy(),
@@ -81,6 +79,7 @@ class Harvest:
     Attributes:
         starts: where they came from.
         samples: their paths.
+        troubles: why those could not go on that failed.
         moments: where they began and ended, in their order.
         again: the top classes that each classifier names on the stored picture of the end.
         labels: of each classifier.
@@ -92,6 +91,7 @@ class Harvest:
 
     starts: Sequence[Start]
     samples: Sequence[Found]
+    troubles: Sequence[str | None]
     moments: dict[str, Moment]
     again: dict[str, list[int]]
     labels: dict[str, tuple[Label, ...]]
@@ -106,9 +106,7 @@ class Harvest:
 
     def _row(self, i: int, start: Start, found: Found) -> Row:
         end = self.moments["end"]
-        failed = found.status == "failed"
-        trouble = first_trouble(_one(end.evaluation, i), found.path["divergence"], start.order) if failed else None
-        trouble = trouble or out_of_range(float(end.lowest[i]), float(end.highest[i]))
+        trouble = self.troubles[i] or out_of_range(float(end.lowest[i]), float(end.highest[i]))
         names = ("first", "second") if start.order == "forward" else ("second", "first")
         row = identity(start, self.conditions) | {
             "status": "failed" if trouble else found.status,
@@ -150,8 +148,11 @@ class Harvest:
         }
 
 
-def _one(e: Evaluation, i: int) -> Evaluation:
-    return select(e, slice(i, i + 1))
+def troubles_of(starts: Sequence[Start], finds: Finds) -> list[str | None]:
+    """Why those samples failed that did."""
+    ends = (select(finds.end, slice(i, i + 1)) for i in range(len(starts)))
+    each = zip(starts, finds.samples, ends, strict=True)
+    return [first_trouble(end, f.path["divergence"], s.order) if f.status == "failed" else None for s, f, end in each]
 
 
 def identity(start: Start, conditions: tuple[Label, ...]) -> Row:

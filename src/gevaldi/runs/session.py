@@ -1,8 +1,7 @@
 """One run from beginning to end on this machine: check, audit, search, store; and the same again where it was interrupted."""
 
-from collections.abc import Iterator
+from collections import abc
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +16,7 @@ from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Objective
 from gevaldi.places import Place
 from gevaldi.runs.audit import Told, audit, audit_warnings
+from gevaldi.runs.engines.base import Filled
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
 from gevaldi.runs.identity import describe, describe_divergence, device_name, versions
 from gevaldi.runs.ranges import range_warnings
@@ -32,14 +32,6 @@ from gevaldi.search import registry as algorithms
 from gevaldi.taxonomy import Taxonomy
 from gevaldi.taxonomy.labels import are_only_numbers
 from gevaldi.taxonomy.read import taxonomy_as_json
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: rows on disk of all there will be."""
-
-    done: int
-    total: int
 
 
 def device_of(name: str) -> torch.device:
@@ -170,10 +162,10 @@ def _audited(models: Models, conditions: list[int], spec: Spec, told: Told) -> t
 
 def fill(
     run: Run, models: Models, batch_size: int | None = None, watch: Watch = lambda searching, step: None
-) -> Iterator[Progress]:
+) -> abc.Generator[Filled, None, None]:
     """Compute the rows that a run still lacks; yields how many are on disk, at first and whenever samples have finished."""
     done = run.done()
-    yield Progress(len(done), run.total)
+    yield Filled(len(done), run.total)
     if len(done) >= run.total:
         return
     missing = starts(run.spec, chosen_conditions(run.spec, models.generator.conditions), done)
@@ -181,8 +173,8 @@ def fill(
     with Writer(run) as writer:
         for harvest in searched(missing, models, run.spec, size, watch):
             writer.put(harvest)
-            yield Progress(len(done) + writer.written, run.total)
-    yield Progress(len(done) + writer.written, run.total)
+            yield Filled(len(done) + writer.written, run.total)
+    yield Filled(len(done) + writer.written, run.total)
 
 
 def prepared(models: Models) -> ExitStack:

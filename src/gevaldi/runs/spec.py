@@ -26,7 +26,10 @@ class Search(Stopping):
         0.999, gt=0, lt=1, description="share of the prior that latents are kept in by projection; null for no projection"
     )
     candidates: int = Field(
-        1, ge=1, description="draws for each row, of which the less promising half is given up at each rung (successive halving)"
+        1,
+        ge=1,
+        description="draws for each row, of which the less promising half is given up at each rung (successive halving); a row "
+        "fails where the networks raise an error on one of them",
     )
     first_rung: int = Field(5, ge=1, description="steps after which candidates are first compared; then twice as many, and so on")
 

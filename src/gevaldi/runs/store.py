@@ -148,17 +148,12 @@ class Run:
             RunFolderError: the disk is full, or the folder cannot be written or is another process's; parts written before are
                 untouched.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        rows = sorted(rows, key=lambda row: row["index"])
-        path = self.folder / "samples" / _name(np.array([row["index"] for row in rows]))
+        name, content = part_of(rows, self.spec.set_sizes)
+        path = self.folder / "samples" / name
         with _answered(path):
             if is_there(path):
                 return path
-        sink = pa.BufferOutputStream()
-        pq.write_table(pa.Table.from_pylist(rows, self._schema), sink, compression="zstd")
-        write_in_run(path, sink.getvalue())
+        write_in_run(path, content)
         return path
 
     def each(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
@@ -233,6 +228,17 @@ class Run:
             fresh = met.fresh(table["index"].to_numpy())
             rows = table if fresh.all() else table.filter(fresh)
             yield rows if columns is None or "index" in columns else rows.drop_columns(["index"])
+
+
+def part_of(rows: Sequence[Row], set_sizes: Sequence[int]) -> tuple[str, Any]:
+    """Rows as a part of a run, in memory: what it is called, and its bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = sorted(rows, key=lambda row: row["index"])
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, schema(set_sizes)), sink, compression="zstd")
+    return _name(np.array([row["index"] for row in rows])), sink.getvalue()
 
 
 def _name(indices: np.ndarray) -> str:

@@ -6,6 +6,8 @@ does not depend on any other, and the classes asked for stay as many as they wer
 
 from dataclasses import dataclass, field
 
+import torch
+
 from gevaldi.objective import select
 from gevaldi.search.loop import Searching, Step
 
@@ -64,7 +66,7 @@ class Tournament:
         """Keep searches that pause, unless they have been given up."""
         for i, place in enumerate(searches.places.tolist()):
             if place in self.members:
-                self.resting[place] = select(searches, slice(i, i + 1))
+                self.resting[place] = select(searches, torch.tensor([i]))  # a copy, that does not hold the others
 
     def resumed(self, room: int) -> list[Searching]:
         """Searches that go on, as many as there is room for."""
@@ -98,6 +100,7 @@ class Tournament:
             for loser in best_first[stay:]:
                 self.given_up.append(loser.place)
                 del self.members[loser.place]
+                self.resting.pop(loser.place, None)
             group.alive, group.arrivals = stay, [arrival for arrival in best_first[:stay] if arrival.ended]
             self.called += [arrival.place for arrival in best_first[:stay] if not arrival.ended]
             if len(group.arrivals) < stay:

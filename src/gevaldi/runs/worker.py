@@ -1,5 +1,6 @@
 """What a worker does with starts: draw, search, and turn what was found into rows."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,12 +10,12 @@ from torch import Tensor
 
 from gevaldi.alignment import Alignment, places_of
 from gevaldi.divergences.base import Divergence
-from gevaldi.errors import GevaldiError
+from gevaldi.errors import DeviceError, GevaldiError
 from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Evaluation, Objective, joined
 from gevaldi.runs.compiled import made_ready
 from gevaldi.runs.feed import Feed, Line
-from gevaldi.runs.harvest import Failure, Harvest, Moment
+from gevaldi.runs.harvest import Failure, Harvest, Moment, troubles_of
 from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.runs.probes import Probe
 from gevaldi.runs.recheck import top_classes_again
@@ -72,6 +73,8 @@ class Models:
         return Objective(*pair, self.generator, self.divergence, prior_weight, mixed)
 
 
+PATIENCE = 2.0  # seconds that finished samples wait for others at most, where steps are long
+
 Watch = Callable[[int, int], None]
 """Told after every step: how many samples are searching, and how many steps of the whole batch there have been."""
 
@@ -91,7 +94,7 @@ def searched(
     culprits fail. If memory does not suffice, the batch is half as large from then on.
 
     Raises:
-        torch.OutOfMemoryError: memory does not suffice for one sample.
+        DeviceError: memory does not suffice for one sample, or the device has stopped working.
     """
     line = Line(iter(starts))
     while True:
@@ -99,16 +102,21 @@ def searched(
         try:
             yield from _searched(feed, models, spec, batch_size, watch)
             return
-        except torch.OutOfMemoryError:
-            if batch_size == 1:
-                raise
-            batch_size = batch_size // 2
-            line.give_back(feed.taken.values())
         except GevaldiError:
             raise
         except Exception as error:  # whatever the user's networks may raise
             if not feed.taken:
                 raise
+            if lacks_memory(error):
+                if batch_size == 1:
+                    raise DeviceError(
+                        f"The memory of {models.device} does not suffice for one sample: {error}. What was finished is safe. Use "
+                        "--device cpu, smaller networks or pictures, or close what else needs memory there; then go on with: "
+                        "gevaldi resume FOLDER"
+                    ) from error
+                batch_size = batch_size // 2
+                line.give_back(feed.taken.values())
+                continue
             yield from _culprits(list(feed.taken.values()), error, models, spec, batch_size, watch)
 
 
@@ -117,11 +125,32 @@ def _culprits(
 ) -> Iterator[Harvest | Failure]:
     """Search in halves from starts of which at least one leads to an error; alone it fails with it."""
     if len(lost) == 1:
+        if not answers(models.device):
+            raise DeviceError(
+                f"The device {models.device} has stopped working: {error}. What was finished is safe; go on, perhaps after the "
+                "driver or the machine was started anew, with: gevaldi resume FOLDER"
+            ) from error
         yield Failure(lost[0], models.generator.conditions, f"{type(error).__name__}: {error}")
         return
     middle = len(lost) // 2
     for half in (lost[:middle], lost[middle:]):
         yield from searched(half, models, spec, batch_size, watch)
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether an error says that memory does not suffice; for the processor's and MPS's memory, torch has no kind of its own."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and any(text in str(error).lower() for text in words)
+    )
+
+
+def answers(device: torch.device) -> bool:
+    """Whether a device still computes; after some errors CUDA refuses everything, whatever the networks."""
+    try:
+        return torch.ones(2, device=device).sum().item() == 2
+    except Exception:
+        return False
 
 
 def _searched(feed: Feed, models: Models, spec: Spec, batch_size: int, watch: Watch) -> Iterator[Harvest]:
@@ -151,12 +180,15 @@ def _searched(feed: Feed, models: Models, spec: Spec, batch_size: int, watch: Wa
     rests = Rests(rungs(candidates, spec.search.first_rung), tournament.rest) if candidates > 1 else None
     ready = made_ready(quickly, rounding, lanes, models.device)
     steps = search(ready, feed.supply, models.algorithm, spec.search, spec.search.typical_mass, lanes, rests)
+    since = time.monotonic()
     for number, step in enumerate(steps):
         traces.follow(step, feed.centre(step))
         tournament.follow(step)
         watch(len(step.places), number)
-        if number % BLOCK == BLOCK - 1 or len(tournament.decided) >= batch_size:
+        late = time.monotonic() - since > PATIENCE
+        if number % BLOCK == BLOCK - 1 or late or len(tournament.decided) >= batch_size:
             yield from gathered()
+            since = time.monotonic()
     yield from gathered()
 
 
@@ -167,6 +199,7 @@ def harvested(starts: list[Start], finds: Finds, models: Models) -> Harvest:
     return Harvest(
         starts=starts,
         samples=finds.samples,
+        troubles=troubles_of(starts, finds),
         moments={"start": Moment.of(finds.start, prior), "end": Moment.of(finds.end, prior)},
         again=again,
         labels={who: models.classifier(who).labels for who in again},
@@ -187,8 +220,8 @@ def halving(evaluate: Evaluated) -> Evaluated:
     def evaluated(places: list[int], z: Tensor) -> Evaluation:
         try:
             return evaluate(places, z)
-        except torch.OutOfMemoryError:
-            if len(z) == 1:
+        except Exception as error:
+            if len(z) == 1 or not lacks_memory(error):
                 raise
         middle = len(z) // 2
         return joined([evaluated(places[:middle], z[:middle]), evaluated(places[middle:], z[middle:])])

@@ -10,7 +10,7 @@ from gevaldi.runs.schema import Row
 from gevaldi.runs.store import Run
 
 PART = 64  # rows that are written as one part
-PATIENCE = 2.0  # seconds that a finished row waits for others at most
+PATIENCE = 2.0, 60.0  # seconds that a row waits for others: a hundredth of the time that has passed, but no less and no more
 WAITING = 8  # harvests that may wait to be written; more, and the search waits for the disk
 
 
@@ -34,7 +34,7 @@ class Writer:
 
     def __init__(self, run: Run) -> None:
         self.written = 0  # rows on disk
-        self._run, self._rows, self._since = run, list[Row](), 0.0
+        self._run, self._rows, self._since, self._begun = run, list[Row](), 0.0, time.monotonic()
         self._queue: Queue[Any] = Queue(WAITING)
         self._error: BaseException | None = None
         self._thread = Thread(target=self._work, name="gevaldi writes rows", daemon=True)
@@ -62,27 +62,36 @@ class Writer:
     def _work(self) -> None:
         while True:
             finished = self._next()
-            if self._error is None:
-                try:
+            try:
+                if finished is not None and finished is not self._END:
                     self._keep(finished)
-                except BaseException as error:  # it is raised where it can be answered
-                    self._error = error
+                if self._rows and (len(self._rows) >= PART or finished is self._END or self._left() <= 0):
+                    self._write()
+            except BaseException as error:  # it is raised where it can be answered
+                self._error = self._error or error
             if finished is self._END:
                 return
 
     def _next(self) -> Any:
         """What is put in next, or None where rows have waited long enough for it."""
         try:
-            return self._queue.get(timeout=PATIENCE if self._rows else None)
+            return self._queue.get(timeout=max(0.0, self._left()) if self._rows else None)
         except Empty:
             return None
 
-    def _keep(self, finished: Any) -> None:
-        if finished is not None and finished is not self._END:
-            self._since = self._since if self._rows else time.monotonic()
+    def _left(self) -> float:
+        """Seconds that the rows at hand still wait for others."""
+        least, most = PATIENCE
+        now = time.monotonic()
+        return self._since + min(most, max(least, (now - self._begun) / 100)) - now
+
+    def _keep(self, finished: Finished) -> None:
+        if not self._rows:
+            self._since = time.monotonic()
+        if self._error is None:
             self._rows += finished.rows()
-        late = finished is self._END or time.monotonic() - self._since > PATIENCE
-        if self._rows and (late or len(self._rows) >= PART):
-            self._run.append(self._rows)
-            self.written += len(self._rows)
-            self._rows = []
+
+    def _write(self) -> None:
+        rows, self._rows = self._rows, []  # what could not be written once is not tried again: the disk has said no
+        self._run.append(rows)
+        self.written += len(rows)

@@ -15,7 +15,7 @@ from gevaldi.runs.engines.base import EngineError, Workers
 LOOK = 3.0  # seconds between two looks at what nodes there are
 WAIT = 0.5  # seconds that are waited for something to happen
 SPARE = 2  # workers that may be lost before they were ready until fewer are hired: there may be a node where none can begin
-PATIENCE = 60.0  # seconds without anybody who can work, or any room for somebody, until that is an error
+PATIENCE = 60.0  # seconds without anybody who can work, or any room for somebody, until that is an error or is told
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Crew:
     Ray finds room for them, moves what they need, and tells when one is lost. It is not asked to start a lost one again: where that
     one no longer fits anywhere, its chunks would wait for it. A new one is hired instead, and they go to whoever is there.
 
-    A worker that cannot work, as where weights are missing on its node, keeps its place, so that no other is sent there.
+    A worker that cannot work, as where weights are missing on its node, keeps its place for as long as that node is there, so that
+    no other is sent to it.
     """
 
     def __init__(self, ray: Any, job: Job, room: Room, workers: int | None, kind: type = Worker) -> None:
@@ -47,17 +48,25 @@ class Crew:
         self._ray, self._room, self._workers = ray, room, workers
         self._job = ray.put(job)
         self._actors: dict[int, Any] = {}
-        self._unfit: dict[int, str] = {}
+        self._unfit: dict[int, Trouble] = {}
         self._stillborn: list[str] = []  # why workers were lost before they were ready
         self._pending: dict[Any, Any] = {}  # references, without which Ray forgets what they refer to
         self._heard: SimpleQueue[tuple[int, int | None, Any]] = SimpleQueue()
         self._numbers, self._looked, self._idle_since = count(), -LOOK, time.monotonic()
+        self._changed = time.monotonic()  # when somebody last came or went
         options = {"num_cpus": room.cores, "num_gpus": room.accelerators, "max_concurrency": 8, "scheduling_strategy": "SPREAD"}
         self._kind = ray.remote(kind).options(max_restarts=0, **options)
 
     def capacity(self) -> int:
         """How many workers there is room for, or as many as were asked for."""
-        return self._workers or sum(self._room.fits(node["Resources"]) for node in self._ray.nodes() if node["Alive"])
+        return self._workers or self._fitting()
+
+    def _fitting(self) -> int:
+        """How many workers all nodes would have room for, if nobody else were there."""
+        return sum(self._room.fits(node["Resources"]) for node in self._nodes())
+
+    def _nodes(self) -> list[Any]:
+        return [node for node in self._ray.nodes() if node["Alive"]]
 
     def at_work(self, again: int) -> Workers:
         """Who works now, where so many chunks were given again."""
@@ -105,69 +114,94 @@ class Crew:
         error = future.exception()
         answer = None if error else future.result()
         if error is not None:
-            yield self._lost(worker, _said(error), number is None)
+            yield self._lost(worker, error, number is None)
         elif isinstance(answer, Trouble):
             yield self._refused(worker, answer)
         elif isinstance(answer, Arrival):
             self.arrived[worker] = answer
             self._stillborn.clear()
+            self._changed = time.monotonic()
             yield Joined(worker)
         elif number is not None:
             yield Done(worker, number, answer)
 
-    def _lost(self, worker: int, why: str, unready: bool) -> Left:
+    def _lost(self, worker: int, error: BaseException, unready: bool) -> Left:
+        why = said(error)
         gone, actor = self.arrived.pop(worker, None), self._actors.pop(worker)
         host = gone.host if gone else _host_of(actor)
         with suppress(Exception):
             self._ray.kill(actor)
-        self._idle_since = time.monotonic()
+        self._idle_since = self._changed = time.monotonic()
         if unready and worker not in self._unfit:
             self._stillborn.append(f"The worker on {host} could not begin: {why}.")
             self._tell(self._stillborn[-1])
         else:
             self._tell(f"The worker on {host} was lost: {why}. What it had not finished is given to others.")
         self._unfit.pop(worker, None)
-        return Left(worker, why)
+        return Left(worker, why, _is_of_a_node(error) or (gone is not None and not self._is_there(gone.node)))
 
     def _refused(self, worker: int, trouble: Trouble) -> Left:
         self.arrived.pop(worker, None)
-        self._idle_since = time.monotonic()
-        self._unfit[worker] = f"The worker on {trouble.host} cannot work. {trouble.why}"
-        self._tell(self._unfit[worker])
-        return Left(worker, self._unfit[worker])
+        self._idle_since = self._changed = time.monotonic()
+        self._unfit[worker] = trouble
+        self._tell(trouble.in_words())
+        return Left(worker, trouble.in_words())
+
+    def _is_there(self, node: str) -> bool:
+        """Whether a node is alive, or is not known by its name."""
+        return not node or any(each["NodeID"] == node for each in self._nodes())
+
+    def _let_go(self) -> None:
+        """Forget workers that cannot work and whose nodes are gone, so that others are hired for nodes that have joined."""
+        for worker in [worker for worker, trouble in self._unfit.items() if not self._is_there(trouble.node)]:
+            del self._unfit[worker]
+            with suppress(Exception):
+                self._ray.kill(self._actors.pop(worker))
 
     def _tell(self, text: str) -> None:
         if text not in self.told and len(self.told) < 20:
             self.told.append(text)
 
     def _hire(self) -> None:
+        self._let_go()
         wanted = self.capacity() - max(0, len(self._stillborn) - SPARE)
         while len(self._actors) < wanted:
             worker = next(self._numbers)
             self._actors[worker] = self._kind.remote(self._job)
             self._ask(worker, None, self._actors[worker].ready)
-        self._despair(wanted)
+        self._wait()
+        self._despair()
 
-    def _despair(self, wanted: int) -> None:
+    def _wait(self) -> None:
+        """Tell once if workers do not come."""
+        waiting = len(self._actors) - len(self.arrived) - len(self._unfit)
+        if waiting > 0 and self._fitting() and time.monotonic() - self._changed > PATIENCE:
+            who = f"{waiting} workers wait" if waiting > 1 else "1 worker waits"
+            self._tell(
+                f"{who} for room, or for what it loads. A worker takes {self._takes()}; the nodes have {self._offered()}, of which "
+                "others may hold some."
+            )
+
+    def _despair(self) -> None:
         """Raise where nobody can work, at once if all were asked, or later where somebody may still come."""
         if self.arrived:
             self._idle_since = time.monotonic()
             return
-        troubles = list(dict.fromkeys([*self._unfit.values(), *self._stillborn]))
+        troubles = list(dict.fromkeys([*(trouble.in_words() for trouble in self._unfit.values()), *self._stillborn]))
         late = time.monotonic() - self._idle_since > PATIENCE
         if troubles and (late or len(self._unfit) == len(self._actors)):
             raise EngineError(" ".join(["No worker can work.", *troubles[:3], "What was finished before is safe."]))
-        if wanted <= 0 and late:
+        if late and not self._fitting():
             raise EngineError(
                 f"No node of the cluster has room for a worker, which takes {self._takes()}. Its nodes have "
                 f"{self._offered()}. Ask for less: --engine ray,threads=1, or another device."
             )
 
     def _takes(self) -> str:
-        return f"{self._room.cores} cores" + (f" and {self._room.accelerators} GPU" if self._room.accelerators else "")
+        return f"{self._room.cores} core{'s' * (self._room.cores > 1)}" + (f" and {self._room.accelerators} GPU" if self._room.accelerators else "")
 
     def _offered(self) -> str:
-        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        nodes = [node["Resources"] for node in self._nodes()]
         return "; ".join(f"{node.get('CPU', 0):g} cores, {node.get('GPU', 0):g} GPUs" for node in nodes[:5]) or "nothing"
 
 
@@ -180,8 +214,15 @@ def _host_of(actor: Any) -> str:
     return "some node"
 
 
-def _said(error: BaseException) -> str:
+def _is_of_a_node(error: BaseException) -> bool:
+    """Whether Ray says that a worker was lost because its node was: it may say so before it counts the node among the dead."""
+    return bool(getattr(error, "preempted", False)) or "node has died" in str(error) or "node has been terminated" in str(error)
+
+
+def said(error: BaseException) -> str:
     """What Ray says of a lost worker, in a sentence and without its traceback."""
+    if isinstance(cause := getattr(error, "cause", None), BaseException):
+        return f"{type(cause).__name__}: {cause}".rstrip(".")
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     missing = next((line for line in lines if line.startswith("ModuleNotFoundError") or "No module named" in line), None)
     if missing:

@@ -13,6 +13,7 @@ Given = TypeVar("Given", contravariant=True)
 
 AHEAD = 3  # chunks that a worker has at most: of the first the last samples are searched while those of the others join
 TRIES = 4  # workers that may be lost with a chunk at the head of what they had
+SUSPECT = 2  # lost so often, a chunk is given to workers that have no other, so that it alone is to blame
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,14 @@ class Joined:
 
 @dataclass(frozen=True)
 class Left:
-    """A worker is lost, or cannot work; so is all that it had not finished."""
+    """A worker is lost, or cannot work; so is all that it had not finished.
+
+    Where its whole node is gone, as nodes are that are lent for as long as nobody else wants them, no chunk is to blame.
+    """
 
     worker: int
     why: str
+    with_its_node: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,20 +81,25 @@ class Spread(Generic[Chunk]):
         self._fresh, self._left = enumerate(chunks), count
         self._pool, self._expected, self._ahead, self._tries = pool, expected, ahead, tries
         self._back = deque(islice(self._fresh, 1))  # chunks that are given before fresh ones
+        self._suspects: deque[tuple[int, Chunk]] = deque()  # chunks that are given alone
         self._lost: dict[int, int] = {}  # how often each was
         self._roomy: dict[int, None] = {}  # workers that have fewer than `ahead`
         self._out = 0
 
-    def __iter__(self) -> Iterator[Event]:
-        """All that happens, until every chunk is done.
+    def __iter__(self) -> Iterator[Event | None]:
+        """All that happens, until every chunk is done; None where nothing has happened for a while.
 
         Raises:
             EngineError: the pool has nobody who could work, or a chunk was lost with one worker after the other.
         """
-        while self._back or self._out:
+        while self._back or self._suspects or self._out:
+            quiet = True
             for event in self._pool.finished():
                 if self._happened(event):
+                    quiet = False
                     yield event
+            if quiet:
+                yield None
             self._give()
 
     def _happened(self, event: Event) -> bool:
@@ -114,8 +124,7 @@ class Spread(Generic[Chunk]):
         self._out -= len(lost)
         self._left += len(lost)
         self.again += len(lost)
-        self._back.extend(lost.items())
-        for number in islice(lost, 1):  # those behind it are hardly to blame
+        for number in islice(lost, 0 if event.with_its_node else 1):  # those behind it are hardly to blame
             self._lost[number] = self._lost.get(number, 0) + 1
             if self._lost[number] == self._tries:
                 raise EngineError(
@@ -123,27 +132,30 @@ class Spread(Generic[Chunk]):
                     "memory too small for the networks and this batch? Try a smaller --batch-size or fewer workers. What was "
                     "finished is safe."
                 )
+        for number, chunk in lost.items():
+            (self._suspects if self._lost.get(number, 0) >= SUSPECT else self._back).append((number, chunk))
         return True
 
     def _give(self) -> None:
+        for worker in [worker for worker in self._roomy if not self.carried[worker]][: len(self._suspects)]:
+            self._hand(worker, *self._suspects.popleft())
+            del self._roomy[worker]
         for load in range(self._ahead):
             if not self._back:
                 return
             for worker in [worker for worker in self._roomy if len(self.carried[worker]) == load]:
                 if load and self._left <= max(self._expected, len(self.carried)):
                     return
-                self._hand(worker)
+                self._hand(worker, *self._back.popleft())
+                if not self._back:
+                    self._back.extend(islice(self._fresh, 1))
+                if len(self.carried[worker]) >= self._ahead:
+                    del self._roomy[worker]
                 if not self._back:
                     return
 
-    def _hand(self, worker: int) -> None:
-        number, chunk = self._back.popleft()
-        if not self._back:
-            self._back.extend(islice(self._fresh, 1))
+    def _hand(self, worker: int, number: int, chunk: Chunk) -> None:
         self._left -= 1
         self._out += 1
-        carried = self.carried[worker]
-        carried[number] = chunk
-        if len(carried) >= self._ahead:
-            del self._roomy[worker]
+        self.carried[worker][number] = chunk
         self._pool.submit(worker, number, chunk)

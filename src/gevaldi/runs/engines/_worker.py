@@ -3,11 +3,10 @@
 import os
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from queue import Empty, Queue, SimpleQueue
@@ -19,7 +18,7 @@ from gevaldi.errors import GevaldiError, RunFolderError, described
 from gevaldi.places import is_there, remove, write
 from gevaldi.runs.schema import Row
 from gevaldi.runs.start import Start
-from gevaldi.runs.store import Run
+from gevaldi.runs.store import Run, part_of
 from gevaldi.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -75,10 +74,15 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a worker cannot work, and on which host: an answer and no exception, so that it can be read by any program."""
+    """Why a worker cannot work, and on which host and node: an answer and no exception, so that any program can read it."""
 
     host: str
     why: str
+    node: str = ""
+
+    def in_words(self) -> str:
+        """The same, as a user is told."""
+        return f"The worker on {self.host} cannot work. {self.why}"
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,13 @@ class Part:
     count: int
     name: str
     content: bytes | None
+
+
+@dataclass(frozen=True)
+class _End:
+    """Stands behind the last harvest: why there will be no other."""
+
+    why: str
 
 
 @dataclass
@@ -148,32 +159,43 @@ class Worker:
             models = self._loaded()
             self._writes = self._sees_the_folder()
         except Exception as error:
-            return Trouble(self._host, str(error) if isinstance(error, GevaldiError) else described(error))
+            return self._trouble(error)
         Thread(target=self._search, args=(models,), name="gevaldi searches", daemon=True).start()
         Thread(target=self._gather, name="gevaldi makes rows", daemon=True).start()
         return Arrival(_node(), self._host)
 
     def work(self, indices: Sequence[int]) -> Part | Trouble:
         """Compute the rows of these samples: written to the run's folder where this worker sees it, otherwise in the answer."""
+        try:
+            rows = self._rows(indices)
+            if self._writes:
+                try:
+                    return Part(len(rows), self._job.run.append(rows).name, None)
+                except RunFolderError:
+                    self._writes = False  # the disk fails from here; it may not where the run was begun
+            return Part(len(rows), *part_of(rows, self._job.run.spec.set_sizes))
+        except Exception as error:
+            return self._trouble(error)
+
+    def _rows(self, indices: Sequence[int]) -> list[Row]:
+        """The rows of these samples, when all are there.
+
+        Raises:
+            Broken: the search has ended.
+        """
         from gevaldi.runs.start import start_at
 
         chunk = _Chunk(len(indices))
         with self._lock:
             if self._broken:
-                return Trouble(self._host, self._broken)
+                raise Broken(self._broken)
             self._chunks |= dict.fromkeys(indices, chunk)
         for index in indices:
             self._inflow.put(start_at(index, self._job.run.spec, self._conditions))
-        try:
-            rows = chunk.whole.result()
-        except Exception as error:
-            return Trouble(self._host, str(error))
-        if self._writes:
-            try:
-                return Part(len(rows), self._job.run.append(rows).name, None)
-            except RunFolderError:
-                self._writes = False  # the disk fails from here; it may not where the run was begun
-        return encoded(rows, self._job.run)
+        return chunk.whole.result()
+
+    def _trouble(self, error: BaseException) -> Trouble:
+        return Trouble(self._host, in_a_sentence(error), _node())
 
     def _loaded(self) -> "Models":
         import torch
@@ -193,6 +215,7 @@ class Worker:
         given = [objects[place] if name is None else name for place, name in enumerate(job.names)]
         first, second, generator = load_classifier(given[0]), load_classifier(given[1]), load_generator(given[2])
         models = models_of(job.run.spec, first, second, generator, device_of(job.device), job.run, job.taxonomy)
+        models = replace(models, rounding=replace(models.rounding, threads=job.threads))
         self._stack.enter_context(prepared(models))
         check_same(models, job.run)
         self._conditions = chosen_conditions(job.run.spec, generator.conditions)
@@ -221,13 +244,17 @@ class Worker:
                 for harvest in searched(self._inflow, models, self._job.run.spec, self._job.batch_size):
                     self._harvests.put(harvest)
         except BaseException as error:
-            self._break(str(error) if isinstance(error, GevaldiError) else described(error))
+            self._harvests.put(_End(in_a_sentence(error)))  # behind what has been found, which is not lost
 
     def _gather(self) -> None:
-        """Make rows of what was found, beside the search."""
+        """Make rows of what was found, beside the search, and end all waiting where either fails."""
         try:
             while True:
-                for row in self._harvests.get().rows():
+                found = self._harvests.get()
+                if isinstance(found, _End):
+                    self._break(found.why)
+                    return
+                for row in found.rows():
                     with self._lock:
                         chunk = self._chunks.pop(row["index"])
                     chunk.rows.append(row)
@@ -235,7 +262,7 @@ class Worker:
                     if not chunk.missing:
                         chunk.whole.set_result(chunk.rows)
         except BaseException as error:
-            self._break(described(error))
+            self._break(in_a_sentence(error))
 
     def _break(self, why: str) -> None:
         with self._lock:
@@ -243,15 +270,16 @@ class Worker:
             waiting = {id(chunk): chunk for chunk in self._chunks.values()}
             self._chunks.clear()
         for chunk in waiting.values():
-            chunk.whole.set_exception(RuntimeError(why))
+            chunk.whole.set_exception(Broken(why))
 
 
-def encoded(rows: Sequence[Row], run: Run) -> Part:
-    """Rows as the file that they would be in the run's folder."""
-    with tempfile.TemporaryDirectory(prefix="gevaldi-") as folder:
-        (Path(folder) / "samples").mkdir()
-        path = Run(Path(folder), run.record, run.spec).append(rows)
-        return Part(len(rows), path.name, path.read_bytes())
+class Broken(GevaldiError):
+    """A worker whose search has ended, and why."""
+
+
+def in_a_sentence(error: BaseException) -> str:
+    """An error as a user of a worker reads it."""
+    return str(error) if isinstance(error, GevaldiError) else described(error)
 
 
 def check_same(models: "Models", run: Run) -> None:
@@ -292,6 +320,11 @@ def _unpickled(objects: bytes) -> dict[int, Any]:
         raise RunFolderError(
             f"The networks were given as objects, and what they are made of cannot be imported here: {error}. Put that module "
             "where this node finds it, or give the networks by name: python:module:factory."
+        ) from error
+    except Exception as error:  # whatever unpickling a user's networks may raise
+        raise RunFolderError(
+            f"The networks were given as objects, which cannot be made again here: {described(error)}. Give them by name: "
+            "python:module:factory."
         ) from error
     return found
 

@@ -15,5 +15,4 @@ class Local(Engine):
         """One search after the other, in a batch that is kept full."""
         from gevaldi.runs.session import fill
 
-        for now in fill(task.run, task.models, task.batch_size, task.watch):
-            yield Filled(now.done, now.total)
+        yield from fill(task.run, task.models, task.batch_size, task.watch)
