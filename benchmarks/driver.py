@@ -59,7 +59,7 @@ class NoRay:
     """What a crew needs of Ray, in this process."""
 
     def __init__(self, workers: int) -> None:
-        self._nodes = [{"Alive": True, "Resources": {"CPU": float(workers)}}]
+        self._nodes = [{"NodeID": "node", "Alive": True, "Resources": {"CPU": float(workers)}}]
 
     def put(self, what: Any) -> Any:
         """Nowhere."""

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -23,11 +24,11 @@ from gevaldi.runs.store import Run
 
 writer.PART = 4  # so that there is something to lose and something to keep
 
-SETTINGS = {"samples": 30, "steps": 40, "batch_size": 4, "device": "cpu", "progress": False, "gain": 0.0}
+SETTINGS: dict[str, Any] = {"samples": 30, "steps": 40, "batch_size": 4, "device": "cpu", "progress": False, "gain": 0.0}
 
 
-def compare(folder: Path) -> None:
-    gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=folder, **SETTINGS)  # type: ignore[arg-type]
+def compare(folder: Path, **more: Any) -> None:
+    gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=folder, **(SETTINGS | more))
 
 
 def finished(folder: Path) -> dict[str, tuple[int, bytes]]:

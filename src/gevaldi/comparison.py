@@ -209,9 +209,12 @@ def execute(
         if not (begun and begun.complete):
             stack.enter_context(held(folder, called()))
             begun = Run.begun(folder)  # what was there before may not be what its last holder left
+            if begun:
+                begun.tidy()
+        watch = stack.enter_context(bar(progress))
+        watch.measuring()
         ready = models_of(spec, first, second, generator, device_of(device), begun, taxonomy, batch_size)
         stack.enter_context(prepared(ready))
-        watch = stack.enter_context(bar(progress))
         run = open_run(folder, spec, ready, batch_size, command, watch.audited)
         given = [
             m if name.startswith(OBJECT) else name

@@ -62,6 +62,10 @@ class Bar:
         shown = f"auditing the generator: {done:,} of {total:,} pictures" if done < total else ""
         self._progress.update(self._task, description=shown)
 
-    def step(self, active: int, number: int) -> None:
-        """The present chunk took a step."""
-        self._progress.update(self._task, description=f"step {number}, {active} searching")
+    def measuring(self) -> None:
+        """How the networks are computed fastest is being found out."""
+        self._progress.update(self._task, description="measuring how the networks are computed fastest")
+
+    def step(self, searching: int, number: int) -> None:
+        """The batch took a step."""
+        self._progress.update(self._task, description=f"{searching} searching, step {number:,}")

@@ -34,7 +34,7 @@ def held(folder: Place, command: str) -> Iterator[None]:
         command: what this process is doing, as another one is told.
 
     Raises:
-        RunFolderError: another process holds it, or the folder cannot be written.
+        RunFolderError: another process holds it, or the folder is none or cannot be written.
     """
     words = {
         "host": platform.node(),
@@ -47,6 +47,7 @@ def held(folder: Place, command: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         stack.callback(_unmake, made, os.getpid())
         try:
+            refuse_a_file(folder)
             stack.enter_context(_hold(folder, words))
         except _kernel_lock.Taken as other:
             raise RunFolderError(_told(folder, other.words)) from None
@@ -55,6 +56,20 @@ def held(folder: Place, command: str) -> Iterator[None]:
                 f"The run folder {folder} cannot be written: {reason(error)}. {remedy(folder)} Or give another with --out."
             ) from error
         yield
+
+
+def refuse_a_file(folder: Place) -> None:
+    """Refuse to make a run where a file of this machine is, or below one.
+
+    Raises:
+        RunFolderError: there is a file.
+        OSError: the disk does not say.
+    """
+    if not isinstance(folder, Path):
+        return
+    file = next((path for path in (folder, *folder.parents) if path.exists() and not path.is_dir()), None)
+    if file is not None:
+        raise RunFolderError(f"{file} is a file; a run needs a folder. Give another with --out.")
 
 
 @contextlib.contextmanager

@@ -26,6 +26,12 @@ class Indices(MutableSet[int]):
         """Put one in."""
         self.fresh(np.array([index]))
 
+    def copy(self) -> "Indices":
+        """The same numbers, in a set of their own."""
+        other = Indices(0)
+        other._there = self._there.copy()
+        return other
+
     def discard(self, index: int) -> None:
         """Take one out, if it is there."""
         if index in self:

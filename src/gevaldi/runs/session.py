@@ -98,10 +98,9 @@ def open_run(
     conditions = chosen_conditions(spec, models.generator.conditions)
     warnings = check_contract(models.first, models.second, models.generator, models.device, models.rounding.dtype)
     found = describe(models, spec)
-    if (folder / "run.json").exists():
-        run = Run.open(folder)
+    run = Run.begun(folder)
+    if run is not None:
         _check_same(run, spec, models, found)
-        run.tidy()
         _write_beside(run, models)
         return run
     _refuse_equal_candidates(spec, models)
@@ -139,10 +138,10 @@ def open_run(
 
 def _write_beside(run: Run, models: Models) -> None:
     """What lies beside the record, written again where a kill came between: the spec as a file, and the hierarchy."""
-    if not (run.folder / "spec.yaml").exists():
+    if not run.has("spec.yaml"):
         beside = {"taxonomy": "taxonomy.json"} if models.hierarchy and run.spec.names_own_taxonomy else {}
         write_in_run(run.folder / "spec.yaml", write_spec(run.spec.model_copy(update=beside)).encode())
-    if models.hierarchy and not (run.folder / "taxonomy.json").exists():
+    if models.hierarchy and not run.has("taxonomy.json"):
         write_in_run(run.folder / "taxonomy.json", taxonomy_as_json(models.hierarchy.whole).encode())
 
 

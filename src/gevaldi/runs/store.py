@@ -21,8 +21,9 @@ import numpy as np
 
 from gevaldi.errors import RunFolderError
 from gevaldi.measures.predictions import rank
-from gevaldi.places import Place, ahead, contents, far_errors, is_there, make_folder, read, reason, remedy, write
-from gevaldi.runs.holding import HOLDER, check_held
+from gevaldi.places import Place, ahead, contents, far_errors, is_there, make_folder, read, reason, remedy, remove, write
+from gevaldi.runs._finished import remember, remembered
+from gevaldi.runs.holding import HOLDER, check_held, refuse_a_file
 from gevaldi.runs.indices import Indices
 from gevaldi.runs.schema import FORMAT, Row, schema
 from gevaldi.runs.spec import Spec, spec_from
@@ -32,6 +33,9 @@ from gevaldi.taxonomy.read import read_taxonomy
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+# What its holder may leave in a run folder when it is killed: files under their temporary names, and what shows workers the folder.
+LEFT = re.compile(rf"\.((run\.json|spec\.yaml|taxonomy\.json|{re.escape(HOLDER)})\.[0-9a-f]{{8}}|[0-9a-f]{{32}})\.partial")
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,7 @@ class Run:
             RunFolderError: the folder cannot be written, or holds other files.
         """
         with _answered(folder):
-            if isinstance(folder, Path) and folder.exists() and not folder.is_dir():
-                raise RunFolderError(f"{folder} is a file; a run needs a folder. Give another with --out.")
+            refuse_a_file(folder)
             if any(not _is_leftover(path) for path in contents(folder)):
                 raise RunFolderError(f"{folder} holds files but no run (no run.json). Give an empty or a new folder with --out.")
         record = {"format": FORMAT, "fingerprint": spec.fingerprint, "spec": spec.model_dump(mode="json"), **record}
@@ -110,9 +113,7 @@ class Run:
         Raises:
             RunFolderError: there is one that cannot be read.
         """
-        with _answered(folder):
-            there = is_there(folder / "run.json")
-        return cls.open(folder) if there else None
+        return cls.open(folder) if _is_in(folder, "run.json") else None
 
     @property
     def total(self) -> int:
@@ -125,18 +126,39 @@ class Run:
         return len(self.done()) >= self.total
 
     def done(self) -> Indices:
-        """The numbers of the samples that are finished, as a set."""
-        found = Indices(self.total)
-        for _ in self._tables(["index"], found, self._parts()):
-            pass
+        """The numbers of the samples that are finished, as a set. Of parts, only those that are new to this process are read."""
+        parts = self._parts()
+        known = remembered(self.folder, [part.name for part in parts], self.total)
+        found, fresh = known.samples.copy(), dict[str, np.ndarray]()
+        new = [part for part in parts if part.name not in known.parts]
+        for part, table in zip(new, self._fetched(["index"], new), strict=True):
+            indices = np.sort(table["index"].to_numpy())
+            found.fresh(indices)
+            if part.name == _name(indices):  # and not by a name that others may bear tomorrow
+                fresh[part.name] = indices
+        if fresh:
+            remember(self.folder, known, fresh)
         return found
 
+    def has(self, name: str) -> bool:
+        """Whether a file of that name lies beside the record.
+
+        Raises:
+            RunFolderError: the location does not answer.
+        """
+        return _is_in(self.folder, name)
+
     def tidy(self) -> None:
-        """Remove the unfinished files that a killed process left. Nobody else may be writing to the run: see `held`."""
-        if isinstance(self.folder, Path):
-            for path in [*self.folder.glob(".*.partial"), *self.folder.glob("samples/.*.partial")]:
-                with contextlib.suppress(OSError):  # they do no harm, as in a folder that can only be read
-                    path.unlink()
+        """Remove the unfinished files that a killed process left, which must have held the folder, as this one must: see `held`.
+
+        Those of others stay, such as of a report that is being written.
+        """
+        with contextlib.suppress(OSError):  # they do no harm, as in a folder that can only be read
+            left = [path for path in contents(self.folder) if LEFT.fullmatch(path.name)]
+            if isinstance(self.folder, Path):  # elsewhere parts have no temporary names
+                left += self.folder.glob("samples/.*.partial")
+            for path in left:
+                remove(path)
 
     def append(self, rows: Sequence[Row]) -> Place:
         """Write finished rows, any of the run's, as one part, whole; may be called from several threads and processes.
@@ -208,7 +230,7 @@ class Run:
         """The hierarchy that lies in the folder, over all of its classes or some of them; None where there is none."""
         path = self.folder / "taxonomy.json"
         with _answered(path):
-            return read_taxonomy(path, classes) if is_there(path) else None
+            return read_taxonomy(path, classes) if self.has(path.name) else None
 
     @property
     def _schema(self) -> Any:
@@ -220,17 +242,20 @@ class Run:
             return [path for path in contents(samples) if path.name.startswith("part-") and path.suffix == ".parquet"]
 
     def _tables(self, columns: Sequence[str] | None, met: Indices, parts: Sequence[Place]) -> Iterator["pa.Table"]:
-        """The rows of each part that no part before it had, which are put into `met`. Far ones are fetched a few at a time."""
+        """The rows of each part that no part before it had, which are put into `met`."""
         wanted = [*columns, *(["index"] if "index" not in columns else [])] if columns else None
-        fetch = partial(_read, columns=wanted)
-        fetched = map(fetch, parts) if isinstance(self.folder, Path) else ahead(fetch, parts)
-        for table in fetched:
+        for table in self._fetched(wanted, parts):
             fresh = met.fresh(table["index"].to_numpy())
             rows = table if fresh.all() else table.filter(fresh)
             yield rows if columns is None or "index" in columns else rows.drop_columns(["index"])
 
+    def _fetched(self, columns: Sequence[str] | None, parts: Sequence[Place]) -> Iterator["pa.Table"]:
+        """The parts, far ones a few at a time."""
+        fetch = partial(_read, columns=columns)
+        return map(fetch, parts) if isinstance(self.folder, Path) else ahead(fetch, parts)
 
-def part_of(rows: Sequence[Row], set_sizes: Sequence[int]) -> tuple[str, Any]:
+
+def part_of(rows: Sequence[Row], set_sizes: tuple[int, ...]) -> tuple[str, bytes]:
     """Rows as a part of a run, in memory: what it is called, and its bytes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -238,7 +263,7 @@ def part_of(rows: Sequence[Row], set_sizes: Sequence[int]) -> tuple[str, Any]:
     rows = sorted(rows, key=lambda row: row["index"])
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(rows, schema(set_sizes)), sink, compression="zstd")
-    return _name(np.array([row["index"] for row in rows])), sink.getvalue()
+    return _name(np.array([row["index"] for row in rows])), sink.getvalue().to_pybytes()
 
 
 def _name(indices: np.ndarray) -> str:
@@ -262,7 +287,7 @@ def _read(part: Place, columns: Sequence[str] | None) -> Any:
     """A part's table, or some columns of it.
 
     Raises:
-        RunFolderError: it is damaged, or its location does not answer.
+        RunFolderError: it is damaged, or the disk or its location does not answer.
     """
     import pyarrow as pa
 
@@ -277,6 +302,11 @@ def _read(part: Place, columns: Sequence[str] | None) -> Any:
                 content = read(part)  # once more, and whole: was it the location, or is it the part?
             return _table(pa.BufferReader(content), columns)
     except (OSError, pa.ArrowInvalid) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # so says the system, and not who reads what came
+            raise RunFolderError(
+                f"{part} cannot be read: {reason(error)}. The part itself may be whole, so leave it there; see that this process "
+                "may read it and that its disk answers, and then do the same again."
+            ) from error
         raise RunFolderError(
             f"{part} cannot be read: {error}. Parts are written whole, so the disk or a copy damaged it; "
             "delete it and `gevaldi resume` computes its samples again."
@@ -289,6 +319,11 @@ def _table(source: Any, columns: Sequence[str] | None) -> Any:
     with pq.ParquetFile(source, pre_buffer=True) as file:  # `read_table` imports pandas
         known = set(file.schema_arrow.names)
         return file.read(columns=[name for name in columns if name.partition(".")[0] in known] if columns else None)
+
+
+def _is_in(folder: Place, name: str) -> bool:
+    with _answered(folder / name):
+        return is_there(folder / name)
 
 
 @contextlib.contextmanager

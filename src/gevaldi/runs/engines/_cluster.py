@@ -45,7 +45,7 @@ def imported(logs: bool) -> Any:
 def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iterator[Any]:
     """The package ray, connected: to the cluster at an address, or else to a new one on this machine that ends with the context.
 
-    A program that has begun Ray itself keeps what it has.
+    A program that has begun Ray itself keeps what it has, which has to be the cluster that was asked for.
 
     Args:
         address: HOST:PORT, ray://HOST:PORT or auto; None for this machine, or what RAY_ADDRESS says.
@@ -54,12 +54,14 @@ def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iter
         logs: whether what workers print is shown.
 
     Raises:
-        EngineError: the address does not answer, or its cluster cannot be used from here.
+        EngineError: the address does not answer, or its cluster cannot be used from here, or this program is in another one.
     """
-    ray, address = imported(logs), asked(address)
+    ray = imported(logs)
     if ray.is_initialized():
+        check_connected(address)
         yield ray
         return
+    address = asked(address)
     check_answers(address)
     quiet: dict[str, Any] = {"log_to_driver": logs, "logging_level": logging.INFO if logs else logging.ERROR}
     if address == "local":
@@ -74,6 +76,33 @@ def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iter
         yield ray
     finally:
         ray.shutdown()
+
+
+def check_connected(address: str | None) -> None:
+    """Refuse an address that was given, where this program is connected to another cluster.
+
+    Raises:
+        EngineError: it is; a program can be in one cluster only.
+    """
+    import ray
+    from ray.util.client import ray as client
+
+    far = client.is_connected()
+    mine = "a cluster by ray://" if far else ray.get_runtime_context().gcs_address
+    if address in (None, "auto", "local") or (address.startswith("ray://") if far else _same(address, mine)):
+        return
+    raise EngineError(
+        f"This program is connected to {mine} already, and {address} was given. Leave the address out, or call ray.shutdown() first."
+    )
+
+
+def _same(address: str, other: str) -> bool:
+    """Whether both mean one port of one host."""
+    (host, _, port), (host_of_other, _, port_of_other) = address.rpartition(":"), other.rpartition(":")
+    try:
+        return port == port_of_other and socket.gethostbyname(host) == socket.gethostbyname(host_of_other)
+    except OSError:
+        return False
 
 
 def check_answers(address: str) -> None:

@@ -198,7 +198,9 @@ class Crew:
             )
 
     def _takes(self) -> str:
-        return f"{self._room.cores} core{'s' * (self._room.cores > 1)}" + (f" and {self._room.accelerators} GPU" if self._room.accelerators else "")
+        return f"{self._room.cores} core{'s' * (self._room.cores > 1)}" + (
+            f" and {self._room.accelerators} GPU" if self._room.accelerators else ""
+        )
 
     def _offered(self) -> str:
         nodes = [node["Resources"] for node in self._nodes()]

@@ -76,7 +76,7 @@ class Engine(Settings, ABC):
 
     @abstractmethod
     def fill(self, task: Task) -> Generator[Filled, None, None]:
-        """Compute the rows that a run still lacks; yields how far it is, at first and whenever that has changed.
+        """Compute the rows that a run still lacks; yields how far it is, at first, whenever that has changed, and now and then.
 
         Closing it stops the work; what was finished is safe.
 

@@ -1,11 +1,12 @@
 """The engine of a cluster, by Ray [Moritz 2018]."""
 
+import io
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from pydantic import Field
@@ -18,6 +19,9 @@ from gevaldi.runs.engines.base import Engine, Filled, Task
 from gevaldi.runs.store import Run, write_in_run
 from gevaldi.runs.threads import usable_cores
 
+if TYPE_CHECKING:
+    import torch
+
 
 class Ray(Engine):
     """All cores or GPUs of a cluster, or of this machine, by Ray: a worker for each GPU, or for each `threads` cores.
@@ -27,8 +31,8 @@ class Ray(Engine):
 
     The address is HOST:6379 on a node of the cluster, ray://HOST:10001 from elsewhere, or auto; by default it is what RAY_ADDRESS
     says, and without that a cluster of this machine alone, which ends with the run. There are as many workers as there is room
-    for, if it is not said; each has the threads that the run was begun with, or 1. The device is that of the run (same), cpu or
-    cuda. With logs, what workers print is shown.
+    for, if it is not said; each has 1 thread if it is not said. The device is that of the run (same), cpu or cuda. With logs, what
+    workers print is shown.
     """
 
     address: str | None = Field(None)
@@ -85,7 +89,7 @@ class Ray(Engine):
             taxonomy=task.models.hierarchy.whole if own and task.models.hierarchy else None,
             device=device,
             batch_size=task.batch_size or record["batch_size"],
-            threads=self.threads or record.get("threads") or 1,
+            threads=self.threads or 1,  # and not those that were fastest for one process alone
             token=token,
             folder=str(Path.cwd()),
             path=tuple(sys.path),
@@ -93,8 +97,10 @@ class Ray(Engine):
         )
 
 
-def kept(spread: Iterable[Event], run: Run) -> Iterator[int]:
-    """Write what workers could not write themselves; yields how many rows are on disk, whenever something has happened."""
+def kept(spread: Iterable[Event | None], run: Run) -> Iterator[int]:
+    """Write what workers could not write themselves; yields how many rows are on disk, whenever something has happened or nothing
+    has for a while.
+    """
     count = 0
     for event in spread:
         if isinstance(event, Done):
@@ -118,18 +124,34 @@ def visible(run: Run) -> Iterator[str]:
 
 
 def pickled(objects: dict[int, Any]) -> bytes:
-    """Networks that are objects of this program, as workers read them.
+    """Networks that are objects of this program, as workers read them: on the processor, wherever they are here.
 
     Raises:
         SpecError: one holds something that belongs to this process alone.
     """
+    import torch
     from ray import cloudpickle
 
+    class OnTheProcessor(cloudpickle.Pickler):  # type: ignore[misc, name-defined]
+        def reducer_override(self, found: Any) -> Any:
+            if isinstance(found, torch.Tensor) and found.device.type != "cpu":
+                return here(found).__reduce_ex__(4)
+            return super().reducer_override(found)
+
+    sink = io.BytesIO()
     try:
-        content: bytes = cloudpickle.dumps(objects)
+        OnTheProcessor(sink).dump(objects)
     except Exception as error:
         raise SpecError(
             f"A network that was given as an object cannot be sent to workers. {described(error)}. Give it by name, "
             "python:module:factory, or use the engine local."
         ) from error
-    return content
+    return sink.getvalue()
+
+
+def here(found: "torch.Tensor") -> "torch.Tensor":
+    """A tensor, or a parameter as one, on the processor."""
+    import torch
+
+    copied = found.detach().cpu()
+    return torch.nn.Parameter(copied, found.requires_grad) if isinstance(found, torch.nn.Parameter) else copied
