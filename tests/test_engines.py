@@ -1,16 +1,19 @@
 """Engines without a cluster: who gets which chunk, what a worker does, and what is answered where nobody is."""
 
+import pickle
 import random
 import socket
 import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -23,12 +26,17 @@ from gevaldi.errors import SpecError, UnknownName
 from gevaldi.runs.engines import engine, registry
 from gevaldi.runs.engines._chunks import chunk_size, chunks
 from gevaldi.runs.engines._cluster import check_answers
+from gevaldi.runs.engines._crew import Crew, Room, said
 from gevaldi.runs.engines._spread import Done, Event, Joined, Left, Spread
-from gevaldi.runs.engines._worker import Arrival, Job, Part, Trouble, Worker, versions
-from gevaldi.runs.engines.base import EngineError, Workers
+from gevaldi.runs.engines._worker import Arrival, Inflow, Job, Part, Trouble, Worker, versions
+from gevaldi.runs.engines.base import EngineError, Task, Workers
 from gevaldi.runs.engines.local import Local
 from gevaldi.runs.engines.ray import Ray, pickled
+from gevaldi.runs.session import models_of, prepared
+from gevaldi.runs.spec import Spec
+from gevaldi.runs.start import start_at
 from gevaldi.runs.store import Run
+from gevaldi.runs.worker import searched
 
 QUICK: dict[str, Any] = {"samples": 9, "steps": 30, "batch_size": 4, "device": "cpu", "progress": False}
 
@@ -80,7 +88,8 @@ def test_every_chunk_is_done_exactly_once_whoever_is_lost(count: int, workers: i
     for event in spread:
         if isinstance(event, Done):
             done.append(event.result)
-        assert made[0] - len(done) <= 1 + sum(map(len, spread.carried.values())) + len(spread._back)  # none is kept
+        waiting = len(spread._back) + len(spread._suspects)
+        assert made[0] - len(done) <= 1 + sum(map(len, spread.carried.values())) + waiting  # none is kept
     assert sorted(done) == list(range(count))
     assert max(pool.loads, default=0) <= ahead
     assert (spread.again == 0) == (len(pool.loads) == count)
@@ -123,6 +132,155 @@ def test_a_chunk_with_which_every_worker_is_lost_ends_the_run() -> None:
 
     with pytest.raises(EngineError, match=r"begun by 4 workers.*out of memory.*--batch-size"):
         list(Spread(range(3), 3, Deadly(1)))
+
+
+class Losing(Steady):
+    """Every worker that has begun chunk 0 is lost before it finishes it, some times over."""
+
+    def __init__(self, times: int, with_its_node: bool) -> None:
+        super().__init__(2)
+        self.times, self.with_its_node = times, with_its_node
+        self.beside: list[int] = []  # how many other chunks it had
+
+    def finished(self) -> Iterable[Event]:
+        if self.events or not self.times:
+            return super().finished()
+        worker = next((worker for worker, has in self.has.items() if has[:1] == [0]), None)
+        if worker is None:
+            return super().finished()
+        self.times -= 1
+        self.beside.append(len(self.has.pop(worker)) - 1)
+        self.has[worker + 2] = []
+        return [Left(worker, "lost", self.with_its_node), Joined(worker + 2)]
+
+
+def test_a_chunk_that_was_lost_twice_is_given_to_a_worker_that_has_no_other() -> None:
+    pool = Losing(3, with_its_node=False)
+    done = [event.number for event in Spread(range(20), 20, pool, 2) if isinstance(event, Done)]
+    assert sorted(done) == list(range(20))
+    assert pool.beside[0] > 0
+    assert pool.beside[2:] == [0]
+
+
+def test_no_chunk_is_blamed_for_nodes_that_are_lost() -> None:
+    done = [event for event in Spread(range(20), 20, Losing(12, with_its_node=True), 2) if isinstance(event, Done)]
+    assert len(done) == 20
+
+
+def test_a_round_without_news_is_told_so_that_somebody_can_say_who_is_waited_for() -> None:
+    class Slow(Steady):
+        def finished(self) -> Iterable[Event]:
+            self.rounds = getattr(self, "rounds", 0) + 1
+            return super().finished() if self.rounds > 2 else []
+
+    assert list(Spread(range(1), 1, Slow(1)))[:3] == [None, None, Joined(0)]
+
+
+class Machines:
+    """What a crew needs of Ray: nodes that come and go, and actors that answer, each with its own, or never."""
+
+    def __init__(self, *cores: int, answers: Any = lambda number: None) -> None:
+        self.found = [{"NodeID": str(i), "Alive": True, "Resources": {"CPU": float(count)}} for i, count in enumerate(cores)]
+        self.answers, self.hired, self.killed = answers, 0, 0
+
+    def put(self, what: Any) -> Any:
+        return what
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return self.found
+
+    def kill(self, actor: Any) -> None:
+        self.killed += 1
+
+    def remote(self, kind: type) -> Any:
+        return SimpleNamespace(options=lambda **options: SimpleNamespace(remote=self._hired))
+
+    def _hired(self, job: Any) -> Any:
+        number, self.hired = self.hired, self.hired + 1
+
+        def ready() -> Any:
+            future: Future[Any] = Future()
+            answer = self.answers(number)
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            elif answer is not None:
+                future.set_result(answer)
+            return SimpleNamespace(future=lambda: future)
+
+        return SimpleNamespace(ready=SimpleNamespace(remote=ready), work=SimpleNamespace(remote=lambda chunk: ready()))
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Crews that look and lose their patience at once."""
+    for name, value in {"LOOK": -1.0, "WAIT": 0.001, "PATIENCE": -1.0}.items():
+        monkeypatch.setattr(f"gevaldi.runs.engines._crew.{name}", value)
+
+
+def crew_of(machines: Machines, room: Room, workers: int | None = None) -> Crew:
+    run = Run(Path(), {}, Spec(first="a", second="b", generator="c"))
+    return Crew(machines, Job(run, ("a", "b", "c"), b"", None, "cpu", 1, 1, "", "", (), {}), room, workers)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize(("room", "takes"), [(Room(16, 0), "16 cores"), (Room(1, 1), "1 core and 1 GPU")])
+@pytest.mark.parametrize("workers", [None, 4])
+def test_workers_that_fit_on_no_node_are_not_waited_for(room: Room, takes: str, workers: int | None) -> None:
+    with pytest.raises(
+        EngineError, match=rf"No node of the cluster has room for a worker, which takes {takes}\. Its nodes have 8 "
+    ):
+        crew_of(Machines(8, 8), room, workers).finished()
+
+
+@pytest.mark.usefixtures("hasty")
+def test_workers_for_which_others_leave_no_room_are_told_of_and_waited_for() -> None:
+    crew = crew_of(Machines(8), Room(4, 0), 2)
+    assert not list(crew.finished())
+    assert not list(crew.finished())
+    assert len(crew.told) == 1
+    assert crew.told[0].startswith("2 workers wait for room, or for what it loads. A worker takes 4 cores; the nodes have 8 cores")
+    assert crew.at_work(0).in_words() == "waiting for workers"
+
+
+@pytest.mark.usefixtures("hasty")
+def test_nobody_is_waited_for_where_no_worker_can_work() -> None:
+    crew = crew_of(
+        Machines(1, 1, answers=lambda number: Trouble(f"host{number}", "There is no weights.safetensors.", "0")), Room(1, 0)
+    )
+    with pytest.raises(EngineError, match=r"^No worker can work\. The worker on host0 cannot work\. There is no weights.*finished"):
+        list(Spread(range(3), 3, crew))
+
+
+def test_a_worker_that_cannot_work_keeps_its_place_only_while_its_node_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gevaldi.runs.engines._crew.LOOK", -1.0)
+    monkeypatch.setattr("gevaldi.runs.engines._crew.WAIT", 0.001)
+    answers = [Arrival("0", "a"), Trouble("b", "no weights", "1"), Arrival("2", "c")]
+    machines = Machines(1, 1, answers=lambda number: answers[number])
+    crew = crew_of(machines, Room(1, 0))
+    assert [type(event) for event in crew.finished()] == [Joined, Left]
+    assert not list(crew.finished())
+    assert machines.hired == 2
+    machines.found[1]["Alive"] = False
+    machines.found.append({"NodeID": "2", "Alive": True, "Resources": {"CPU": 1.0}})
+    assert list(crew.finished()) == [Joined(2)]
+
+
+@pytest.mark.parametrize(
+    ("says", "gone"), [("The actor died because its node has died.", True), ("Worker exit type: SYSTEM_ERROR", False)]
+)
+def test_a_lost_worker_says_whether_its_node_is_lost(says: str, gone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gevaldi.runs.engines._crew.WAIT", 0.001)
+    answers: list[Any] = [Arrival("0", "a"), RuntimeError(says)]
+    crew = crew_of(Machines(1, answers=lambda number: answers.pop(0)), Room(1, 0))
+    list(crew.finished())
+    crew.submit(0, 0, [1])
+    assert [event.with_its_node for event in crew.finished() if isinstance(event, Left)] == [gone]
+
+
+def test_what_a_worker_raised_is_told_without_rays_traceback() -> None:
+    error = RuntimeError("ray::Worker.work() (pid=1, ip=10.0.0.1)\n  File x\nOSError: No space left")
+    error.cause = OSError(28, "No space left on device")  # type: ignore[attr-defined]
+    assert said(error) == "OSError: [Errno 28] No space left on device"
 
 
 @given(st.integers(0, 200), st.sets(st.integers(0, 199)), st.integers(1, 70))
@@ -216,7 +374,12 @@ DEAD = "ray,address=127.0.0.1:1"
 
 @pytest.mark.parametrize(
     "command",
-    ["compare bundled:mnist-strided bundled:mnist-pooled -g bundled:mnist-vae", "demo", "experiment examples-digits"],
+    [
+        "compare bundled:mnist-strided bundled:mnist-pooled -g bundled:mnist-vae",
+        "demo",
+        "experiment examples-digits",
+        "sweep bundled:mnist-strided bundled:mnist-pooled -g bundled:mnist-vae",
+    ],
 )
 @pytest.mark.parametrize("options", ["--address 127.0.0.1:1", "--engine ray,address=127.0.0.1:1"])
 def test_commands_take_an_engine_or_an_address(command: str, options: str, tmp_path: Path) -> None:
@@ -281,25 +444,88 @@ def test_a_worker_loads_its_networks_once(begun: tuple[Run, pd.DataFrame], monke
     assert len(loads) == 1
 
 
-def test_a_batch_is_kept_full_across_chunks(begun: tuple[Run, pd.DataFrame], monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes: list[int] = []
-    monkeypatch.setattr("gevaldi.runs.feed.asked", counted("gevaldi.runs.feed", "asked", sizes))
-    worker = Worker(job_of(begun[0]))
+def test_a_batch_that_runs_dry_takes_what_comes_before_its_next_step(begun: tuple[Run, pd.DataFrame]) -> None:
+    run, inflow, searching = begun[0], Inflow(), list[int]()
+    given = [start_at(index, run.spec, []) for index in range(4)]
+
+    def watch(count: int, step: int) -> None:
+        searching.append(count)
+        if step == 3:  # long since there is none left to take, and the first still searches
+            for start in given[1:]:
+                inflow.put(start)
+
+    models = models_of(run.spec, small_classifier(0), small_classifier(1), small_generator(), torch.device("cpu"), run)
+    inflow.put(given[0])
+    with prepared(models):
+        rows = [row for harvest in searched(inflow, models, run.spec, 4, watch) for row in harvest.rows()]
+    assert searching[:5] == [1, 1, 1, 1, 4]
+    assert sorted(row["index"] for row in rows) == [0, 1, 2, 3]
+
+
+def test_a_worker_computes_with_the_threads_of_its_room_and_not_those_of_the_run() -> None:
+    assert Ray().threads is None
+    record = {"execution": {"batch_size": 4, "threads": 16}}
+    spec = Spec(first="a", second="b", generator="c")
+    models = SimpleNamespace(device=torch.device("cpu"), hierarchy=None)
+    task = Task(Run(Path(), record, spec), models, ("a", "b", "c"), None, lambda searching, step: None)  # type: ignore[arg-type]
+    assert Ray()._job(task, "token").threads == 1
+    assert Ray(threads=3)._job(task, "token").threads == 3
+
+
+def test_rows_that_were_found_before_a_worker_broke_are_not_lost_and_the_reason_is_told(
+    begun: tuple[Run, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, expected = begun
+    found, packing = threading.Event(), threading.Event()
+
+    class Late:
+        def __init__(self, harvest: Any) -> None:
+            self.harvest = harvest
+
+        def rows(self) -> list[Any]:
+            assert packing.wait(20)
+            return self.harvest.rows()  # type: ignore[no-any-return]
+
+    def breaking(*given: Any) -> Iterator[Any]:
+        yield from map(Late, searched(*given))
+        found.set()
+        raise OSError("the device fell off")
+
+    monkeypatch.setattr("gevaldi.runs.worker.searched", breaking)
+    worker = Worker(job_of(run))
     worker.ready()
-    parts_of(worker, begun[0].total, 1)
-    assert max(sizes) > 1  # chunks of one sample, and yet several are searched together
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(worker.work, [0])
+        assert found.wait(20)
+        packing.set()
+        assert isinstance(first.result(), Part)
+    trouble = worker.work([1])
+    assert isinstance(trouble, Trouble)
+    assert "OSError: the device fell off" in trouble.why
+    pd.testing.assert_frame_equal(run.rows(), expected[expected["index"] == 0].reset_index(drop=True))
 
 
-def counted(module: str, name: str, sizes: list[int]) -> Any:
-    import importlib
+def test_whatever_a_worker_cannot_do_is_an_answer_and_no_lost_worker(
+    begun: tuple[Run, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: Any) -> Any:
+        raise OSError(28, "No space left on device")
 
-    original = getattr(importlib.import_module(module), name)
+    monkeypatch.setattr("gevaldi.runs.engines._worker.part_of", full)
+    worker = Worker(job_of(begun[0], token="of another folder"))
+    worker.ready()
+    trouble = worker.work([0])
+    assert isinstance(trouble, Trouble)
+    assert "No space left on device" in trouble.why
 
-    def wrapped(starts: Any, *rest: Any) -> Any:
-        sizes.append(len(starts))
-        return original(starts, *rest)
 
-    return wrapped
+def test_nothing_is_written_beside_the_run_where_rows_are_sent(
+    begun: tuple[Run, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.mkdtemp", lambda *given, **more: pytest.fail("a temporary folder"))
+    worker = Worker(job_of(begun[0], token="of another folder"))
+    worker.ready()
+    assert isinstance(worker.work([0]), Part)
 
 
 def test_a_worker_with_other_weights_says_so(begun: tuple[Run, pd.DataFrame]) -> None:
@@ -320,6 +546,31 @@ def test_a_worker_of_another_version_says_so(begun: tuple[Run, pd.DataFrame]) ->
     trouble = Worker(job_of(begun[0], versions=versions() | {"torch": "1.0"})).ready()
     assert isinstance(trouble, Trouble)
     assert "1.0 where the run was begun" in trouble.why
+
+
+class Unreadable:
+    """What can be sent and not be read."""
+
+    def __reduce__(self) -> Any:
+        return int, ("nothing that is a number",)
+
+
+def test_a_network_that_cannot_be_read_on_a_worker_says_why(begun: tuple[Run, pd.DataFrame]) -> None:
+    trouble = Worker(job_of(begun[0], objects=pickled({0: Unreadable()}))).ready()
+    assert isinstance(trouble, Trouble)
+    assert "cannot be made again here: ValueError" in trouble.why
+
+
+def test_networks_are_sent_without_a_device_and_tied_weights_stay_tied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read on a machine that has no such device; `meta` stands for it, with ones where the numbers would be."""
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda found: torch.ones(found.shape, dtype=found.dtype))
+    tied = torch.nn.Linear(3, 3, device="meta")
+    sent = pickle.loads(pickled({0: tied, 1: tied.weight, 2: torch.zeros(2, device="meta")}))
+    assert {sent[0].weight.device.type, sent[0].bias.device.type, sent[2].device.type} == {"cpu"}
+    assert sent[1] is sent[0].weight
+    assert isinstance(sent[1], torch.nn.Parameter)
+    assert sent[1].requires_grad
+    assert tied.weight.device.type == "meta"
 
 
 def test_a_network_that_belongs_to_this_process_is_refused() -> None:

@@ -8,17 +8,20 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 import gevaldi
 from conftest import small_classifier, small_generator
 from gevaldi.errors import ContractError, RunFolderError
-from gevaldi.places import Place, contents, is_there, place, read, write
+from gevaldi.places import Place, contents, is_there, make_folder, place, read, write
 from gevaldi.runs import _heartbeat, _kernel_lock
-from gevaldi.runs.holding import HOLDER, held, machine
+from gevaldi.runs import holding as holding_module
+from gevaldi.runs.holding import HOLDER, check_held, held, machine
 from gevaldi.runs.store import Run, write_in_run
 
 QUICK: dict[str, Any] = {"samples": 5, "steps": 10, "batch_size": 4, "device": "cpu"}
@@ -157,7 +160,53 @@ def holding(script: str, folder: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True)
 
 
-def test_of_many_that_come_at_once_one_holds_the_folder(folder: Place) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("left", ["empty folder", "dead holder"])
+def test_of_many_that_come_at_once_one_holds_the_folder(folder: Place, left: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_heartbeat, "BEAT", 1.0)  # in which each of them must get to write
+    if left == "dead holder":
+        dead_holder(folder)
+        gone = _heartbeat._is_gone
+
+        def slowly(*words: Any) -> bool:
+            found = gone(*words)
+            time.sleep(0.05)  # so that all have seen that it is dead
+            return found
+
+        monkeypatch.setattr(_heartbeat, "_is_gone", slowly)
+    assert_one_at_a_time(folder)
+
+
+@pytest.mark.slow
+def test_of_many_that_come_at_once_one_holds_the_folder_where_none_can_be_created_exclusively(
+    far: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_heartbeat, "BEAT", 1.0)
+    pipe = MemoryFileSystem.pipe_file
+
+    def unknowing(self: Any, path: str, value: bytes, mode: str = "overwrite") -> None:
+        if mode == "create":
+            time.sleep(0.05)  # so that all have seen that nothing is there
+            raise ValueError("what is create?")
+        pipe(self, path, value)
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", unknowing)
+    monkeypatch.setattr(_heartbeat, "is_there", lambda path: False)  # as all of them may have found
+    assert_one_at_a_time(far)
+
+
+def dead_holder(folder: Place) -> None:
+    """Leave in a folder what a process of this machine that was killed leaves."""
+    if not machine():
+        pytest.skip("what tells machines apart is read on Linux")
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    if isinstance(folder, Path):
+        make_folder(folder)
+    write(folder / HOLDER, holder(machine=machine(), process=child.pid))
+
+
+def assert_one_at_a_time(folder: Place) -> None:
     inside, most, refused = 0, 0, 0
     guard, begin = threading.Lock(), threading.Barrier(6)
 
@@ -169,7 +218,7 @@ def test_of_many_that_come_at_once_one_holds_the_folder(folder: Place) -> None:
                 with guard:
                     inside += 1
                     most = max(most, inside)
-                time.sleep(0.3)
+                time.sleep(2 * _heartbeat.BEAT)  # so that who waits beside it sees it count
                 with guard:
                     inside -= 1
         except RunFolderError:
@@ -212,24 +261,95 @@ def test_a_holder_that_counts_is_left_alone(far: Place, monkeypatch: pytest.Monk
     assert json.loads(read(far / HOLDER))["process"] == 7
 
 
-def test_a_dead_process_of_this_machine_is_followed_without_waiting(far: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not machine():
-        pytest.skip("what tells machines apart is read on Linux")
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    write(far / HOLDER, holder(machine=machine(), process=child.pid))
-    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("waited"))
+def test_a_dead_process_of_this_machine_is_followed_after_one_beat(far: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead_holder(far)
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
     with held(far, "the next"):
         pass
+    assert slept == [_heartbeat.BEAT]
 
 
-def test_a_wall_clock_that_jumps_changes_nothing(folder: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("holders", [-1e9, 1e9])
+@pytest.mark.parametrize("mine", [-1e9, 1e9])
+def test_a_wall_clock_that_jumps_changes_nothing(
+    folder: Place, monkeypatch: pytest.MonkeyPatch, holders: float, mine: float
+) -> None:
     clock = time.time
+
+    def set_clock(jump: float) -> None:
+        class Jumped(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+                return datetime.fromtimestamp(clock() + jump, tz)
+
+        monkeypatch.setattr(time, "time", lambda: clock() + jump)
+        monkeypatch.setattr(holding_module, "datetime", Jumped)
+
+    set_clock(holders)
     with held(folder, "the first"):
-        for jump in (-1e9, 1e9):
-            monkeypatch.setattr(time, "time", lambda jump=jump: clock() + jump)
-            with pytest.raises(RunFolderError, match="the first"), held(folder, "the second"):
-                pytest.fail("two hold it")
+        assert abs(datetime.fromisoformat(json.loads(read(folder / HOLDER))["since"]).timestamp() - clock()) > 9e8
+        if isinstance(folder, Path):
+            os.utime(folder / HOLDER, (clock() + holders,) * 2)
+        set_clock(mine)
+        with pytest.raises(RunFolderError, match="the first"), held(folder, "the second"):
+            pytest.fail("two hold it")
+
+
+def test_a_holder_is_not_put_off_by_its_own_counting_where_files_are_not_written_whole(
+    far: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with held(far, "the first"):
+        monkeypatch.setattr(_heartbeat, "BEAT", 0.01)
+
+        def in_two(path: Place, content: bytes) -> None:
+            for some in (b"", content[:20], content):
+                write(path, some)
+                time.sleep(0.005)
+
+        monkeypatch.setattr(_heartbeat, "write", in_two)
+        time.sleep(0.1)
+        for _ in range(60):
+            check_held(far)
+            time.sleep(0.002)
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("said", [b"", b'{"id": '])
+def test_a_holder_whose_words_were_cut_short_writes_them_again(far: Place, said: bytes) -> None:
+    with held(far, "the first"):
+        write(far / HOLDER, said)
+        check_held(far)
+        limit = time.monotonic() + 10
+        while read(far / HOLDER) == said and time.monotonic() < limit:
+            time.sleep(0.02)
+        assert json.loads(read(far / HOLDER))["command"] == "the first"
+
+
+@pytest.mark.parametrize("below", ["", "deep/run"])
+def test_a_file_where_the_folder_should_be_is_said(tmp_path: Path, below: str) -> None:
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(RunFolderError, match=r"taken is a file; a run needs a folder. Give another with --out"):
+        compared(tmp_path / "taken" / below)
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_what_others_write_beside_a_run_is_left_when_it_is_taken_up_again(tmp_path: Path) -> None:
+    run = compared(tmp_path).run
+    others = [".report.html.0a1b2c3d.partial", ".other.html.0a1b2c3d.partial"]
+    dead = [
+        *(f".{name}.0a1b2c3d.partial" for name in ("run.json", "spec.yaml", "taxonomy.json", HOLDER)),
+        f".{'0a1b2c3d' * 4}.partial",  # what shows workers the folder
+        "samples/.part-000000000-000000009-0a1b2c3d4e5f6071.parquet.0a1b2c3d.partial",
+    ]
+    for name in (*others, *dead):
+        (tmp_path / name).write_bytes(b"unfinished")
+    compared(tmp_path)  # complete: nobody holds it
+    assert all((tmp_path / name).exists() for name in (*others, *dead))
+    for part in contents(run.folder / "samples"):
+        part.unlink()
+    assert len(compared(tmp_path).rows()) == 10
+    assert sorted(path.name for path in tmp_path.rglob("*.partial")) == sorted(others)
 
 
 def test_who_finds_another_in_its_place_writes_nothing_more_and_says_so(far: Place) -> None:

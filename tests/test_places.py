@@ -33,6 +33,7 @@ from gevaldi.cli.main import run as run_cli
 from gevaldi.errors import GevaldiError, MissingExtra, RunFolderError
 from gevaldi.exports import export
 from gevaldi.places import AT_ONCE, Place, ahead, contents, created, is_there, place, read, remove, write
+from gevaldi.runs import _heartbeat, store
 from gevaldi.runs.holding import HOLDER, held
 from gevaldi.runs.indices import Indices
 from gevaldi.runs.schema import Row
@@ -144,12 +145,59 @@ def test_files_are_written_listed_read_and_removed_everywhere(folder: Place) -> 
     assert [path.name for path in contents(folder)] == ["samples"]
     assert [(path.name, read(path)) for path in contents(folder / "samples")] == [("a", b"three"), ("b", b"one")]
     assert not created(folder / "samples" / "a", b"four")
-    assert created(folder / "c", b"five")
+    if getattr(folder, "protocol", None) == "shelf":  # which would look first and write then
+        with pytest.raises(NotImplementedError, match="shelf cannot create exclusively"):
+            created(folder / "c", b"five")
+        assert not is_there(folder / "c")
+    else:
+        assert created(folder / "c", b"five")
     remove(folder / "samples" / "b")
     remove(folder / "samples" / "b")
     assert [is_there(folder / "samples" / name) for name in ("a", "b")] == [True, False]
     with pytest.raises(FileNotFoundError):
         read(folder / "samples" / "b")
+
+
+LOST = [OSError(errno.EINVAL, "412"), OSError(errno.EBUSY, "409"), TimeoutError("no answer"), RuntimeError("of the library")]
+
+
+@pytest.mark.parametrize("said", LOST, ids=str)
+@pytest.mark.parametrize("other", [True, False])
+def test_who_loses_to_another_in_creating_a_file_leaves_it_alone_whatever_the_location_says(
+    monkeypatch: pytest.MonkeyPatch, said: Exception, other: bool
+) -> None:
+    path, pipe = place(f"memory://{uuid.uuid4()}/file"), MemoryFileSystem.pipe_file
+
+    def late(self: Any, name: str, value: bytes, mode: str = "overwrite") -> None:
+        if other:
+            pipe(self, name, b"another's")
+        raise said
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryFileSystem, "pipe_file", late)
+        if other:
+            assert not created(path, b"mine")
+        else:
+            with pytest.raises(OSError, match=str(said.args[-1])):
+                created(path, b"mine")
+    assert (read(path) == b"another's") if other else not is_there(path)
+
+
+@pytest.mark.parametrize(
+    "said", [NotImplementedError(), TypeError("mode?"), ValueError("mode?"), OSError(errno.ENOSYS, "501")], ids=repr
+)
+def test_a_location_that_cannot_create_exclusively_says_so_and_has_written_nothing(
+    monkeypatch: pytest.MonkeyPatch, said: Exception
+) -> None:
+    path = place(f"memory://{uuid.uuid4()}/file")
+
+    def unknowing(*words: Any, **options: Any) -> None:
+        raise said
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", unknowing)
+    with pytest.raises(NotImplementedError):
+        created(path, b"mine")
+    assert not is_there(path)
 
 
 def test_what_another_machine_writes_is_seen_at_once(server: str, tmp_path: Path) -> None:
@@ -169,6 +217,7 @@ def test_what_another_machine_writes_is_seen_at_once(server: str, tmp_path: Path
 def test_a_run_far_away_has_the_rows_and_the_report_of_one_here(
     folder: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(_heartbeat, "BEAT", 0.5)
     zoo = tmp_path / "zoo.json"
     zoo.write_text(ZOO)
     here = compared(tmp_path / "local", taxonomy=str(zoo))
@@ -267,6 +316,27 @@ def test_a_location_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch
         fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_location_that_fails_when_the_run_is_opened_is_answered(monkeypatch: pytest.MonkeyPatch, begun: bool) -> None:
+    from gevaldi.runs import session
+
+    folder, described = place(f"memory://{uuid.uuid4()}/run"), session.describe
+    if begun:
+        compared(folder, samples=2)
+
+    def failing(*words: Any, **options: Any) -> Any:
+        raise RuntimeError("of the library")
+
+    def then_failing(*words: Any) -> Any:
+        monkeypatch.setattr(MemoryFileSystem, "exists", failing)
+        monkeypatch.setattr(MemoryFileSystem, "info", failing)
+        return described(*words)
+
+    monkeypatch.setattr(session, "describe", then_failing)
+    with pytest.raises(RunFolderError, match=rf"{folder}.* cannot be read: RuntimeError: of the library. See that memory://"):
+        compared(folder, samples=2)
+
+
 def test_missing_rights_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(*words: Any, **options: Any) -> None:
         raise PermissionError("Access Denied")
@@ -301,6 +371,68 @@ def test_a_location_that_fails_while_rows_are_read_is_not_taken_for_a_damaged_pa
     with pytest.raises(RunFolderError, match=r"cannot be read: gone. See that memory://failing") as told:
         run.rows()
     assert "damaged" not in str(told.value)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EMFILE, errno.ESTALE, errno.EIO])
+def test_a_part_that_cannot_be_read_at_this_moment_is_not_said_to_be_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    run = empty_run(tmp_path / "run")
+    run.append([row(0)])
+
+    def failing(*words: Any, **options: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pyarrow.parquet.ParquetFile", failing)
+        with pytest.raises(RunFolderError, match=rf"part-.* cannot be read: {os.strerror(number)}. The part itself may be") as told:
+            run.rows()
+    assert "delete" not in str(told.value)
+    assert run.done() == {0}
+
+
+def test_a_part_is_read_once_to_know_what_is_finished(folder: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def counted(part: Place, columns: Any) -> Any:
+        asked.append(part.name)
+        return look(part, columns)
+
+    look = store._read
+    monkeypatch.setattr(store, "_read", counted)
+    run = empty_run(folder)
+    parts = [run.append([row(0), row(1)]), run.append([row(4)])]
+    assert run.done() == {0, 1, 4}
+    run.done().add(7)  # what was handed out is the caller's
+    assert Run.open(folder).done() == {0, 1, 4}
+    assert asked == [part.name for part in parts]
+    asked.clear()
+    new = run.append([row(2), row(4)])
+    assert Run.open(folder).done() == {0, 1, 2, 4}
+    assert asked == [new.name]
+    remove(parts[0])
+    assert run.done() == {2, 4}
+    foreign = folder / "samples" / "part-copied.parquet"  # whose name does not say what it holds
+    write(foreign, read(new))
+    assert run.done() == {2, 4}
+    write(foreign, read(parts[1]))
+    remove(new)
+    assert run.done() == {4}
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sets(st.integers(0, 9), min_size=1)), max_size=8))
+@settings(max_examples=30, deadline=None)
+def test_what_is_finished_is_what_the_parts_hold_as_they_come_and_go(moves: list[tuple[bool, set[int]]]) -> None:
+    run = empty_run(place(f"memory://{uuid.uuid4()}"), 10)
+    there: dict[str, set[int]] = {}
+    for adds, samples in moves:
+        if adds or not there:
+            there[run.append([row(index) for index in samples]).name] = samples
+        else:
+            name = max(there)
+            remove(run.folder / "samples" / name)
+            del there[name]
+        assert run.done() == set().union(*there.values())
 
 
 def test_few_bytes_of_a_far_part_are_fetched_for_one_column(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -570,7 +702,9 @@ def test_of_two_drivers_of_one_bucket_the_second_is_refused_until_the_first_is_d
             compared(url)
         assert [path.name for path in contents(place(url))] == [HOLDER]
         first.kill()
-    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("waited for a dead process"))
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
     with held(place(url), "the next"):
         pass
+    assert slept == [_heartbeat.BEAT]  # and not for as long as a living one may be silent
     assert contents(place(url)) == []

@@ -1,12 +1,13 @@
 """The engine ray on clusters of this machine: the same rows, whoever is lost on the way."""
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 import gevaldi
 from conftest import small_classifier, small_generator
+from gevaldi.runs.engines._cluster import connected
 from gevaldi.runs.engines.base import EngineError
 from gevaldi.runs.store import Run, write_in_run
 
@@ -30,9 +32,7 @@ FACTORIES = """
 import os
 from conftest import small_classifier, small_generator
 
-def first(elsewhere=False):
-    if elsewhere and os.getpid() != {process}:
-        raise FileNotFoundError("weights.safetensors")
+def first():
     if "LACKS" in os.environ:
         raise FileNotFoundError("weights.safetensors")
     return small_classifier(0)
@@ -83,33 +83,46 @@ def when_some_rows_are_there(monkeypatch: pytest.MonkeyPatch, act: Callable[[], 
     return acted
 
 
-def workers() -> list[psutil.Process]:
-    """The processes that are workers, but not those that only wait to become some."""
-    return [process for process in psutil.process_iter(["cmdline"]) if "ray::Worker" in " ".join(process.info["cmdline"] or [])]
+def workers(doing: str = "") -> list[psutil.Process]:
+    """The workers of this program's clusters, whose nodes are its children; but not those that only wait to become some."""
+    return [process for process in psutil.Process().children(recursive=True) if f"ray::Worker.{doing}" in title(process)]
 
 
-@pytest.mark.parametrize("count", [2, 3])
-def test_the_rows_are_those_of_the_local_engine_whatever_the_number_of_workers(
-    cluster: Any, expected: pd.DataFrame, tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
+def title(process: psutil.Process) -> str:
+    with suppress(psutil.Error):  # it has ended meanwhile
+        return " ".join(process.cmdline())
+    return ""
+
+
+def test_the_rows_are_those_of_the_local_engine_on_two_nodes(
+    cluster: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
     monkeypatch.setattr("gevaldi.progress.Bar.working", lambda bar, who: seen.append(who))
-    if count == 3:
-        cluster.add_node(num_cpus=1)  # which stays for those that come after
-    pd.testing.assert_frame_equal(compared(tmp_path / "run", at(cluster, f",workers={count}")).rows(), expected)
-    assert seen[-1] == f"{count} workers on {count} nodes"
+    pd.testing.assert_frame_equal(compared(tmp_path / "run", at(cluster, ",workers=2")).rows(), expected)
+    assert seen[0] == "waiting for workers"
+    assert seen[-1] == "2 workers on 2 nodes"
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_a_worker_that_is_killed_costs_only_what_it_had_not_finished(
+def test_a_worker_that_is_killed_costs_only_what_it_had_not_finished_where_none_sees_the_folder(
     cluster: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
+    written: list[str] = []
+
+    def noted(path: Path, content: bytes) -> None:
+        written.append(path.name)
+        write_in_run(path, content)
+
+    monkeypatch.setattr("gevaldi.runs.engines.ray.visible", lambda run: nullcontext("a file that nobody sees"))
+    monkeypatch.setattr("gevaldi.runs.engines.ray.write_in_run", noted)
     monkeypatch.setattr("gevaldi.progress.Bar.told", lambda bar, texts: told.extend(texts[len(told) :]))
-    acted = when_some_rows_are_there(monkeypatch, lambda: workers()[0].kill())
+    acted = when_some_rows_are_there(monkeypatch, lambda: workers("work")[0].kill())
     pd.testing.assert_frame_equal(compared(tmp_path / "run", at(cluster)).rows(), expected)
     assert acted
     assert any("was lost" in text for text in told)
+    assert sorted(written) == sorted(path.name for path in (tmp_path / "run" / "samples").iterdir())
 
 
 def test_a_node_that_is_removed_and_one_that_joins_leave_the_rows_as_they_are(
@@ -158,25 +171,9 @@ def test_what_was_finished_is_safe_after_ctrl_c_and_nobody_works_on(cluster: Any
     assert not list(folder.rglob("*.partial"))
 
 
-def test_rows_are_sent_where_workers_do_not_see_the_folder(
-    cluster: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written: list[str] = []
-
-    def noted(path: Path, content: bytes) -> None:
-        written.append(path.name)
-        write_in_run(path, content)
-
-    monkeypatch.setattr("gevaldi.runs.engines.ray.visible", lambda run: nullcontext("a file that nobody sees"))
-    monkeypatch.setattr("gevaldi.runs.engines.ray.write_in_run", noted)
-    done = compared(tmp_path / "run", at(cluster))
-    pd.testing.assert_frame_equal(done.rows(), expected)
-    assert sorted(written) == sorted(path.name for path in (tmp_path / "run" / "samples").iterdir())
-
-
-def named(folder: Path, first: str = "first") -> list[str]:
-    (folder / "nets.py").write_text(FACTORIES.format(process=os.getpid()))
-    return [f"python:{folder / 'nets.py'}:{name}" for name in (first, "second", "generator")]
+def named(folder: Path) -> list[str]:
+    (folder / "nets.py").write_text(FACTORIES)
+    return [f"python:{folder / 'nets.py'}:{name}" for name in ("first", "second", "generator")]
 
 
 def test_a_node_without_the_weights_is_told_and_the_others_do_the_work(
@@ -185,19 +182,28 @@ def test_a_node_without_the_weights_is_told_and_the_others_do_the_work(
     node = cluster.add_node(num_cpus=1, env_vars={"LACKS": "1"})
     told: list[str] = []
     monkeypatch.setattr("gevaldi.progress.Bar.told", lambda bar, texts: told.extend(texts[len(told) :]))
-    rows = gevaldi.compare(*named(tmp_path), out=tmp_path / "run", engine=at(cluster, ",workers=3"), **SETTINGS).rows()
+    rows = gevaldi.compare(*named(tmp_path), out=tmp_path / "run", engine=at(cluster), **SETTINGS).rows()
     cluster.remove_node(node)
     pd.testing.assert_frame_equal(rows, expected)
     assert any("cannot work" in text and "weights.safetensors" in text for text in told)
 
 
-def test_nothing_is_lost_where_no_worker_has_the_weights(cluster: Any, tmp_path: Path) -> None:
-    names = named(tmp_path, "first,elsewhere=true")
-    with pytest.raises(EngineError, match=r"No worker can work\. The worker on .* cannot work\. .*weights\.safetensors"):
-        gevaldi.compare(*names, out=tmp_path / "run", engine=at(cluster), **SETTINGS)
-    assert not Run.open(tmp_path / "run").done()
-    gevaldi.compare(*names, out=tmp_path / "run", **SETTINGS)
-    assert Run.open(tmp_path / "run").complete
+def test_an_address_that_is_not_that_of_the_programs_own_cluster_is_refused(cluster: Any) -> None:
+    import ray
+
+    ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        with (
+            pytest.raises(EngineError, match=r"connected to .* already, and 127\.0\.0\.1:1 was given"),
+            connected("127.0.0.1:1", 1, 0, False),
+        ):
+            pass
+        for own in (cluster.address, "auto", None):
+            with connected(own, 1, 0, False):
+                pass
+        assert ray.is_initialized()
+    finally:
+        ray.shutdown()
 
 
 def test_without_an_address_this_machine_is_the_cluster_and_ends_with_the_run(tmp_path: Path, expected: pd.DataFrame) -> None:

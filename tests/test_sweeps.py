@@ -5,6 +5,7 @@ import sys
 from copy import deepcopy
 from math import ceil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, t
 from torch import Tensor
+from typer.testing import CliRunner
 
 import gevaldi
 from conftest import small_classifier, small_generator
 from gevaldi.alignment import align
+from gevaldi.cli.main import app
+from gevaldi.cli.matrices import show_matrices
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.experiments import Sweep, read_sweep, sweep_names
 from gevaldi.experiments.sweep import is_symmetric, short_names, sweep_from
@@ -27,9 +31,11 @@ from gevaldi.experiments.sweep_execute import Networks, swept
 from gevaldi.figures import HeatMap, heat_maps
 from gevaldi.measures.sweeps import ALL, DRAWN, END, Entry, Seen, entries, seen_in
 from gevaldi.models import Classifier, Generator, Label
+from gevaldi.reports.sweep_sentences import answer as sentences
 from gevaldi.reports.sweep_tables import fitting
 from gevaldi.runs.audit import BATCH
 from gevaldi.statistics.intervals import Estimate
+from gevaldi.taxonomy import read_taxonomy
 from test_report_browser import browser  # noqa: F401
 
 QUICK: dict[str, Any] = {"samples": 3, "steps": 4, "audited": 20, "progress": False, "device": "cpu", "batch_size": 3}
@@ -132,7 +138,7 @@ def test_a_sweep_is_all_pairs_under_all_divergences_and_weights() -> None:
     for pair in pairs.values():
         assert set(pair.cells()) == {(pair.first, pair.second), (pair.second, pair.first)}
     plain = Sweep.model_validate({"classifiers": {"one": "x:a", "two": "x:b"}, "generator": "x:g"})
-    assert list(plain.pairs()) == ["one-vs-two"]
+    assert list(plain.pairs()) == ["one-vs-two-kl-w0"]
 
 
 BASE: dict[str, Any] = {"classifiers": ["x:a", "x:b"], "generator": "x:g"}
@@ -285,7 +291,7 @@ def test_a_symmetric_divergence_fills_both_cells_from_one_order(three: gevaldi.S
     for quantity in ("divergence", "disagreement"):
         found = three.matrix(quantity, divergence="jensen-shannon").to_numpy()
         assert np.array_equal(found, found.T, equal_nan=True)
-    assert {order for name in three.runs if name.endswith("shannon") for order in three.runs[name].rows()["order"]} == {"forward"}
+    assert {order for name in three.runs if "shannon" in name for order in three.runs[name].rows()["order"]} == {"forward"}
 
 
 def test_equal_classifiers_are_alike_in_the_rows_and_columns_of_the_others(three: gevaldi.Swept) -> None:
@@ -342,7 +348,7 @@ def test_a_sweep_of_two_has_the_rows_of_the_plain_comparison_and_the_disagreemen
     pair, generator = (small_classifier(0), small_classifier(1)), small_generator()
     found = gevaldi.sweep({"a": pair[0], "b": pair[1]}, generator, out=tmp_path / "sweep", **QUICK)
     plain = gevaldi.compare(*pair, generator, out=tmp_path / "plain", **QUICK)
-    run = found.runs["a-vs-b"]
+    run = found.runs["a-vs-b-kl-w0"]
     pd.testing.assert_frame_equal(run.rows(), plain.rows())
     audit = plain.run.record["audit"]["generated"]
     assert found.matrix("disagreement", DRAWN).loc["a", "b"] == audit["disagreements"] / audit["pictures"]
@@ -417,9 +423,9 @@ def test_what_cannot_be_made_is_told_and_the_others_are_made(by_name: dict[str, 
     source = by_name["generator"].rpartition(":")[0]
     by_name["classifiers"] |= {"lost": f"{source}:broken", "wide": f"{source}:net,seed=7,classes=4"}
     found = gevaldi.sweep(**by_name, out=tmp_path / "out", **QUICK)
-    assert set(found.runs) == {"n0-vs-n1", "n0-vs-n2", "n1-vs-n2"}
-    assert "no such weights" in found.failed["n0-vs-lost"]
-    assert "nothing says which are the same" in found.failed["n0-vs-wide"]
+    assert set(found.runs) == {"n0-vs-n1-kl-w0", "n0-vs-n2-kl-w0", "n1-vs-n2-kl-w0"}
+    assert "no such weights" in found.failed["n0-vs-lost-kl-w0"]
+    assert "nothing says which are the same" in found.failed["n0-vs-wide-kl-w0"]
     assert set(found.before.failed) == {"lost"}
     assert np.isfinite(found.matrix("divergence", DRAWN).loc["n0", "n1"])
     assert np.isnan(found.matrix("divergence", DRAWN).loc["n0", "lost"])
@@ -432,7 +438,7 @@ def test_a_classifier_that_is_added_leaves_finished_pairs_alone(
 ) -> None:
     two = by_name | {"classifiers": {name: by_name["classifiers"][name] for name in ("n0", "n1")}}
     first = gevaldi.sweep(**two, out=tmp_path / "out", **QUICK)
-    parts = sorted((tmp_path / "out" / "n0-vs-n1" / "samples").iterdir())
+    parts = sorted((tmp_path / "out" / "n0-vs-n1-kl-w0" / "samples").iterdir())
     before = [part.stat().st_mtime_ns for part in parts]
     more = gevaldi.sweep(**by_name, out=tmp_path / "out", **QUICK)
     assert [part.stat().st_mtime_ns for part in parts] == before
@@ -443,11 +449,152 @@ def test_a_classifier_that_is_added_leaves_finished_pairs_alone(
 def test_only_the_pair_that_is_asked_for_is_made(by_name: dict[str, Any], tmp_path: Path) -> None:
     settings = {"samples": 2, "audited": 5, "search": {"steps": 2}}
     sweep = sweep_from({**by_name, "settings": settings})
-    told = list(swept(sweep, tmp_path / "out", Networks(), only=("n1-vs-n2",), device="cpu", batch_size=2))
-    assert [found.name for found in told[1:]] == ["n1-vs-n2"]  # type: ignore[union-attr]
+    told = list(swept(sweep, tmp_path / "out", Networks(), only=("n1-vs-n2-kl-w0",), device="cpu", batch_size=2))
+    assert [found.name for found in told[1:]] == ["n1-vs-n2-kl-w0"]  # type: ignore[union-attr]
     assert not (tmp_path / "out" / "before.json").exists()
-    with pytest.raises(SpecError, match="n1-vs-n2"):
+    with pytest.raises(SpecError, match="n1-vs-n2-kl-w0"):
         list(swept(sweep, tmp_path / "out", Networks(), only=("n1-vs-n3",)))
+
+
+def small_sweep(out: Path, seed: int = 1, **more: Any) -> gevaldi.Swept:
+    return gevaldi.sweep({"a": small_classifier(0), "b": small_classifier(seed)}, small_generator(), out=out, **{**QUICK, **more})
+
+
+def test_numbers_of_an_object_are_not_given_for_another_of_the_same_name(tmp_path: Path) -> None:
+    first = small_sweep(tmp_path / "out")
+    other = small_sweep(tmp_path / "out", seed=2)
+    assert not other.runs
+    assert "its weights have changed since" in other.failed["a-vs-b-kl-w0"]
+    fresh = small_sweep(tmp_path / "fresh", seed=2)
+    pd.testing.assert_frame_equal(other.matrix("disagreement", DRAWN), fresh.matrix("disagreement", DRAWN))
+    pd.testing.assert_frame_equal(other.matrix("divergence", DRAWN), fresh.matrix("divergence", DRAWN))
+    assert not other.matrix("divergence", DRAWN).equals(first.matrix("divergence", DRAWN))
+    kept = gevaldi.Swept.open(tmp_path / "out")
+    assert kept.entries == first.entries  # and no page has numbers of both
+
+
+def test_the_same_objects_again_are_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = small_sweep(tmp_path / "out")
+    monkeypatch.setattr("gevaldi.experiments.sweep_drawn.before_search", lambda *given: pytest.fail("made again"))
+    monkeypatch.setattr("gevaldi.experiments.execute.execute", lambda *given: pytest.fail("made again"))
+    again = small_sweep(tmp_path / "out")
+    assert again.entries == first.entries
+    assert again.before == gevaldi.Swept.open(tmp_path / "out").before == first.before
+
+
+def test_numbers_of_a_hierarchy_are_not_given_for_another(tmp_path: Path) -> None:
+    classes = [label.name for label in small_classifier(0).labels]
+    flat = read_taxonomy({"all": classes})
+    deep = read_taxonomy({"all": {f"above {name}": {f"over {name}": [name]} for name in classes}})
+    first = small_sweep(tmp_path / "out", taxonomy=deep)
+    assert not first.failed
+    other = small_sweep(tmp_path / "out", taxonomy=flat)
+    assert "another hierarchy" in other.failed["a-vs-b-kl-w0"]
+    assert other.before != first.before
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_another_setting_in_the_same_folder_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    small_sweep(tmp_path).report()
+    before = content(tmp_path)
+    with pytest.raises(RunFolderError, match=r"a-vs-b-kl-w0 was begun with others \(samples: 3 there, 2 here\)"):
+        small_sweep(tmp_path, samples=2)
+    assert content(tmp_path) == before
+
+
+def test_another_divergence_or_weight_leaves_finished_pairs_alone(tmp_path: Path) -> None:
+    first = small_sweep(tmp_path)
+    made = {part: part.stat().st_mtime_ns for part in (tmp_path / "a-vs-b-kl-w0").rglob("*")}
+    more = small_sweep(tmp_path, divergences=("kl", "jensen-shannon"), prior_weights=(0.0, 0.01))
+    assert {part: part.stat().st_mtime_ns for part in (tmp_path / "a-vs-b-kl-w0").rglob("*")} == made
+    assert len(more.runs) == 4
+    assert more.matrix().equals(first.matrix())
+
+
+def test_the_matrix_before_the_search_is_kept_without_those_that_fail_until_they_can_be_loaded(
+    by_name: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr("gevaldi.experiments.sweep_drawn.before_search", lambda *given: calls.append(1) or before_search(*given))
+    source = by_name["generator"].rpartition(":")[0]
+    by_name["classifiers"] |= {"late": f"{source.replace('nets_of', 'late_nets_of')}:net,seed=5"}
+    first = gevaldi.sweep(**by_name, out=tmp_path / "out", **QUICK)
+    again = gevaldi.sweep(**by_name, out=tmp_path / "out", **QUICK)
+    assert len(calls) == 1
+    assert set(again.before.failed) == set(gevaldi.Swept.open(tmp_path / "out").before.failed) == {"late"}
+    assert again.matrix("divergence", DRAWN).equals(first.matrix("divergence", DRAWN))
+    (tmp_path / "late_nets_of_a_sweep.py").write_text(NETS)
+    last = gevaldi.sweep(**by_name, out=tmp_path / "out", **QUICK)
+    assert len(calls) == 2
+    assert not last.before.failed
+    assert np.isfinite(last.matrix("divergence", DRAWN).loc["n0", "late"])
+
+
+def test_memory_that_does_not_suffice_for_all_together_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def scarce(*given: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("gevaldi.experiments.sweep_drawn.before_search", scarce)
+    found = small_sweep(tmp_path)
+    assert not found.failed
+    assert "does not suffice for them at once" in found.before.failed["All 2 classifiers together"]
+
+
+def test_a_folder_that_is_far_away_is_refused_and_none_of_its_name_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for call in (lambda: small_sweep("memory://bucket/x"), lambda: gevaldi.Swept.open("memory://bucket/x")):  # type: ignore[arg-type]
+        with pytest.raises(RunFolderError, match=r"memory://bucket/x is far away.*on this machine"):
+            call()
+    for words in ("sweep digits", "experiment examples-digits"):
+        result = CliRunner().invoke(app, [*words.split(), "--out", "memory://bucket/x"])
+        assert "is far away" in str(result.exception)
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_differ_little_have_folders_of_their_own_and_names_that_collide_are_refused() -> None:
+    near = sweep_from(BASE | {"prior_weights": [0.1234567, 0.1234568, 0]})
+    assert list(near.pairs()) == ["a-vs-b-kl-w0.1234567", "a-vs-b-kl-w0.1234568", "a-vs-b-kl-w0"]
+    long = [f"renyi,order=0.5{'0' * 40}{end}" for end in (1, 2)]
+    with pytest.raises(SpecError, match="would have the same folder"):
+        sweep_from(BASE | {"divergences": long}).pairs()
+
+
+def test_no_samples_are_answered_as_in_a_comparison() -> None:
+    words = "sweep bundled:mnist-strided bundled:mnist-pooled -g bundled:mnist-vae -n 0"
+    assert "samples" in str(CliRunner().invoke(app, words.split()).exception)
+
+
+def entry(row: str, column: str, quantity: str, estimate: Estimate, failed: int = 0, divergence: str = "kl") -> Entry:
+    return Entry(divergence, 0.0, END, row, column, quantity, estimate, 10, failed)
+
+
+def test_failed_samples_of_both_orders_are_counted_and_those_of_one_search_once() -> None:
+    one = Estimate(1.0, 0.5, 1.5)
+    found = [entry("a", "b", "divergence", one, 1), entry("b", "a", "divergence", one, 2)]
+    found += [entry(*cell, "divergence", one, 5, "jensen-shannon") for cell in ("ab", "ba")]
+    said = sentences(found, {"kl": "nats", "jensen-shannon": "nats"}, {"jensen-shannon"})
+    assert said[-1].startswith("8 samples failed")
+
+
+@pytest.mark.parametrize(("low", "told"), [(0.45, False), (0.6, True)])
+def test_who_is_the_wrong_one_is_said_only_where_intervals_are_apart(low: float, told: bool) -> None:
+    found = [entry("a", "b", "divergence", Estimate(1.0, 0.5, 1.5))]
+    found += [entry("a", ALL, "alone_wrong", Estimate(0.7, low, 0.8)), entry("b", ALL, "alone_wrong", Estimate(0.4, 0.3, 0.5))]
+    said = sentences(found, {"kl": "nats"})[-1]
+    assert ("a is most often the wrong one" in said) == told
+    assert ("cannot be told" in said) != told
+
+
+def test_more_classifiers_than_a_terminal_has_room_for_are_told_where_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"n{i}" for i in range(10)]
+    sweep = sweep_from({"classifiers": {name: f"x:{name}" for name in names}, "generator": "x:g"})
+    found = SimpleNamespace(sweep=sweep, entries=[entry("n0", "n1", "divergence", Estimate(1.0, 0.5, 1.5))])
+    show_matrices(found)  # type: ignore[arg-type]
+    said = " ".join(capsys.readouterr().out.split())
+    assert said == "kl, λ = 0, after the search: the matrices of 10 classifiers are in index.html and matrix.csv"
 
 
 def test_every_divergence_that_claims_to_be_symmetric_is_searched_once() -> None:
@@ -466,7 +613,7 @@ def test_the_command_makes_a_sweep_and_answers_what_is_wrong(tmp_path: Path) -> 
     words = ["-g", "python:nets.py:decoder", "-n", "2", "--set", "search.steps=3", "--set", "audited=10", "--out", "out"]
     done = gevaldi_in(tmp_path, "sweep", *nets, *words, "--divergence", "kl", "--divergence", "jensen-shannon")
     assert done.returncode == 0, done.stderr
-    assert "net-seed-0-vs-net-seed-1-kl is in" in done.stderr
+    assert "net-seed-0-vs-net-seed-1-kl-w0 is in" in done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert (tmp_path / "out" / "index.html").exists()
     again = gevaldi_in(tmp_path, "sweep", "out/sweep.yaml", "--out", "out")

@@ -27,7 +27,10 @@ def experiment(
     address: Annotated[
         str | None, typer.Option(help="a Ray cluster: HOST:6379, ray://HOST:10001 or auto", metavar="HOST:PORT")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="its folder; the same command continues it", show_default="runs/NAME")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(help="its folder, on this machine; the same command continues it", show_default="runs/NAME", metavar="FOLDER"),
+    ] = None,
 ) -> None:
     """Make the comparisons of an experiment, and lay them side by side.
 
@@ -40,6 +43,7 @@ def experiment(
     """
     from gevaldi.errors import SpecError
     from gevaldi.experiments import read_experiment
+    from gevaldi.experiments.execute import folder_of
 
     pairs = [text.partition("=") for text in model or []]
     if wrong := [text for text, (part, _, named) in zip(model or [], pairs, strict=True) if not (part and named)]:
@@ -48,7 +52,7 @@ def experiment(
         )
     asked = read_experiment(name)
     specs = asked.specs({part.strip(): named for part, _, named in pairs}, set_ or [])
-    folder = out or Path("runs") / Path(name).stem
+    folder = folder_of(out) if out else Path("runs") / Path(name).stem
     try:
         from gevaldi.experiments.execute import carried_out
         from gevaldi.runs.engines import engine as engine_named

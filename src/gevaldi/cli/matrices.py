@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gevaldi.measures.sweeps import ALL, DRAWN, END, Entry
+from gevaldi.measures.sweeps import ALL, DRAWN, END, Entry, exactly
 from gevaldi.names import plain
 from gevaldi.reports.sweep_tables import fitting, matrices
 
@@ -30,8 +30,11 @@ def show_matrices(found: "Swept") -> None:
         for weight in found.sweep.prior_weights:
             own = [e for e in found.entries if (e.divergence, e.prior_weight, e.moment) == (divergence, weight, END)]
             shown = [m for m in matrices(own, names, unit_of(divergence)) if m.quantity != "row_alone_wrong"]
+            heading = f"{plain(divergence)}, λ = {exactly(weight)}, after the search"
             if shown and len(names) <= MOST:
-                _print(shown, names, f"{plain(divergence)}, λ = {weight:g}, after the search")
+                _print(shown, names, heading)
+            elif shown:
+                _line(f"{heading}: the matrices of {len(names)} classifiers are in index.html and matrix.csv")
             if own:
                 _print_wrong([e for e in found.entries if e.column == ALL], own, names)
 
@@ -42,7 +45,7 @@ def _print(shown: "Sequence[Matrix]", names: Sequence[str], heading: str) -> Non
     for group in [shown] if together else [[one] for one in shown]:
         what = [m.title[0].lower() + m.title[1:] for m in group]
         console = Console()
-        console.print(f"{heading}, row against column: {'; '.join(what)}", markup=False, highlight=False)
+        _line(f"{heading}, row against column: {'; '.join(what)}")
         table = Table(box=None, pad_edge=False, padding=(0, 1, 1, 0) if together else (0, 1, 0, 0))
         table.add_column("", no_wrap=True)
         for i in range(len(names)):
@@ -52,6 +55,10 @@ def _print(shown: "Sequence[Matrix]", names: Sequence[str], heading: str) -> Non
             cells = ["·" if row == column else _words(group, row, column) for column in names]
             table.add_row(escape(f"{i + 1} {short}"), *cells)
         console.print(table)
+
+
+def _line(text: str) -> None:
+    Console().print(text, markup=False, highlight=False)
 
 
 def _words(group: "Sequence[Matrix]", row: str, column: str) -> str:

@@ -53,7 +53,7 @@ def sweep(
         list[str] | None,
         typer.Option("--set", help="a setting for all comparisons, e.g. search.steps=50", autocompletion=complete("settings")),
     ] = None,
-    only: Annotated[list[str] | None, typer.Option(help="make this comparison only, A-vs-B; may be repeated")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="make this comparison only, A-vs-B-kl-w0; may be repeated")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps", autocompletion=complete("devices"))] = "auto",
     batch_size: Annotated[int | None, typer.Option(min=1, help="samples searched together", show_default="measured")] = None,
     engine: Annotated[
@@ -62,7 +62,10 @@ def sweep(
     address: Annotated[
         str | None, typer.Option(help="a Ray cluster: HOST:6379, ray://HOST:10001 or auto", metavar="HOST:PORT")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="its folder; the same command continues it", show_default="runs/NAME")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(help="its folder, on this machine; the same command continues it", show_default="runs/NAME", metavar="FOLDER"),
+    ] = None,
 ) -> None:
     """Compare each of some classifiers with each other, and lay out who differs from whom, and who fails.
 
@@ -73,14 +76,18 @@ def sweep(
     \b
       gevaldi sweep bundled:mnist-strided bundled:mnist-pooled bundled:mnist-referee -g bundled:mnist-vae --taxonomy mnist-digits
       gevaldi sweep python:nets.py:a python:nets.py:b python:nets.py:c -g python:nets.py:g --prior-weight 0 --prior-weight 0.01
-      gevaldi sweep digits --set samples=16 --only strided-vs-pooled-kl
+      gevaldi sweep digits --set samples=16 --only strided-vs-pooled-kl-w0
     """
+    from gevaldi.experiments.execute import folder_of
+
     given: dict[str, Any] = {
         "generator": generator, "divergences": divergence, "prior_weights": prior_weight, "orders": orders,
     }  # fmt: skip
     shared = {"samples": samples, "conditions": condition, "taxonomy": taxonomy, "real": real}
-    asked, name = _asked(classifiers, {k: v for k, v in given.items() if v}, {k: v for k, v in shared.items() if v}, set_ or [])
-    folder = out or Path("runs") / name
+    asked, name = _asked(
+        classifiers, {k: v for k, v in given.items() if v}, {k: v for k, v in shared.items() if v not in (None, [])}, set_ or []
+    )
+    folder = folder_of(out) if out else Path("runs") / name
     try:
         from gevaldi.runs.engines import engine as engine_named
 

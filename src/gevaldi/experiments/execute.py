@@ -17,6 +17,7 @@ from gevaldi.errors import (
     described,
 )
 from gevaldi.names import OBJECT
+from gevaldi.places import Place, place
 from gevaldi.runs.engines.base import Engine
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
@@ -32,6 +33,22 @@ class Outcome:
     run: Run | None
     error: str | None = None
     missing: bool = False  # because weights, pictures or a package are not at hand
+
+
+def folder_of(out: str | Place) -> Path:
+    """The folder of several comparisons.
+
+    Raises:
+        RunFolderError: it is not on this machine.
+    """
+    folder = place(out)
+    if not isinstance(folder, Path):
+        raise RunFolderError(
+            f"{out} is far away, and a folder of several comparisons, in which pages and figures lead to one another, has to be on "
+            "this machine. Give a path with --out, and copy the folder when it is finished. One comparison may be far away: "
+            f"gevaldi compare --out {out}"
+        )
+    return folder
 
 
 def named_in(spec: Spec) -> Sequence[Any]:
@@ -50,12 +67,15 @@ def carried_out(
     models: Callable[[Spec], Sequence[Any]] = named_in,
     taxonomy: Taxonomy | None = None,
     engine: Engine | None = None,
+    same: Callable[[Spec, Run], bool] = lambda spec, run: True,
 ) -> Iterator[Outcome]:
     """Make the runs one by one in sub-folders of their names, and tell of each when it is finished.
 
     A run that is complete is not loaded again; one that was interrupted goes on. One that cannot be made is told with its error,
     and the others are made all the same. `models` gives the three networks of a spec where they are at hand already, a `taxonomy`
-    takes the place of those that specs name, and the `engine` says where to compute.
+    takes the place of those that specs name, and the `engine` says where to compute. What is complete is left alone where it is the
+    `same` as would be made now, as far as that can be told without loading anything; where it is not, it is refused as
+    `gevaldi.compare` does.
 
     Raises:
         SpecError: `only` names a run that there is not.
@@ -65,11 +85,11 @@ def carried_out(
         raise SpecError(str(UnknownName("run in this experiment", unknown[0], specs)))
     for name, spec in specs.items():
         if only and name not in only:
-            if before := _complete(spec, folder / name):
+            if before := _complete(spec, folder / name, same):
                 yield Outcome(name, spec, before)  # so that it stands beside the others
             continue
         try:
-            run = _complete(spec, folder / name) or _made(
+            run = _complete(spec, folder / name, same) or _made(
                 spec, folder / name, models, device, batch_size, progress, taxonomy, engine
             )
         except Exception as error:  # whatever networks may raise
@@ -82,17 +102,17 @@ def carried_out(
 def finished(specs: Mapping[str, Spec], folder: Path, why: str) -> Iterator[Outcome]:
     """The runs that were made before, and of the others `why` they are not made now."""
     for name, spec in specs.items():
-        run = _complete(spec, folder / name)
+        run = _complete(spec, folder / name, lambda spec, run: True)
         yield Outcome(name, spec, run, None if run else why, missing=run is None)
 
 
-def _complete(spec: Spec, folder: Path) -> Run | None:
-    """The run in a folder, where it is finished and of this spec."""
+def _complete(spec: Spec, folder: Path, same: Callable[[Spec, Run], bool]) -> Run | None:
+    """The run in a folder, where it is finished, of this spec, and the same."""
     try:
         run = Run.open(folder)
     except RunFolderError:
         return None
-    return run if run.complete and run.spec.deciding == spec.deciding else None
+    return run if run.complete and run.spec.deciding == spec.deciding and same(spec, run) else None
 
 
 def _made(

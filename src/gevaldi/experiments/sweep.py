@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from importlib import resources
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.experiments.spec import SUFFIX
+from gevaldi.measures.sweeps import exactly
 from gevaldi.names import OBJECT
 from gevaldi.registry import Call, explained
 from gevaldi.runs.spec import Spec, find_beside, overridden, read_spec, spec_from
@@ -96,25 +97,26 @@ class Sweep(Settings):
         return value
 
     def pairs(self) -> dict[str, "Pair"]:
-        """The comparison of every pair under every divergence and λ, by the name of its folder.
+        """The comparison of every pair under every divergence and λ, by the name of its folder, such as a-vs-b-kl-w0.
+
+        Both are always in it, so that a pair keeps its folder when another divergence or λ is added.
 
         Raises:
-            SpecError: a setting is unknown or impossible.
+            SpecError: a setting is unknown or impossible, or two comparisons would have the same folder.
             UnknownName: there is no such divergence.
         """
-        return {
-            self._folder(first, second, divergence, weight): Pair(
-                first, second, divergence, weight, self._spec(first, second, divergence, weight)
-            )
-            for divergence in self.divergences
-            for weight in self.prior_weights
-            for first, second in combinations(self.classifiers, 2)
-        }
-
-    def _folder(self, first: str, second: str, divergence: str, weight: float) -> str:
-        name = f"{_in_path(first)}-vs-{_in_path(second)}"
-        name += f"-{_in_path(divergence)}" if len(self.divergences) > 1 else ""
-        return name + (f"-w{weight:g}" if len(self.prior_weights) > 1 else "")
+        found: dict[str, Pair] = {}
+        for divergence, weight in product(self.divergences, self.prior_weights):
+            for first, second in combinations(self.classifiers, 2):
+                name = f"{_in_path(first)}-vs-{_in_path(second)}-{_in_path(divergence)}-w{exactly(weight)}"
+                pair = Pair(first, second, divergence, weight, self._spec(first, second, divergence, weight))
+                if other := found.get(name):
+                    raise SpecError(
+                        f"{pair.in_words()} and {other.in_words()} would have the same folder, {name}. Call the classifiers "
+                        "otherwise, or make two sweeps."
+                    )
+                found[name] = pair
+        return found
 
     def _spec(self, first: str, second: str, divergence: str, weight: float) -> Spec:
         if taken := [name for name in self.settings if name in OWN]:
@@ -142,6 +144,10 @@ class Pair:
     divergence: str
     prior_weight: float
     spec: Spec
+
+    def in_words(self) -> str:
+        """Which it is."""
+        return f"{self.first} and {self.second} under {self.divergence} with λ = {exactly(self.prior_weight)}"
 
     def cells(self) -> dict[tuple[str, str], tuple[str, str]]:
         """The cells of the matrix that the comparison fills: the order of the rows in it, and which classifier is the row's.

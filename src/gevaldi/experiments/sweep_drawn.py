@@ -95,8 +95,9 @@ def before_search(
 ) -> tuple[list[Entry], dict[str, str]]:
     """The matrices of pictures drawn from the generator and of real ones, and why some classifiers are not in them.
 
-    The pictures drawn are those of the audit of every pair: as many, from the same seeds. Each is generated once and shown once to
-    each classifier, whatever their number; for that, all classifiers are on the device together.
+    The pictures drawn are those of the audit of a pair of the largest classifiers: as many, from the same seeds; a pair of small
+    ones may be audited on more. Each is generated once and shown once to each classifier, whatever their number; for that, all
+    classifiers are on the device together.
 
     Args:
         sweep: what is asked.

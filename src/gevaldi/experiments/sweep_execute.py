@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ from gevaldi.experiments.execute import Outcome, carried_out
 from gevaldi.experiments.sweep import Sweep
 from gevaldi.files import write_whole
 from gevaldi.measures.sweeps import Entry
+from gevaldi.places import Place
 from gevaldi.runs.spec import Spec
+from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import Taxonomy
 
@@ -53,6 +56,27 @@ class Networks:
         found: Generator = self._once(name, "generator", load_generator)
         return found
 
+    def told_apart(self) -> dict[str, Any]:
+        """What tells the objects from others of the same names: hashes of their weights and settings, by these names.
+
+        Nothing is told of one that is no network; what is wrong with it, its comparisons say.
+        """
+        found = {}
+        for name, given in self.objects.items():
+            try:
+                found[name] = _hashes(self.generator(name) if hasattr(given, "prior") else self.classifier(name), name)
+            except Exception:  # whatever is given in the place of a network may raise
+                found[name] = {}
+        return found
+
+    def has(self, name: str) -> bool:
+        """Whether the classifier of that name can be loaded."""
+        try:
+            self.classifier(name)
+        except Exception:  # whatever a user's factory may raise
+            return False
+        return True
+
     def _once(self, name: str, kind: str, load: Any) -> Any:
         key = (kind, name)
         if key in self._lost:
@@ -67,17 +91,27 @@ class Networks:
         return self._loaded[key]
 
 
+def _hashes(network: Any, name: str) -> dict[str, Any]:
+    from gevaldi.runs.identity import describe_network, hash_of_prior
+
+    told = describe_network(network, name)
+    own = {"prior_sha256": hash_of_prior(network.prior)} if hasattr(network, "prior") else {}
+    return {"sha256": told["sha256"], "settings": told["settings"], **own}
+
+
 @dataclass(frozen=True)
 class Before:
     """The matrices before any search.
 
     Attributes:
         entries: their numbers.
-        failed: why classifiers are not in them, by name; under the generator's, why there are none.
+        failed: why classifiers are not in them, by name; under the generator's, or all of theirs together, why there are none.
+        lost: those of them that could not be loaded.
     """
 
     entries: tuple[Entry, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()
 
 
 def swept(
@@ -95,22 +129,38 @@ def swept(
     """Make the matrices before any search, unless they were made before, and then every pair in its own sub-folder.
 
     Where `only` some pairs are asked for, the matrices before the search, which need all classifiers, are left for another time.
+    Those that were made without a classifier are made anew when it can be loaded.
 
     Raises:
         SpecError: a setting is unknown or impossible, or `only` names a pair that there is not.
-        RunFolderError: the folder cannot be written.
+        RunFolderError: the folder cannot be written, or its comparisons have other settings.
+        EngineError: nobody answers.
     """
     from gevaldi.runs.identity import hashed_once
+    from gevaldi.taxonomy.read import taxonomy_as_json
 
+    if engine:
+        engine.check()
     specs = {name: pair.spec for name, pair in sweep.pairs().items()}
+    _refuse_others(folder, specs)
     _write(folder / SPEC, written(sweep))
-    before = read_before(folder, sweep)
-    if before is None and not only:
-        before = _before(sweep, [*specs.values()], networks, device, progress, taxonomy)
-        if not before.failed:
-            _write(folder / BEFORE, _as_json(sweep, before))
-    yield before or Before()
+    hierarchy = taxonomy_as_json(taxonomy) if taxonomy else None
+
+    def same(spec: Spec, run: Run) -> bool:
+        models = run.record.get("models", {})
+        names = {"first": spec.first, "second": spec.second, "generator": spec.generator}
+        known = [bool(apart[n]) and apart[n].items() <= models.get(who, {}).items() for who, n in names.items() if n in apart]
+        return all(known) and (hierarchy is None or _text_of(run.folder / "taxonomy.json") == hierarchy)
+
     with hashed_once():
+        apart = networks.told_apart()
+        decides = _decides(sweep) | {"objects": apart, "hierarchy": hierarchy and sha256(hierarchy.encode()).hexdigest()}
+        before = read_before(folder, decides)
+        if not only and (before is None or any(map(networks.has, (sweep.classifiers.get(name, name) for name in before.lost)))):
+            before = _before(sweep, [*specs.values()], networks, device, progress, taxonomy)
+            if before.entries and not _belongs_to_others(folder, specs, apart):
+                _write(folder / BEFORE, _as_json(decides, before))
+        yield before or Before()
         yield from carried_out(
             specs,
             folder,
@@ -121,7 +171,42 @@ def swept(
             models=networks.of,
             taxonomy=taxonomy,
             engine=engine,
+            same=same,
         )
+
+
+def _refuse_others(folder: Path, specs: Mapping[str, Spec]) -> None:
+    """Refuse to lay comparisons of other settings over those that were begun, before anything is written.
+
+    Raises:
+        RunFolderError: a comparison of the same name was begun with other settings.
+    """
+    for name, spec in specs.items():
+        try:
+            begun = Run.begun(folder / name)
+        except RunFolderError:  # which its comparison tells
+            continue
+        # a hierarchy of the user's own is another file in the run's folder
+        mine, theirs = (one.model_dump(mode="json", exclude={"speed", "taxonomy"}) for one in (spec, begun.spec if begun else spec))
+        if other := [f"{key}: {theirs[key]!r} there, {mine[key]!r} here" for key in mine if mine[key] != theirs[key]]:
+            raise RunFolderError(
+                f"{folder} holds a sweep with other settings: {name} was begun with others ({'; '.join(other)}). Give another "
+                f"folder with --out, or go on with that sweep: gevaldi sweep {folder / SPEC} --out {folder}"
+            )
+
+
+def _belongs_to_others(folder: Path, specs: Mapping[str, Spec], apart: Mapping[str, Any]) -> bool:
+    """Whether the folder has matrices and comparisons of other objects of these names, which then stay together."""
+    try:
+        known = json.loads((folder / BEFORE).read_text(encoding="utf-8"))["of"]["objects"]
+        other = any(known[name] != apart[name] for name in known if name in apart)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return other and any((folder / name / "run.json").exists() for name in specs)
+
+
+def _text_of(path: Place) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _before(
@@ -129,6 +214,7 @@ def _before(
 ) -> Before:
     from gevaldi.experiments.sweep_drawn import before_search
     from gevaldi.runs.session import device_of
+    from gevaldi.runs.worker import lacks_memory
 
     found, failed = {}, {}
     on = device_of(device)
@@ -137,15 +223,22 @@ def _before(
             found[name] = networks.classifier(model)
         except Exception as error:
             failed[name] = _told(error)
+    lost = tuple(failed)
     if len(found) < 2:
-        return Before((), failed)
+        return Before((), failed, lost)
     try:
         with bar(progress) as watch:
             generator = networks.generator(sweep.generator)
             numbers, refused = before_search(sweep, specs, found, generator, on, taxonomy, watch.audited)
     except Exception as error:
-        return Before((), failed | {sweep.generator: _told(error)})
-    return Before(tuple(numbers), failed | refused)
+        if lacks_memory(error):
+            why = (
+                f"The memory of {on} does not suffice for them at once, so there are no matrices before the search. For these, use "
+                "--device cpu, or fewer classifiers; the comparisons need two at a time."
+            )
+            return Before((), failed | {f"All {len(found)} classifiers together": why}, lost)
+        return Before((), failed | {sweep.generator: _told(error)}, lost)
+    return Before(tuple(numbers), failed | refused, lost)
 
 
 def _told(error: Exception) -> str:
@@ -166,17 +259,23 @@ def _decides(sweep: Sweep) -> dict[str, Any]:
     return json.loads(json.dumps(kept | {"settings": settings}, default=str))  # type: ignore[no-any-return]
 
 
-def _as_json(sweep: Sweep, before: Before) -> str:
-    return json.dumps({"of": _decides(sweep), "entries": [asdict(entry) for entry in before.entries]}, indent=1)
+def _as_json(decides: Mapping[str, Any], before: Before) -> str:
+    return json.dumps({"of": decides, **asdict(before)}, indent=1)
 
 
-def read_before(folder: Path, sweep: Sweep) -> Before | None:
-    """The matrices that were made before, where they are those of this sweep."""
+def before_of(folder: Path, sweep: Sweep) -> Before | None:
+    """The matrices that were made before, where they are those of this sweep, of whatever objects it was made."""
+    return read_before(folder, _decides(sweep))
+
+
+def read_before(folder: Path, decides: Mapping[str, Any]) -> Before | None:
+    """The matrices that were made before, where all that decides them was the same."""
     try:
         found = json.loads((folder / BEFORE).read_text(encoding="utf-8"))
-        if found["of"] != _decides(sweep):
+        if any(found["of"][key] != value for key, value in decides.items()):
             return None
-        return Before(tuple(Entry(**{**entry, "estimate": Estimate(**entry["estimate"])}) for entry in found["entries"]))
+        numbers = tuple(Entry(**{**entry, "estimate": Estimate(**entry["estimate"])}) for entry in found["entries"])
+        return Before(numbers, found["failed"], tuple(found["lost"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

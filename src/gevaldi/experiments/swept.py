@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.comparison import named
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
-from gevaldi.experiments.execute import Outcome, finished
+from gevaldi.experiments.execute import Outcome, finished, folder_of
 from gevaldi.experiments.sweep import Pair, Sweep, is_symmetric, read_sweep, short_names, sweep_from, unit_of
-from gevaldi.experiments.sweep_execute import SPEC, Before, Networks, read_before, swept
+from gevaldi.experiments.sweep_execute import SPEC, Before, Networks, before_of, swept
 from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, Seen, columns, entries, seen_in
 from gevaldi.names import OBJECT
 from gevaldi.runs.engines import engine as engine_named
@@ -56,12 +56,12 @@ class Swept:
         Raises:
             RunFolderError: there is no sweep.
         """
-        folder = Path(folder)
+        folder = folder_of(folder)
         if not (folder / SPEC).exists():
             raise RunFolderError(f"There is no sweep in {folder}: it has no {SPEC}. `gevaldi sweep` makes them.")
         found = sweep_from(read_sweep(folder / SPEC), source=str(folder / SPEC))
         specs = {name: pair.spec for name, pair in found.pairs().items()}
-        return gathered(found, folder, [read_before(folder, found) or Before(), *finished(specs, folder, "not made yet")])
+        return gathered(found, folder, [before_of(folder, found) or Before(), *finished(specs, folder, "not made yet")])
 
     @cached_property
     def pairs(self) -> dict[str, Pair]:
@@ -210,13 +210,14 @@ def sweep(
 ) -> Swept:
     """Compare each of some classifiers with each other, under some divergences and some λ.
 
-    Networks are loaded once, and the pictures before any search are generated once for all. A pair that cannot be compared stands
-    in `failed`, and the others are made all the same.
+    Networks are loaded once in this program, and on a cluster once by each worker for each pair; the pictures before any search are
+    generated once for all. A pair that cannot be compared stands in `failed`, and the others are made all the same.
 
     Args:
         classifiers: names or classifiers; as a mapping, what they are called.
         generator: a generator, or its name.
-        out: the folder, with a sub-folder for each comparison; called again, it is continued. By default a new temporary folder.
+        out: the folder, on this machine, with a sub-folder for each comparison such as a-vs-b-kl-w0; called again, it is continued.
+            By default a new temporary folder.
         divergences: such as ("kl", "jensen-shannon").
         prior_weights: values of λ.
         orders: both, forward, reverse; of a symmetric divergence one order is searched, which fills both cells.
@@ -227,7 +228,8 @@ def sweep(
 
     Raises:
         SpecError: a setting is unknown or impossible, or there are fewer than two classifiers.
-        RunFolderError: the folder cannot be written.
+        RunFolderError: the folder cannot be written, is far away, or holds a sweep with other settings.
+        EngineError: a cluster does not answer.
     """
     called, objects = _called(classifiers)
     name_of_generator = named(generator)
@@ -253,7 +255,7 @@ def sweep(
         },
         source="the arguments",
     )
-    folder = Path(out) if out else Path(tempfile.mkdtemp(prefix="gevaldi-sweep-"))
+    folder = folder_of(out) if out else Path(tempfile.mkdtemp(prefix="gevaldi-sweep-"))
     shown = sys.stderr.isatty() if progress is None else progress
     told = swept(
         asked,

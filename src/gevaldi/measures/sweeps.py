@@ -189,6 +189,11 @@ def _over_starts(found: Mapping[int, Sequence[bool]]) -> tuple[Estimate, int]:
     return Estimate(estimate.value, max(0.0, estimate.low), min(1.0, estimate.high)), pictures
 
 
+def exactly(weight: float) -> str:
+    """λ so that no two are written alike."""
+    return repr(float(weight)).removesuffix(".0")
+
+
 def as_csv(found: Sequence[Entry]) -> str:
     """All entries as a table in the long form, a number a line."""
     text = io.StringIO()
@@ -196,7 +201,7 @@ def as_csv(found: Sequence[Entry]) -> str:
     rows.writerow(HEAD)
     for e in found:
         numbers = (e.estimate.value, e.estimate.low, e.estimate.high)
-        weight = "" if e.prior_weight is None else f"{e.prior_weight:g}"
+        weight = "" if e.prior_weight is None else exactly(e.prior_weight)
         told = [e.divergence, weight, e.moment, e.row, e.column, e.quantity]
         rows.writerow([*told, *("" if n != n else f"{n:.6g}" for n in numbers), e.samples, e.failed])
     return text.getvalue()

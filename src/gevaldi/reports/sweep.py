@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gevaldi.figures import HeatMap, heat_maps, saved
-from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, as_csv
+from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, as_csv, exactly
 from gevaldi.names import called, plain
 from gevaldi.reports.environment import environment, written
 from gevaldi.reports.sweep_pictures import Source, pictures
@@ -78,7 +78,7 @@ def write_sweep(folder: Path, about: About, entries: Sequence[Entry], grids: Seq
             generator=called(about.generator),
             command=about.command,
             failed={plain(name): plain(why, None) for name, why in about.failed.items()},
-            answer=answer(entries, units),
+            answer=answer(entries, units, {grid.divergence for grid in grids if grid.symmetric}),
             searched=[shown for shown in searched if shown["tables"]],
             before=[found for moment in (DRAWN, REAL) if (found := _before(entries, names, moment, units))],
             ranking=_ranking(entries, names),
@@ -102,9 +102,13 @@ def _sought(grid: Grid) -> str:
 
 def _searched(grid: Grid, entries: Sequence[Entry], names: Sequence[str], several: bool) -> dict[str, Any]:
     own = of(entries, END, grid.divergence, grid.prior_weight)
-    stem = "".join(c if c.isalnum() or c in "-." else "-" for c in f"-{grid.divergence}-w{grid.prior_weight:g}") if several else ""
+    stem = (
+        "".join(c if c.isalnum() or c in "-." else "-" for c in f"-{grid.divergence}-w{exactly(grid.prior_weight)}")
+        if several
+        else ""
+    )
     return {
-        "heading": f"{plain(grid.divergence)}, λ = {grid.prior_weight:g}",
+        "heading": f"{plain(grid.divergence)}, λ = {exactly(grid.prior_weight)}",
         "sought": _sought(grid),
         "figure": f"matrix{stem}",
         "tables": [as_table(found, grid.sources) for found in matrices(own, names, grid.unit)],
@@ -136,7 +140,9 @@ def _ranking(entries: Sequence[Entry], names: Sequence[str]) -> dict[str, Any] |
     order = sorted(names, key=lambda name: -sum(known[name, *c].estimate.value for c in columns[:1] if (name, *c) in known))
     return {
         "columns": [
-            f"after the search, {plain(text)}, λ = {weight:g}" if moment == END and len(settings) > 1 else MOMENTS[moment]
+            f"after the search, {plain(text)}, λ = {exactly(weight)}"
+            if weight is not None and len(settings) > 1
+            else MOMENTS[moment]
             for moment, text, weight in columns
         ],
         "rows": [{"name": plain(name), "cells": [known.get((name, *column)) for column in columns]} for name in order],

@@ -59,8 +59,9 @@ def _largest(source: Source) -> Row | None:
         if row["order"] == source.order and row["status"] != "failed":
             place = (rank(row["divergence_end"]), -row["index"])
             found, best = (row["index"], place) if found is None or place > best else (found, best)
-    rows = source.run.each(["index", "divergence_end", "first_end", "second_end", "picture_end"]) if found is not None else ()
-    return next((row for row in rows if row["index"] == found and row["picture_end"]), None)
+    columns = ["divergence_end", "first_end", "second_end", "picture_end"]
+    rows = source.run.some([found], columns) if found is not None else []
+    return next((row for row in rows if row["picture_end"]), None)
 
 
 def _said(row: Row, who: str) -> str:

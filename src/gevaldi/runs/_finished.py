@@ -43,7 +43,7 @@ def remember(folder: Place, known: Finished, samples: dict[str, np.ndarray]) -> 
         together.fresh(indices)
     with _guard:
         _known.pop(_key(folder), None)
-        _known[_key(folder)] = Finished(known.parts | samples.keys(), together)
+        _known[_key(folder)] = Finished(known.parts.union(samples), together)
         while len(_known) > FOLDERS:
             del _known[next(iter(_known))]
 

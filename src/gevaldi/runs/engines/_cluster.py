@@ -92,7 +92,8 @@ def check_connected(address: str | None) -> None:
     if address in (None, "auto", "local") or (address.startswith("ray://") if far else _same(address, mine)):
         return
     raise EngineError(
-        f"This program is connected to {mine} already, and {address} was given. Leave the address out, or call ray.shutdown() first."
+        f"This program is connected to {mine} already, and {address} was given. Leave the address out, or call ray.shutdown() "
+        "first."
     )
 
 

@@ -137,9 +137,10 @@ class Spread(Generic[Chunk]):
         return True
 
     def _give(self) -> None:
-        for worker in [worker for worker in self._roomy if not self.carried[worker]][: len(self._suspects)]:
-            self._hand(worker, *self._suspects.popleft())
-            del self._roomy[worker]
+        if self._suspects:
+            for worker in [worker for worker in self._roomy if not self.carried[worker]][: len(self._suspects)]:
+                self._hand(worker, *self._suspects.popleft())
+                del self._roomy[worker]
         for load in range(self._ahead):
             if not self._back:
                 return
