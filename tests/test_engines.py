@@ -266,7 +266,12 @@ def test_a_worker_that_cannot_work_keeps_its_place_only_while_its_node_is_there(
 
 
 @pytest.mark.parametrize(
-    ("says", "gone"), [("The actor died because its node has died.", True), ("Worker exit type: SYSTEM_ERROR", False)]
+    ("says", "gone"),
+    [
+        ("The actor died because its node has died.", True),
+        ("The actor is temporarily unavailable: RpcError: RPC error: Socket closed rpc_code: 14.", True),
+        ("Worker exit type: SYSTEM_ERROR", False),
+    ],
 )
 def test_a_lost_worker_says_whether_its_node_is_lost(says: str, gone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gevaldi.runs.engines._crew.WAIT", 0.001)

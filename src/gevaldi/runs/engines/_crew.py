@@ -217,8 +217,12 @@ def _host_of(actor: Any) -> str:
 
 
 def _is_of_a_node(error: BaseException) -> bool:
-    """Whether Ray says that a worker was lost because its node was: it may say so before it counts the node among the dead."""
-    return bool(getattr(error, "preempted", False)) or "node has died" in str(error) or "node has been terminated" in str(error)
+    """Whether Ray says that a worker was lost because its node was.
+
+    Of a process that dies, its node tells at once; of a node that is cut off, Ray knows for some seconds only that it is silent.
+    """
+    words = ("node has died", "node has been terminated", "temporarily unavailable")
+    return bool(getattr(error, "preempted", False)) or any(text in str(error) for text in words)
 
 
 def said(error: BaseException) -> str:

@@ -132,7 +132,7 @@ def pickled(objects: dict[int, Any]) -> bytes:
     import torch
     from ray import cloudpickle
 
-    class OnTheProcessor(cloudpickle.Pickler):  
+    class OnTheProcessor(cloudpickle.Pickler):
         def reducer_override(self, found: Any) -> Any:
             if isinstance(found, torch.Tensor) and found.device.type != "cpu":
                 return here(found).__reduce_ex__(4)
