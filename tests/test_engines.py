@@ -304,7 +304,7 @@ def test_no_chunk_is_larger_than_a_batch_and_none_empty(missing: int, batch: int
 
 def test_engines_are_named_like_everything_else() -> None:
     assert list(registry) == ["local", "ray"] == names_of("engines")
-    assert "a worker for each GPU" in listing("engines")
+    assert "of a cluster, or of this machine, by Ray" in listing("engines")
     assert engine() == Local() == engine("local")
     assert engine("ray,workers=4,threads=2") == Ray(workers=4, threads=2)
     assert engine(None, "10.0.0.1:6379") == Ray(address="10.0.0.1:6379") == engine("ray,address=10.0.0.1:6379", "10.0.0.1:6379")

@@ -155,7 +155,7 @@ def test_places_are_used_again_so_that_what_is_remembered_does_not_grow(monkeypa
         sizes.append(len(self.table.value))
 
     monkeypatch.setattr(worker.Traces, "follow", watched)
-    rows_of(spec(samples=100), 4, models())
+    rows_of(spec(samples=40), 4, models())
     assert max(sizes) <= 4 + 4 + 16  # those searching, and those that have left since the last harvest
 
 

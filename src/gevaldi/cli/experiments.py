@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from gevaldi.cli.options import Address, Batch, Device, Engine, FolderOfAll, SetForAll
 from gevaldi.cli.words import complete, say, tell
 
 
@@ -14,23 +15,13 @@ def experiment(
     model: Annotated[
         list[str] | None, typer.Option(help="PART=SOURCE:NAME, another model in the place of one of the experiment's")
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="a setting for all comparisons, e.g. search.steps=50", autocompletion=complete("settings")),
-    ] = None,
+    set_: SetForAll = None,
     only: Annotated[list[str] | None, typer.Option(help="make this comparison only; may be repeated")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps", autocompletion=complete("devices"))] = "auto",
-    batch_size: Annotated[int | None, typer.Option(min=1, help="samples searched together", show_default="measured")] = None,
-    engine: Annotated[
-        str | None, typer.Option(help="where to compute: local or ray", show_default="local", autocompletion=complete("engines"))
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option(help="a Ray cluster: HOST:6379, ray://HOST:10001 or auto", metavar="HOST:PORT")
-    ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option(help="its folder, on this machine; the same command continues it", show_default="runs/NAME", metavar="FOLDER"),
-    ] = None,
+    device: Device = "auto",
+    batch_size: Batch = None,
+    engine: Engine = None,
+    address: Address = None,
+    out: FolderOfAll = None,
 ) -> None:
     """Make the comparisons of an experiment, and lay them side by side.
 

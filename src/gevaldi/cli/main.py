@@ -12,6 +12,7 @@ from gevaldi.cli.experiments import experiment
 from gevaldi.cli.export import export
 from gevaldi.cli.figure import figure
 from gevaldi.cli.hierarchy import cluster, distance
+from gevaldi.cli.options import Address, Again, Batch, Condition, Device, Engine, Generator, Orders, Taxonomy, Verbose
 from gevaldi.cli.reproduce import reproduce
 from gevaldi.cli.sweep import sweep
 from gevaldi.cli.words import complete, say, tell
@@ -52,49 +53,20 @@ Out = Annotated[
     ),
 ]
 Folder = Annotated[str, typer.Argument(help="the run's folder, also s3://...", show_default=False)]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps", autocompletion=complete("devices"))]
-Batch = Annotated[
-    int | None, typer.Option(min=1, help="samples searched together; rows change by rounding at most", show_default="measured")
-]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="say how networks are computed, what was tried, and why")]
-Again = Annotated[bool, typer.Option("--probe-again", help="measure anew how the networks are computed fastest")]
-Engine = Annotated[
-    str | None,
-    typer.Option(
-        help="where to compute: local, ray or ray,workers=4 (gevaldi show ray)",
-        show_default="local",
-        autocompletion=complete("engines"),
-    ),
-]
-Address = Annotated[
-    str | None,
-    typer.Option(help="a Ray cluster: HOST:6379, ray://HOST:10001 or auto", show_default="this machine", metavar="HOST:PORT"),
-]
 
 
 @app.command()
 def compare(
     first: Classifier = None,
     second: Classifier = None,
-    generator: Annotated[
-        str | None, typer.Option("--generator", "-g", help="SOURCE:NAME", autocompletion=complete("generators"))
-    ] = None,
+    generator: Generator = None,
     samples: Annotated[int | None, typer.Option("--samples", "-n", help="starts", show_default="64")] = None,
-    condition: Annotated[
-        list[str] | None, typer.Option(help="what to ask the generator for; may be repeated", show_default="all in turn")
-    ] = None,
-    orders: Annotated[
-        str | None, typer.Option(help="both, forward, reverse", show_default="both", autocompletion=complete("orders"))
-    ] = None,
+    condition: Condition = None,
+    orders: Orders = None,
     divergence: Annotated[
         str | None, typer.Option(help="e.g. kl or renyi,order=2", show_default="kl", autocompletion=complete("divergences"))
     ] = None,
-    taxonomy: Annotated[
-        str | None,
-        typer.Option(
-            help="hierarchy of the classes: a name or a file", show_default="by ids", autocompletion=complete("taxonomies")
-        ),
-    ] = None,
+    taxonomy: Taxonomy = None,
     convention: Annotated[
         str | None, typer.Option(help="levels of e edges: published, (e - 1)/2, or edges, e/2", show_default="published")
     ] = None,

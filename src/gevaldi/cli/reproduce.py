@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gevaldi.cli.options import Batch, Device
 from gevaldi.cli.words import complete, say, tell
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def reproduce(
         list[str] | None,
         typer.Option("--set", help="a setting for all runs, e.g. samples=16", autocompletion=complete("settings")),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps", autocompletion=complete("devices"))] = "auto",
-    batch_size: Annotated[int | None, typer.Option(min=1, help="samples searched together", show_default="measured")] = None,
+    device: Device = "auto",
+    batch_size: Batch = None,
     out: Annotated[
         Path | None, typer.Option(help="its folder; the same command continues it", show_default="runs/paper or runs/paper-quick")
     ] = None,

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gevaldi.cli.options import Address, Batch, Condition, Device, Engine, FolderOfAll, Generator, Orders, SetForAll, Taxonomy
 from gevaldi.cli.words import complete, say, tell
 
 if TYPE_CHECKING:
     from gevaldi.experiments.sweep import Sweep
     from gevaldi.experiments.swept import Swept
-    from gevaldi.runs.engines.base import Engine
+    from gevaldi.runs.engines.base import Engine as AnyEngine
 
 
 def _classifiers_and_sweeps(incomplete: str) -> list[str]:
@@ -26,46 +27,25 @@ def sweep(
             help="two or more, SOURCE:NAME; or one sweep that ships, or a YAML or TOML file", autocompletion=_classifiers_and_sweeps
         ),
     ],
-    generator: Annotated[
-        str | None, typer.Option("--generator", "-g", help="SOURCE:NAME", autocompletion=complete("generators"))
-    ] = None,
+    generator: Generator = None,
     divergence: Annotated[
         list[str] | None, typer.Option(help="may be repeated", show_default="kl", autocompletion=complete("divergences"))
     ] = None,
     prior_weight: Annotated[list[float] | None, typer.Option(help="λ; may be repeated", show_default="0")] = None,
-    orders: Annotated[
-        str | None, typer.Option(help="both, forward, reverse", show_default="both", autocompletion=complete("orders"))
-    ] = None,
+    orders: Orders = None,
     samples: Annotated[int | None, typer.Option("--samples", "-n", help="starts of each comparison", show_default="64")] = None,
-    condition: Annotated[
-        list[str] | None, typer.Option(help="what to ask the generator for; may be repeated", show_default="all in turn")
-    ] = None,
-    taxonomy: Annotated[
-        str | None,
-        typer.Option(
-            help="hierarchy of the classes: a name or a file", show_default="by ids", autocompletion=complete("taxonomies")
-        ),
-    ] = None,
+    condition: Condition = None,
+    taxonomy: Taxonomy = None,
     real: Annotated[
         str | None, typer.Option(help="real pictures to compare on too, e.g. folder:DIR", autocompletion=complete("pictures"))
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="a setting for all comparisons, e.g. search.steps=50", autocompletion=complete("settings")),
-    ] = None,
+    set_: SetForAll = None,
     only: Annotated[list[str] | None, typer.Option(help="make this comparison only, A-vs-B-kl-w0; may be repeated")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps", autocompletion=complete("devices"))] = "auto",
-    batch_size: Annotated[int | None, typer.Option(min=1, help="samples searched together", show_default="measured")] = None,
-    engine: Annotated[
-        str | None, typer.Option(help="where to compute: local or ray", show_default="local", autocompletion=complete("engines"))
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option(help="a Ray cluster: HOST:6379, ray://HOST:10001 or auto", metavar="HOST:PORT")
-    ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option(help="its folder, on this machine; the same command continues it", show_default="runs/NAME", metavar="FOLDER"),
-    ] = None,
+    device: Device = "auto",
+    batch_size: Batch = None,
+    engine: Engine = None,
+    address: Address = None,
+    out: FolderOfAll = None,
 ) -> None:
     """Compare each of some classifiers with each other, and lay out who differs from whom, and who fails.
 
@@ -120,7 +100,7 @@ def _asked(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any]
 
 
 def _carried_out(
-    asked: "Sweep", folder: Path, only: tuple[str, ...], device: str, batch_size: int | None, engine: "Engine"
+    asked: "Sweep", folder: Path, only: tuple[str, ...], device: str, batch_size: int | None, engine: "AnyEngine"
 ) -> "Swept":
     """Make what lacks, and say of each comparison what became of it."""
     from gevaldi.experiments.sweep_execute import Before, Networks, swept

@@ -1,5 +1,6 @@
 """The loop, once: it takes the steps, lets samples go one by one and others in, and yields."""
 
+import math
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -118,7 +119,8 @@ def search(
             new = [_begun(some, algorithm) if isinstance(some, Entrants) else some for some in joining]
             pool = joined([*([pool] if pool else []), *new])
         assert pool
-        evaluate = objective.given(pool.condition, lanes, pool.exchanged)
+        exchanged = pool.exchanged.to(pool.z.device) if bool(pool.exchanged.any()) else None
+        evaluate = objective.given(pool.condition, lanes, exchanged)
         now = (evaluate if typical_mass is None else within(evaluate, prior, typical_mass))(pool.z)
         pool, leaving = _judged(pool, now, algorithm, stopping)
         pausing = (
@@ -151,7 +153,7 @@ def _begun(entrants: Entrants, algorithm: Algorithm) -> Searching:
     return Searching(
         z=entrants.z,
         condition=entrants.condition,
-        exchanged=entrants.exchanged,
+        exchanged=entrants.exchanged.cpu(),
         memory=algorithm.start(entrants.z),
         earlier=nothing,
         latest=nothing,
@@ -162,23 +164,28 @@ def _begun(entrants: Entrants, algorithm: Algorithm) -> Searching:
 
 
 def _judged(pool: Searching, now: Evaluation, algorithm: Algorithm, stopping: Stopping) -> tuple[Searching, dict[int, Status]]:
-    """Who leaves after an evaluation, and the sums of the objective by which convergence is told from now on."""
-    leaving: dict[int, Status] = dict.fromkeys(positions(pool.numbers == stopping.steps), "out of steps")
-    bad = ~(now.value + now.gradient.flatten(1).sum(1)).isfinite()  # from there a search cannot go on
-    verdicts = [bad]
+    """Who leaves after an evaluation, and the sums of the objective by which convergence is told from now on.
+
+    A device is waited for once.
+    """
+    numbers = pool.numbers.tolist()
+    leaving: dict[int, Status] = {i: "out of steps" for i, number in enumerate(numbers) if number == stopping.steps}
+    whole = now.value + now.gradient.flatten(1).sum(1)  # where this is no number a search cannot go on
     latest = pool.latest + now.value
-    ended = pool.numbers % stopping.window == 0
-    if algorithm.converges and bool(ended.any()):
-        here = ended.to(latest.device)
-        gains = (latest - pool.earlier) / stopping.window
-        verdicts.append(here & ~(gains > stopping.gain * now.divergence.abs()))
-        pool = replace(pool, earlier=torch.where(here, latest, pool.earlier), latest=latest.masked_fill(here, 0))
-    else:
-        pool = replace(pool, latest=latest)
-    failed, *idle = torch.stack(verdicts).cpu()  # the one time in a step that a device is waited for
-    if idle:
-        leaving |= dict.fromkeys(positions(idle[0] & (pool.numbers >= 2 * stopping.window)), "converged")
-    return pool, leaving | dict.fromkeys(positions(failed), "failed")
+    ended = [number % stopping.window == 0 for number in numbers]
+    if not (algorithm.converges and any(ended)):
+        failed = [] if math.isfinite(whole.sum()) else positions(~whole.isfinite())
+        return replace(pool, latest=latest), leaving | dict.fromkeys(failed, "failed")
+    here = torch.tensor(ended, device=latest.device)
+    enough = latest - pool.earlier > stopping.gain * stopping.window * now.divergence.abs()
+    finite, gaining = torch.stack([whole.isfinite(), enough]).tolist()
+    for i, number in enumerate(numbers):
+        if not finite[i]:
+            leaving[i] = "failed"
+        elif ended[i] and not gaining[i] and number >= 2 * stopping.window:
+            leaving[i] = "converged"
+    pool = replace(pool, earlier=torch.where(here, latest, pool.earlier), latest=latest.masked_fill(here, 0))
+    return pool, leaving
 
 
 def positions(mask: Bool[Tensor, " batch"]) -> list[int]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Ray(Engine):
-    """All cores or GPUs of a cluster, or of this machine, by Ray: a worker for each GPU, or for each `threads` cores.
+    """All cores or GPUs of a cluster, or of this machine, by Ray, with a worker for each.
 
     The rows are those of the engine local, whatever the number of workers. A worker that is lost costs what it had not finished;
     nodes that join later are used.
