@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -100,13 +101,22 @@ def test_ctrl_c_says_what_is_safe_and_how_to_go_on(folder: Path) -> None:
     assert "of 800 rows are safe. Go on with: gevaldi resume run" in message
 
 
+def _has_loaded(library: str, pid: int) -> bool:
+    try:
+        return any(library in part.path for part in psutil.Process(pid).memory_maps())
+    except psutil.Error:
+        return False
+
+
 @pytest.mark.slow
 def test_ctrl_c_is_answered_also_while_networks_are_loaded(folder: Path) -> None:
     words = [*PAIR, "-n", "4000", "--steps", "500", "--set", "search.gain=0", "--out", "run"]  # long, so that it cannot be over
     process = subprocess.Popen(
         [sys.executable, "-m", "gevaldi", *words], cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
     )
-    time.sleep(2.5)  # into the import of torch, or a little past it
+    deadline = time.monotonic() + 60
+    while not _has_loaded("libtorch", process.pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     message = process.communicate(timeout=60)[1]
     assert process.returncode == 130
