@@ -18,8 +18,8 @@ from imagenet_world import around_pictures, data_folder, squeezenets
 
 from gevaldi.runs.session import models_of, prepared
 from gevaldi.runs.spec import spec_from
-from gevaldi.runs.start import chunks
-from gevaldi.runs.worker import work
+from gevaldi.runs.start import starts as starts_of
+from gevaldi.runs.worker import searched
 from gevaldi.statistics.intervals import mean
 
 BATCH = 8
@@ -32,10 +32,10 @@ def found(divergence: str, networks: tuple[Any, ...], starts: int, steps: int) -
     models = models_of(spec, *networks, torch.device("cpu"))
     rows, begin = [], time.perf_counter()
     with prepared(models):
-        for chunk in chunks(spec, list(range(starts)), BATCH):
-            rows += work(chunk, models, spec)
+        for harvest in searched(starts_of(spec, list(range(starts))), models, spec, BATCH):
+            rows += harvest.rows()
             print(f"{divergence}: {len(rows)} of {starts}, {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
-    return rows
+    return sorted(rows, key=lambda row: int(row["index"]))  # they come as they finish, and are compared start by start
 
 
 def shown(values: list[float]) -> str:

@@ -21,7 +21,6 @@ from gevaldi.runs.probes import Probe
 from gevaldi.runs.recheck import top_classes_again
 from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.rows import in_levels
-from gevaldi.runs.schema import Row
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import Start
 from gevaldi.runs.tournament import rungs
@@ -77,11 +76,6 @@ PATIENCE = 2.0  # seconds that finished samples wait for others at most, where s
 
 Watch = Callable[[int, int], None]
 """Told after every step: how many samples are searching, and how many steps of the whole batch there have been."""
-
-
-def work(starts: Sequence[Start], models: Models, spec: Spec, watch: Watch = lambda searching, step: None) -> list[Row]:
-    """Search from all starts together; one row each, also of those that fail, in the order in which they finish."""
-    return [row for harvest in searched(starts, models, spec, len(starts), watch) for row in harvest.rows()]
 
 
 def searched(
