@@ -3,7 +3,8 @@
 import io
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,38 @@ def shown(tab: Any) -> list[int]:
     return [int(found.removeprefix("sample-")) for found in ids]
 
 
+def numbers(tab: Any) -> set[int]:
+    return set(shown(tab))
+
+
 def count(tab: Any) -> str:
     return str(tab.locator("#count").text_content())
+
+
+def step(tab: Any) -> str:
+    return str(tab.locator("#step").text_content())
+
+
+def fragment(tab: Any) -> str:
+    return str(tab.evaluate("location.hash"))
+
+
+def opened(tab: Any) -> str:
+    """The sample that the address names."""
+    return fragment(tab).removeprefix("#").partition("&")[0]
+
+
+def focused(tab: Any) -> str:
+    """The id of the card that has the focus or holds what has it."""
+    return str(tab.evaluate("document.activeElement.closest('.card')?.id"))
+
+
+def becomes(tab: Any, reading: Callable[[Any], object], expected: object) -> None:
+    """Waits for the page to read as expected: it follows a click or a change of its address a moment later."""
+    latest = time.monotonic() + 10
+    while (found := reading(tab)) != expected and time.monotonic() < latest:
+        tab.wait_for_timeout(20)
+    assert found == expected
 
 
 def choose(tab: Any, name: str, value: str) -> None:
@@ -69,27 +100,23 @@ def choose(tab: Any, name: str, value: str) -> None:
     tab.locator(f'#filters select[name="{name}"]').select_option(value)
 
 
-def fragment(tab: Any) -> str:
-    return str(tab.evaluate("location.hash"))
-
-
 def test_filters_show_the_samples_that_fit_and_say_how_many(tab: Any, address: str) -> None:
     tab.goto(address)
-    assert count(tab) == "40 of 40 samples, the first 24 shown"
+    becomes(tab, count, "40 of 40 samples, the first 24 shown")
     choose(tab, "order", "reverse")
-    assert count(tab) == "20 of 40 samples"
+    becomes(tab, count, "20 of 40 samples")
     assert all(index % 2 == 1 for index in shown(tab))
     choose(tab, "status", "failed")
-    assert shown(tab) == [5]
+    becomes(tab, shown, [5])
     tab.get_by_text("Show all again").click()
     tab.locator("#count", has_text="40 of 40").wait_for()
     choose(tab, "held", "no")
-    assert set(shown(tab)) == {i for i in range(SAMPLES) if i % 3 == 0}
+    becomes(tab, numbers, {i for i in range(SAMPLES) if i % 3 == 0})
     tab.locator('input[name="divergence-from"]').fill("4")  # the divergence of sample i is 1 + i / 10
-    assert set(shown(tab)) == {30, 33, 36, 39}
+    becomes(tab, numbers, {30, 33, 36, 39})
     tab.locator('input[name="typicality-to"]').fill("0.5")
-    assert shown(tab) == []
-    assert tab.locator("#none").is_visible()
+    becomes(tab, shown, [])
+    tab.locator("#none").wait_for()
     assert tab.locator("#count").get_attribute("aria-live") == "polite"
 
 
@@ -104,15 +131,15 @@ def test_filters_show_the_samples_that_fit_and_say_how_many(tab: Any, address: s
 def test_each_kind_can_be_filtered_by(tab: Any, address: str, key: str, value: str, fitting: Any) -> None:
     tab.goto(address)
     choose(tab, key, value)
-    assert set(shown(tab)) == {i for i in range(SAMPLES) if fitting(i)}
+    becomes(tab, numbers, {i for i in range(SAMPLES) if fitting(i)})
 
 
 def test_names_of_classes_are_searched(tab: Any, address: str) -> None:
     tab.goto(address)
     tab.keyboard.press("/")
     tab.keyboard.type("APE")
-    assert {i % 4 for i in shown(tab)} == {2, 3}
-    assert fragment(tab) == "#q=APE"
+    becomes(tab, numbers, {i for i in range(SAMPLES) if i % 4 >= 2})
+    becomes(tab, fragment, "#q=APE")
 
 
 QUANTITIES = {
@@ -158,7 +185,7 @@ def test_sorting_is_by_the_quantity_asked_for_with_what_is_unknown_last(
     values = {r["index"]: SAID.get(r.get("flipped", "")) if key == "kind" else r.get(QUANTITIES[key]) for r in rows}
     ranks = {value: i for i, value in enumerate(sorted({value for value in values.values() if value is not None}))}
     known = sorted((i for i in values if values[i] is not None), key=lambda i: sign * ranks[values[i]])
-    assert shown(tab) == known + [i for i in values if values[i] is None]
+    becomes(tab, shown, known + [i for i in values if values[i] is None])
 
 
 def test_typicalities_near_one_can_be_told_apart_by_a_filter_and_on_their_cards(tab: Any, shuffled_address: str) -> None:
@@ -169,7 +196,7 @@ def test_typicalities_near_one_can_be_told_apart_by_a_filter_and_on_their_cards(
         if 0.99922 <= r.get("typicality_end", 0) <= 0.999251
     }
     assert len(expected) == 4
-    assert set(shown(tab)) == set(expected)
+    becomes(tab, numbers, set(expected))
     for index, text in expected.items():
         assert f"→ {text}" in str(tab.locator(f"#sample-{index} .facts").text_content())
 
@@ -179,29 +206,29 @@ def test_a_cell_whose_samples_are_not_on_the_page_leads_to_none_and_the_page_say
     address = write_report(made(tmp_path, rows, samples=4), limit=2).as_uri()  # samples 6 and 7, of which the second says z
     tab.goto(address)
     tab.get_by_role("link", name="1 where the first says dog and the second w").click()
-    assert count(tab) == "0 of 2 samples"
-    assert shown(tab) == []
+    becomes(tab, count, "0 of 2 samples")
+    becomes(tab, shown, [])
     assert "gevaldi report RUN --limit N" in tab.locator("#none").text_content()
     tab.get_by_text("Show all again").click()
     tab.locator("#count", has_text="2 of 2").wait_for()
-    assert fragment(tab) == ""
+    becomes(tab, fragment, "")
     for other in ("second=99", "first=9999", "order=sideways"):
         tab.goto("about:blank")
         tab.goto(f"{address}#{other}")
-        assert count(tab) == "0 of 2 samples"
+        becomes(tab, count, "0 of 2 samples")
         tab.locator('select[name="sort"]').select_option("index")
-        assert count(tab) == "2 of 2 samples"  # what no field holds goes with the first change
+        becomes(tab, count, "2 of 2 samples")  # what no field holds goes with the first change
 
 
 def test_a_link_to_a_sample_that_is_not_on_the_page_says_where_there_are_more(tab: Any, address: str, tmp_path: Path) -> None:
     some = write_report(made(tmp_path, [row(i) for i in range(8)], samples=4), limit=2).as_uri()
     for page, answer in ((some, "gevaldi report RUN --limit N has more"), (address, "it holds all that the run has")):
         tab.goto(f"{page}#sample-99")
+        tab.locator("#missing").wait_for()
         assert tab.locator("#missing").text_content() == f"Sample 99 is not on this page; {answer}."
-        assert tab.locator("#missing").is_visible()
         assert not tab.locator("#viewer").is_visible()
         choose(tab, "order", "forward")
-        assert not tab.locator("#missing").is_visible()
+        tab.locator("#missing").wait_for(state="hidden")
 
 
 @pytest.mark.parametrize("way", ["the link", "the keyboard"])
@@ -213,9 +240,9 @@ def test_text_that_is_marked_somewhere_keeps_no_sample_from_opening_with_its_fil
     else:
         tab.locator("#sample-12 h3 a").focus()
         tab.keyboard.press("Enter")
-    assert tab.locator("#viewer").is_visible()
-    assert fragment(tab) == "#sample-12&order=forward"
-    assert count(tab) == "20 of 40 samples"
+    tab.locator("#viewer").wait_for()
+    becomes(tab, fragment, "#sample-12&order=forward")
+    becomes(tab, count, "20 of 40 samples")
 
 
 def test_marking_text_on_a_card_opens_nothing(tab: Any, address: str) -> None:
@@ -228,7 +255,7 @@ def test_marking_text_on_a_card_opens_nothing(tab: Any, address: str) -> None:
     assert tab.evaluate("String(getSelection()).length") > 3
     assert not tab.locator("#viewer").is_visible()
     tab.locator("#sample-0 .pair").click()
-    assert tab.locator("#viewer").is_visible()
+    tab.locator("#viewer").wait_for()
 
 
 def test_a_search_of_class_names_leaves_the_way_between_classes_out(tab: Any, tmp_path: Path) -> None:
@@ -240,16 +267,16 @@ def test_a_search_of_class_names_leaves_the_way_between_classes_out(tab: Any, tm
     )
     path.write_text(html, encoding="utf-8")
     tab.goto(f"{address}#q=carnivore")
-    assert count(tab) == "0 of 4 samples"
+    becomes(tab, count, "0 of 4 samples")
     tab.goto(f"{address}#q=eel")
-    assert count(tab) == "4 of 4 samples"
+    becomes(tab, count, "4 of 4 samples")
 
 
 def test_closing_a_sample_that_the_filters_leave_out_leads_to_the_gallery(tab: Any, address: str) -> None:
     tab.goto(f"{address}#sample-3&order=forward")
     tab.keyboard.press("Escape")
     tab.locator("#gallery:focus").wait_for()
-    assert fragment(tab) == "#order=forward"
+    becomes(tab, fragment, "#order=forward")
 
 
 def test_a_view_can_be_sent_as_its_address(tab: Any, browser: Any, address: str) -> None:
@@ -259,32 +286,32 @@ def test_a_view_can_be_sent_as_its_address(tab: Any, browser: Any, address: str)
     sent = tab.url
     other = browser.new_page()
     other.goto(sent)
-    assert shown(other) == shown(tab)
+    becomes(tab, shown, shown(other))
     assert other.locator('select[name="order"]').input_value() == "forward"
     other.close()
 
 
 def test_a_link_to_a_sample_opens_it_and_closing_it_leads_back_to_its_card(tab: Any, address: str) -> None:
     tab.goto(f"{address}#sample-12")
-    assert tab.locator("#viewer").is_visible()
+    tab.locator("#viewer").wait_for()
     assert "#12" in tab.locator("#viewer-title").text_content()
     tab.keyboard.press("Escape")
-    assert not tab.locator("#viewer").is_visible()
-    assert fragment(tab) == ""
-    assert tab.evaluate("document.activeElement.closest('.card').id") == "sample-12"
+    tab.locator("#viewer").wait_for(state="hidden")
+    becomes(tab, fragment, "")
+    becomes(tab, focused, "sample-12")
 
 
 def test_a_sample_opens_by_a_click_and_its_slider_goes_along_the_path(tab: Any, address: str) -> None:
     tab.goto(f"{address}#order=forward&sort=index&direction=up")
     tab.locator("#sample-4 .pair").click()
-    assert fragment(tab) == "#sample-4&sort=index&direction=up&order=forward"
+    becomes(tab, fragment, "#sample-4&sort=index&direction=up&order=forward")
     slider = tab.locator("#slider")
-    assert tab.locator("#step").text_content() == "step 2 of 2"
+    becomes(tab, step, "step 2 of 2")
     sources = [tab.locator("#frame").get_attribute("src")]
-    for step in (1, 0):
+    for left in (1, 0):
         slider.press("ArrowLeft")
-        assert tab.locator("#step").text_content() == f"step {step} of 2"
-        assert f"step {step} of 2" in str(slider.get_attribute("aria-valuetext"))
+        becomes(tab, step, f"step {left} of 2")
+        assert f"step {left} of 2" in str(slider.get_attribute("aria-valuetext"))
         sources.append(tab.locator("#frame").get_attribute("src"))
     assert len(set(sources)) == 3
     assert tab.locator("#says-first").text_content() == "cat"
@@ -296,16 +323,17 @@ def test_the_keyboard_goes_from_sample_to_sample_and_opens_them(tab: Any, addres
     tab.goto(f"{address}#sort=index&direction=up")
     for key in ("j", "j", "ArrowRight", "k"):
         tab.keyboard.press(key)
-    assert tab.evaluate("document.activeElement.closest('.card').id") == "sample-1"
+    becomes(tab, focused, "sample-1")
     tab.keyboard.press("Enter")
-    assert fragment(tab).startswith("#sample-1&")
+    tab.locator("#viewer").wait_for()
+    becomes(tab, opened, "sample-1")
     for key, index in (("ArrowRight", 2), ("j", 3), ("ArrowLeft", 2), ("k", 1)):
         tab.keyboard.press(key)
-        assert fragment(tab).startswith(f"#sample-{index}&")
+        becomes(tab, opened, f"sample-{index}")
     tab.get_by_role("button", name="Next sample").click()
-    assert fragment(tab).startswith("#sample-2&")
+    becomes(tab, opened, "sample-2")
     tab.get_by_role("button", name="Close").click()
-    assert fragment(tab) == "#sort=index&direction=up"
+    becomes(tab, fragment, "#sort=index&direction=up")
 
 
 def test_a_cell_of_the_matrix_leads_to_its_samples(tab: Any, address: str) -> None:
@@ -313,8 +341,8 @@ def test_a_cell_of_the_matrix_leads_to_its_samples(tab: Any, address: str) -> No
     cell = tab.locator(".matrix a").first
     number = str(cell.text_content())
     cell.click()
-    assert count(tab).startswith(f"{number} of 40 samples")
-    assert tab.evaluate("document.activeElement.id") == "gallery"
+    tab.locator("#count", has_text=f"{number} of 40 samples").wait_for()
+    tab.locator("#gallery:focus").wait_for()
 
 
 def test_what_is_copied_is_the_address(browser: Any, address: str) -> None:
@@ -377,13 +405,13 @@ def test_hostile_names_and_addresses_run_nothing_and_move_nothing(browser: Any, 
 def test_a_print_shows_the_first_twelve_and_no_controls(tab: Any, address: str) -> None:
     tab.goto(f"{address}#sort=index&direction=up")
     tab.emulate_media(media="print")
-    assert shown(tab) == list(range(12))
-    assert not tab.locator("#filters").is_visible()
-    assert tab.locator(".printed pre").is_visible()
+    becomes(tab, shown, list(range(12)))
+    tab.locator("#filters").wait_for(state="hidden")
+    tab.locator(".printed pre").wait_for()
     assert "samples: 20" in tab.locator(".printed pre").text_content()
     assert not tab.locator("#again ~ details").is_visible()  # nothing is on the paper twice
     tab.emulate_media(media="screen")
-    assert not tab.locator(".printed pre").is_visible()
+    tab.locator(".printed pre").wait_for(state="hidden")
 
 
 def test_the_command_is_copied_as_it_is(browser: Any, tmp_path: Path) -> None:
