@@ -182,6 +182,24 @@ def test_bad_input_is_answered_and_not_thrown(folder: Path, monkeypatch: pytest.
     assert not (folder / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["export", "run"], "Missing option '--to'. The format: gevaldi list exports"),
+        (["sweep"], "Missing argument 'classifiers'. Two or more, SOURCE:NAME; or one sweep that ships"),
+        (["show"], "Missing argument 'name'. Any name that gevaldi list has"),
+        (
+            ["export", "run", "--to", "parquet", "--top", "0"],
+            "Invalid value for '--top': Input should be greater than or equal to 1",
+        ),
+    ],
+)
+def test_what_was_left_out_is_named_and_explained(words: list[str], answer: str) -> None:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2
+    assert answer in " ".join(result.stderr.split())
+
+
 @pytest.mark.slow
 def test_an_answer_to_bad_input_is_one_line_with_exit_code_2(folder: Path) -> None:
     done = gevaldi(folder, "compare", "bundled:mnist-strided", "bundled:mnist-poled", "-g", "bundled:mnist-vae")

@@ -11,7 +11,9 @@ from gevaldi.cli.words import complete, say, tell
 
 
 def experiment(
-    name: Annotated[str, typer.Argument(help="one that ships, or a YAML or TOML file", autocompletion=complete("experiments"))],
+    name: Annotated[
+        str, typer.Argument(help="one that ships (gevaldi list), or a YAML or TOML file", autocompletion=complete("experiments"))
+    ],
     model: Annotated[
         list[str] | None, typer.Option(help="PART=SOURCE:NAME, another model in the place of one of the experiment's")
     ] = None,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from gevaldi.cli.experiments import experiment
 from gevaldi.cli.export import export
@@ -18,8 +19,24 @@ from gevaldi.cli.sweep import sweep
 from gevaldi.cli.words import complete, say, tell
 from gevaldi.errors import GevaldiError, RunFolderError
 
+
+class Group(TyperGroup):
+    """The commands; where a parameter is left out, its help stands beside its name."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Carry out a command."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            told = getattr(error.param, "help", None)
+            if told and not error.message:  # as of what is missing
+                error.message = told[0].upper() + told[1:]
+            raise
+
+
 app = typer.Typer(
     name="gevaldi",
+    cls=Group,
     help="Find, measure and show the pictures on which two classifiers differ most.",
     epilog="Begin with: gevaldi demo. Then: gevaldi list, and gevaldi compare FIRST SECOND --generator GENERATOR.",
     no_args_is_help=True,
@@ -224,7 +241,9 @@ def list_command(
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(autocompletion=complete("everything"))]) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="any name that gevaldi list has", autocompletion=complete("everything"))],
+) -> None:
     """Show what a name stands for.
 
     A model's card, a divergence's definition, an algorithm's settings; `spec` shows all settings of a run.
