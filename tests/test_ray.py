@@ -212,5 +212,26 @@ def test_without_an_address_this_machine_is_the_cluster_and_ends_with_the_run(tm
     assert not ray.is_initialized()
 
 
+def test_a_sweep_begins_its_cluster_once_and_finds_what_it_finds_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    begin, begun = ray.init, list[str]()
+    monkeypatch.setattr(ray, "init", lambda address, **options: (begun.append(address), begin(address, **options)))
+    small = {name: small_classifier(seed) for seed, name in enumerate("abc")}
+    settings = {**SETTINGS, "samples": 4, "steps": 5, "audited": 10}
+    there, here = (
+        gevaldi.sweep(small, small_generator(), out=tmp_path / name, engine=engine, **settings)
+        for name, engine in (("there", "ray,workers=1"), ("here", None))
+    )
+    assert begun == ["local"]
+    assert not ray.is_initialized()
+    assert there.failed == {}
+    assert len(there.runs) == 3
+    for name, run in there.runs.items():
+        pd.testing.assert_frame_equal(run.rows(), here.runs[name].rows())
+
+
 if __name__ == "__main__":
     compared(Path(sys.argv[1]), sys.argv[2])

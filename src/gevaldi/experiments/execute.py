@@ -18,6 +18,7 @@ from gevaldi.errors import (
 )
 from gevaldi.names import OBJECT
 from gevaldi.places import Place, place
+from gevaldi.runs.engines import engine as engine_named
 from gevaldi.runs.engines.base import Engine
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
@@ -83,20 +84,21 @@ def carried_out(
     unknown = [name for name in only if name not in specs]
     if unknown:
         raise SpecError(str(UnknownName("run in this experiment", unknown[0], specs)))
-    for name, spec in specs.items():
-        if only and name not in only:
-            if before := _complete(spec, folder / name, same):
-                yield Outcome(name, spec, before)  # so that it stands beside the others
-            continue
-        try:
-            run = _complete(spec, folder / name, same) or _made(
-                spec, folder / name, models, device, batch_size, progress, taxonomy, engine
-            )
-        except Exception as error:  # whatever networks may raise
-            missing = isinstance(error, WeightsError | DataError | MissingExtra)
-            yield Outcome(name, spec, None, str(error) if isinstance(error, GevaldiError) else described(error), missing)
-        else:
-            yield Outcome(name, spec, run)
+    with (engine or engine_named()).shared() as shared:
+        for name, spec in specs.items():
+            if only and name not in only:
+                if before := _complete(spec, folder / name, same):
+                    yield Outcome(name, spec, before)  # so that it stands beside the others
+                continue
+            try:
+                run = _complete(spec, folder / name, same) or _made(
+                    spec, folder / name, models, device, batch_size, progress, taxonomy, shared
+                )
+            except Exception as error:  # whatever networks may raise
+                missing = isinstance(error, WeightsError | DataError | MissingExtra)
+                yield Outcome(name, spec, None, str(error) if isinstance(error, GevaldiError) else described(error), missing)
+            else:
+                yield Outcome(name, spec, run)
 
 
 def finished(specs: Mapping[str, Spec], folder: Path, why: str) -> Iterator[Outcome]:
@@ -123,7 +125,7 @@ def _made(
     batch_size: int | None,
     progress: bool,
     taxonomy: Taxonomy | None,
-    engine: Engine | None,
+    engine: Engine,
 ) -> Run:
     loaded, names = models(spec), named_in(spec)
     told = [model if name.startswith(OBJECT) else name for name, model in zip(names, loaded, strict=True)]

@@ -1,7 +1,8 @@
 """What every engine must do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,11 @@ class Engine(Settings, ABC):
             MissingExtra: its package is not installed.
             EngineError: nobody answers.
         """
+
+    @contextmanager
+    def shared(self) -> "Iterator[Engine]":
+        """The same engine for several runs, one after the other: what it needs for one it keeps for the next, until the end."""
+        yield self
 
     @abstractmethod
     def fill(self, task: Task) -> Generator[Filled, None, None]:

@@ -3,13 +3,13 @@
 import io
 import sys
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from gevaldi.errors import SpecError, described
 from gevaldi.places import remove
@@ -40,6 +40,7 @@ class Ray(Engine):
     threads: int | None = Field(None, ge=1)
     device: Literal["same", "cpu", "cuda"] = Field("same")
     logs: bool = Field(False)
+    _until: ExitStack | None = PrivateAttr(None)  # where the connection ends, if not with the run
 
     def check(self) -> None:
         """Ray is installed, and something answers at the address."""
@@ -47,6 +48,14 @@ class Ray(Engine):
 
         imported(self.logs)
         check_answers(asked(self.address))
+
+    @contextmanager
+    def shared(self) -> "Iterator[Ray]":
+        """The same, connected by the first of its runs until the last of them has ended."""
+        with ExitStack() as stack:
+            shared = self.model_copy()
+            shared._until = stack
+            yield shared
 
     def fill(self, task: Task) -> Generator[Filled, None, None]:
         """The numbers of the rows, in chunks, to actors, which make the rows."""
@@ -64,7 +73,7 @@ class Ray(Engine):
             job = self._job(task, token)
             room = Room(job.threads, int(job.device == "cuda"))
             cores = max(usable_cores(), (self.workers or 0) * job.threads)
-            with connected(self.address, cores, len(job.objects), self.logs) as ray:
+            with connected(self.address, cores, len(job.objects), self.logs, self._until) as ray:
                 crew = Crew(ray, job, room, self.workers)
                 try:
                     size = chunk_size(missing, job.batch_size, crew.capacity(), task.models.rounding.lanes)
