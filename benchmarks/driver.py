@@ -32,10 +32,7 @@ WORKERS, CHUNKS, REAL, SIZE = 1000, 200_000, 50_000, 64
 class Idle:
     """A worker that has finished whatever it is given."""
 
-    def __init__(self, job: Any) -> None:
-        pass
-
-    def ready(self) -> Arrival:
+    def ready(self, job: Any) -> Arrival:
         """At once."""
         return Arrival("node", "host")
 
@@ -75,8 +72,8 @@ class NoRay:
     def remote(self, kind: type) -> Any:
         """A class whose objects are actors."""
 
-        def made(job: Any) -> Any:
-            worker = kind(job)
+        def made() -> Any:
+            worker = kind()
             return SimpleNamespace(ready=answered(worker.ready), work=answered(worker.work))
 
         return SimpleNamespace(options=lambda **options: SimpleNamespace(remote=made))

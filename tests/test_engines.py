@@ -195,13 +195,15 @@ class Machines:
     def remote(self, kind: type) -> Any:
         return SimpleNamespace(options=lambda **options: SimpleNamespace(remote=self._hired))
 
-    def _hired(self, job: Any) -> Any:
+    def _hired(self) -> Any:
         number, self.hired = self.hired, self.hired + 1
 
-        def ready() -> Any:
-            future: Future[Any] = Future()
+        def ready(job: Any = None) -> Any:
             answer = self.answers(number)
-            if isinstance(answer, Exception):
+            future: Future[Any] = answer if isinstance(answer, Future) else Future()
+            if isinstance(answer, Future):
+                pass  # it is given later
+            elif isinstance(answer, Exception):
                 future.set_exception(answer)
             elif answer is not None:
                 future.set_result(answer)
@@ -218,8 +220,12 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def crew_of(machines: Machines, room: Room, workers: int | None = None) -> Crew:
+    return Crew(machines, job_without_networks(), room, workers)
+
+
+def job_without_networks() -> Job:
     run = Run(Path(), {}, Spec(first="a", second="b", generator="c"))
-    return Crew(machines, Job(run, ("a", "b", "c"), b"", None, "cpu", 1, 1, "", "", (), {}), room, workers)
+    return Job(run, ("a", "b", "c"), b"", None, "cpu", 1, 1, "", "", (), {})
 
 
 @pytest.mark.usefixtures("hasty")
@@ -263,6 +269,30 @@ def test_a_worker_that_cannot_work_keeps_its_place_only_while_its_node_is_there(
     machines.found[1]["Alive"] = False
     machines.found.append({"NodeID": "2", "Alive": True, "Resources": {"CPU": 1.0}})
     assert list(crew.finished()) == [Joined(2)]
+
+
+def test_workers_go_on_to_the_next_job_but_for_those_who_could_not_do_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gevaldi.runs.engines._crew.LOOK", -1.0)
+    monkeypatch.setattr("gevaldi.runs.engines._crew.WAIT", 0.001)
+    late: Future[Any] = Future()
+    answers = {
+        0: [Arrival("0", "a")] * 2,
+        1: [late, Arrival("1", "b")],
+        2: [Trouble("c", "no weights", "2")],
+        3: [Arrival("2", "c")],
+    }
+    machines = Machines(1, 1, 1, answers=lambda number: answers[number].pop(0))
+    crew = crew_of(machines, Room(1, 0))
+    assert [type(event) for event in crew.finished()] == [Joined, Left]
+    crew.begin(job_without_networks())
+    assert not crew.told
+    assert crew.at_work(0).alive == 0
+    assert machines.killed == 1
+    assert list(crew.finished()) == [Joined(0), Joined(3)]
+    late.set_result(Arrival("1", "b"))  # what the last job needed is loaded
+    assert list(crew.finished()) == [Joined(1)]
+    assert machines.hired == 4
+    assert not any(answers.values())
 
 
 @pytest.mark.parametrize(
@@ -424,16 +454,16 @@ def parts_of(worker: Worker, total: int, size: int) -> list[Any]:
 @pytest.mark.parametrize("size", [1, 4, 7])
 def test_a_worker_makes_the_rows_of_the_local_engine_whatever_the_chunks(begun: tuple[Run, pd.DataFrame], size: int) -> None:
     run, expected = begun
-    worker = Worker(job_of(run))
-    assert isinstance(worker.ready(), Arrival)
+    worker = Worker()
+    assert isinstance(worker.ready(job_of(run)), Arrival)
     assert all(isinstance(part, Part) and part.content is None for part in parts_of(worker, run.total, size))
     pd.testing.assert_frame_equal(run.rows(), expected)
 
 
 def test_a_worker_that_does_not_see_the_folder_sends_the_same_rows(begun: tuple[Run, pd.DataFrame]) -> None:
     run, expected = begun
-    worker = Worker(job_of(run, token="of another folder"))
-    assert isinstance(worker.ready(), Arrival)
+    worker = Worker()
+    assert isinstance(worker.ready(job_of(run, token="of another folder")), Arrival)
     for part in parts_of(worker, run.total, 5):
         assert not list((run.folder / "samples").glob("*")) or part.content
         (run.folder / "samples" / part.name).write_bytes(part.content)
@@ -443,10 +473,33 @@ def test_a_worker_that_does_not_see_the_folder_sends_the_same_rows(begun: tuple[
 def test_a_worker_loads_its_networks_once(begun: tuple[Run, pd.DataFrame], monkeypatch: pytest.MonkeyPatch) -> None:
     loads: list[object] = []
     monkeypatch.setattr("gevaldi.generators.load_generator", lambda given: loads.append(given) or given)
-    worker = Worker(job_of(begun[0]))
-    worker.ready()
+    worker = Worker()
+    worker.ready(job_of(begun[0]))
     parts_of(worker, begun[0].total, 2)
     assert len(loads) == 1
+
+
+def test_a_worker_does_one_job_after_the_other_with_the_networks_that_it_has(
+    begun: tuple[Run, pd.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks = {"a": small_classifier(0), "b": small_classifier(1), "c": small_classifier(2), "g": small_generator()}
+    other = gevaldi.compare(networks["a"], networks["c"], networks["g"], out=tmp_path / "other", **QUICK)
+    rows = other.rows()
+    for part in (other.run.folder / "samples").iterdir():
+        part.unlink()
+    (other.run.folder / "token").touch()
+    loaded: list[str] = []
+    for load in ("classifiers.load_classifier", "generators.load_generator"):
+        monkeypatch.setattr(f"gevaldi.{load}", lambda name: loaded.append(name) or networks[name])
+    worker = Worker()
+    for run, names, expected in ((begun[0], "abg", begun[1]), (other.run, "acg", rows)):
+        assert isinstance(worker.ready(job_of(run, names=tuple(names), objects=pickled({}))), Arrival)
+        parts_of(worker, run.total, 3)
+        pd.testing.assert_frame_equal(run.rows(), expected)
+    assert "".join(loaded) == "abgc"
+    assert worker._shift
+    worker._shift.end()
+    assert all(p.requires_grad for network in networks.values() for p in network.parameters())
 
 
 def test_a_batch_that_runs_dry_takes_what_comes_before_its_next_step(begun: tuple[Run, pd.DataFrame]) -> None:
@@ -497,8 +550,8 @@ def test_rows_that_were_found_before_a_worker_broke_are_not_lost_and_the_reason_
         raise OSError("the device fell off")
 
     monkeypatch.setattr("gevaldi.runs.worker.searched", breaking)
-    worker = Worker(job_of(run))
-    worker.ready()
+    worker = Worker()
+    worker.ready(job_of(run))
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(worker.work, [0])
         assert found.wait(20)
@@ -517,8 +570,8 @@ def test_whatever_a_worker_cannot_do_is_an_answer_and_no_lost_worker(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("gevaldi.runs.engines._worker.part_of", full)
-    worker = Worker(job_of(begun[0], token="of another folder"))
-    worker.ready()
+    worker = Worker()
+    worker.ready(job_of(begun[0], token="of another folder"))
     trouble = worker.work([0])
     assert isinstance(trouble, Trouble)
     assert "No space left on device" in trouble.why
@@ -528,27 +581,27 @@ def test_nothing_is_written_beside_the_run_where_rows_are_sent(
     begun: tuple[Run, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.mkdtemp", lambda *given, **more: pytest.fail("a temporary folder"))
-    worker = Worker(job_of(begun[0], token="of another folder"))
-    worker.ready()
+    worker = Worker()
+    worker.ready(job_of(begun[0], token="of another folder"))
     assert isinstance(worker.work([0]), Part)
 
 
 def test_a_worker_with_other_weights_says_so(begun: tuple[Run, pd.DataFrame]) -> None:
     objects = pickled({0: small_classifier(5), 1: small_classifier(1), 2: small_generator()})
-    trouble = Worker(job_of(begun[0], objects=objects)).ready()
+    trouble = Worker().ready(job_of(begun[0], objects=objects))
     assert isinstance(trouble, Trouble)
     assert "is not the first that the run was begun with: other weights" in trouble.why
     assert socket.gethostname() in trouble.host
 
 
 def test_a_worker_without_a_file_says_which_and_what_to_do(begun: tuple[Run, pd.DataFrame]) -> None:
-    trouble = Worker(job_of(begun[0], names=("python:not_here.py:net", None, None))).ready()
+    trouble = Worker().ready(job_of(begun[0], names=("python:not_here.py:net", None, None)))
     assert isinstance(trouble, Trouble)
     assert "There is no file 'not_here.py'" in trouble.why
 
 
 def test_a_worker_of_another_version_says_so(begun: tuple[Run, pd.DataFrame]) -> None:
-    trouble = Worker(job_of(begun[0], versions=versions() | {"torch": "1.0"})).ready()
+    trouble = Worker().ready(job_of(begun[0], versions=versions() | {"torch": "1.0"}))
     assert isinstance(trouble, Trouble)
     assert "1.0 where the run was begun" in trouble.why
 
@@ -561,7 +614,7 @@ class Unreadable:
 
 
 def test_a_network_that_cannot_be_read_on_a_worker_says_why(begun: tuple[Run, pd.DataFrame]) -> None:
-    trouble = Worker(job_of(begun[0], objects=pickled({0: Unreadable()}))).ready()
+    trouble = Worker().ready(job_of(begun[0], objects=pickled({0: Unreadable()})))
     assert isinstance(trouble, Trouble)
     assert "cannot be made again here: ValueError" in trouble.why
 

@@ -18,6 +18,7 @@ import pytest
 import gevaldi
 from conftest import small_classifier, small_generator
 from gevaldi.runs.engines._cluster import connected
+from gevaldi.runs.engines._crew import Crew
 from gevaldi.runs.engines.base import EngineError
 from gevaldi.runs.store import Run, write_in_run
 
@@ -212,13 +213,15 @@ def test_without_an_address_this_machine_is_the_cluster_and_ends_with_the_run(tm
     assert not ray.is_initialized()
 
 
-def test_a_sweep_begins_its_cluster_once_and_finds_what_it_finds_without_one(
+def test_a_sweep_begins_its_cluster_and_hires_its_workers_once_and_finds_what_it_finds_without_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ray
 
-    begin, begun = ray.init, list[str]()
+    begin, begun, crews = ray.init, list[str](), list[Any]()
     monkeypatch.setattr(ray, "init", lambda address, **options: (begun.append(address), begin(address, **options)))
+    hire = Crew.__init__
+    monkeypatch.setattr(Crew, "__init__", lambda crew, *given: (crews.append(crew), hire(crew, *given))[1])
     small = {name: small_classifier(seed) for seed, name in enumerate("abc")}
     settings = {**SETTINGS, "samples": 4, "steps": 5, "audited": 10}
     there, here = (
@@ -226,6 +229,7 @@ def test_a_sweep_begins_its_cluster_once_and_finds_what_it_finds_without_one(
         for name, engine in (("there", "ray,workers=1"), ("here", None))
     )
     assert begun == ["local"]
+    assert len(crews) == 1
     assert not ray.is_initialized()
     assert there.failed == {}
     assert len(there.runs) == 3

@@ -210,8 +210,9 @@ def sweep(
 ) -> Swept:
     """Compare each of some classifiers with each other, under some divergences and some λ.
 
-    Networks are loaded once in this program, and on a cluster once by each worker for each pair; the pictures before any search are
-    generated once for all. A pair that cannot be compared stands in `failed`, and the others are made all the same.
+    Networks are loaded once in this program; on a cluster workers stay from pair to pair, and those that have names are not loaded
+    again if the next pair needs them too. The pictures before any search are generated once for all. A pair that cannot be compared
+    stands in `failed`, and the others are made all the same.
 
     Args:
         classifiers: names or classifiers; as a mapping, what they are called.

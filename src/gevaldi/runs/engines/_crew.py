@@ -43,19 +43,32 @@ class Crew:
     """
 
     def __init__(self, ray: Any, job: Job, room: Room, workers: int | None, kind: type = Worker) -> None:
-        self.told: list[str] = []  # what a user should hear once
         self.arrived: dict[int, Arrival] = {}
-        self._ray, self._room, self._workers = ray, room, workers
-        self._job = ray.put(job)
+        self.room = room
+        self._ray, self._workers = ray, workers
         self._actors: dict[int, Any] = {}
         self._unfit: dict[int, Trouble] = {}
-        self._stillborn: list[str] = []  # why workers were lost before they were ready
+        self._behind: set[int] = set()  # workers that still load what the last job needed
         self._pending: dict[Any, Any] = {}  # references, without which Ray forgets what they refer to
         self._heard: SimpleQueue[tuple[int, int | None, Any]] = SimpleQueue()
-        self._numbers, self._looked, self._idle_since = count(), -LOOK, time.monotonic()
-        self._changed = time.monotonic()  # when somebody last came or went
+        self._numbers = count()
+        self.begin(job)
         options = {"num_cpus": room.cores, "num_gpus": room.accelerators, "max_concurrency": 8, "scheduling_strategy": "SPREAD"}
         self._kind = ray.remote(kind).options(max_restarts=0, **options)
+
+    def begin(self, job: Job) -> None:
+        """Take a job, when nothing is left to do of the last one. Workers go on to it, but for those who could not do that one."""
+        self.told: list[str] = []  # what a user should hear once
+        self._job = self._ray.put(job)
+        self._stillborn: list[str] = []  # why workers were lost before they were ready
+        self._looked, self._idle_since = -LOOK, time.monotonic()
+        self._changed = time.monotonic()  # when somebody last came or went
+        self._dismiss(self._unfit)
+        self._unfit.clear()
+        self._behind = self._actors.keys() - self.arrived.keys()
+        for worker in self.arrived:
+            self._ask_to_be_ready(worker)
+        self.arrived.clear()
 
     def capacity(self) -> int:
         """How many workers there is room for, or as many as were asked for."""
@@ -63,7 +76,7 @@ class Crew:
 
     def _fitting(self) -> int:
         """How many workers all nodes would have room for, if nobody else were there."""
-        return sum(self._room.fits(node["Resources"]) for node in self._nodes())
+        return sum(self.room.fits(node["Resources"]) for node in self._nodes())
 
     def _nodes(self) -> list[Any]:
         return [node for node in self._ray.nodes() if node["Alive"]]
@@ -89,11 +102,16 @@ class Crew:
 
     def dismiss(self) -> None:
         """Tell all workers to stop, whatever they are doing."""
-        for actor in self._actors.values():
-            with suppress(Exception):  # of a cluster that is gone
-                self._ray.kill(actor)
-        self._actors.clear()
+        self._dismiss([*self._actors])
         self._pending.clear()
+
+    def _dismiss(self, workers: Iterable[int]) -> None:
+        for worker in workers:
+            with suppress(Exception):  # of a cluster that is gone
+                self._ray.kill(self._actors.pop(worker))
+
+    def _ask_to_be_ready(self, worker: int) -> None:
+        self._ask(worker, None, self._actors[worker].ready, self._job)
 
     def _ask(self, worker: int, number: int | None, method: Any, *arguments: Any) -> None:
         reference = method.remote(*arguments)
@@ -115,6 +133,9 @@ class Crew:
         answer = None if error else future.result()
         if error is not None:
             yield self._lost(worker, error, number is None)
+        elif worker in self._behind:
+            self._behind.discard(worker)
+            self._ask_to_be_ready(worker)
         elif isinstance(answer, Trouble):
             yield self._refused(worker, answer)
         elif isinstance(answer, Arrival):
@@ -128,6 +149,7 @@ class Crew:
     def _lost(self, worker: int, error: BaseException, unready: bool) -> Left:
         why = said(error)
         gone, actor = self.arrived.pop(worker, None), self._actors.pop(worker)
+        self._behind.discard(worker)
         host = gone.host if gone else _host_of(actor)
         with suppress(Exception):
             self._ray.kill(actor)
@@ -155,8 +177,7 @@ class Crew:
         """Forget workers that cannot work and whose nodes are gone, so that others are hired for nodes that have joined."""
         for worker in [worker for worker, trouble in self._unfit.items() if not self._is_there(trouble.node)]:
             del self._unfit[worker]
-            with suppress(Exception):
-                self._ray.kill(self._actors.pop(worker))
+            self._dismiss([worker])
 
     def _tell(self, text: str) -> None:
         if text not in self.told and len(self.told) < 20:
@@ -167,8 +188,8 @@ class Crew:
         wanted = self.capacity() - max(0, len(self._stillborn) - SPARE)
         while len(self._actors) < wanted:
             worker = next(self._numbers)
-            self._actors[worker] = self._kind.remote(self._job)
-            self._ask(worker, None, self._actors[worker].ready)
+            self._actors[worker] = self._kind.remote()
+            self._ask_to_be_ready(worker)
         self._wait()
         self._despair()
 
@@ -198,8 +219,8 @@ class Crew:
             )
 
     def _takes(self) -> str:
-        return f"{self._room.cores} core{'s' * (self._room.cores > 1)}" + (
-            f" and {self._room.accelerators} GPU" if self._room.accelerators else ""
+        return f"{self.room.cores} core{'s' * (self.room.cores > 1)}" + (
+            f" and {self.room.accelerators} GPU" if self.room.accelerators else ""
         )
 
     def _offered(self) -> str:

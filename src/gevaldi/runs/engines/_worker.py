@@ -3,7 +3,7 @@
 import os
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -22,6 +22,7 @@ from gevaldi.runs.store import Run, part_of
 from gevaldi.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
+    from gevaldi.models import Classifier, Generator
     from gevaldi.runs.worker import Models
 
 WAITING = 8  # harvests that may wait to become rows; more, and the search waits for them
@@ -120,31 +121,69 @@ class Inflow(Iterator[Start]):
     """Starts as they are given to a worker. It ends where there is none at the moment, and goes on when there is another."""
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[Start] = SimpleQueue()
+        self._queue: SimpleQueue[Start | None] = SimpleQueue()
         self._held: list[Start] = []
 
     def put(self, start: Start) -> None:
         """Another one."""
         self._queue.put(start)
 
-    def wait(self) -> None:
-        """Until there is one."""
-        self._held.append(self._queue.get())
+    def close(self) -> None:
+        """There will be no other."""
+        self._queue.put(None)
+
+    def wait(self) -> bool:
+        """Until there is one, or there will be none any more, which is False."""
+        start = self._queue.get()
+        if start is not None:
+            self._held.append(start)
+        return start is not None
 
     def __next__(self) -> Start:
         if self._held:
             return self._held.pop()
         try:
-            return self._queue.get_nowait()
+            start = self._queue.get_nowait()
         except Empty:
             raise StopIteration from None
+        if start is None:
+            self.close()  # so that who waits hears of it too
+            raise StopIteration
+        return start
 
 
 class Worker:
-    """A process on some machine of a cluster. Its methods are called from threads of their own, so that chunks overlap."""
+    """A process on some machine of a cluster. Its methods are called from threads of their own, so that chunks overlap.
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    It can be given one job after the other; networks that have names, and that the next job needs too, are not loaded again.
+    """
+
+    def __init__(self) -> None:
+        self._shift: Shift | None = None
+
+    def ready(self, job: Job) -> Arrival | Trouble:
+        """Take a job, the last one being finished: load the networks, and see that they are those that the run was begun with."""
+        kept = self._shift.end() if self._shift else {}
+        self._shift = Shift(job, kept)
+        return self._shift.ready()
+
+    def work(self, indices: Sequence[int]) -> Part | Trouble:
+        """Compute the rows of these samples: written to the run's folder where this worker sees it, otherwise in the answer."""
+        assert self._shift, "a worker is asked to be ready first"
+        return self._shift.work(indices)
+
+
+Loaded = dict[tuple[str, str, str], Any]
+"""Networks by their kind, their name, and the folder from which names start that are relative."""
+
+
+class Shift:
+    """What a worker does for one job."""
+
+    def __init__(self, job: Job, kept: Loaded) -> None:
+        self._job, self._kept = job, kept
+        self._networks: Loaded = {}
+        self._threads: list[Thread] = []
         self._host = f"{socket.gethostname()} ({_address()})"
         self._inflow, self._harvests = Inflow(), Queue[Any](WAITING)
         self._chunks: dict[int, _Chunk] = {}  # by the numbers of the samples that are missing
@@ -160,9 +199,21 @@ class Worker:
             self._writes = self._sees_the_folder()
         except Exception as error:
             return self._trouble(error)
-        Thread(target=self._search, args=(models,), name="gevaldi searches", daemon=True).start()
-        Thread(target=self._gather, name="gevaldi makes rows", daemon=True).start()
+        self._threads = [
+            Thread(target=self._search, args=(models,), name="gevaldi searches", daemon=True),
+            Thread(target=self._gather, name="gevaldi makes rows", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
         return Arrival(_node(), self._host)
+
+    def end(self) -> Loaded:
+        """Give the networks back as they were, where nobody waits for rows any more; those that have names are for the next job."""
+        self._inflow.close()
+        for thread in self._threads:
+            thread.join()
+        self._stack.close()
+        return self._networks
 
     def work(self, indices: Sequence[int]) -> Part | Trouble:
         """Compute the rows of these samples: written to the run's folder where this worker sees it, otherwise in the answer."""
@@ -200,8 +251,6 @@ class Worker:
     def _loaded(self) -> "Models":
         import torch
 
-        from gevaldi.classifiers import load_classifier
-        from gevaldi.generators import load_generator
         from gevaldi.runs.session import device_of, models_of, prepared
         from gevaldi.runs.start import chosen_conditions
 
@@ -211,15 +260,31 @@ class Worker:
         if Path(job.folder).is_dir():
             os.chdir(job.folder)
         sys.path += [entry for entry in job.path if entry not in sys.path and Path(entry).exists()]
-        objects = _unpickled(job.objects)
-        given = [objects[place] if name is None else name for place, name in enumerate(job.names)]
-        first, second, generator = load_classifier(given[0]), load_classifier(given[1]), load_generator(given[2])
+        first, second, generator = self._three()
         models = models_of(job.run.spec, first, second, generator, device_of(job.device), job.run, job.taxonomy)
         models = replace(models, rounding=replace(models.rounding, threads=job.threads))
         self._stack.enter_context(prepared(models))
         check_same(models, job.run)
         self._conditions = chosen_conditions(job.run.spec, generator.conditions)
         return models
+
+    def _three(self) -> tuple["Classifier", "Classifier", "Generator"]:
+        """The networks, as they are loaded, or were for the job before."""
+        from gevaldi.classifiers import load_classifier
+        from gevaldi.generators import load_generator
+
+        objects = _unpickled(self._job.objects)
+
+        def network(place: int, kind: str, load: Callable[[Any], Any]) -> Any:
+            name = self._job.names[place]
+            if name is None:
+                return load(objects[place])
+            key = (kind, name, self._job.folder)
+            self._networks[key] = self._kept[key] if key in self._kept else load(name)
+            return self._networks[key]
+
+        first, second = (network(place, "classifier", load_classifier) for place in (0, 1))
+        return first, second, network(2, "generator", load_generator)
 
     def _sees_the_folder(self) -> bool:
         """Whether a file that the calling program left in the run's folder is there, and another can be written beside it."""
@@ -235,16 +300,17 @@ class Worker:
         return True
 
     def _search(self, models: "Models") -> None:
-        """Search for as long as this process lives; a batch is filled from all chunks that are there."""
+        """Search until the job ends; a batch is filled from all chunks that are there."""
         from gevaldi.runs.worker import searched
 
         try:
-            while True:
-                self._inflow.wait()
+            while self._inflow.wait():
                 for harvest in searched(self._inflow, models, self._job.run.spec, self._job.batch_size):
                     self._harvests.put(harvest)
         except BaseException as error:
             self._harvests.put(_End(in_a_sentence(error)))  # behind what has been found, which is not lost
+        else:
+            self._harvests.put(_End("Its job has ended."))
 
     def _gather(self) -> None:
         """Make rows of what was found, beside the search, and end all waiting where either fails."""

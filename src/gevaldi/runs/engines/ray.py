@@ -4,7 +4,7 @@ import io
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
@@ -21,6 +21,22 @@ from gevaldi.runs.threads import usable_cores
 
 if TYPE_CHECKING:
     import torch
+
+    from gevaldi.runs.engines._crew import Crew, Room
+
+
+@dataclass
+class Kept:
+    """What an engine keeps from one run to the next: the connection, until the stack is closed, and the workers."""
+
+    until: ExitStack | None = None
+    crew: "Crew | None" = None
+
+    def dismiss(self) -> None:
+        """Let the workers go."""
+        if self.crew:
+            self.crew.dismiss()
+        self.crew = None
 
 
 class Ray(Engine):
@@ -40,7 +56,7 @@ class Ray(Engine):
     threads: int | None = Field(None, ge=1)
     device: Literal["same", "cpu", "cuda"] = Field("same")
     logs: bool = Field(False)
-    _until: ExitStack | None = PrivateAttr(None)  # where the connection ends, if not with the run
+    _kept: Kept | None = PrivateAttr(None)
 
     def check(self) -> None:
         """Ray is installed, and something answers at the address."""
@@ -51,17 +67,20 @@ class Ray(Engine):
 
     @contextmanager
     def shared(self) -> "Iterator[Ray]":
-        """The same, connected by the first of its runs until the last of them has ended."""
+        """The same, whose connection and workers are kept from the first of its runs to the end."""
         with ExitStack() as stack:
             shared = self.model_copy()
-            shared._until = stack
-            yield shared
+            shared._kept = Kept(stack)
+            try:
+                yield shared
+            finally:
+                shared._kept.dismiss()
 
     def fill(self, task: Task) -> Generator[Filled, None, None]:
         """The numbers of the rows, in chunks, to actors, which make the rows."""
         from gevaldi.runs.engines._chunks import chunk_size, chunks
         from gevaldi.runs.engines._cluster import connected
-        from gevaldi.runs.engines._crew import Crew, Room
+        from gevaldi.runs.engines._crew import Room
         from gevaldi.runs.engines._spread import Spread
 
         done, total = task.run.done(), task.run.total
@@ -73,15 +92,30 @@ class Ray(Engine):
             job = self._job(task, token)
             room = Room(job.threads, int(job.device == "cuda"))
             cores = max(usable_cores(), (self.workers or 0) * job.threads)
-            with connected(self.address, cores, len(job.objects), self.logs, self._until) as ray:
-                crew = Crew(ray, job, room, self.workers)
-                try:
-                    size = chunk_size(missing, job.batch_size, crew.capacity(), task.models.rounding.lanes)
-                    spread = Spread(chunks(total, done, size), -(-missing // size), crew, crew.capacity())
-                    for now in kept(spread, task.run):
-                        yield Filled(total - missing + now, total, crew.at_work(spread.again), tuple(crew.told))
-                finally:
-                    crew.dismiss()
+            until = self._kept.until if self._kept else None
+            with connected(self.address, cores, len(job.objects), self.logs, until) as ray, self._crew(ray, job, room) as crew:
+                size = chunk_size(missing, job.batch_size, crew.capacity(), task.models.rounding.lanes)
+                spread = Spread(chunks(total, done, size), -(-missing // size), crew, crew.capacity())
+                for now in kept(spread, task.run):
+                    yield Filled(total - missing + now, total, crew.at_work(spread.again), tuple(crew.told))
+
+    @contextmanager
+    def _crew(self, ray: Any, job: Job, room: "Room") -> "Iterator[Crew]":
+        """Workers for a job. Where the engine is shared, those of the job before; they stay if all goes well."""
+        from gevaldi.runs.engines._crew import Crew
+
+        shared, stays = self._kept or Kept(), False
+        if shared.crew and shared.crew.room == room:
+            shared.crew.begin(job)
+        else:
+            shared.dismiss()
+            shared.crew = Crew(ray, job, room, self.workers)
+        try:
+            yield shared.crew
+            stays = self._kept is not None
+        finally:
+            if not stays:
+                shared.dismiss()
 
     def _job(self, task: Task, token: str) -> Job:
         """What the workers are told."""
