@@ -33,6 +33,7 @@ from gevaldi.cli.main import run as run_cli
 from gevaldi.errors import GevaldiError, MissingExtra, RunFolderError
 from gevaldi.exports import export
 from gevaldi.places import AT_ONCE, Place, ahead, contents, created, is_there, place, read, remove, write
+from gevaldi.reports.page import write_report
 from gevaldi.runs import _heartbeat, store
 from gevaldi.runs.holding import HOLDER, held
 from gevaldi.runs.indices import Indices
@@ -394,9 +395,9 @@ def test_a_part_that_cannot_be_read_at_this_moment_is_not_said_to_be_damaged(
 def test_a_part_is_read_once_to_know_what_is_finished(folder: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def counted(part: Place, columns: Any) -> Any:
+    def counted(part: Place, *words: Any, **options: Any) -> Any:
         asked.append(part.name)
-        return look(part, columns)
+        return look(part, *words, **options)
 
     look = store._read
     monkeypatch.setattr(store, "_read", counted)
@@ -454,6 +455,36 @@ def test_few_bytes_of_a_far_part_are_fetched_for_one_column(server: str, tmp_pat
     assert len(run.done()) == 40
     assert sum(fetched) < 200_000  # of two million
     assert len(run.some([3, 25], ["picture_end"])[1]["picture_end"]["bytes"]) == 50_000
+
+
+def test_a_report_fetches_each_far_part_once_and_is_the_same_where_copies_find_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = compared(place("memory://near/run"), samples=70, steps=3).run
+    parts = [part.name for part in run._parts()]
+    assert len(parts) > 1
+    fetched, folders, temporary = list[str](), list[Path](), tempfile.TemporaryDirectory
+
+    def counted(method: Any) -> Any:
+        def call(self: Any, path: str, *words: Any, **options: Any) -> Any:
+            fetched.append(path.rpartition("/")[2])
+            return method(self, path, *words, **options)
+
+        return call
+
+    def noted(**options: Any) -> Any:
+        folder = temporary(**options)
+        folders.append(Path(folder.name))
+        return folder
+
+    for name in ("_open", "cat_file"):
+        monkeypatch.setattr(MemoryFileSystem, name, counted(getattr(MemoryFileSystem, name)))
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", noted)
+    expected = read(write_report(run))
+    assert [name for name in fetched if name in parts] == parts
+    assert [folder.exists() for folder in folders] == [False]
+    monkeypatch.setattr(store, "NEAR", 0)
+    fetched.clear()
+    assert read(write_report(run)) == expected
+    assert fetched.count(parts[0]) > 10
 
 
 def test_far_parts_are_read_several_at_a_time_and_told_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

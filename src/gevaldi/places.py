@@ -9,7 +9,7 @@ import errno
 import re
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -247,7 +247,7 @@ def remove(path: Place) -> None:
         path.fs.rm_file(path.path)
 
 
-def ahead(function: Callable[[T], U], items: Iterable[T], at_once: int = AT_ONCE) -> Iterator[U]:
+def ahead(function: Callable[[T], U], items: Iterable[T], at_once: int = AT_ONCE) -> Generator[U, None, None]:
     """Like `map`, in its order, with the next items already under way in threads; never more of them than `at_once`."""
     with ThreadPoolExecutor(at_once) as pool:
         waiting: deque[Future[U]] = deque()

@@ -42,7 +42,8 @@ def write_report(run: Run, path: Place | None = None, limit: int = 200) -> Place
         RunFolderError: the run has no rows yet, or the page cannot be written.
     """
     path = path or run.folder / "report.html"
-    page = render(run, limit)
+    with run.near() as near:
+        page = render(near, limit)
     return written(path, page)
 
 

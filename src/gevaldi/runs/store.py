@@ -10,8 +10,9 @@ import contextlib
 import hashlib
 import json
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from heapq import nlargest
 from pathlib import Path
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 LEFT = re.compile(rf"\.((run\.json|spec\.yaml|taxonomy\.json|{re.escape(HOLDER)})\.[0-9a-f]{{8}}|[0-9a-f]{{32}})\.partial")
 
 
+NEAR = 4 * 2**30  # bytes of a far run that are copied for a while, at most
+
+
 @dataclass(frozen=True)
 class Run:
     """A run folder.
@@ -46,11 +50,13 @@ class Run:
         folder: where it lies, a `Path` on this machine and a `UPath` elsewhere.
         record: what `run.json` says.
         spec: what was asked for.
+        copies: where copies of parts lie on this machine, if there are any.
     """
 
     folder: Place
     record: dict[str, Any]
     spec: Spec
+    copies: Path | None = None
 
     @classmethod
     def create(cls, folder: Place, spec: Spec, record: dict[str, Any]) -> "Run":
@@ -217,6 +223,29 @@ class Run:
         frame: pd.DataFrame = table.to_pandas()
         return frame.sort_values("index", ignore_index=True) if "index" in frame else frame
 
+    @contextlib.contextmanager
+    def near(self) -> Iterator["Run"]:
+        """The same run, with copies on this machine of parts that are far away, for what reads them many times.
+
+        There are as many as `NEAR` and the disk leave room for; the others are read where they lie. With the context they go.
+        """
+        if isinstance(self.folder, Path):
+            yield self
+            return
+        with tempfile.TemporaryDirectory(prefix="gevaldi-", ignore_cleanup_errors=True) as folder:
+            self._copy(Path(folder))
+            yield replace(self, copies=Path(folder))
+
+    def _copy(self, folder: Path) -> None:
+        parts, room = self._parts(), NEAR
+        # An error of the location is told when the part is read, and one of this disk, as when it is full, is no error.
+        with contextlib.suppress(OSError), contextlib.closing(ahead(read, parts)) as fetched:
+            for part, content in zip(parts, fetched, strict=True):
+                room -= len(content)
+                if room < 0:
+                    return
+                (folder / part.name).write_bytes(content)
+
     def taxonomy(self) -> Taxonomy | None:
         """The hierarchy of the classes compared, if the run has one, from the file that lies in its folder."""
         known = self.record.get("taxonomy")
@@ -251,7 +280,7 @@ class Run:
 
     def _fetched(self, columns: Sequence[str] | None, parts: Sequence[Place]) -> Iterator["pa.Table"]:
         """The parts, far ones a few at a time."""
-        fetch = partial(_read, columns=columns)
+        fetch = partial(_read, columns=columns, copies=self.copies)
         return map(fetch, parts) if isinstance(self.folder, Path) else ahead(fetch, parts)
 
 
@@ -283,14 +312,17 @@ def _is_leftover(path: Place) -> bool:
     return path.name == HOLDER or path.suffix == ".partial" or (path.name == "samples" and not contents(path))
 
 
-def _read(part: Place, columns: Sequence[str] | None) -> Any:
-    """A part's table, or some columns of it.
+def _read(part: Place, columns: Sequence[str] | None, copies: Path | None = None) -> Any:
+    """A part's table, or some columns of it; from its copy, if there is a good one.
 
     Raises:
         RunFolderError: it is damaged, or the disk or its location does not answer.
     """
     import pyarrow as pa
 
+    if copies:
+        with contextlib.suppress(OSError, pa.ArrowInvalid):
+            return _table(copies / part.name, columns)
     try:
         if isinstance(part, Path):
             return _table(part, columns)
