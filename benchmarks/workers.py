@@ -22,7 +22,7 @@ from gevaldi.runs.engines._cluster import connected
 from gevaldi.runs.engines._crew import Crew, Room
 from gevaldi.runs.engines._spread import Event, Joined, Spread
 from gevaldi.runs.engines.base import Task
-from gevaldi.runs.engines.ray import Ray, kept, visible
+from gevaldi.runs.engines.ray import Ray, job_for, kept, visible
 from gevaldi.runs.session import models_of, open_run, prepared
 from gevaldi.runs.spec import Spec
 
@@ -59,7 +59,7 @@ def seconds(ray: Any, workers: int, spec: Spec, ready: Any) -> float:
         run = open_run(Path(folder) / "run", spec, ready, BATCH, "benchmarks/workers.py")
         task = Task(run, ready, NAMES, BATCH, lambda searching, step: None)
         with visible(run) as token:
-            job = Ray(threads=1)._job(task, token)
+            job = job_for(Ray(threads=1), task, token)
             crew = Crew(ray, job, Room(1, 0), workers)
             pool = Together(crew, workers)
             size = chunk_size(run.total, BATCH, workers, ready.rounding.lanes)

@@ -31,7 +31,7 @@ from gevaldi.runs.engines._spread import Done, Event, Joined, Left, Spread
 from gevaldi.runs.engines._worker import Arrival, Inflow, Job, Part, Trouble, Worker, versions
 from gevaldi.runs.engines.base import EngineError, Task, Workers
 from gevaldi.runs.engines.local import Local
-from gevaldi.runs.engines.ray import Ray, pickled
+from gevaldi.runs.engines.ray import Ray, job_for, pickled
 from gevaldi.runs.session import models_of, prepared
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import start_at
@@ -526,8 +526,8 @@ def test_a_worker_computes_with_the_threads_of_its_room_and_not_those_of_the_run
     spec = Spec(first="a", second="b", generator="c")
     models = SimpleNamespace(device=torch.device("cpu"), hierarchy=None)
     task = Task(Run(Path(), record, spec), models, ("a", "b", "c"), None, lambda searching, step: None)  # type: ignore[arg-type]
-    assert Ray()._job(task, "token").threads == 1
-    assert Ray(threads=3)._job(task, "token").threads == 3
+    assert job_for(Ray(), task, "token").threads == 1
+    assert job_for(Ray(threads=3), task, "token").threads == 3
 
 
 def test_rows_that_were_found_before_a_worker_broke_are_not_lost_and_the_reason_is_told(

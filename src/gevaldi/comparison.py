@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from gevaldi.measures.summary import Summary
     from gevaldi.models import Classifier, Generator
-    from gevaldi.runs.engines.base import Engine
+    from gevaldi.runs.engines.base import Engine, Fill
 
 
 @dataclass(frozen=True, repr=False)
@@ -150,7 +150,8 @@ def compare(
     models = (first, second, generator)
     given = None if isinstance(taxonomy, str) else taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
     chosen = engine_named(engine) if isinstance(engine, str | None) else engine
-    done = execute(spec, folder, models, device, batch_size, shown, command_of(spec, folder, models), given, chosen)
+    with chosen.opened() as fill:
+        done = execute(spec, folder, models, device, batch_size, shown, command_of(spec, folder, models), given, fill)
     for warning in done.warnings:
         warn(f"gevaldi: {warning}", stacklevel=2)
     return done
@@ -185,23 +186,22 @@ def execute(
     progress: bool,
     command: str,
     taxonomy: Taxonomy | None = None,
-    engine: "Engine | None" = None,
+    fill: "Fill | None" = None,
 ) -> Comparison:
     """Run a spec in a folder, from the start or from where it was interrupted. `models` are the three networks or their names.
 
-    Meanwhile no other process can write to the folder. A run that is complete is only read, so its folder need not be writable.
+    Rows are computed by `fill`, of an engine that was opened, by default in this process. Meanwhile no other process can write to
+    the folder. A run that is complete is only read, so its folder need not be writable.
 
     Raises:
         RunFolderError: another process is writing to the folder.
-        EngineError: nobody can compute the rows; see `Engine`.
+        EngineError: nobody can compute the rows.
     """
     from gevaldi.classifiers import load_classifier
     from gevaldi.generators import load_generator
     from gevaldi.runs.engines.base import Task
     from gevaldi.runs.session import device_of, models_of, open_run, prepared
 
-    where = engine or engine_named()
-    where.check()
     refuse_objects(models)
     first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
     with contextlib.ExitStack() as stack:
@@ -220,7 +220,8 @@ def execute(
             m if name.startswith(OBJECT) else name
             for name, m in zip((spec.first, spec.second, spec.generator), models, strict=True)
         ]
-        filling = where.fill(Task(run, ready, given, batch_size, watch.step))
+        fill = fill or stack.enter_context(engine_named().opened())
+        filling = fill(Task(run, ready, given, batch_size, watch.step))
         for now in stack.enter_context(contextlib.closing(filling)):
             watch.rows(now.done, now.total)
             if now.workers:

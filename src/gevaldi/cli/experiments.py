@@ -1,13 +1,18 @@
 """The command `gevaldi experiment`: several comparisons that answer one question together."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gevaldi.cli.options import Address, Batch, Device, Engine, FolderOfAll, SetForAll
 from gevaldi.cli.words import complete, say, tell
+
+if TYPE_CHECKING:
+    from gevaldi.experiments.execute import Outcome
+    from gevaldi.runs.store import Run
 
 
 def experiment(
@@ -50,30 +55,12 @@ def experiment(
         from gevaldi.experiments.execute import carried_out
         from gevaldi.runs.engines import engine as engine_named
 
-        where = engine_named(engine, address)
-        where.check()
-        runs, failed = {}, {}
-        for found in carried_out(
-            specs,
-            folder,
-            only=tuple(only or ()),
-            device=device,
-            batch_size=batch_size,
-            progress=sys.stderr.isatty(),
-            engine=where,
-        ):
-            if found.run:
-                from gevaldi.cli.table import summary_table
-                from gevaldi.reports.page import write_report
-                from gevaldi.runs.finds import summary_of
-
-                runs[found.name] = found.run
-                say(f"gevaldi: {found.name} is in {found.run.folder}")
-                summary_table(found.run, summary_of(found.run))
-                write_report(found.run)
-            else:
-                failed[found.name] = str(found.error)
-                say(f"gevaldi: {found.name} could not be made. {found.error}")
+        with engine_named(engine, address).opened() as fill:
+            progress = sys.stderr.isatty()
+            told = carried_out(
+                specs, folder, only=tuple(only or ()), device=device, batch_size=batch_size, progress=progress, fill=fill
+            )
+            runs, failed = _told(told)
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
         sys.exit(130)
@@ -83,3 +70,22 @@ def experiment(
         tell(f"together: {write_overview(asked.title, asked.question, runs, failed, folder)}")
     if failed:
         sys.exit(2)
+
+
+def _told(outcomes: "Iterable[Outcome]") -> tuple[dict[str, "Run"], dict[str, str]]:
+    """Say of each run what became of it, and write its report; the runs, and why there are no others."""
+    from gevaldi.cli.table import summary_table
+    from gevaldi.reports.page import write_report
+    from gevaldi.runs.finds import summary_of
+
+    runs, failed = {}, {}
+    for found in outcomes:
+        if found.run:
+            runs[found.name] = found.run
+            say(f"gevaldi: {found.name} is in {found.run.folder}")
+            summary_table(found.run, summary_of(found.run))
+            write_report(found.run)
+        else:
+            failed[found.name] = str(found.error)
+            say(f"gevaldi: {found.name} could not be made. {found.error}")
+    return runs, failed

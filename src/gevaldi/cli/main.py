@@ -345,8 +345,8 @@ def _execute(
         before = Run.begun(folder)
         complete = before is not None and before.complete
         command = command_of(spec, folder, models)
-        with made_anew() if probe_again else nullcontext():
-            comparison = execute(spec, folder, models, device, batch_size, sys.stderr.isatty(), command, taxonomy, where)
+        with where.opened() as fill, made_anew() if probe_again else nullcontext():
+            comparison = execute(spec, folder, models, device, batch_size, sys.stderr.isatty(), command, taxonomy, fill)
     except KeyboardInterrupt:
         say(f"gevaldi: interrupted{_left(named)}")
         sys.exit(130)

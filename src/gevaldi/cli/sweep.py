@@ -13,7 +13,7 @@ from gevaldi.cli.words import complete, say, tell
 if TYPE_CHECKING:
     from gevaldi.experiments.sweep import Sweep
     from gevaldi.experiments.swept import Swept
-    from gevaldi.runs.engines.base import Engine as AnyEngine
+    from gevaldi.runs.engines.base import Fill
 
 
 def _classifiers_and_sweeps(incomplete: str) -> list[str]:
@@ -71,7 +71,8 @@ def sweep(
     try:
         from gevaldi.runs.engines import engine as engine_named
 
-        found = _carried_out(asked, folder, tuple(only or ()), device, batch_size, engine_named(engine, address))
+        with engine_named(engine, address).opened() as fill:
+            found = _carried_out(asked, folder, tuple(only or ()), device, batch_size, fill)
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
         sys.exit(130)
@@ -99,16 +100,14 @@ def _asked(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any]
     return asked, f"sweep-{hashlib.sha256(asked.model_dump_json().encode()).hexdigest()[:10]}"
 
 
-def _carried_out(
-    asked: "Sweep", folder: Path, only: tuple[str, ...], device: str, batch_size: int | None, engine: "AnyEngine"
-) -> "Swept":
+def _carried_out(asked: "Sweep", folder: Path, only: tuple[str, ...], device: str, batch_size: int | None, fill: "Fill") -> "Swept":
     """Make what lacks, and say of each comparison what became of it."""
     from gevaldi.experiments.sweep_execute import Before, Networks, swept
     from gevaldi.experiments.swept import gathered
 
     found = []
     progress = sys.stderr.isatty()
-    for told in swept(asked, folder, Networks(), only=only, device=device, batch_size=batch_size, progress=progress, engine=engine):
+    for told in swept(asked, folder, Networks(), only=only, device=device, batch_size=batch_size, progress=progress, fill=fill):
         found.append(told)
         if isinstance(told, Before):
             for name, error in told.failed.items():

@@ -18,8 +18,7 @@ from gevaldi.errors import (
 )
 from gevaldi.names import OBJECT
 from gevaldi.places import Place, place
-from gevaldi.runs.engines import engine as engine_named
-from gevaldi.runs.engines.base import Engine
+from gevaldi.runs.engines.base import Fill
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy
@@ -67,16 +66,16 @@ def carried_out(
     progress: bool = False,
     models: Callable[[Spec], Sequence[Any]] = named_in,
     taxonomy: Taxonomy | None = None,
-    engine: Engine | None = None,
+    fill: Fill | None = None,
     same: Callable[[Spec, Run], bool] = lambda spec, run: True,
 ) -> Iterator[Outcome]:
     """Make the runs one by one in sub-folders of their names, and tell of each when it is finished.
 
     A run that is complete is not loaded again; one that was interrupted goes on. One that cannot be made is told with its error,
     and the others are made all the same. `models` gives the three networks of a spec where they are at hand already, a `taxonomy`
-    takes the place of those that specs name, and the `engine` says where to compute. What is complete is left alone where it is the
-    `same` as would be made now, as far as that can be told without loading anything; where it is not, it is refused as
-    `gevaldi.compare` does.
+    takes the place of those that specs name, and `fill`, of an engine that was opened, says where to compute. What is complete is
+    left alone where it is the `same` as would be made now, as far as that can be told without loading anything; where it is not,
+    it is refused as `gevaldi.compare` does.
 
     Raises:
         SpecError: `only` names a run that there is not.
@@ -84,21 +83,20 @@ def carried_out(
     unknown = [name for name in only if name not in specs]
     if unknown:
         raise SpecError(str(UnknownName("run in this experiment", unknown[0], specs)))
-    with (engine or engine_named()).shared() as shared:
-        for name, spec in specs.items():
-            if only and name not in only:
-                if before := _complete(spec, folder / name, same):
-                    yield Outcome(name, spec, before)  # so that it stands beside the others
-                continue
-            try:
-                run = _complete(spec, folder / name, same) or _made(
-                    spec, folder / name, models, device, batch_size, progress, taxonomy, shared
-                )
-            except Exception as error:  # whatever networks may raise
-                missing = isinstance(error, WeightsError | DataError | MissingExtra)
-                yield Outcome(name, spec, None, str(error) if isinstance(error, GevaldiError) else described(error), missing)
-            else:
-                yield Outcome(name, spec, run)
+    for name, spec in specs.items():
+        if only and name not in only:
+            if before := _complete(spec, folder / name, same):
+                yield Outcome(name, spec, before)  # so that it stands beside the others
+            continue
+        try:
+            run = _complete(spec, folder / name, same) or _made(
+                spec, folder / name, models, device, batch_size, progress, taxonomy, fill
+            )
+        except Exception as error:  # whatever networks may raise
+            missing = isinstance(error, WeightsError | DataError | MissingExtra)
+            yield Outcome(name, spec, None, str(error) if isinstance(error, GevaldiError) else described(error), missing)
+        else:
+            yield Outcome(name, spec, run)
 
 
 def finished(specs: Mapping[str, Spec], folder: Path, why: str) -> Iterator[Outcome]:
@@ -125,8 +123,8 @@ def _made(
     batch_size: int | None,
     progress: bool,
     taxonomy: Taxonomy | None,
-    engine: Engine,
+    fill: Fill | None,
 ) -> Run:
     loaded, names = models(spec), named_in(spec)
     told = [model if name.startswith(OBJECT) else name for name, model in zip(names, loaded, strict=True)]
-    return execute(spec, folder, loaded, device, batch_size, progress, command_of(spec, folder, told), taxonomy, engine).run
+    return execute(spec, folder, loaded, device, batch_size, progress, command_of(spec, folder, told), taxonomy, fill).run

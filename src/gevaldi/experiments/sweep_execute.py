@@ -21,7 +21,7 @@ from gevaldi.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Generator
-    from gevaldi.runs.engines.base import Engine
+    from gevaldi.runs.engines.base import Fill
 
 SPEC, BEFORE = "sweep.yaml", "before.json"
 
@@ -124,23 +124,21 @@ def swept(
     batch_size: int | None = None,
     progress: bool = False,
     taxonomy: Taxonomy | None = None,
-    engine: "Engine | None" = None,
+    fill: "Fill | None" = None,
 ) -> Iterator[Before | Outcome]:
     """Make the matrices before any search, unless they were made before, and then every pair in its own sub-folder.
 
     Where `only` some pairs are asked for, the matrices before the search, which need all classifiers, are left for another time.
-    Those that were made without a classifier are made anew when it can be loaded.
+    Those that were made without a classifier are made anew when it can be loaded. Rows are computed by `fill`, of an engine that
+    was opened; by default in this process.
 
     Raises:
         SpecError: a setting is unknown or impossible, or `only` names a pair that there is not.
         RunFolderError: the folder cannot be written, or its comparisons have other settings.
-        EngineError: nobody answers.
     """
     from gevaldi.runs.identity import hashed_once
     from gevaldi.taxonomy.read import taxonomy_as_json
 
-    if engine:
-        engine.check()
     specs = {name: pair.spec for name, pair in sweep.pairs().items()}
     _refuse_others(folder, specs)
     _write(folder / SPEC, written(sweep))
@@ -170,7 +168,7 @@ def swept(
             progress=progress,
             models=networks.of,
             taxonomy=taxonomy,
-            engine=engine,
+            fill=fill,
             same=same,
         )
 

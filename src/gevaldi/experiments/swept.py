@@ -258,17 +258,19 @@ def sweep(
     )
     folder = folder_of(out) if out else Path(tempfile.mkdtemp(prefix="gevaldi-sweep-"))
     shown = sys.stderr.isatty() if progress is None else progress
-    told = swept(
-        asked,
-        folder,
-        Networks(objects),
-        device=device,
-        batch_size=batch_size,
-        progress=shown,
-        taxonomy=given,
-        engine=engine_named(engine) if isinstance(engine, str | None) else engine,
-    )
-    return gathered(asked, folder, told)
+    chosen = engine_named(engine) if isinstance(engine, str | None) else engine
+    with chosen.opened() as fill:
+        told = swept(
+            asked,
+            folder,
+            Networks(objects),
+            device=device,
+            batch_size=batch_size,
+            progress=shown,
+            taxonomy=given,
+            fill=fill,
+        )
+        return gathered(asked, folder, told)
 
 
 def _called(given: Any) -> tuple[Any, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Where the rows of a run are computed: on this machine, or on all machines of a cluster; an engine a file.
 
-An engine has two methods, `check` and `fill`, and a third, `shared`, if runs that follow each other can share something. To add
-one, add a file that holds a class of the file's name; files whose names begin with an underscore are parts of engines.
+An engine has one method, `opened`. To add one, add a file that holds a class of the file's name; files whose names begin with an
+underscore are parts of engines.
 """
 
 from typing import TYPE_CHECKING

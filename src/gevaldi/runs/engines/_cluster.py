@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,7 +42,7 @@ def imported(logs: bool) -> Any:
 
 
 @contextmanager
-def connected(address: str | None, cores: int, largest: int, logs: bool, until: ExitStack | None = None) -> Iterator[Any]:
+def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iterator[Any]:
     """The package ray, connected: to the cluster at an address, or else to a new one on this machine that ends with the context.
 
     A program that has begun Ray itself keeps what it has, which has to be the cluster that was asked for.
@@ -52,7 +52,6 @@ def connected(address: str | None, cores: int, largest: int, logs: bool, until: 
         cores: of a new cluster.
         largest: bytes of the largest object that has to have room.
         logs: whether what workers print is shown.
-        until: what the connection ends with instead, if given.
 
     Raises:
         EngineError: the address does not answer, or its cluster cannot be used from here, or this program is in another one.
@@ -73,9 +72,10 @@ def connected(address: str | None, cores: int, largest: int, logs: bool, until: 
     except Exception as error:  # of many kinds, some of them of gRPC
         ray.shutdown()
         raise EngineError(_refused(address, error)) from error
-    with ExitStack() as stack:
-        (until or stack).callback(ray.shutdown)
+    try:
         yield ray
+    finally:
+        ray.shutdown()
 
 
 def check_connected(address: str | None) -> None:

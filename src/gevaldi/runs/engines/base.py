@@ -1,8 +1,8 @@
 """What every engine must do."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,30 +63,25 @@ class Filled:
     told: tuple[str, ...] = ()
 
 
+Fill = Callable[[Task], Generator[Filled, None, None]]
+"""Compute the rows that a run still lacks; yields how far it is, at first, whenever that has changed, and now and then.
+
+Closing it stops the work; what was finished is safe.
+
+Raises:
+    EngineError: there is nobody who could compute them.
+    RunFolderError: they cannot be written.
+"""
+
+
 class Engine(Settings, ABC):
     """A place to compute in; its settings are its fields. The rows are the same in every one of them."""
 
     @abstractmethod
-    def check(self) -> None:
-        """Refuse at once, before anything is loaded, what cannot work.
+    def opened(self) -> AbstractContextManager[Fill]:
+        """What fills runs, one after the other. What it needs for one is kept for the next, until the context ends.
 
         Raises:
             MissingExtra: its package is not installed.
-            EngineError: nobody answers.
-        """
-
-    @contextmanager
-    def shared(self) -> "Iterator[Engine]":
-        """The same engine for several runs, one after the other: what it needs for one it keeps for the next, until the end."""
-        yield self
-
-    @abstractmethod
-    def fill(self, task: Task) -> Generator[Filled, None, None]:
-        """Compute the rows that a run still lacks; yields how far it is, at first, whenever that has changed, and now and then.
-
-        Closing it stops the work; what was finished is safe.
-
-        Raises:
-            EngineError: there is nobody who could compute them.
-            RunFolderError: they cannot be written.
+            EngineError: nobody answers; so that what cannot work is refused at once, before anything is loaded.
         """

@@ -1,18 +1,22 @@
 """The engine of one machine."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
-from gevaldi.runs.engines.base import Engine, Filled, Task
+from gevaldi.runs.engines.base import Engine, Fill, Filled, Task
 
 
 class Local(Engine):
     """This machine, in this process."""
 
-    def check(self) -> None:
+    @contextmanager
+    def opened(self) -> Iterator[Fill]:
         """It is always there."""
+        yield fill
 
-    def fill(self, task: Task) -> Generator[Filled, None, None]:
-        """One search after the other, in a batch that is kept full."""
-        from gevaldi.runs.session import fill
 
-        yield from fill(task.run, task.models, task.batch_size, task.watch)
+def fill(task: Task) -> Generator[Filled, None, None]:
+    """One search after the other, in a batch that is kept full."""
+    from gevaldi.runs import session
+
+    yield from session.fill(task.run, task.models, task.batch_size, task.watch)

@@ -3,40 +3,26 @@
 import io
 import sys
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from gevaldi.errors import SpecError, described
 from gevaldi.places import remove
 from gevaldi.runs.engines._spread import Done, Event
 from gevaldi.runs.engines._worker import Job, Part, versions
-from gevaldi.runs.engines.base import Engine, Filled, Task
+from gevaldi.runs.engines.base import Engine, Fill, Filled, Task
 from gevaldi.runs.store import Run, write_in_run
 from gevaldi.runs.threads import usable_cores
 
 if TYPE_CHECKING:
     import torch
 
-    from gevaldi.runs.engines._crew import Crew, Room
-
-
-@dataclass
-class Kept:
-    """What an engine keeps from one run to the next: the connection, until the stack is closed, and the workers."""
-
-    until: ExitStack | None = None
-    crew: "Crew | None" = None
-
-    def dismiss(self) -> None:
-        """Let the workers go."""
-        if self.crew:
-            self.crew.dismiss()
-        self.crew = None
+    from gevaldi.runs.engines._crew import Crew
 
 
 class Ray(Engine):
@@ -56,31 +42,36 @@ class Ray(Engine):
     threads: int | None = Field(None, ge=1)
     device: Literal["same", "cpu", "cuda"] = Field("same")
     logs: bool = Field(False)
-    _kept: Kept | None = PrivateAttr(None)
 
-    def check(self) -> None:
-        """Ray is installed, and something answers at the address."""
+    @contextmanager
+    def opened(self) -> Iterator[Fill]:
+        """Ray is installed, and something answers at the address; the first run connects to it, and hires workers."""
         from gevaldi.runs.engines._cluster import asked, check_answers, imported
 
         imported(self.logs)
         check_answers(asked(self.address))
+        with closing(Site(self)) as site:
+            yield site.fill
 
-    @contextmanager
-    def shared(self) -> "Iterator[Ray]":
-        """The same, whose connection and workers are kept from the first of its runs to the end."""
-        with ExitStack() as stack:
-            shared = self.model_copy()
-            shared._kept = Kept(stack)
-            try:
-                yield shared
-            finally:
-                shared._kept.dismiss()
+
+class Site:
+    """Where an engine computes its runs: the connection and the workers, from the first run that needs them until it is closed."""
+
+    def __init__(self, engine: Ray) -> None:
+        self._engine, self._connection = engine, ExitStack()
+        self._ray: Any = None
+        self._crew: Crew | None = None
+
+    def close(self) -> None:
+        """Let the workers go, and end the connection."""
+        if self._crew:
+            self._crew.dismiss()
+        self._crew = self._ray = None
+        self._connection.close()
 
     def fill(self, task: Task) -> Generator[Filled, None, None]:
         """The numbers of the rows, in chunks, to actors, which make the rows."""
         from gevaldi.runs.engines._chunks import chunk_size, chunks
-        from gevaldi.runs.engines._cluster import connected
-        from gevaldi.runs.engines._crew import Room
         from gevaldi.runs.engines._spread import Spread
 
         done, total = task.run.done(), task.run.total
@@ -89,55 +80,60 @@ class Ray(Engine):
         if not missing:
             return
         with visible(task.run) as token:
-            job = self._job(task, token)
-            room = Room(job.threads, int(job.device == "cuda"))
-            cores = max(usable_cores(), (self.workers or 0) * job.threads)
-            until = self._kept.until if self._kept else None
-            with connected(self.address, cores, len(job.objects), self.logs, until) as ray, self._crew(ray, job, room) as crew:
+            job = job_for(self._engine, task, token)
+            with self._at_work(job) as crew:
                 size = chunk_size(missing, job.batch_size, crew.capacity(), task.models.rounding.lanes)
                 spread = Spread(chunks(total, done, size), -(-missing // size), crew, crew.capacity())
                 for now in kept(spread, task.run):
                     yield Filled(total - missing + now, total, crew.at_work(spread.again), tuple(crew.told))
 
     @contextmanager
-    def _crew(self, ray: Any, job: Job, room: "Room") -> "Iterator[Crew]":
-        """Workers for a job. Where the engine is shared, those of the job before; they stay if all goes well."""
-        from gevaldi.runs.engines._crew import Crew
+    def _at_work(self, job: Job) -> "Iterator[Crew]":
+        """Workers for a job: those of the job before, if all went well there and they have the room for it."""
+        from gevaldi.runs.engines._crew import Crew, Room
 
-        shared, stays = self._kept or Kept(), False
-        if shared.crew and shared.crew.room == room:
-            shared.crew.begin(job)
-        else:
-            shared.dismiss()
-            shared.crew = Crew(ray, job, room, self.workers)
+        room = Room(job.threads, int(job.device == "cuda"))
         try:
-            yield shared.crew
-            stays = self._kept is not None
-        finally:
-            if not stays:
-                shared.dismiss()
+            if self._crew and self._crew.room == room:
+                self._crew.begin(job)
+            else:
+                self.close()
+                self._connect(job)
+                self._crew = Crew(self._ray, job, room, self._engine.workers)
+            yield self._crew
+        except BaseException:
+            self.close()
+            raise
 
-    def _job(self, task: Task, token: str) -> Job:
-        """What the workers are told."""
-        record, spec = task.run.record["execution"], task.run.spec
-        device = task.models.device.type if self.device == "same" else self.device
-        if device not in ("cpu", "cuda"):
-            raise SpecError(f"The engine ray computes on cpu and cuda, not on {device}. Use --device cpu, or the engine local.")
-        own = spec.names_own_taxonomy and task.models.hierarchy
-        folder = task.run.folder
-        return Job(
-            run=replace(task.run, folder=folder.resolve() if isinstance(folder, Path) else folder),
-            names=tuple(model if isinstance(model, str) else None for model in task.given),
-            objects=pickled({place: model for place, model in enumerate(task.given) if not isinstance(model, str)}),
-            taxonomy=task.models.hierarchy.whole if own and task.models.hierarchy else None,
-            device=device,
-            batch_size=task.batch_size or record["batch_size"],
-            threads=self.threads or 1,  # and not those that were fastest for one process alone
-            token=token,
-            folder=str(Path.cwd()),
-            path=tuple(sys.path),
-            versions=versions(),
-        )
+    def _connect(self, job: Job) -> None:
+        from gevaldi.runs.engines._cluster import connected
+
+        asked = self._engine
+        cores = max(usable_cores(), (asked.workers or 0) * job.threads)
+        self._ray = self._connection.enter_context(connected(asked.address, cores, len(job.objects), asked.logs))
+
+
+def job_for(engine: Ray, task: Task, token: str) -> Job:
+    """What workers are told."""
+    record, spec = task.run.record["execution"], task.run.spec
+    device = task.models.device.type if engine.device == "same" else engine.device
+    if device not in ("cpu", "cuda"):
+        raise SpecError(f"The engine ray computes on cpu and cuda, not on {device}. Use --device cpu, or the engine local.")
+    own = spec.names_own_taxonomy and task.models.hierarchy
+    folder = task.run.folder
+    return Job(
+        run=replace(task.run, folder=folder.resolve() if isinstance(folder, Path) else folder),
+        names=tuple(model if isinstance(model, str) else None for model in task.given),
+        objects=pickled({place: model for place, model in enumerate(task.given) if not isinstance(model, str)}),
+        taxonomy=task.models.hierarchy.whole if own and task.models.hierarchy else None,
+        device=device,
+        batch_size=task.batch_size or record["batch_size"],
+        threads=engine.threads or 1,  # and not those that were fastest for one process alone
+        token=token,
+        folder=str(Path.cwd()),
+        path=tuple(sys.path),
+        versions=versions(),
+    )
 
 
 def kept(spread: Iterable[Event | None], run: Run) -> Iterator[int]:
