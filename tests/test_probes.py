@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -154,7 +155,9 @@ def test_probes_are_read_and_told_without_torch() -> None:
 
 
 @pytest.mark.slow
-def test_a_user_who_asks_is_told_how_the_networks_are_computed(tmp_path: Path) -> None:
+def test_a_user_who_asks_is_told_how_the_networks_are_computed_and_before_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from typer.testing import CliRunner
 
     from gevaldi.cli.main import app
@@ -166,3 +169,16 @@ def test_a_user_who_asks_is_told_how_the_networks_are_computed(tmp_path: Path) -
     assert "Computed in float32" in done.output
     again = CliRunner().invoke(app, ["compare", *pair, *short])
     assert "Computed in" not in again.output
+    assert "no effect" not in again.output
+    for words, what in ((["--probe-again"], "--probe-again"), (["--set", "speed.threads=1"], "speed")):
+        late = CliRunner().invoke(app, ["compare", *pair, *short, *words])
+        assert late.exit_code == 0, late.output
+        assert f"gevaldi: {what} has no effect here: the run in {tmp_path / 'run'} was begun before" in late.output
+
+    def interrupted(*given: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gevaldi.runs.session.fill", interrupted)
+    cut = CliRunner().invoke(app, ["compare", *pair, *short[:-1], str(tmp_path / "other"), "--verbose"])
+    assert "Computed in float32" in cut.output
+    assert "distinct find" not in cut.output

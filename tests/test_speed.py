@@ -245,7 +245,10 @@ def test_threads_that_the_environment_fixes_are_neither_tried_nor_changed(monkey
 def test_threads_that_are_asked_for_are_at_most_the_usable_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     free_to_choose(monkeypatch, 2)
     assert chosen(objective(), speed={"threads": 2}).threads == 2
-    assert chosen(objective(), speed={"threads": 16}).threads == 2
+    probe = chosen_speed(spec(speed={"threads": 16, "graphs": True}), objective(), CPU)
+    assert probe.chosen.threads == 2
+    assert "16 threads were asked for; this process has 2 cores, and uses as many." in probe.why
+    assert "CUDA graphs were asked for, and cpu has none." in probe.why
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,8 +120,8 @@ def compare(
         progress: whether to show a progress bar; by default on a terminal.
         **settings: all other fields of `Spec` (samples, conditions, orders, divergence, prior_weight, precision, seed, real,
             audited, convention, set_sizes, first_classes, second_classes), those of its search (algorithm, steps, window, gain,
-            typical_mass, candidates, first_rung), and `speed`, a mapping (threads, memory_format, compiled, graphs); `gevaldi show
-            spec` explains them.
+            typical_mass, candidates, first_rung), and `speed`, a mapping (threads, memory_format, compiled, graphs,
+            batch_size); `gevaldi show spec` explains them.
 
     Raises:
         SpecError: a setting is unknown or impossible.
@@ -150,11 +150,13 @@ def compare(
     models = (first, second, generator)
     given = None if isinstance(taxonomy, str) else taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
     chosen = engine_named(engine) if isinstance(engine, str | None) else engine
+
+    def begun(run: Run) -> None:
+        for warning in Comparison(run).warnings:
+            warn(f"gevaldi: {warning}", stacklevel=4)
+
     with chosen.opened() as fill:
-        done = execute(spec, folder, models, device, batch_size, shown, command_of(spec, folder, models), given, fill)
-    for warning in done.warnings:
-        warn(f"gevaldi: {warning}", stacklevel=2)
-    return done
+        return execute(spec, folder, models, device, batch_size, shown, command_of(spec, folder, models), given, fill, begun)
 
 
 def named(model: Any) -> str:
@@ -187,11 +189,12 @@ def execute(
     command: str,
     taxonomy: Taxonomy | None = None,
     fill: "Fill | None" = None,
+    begun: Callable[[Run], None] = lambda run: None,
 ) -> Comparison:
     """Run a spec in a folder, from the start or from where it was interrupted. `models` are the three networks or their names.
 
-    Rows are computed by `fill`, of an engine that was opened, by default in this process. Meanwhile no other process can write to
-    the folder. A run that is complete is only read, so its folder need not be writable.
+    Rows are computed by `fill`, of an engine that was opened, by default in this process; `begun` hears of the run before that.
+    Meanwhile no other process can write to the folder. A run that is complete is only read, so its folder need not be writable.
 
     Raises:
         RunFolderError: another process is writing to the folder.
@@ -205,17 +208,18 @@ def execute(
     refuse_objects(models)
     first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
     with contextlib.ExitStack() as stack:
-        begun = Run.begun(folder)
-        if not (begun and begun.complete):
+        before = Run.begun(folder)
+        if not (before and before.complete):
             stack.enter_context(held(folder, called()))
-            begun = Run.begun(folder)  # what was there before may not be what its last holder left
-            if begun:
-                begun.tidy()
+            before = Run.begun(folder)  # what was there may not be what its last holder left
+            if before:
+                before.tidy()
         watch = stack.enter_context(bar(progress))
         watch.measuring()
-        ready = models_of(spec, first, second, generator, device_of(device), begun, taxonomy, batch_size)
+        ready = models_of(spec, first, second, generator, device_of(device), before, taxonomy, batch_size)
         stack.enter_context(prepared(ready))
         run = open_run(folder, spec, ready, batch_size, command, watch.audited)
+        begun(run)
         given = [
             m if name.startswith(OBJECT) else name
             for name, m in zip((spec.first, spec.second, spec.generator), models, strict=True)

@@ -89,9 +89,11 @@ def reason(error: OSError) -> str:
     return " ".join((error.strerror or str(error) or type(error).__name__).split()).rstrip(".")
 
 
-def remedy(path: Place) -> str:
-    """What helps where a place cannot be read or written, in a sentence."""
+def remedy(path: Place, error: OSError | None = None) -> str:
+    """What helps where a place cannot be read or written, for such a reason, in a sentence."""
     if isinstance(path, Path):
+        if error and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            return "See that you may write there."
         return "Free some space or mend the folder."
     aws = "the variables of AWS such as AWS_ENDPOINT_URL, " if path.protocol in ("s3", "s3a") else ""
     return (

@@ -1,7 +1,11 @@
-"""Progress on a terminal: what is finished, how fast, how long still."""
+"""Progress, as a bar on a terminal and as lines in a log: what is finished, how fast, how long still."""
 
+import sys
+import time
 from collections.abc import Sequence
+from datetime import timedelta
 from types import TracebackType
+from typing import Any
 from warnings import warn
 
 from rich.console import Console
@@ -17,10 +21,30 @@ class Rate(ProgressColumn):
         return Text(f"{task.speed:.1f}/s" if task.speed else "", style="progress.data.speed")
 
 
+class Seldom:
+    """When a line is due in a log that is not to be filled: after half a minute, then more and more rarely, up to ten minutes."""
+
+    FIRST, LAST = 30.0, 600.0
+
+    def __init__(self) -> None:
+        self._gap, self._next = self.FIRST, time.monotonic() + self.FIRST
+
+    def due(self) -> bool:
+        """Whether it is now; then it is not for a while."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._gap = min(2 * self._gap, self.LAST)
+        self._next = now + self._gap
+        return True
+
+
 class Bar:
-    """A bar of samples, silent if not shown."""
+    """A bar of samples, or a line now and then where no terminal shows it; silent if not shown."""
 
     def __init__(self, shown: bool) -> None:
+        console = Console(stderr=True)
+        drawn = console.is_terminal or console.is_jupyter
         columns = (
             TextColumn("samples"),
             BarColumn(),
@@ -29,7 +53,8 @@ class Bar:
             TimeRemainingColumn(),
             TextColumn("{task.description}"),
         )
-        self._progress = Progress(*columns, console=Console(stderr=True), disable=not shown)
+        self._progress = Progress(*columns, console=console, disable=not (shown and drawn))
+        self._lines = Seldom() if shown and not drawn else None
         self._task = self._progress.add_task("", total=None)
         self._heard = 0
 
@@ -42,16 +67,18 @@ class Bar:
 
     def rows(self, done: int, total: int) -> None:
         """So many samples are on disk."""
-        self._progress.update(self._task, completed=done, total=total)
+        self._now(completed=done, total=total)
 
     def working(self, who: str) -> None:
         """These are at work."""
-        self._progress.update(self._task, description=who)
+        self._now(description=who)
 
     def told(self, texts: Sequence[str]) -> None:
-        """What a user should hear, each text once: above the bar, or as a warning where there is none."""
+        """What a user should hear, each text once: above the bar or among the lines, or as a warning where there are none."""
         for text in texts[self._heard :]:
-            if self._progress.disable:
+            if self._lines:
+                print(f"gevaldi: {text}", file=sys.stderr, flush=True)  # noqa: T201
+            elif self._progress.disable:
                 warn(f"gevaldi: {text}", stacklevel=3)
             else:
                 self._progress.console.print(f"gevaldi: {text}", markup=False, highlight=False)
@@ -59,13 +86,28 @@ class Bar:
 
     def audited(self, done: int, total: int) -> None:
         """So many pictures have been looked at before the search."""
-        shown = f"auditing the generator: {done:,} of {total:,} pictures" if done < total else ""
-        self._progress.update(self._task, description=shown)
+        self._now(description=f"auditing the generator: {done:,} of {total:,} pictures" if done < total else "")
 
     def measuring(self) -> None:
         """How the networks are computed fastest is being found out."""
-        self._progress.update(self._task, description="measuring how the networks are computed fastest")
+        self._now(description="measuring how the networks are computed fastest")
 
     def step(self, searching: int, number: int) -> None:
         """The batch took a step."""
-        self._progress.update(self._task, description=f"{searching} searching, step {number:,}")
+        self._now(description=f"{searching} searching, step {number:,} of the batch")
+
+    def _now(self, **changes: Any) -> None:
+        self._progress.update(self._task, **changes)
+        if self._lines and self._lines.due():
+            print(line_of(self._progress.tasks[0]), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def line_of(task: Task) -> str:
+    """How far it is, as a line."""
+    told = [
+        *([f"{task.completed:,.0f} of {task.total:,.0f} samples"] if task.total else []),
+        *([f"{task.speed:.1f}/s"] if task.speed else []),
+        *([f"{timedelta(seconds=task.time_remaining)} left"] if task.time_remaining else []),
+        *([task.description] if task.description else []),
+    ]
+    return f"gevaldi: {', '.join(told)}"

@@ -1,7 +1,8 @@
 """What `gevaldi doctor` says."""
 
 import os
-from importlib.metadata import PackageNotFoundError, version
+import re
+from importlib.metadata import PackageNotFoundError, requires, version
 
 from gevaldi.errors import GevaldiError
 
@@ -17,6 +18,7 @@ def diagnose() -> tuple[list[str], bool]:
         except PackageNotFoundError:
             lines.append(f"FAIL  {package} is not installed: pip install {package}")
             healthy = False
+    lines += _extras()
     try:
         import torch
         import torchvision  # noqa: F401 a build that does not fit torch fails here
@@ -30,6 +32,27 @@ def diagnose() -> tuple[list[str], bool]:
         lines.append(f"FAIL  {error}")
         healthy = False
     return lines, healthy
+
+
+def _extras() -> list[str]:
+    """Which extras are installed, and which are not."""
+    needed: dict[str, list[str]] = {}
+    for requirement in requires("gevaldi") or []:
+        if found := re.match(r"([\w.-]+).*;.*extra == ['\"]([\w-]+)", requirement):
+            needed.setdefault(found[2], []).append(found[1])
+    needed.pop("test", None)
+    there = [extra for extra, packages in needed.items() if all(map(_is_installed, packages))]
+    lacking = [extra for extra in needed if extra not in there]
+    lines = [f"ok    extras: {', '.join(there)}"] if there else []
+    return lines + ([f"      not installed: pip install 'gevaldi[{','.join(lacking)}]'"] if lacking else [])
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _cache() -> str:

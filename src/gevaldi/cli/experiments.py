@@ -56,9 +56,8 @@ def experiment(
         from gevaldi.runs.engines import engine as engine_named
 
         with engine_named(engine, address).opened() as fill:
-            progress = sys.stderr.isatty()
             told = carried_out(
-                specs, folder, only=tuple(only or ()), device=device, batch_size=batch_size, progress=progress, fill=fill
+                specs, folder, only=tuple(only or ()), device=device, batch_size=batch_size, progress=True, fill=fill
             )
             runs, failed = _told(told)
     except KeyboardInterrupt:

@@ -63,7 +63,7 @@ def export(
             samples=indices,
             distinct=distinct,
             label=label,
-            progress=sys.stderr.isatty(),
+            progress=True,
         )
     except KeyboardInterrupt:
         say("gevaldi: interrupted. Nothing of the export is left.")

@@ -221,7 +221,13 @@ def report_command(
     from gevaldi.reports.page import write_report
     from gevaldi.runs.store import Run
 
-    tell(f"report: {write_report(Run.open(place(folder)), place(out) if out else None, limit)}")
+    run = Run.open(place(folder))
+    try:
+        tell(f"report: {write_report(run, place(out) if out else None, limit)}")
+    except RunFolderError as error:
+        if out or not isinstance(error.__cause__, OSError):
+            raise
+        raise RunFolderError(f"{error} Elsewhere: gevaldi report {folder} --out FILE") from error
 
 
 @app.command(name="list")
@@ -336,6 +342,7 @@ def _execute(
     try:
         from gevaldi.comparison import command_of, execute
         from gevaldi.places import place
+        from gevaldi.reports.seriousness import alignment_sentences
         from gevaldi.runs.engines import engine as engine_named
         from gevaldi.runs.probes import lines_of, made_anew
         from gevaldi.runs.store import Run
@@ -345,20 +352,23 @@ def _execute(
         before = Run.begun(folder)
         complete = before is not None and before.complete
         command = command_of(spec, folder, models)
+        if before and (probe_again or spec.speed != before.spec.speed):
+            what = "--probe-again" if probe_again else "speed"
+            say(f"gevaldi: {what} has no effect here: the run in {folder} was begun before, and goes on as it was computed then.")
+
+        def begun(run: Run) -> None:
+            for text in [*(lines_of(run.record["execution"]) if verbose else ()), *alignment_sentences(run.record)]:
+                say(text)
+            for warning in run.record["warnings"]:
+                say(f"gevaldi: warning: {warning}")
+
         with where.opened() as fill, made_anew() if probe_again else nullcontext():
-            comparison = execute(spec, folder, models, device, batch_size, sys.stderr.isatty(), command, taxonomy, fill)
+            comparison = execute(spec, folder, models, device, batch_size, True, command, taxonomy, fill, begun)
     except KeyboardInterrupt:
         say(f"gevaldi: interrupted{_left(named)}")
         sys.exit(130)
     from gevaldi.cli.table import summary_table
-    from gevaldi.reports.seriousness import alignment_sentences
 
-    for line in lines_of(comparison.run.record["execution"]) if verbose else ():
-        say(line)
-    for sentence in alignment_sentences(comparison.run.record):
-        say(sentence)
-    for warning in comparison.run.record["warnings"]:
-        say(f"gevaldi: warning: {warning}")
     if complete:
         say(f"The run in {folder} was complete, so nothing was computed again. Delete it, or give another --out, for a new one.")
     summary_table(comparison.run, comparison.summary())

@@ -109,8 +109,7 @@ def _make(
     drawn, judged, broken = {}, [], False
     tell(asked.title)
     for world in asked.worlds:
-        shown = sys.stderr.isatty()
-        for found in made_in(asked, world, folder, compute=world in worlds, models=models.get(world), progress=shown, **options):
+        for found in made_in(asked, world, folder, compute=world in worlds, models=models.get(world), progress=True, **options):
             if isinstance(found, Outcome):
                 say(f"gevaldi: {world}: {found.name}: {found.run.folder if found.run else found.error}")
                 broken |= found.run is None and not (found.missing and options["quick"])

@@ -30,7 +30,8 @@ def summary_table(run: Run, found: list[Summary]) -> None:
     Console().print(table)
     if found and all(s.distinct is not None for s in found):
         many = sum(s.distinct or 0 for s in found)
-        Console(highlight=False).print(f"{many:,} distinct finds (different top classes after; near-duplicates count once)")
+        finds = f"{many:,} distinct find{'s' * (many != 1)}"
+        Console(highlight=False).print(f"{finds} (different top classes after; near-duplicates count once)")
 
 
 def _short(value: float) -> str:

@@ -110,7 +110,7 @@ def saved(figure: "Figure", path: Place) -> Place:
         make_folder(path.parent)
         write(path, sink.getvalue())
     except OSError as error:
-        raise RunFolderError(f"The figure {path} cannot be written: {reason(error)}. {remedy(path)}") from error
+        raise RunFolderError(f"The figure {path} cannot be written: {reason(error)}. {remedy(path, error)}") from error
     return path
 
 

@@ -38,5 +38,5 @@ def written(path: P, text: str) -> P:
     try:
         write(path, text.encode())
     except OSError as error:
-        raise RunFolderError(f"The report {path} cannot be written: {reason(error)}. {remedy(path)}") from error
+        raise RunFolderError(f"The report {path} cannot be written: {reason(error)}. {remedy(path, error)}") from error
     return path

@@ -53,7 +53,7 @@ def held(folder: Place, command: str) -> Iterator[None]:
             raise RunFolderError(_told(folder, other.words)) from None
         except OSError as error:
             raise RunFolderError(
-                f"The run folder {folder} cannot be written: {reason(error)}. {remedy(folder)} Or give another with --out."
+                f"The run folder {folder} cannot be written: {reason(error)}. {remedy(folder, error)} Or give another with --out."
             ) from error
         yield
 

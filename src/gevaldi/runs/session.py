@@ -21,7 +21,7 @@ from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
 from gevaldi.runs.identity import describe, describe_divergence, device_name, versions
 from gevaldi.runs.ranges import range_warnings
 from gevaldi.runs.rounding import Rounding
-from gevaldi.runs.spec import Spec, write_spec
+from gevaldi.runs.spec import Spec, differences, write_spec
 from gevaldi.runs.speed import chosen_speed
 from gevaldi.runs.start import chosen_conditions, starts
 from gevaldi.runs.store import Run, write_in_run
@@ -244,9 +244,8 @@ def _changes(keys: list[str]) -> str:
 def _check_same(run: Run, spec: Spec, models: Models, found: dict[str, Any]) -> None:
     mine, theirs = ({key: value for key, value in s.deciding.items() if key != "taxonomy"} for s in (spec, run.spec))
     if mine != theirs:
-        differing = [f"{key}: {theirs[key]!r} there, {mine[key]!r} here" for key in mine if mine[key] != theirs[key]]
         raise RunFolderError(
-            f"{run.folder} holds a run of another spec ({'; '.join(differing)}). Give another folder with --out, "
+            f"{run.folder} holds a run of another spec ({'; '.join(differences(mine, theirs))}). Give another folder with --out, "
             f"or continue that run: gevaldi resume {run.folder}"
         )
     taxonomy, known = (models.hierarchy.record() if models.hierarchy else {}), run.record.get("taxonomy") or {}

@@ -177,6 +177,8 @@ def spec_from(settings: dict[str, Any], source: str = "the spec") -> Spec:
     try:
         return Spec.model_validate(settings)
     except ValidationError as error:
+        if "classifiers" in settings:
+            raise SpecError(f"In {source}: this is the spec of a sweep, of more than one comparison: gevaldi sweep FILE") from None
         unknown = [e["loc"] for e in error.errors() if e["type"] == "extra_forbidden"]
         hints = [_nearest(loc) for loc in unknown]
         if any(e["type"] == "missing" for e in error.errors()):
@@ -184,6 +186,17 @@ def spec_from(settings: dict[str, Any], source: str = "the spec") -> Spec:
                 "A comparison needs first, second and generator, each named SOURCE:NAME; gevaldi list shows what there is."
             )
         raise SpecError(" ".join([f"In {source}: {explained(error)}", *hints])) from None
+
+
+def differences(here: Mapping[str, Any], there: Mapping[str, Any], group: str = "") -> list[str]:
+    """What two specs, as mappings, do not have in common: each setting by its dotted name, with both values."""
+    found = []
+    for key in here:
+        if isinstance(here[key], Mapping) and isinstance(there[key], Mapping) and here[key].keys() == there[key].keys():
+            found += differences(here[key], there[key], f"{group}{key}.")
+        elif here[key] != there[key]:
+            found.append(f"{group}{key}: {there[key]!r} there, {here[key]!r} here")
+    return found
 
 
 def overridden(settings: dict[str, Any], assignment: str) -> None:

@@ -184,8 +184,12 @@ def _threads(bench: Bench, spec: Spec, plain: Rounding, size: int) -> int | None
         other = "" if asked in ("auto", counts[0]) else f", not {asked}"
         bench.why.append(f"The environment or the program says how many threads: {counts[0]}{other}.")
         return counts[0]
-    if asked != "auto" or len(counts) == 1:
-        return counts[0] if asked == "auto" else min(asked, usable_cores())
+    if asked != "auto":
+        if asked > usable_cores():
+            bench.why.append(f"{asked} threads were asked for; this process has {usable_cores()} cores, and uses as many.")
+        return min(asked, usable_cores())
+    if len(counts) == 1:
+        return counts[0]
     counts = counts[::-1] if plain.lanes > 1 else counts
     best, least = counts[0], float("inf")
     for count in counts:
@@ -231,6 +235,8 @@ def _fastest(bench: Bench, spec: Spec, plain: Rounding, size: int) -> Rounding:
 def _recorded(bench: Bench, spec: Spec, plain: Rounding, size: int) -> Rounding:
     """The same with kernels recorded once and played again, if that is to be and is faster; there are recordings on CUDA only."""
     if bench.device.type != "cuda" or spec.speed.graphs is False:
+        if spec.speed.graphs is True:
+            bench.why.append(f"CUDA graphs were asked for, and {bench.device.type} has none.")
         return plain
     way = replace(plain, graphs=True)
     return _better(bench, plain, way, -(-size // plain.lanes) * plain.lanes, spec.speed.graphs is True)

@@ -89,7 +89,7 @@ class Run:
         try:
             record = json.loads(read(path))
         except FileNotFoundError:
-            raise RunFolderError(f"There is no run in {folder}: it has no run.json. `gevaldi compare` makes runs.") from None
+            raise RunFolderError(f"There is no run in {folder}: it has no run.json. {_other(folder)}") from None
         except ValueError as error:
             raise RunFolderError(f"{path} cannot be read: {error}") from None
         except OSError as error:
@@ -284,6 +284,17 @@ class Run:
         return map(fetch, parts) if isinstance(self.folder, Path) else ahead(fetch, parts)
 
 
+def _other(folder: Place) -> str:
+    """What is in a folder that has no run, and what to do with it."""
+    with contextlib.suppress(OSError):
+        if is_there(folder / "sweep.yaml"):
+            return (
+                "It holds a sweep, each of whose sub-folders is a run. The sweep goes on with: "
+                f"gevaldi sweep {folder / 'sweep.yaml'} --out {folder}"
+            )
+    return "`gevaldi compare` makes runs."
+
+
 def part_of(rows: Sequence[Row], set_sizes: tuple[int, ...]) -> tuple[str, bytes]:
     """Rows as a part of a run, in memory: what it is called, and its bytes."""
     import pyarrow as pa
@@ -387,6 +398,6 @@ def write_in_run(path: Place, content: Any) -> None:
         write(path, content)
     except OSError as error:
         raise RunFolderError(
-            f"{path} cannot be written: {reason(error)}. What was finished before is safe. {remedy(path)} Then go on with: "
-            "gevaldi resume FOLDER"
+            f"{path} cannot be written: {reason(error)}. What was finished before is safe. {remedy(path, error)} Then go on with: "
+            f"gevaldi resume {path.parent.parent if path.parent.name == 'samples' else path.parent}"
         ) from error
