@@ -86,6 +86,19 @@ def test_a_log_has_lines_of_progress_and_a_terminal_a_bar(
     assert capsys.readouterr().err == ""
 
 
+def test_the_doctor_names_the_extras_that_are_there_and_how_to_get_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gevaldi.cli import diagnosis
+
+    needed = [
+        "numpy>=1; extra == 'one'",
+        "torch[x]>=2 ; extra == 'one'",
+        'nothing-so-called>=1; extra == "two"',
+        "mypy; extra == 'test'",
+    ]
+    monkeypatch.setattr(diagnosis, "requires", lambda package: needed)
+    assert diagnosis._extras() == ["ok    extras: one", "      not installed: pip install 'gevaldi[two]'"]
+
+
 @pytest.mark.slow
 def test_killed_at_random_moments_runs_resume_to_the_rows_of_an_unbroken_one(tmp_path: Path) -> None:
     script = Path(__file__).parent / "killing.py"
