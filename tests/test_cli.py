@@ -73,6 +73,7 @@ def test_a_log_has_lines_of_progress_and_a_terminal_a_bar(
 
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as where logs are shown in colours, which makes no terminal of them
     with Bar(True) as bar:
         for now[0] in range(0, 1200, 10):
             bar.rows(int(now[0]), 2400)

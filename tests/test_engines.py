@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,7 +32,7 @@ from gevaldi.runs.engines._spread import Done, Event, Joined, Left, Spread
 from gevaldi.runs.engines._worker import Arrival, Inflow, Job, Part, Trouble, Worker, versions
 from gevaldi.runs.engines.base import EngineError, Task, Workers
 from gevaldi.runs.engines.local import Local
-from gevaldi.runs.engines.ray import Ray, job_for, pickled
+from gevaldi.runs.engines.ray import Ray, Site, job_for, pickled
 from gevaldi.runs.session import models_of, prepared
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import start_at
@@ -293,6 +294,13 @@ def test_workers_go_on_to_the_next_job_but_for_those_who_could_not_do_the_last(m
     assert list(crew.finished()) == [Joined(1)]
     assert machines.hired == 4
     assert not any(answers.values())
+    answers[0] = [RuntimeError("its process died")]
+    answers[1] = [Arrival("1", "b")]
+    answers[3] = [Arrival("2", "c")]
+    answers[4] = [Arrival("0", "a")]
+    crew.begin(job_without_networks())
+    assert [type(event) for event in crew.finished()] == [Left, Joined, Joined]
+    assert crew.told[0].endswith("was lost: RuntimeError: its process died. What it had not finished is given to others.")
 
 
 @pytest.mark.parametrize(
@@ -498,6 +506,7 @@ def test_a_worker_does_one_job_after_the_other_with_the_networks_that_it_has(
         pd.testing.assert_frame_equal(run.rows(), expected)
     assert "".join(loaded) == "abgc"
     assert worker._shift
+    assert not worker._shift._kept  # which would hold the memory of what is needed no more
     worker._shift.end()
     assert all(p.requires_grad for network in networks.values() for p in network.parameters())
 
@@ -604,6 +613,22 @@ def test_a_worker_of_another_version_says_so(begun: tuple[Run, pd.DataFrame]) ->
     trouble = Worker().ready(job_of(begun[0], versions=versions() | {"torch": "1.0"}))
     assert isinstance(trouble, Trouble)
     assert "1.0 where the run was begun" in trouble.why
+
+
+def test_workers_on_gpus_go_after_each_run_and_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gevaldi.runs.engines._cluster.connected", lambda *given: nullcontext(Machines(1)))
+    monkeypatch.setattr("gevaldi.runs.engines._cluster.still_answers", lambda ray: True)
+    for device, stays in (("cpu", True), ("cuda", False)):
+        site = Site(Ray())
+        job = replace(job_without_networks(), device=device)
+        crews = []
+        for _ in range(2):
+            with site._at_work(job) as crew:
+                crews.append(crew)
+        assert (crews[0] is crews[1]) == stays
+        with pytest.raises(EngineError), site._at_work(job) as crew:
+            raise EngineError("it went wrong")
+        assert site._crew is None
 
 
 class Unreadable:

@@ -481,10 +481,15 @@ def test_a_report_fetches_each_far_part_once_and_is_the_same_where_copies_find_n
     expected = read(write_report(run))
     assert [name for name in fetched if name in parts] == parts
     assert [folder.exists() for folder in folders] == [False]
-    monkeypatch.setattr(store, "NEAR", 0)
-    fetched.clear()
-    assert read(write_report(run)) == expected
-    assert fetched.count(parts[0]) > 10
+
+    def nowhere(**options: Any) -> Any:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    for name, value in ((store, ("NEAR", 0)), (tempfile, ("TemporaryDirectory", nowhere))):
+        monkeypatch.setattr(name, *value)
+        fetched.clear()
+        assert read(write_report(run)) == expected
+        assert fetched.count(parts[0]) > 10
 
 
 def test_far_parts_are_read_several_at_a_time_and_told_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

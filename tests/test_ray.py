@@ -17,9 +17,12 @@ import pytest
 
 import gevaldi
 from conftest import small_classifier, small_generator
+from gevaldi.comparison import execute
+from gevaldi.runs.engines import engine
 from gevaldi.runs.engines._cluster import connected
 from gevaldi.runs.engines._crew import Crew
 from gevaldi.runs.engines.base import EngineError
+from gevaldi.runs.spec import spec_from
 from gevaldi.runs.store import Run, write_in_run
 
 pytestmark = [
@@ -235,6 +238,23 @@ def test_a_sweep_begins_its_cluster_and_hires_its_workers_once_and_finds_what_it
     assert len(there.runs) == 3
     for name, run in there.runs.items():
         pd.testing.assert_frame_equal(run.rows(), here.runs[name].rows())
+
+
+def test_a_cluster_that_dies_between_two_runs_is_begun_anew(tmp_path: Path, expected: pd.DataFrame) -> None:
+    with engine("ray,workers=1").opened() as fill:
+        networks = small_classifier(0), small_classifier(1), small_generator()
+        names = {"first": "object:a", "second": "object:b", "generator": "object:c"}
+        search = {key: SETTINGS[key] for key in ("steps", "gain")}
+        spec = spec_from({**names, "samples": SETTINGS["samples"], "search": search})
+        for turn in range(2):
+            run = execute(spec, tmp_path / str(turn), networks, "cpu", SETTINGS["batch_size"], False, "", fill=fill)
+            pd.testing.assert_frame_equal(run.rows(), expected)
+            mine = psutil.Process().children(recursive=True)
+            raylets = [process for process in mine if turn == 0 and title(process).split(" ")[0].endswith("raylet")]
+            for process in raylets:
+                process.kill()
+            psutil.wait_procs(raylets)
+            assert len(raylets) == 1 - turn
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """N classifiers, each against each other: the matrix before any search and after it, what is shared, and what is shown."""
 
+import re
 import subprocess
 import sys
 from copy import deepcopy
-from math import ceil
+from math import ceil, inf, log
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,14 +26,15 @@ from gevaldi.cli.main import app
 from gevaldi.cli.matrices import show_matrices
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.experiments import Sweep, read_sweep, sweep_names
-from gevaldi.experiments.sweep import is_symmetric, short_names, sweep_from
+from gevaldi.experiments.sweep import is_symmetric, limits_of, short_names, sweep_from
 from gevaldi.experiments.sweep_drawn import asked, before_search, matrices
 from gevaldi.experiments.sweep_execute import Networks, swept
 from gevaldi.figures import HeatMap, heat_maps
-from gevaldi.measures.sweeps import ALL, DRAWN, END, Entry, Seen, entries, seen_in
+from gevaldi.measures.sweeps import ALL, DRAWN, END, Entry, Seen, as_csv, entries, seen_in
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.reports.sweep_sentences import answer as sentences
-from gevaldi.reports.sweep_tables import fitting
+from gevaldi.reports.sweep_tables import Matrix, fitting
+from gevaldi.reports.sweep_tables import matrices as tables_of
 from gevaldi.runs.audit import BATCH
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import read_taxonomy
@@ -505,6 +507,16 @@ def test_another_setting_in_the_same_folder_is_refused_before_anything_is_writte
     assert content(tmp_path) == before
 
 
+def test_a_divergence_that_can_be_below_zero_stays_so_in_a_sweeps_matrices_as_in_its_rows(tmp_path: Path) -> None:
+    found = small_sweep(tmp_path, divergences="log-odds,this=0,that=1", steps=1)
+    drawn = found.matrix("divergence", DRAWN)
+    assert drawn.loc["a", "b"] == pytest.approx(-drawn.loc["b", "a"]) != 0  # the difference of two log-odds, either way round
+    means = found.runs["a-vs-b-log-odds-this-0-that-1-w0"].rows().groupby("order")["divergence_end"].mean()
+    assert found.matrix().loc["a", "b"] == pytest.approx(means["forward"])
+    assert found.matrix().loc["b", "a"] == pytest.approx(means["reverse"])
+    assert min(means) < 0
+
+
 def test_another_divergence_or_weight_leaves_finished_pairs_alone(tmp_path: Path) -> None:
     first = small_sweep(tmp_path)
     made = {part: part.stat().st_mtime_ns for part in (tmp_path / "a-vs-b-kl-w0").rglob("*")}
@@ -545,13 +557,84 @@ def test_memory_that_does_not_suffice_for_all_together_is_told_as_that(tmp_path:
 
 def test_a_folder_that_is_far_away_is_refused_and_none_of_its_name_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for call in (lambda: small_sweep("memory://bucket/x"), lambda: gevaldi.Swept.open("memory://bucket/x")):  # type: ignore[arg-type]
-        with pytest.raises(RunFolderError, match=r"memory://bucket/x is far away.*on this machine"):
-            call()
-    for words in ("sweep digits", "experiment examples-digits"):
-        result = CliRunner().invoke(app, [*words.split(), "--out", "memory://bucket/x"])
-        assert "is far away" in str(result.exception)
+    monkeypatch.setitem(sys.modules, "s3fs", None)  # what is not installed is of no use here, so nobody is told to install it
+    for out in ("memory://bucket/x", "s3://bucket/x"):
+        for call in (lambda out=out: small_sweep(out), lambda out=out: gevaldi.Swept.open(out)):  # type: ignore[misc]
+            with pytest.raises(RunFolderError, match=rf"{out} is far away.*on this machine"):
+                call()
+        for words in ("sweep digits", "experiment examples-digits"):
+            result = CliRunner().invoke(app, [*words.split(), "--out", out])
+            assert "is far away" in str(result.exception)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_into_the_folder_of_a_run_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=tmp_path, **QUICK)
+    before = content(tmp_path)
+    with pytest.raises(RunFolderError, match=r"holds a single run \(it has run.json\).*Give a new folder with --out"):
+        small_sweep(tmp_path)
+    assert content(tmp_path) == before
+
+
+def in_terminal(*words: str) -> Any:
+    return CliRunner().invoke(app, ["sweep", *words])
+
+
+def test_of_each_comparison_it_is_said_beforehand_which_it_is_of_how_many_and_what_a_smaller_sweep_leaves_out_comes_in_again(
+    by_name: dict[str, Any], tmp_path: Path
+) -> None:
+    nets, out = list(by_name["classifiers"].values()), str(tmp_path / "out")
+    quick = ["-n", "2", "--set", "search.steps=2", "--set", "audited=5", "--device", "cpu", "--batch-size", "2", "--out", out]
+    words = ["-g", by_name["generator"], *quick]
+    both = ["--divergence", "kl", "--divergence", "jensen-shannon"]
+    whole = in_terminal(*nets, *both, *words)
+    assert whole.exit_code == 0, whole.stderr
+    pairs = [f"net-seed-{i}-vs-net-seed-{j}-{d}-w0" for d in ("kl", "jensen-shannon") for i, j in ((0, 1), (0, 2), (1, 2))]
+    told = [line for line in whole.stderr.splitlines() if line.startswith("gevaldi: ") and "vs" in line]
+    for number, (name, (next_is, became)) in enumerate(zip(pairs, zip(told[::2], told[1::2], strict=True), strict=True), 1):
+        assert next_is == f"gevaldi: {number} of 6: {name}"
+        assert became.startswith(f"gevaldi: {name} is in ")
+    assert "without being part" not in whole.stderr
+    fewer = in_terminal(*nets[:2], *words)
+    [said] = [line for line in fewer.stderr.splitlines() if "without being part of this sweep" in line]
+    assert said.startswith(f"gevaldi: 5 comparisons lie in {out}")
+    assert len([name for name in pairs[1:] if name in said]) == 3
+    assert pairs[0] not in said
+    assert " and 2 more; " in said
+    assert said.endswith(f"the same command with the classifier {nets[2]} and --divergence kl --divergence jensen-shannon.")
+    again = in_terminal(*nets, *both, *words)
+    assert "without being part" not in again.stderr
+    assert again.stdout == whole.stdout
+    one = in_terminal(*nets, *both, *words, "--only", pairs[4])
+    assert [line for line in one.stderr.splitlines() if " of 1: " in line] == [f"gevaldi: 1 of 1: {pairs[4]}"]
+
+
+def test_a_pair_that_there_is_not_is_answered_before_anything_is_written(by_name: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="There is no comparison in this sweep named 'foo'"):
+        list(swept(sweep_from(by_name), tmp_path / "out", Networks(), only=("foo",)))
+    assert not (tmp_path / "out").exists()
+
+
+def test_who_gives_no_generator_is_told_the_option_and_where_the_names_are() -> None:
+    said = str(in_terminal("bundled:mnist-strided", "bundled:mnist-pooled").exception)
+    assert "--generator" in said
+    assert "gevaldi list generators" in said
+    assert "A sweep has" not in said
+
+
+@pytest.mark.parametrize("change", [{"classifiers": ["x:a"]}, {"settings": {"speed": {"threads": 0}}}])
+def test_an_answer_begins_with_its_own_words_and_not_with_those_of_a_library(change: dict[str, Any]) -> None:
+    with pytest.raises(SpecError) as answer:
+        sweep_from(BASE | change).pairs()
+    assert "expected" in str(answer.value) or "was named" in str(answer.value)
+    assert "Value error" not in str(answer.value)
+
+
+def test_the_help_names_a_figure_as_it_is_written(three: gevaldi.Swept) -> None:
+    three.report()
+    said = CliRunner().invoke(app, ["sweep", "--help"], env={"COLUMNS": "200"}).stdout
+    assert "matrix-kl-w0.png" in said
+    assert (three.folder / "matrix-kl-w0.png").exists()
 
 
 def test_weights_that_differ_little_have_folders_of_their_own_and_names_that_collide_are_refused() -> None:
@@ -579,6 +662,82 @@ def test_failed_samples_of_both_orders_are_counted_and_those_of_one_search_once(
     assert said[-1].startswith("8 samples failed")
 
 
+def test_one_failed_sample_is_told_in_the_singular() -> None:
+    found = [entry("a", "b", "divergence", Estimate(1.0, 0.5, 1.5), 1)]
+    assert sentences(found, {"kl": "nats"})[-1].startswith("1 sample failed and is in no number")
+
+
+def wrong(shares: dict[str, tuple[float, float, float]], divergence: str = "kl", weight: float = 0.0) -> list[Entry]:
+    return [Entry(divergence, weight, END, name, ALL, "alone_wrong", Estimate(*own), 10) for name, own in shares.items()]
+
+
+SHARES = st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)).map(lambda three: (sorted(three)[1], *sorted(three)[::2]))
+
+
+@given(st.lists(SHARES, min_size=2, max_size=5))
+def test_a_worst_one_is_named_exactly_where_its_interval_lies_above_those_of_all_others(shares: list[Any]) -> None:
+    own = dict(zip("abcde", shares, strict=False))
+    apart = [name for name in own if all(own[name][1] > own[other][2] for other in own if other != name)]
+    [said] = sentences(wrong(own), {"kl": "nats"})
+    named = re.findall("^(.) is most often the wrong one", said)
+    assert named == apart
+    assert ("cannot be told apart" in said) == (not apart)
+
+
+def test_a_runner_up_within_the_interval_keeps_the_first_from_being_named_however_far_the_last_is() -> None:
+    own = {"a": (0.53, 0.36, 0.7), "b": (0.516, 0.366, 0.665), "c": (0.1, 0.05, 0.2)}
+    [said] = sentences(wrong(own), {"kl": "nats"})
+    assert said.startswith("No one is most often the wrong one of the two beyond chance: a, on 53")
+    assert "and b, on 52" in said
+    assert "c, on" not in said
+
+
+SURE, OTHER, UNSURE = (
+    {"a": (0.8, 0.7, 0.9), "b": (0.2, 0.1, 0.3)},
+    {"a": (0.2, 0.1, 0.3), "b": (0.8, 0.7, 0.9)},
+    {"a": (0.5, 0.4, 0.6), "b": (0.5, 0.4, 0.6)},
+)
+
+
+@pytest.mark.parametrize(
+    ("there", "begins"),
+    [
+        (SURE, ["a is most often the wrong one of the two under every divergence and λ: on 80"]),
+        (OTHER, ["Under kl with λ = 0, a is most often", "Under kl with λ = 0.01, b is most often"]),
+        (UNSURE, ["Under kl with λ = 0, a is most often", "Under kl with λ = 0.01, no one is most often"]),
+    ],
+)
+def test_who_is_the_wrong_one_is_said_of_each_divergence_and_weight_or_once_where_they_agree(there: Any, begins: list[str]) -> None:
+    said = sentences(wrong(SURE) + wrong(there, weight=0.01), {"kl": "nats"})
+    assert len(said) == len(begins)
+    assert all(sentence.startswith(begin) for sentence, begin in zip(said, begins, strict=True))
+
+
+def test_where_no_divergence_tells_who_is_wrong_one_sentence_says_so_of_each() -> None:
+    units = {"kl": "nats", "jensen-shannon": "nats"}
+    [said] = sentences(wrong(UNSURE) + wrong(UNSURE, "jensen-shannon"), units)
+    assert said.startswith("No one is most often the wrong one of the two beyond chance, under any divergence and λ: under kl")
+    assert "under jensen-shannon with λ = 0, a, on 50" in said
+
+
+def test_the_largest_and_smallest_means_are_told_of_each_divergence_and_weight() -> None:
+    found = []
+    for text, weight, least in (("kl", 0.0, 1.0), ("kl", 0.01, 2.0), ("jensen-shannon", 0.0, 0.25)):
+        for cell, value in (("ab", 2 * least), ("bc", least)):
+            found.append(Entry(text, weight, END, *cell, "divergence", Estimate(value, 0.0, 9.0), 10))
+    said = sentences(found, {"kl": "nats", "jensen-shannon": "nats"}, {"jensen-shannon"})
+    for sentence, (begin, end) in zip(
+        said,
+        (
+            ("under λ = 0, the mean kl is largest where a stands against b: 2 nats", "smallest where b stands against c: 1."),
+            ("under λ = 0.01, the mean kl is largest where a stands against b: 4 nats", "smallest where b stands against c: 2."),
+            ("under λ = 0, the mean jensen-shannon is largest between a and b: 0.5 nats", "smallest between b and c: 0.25."),
+        ),
+        strict=True,
+    ):
+        assert sentence == f"Searched for {begin}; and {end}"
+
+
 @pytest.mark.parametrize(("low", "told"), [(0.45, False), (0.6, True)])
 def test_who_is_the_wrong_one_is_said_only_where_intervals_are_apart(low: float, told: bool) -> None:
     found = [entry("a", "b", "divergence", Estimate(1.0, 0.5, 1.5))]
@@ -589,12 +748,81 @@ def test_who_is_the_wrong_one_is_said_only_where_intervals_are_apart(low: float,
 
 
 def test_more_classifiers_than_a_terminal_has_room_for_are_told_where_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    names = [f"n{i}" for i in range(10)]
+    names = [f"n{i}" for i in range(20)]
     sweep = sweep_from({"classifiers": {name: f"x:{name}" for name in names}, "generator": "x:g"})
     found = SimpleNamespace(sweep=sweep, entries=[entry("n0", "n1", "divergence", Estimate(1.0, 0.5, 1.5))])
     show_matrices(found)  # type: ignore[arg-type]
     said = " ".join(capsys.readouterr().out.split())
-    assert said == "kl, λ = 0, after the search: the matrices of 10 classifiers are in index.html and matrix.csv"
+    assert said == "kl, λ = 0, after the search: the matrices of 20 classifiers are in index.html and matrix.csv"
+
+
+@pytest.mark.parametrize("width", [36, 40, 60, 80, 120])
+def test_no_number_is_cut_however_narrow_the_terminal_is(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    names = ["a-classifier-of-a-long-name", "another-classifier-of-that-kind", "short"]
+    sweep = sweep_from({"classifiers": {name: f"x:{name}" for name in names}, "generator": "x:g"})
+    cells = [entry(row, column, "divergence", Estimate(123.4, 100.0, 150.0)) for row in names for column in names if row != column]
+    drawn = [Entry("kl", None, DRAWN, name, ALL, "alone_wrong", Estimate(0.211, 0.123, 0.345), 10) for name in names]
+    found = SimpleNamespace(sweep=sweep, entries=cells + drawn + wrong(dict.fromkeys(names, (0.516, 0.366, 0.665))))
+    show_matrices(found)  # type: ignore[arg-type]
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= width
+    assert said.count("123.4") == 6 or "are in index.html" in " ".join(said.split())
+    assert (said.count("51.6 %"), said.count("(36.6 to 66.5)")) == (3, 3)
+    assert said.count("(12.3 to 34.5)") == said.count("21.1 %") == (3 if "drawn" in said else 0)
+    assert "drawn" in said or width < 60
+
+
+NUMBERS = st.lists(st.floats(0, 1) | st.floats(0, 500), min_size=2, max_size=12)
+
+
+@given(NUMBERS, st.sampled_from(["divergence", "disagreement", "set_distance_1"]))
+def test_all_numbers_of_a_matrix_have_as_many_decimals_and_what_is_not_zero_is_not_shown_as_zero(
+    values: list[float], quantity: str
+) -> None:
+    factor = 100 if quantity == "disagreement" else 1
+    cells = {(str(i), "x"): entry(str(i), "x", quantity, Estimate(v, v, v)) for i, v in enumerate(values)}
+    found = Matrix(quantity, ("x",), "kl", "nats", cells)
+    words = [found.words(value).removesuffix(" %") for value in values]
+    assert len({len(word.partition(".")[2]) for word in words}) == 1
+    for word, value in zip(words, values, strict=True):
+        half = 0.5 * 10.0 ** -len(word.partition(".")[2])
+        if word.startswith("< "):
+            assert 0 < factor * value <= half < 2 * half == pytest.approx(float(word[2:]))
+        else:
+            assert float(word) == pytest.approx(factor * value, abs=half * 1.001)
+            assert (float(word) == 0) == (value == 0)
+
+
+def test_numbers_of_one_size_and_of_another_stand_with_two_decimals_and_those_below_one_with_three() -> None:
+    for values, words in (([12.0, 4.61, 0.002], ["12.00", "4.61", "< 0.01"]), ([0.53, 0.661, inf], ["0.530", "0.661", "∞"])):
+        cells = {(str(i), "x"): entry(str(i), "x", "divergence", Estimate(v, v, v)) for i, v in enumerate(values)}
+        found = Matrix("divergence", ("x",), "kl", "nats", cells)
+        assert [found.words(value) for value in values] == words
+        assert found.between(Estimate(4.0, 3.999, 4.5)) == ("4.00 to 4.50" if words[0] == "12.00" else "3.999 to 4.500")
+
+
+def test_the_table_and_the_page_give_the_same_intervals_and_none_holds_what_cannot_be() -> None:
+    rare = {1: np.array([0.0] * 9 + [0.5])}  # whose interval by Student begins below zero
+    assert np.mean(rare[1]) - t.ppf(0.975, 9) * np.std(rare[1], ddof=1) / np.sqrt(10) < 0
+    for text, values, low, high in (
+        ("jensen-shannon", [log(2)] * 9 + [0.5], 0.0, log(2)),
+        ("kl", [-1e-9] * 10, 0.0, inf),
+        ("log-odds,this=0,that=1", [0.1] * 9 + [-2.0], -inf, inf),
+    ):
+        one = Seen(range(10), np.array(values), np.zeros(10, dtype=bool), rare)
+        found = entries({("a", "b"): one}, text, 0.0, END, limits_of(text))
+        table = {line.split(",")[-6]: line.split(",")[-4:-2] for line in as_csv(found).splitlines()[1:]}
+        own = {m.quantity: m for m in tables_of(found, ["a", "b"], "nats")}
+        for quantity, (least, most) in table.items():
+            inside = (low, high) if quantity == "divergence" else (0.0, inf)
+            assert inside[0] <= float(least) <= float(most) <= inside[1] + 1e-6
+            told = [float(n) for n in own[quantity].between(own[quantity].cells["a", "b"].estimate).split(" to ")]
+            factor = 100 if quantity == "disagreement" else 1
+            assert told == pytest.approx([factor * float(least), factor * float(most)], abs=0.51 * 0.1 ** own[quantity].decimals)
+    assert float(table["divergence"][0]) < 0  # a signed divergence keeps its sign
 
 
 def test_every_divergence_that_claims_to_be_symmetric_is_searched_once() -> None:
@@ -625,7 +853,7 @@ def test_the_command_makes_a_sweep_and_answers_what_is_wrong(tmp_path: Path) -> 
         ([*nets, *words, "--set", "sampels=3"], "'samples'"),
         (["digit"], "'digits'"),
         ([*nets, *words, "--only", "a-vs-b"], "net-seed-0-vs-net-seed-1"),
-        (nets, "generator is missing"),
+        (nets, "--generator"),
     ):
         refused = gevaldi_in(tmp_path, "sweep", *wrong)
         assert refused.returncode == 2, refused.stdout

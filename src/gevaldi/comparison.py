@@ -156,7 +156,8 @@ def compare(
             warn(f"gevaldi: {warning}", stacklevel=4)
 
     with chosen.opened() as fill:
-        return execute(spec, folder, models, device, batch_size, shown, command_of(spec, folder, models), given, fill, begun)
+        command = command_of(spec, folder, models)
+        return execute(spec, folder, models, device, batch_size, shown, command, given, fill=fill, begun=begun)
 
 
 def named(model: Any) -> str:
@@ -188,6 +189,7 @@ def execute(
     progress: bool,
     command: str,
     taxonomy: Taxonomy | None = None,
+    *,
     fill: "Fill | None" = None,
     begun: Callable[[Run], None] = lambda run: None,
 ) -> Comparison:

@@ -44,7 +44,7 @@ class Bar:
 
     def __init__(self, shown: bool) -> None:
         console = Console(stderr=True)
-        drawn = console.is_terminal or console.is_jupyter
+        drawn = sys.stderr.isatty() or console.is_jupyter  # `is_terminal` believes FORCE_COLOR
         columns = (
             TextColumn("samples"),
             BarColumn(),
@@ -53,8 +53,9 @@ class Bar:
             TimeRemainingColumn(),
             TextColumn("{task.description}"),
         )
-        self._progress = Progress(*columns, console=console, disable=not (shown and drawn))
         self._lines = Seldom() if shown and not drawn else None
+        period = Seldom.LAST if self._lines else 30.0  # seconds over which the rate is taken
+        self._progress = Progress(*columns, console=console, disable=not (shown and drawn), speed_estimate_period=period)
         self._task = self._progress.add_task("", total=None)
         self._heard = 0
 

@@ -292,5 +292,5 @@ def explained(error: Any) -> str:
         elif e["type"] == "extra_forbidden":
             lines.append(f"{where!r} is not known")
         else:
-            lines.append(f"{where}: {e['msg']} (came: {e['input']!r})")
+            lines.append(f"{where}: {e['msg'].removeprefix('Value error, ')} (came: {e['input']!r})")
     return "; ".join(lines) + "."

@@ -221,13 +221,7 @@ def report_command(
     from gevaldi.reports.page import write_report
     from gevaldi.runs.store import Run
 
-    run = Run.open(place(folder))
-    try:
-        tell(f"report: {write_report(run, place(out) if out else None, limit)}")
-    except RunFolderError as error:
-        if out or not isinstance(error.__cause__, OSError):
-            raise
-        raise RunFolderError(f"{error} Elsewhere: gevaldi report {folder} --out FILE") from error
+    tell(f"report: {write_report(Run.open(place(folder)), place(out) if out else None, limit)}")
 
 
 @app.command(name="list")
@@ -363,7 +357,7 @@ def _execute(
                 say(f"gevaldi: warning: {warning}")
 
         with where.opened() as fill, made_anew() if probe_again else nullcontext():
-            comparison = execute(spec, folder, models, device, batch_size, True, command, taxonomy, fill, begun)
+            comparison = execute(spec, folder, models, device, batch_size, True, command, taxonomy, fill=fill, begun=begun)
     except KeyboardInterrupt:
         say(f"gevaldi: interrupted{_left(named)}")
         sys.exit(130)
@@ -379,7 +373,7 @@ def _execute(
         except RunFolderError as error:
             if not complete:
                 raise
-            say(f"gevaldi: {error} Elsewhere: gevaldi report {folder} --out FILE")  # it was not asked to write anything
+            say(f"gevaldi: {error}")  # it was not asked to write anything
 
 
 def _left(folder: str) -> str:

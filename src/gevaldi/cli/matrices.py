@@ -1,4 +1,4 @@
-"""The matrices of a sweep in a terminal of 80 columns."""
+"""The matrices of a sweep in a terminal, whatever its width."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from gevaldi.reports.sweep_tables import Matrix
 
 TOGETHER = 4  # classifiers up to which a cell has all quantities
-MOST = 9  # classifiers of which a matrix fits
-LONGEST = 30  # letters of a name where there is room
-WIDTH, CELL = 80, 7  # columns of a terminal that is narrow, and of a number in it
+LONGEST, SHORTEST = 30, 8  # letters of a name where there is room, and where there is little
 
 
 def show_matrices(found: "Swept") -> None:
@@ -31,7 +29,7 @@ def show_matrices(found: "Swept") -> None:
             own = [e for e in found.entries if (e.divergence, e.prior_weight, e.moment) == (divergence, weight, END)]
             shown = [m for m in matrices(own, names, unit_of(divergence)) if m.quantity != "row_alone_wrong"]
             heading = f"{plain(divergence)}, λ = {exactly(weight)}, after the search"
-            if shown and len(names) <= MOST:
+            if shown and min(_room(m, names) for m in shown) >= SHORTEST:
                 _print(shown, names, heading)
             elif shown:
                 _line(f"{heading}: the matrices of {len(names)} classifiers are in index.html and matrix.csv")
@@ -39,22 +37,27 @@ def show_matrices(found: "Swept") -> None:
                 _print_wrong([e for e in found.entries if e.column == ALL], own, names)
 
 
+def _room(shown: "Matrix", names: Sequence[str]) -> int:
+    """Letters that are left for a name beside the numbers of its row, in this terminal."""
+    widest = max(len(_words([shown], row, column)) for row in names for column in names)
+    return Console().width - (max(widest, len(str(len(names)))) + 1) * len(names) - len(f"{len(names)} ") - 1
+
+
 def _print(shown: "Sequence[Matrix]", names: Sequence[str], heading: str) -> None:
     """One table with all quantities in each cell where they fit, otherwise a table a quantity."""
     together = len(names) <= TOGETHER
     for group in [shown] if together else [[one] for one in shown]:
         what = [m.title[0].lower() + m.title[1:] for m in group]
-        console = Console()
         _line(f"{heading}, row against column: {'; '.join(what)}")
         table = Table(box=None, pad_edge=False, padding=(0, 1, 1, 0) if together else (0, 1, 0, 0))
         table.add_column("", no_wrap=True)
         for i in range(len(names)):
             table.add_column(str(i + 1), justify="right", no_wrap=True)
-        room = LONGEST if together else WIDTH - CELL * len(names) - 3
+        room = min(LONGEST, *(_room(m, names) for m in group))
         for i, (row, short) in enumerate(zip(names, fitting(names, room), strict=True)):
             cells = ["·" if row == column else _words(group, row, column) for column in names]
             table.add_row(escape(f"{i + 1} {short}"), *cells)
-        console.print(table)
+        Console().print(table)
 
 
 def _line(text: str) -> None:
@@ -66,21 +69,31 @@ def _words(group: "Sequence[Matrix]", row: str, column: str) -> str:
 
 
 def _print_wrong(wrong: Sequence[Entry], own: Sequence[Entry], names: Sequence[str]) -> None:
+    """A table of all that fits: intervals stand below their numbers, and then what was drawn is left to the page."""
     drawn = {e.row: e for e in wrong if e.moment == DRAWN}
     end = {e.row: e for e in own if e.column == ALL}
     if not end:
         return
+    ordered = sorted(names, key=lambda name: -end[name].estimate.value if name in end else 0)
+    console, last = Console(), {"after the search": end}
+    for known, apart in (({"drawn": drawn} | last, " "), ({"drawn": drawn} | last, "\n"), (last, "\n")):
+        columns = {head: [_percent(of.get(name), apart) for name in ordered] for head, of in known.items()}
+        taken = sum(2 + max(len(line) for cell in (head, *cells) for line in cell.split("\n")) for head, cells in columns.items())
+        room = min(LONGEST, console.width - taken)
+        if room >= min(LONGEST, max(map(len, names)), SHORTEST + 10):
+            break
     table = Table(box=None, pad_edge=False, padding=(0, 1))
-    for head in ("the wrong one of the two", "drawn", "after the search"):
-        table.add_column(head, justify="left" if head.startswith("the") else "right", no_wrap=True)
-    shown = dict(zip(names, fitting(names, LONGEST), strict=True))
-    for name in sorted(names, key=lambda name: -end[name].estimate.value if name in end else 0):
-        table.add_row(escape(shown[name]), *(_percent(known.get(name)) for known in (drawn, end)))
-    Console().print(table)
+    table.add_column("the wrong one of the two", max_width=max(SHORTEST, room))
+    for head in columns:
+        table.add_column(head, justify="right", overflow="fold")
+    shown = dict(zip(names, fitting(names, max(SHORTEST, room)), strict=True))
+    for name, *cells in zip(ordered, *columns.values(), strict=True):
+        table.add_row(escape(shown[name]), *cells)
+    console.print(table)
 
 
-def _percent(entry: Entry | None) -> str:
+def _percent(entry: Entry | None, apart: str) -> str:
     if entry is None:
         return "–"
     value, low, high = (100 * n for n in (entry.estimate.value, entry.estimate.low, entry.estimate.high))
-    return f"{value:.1f} % ({low:.1f} to {high:.1f})"
+    return f"{value:.1f} %{apart}({low:.1f} to {high:.1f})"

@@ -41,7 +41,11 @@ def folder_of(out: str | Place) -> Path:
     Raises:
         RunFolderError: it is not on this machine.
     """
-    folder = place(out)
+    folder: Place | None
+    try:
+        folder = place(out)
+    except (MissingExtra, RunFolderError):  # far away all the same, whether or not it could be opened
+        folder = None
     if not isinstance(folder, Path):
         raise RunFolderError(
             f"{out} is far away, and a folder of several comparisons, in which pages and figures lead to one another, has to be on "
@@ -127,4 +131,4 @@ def _made(
 ) -> Run:
     loaded, names = models(spec), named_in(spec)
     told = [model if name.startswith(OBJECT) else name for name, model in zip(names, loaded, strict=True)]
-    return execute(spec, folder, loaded, device, batch_size, progress, command_of(spec, folder, told), taxonomy, fill).run
+    return execute(spec, folder, loaded, device, batch_size, progress, command_of(spec, folder, told), taxonomy, fill=fill).run

@@ -1,5 +1,6 @@
 """A sweep: N classifiers, each against each other, under some divergences and some λ, as one spec."""
 
+import math
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -170,6 +171,12 @@ def is_symmetric(divergence: str) -> bool:
     return _traits(divergence).symmetric
 
 
+def limits_of(divergence: str) -> tuple[float, float]:
+    """What the divergence claims to be at least and at most."""
+    claimed = _traits(divergence)
+    return (0.0 if claimed.non_negative else -math.inf), claimed.bound
+
+
 def unit_of(divergence: str) -> str:
     """What the divergence counts, in its own words."""
     return _traits(divergence).unit
@@ -216,7 +223,9 @@ def sweep_from(settings: Mapping[str, Any], assignments: Sequence[str] = (), sou
     try:
         return Sweep.model_validate(whole)
     except ValidationError as error:
-        raise SpecError(f"In {source}: {explained(error)} A sweep has {', '.join(Sweep.model_fields)}.") from None
+        unknown = any(e["type"] == "extra_forbidden" for e in error.errors())
+        known = f" A sweep has {', '.join(Sweep.model_fields)}." if unknown else ""
+        raise SpecError(f"In {source}: {explained(error)}{known}") from None
 
 
 def sweep_names() -> list[str]:

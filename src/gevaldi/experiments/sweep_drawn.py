@@ -15,7 +15,7 @@ from gevaldi.contract import check_classifier, check_mode, settled
 from gevaldi.divergences import divergence
 from gevaldi.divergences.kl import kl
 from gevaldi.errors import GevaldiError, described
-from gevaldi.experiments.sweep import Sweep
+from gevaldi.experiments.sweep import Sweep, limits_of
 from gevaldi.measures.sweeps import DRAWN, REAL, Entry, Seen, entries
 from gevaldi.models import Classifier, Generator, Label, Pictures
 from gevaldi.objective import Objective
@@ -153,7 +153,7 @@ def matrices(sweep: Sweep, tables: Tables, spec: Spec, taxonomy: Taxonomy | None
             continue  # what is wrong is told by its comparison
         for text, seen, turned in found:
             cells[text] |= {(one, other): seen, (other, one): turned}
-    return [entry for text, of_divergence in cells.items() for entry in entries(of_divergence, text, None, moment)]
+    return [entry for text, of_divergence in cells.items() for entry in entries(of_divergence, text, None, moment, limits_of(text))]
 
 
 def _of_pair(

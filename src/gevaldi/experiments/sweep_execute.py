@@ -1,5 +1,6 @@
 """A sweep carried out: networks loaded once for all pairs, the matrix before any search, and then pair by pair."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.comparison import bar, refuse_objects
-from gevaldi.errors import GevaldiError, RunFolderError, described
+from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName, described
 from gevaldi.experiments.execute import Outcome, carried_out
 from gevaldi.experiments.sweep import Sweep
 from gevaldi.files import write_whole
 from gevaldi.measures.sweeps import Entry
 from gevaldi.places import Place
-from gevaldi.runs.spec import Spec
+from gevaldi.runs.spec import Spec, differences
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import Taxonomy
@@ -134,12 +135,14 @@ def swept(
 
     Raises:
         SpecError: a setting is unknown or impossible, or `only` names a pair that there is not.
-        RunFolderError: the folder cannot be written, or its comparisons have other settings.
+        RunFolderError: the folder cannot be written, is that of a single run, or its comparisons have other settings.
     """
     from gevaldi.runs.identity import hashed_once
     from gevaldi.taxonomy.read import taxonomy_as_json
 
     specs = {name: pair.spec for name, pair in sweep.pairs().items()}
+    if unknown := [name for name in only if name not in specs]:
+        raise SpecError(str(UnknownName("comparison in this sweep", unknown[0], specs)))
     _refuse_others(folder, specs)
     _write(folder / SPEC, written(sweep))
     hierarchy = taxonomy_as_json(taxonomy) if taxonomy else None
@@ -177,8 +180,13 @@ def _refuse_others(folder: Path, specs: Mapping[str, Spec]) -> None:
     """Refuse to lay comparisons of other settings over those that were begun, before anything is written.
 
     Raises:
-        RunFolderError: a comparison of the same name was begun with other settings.
+        RunFolderError: a comparison of the same name was begun with other settings, or the folder is itself one comparison.
     """
+    if (folder / "run.json").exists():
+        raise RunFolderError(
+            f"{folder} holds a single run (it has run.json), and a sweep would be mixed with it. Give a new folder with --out; "
+            f"to look at the run: gevaldi report {folder}"
+        )
     for name, spec in specs.items():
         try:
             begun = Run.begun(folder / name)
@@ -186,11 +194,21 @@ def _refuse_others(folder: Path, specs: Mapping[str, Spec]) -> None:
             continue
         # a hierarchy of the user's own is another file in the run's folder
         mine, theirs = (one.model_dump(mode="json", exclude={"speed", "taxonomy"}) for one in (spec, begun.spec if begun else spec))
-        if other := [f"{key}: {theirs[key]!r} there, {mine[key]!r} here" for key in mine if mine[key] != theirs[key]]:
+        if other := differences(mine, theirs):
             raise RunFolderError(
                 f"{folder} holds a sweep with other settings: {name} was begun with others ({'; '.join(other)}). Give another "
                 f"folder with --out, or go on with that sweep: gevaldi sweep {folder / SPEC} --out {folder}"
             )
+
+
+def others_in(folder: Path, sweep: Sweep) -> dict[str, Spec]:
+    """The comparisons in the folder, finished or not, that are none of this sweep, and so in none of its tables."""
+    found, own = {}, sweep.pairs()
+    for path in sorted(folder.glob("*/run.json")):
+        if path.parent.name not in own:
+            with contextlib.suppress(GevaldiError):  # what cannot be read is no comparison that could be taken in again
+                found[path.parent.name] = Run.open(path.parent).spec
+    return found
 
 
 def _belongs_to_others(folder: Path, specs: Mapping[str, Spec], apart: Mapping[str, Any]) -> bool:

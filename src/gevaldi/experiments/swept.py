@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gevaldi.comparison import named
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments.execute import Outcome, finished, folder_of
-from gevaldi.experiments.sweep import Pair, Sweep, is_symmetric, read_sweep, short_names, sweep_from, unit_of
+from gevaldi.experiments.sweep import Pair, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from, unit_of
 from gevaldi.experiments.sweep_execute import SPEC, Before, Networks, before_of, swept
 from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, Seen, columns, entries, seen_in
 from gevaldi.names import OBJECT
@@ -74,7 +74,7 @@ class Swept:
         found = list(self.before.entries)
         for divergence in self.sweep.divergences:
             for weight in self.sweep.prior_weights:
-                found += entries(self._cells(divergence, weight), divergence, weight, END)
+                found += entries(self._cells(divergence, weight), divergence, weight, END, limits_of(divergence))
         return found
 
     def _cells(self, divergence: str, weight: float) -> Cells:

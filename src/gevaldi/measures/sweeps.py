@@ -2,8 +2,9 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -132,8 +133,13 @@ Cells = Mapping[tuple[str, str], Seen]
 """What was seen of each cell, by the names of the row's and the column's classifier."""
 
 
-def entries(cells: Cells, divergence: str, prior_weight: float | None, moment: str) -> list[Entry]:
-    """All numbers of a matrix: those of the cells, and for each classifier how often it was the wrong one of two."""
+def entries(
+    cells: Cells, divergence: str, prior_weight: float | None, moment: str, limits: tuple[float, float] = (0.0, math.inf)
+) -> list[Entry]:
+    """All numbers of a matrix: those of the cells, and for each classifier how often it was the wrong one of two.
+
+    The `limits` are those of the divergence, beyond which no mean can be, nor an interval reach.
+    """
     found = [
         Entry(divergence, prior_weight, moment, row, column, quantity, estimate, samples, seen.failed)
         for (row, column), seen in cells.items()
@@ -144,7 +150,19 @@ def entries(cells: Cells, divergence: str, prior_weight: float | None, moment: s
         if wrong:
             failed = sum(seen.failed for pair, seen in cells.items() if name in pair and not seen.again)
             found.append(Entry(divergence, prior_weight, moment, name, ALL, "alone_wrong", *_over_starts(wrong), failed))
-    return found
+    return [_possible(entry, limits) for entry in found]
+
+
+def _possible(entry: Entry, limits: tuple[float, float]) -> Entry:
+    """The same within what its quantity can be: Student's interval knows no bounds, and rounding leaves them a little."""
+    if entry.quantity == "divergence":
+        low, high = limits
+    elif entry.quantity.startswith("set_distance"):
+        low, high = 0.0, math.inf
+    else:
+        return entry  # shares, whose intervals keep within 0 and 1
+    given = entry.estimate
+    return replace(entry, estimate=Estimate(*(float(np.clip(n, low, high)) for n in (given.value, given.low, given.high))))
 
 
 def _numbers(seen: Seen) -> dict[str, tuple[Estimate, int]]:

@@ -41,10 +41,14 @@ def write_report(run: Run, path: Place | None = None, limit: int = 200) -> Place
     Raises:
         RunFolderError: the run has no rows yet, or the page cannot be written.
     """
-    path = path or run.folder / "report.html"
     with run.near() as near:
         page = render(near, limit)
-    return written(path, page)
+    try:
+        return written(path or run.folder / "report.html", page)
+    except RunFolderError as error:
+        if path:
+            raise
+        raise RunFolderError(f"{error} Elsewhere: gevaldi report {run.folder} --out FILE") from error
 
 
 def render(run: Run, limit: int = 200) -> str:

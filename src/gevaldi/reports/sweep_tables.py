@@ -1,7 +1,9 @@
 """The matrices of a sweep as tables, for the page and for figures: what stands in a cell, and how strongly it is coloured."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,6 @@ import numpy as np
 from gevaldi.figures import HeatMap
 from gevaldi.measures.sweeps import ALL, Entry
 from gevaldi.names import plain
-from gevaldi.reports.numbers import number
 from gevaldi.reports.sweep_pictures import Source
 from gevaldi.statistics.intervals import Estimate
 
@@ -48,25 +49,42 @@ class Matrix:
         }[self.quantity]
 
     def words(self, value: float) -> str:
-        """A number of it as it is written."""
+        """A number of it as it is written, with as many decimals as all others of it."""
         if value in (float("inf"), float("-inf")):
             return "∞" if value > 0 else "-∞"
-        if value != value or self.quantity == "divergence":
-            return number(value)
-        return level(value) if self.is_distance else f"{_hundredths(value)} %"
+        if value != value:
+            return "–"
+        return f"{self._rounded(value, small=True)}{'' if self._factor == 1 else ' %'}"
+
+    @cached_property
+    def decimals(self) -> int:
+        """Of all its numbers: as the largest needs, and a further one where small ones of shares and levels would be lost."""
+        small = [v for e in self.cells.values() if 0 < (v := self._factor * abs(e.estimate.value)) < math.inf]
+        if self.quantity == "divergence":
+            most = max(small, default=0.0)
+            return 3 if most < 0.9995 else 2 if most < 99.995 else 1
+        return 1 + any(v < 0.095 for v in small) if self.is_distance else int(any(v < 9.95 for v in small))
 
     @property
     def is_distance(self) -> bool:
         """Whether its numbers are levels."""
         return self.quantity.startswith("set_distance")
 
+    @property
+    def _factor(self) -> int:
+        return 1 if self.is_distance or self.quantity == "divergence" else 100
+
+    def _rounded(self, value: float, small: bool = False) -> str:
+        """A number with the decimals of all; what rounds to zero and is `small` is told from what is zero."""
+        text = f"{self._factor * value:.{self.decimals}f}"
+        if float(text):
+            return text
+        step = f"{10**-self.decimals:.{self.decimals}f}"
+        return text.removeprefix("-") if not small or value == 0 else f"< {step}" if value > 0 else f"> -{step}"
+
     def between(self, estimate: Estimate) -> str:
-        """Its interval, none of it below zero where the number is not; nothing where it is not known."""
-        if estimate.low != estimate.low:
-            return ""
-        low = max(0.0, estimate.low) if estimate.value >= 0 else estimate.low
-        written = self.words if self.is_distance or self.quantity == "divergence" else _hundredths
-        return f"{written(low)} to {written(estimate.high)}"
+        """Its interval; nothing where it is not known."""
+        return "" if estimate.low != estimate.low else f"{self._rounded(estimate.low)} to {self._rounded(estimate.high)}"
 
     @property
     def most(self) -> float:
@@ -81,16 +99,6 @@ class Matrix:
             i, j = self.names.index(row), self.names.index(column)
             values[i, j], words[i][j] = entry.estimate.value, self.words(entry.estimate.value)
         return HeatMap(self.title, values, words)
-
-
-def level(value: float) -> str:
-    """A mean of levels: of small ones two digits, so that what hardly ever happens is not shown as never."""
-    return f"{value:.1f}" if value >= 0.95 or value == 0 else f"{value:.2g}" if value >= 0.001 else "< 0.001"
-
-
-def _hundredths(value: float) -> str:
-    """A share in percent, with a decimal where it is small."""
-    return f"{100 * value:.0f}" if value >= 0.0995 or value == 0 else f"{100 * value:.1f}"
 
 
 def matrices(entries: Sequence[Entry], names: Sequence[str], unit: str) -> list[Matrix]:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -227,18 +228,23 @@ class Run:
     def near(self) -> Iterator["Run"]:
         """The same run, with copies on this machine of parts that are far away, for what reads them many times.
 
-        There are as many as `NEAR` and the disk leave room for; the others are read where they lie. With the context they go.
+        There are as many as `NEAR` and half of the free disk have room for; the others are read where they lie. With the context
+        the copies go.
         """
-        if isinstance(self.folder, Path):
+        try:
+            temporary = None if isinstance(self.folder, Path) else tempfile.TemporaryDirectory(prefix="gevaldi-")
+        except OSError:  # nothing can be written here
+            temporary = None
+        if temporary is None:
             yield self
             return
-        with tempfile.TemporaryDirectory(prefix="gevaldi-", ignore_cleanup_errors=True) as folder:
+        with temporary as folder:
             self._copy(Path(folder))
             yield replace(self, copies=Path(folder))
 
     def _copy(self, folder: Path) -> None:
-        parts, room = self._parts(), NEAR
-        # An error of the location is told when the part is read, and one of this disk, as when it is full, is no error.
+        parts, room = self._parts(), min(NEAR, shutil.disk_usage(folder).free // 2)
+        # An error of the location is told when the part is read, and one of this disk is no error.
         with contextlib.suppress(OSError), contextlib.closing(ahead(read, parts)) as fetched:
             for part, content in zip(parts, fetched, strict=True):
                 room -= len(content)

@@ -78,6 +78,24 @@ def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iter
         ray.shutdown()
 
 
+def still_answers(ray: Any) -> bool:
+    """Whether the cluster that this program is connected to is still there, as far as can be told without using it.
+
+    Ray would end the program if it used a node of its own that is gone, of which the others hear only some seconds later.
+    """
+    from ray.util.client import ray as client
+
+    try:
+        if client.is_connected():  # through a server, which tells itself that it is gone
+            return bool(ray.nodes())
+        own = ray.get_runtime_context().get_node_id()
+        mine = next(node for node in ray.nodes() if node["NodeID"] == own and node["Alive"])
+        socket.create_connection((mine["NodeManagerAddress"], mine["NodeManagerPort"]), SECONDS).close()
+    except Exception:  # of many kinds, some of them of gRPC
+        return False
+    return True
+
+
 def check_connected(address: str | None) -> None:
     """Refuse an address that was given, where this program is connected to another cluster.
 

@@ -49,6 +49,7 @@ class Crew:
         self._actors: dict[int, Any] = {}
         self._unfit: dict[int, Trouble] = {}
         self._behind: set[int] = set()  # workers that still load what the last job needed
+        self._known: set[int] = set()  # workers that have done the last job
         self._pending: dict[Any, Any] = {}  # references, without which Ray forgets what they refer to
         self._heard: SimpleQueue[tuple[int, int | None, Any]] = SimpleQueue()
         self._numbers = count()
@@ -59,13 +60,14 @@ class Crew:
     def begin(self, job: Job) -> None:
         """Take a job, when nothing is left to do of the last one. Workers go on to it, but for those who could not do that one."""
         self.told: list[str] = []  # what a user should hear once
+        self._job: Any = None  # the last one leaves the store before this one is there
         self._job = self._ray.put(job)
         self._stillborn: list[str] = []  # why workers were lost before they were ready
         self._looked, self._idle_since = -LOOK, time.monotonic()
         self._changed = time.monotonic()  # when somebody last came or went
         self._dismiss(self._unfit)
         self._unfit.clear()
-        self._behind = self._actors.keys() - self.arrived.keys()
+        self._behind, self._known = self._actors.keys() - self.arrived.keys(), set(self.arrived)
         for worker in self.arrived:
             self._ask_to_be_ready(worker)
         self.arrived.clear()
@@ -154,7 +156,7 @@ class Crew:
         with suppress(Exception):
             self._ray.kill(actor)
         self._idle_since = self._changed = time.monotonic()
-        if unready and worker not in self._unfit:
+        if unready and worker not in self._unfit and worker not in self._known:
             self._stillborn.append(f"The worker on {host} could not begin: {why}.")
             self._tell(self._stillborn[-1])
         else:

@@ -213,6 +213,10 @@ class Shift:
         for thread in self._threads:
             thread.join()
         self._stack.close()
+        if self._job.run.record["execution"].get("compiled"):
+            import torch
+
+            torch.compiler.reset()  # of these networks nothing is left that would count against the next ones
         return self._networks
 
     def work(self, indices: Sequence[int]) -> Part | Trouble:
@@ -274,6 +278,7 @@ class Shift:
         from gevaldi.generators import load_generator
 
         objects = _unpickled(self._job.objects)
+        self._kept = {key: network for key, network in self._kept.items() if key[1] in self._job.names}  # the others go first
 
         def network(place: int, kind: str, load: Callable[[Any], Any]) -> Any:
             name = self._job.names[place]
@@ -283,8 +288,9 @@ class Shift:
             self._networks[key] = self._kept[key] if key in self._kept else load(name)
             return self._networks[key]
 
-        first, second = (network(place, "classifier", load_classifier) for place in (0, 1))
-        return first, second, network(2, "generator", load_generator)
+        three = (*(network(place, "classifier", load_classifier) for place in (0, 1)), network(2, "generator", load_generator))
+        self._kept = {}
+        return three
 
     def _sees_the_folder(self) -> bool:
         """Whether a file that the calling program left in the run's folder is there, and another can be written beside it."""

@@ -79,7 +79,7 @@ class Engine(Settings, ABC):
 
     @abstractmethod
     def opened(self) -> AbstractContextManager[Fill]:
-        """What fills runs, one after the other. What it needs for one is kept for the next, until the context ends.
+        """What fills runs, one after the other, until the context ends, and not after. What it needs for one is kept for the next.
 
         Raises:
             MissingExtra: its package is not installed.

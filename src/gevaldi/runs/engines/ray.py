@@ -32,7 +32,7 @@ class Ray(Engine):
     nodes that join later are used.
 
     The address is HOST:6379 on a node of the cluster, ray://HOST:10001 from elsewhere, or auto; by default it is what RAY_ADDRESS
-    says, and without that a cluster of this machine alone, which ends with the run. There are as many workers as there is room
+    says, and without that a cluster of this machine alone, which ends with the work. There are as many workers as there is room
     for, if it is not said; each has 1 thread if it is not said. The device is that of the run (same), cpu or cuda. With logs, what
     workers print is shown.
     """
@@ -60,13 +60,13 @@ class Site:
     def __init__(self, engine: Ray) -> None:
         self._engine, self._connection = engine, ExitStack()
         self._ray: Any = None
+        self._largest = 0  # bytes of networks for which the store has room
         self._crew: Crew | None = None
 
     def close(self) -> None:
         """Let the workers go, and end the connection."""
-        if self._crew:
-            self._crew.dismiss()
-        self._crew = self._ray = None
+        self._let_go()
+        self._ray = None
         self._connection.close()
 
     def fill(self, task: Task) -> Generator[Filled, None, None]:
@@ -89,28 +89,42 @@ class Site:
 
     @contextmanager
     def _at_work(self, job: Job) -> "Iterator[Crew]":
-        """Workers for a job: those of the job before, if all went well there and they have the room for it."""
+        """Workers for a job: those of the job before, if all went well there, all is still there, and they have the room for it.
+
+        Those on GPUs go after each job, because the next one is measured there before it begins.
+        """
+        from gevaldi.runs.engines._cluster import still_answers
         from gevaldi.runs.engines._crew import Crew, Room
 
         room = Room(job.threads, int(job.device == "cuda"))
         try:
+            if self._ray is None or len(job.objects) > self._largest or not still_answers(self._ray):
+                self.close()
+                self._connect(job)
             if self._crew and self._crew.room == room:
                 self._crew.begin(job)
             else:
-                self.close()
-                self._connect(job)
+                self._let_go()
                 self._crew = Crew(self._ray, job, room, self._engine.workers)
             yield self._crew
+            if room.accelerators:
+                self._let_go()
         except BaseException:
             self.close()
             raise
 
+    def _let_go(self) -> None:
+        if self._crew:
+            self._crew.dismiss()
+        self._crew = None
+
     def _connect(self, job: Job) -> None:
-        from gevaldi.runs.engines._cluster import connected
+        from gevaldi.runs.engines._cluster import OBJECT_STORE, connected
 
         asked = self._engine
         cores = max(usable_cores(), (asked.workers or 0) * job.threads)
         self._ray = self._connection.enter_context(connected(asked.address, cores, len(job.objects), asked.logs))
+        self._largest = max(OBJECT_STORE // 2, len(job.objects))
 
 
 def job_for(engine: Ray, task: Task, token: str) -> Job:
