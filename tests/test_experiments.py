@@ -146,7 +146,7 @@ def test_a_run_of_other_settings_is_not_laid_beside(tmp_path: Path) -> None:
 
 
 def test_a_comparison_whose_networks_fail_is_told_and_the_others_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(*_: object) -> None:
+    def failing(*_: object, **__: object) -> None:
         raise RuntimeError("no such kernel")
 
     monkeypatch.setattr("gevaldi.experiments.execute.execute", failing)

@@ -240,21 +240,27 @@ def test_a_sweep_begins_its_cluster_and_hires_its_workers_once_and_finds_what_it
         pd.testing.assert_frame_equal(run.rows(), here.runs[name].rows())
 
 
+def raylets() -> set[psutil.Process]:
+    """The processes that are nodes of this program's clusters."""
+    return {process for process in psutil.Process().children(recursive=True) if title(process).split(" ")[0].endswith("raylet")}
+
+
 def test_a_cluster_that_dies_between_two_runs_is_begun_anew(tmp_path: Path, expected: pd.DataFrame) -> None:
+    others = raylets()
+    names = {"first": "object:a", "second": "object:b", "generator": "object:c"}
+    search = {key: SETTINGS[key] for key in ("steps", "gain")}
+    spec = spec_from({**names, "samples": SETTINGS["samples"], "search": search})
+    networks = small_classifier(0), small_classifier(1), small_generator()
     with engine("ray,workers=1").opened() as fill:
-        networks = small_classifier(0), small_classifier(1), small_generator()
-        names = {"first": "object:a", "second": "object:b", "generator": "object:c"}
-        search = {key: SETTINGS[key] for key in ("steps", "gain")}
-        spec = spec_from({**names, "samples": SETTINGS["samples"], "search": search})
-        for turn in range(2):
-            run = execute(spec, tmp_path / str(turn), networks, "cpu", SETTINGS["batch_size"], False, "", fill=fill)
+        for folder in ("before", "after"):
+            run = execute(spec, tmp_path / folder, networks, "cpu", SETTINGS["batch_size"], False, "", fill=fill)
             pd.testing.assert_frame_equal(run.rows(), expected)
-            mine = psutil.Process().children(recursive=True)
-            raylets = [process for process in mine if turn == 0 and title(process).split(" ")[0].endswith("raylet")]
-            for process in raylets:
-                process.kill()
-            psutil.wait_procs(raylets)
-            assert len(raylets) == 1 - turn
+            own = raylets() - others
+            assert len(own) == 1
+            if folder == "before":
+                for process in own:
+                    process.kill()
+                    process.wait()
 
 
 if __name__ == "__main__":
