@@ -1,10 +1,14 @@
 """Shapes are checked by machine in tests, nets are small, and one thread is faster than two."""
 
 import atexit
+import io
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from jaxtyping import install_import_hook
@@ -68,3 +72,20 @@ class SmallDecoder(nn.Module):
 @pytest.fixture
 def models() -> tuple[gevaldi.Classifier, gevaldi.Classifier, gevaldi.Generator]:
     return small_classifier(0), small_classifier(1), small_generator()
+
+
+def called(folder: Path, *words: str, columns: int = 80) -> "subprocess.CompletedProcess[str]":
+    """What the command does in a folder, called in this process: a new one takes seconds to begin."""
+    from gevaldi.cli.main import run
+
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err), warnings.catch_warnings():
+        warnings.simplefilter("default")
+        patch.chdir(folder)
+        patch.setenv("COLUMNS", str(columns))
+        patch.setattr(sys, "argv", ["gevaldi", *words])
+        try:
+            run()
+        except SystemExit as done:
+            code = done.code if isinstance(done.code, int) else 0
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())

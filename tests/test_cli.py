@@ -12,6 +12,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
+from conftest import called
 from gevaldi.bundled.ladder import FAMILIES
 from gevaldi.cli.main import app
 from gevaldi.runs.store import Run
@@ -118,8 +119,8 @@ def test_a_killed_command_is_continued_by_resume(folder: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert 0 < len(Run.open(folder / "cut").done()) < 80
-    assert gevaldi(folder, "resume", "cut").returncode == 0
-    assert gevaldi(folder, *words, "--out", "whole").returncode == 0
+    assert called(folder, "resume", "cut").returncode == 0
+    assert called(folder, *words, "--out", "whole").returncode == 0
     pd.testing.assert_frame_equal(Run.open(folder / "cut").rows(), Run.open(folder / "whole").rows())
 
 
@@ -304,14 +305,14 @@ def test_list_names_every_kind_and_show_finds_each_of_them() -> None:
 
 @pytest.mark.slow
 def test_a_hierarchy_is_learnt_and_then_compared_over_from_the_shell(folder: Path) -> None:
-    done = gevaldi(folder, "cluster", "bundled:mnist-referee", "--pictures", "bundled:mnist-digits", "--out", "digits.json")
+    done = called(folder, "cluster", "bundled:mnist-referee", "--pictures", "bundled:mnist-digits", "--out", "digits.json")
     assert done.returncode == 0, done.stderr
     assert "10 classes, from 1,000 pictures by their own classes" in done.stdout
     assert "\n    {4, 9}\n      4\n      9\n" in done.stdout
-    assert gevaldi(folder, "show", "digits.json").stdout.strip() in done.stdout
-    apart = gevaldi(folder, "distance", "4", "9", "--taxonomy", "digits.json")
+    assert called(folder, "show", "digits.json").stdout.strip() in done.stdout
+    apart = called(folder, "distance", "4", "9", "--taxonomy", "digits.json")
     assert apart.stdout.startswith("0.5 levels (published; 2 edges)\n4 - {4, 9} - 9\n")
-    over = gevaldi(folder, *PAIR, "-n", "2", "--steps", "4", "--taxonomy", "digits.json", "--out", "run")
+    over = called(folder, *PAIR, "-n", "2", "--steps", "4", "--taxonomy", "digits.json", "--out", "run")
     assert over.returncode == 0, over.stderr  # three classes, 0 to 2, of the ten
     assert "levels, n=1" in over.stdout
 
@@ -319,13 +320,13 @@ def test_a_hierarchy_is_learnt_and_then_compared_over_from_the_shell(folder: Pat
 @pytest.mark.slow
 def test_resume_goes_on_with_the_hierarchy_that_a_run_was_begun_with(folder: Path) -> None:
     (folder / "zoo.yaml").write_text("{all: {x: ['0', '1'], y: '2'}}")
-    done = gevaldi(folder, *PAIR, "-n", "2", "--steps", "3", "--taxonomy", "zoo.yaml", "--out", "run", "--batch-size", "1")
+    done = called(folder, *PAIR, "-n", "2", "--steps", "3", "--taxonomy", "zoo.yaml", "--out", "run", "--batch-size", "1")
     assert done.returncode == 0, done.stderr
     (folder / "zoo.yaml").write_text("{all: ['0', '1', '2']}")
     next((folder / "run" / "samples").glob("part-*")).unlink()
-    resumed = gevaldi(folder, "resume", "run")
+    resumed = called(folder, "resume", "run")
     assert resumed.returncode == 0, resumed.stderr
-    again = gevaldi(folder.parent, "compare", "--spec", str(folder / "run" / "spec.yaml"), "--out", str(folder / "again"))
+    again = called(folder.parent, "compare", "--spec", str(folder / "run" / "spec.yaml"), "--out", str(folder / "again"))
     assert again.returncode == 2  # the models, unlike the hierarchy, are named relative to the folder
     assert "models.py" in again.stderr
 
@@ -333,13 +334,13 @@ def test_resume_goes_on_with_the_hierarchy_that_a_run_was_begun_with(folder: Pat
 @pytest.mark.slow
 def test_classes_of_labels_may_be_said_on_the_command_line(folder: Path) -> None:
     said = ["--set", "first_classes.0=null", "--set", "first_classes.1=cat", "--set", "second_classes={1: cat, 0: null}"]
-    done = gevaldi(folder, *PAIR, "-n", "2", "--steps", "4", "--out", "run", *said)
+    done = called(folder, *PAIR, "-n", "2", "--steps", "4", "--out", "run", *said)
     assert done.returncode == 0, done.stderr
     assert Run.open(folder / "run").record["alignment"]["classes"] == 2
     assert "aligned as the user said, over 2 classes" in done.stderr
     assert "One class of the first is left out (0)" in done.stderr
     assert "One class of the first is left out (0)" in (folder / "run" / "report.html").read_text()
-    wrong = gevaldi(folder, *PAIR, "--set", "first_classes.7=cat")
+    wrong = called(folder, *PAIR, "--set", "first_classes.7=cat")
     assert wrong.returncode == 2
     assert "no label named '7'" in wrong.stderr
 
@@ -353,7 +354,7 @@ def test_what_cannot_be_clustered_is_answered(folder: Path) -> None:
         (["bundled:mnist-pooled", "--pictures", "bundled:mnist-digits", "--out", "digits.csv"], "for example --out digits.json"),
         (["python:models.py:net", "--pictures", "bundled:mnist-digits"], "fails on pictures of shape (50, 1, 28, 28)"),
     ):
-        done = gevaldi(folder, "cluster", *words)
+        done = called(folder, "cluster", *words)
         assert done.returncode == 2
         assert answer in done.stderr
 

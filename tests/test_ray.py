@@ -209,13 +209,6 @@ def test_an_address_that_is_not_that_of_the_programs_own_cluster_is_refused(clus
         ray.shutdown()
 
 
-def test_without_an_address_this_machine_is_the_cluster_and_ends_with_the_run(tmp_path: Path, expected: pd.DataFrame) -> None:
-    import ray
-
-    pd.testing.assert_frame_equal(compared(tmp_path / "run", "ray,workers=1").rows(), expected)
-    assert not ray.is_initialized()
-
-
 def test_a_sweep_begins_its_cluster_and_hires_its_workers_once_and_finds_what_it_finds_without_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,7 +238,11 @@ def raylets() -> set[psutil.Process]:
     return {process for process in psutil.Process().children(recursive=True) if title(process).split(" ")[0].endswith("raylet")}
 
 
-def test_a_cluster_that_dies_between_two_runs_is_begun_anew(tmp_path: Path, expected: pd.DataFrame) -> None:
+def test_a_cluster_of_this_machine_is_begun_anew_if_it_dies_between_two_runs_and_ends_with_them(
+    tmp_path: Path, expected: pd.DataFrame
+) -> None:
+    import ray
+
     others = raylets()
     names = {"first": "object:a", "second": "object:b", "generator": "object:c"}
     search = {key: SETTINGS[key] for key in ("steps", "gain")}
@@ -261,6 +258,8 @@ def test_a_cluster_that_dies_between_two_runs_is_begun_anew(tmp_path: Path, expe
                 for process in own:
                     process.kill()
                     process.wait()
+    assert not ray.is_initialized()
+    assert raylets() == others
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """N classifiers, each against each other: the matrix before any search and after it, what is shared, and what is shown."""
 
+import os
 import re
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 import gevaldi
-from conftest import small_classifier, small_generator
+from conftest import called, small_classifier, small_generator
 from gevaldi.alignment import align
 from gevaldi.cli.main import app
 from gevaldi.cli.matrices import show_matrices
@@ -831,7 +832,8 @@ def test_every_divergence_that_claims_to_be_symmetric_is_searched_once() -> None
 
 
 def gevaldi_in(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "-m", "gevaldi", *words], cwd=folder, capture_output=True, text=True)
+    command, environment = [sys.executable, "-m", "gevaldi", *words], {**os.environ, "COLUMNS": "80"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.slow
@@ -844,7 +846,7 @@ def test_the_command_makes_a_sweep_and_answers_what_is_wrong(tmp_path: Path) -> 
     assert "net-seed-0-vs-net-seed-1-kl-w0 is in" in done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert (tmp_path / "out" / "index.html").exists()
-    again = gevaldi_in(tmp_path, "sweep", "out/sweep.yaml", "--out", "out")
+    again = called(tmp_path, "sweep", "out/sweep.yaml", "--out", "out")
     assert again.returncode == 0, again.stderr
     assert again.stdout == done.stdout
     for wrong, answer in (
@@ -855,7 +857,7 @@ def test_the_command_makes_a_sweep_and_answers_what_is_wrong(tmp_path: Path) -> 
         ([*nets, *words, "--only", "a-vs-b"], "net-seed-0-vs-net-seed-1"),
         (nets, "--generator"),
     ):
-        refused = gevaldi_in(tmp_path, "sweep", *wrong)
+        refused = called(tmp_path, "sweep", *wrong)
         assert refused.returncode == 2, refused.stdout
         assert answer in refused.stderr
         assert "Traceback" not in refused.stderr
