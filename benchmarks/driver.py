@@ -18,8 +18,8 @@ import psutil
 from gevaldi.runs.engines._chunks import chunks
 from gevaldi.runs.engines._cluster import connected
 from gevaldi.runs.engines._crew import Crew, Room
+from gevaldi.runs.engines._job import Arrival, Part
 from gevaldi.runs.engines._spread import Spread
-from gevaldi.runs.engines._worker import Arrival, Part
 from gevaldi.runs.engines.base import Filled
 from gevaldi.runs.engines.ray import kept
 from gevaldi.runs.indices import Indices

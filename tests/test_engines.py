@@ -28,8 +28,9 @@ from gevaldi.runs.engines import engine, registry
 from gevaldi.runs.engines._chunks import chunk_size, chunks
 from gevaldi.runs.engines._cluster import check_answers
 from gevaldi.runs.engines._crew import Crew, Room, said
+from gevaldi.runs.engines._job import Arrival, Job, Part, Trouble, versions
 from gevaldi.runs.engines._spread import Done, Event, Joined, Left, Spread
-from gevaldi.runs.engines._worker import Arrival, Inflow, Job, Part, Trouble, Worker, versions
+from gevaldi.runs.engines._worker import Inflow, Worker
 from gevaldi.runs.engines.base import EngineError, Task, Workers
 from gevaldi.runs.engines.local import Local
 from gevaldi.runs.engines.ray import Ray, Site, job_for, pickled

@@ -399,8 +399,8 @@ def test_a_part_is_read_once_to_know_what_is_finished(folder: Place, monkeypatch
         asked.append(part.name)
         return look(part, *words, **options)
 
-    look = store._read
-    monkeypatch.setattr(store, "_read", counted)
+    look = store.read_part
+    monkeypatch.setattr(store, "read_part", counted)
     run = empty_run(folder)
     parts = [run.append([row(0), row(1)]), run.append([row(4)])]
     assert run.done() == {0, 1, 4}

@@ -346,8 +346,8 @@ def _execute(
         before = Run.begun(folder)
         complete = before is not None and before.complete
         command = command_of(spec, folder, models)
-        if before and (probe_again or spec.speed != before.spec.speed):
-            what = "--probe-again" if probe_again else "speed"
+        ignored = {"--probe-again": probe_again, "speed": before is not None and spec.speed != before.spec.speed}
+        for what in [name for name, given in ignored.items() if before and given]:
             say(f"gevaldi: {what} has no effect here: the run in {folder} was begun before, and goes on as it was computed then.")
 
         def begun(run: Run) -> None:

@@ -7,7 +7,6 @@ computed the same chunk: a sample is the one in the first part by name.
 """
 
 import contextlib
-import hashlib
 import json
 import re
 import shutil
@@ -23,8 +22,9 @@ import numpy as np
 
 from gevaldi.errors import RunFolderError
 from gevaldi.measures.predictions import rank
-from gevaldi.places import Place, ahead, contents, far_errors, is_there, make_folder, read, reason, remedy, remove, write
+from gevaldi.places import Place, ahead, contents, is_there, make_folder, read, reason, remedy, remove, write
 from gevaldi.runs._finished import remember, remembered
+from gevaldi.runs._part import answered, far_remedy, may_hold, name_of, part_of, read_part
 from gevaldi.runs.holding import HOLDER, check_held, refuse_a_file
 from gevaldi.runs.indices import Indices
 from gevaldi.runs.schema import FORMAT, Row, schema
@@ -66,7 +66,7 @@ class Run:
         Raises:
             RunFolderError: the folder cannot be written, or holds other files.
         """
-        with _answered(folder):
+        with answered(folder):
             refuse_a_file(folder)
             if any(not _is_leftover(path) for path in contents(folder)):
                 raise RunFolderError(f"{folder} holds files but no run (no run.json). Give an empty or a new folder with --out.")
@@ -94,7 +94,7 @@ class Run:
         except ValueError as error:
             raise RunFolderError(f"{path} cannot be read: {error}") from None
         except OSError as error:
-            raise RunFolderError(f"{path} cannot be read: {reason(error)}.{_far_remedy(path)}") from None
+            raise RunFolderError(f"{path} cannot be read: {reason(error)}.{far_remedy(path)}") from None
         found = record.get("format") if isinstance(record, dict) else None
         if not isinstance(found, int):
             raise RunFolderError(f"{path} is not the record of a run: it has no format number.")
@@ -141,7 +141,7 @@ class Run:
         for part, table in zip(new, self._fetched(["index"], new), strict=True):
             indices = np.sort(table["index"].to_numpy())
             found.fresh(indices)
-            if part.name == _name(indices):  # and not by a name that others may bear tomorrow
+            if part.name == name_of(indices):  # and not by a name that others may bear tomorrow
                 fresh[part.name] = indices
         if fresh:
             remember(self.folder, known, fresh)
@@ -179,7 +179,7 @@ class Run:
         """
         name, content = part_of(rows, self.spec.set_sizes)
         path = self.folder / "samples" / name
-        with _answered(path):
+        with answered(path):
             if is_there(path):
                 return path
         write_in_run(path, content)
@@ -203,7 +203,7 @@ class Run:
         """The rows of some samples, in the order in which they are named; without those that are not there."""
         missing: Row = dict.fromkeys(["index", *columns])
         found: dict[int, Row] = {}
-        parts = [part for part in self._parts() if _may_hold(part, indices)]
+        parts = [part for part in self._parts() if may_hold(part, indices)]
         for table in self._tables(["index", *columns], Indices(self.total), parts):
             named = table.filter(np.isin(table["index"].to_numpy(), indices))
             found |= {row["index"]: missing | row for row in named.to_pylist()}
@@ -264,7 +264,7 @@ class Run:
     def whole_taxonomy(self, classes: Sequence[str] | None = None) -> Taxonomy | None:
         """The hierarchy that lies in the folder, over all of its classes or some of them; None where there is none."""
         path = self.folder / "taxonomy.json"
-        with _answered(path):
+        with answered(path):
             return read_taxonomy(path, classes) if self.has(path.name) else None
 
     @property
@@ -273,7 +273,7 @@ class Run:
 
     def _parts(self) -> list[Place]:
         samples = self.folder / "samples"
-        with _answered(samples):
+        with answered(samples):
             return [path for path in contents(samples) if path.name.startswith("part-") and path.suffix == ".parquet"]
 
     def _tables(self, columns: Sequence[str] | None, met: Indices, parts: Sequence[Place]) -> Iterator["pa.Table"]:
@@ -286,7 +286,7 @@ class Run:
 
     def _fetched(self, columns: Sequence[str] | None, parts: Sequence[Place]) -> Iterator["pa.Table"]:
         """The parts, far ones a few at a time."""
-        fetch = partial(_read, columns=columns, copies=self.copies)
+        fetch = partial(read_part, columns=columns, copies=self.copies)
         return map(fetch, parts) if isinstance(self.folder, Path) else ahead(fetch, parts)
 
 
@@ -301,95 +301,14 @@ def _other(folder: Place) -> str:
     return "`gevaldi compare` makes runs."
 
 
-def part_of(rows: Sequence[Row], set_sizes: tuple[int, ...]) -> tuple[str, bytes]:
-    """Rows as a part of a run, in memory: what it is called, and its bytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows = sorted(rows, key=lambda row: row["index"])
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema(set_sizes)), sink, compression="zstd")
-    return _name(np.array([row["index"] for row in rows])), sink.getvalue().to_pybytes()
-
-
-def _name(indices: np.ndarray) -> str:
-    """What a part of these samples is called, which are in order: no others are called the same."""
-    named = hashlib.sha256(indices.astype("<i8").tobytes()).hexdigest()[:16]
-    return f"part-{indices[0]:09d}-{indices[-1]:09d}-{named}.parquet"
-
-
-def _may_hold(part: Place, indices: Sequence[int]) -> bool:
-    """Whether the name of a part, which says its first and last sample, leaves room for some of these."""
-    said = re.match(r"part-(\d+)-(\d+)", part.name)
-    return said is None or any(int(said[1]) <= index <= int(said[2]) for index in indices)
-
-
 def _is_leftover(path: Place) -> bool:
     """What a run that was killed while it began may have left, and the file by which this process holds the folder."""
     return path.name == HOLDER or path.suffix == ".partial" or (path.name == "samples" and not contents(path))
 
 
-def _read(part: Place, columns: Sequence[str] | None, copies: Path | None = None) -> Any:
-    """A part's table, or some columns of it; from its copy, if there is a good one.
-
-    Raises:
-        RunFolderError: it is damaged, or the disk or its location does not answer.
-    """
-    import pyarrow as pa
-
-    if copies:
-        with contextlib.suppress(OSError, pa.ArrowInvalid):
-            return _table(copies / part.name, columns)
-    try:
-        if isinstance(part, Path):
-            return _table(part, columns)
-        try:
-            with far_errors(), part.open("rb", cache_type="none") as file:  # only the bytes of these columns are fetched
-                return _table(file, columns)
-        except OSError:
-            with _answered(part):
-                content = read(part)  # once more, and whole: was it the location, or is it the part?
-            return _table(pa.BufferReader(content), columns)
-    except (OSError, pa.ArrowInvalid) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # so says the system, and not who reads what came
-            raise RunFolderError(
-                f"{part} cannot be read: {reason(error)}. The part itself may be whole, so leave it there; see that this process "
-                "may read it and that its disk answers, and then do the same again."
-            ) from error
-        raise RunFolderError(
-            f"{part} cannot be read: {error}. Parts are written whole, so the disk or a copy damaged it; "
-            "delete it and `gevaldi resume` computes its samples again."
-        ) from error
-
-
-def _table(source: Any, columns: Sequence[str] | None) -> Any:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(source, pre_buffer=True) as file:  # `read_table` imports pandas
-        known = set(file.schema_arrow.names)
-        return file.read(columns=[name for name in columns if name.partition(".")[0] in known] if columns else None)
-
-
 def _is_in(folder: Place, name: str) -> bool:
-    with _answered(folder / name):
+    with answered(folder / name):
         return is_there(folder / name)
-
-
-@contextlib.contextmanager
-def _answered(path: Place) -> Iterator[None]:
-    """Within it, errors of the disk or the location are answered.
-
-    Raises:
-        RunFolderError: the place cannot be reached.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise RunFolderError(f"{path} cannot be read: {reason(error)}.{_far_remedy(path)}") from error
-
-
-def _far_remedy(path: Place) -> str:
-    return "" if isinstance(path, Path) else f" {remedy(path)}"
 
 
 def write_in_run(path: Place, content: Any) -> None:

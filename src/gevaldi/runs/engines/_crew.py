@@ -8,8 +8,9 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from gevaldi.runs.engines._job import Arrival, Job, Trouble
 from gevaldi.runs.engines._spread import Done, Event, Joined, Left
-from gevaldi.runs.engines._worker import Arrival, Job, Trouble, Worker
+from gevaldi.runs.engines._worker import Worker
 from gevaldi.runs.engines.base import EngineError, Workers
 
 LOOK = 3.0  # seconds between two looks at what nodes there are

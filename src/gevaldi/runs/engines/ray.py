@@ -13,8 +13,8 @@ from pydantic import Field
 
 from gevaldi.errors import SpecError, described
 from gevaldi.places import remove
+from gevaldi.runs.engines._job import Job, Part, versions
 from gevaldi.runs.engines._spread import Done, Event
-from gevaldi.runs.engines._worker import Job, Part, versions
 from gevaldi.runs.engines.base import Engine, Fill, Filled, Task
 from gevaldi.runs.store import Run, write_in_run
 from gevaldi.runs.threads import usable_cores
