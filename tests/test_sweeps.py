@@ -319,6 +319,7 @@ def test_what_is_not_in_a_sweep_is_answered_with_what_is(three: gevaldi.Swept) -
         gevaldi.sweep([one, one], small_generator())
 
 
+@pytest.mark.slow
 def test_the_table_and_the_frame_say_the_same_and_pages_lead_to_reports_that_there_are(three: gevaldi.Swept) -> None:
     page = three.report()
     table = pd.read_csv(three.folder / "matrix.csv", keep_default_na=False, na_values={"value": [""], "prior_weight": [""]})
@@ -337,6 +338,7 @@ def test_the_table_and_the_frame_say_the_same_and_pages_lead_to_reports_that_the
             assert f"report.html#sample-{own.set_index('index')['divergence_end'].idxmax()}" in text
 
 
+@pytest.mark.slow
 def test_the_same_sweep_gives_the_same_figures_and_pages_to_the_byte(three: gevaldi.Swept) -> None:
     three.report()
     written = [three.folder / name for name in ("index.html", "matrix.csv", "matrix-kl-w0.png", "matrix-kl-w0.svg")]
@@ -422,6 +424,7 @@ def test_each_network_is_loaded_and_hashed_once_and_not_at_all_where_everything_
     assert again.matrix().equals(first.matrix())
 
 
+@pytest.mark.slow
 def test_what_cannot_be_made_is_told_and_the_others_are_made(by_name: dict[str, Any], tmp_path: Path) -> None:
     source = by_name["generator"].rpartition(":")[0]
     by_name["classifiers"] |= {"lost": f"{source}:broken", "wide": f"{source}:net,seed=7,classes=4"}
@@ -581,6 +584,7 @@ def in_terminal(*words: str) -> Any:
     return CliRunner().invoke(app, ["sweep", *words])
 
 
+@pytest.mark.slow
 def test_of_each_comparison_it_is_said_beforehand_which_it_is_of_how_many_and_what_a_smaller_sweep_leaves_out_comes_in_again(
     by_name: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -631,6 +635,7 @@ def test_an_answer_begins_with_its_own_words_and_not_with_those_of_a_library(cha
     assert "Value error" not in str(answer.value)
 
 
+@pytest.mark.slow
 def test_the_help_names_a_figure_as_it_is_written(three: gevaldi.Swept) -> None:
     three.report()
     said = CliRunner().invoke(app, ["sweep", "--help"], env={"COLUMNS": "200"}).stdout
