@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 from jaxtyping import install_import_hook
 
@@ -89,3 +90,33 @@ def called(folder: Path, *words: str, columns: int = 80) -> "subprocess.Complete
         except SystemExit as done:
             code = done.code if isinstance(done.code, int) else 0
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    """What `run.json` holds besides the spec, of a run that nobody computed."""
+    network = {"name": "a:network", "parameters": 10, "sha256": "0" * 64, "files": [], "settings": {}, "labels": []}
+    whole = {
+        "models": {"first": network, "second": network, "generator": network},
+        "divergence": {"name": "kl", "unit": "nats", "symmetric": False, "bound": None, "summary": "Kullback-Leibler divergence"},
+        "alignment": None,
+        "taxonomy": None,
+        "versions": {"gevaldi": "0"},
+        "device": "cpu",
+        "execution": {
+            "batch_size": 64,
+            "device": "cpu",
+            "precision": "float32",
+            "lanes": 8,
+            "any_batch_size": True,
+            "channels_last": False,
+            "threads": 1,
+            "compiled": False,
+            "graphs": False,
+        },
+        "command": "gevaldi compare",
+        "created": "2026-01-01T00:00:00",
+        "audit": None,
+        "warnings": [],
+        "inputs": {"files": 0, "sha256": "0" * 64},
+    }
+    return whole | changes

@@ -16,6 +16,7 @@ from PIL import Image
 from scipy import stats
 from typer.testing import CliRunner
 
+from conftest import record
 from gevaldi.cli.main import app
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.figures import Line, NothingToDraw, as_svg, figure_of, lines, registry, saved
@@ -70,12 +71,18 @@ def failed(index: int) -> dict[str, Any]:
 
 def made(folder: Path, rows: list[dict[str, Any]], orders: str = "both", taxonomy: bool = True, name: str = "a:first") -> Run:
     spec = Spec(first="a:first", second="a:second", generator="g", samples=8, orders=orders, set_sizes=(1, 3))  # type: ignore[arg-type]
-    record = {
-        "models": {"first": {"name": name}, "second": {"name": "a:second"}},
-        "divergence": {"name": "kl", "unit": "nats"},
-        "taxonomy": {"name": "zoo", "set_sizes": [1, 3], "classes": []} if taxonomy else None,
+    model = record()["models"]["first"]
+    zoo = {
+        "name": "zoo",
+        "set_sizes": [1, 3],
+        "classes": [],
+        "sha256": "0" * 64,
+        "convention": "published",
+        "mean_edges": 4.0,
+        "by_chance": {"levels": 2.0, "lateral": 0.5},
     }
-    run = Run.create(folder, spec, record)
+    models = {"first": model | {"name": name}, "second": model | {"name": "a:second"}, "generator": model}
+    run = Run.create(folder, spec, record(models=models, taxonomy=zoo if taxonomy else None))
     if rows:
         run.append(rows)
     return run

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +20,7 @@ from PIL import Image
 from report_page import natural
 from scipy import stats
 
+from conftest import record
 from gevaldi.measures.kinds import Scale, kind
 from gevaldi.measures.paths import band
 from gevaldi.measures.summary import summaries
@@ -86,21 +88,24 @@ def row(index: int, failed: bool = False, name: str = "cat", size: int = 28) -> 
 
 
 def made(folder: Path, rows: list[dict[str, Any]], samples: int = 8, name: str = "a:first") -> Run:
-    model = {"name": name, "labels": [], "parameters": 10, "sha256": "0" * 64}
+    model = record()["models"]["first"]
     audited = {"pictures": 1000, "disagreements": 11, "confidence_first": 0.9, "confidence_second": 0.8, "divergence_mean": 0.1}
     read = {"known_first": 1000, "read_first": 990, "known_second": 0, "read_second": 0}
-    record = {
-        "models": {"first": model, "second": model | {"name": "a:second"}, "generator": model | {"name": "g"}},
-        "execution": {"any_batch_size": True, "batch_size": 64},
-        "divergence": {"name": "kl", "unit": "nats", "symmetric": False, "bound": None, "summary": "Kullback-Leibler divergence"},
-        "audit": {"generated": audited | {"name": "g", **read}, "real": None},
-        "device": "cpu", "command": "gevaldi compare", "created": "2026-01-01T00:00:00", "versions": {"gevaldi": "0"},
-        "warnings": [HOSTILE],
-        "taxonomy": {"name": "zoo", "convention": "published", "set_sizes": [1, 3], "mean_edges": 10.0, "classes": [],
+    whole = record(
+        models={"first": model | {"name": name}, "second": model | {"name": "a:second"}, "generator": model | {"name": "g"}},
+        audit={"generated": audited | {"name": "g", **read}, "real": None},
+        warnings=[HOSTILE],
+        taxonomy={
+            "name": "zoo",
+            "convention": "published",
+            "set_sizes": [1, 3],
+            "mean_edges": 10.0,
+            "classes": [],
+            "sha256": "0" * 64,
             "by_chance": {"levels": 4.5, "lateral": 0.6},
         },
-    }  # fmt: skip
-    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples), record)
+    )
+    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples), whole)
     run.append(rows)
     return run
 
@@ -201,7 +206,7 @@ def run_of_hostile_words(run: Run) -> Run:
         model |= {"note": HOSTILE, "sha256": HOSTILE}
     distance = {"value": 0.1, "low": 0.0, "high": 0.2}
     record["audit"]["kernel_distance"] = distance | {"features": HOSTILE, "generated": 9, "real": 9, "among_real": distance}
-    return Run(run.folder, record, hostile_spec(run))
+    return replace(run, record=record, spec=hostile_spec(run))
 
 
 LONG = "python:/home/me/projects/" + "deep/" * 40

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 from gevaldi.alignment import Aligned, places_of
 from gevaldi.models import Classifier
 from gevaldi.pictures import load_pictures
+from gevaldi.provenance import as_lines, files_read, note_files
 from gevaldi.runs.features import Features, distance_record
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import sample_seed
@@ -40,7 +42,9 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
     `kernel_distance` tells how far drawn pictures are from real ones, as the second classifier sees them.
     """
     drawn = spec.audited or (DRAWN if models.rounding.lanes > 1 else DRAWN_BY_LARGE)
-    real = load_pictures(spec.real, shape_made(models)) if spec.real is not None else None
+    with files_read() as files:
+        real = load_pictures(spec.real, shape_made(models)) if spec.real is not None else None
+        note_files(real.paths if real else [])
     size = batch_of(models)
     total, done = drawn + (len(real.pictures) if real else 0), 0
 
@@ -63,7 +67,8 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
     batches = ((torch.stack(real.pictures[i : i + size]).to(models.device), classes[i : i + size]) for i in starts)
     found = tallied(batches)
     distance = distance_record(generated.features, found.features)
-    return record | {"real": {"name": spec.real} | found.record(), "kernel_distance": distance}
+    digest = {"sha256": sha256(as_lines(files).encode(errors="surrogateescape")).hexdigest()}
+    return record | {"real": {"name": spec.real} | found.record() | digest, "kernel_distance": distance}
 
 
 def batch_of(models: Models) -> int:
