@@ -1,6 +1,7 @@
 """Shapes are checked by machine in tests, nets are small, and one thread is faster than two."""
 
 import atexit
+import hashlib
 import io
 import os
 import shutil
@@ -90,6 +91,16 @@ def called(folder: Path, *words: str, columns: int = 80) -> "subprocess.Complete
         except SystemExit as done:
             code = done.code if isinstance(done.code, int) else 0
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def written_again(part: Path, table: Any) -> None:
+    """Put another table in the place of a part, under the name that its bytes then have."""
+    import pyarrow.parquet as pq
+
+    part.unlink()
+    pq.write_table(table, part)
+    digest = hashlib.sha256(part.read_bytes()).hexdigest()[:32]
+    part.rename(part.with_name(f"{part.name.rpartition('-')[0]}-{digest}.parquet"))
 
 
 def record(**changes: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
-from conftest import record
+from conftest import record, written_again
 from gevaldi.cli.main import app
 from gevaldi.comparison import Comparison
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
@@ -416,7 +416,7 @@ def test_rows_of_older_runs_are_exported_with_what_they_have(tmp_path: Path) -> 
     run = made(tmp_path / "run")
     for part in (run.folder / "samples").iterdir():
         table = pq.read_table(part)
-        pq.write_table(table.drop_columns(["held", "asked_labels", "set_distance_1_end"]), part)
+        written_again(part, table.drop_columns(["held", "asked_labels", "set_distance_1_end"]))
     table = pd.read_parquet(export(run, "parquet").path)
     assert len(table) == 11
     assert table["held"].isna().all()

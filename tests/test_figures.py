@@ -69,8 +69,15 @@ def failed(index: int) -> dict[str, Any]:
     }
 
 
-def made(folder: Path, rows: list[dict[str, Any]], orders: str = "both", taxonomy: bool = True, name: str = "a:first") -> Run:
-    spec = Spec(first="a:first", second="a:second", generator="g", samples=8, orders=orders, set_sizes=(1, 3))  # type: ignore[arg-type]
+def made(
+    folder: Path,
+    rows: list[dict[str, Any]],
+    orders: str = "both",
+    taxonomy: bool = True,
+    name: str = "a:first",
+    samples: int = 8,
+) -> Run:
+    spec = Spec(first="a:first", second="a:second", generator="g", samples=samples, orders=orders, set_sizes=(1, 3))  # type: ignore[arg-type]
     model = record()["models"]["first"]
     zoo = {
         "name": "zoo",
@@ -341,7 +348,7 @@ def test_a_run_that_lacks_what_a_figure_shows_is_told_what_to_do(
     ],
 )
 def test_an_impossible_option_is_answered_with_what_is_possible(tmp_path: Path, text: str, answer: str) -> None:
-    run = made(tmp_path, [*(row(i) for i in range(16)), failed(16)])
+    run = made(tmp_path, [*(row(i) for i in range(16)), failed(16)], samples=9)
     with pytest.raises(SpecError, match=answer):
         figure_of(run, text)
 

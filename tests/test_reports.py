@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +19,7 @@ from PIL import Image
 from report_page import natural
 from scipy import stats
 
-from conftest import record
+from conftest import record, written_again
 from gevaldi.measures.kinds import Scale, kind
 from gevaldi.measures.paths import band
 from gevaldi.measures.summary import summaries
@@ -206,7 +205,10 @@ def run_of_hostile_words(run: Run) -> Run:
         model |= {"note": HOSTILE, "sha256": HOSTILE}
     distance = {"value": 0.1, "low": 0.0, "high": 0.2}
     record["audit"]["kernel_distance"] = distance | {"features": HOSTILE, "generated": 9, "real": 9, "among_real": distance}
-    return replace(run, record=record, spec=hostile_spec(run))
+    content = {key: value for key, value in record.items() if key not in ("format", "fingerprint", "spec")}
+    hostile = Run.create(run.folder / "hostile", hostile_spec(run), content)
+    hostile.append(list(run.each()))
+    return hostile
 
 
 LONG = "python:/home/me/projects/" + "deep/" * 40
@@ -368,7 +370,7 @@ def test_rows_of_an_older_version_render(tmp_path: Path) -> None:
     (part,) = (tmp_path / "samples").iterdir()
     newer = ("path_", "set_distance", "asked_", "right_", "picture_original", "held", "flipped", "shift", "surer", "step_end")
     whole = pq.read_table(part)
-    pq.write_table(whole.select([c for c in whole.column_names if not c.startswith(newer) or c == "path_divergence"]), part)
+    written_again(part, whole.select([c for c in whole.column_names if not c.startswith(newer) or c == "path_divergence"]))
     page = Page(render(run))
     assert {a["id"] for tag, a in page.tags if tag == "article"} == {f"sample-{i}" for i in range(16)}
     paths = [json.loads(text) for text in page.scripts[:15]]

@@ -39,18 +39,24 @@ class Origin:
 
 
 def part_of(rows: Sequence[Row], origin: Origin) -> tuple[str, bytes]:
-    """Rows as a part of a run, in memory: its name, and its bytes, each page of which has a checksum."""
+    """Rows as a part of a run, in memory: its name, and its bytes."""
+    import pyarrow as pa
+
+    return serialised(pa.Table.from_pylist(sorted(rows, key=lambda row: row["index"]), schema(origin.set_sizes)), origin)
+
+
+def serialised(table: Any, origin: Origin) -> tuple[str, bytes]:
+    """A table of rows in the order of their index as a part: its name, and its bytes, each page of which has a checksum."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = sorted(rows, key=lambda row: row["index"])
-    columns = schema(origin.set_sizes)
     bears = {"format": FORMAT, "fingerprint": origin.fingerprint, "record": origin.record}
-    columns = columns.with_metadata({**columns.metadata, b"gevaldi": json.dumps(bears)})
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, columns), sink, compression="zstd", write_page_checksum=True)
+    marked = table.replace_schema_metadata({**table.schema.metadata, b"gevaldi": json.dumps(bears)})
+    pq.write_table(marked, sink, compression="zstd", write_page_checksum=True)
     content = sink.getvalue().to_pybytes()
-    return f"part-{rows[0]['index']:09d}-{rows[-1]['index']:09d}-{hashlib.sha256(content).hexdigest()[:DIGITS]}.parquet", content
+    first, last = table["index"][0].as_py(), table["index"][-1].as_py()
+    return f"part-{first:09d}-{last:09d}-{hashlib.sha256(content).hexdigest()[:DIGITS]}.parquet", content
 
 
 def may_hold(part: Place, indices: Sequence[int]) -> bool:

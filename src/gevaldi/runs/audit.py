@@ -1,5 +1,6 @@
 """The generator audited: how the two classifiers see what it draws, unsearched, beside real pictures."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -157,17 +158,23 @@ class Tally:
         log_p, log_q = (torch.cat(parts) for parts in self.log_ps.values())
         result: dict[str, Any] = {
             "pictures": len(self.classes),
-            **{f"kept_{who}": torch.cat(kept).mean().item() if kept else None for who, kept in self.kept.items()},
+            **{f"kept_{who}": _mean(torch.cat(kept)) if kept else None for who, kept in self.kept.items()},
             "disagreements": int((log_p.argmax(1) != log_q.argmax(1)).sum()),
-            "confidence_first": log_p.exp().amax(1).mean().item(),
-            "confidence_second": log_q.exp().amax(1).mean().item(),
-            "divergence_mean": self.models.divergence(log_p, log_q).mean().item(),
+            "confidence_first": _mean(log_p.exp().amax(1)),
+            "confidence_second": _mean(log_q.exp().amax(1)),
+            "divergence_mean": _mean(self.models.divergence(log_p, log_q)),
         }
         for who, top in (("first", log_p.argmax(1)), ("second", log_q.argmax(1))):
             meant = {c: meant_by(c, self.models.classifier(who)) for c in set(self.classes)}
             read = [i in meant[c] for i, c in zip(top.tolist(), self.classes, strict=True) if meant[c]]
             result |= {f"known_{who}": len(read), f"read_{who}": sum(read)}
         return result
+
+
+def _mean(values: Tensor) -> float | None:
+    """The mean, where it is a number: JSON has no others."""
+    mean = values.mean().item()
+    return mean if math.isfinite(mean) else None
 
 
 def meant_by(known: Known, classifier: Classifier) -> set[int]:

@@ -8,7 +8,7 @@ from typing import (
     NotRequired,  # of typing, pydantic takes none before Python 3.12
 )
 
-from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, TypeAdapter, ValidationError, with_config
+from pydantic import AfterValidator, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from gevaldi.errors import RunFolderError
@@ -140,15 +140,15 @@ class _Counts(TypedDict):
     name: str
     pictures: NonNegativeInt
     disagreements: NonNegativeInt
-    confidence_first: Share
-    confidence_second: Share
+    confidence_first: NonNegativeFloat | None
+    confidence_second: NonNegativeFloat | None
     divergence_mean: float | None
     known_first: NonNegativeInt
     read_first: NonNegativeInt
     known_second: NonNegativeInt
     read_second: NonNegativeInt
-    kept_first: NotRequired[Share | None]
-    kept_second: NotRequired[Share | None]
+    kept_first: NotRequired[NonNegativeFloat | None]
+    kept_second: NotRequired[NonNegativeFloat | None]
     sha256: NotRequired[Hash]
 
 
