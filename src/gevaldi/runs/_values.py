@@ -15,7 +15,7 @@ KNOWN = {
     "shift": ("same level", "near", "lateral"),
 }
 ALWAYS = ("index", "seed", "order", "status")  # of every row; a failed one may lack the others
-FOUND = ("steps", "step_end", "divergence_start", "divergence_end", "typicality_start", "typicality_end", "delta_z")
+FOUND = ("steps", "step_end", "divergence_start", "divergence_end", "delta_z")
 LISTS = ("first_start", "first_end", "second_start", "second_end", "picture_start", "picture_end", "z_start", "z_end")
 OPTIONAL = ("id", "path")  # fields of predictions and pictures
 
