@@ -27,7 +27,7 @@ from gevaldi.cli.main import app
 from gevaldi.comparison import Comparison
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
 from gevaldi.exports import export, registry
-from gevaldi.exports._names import folder_names
+from gevaldi.folders import folder_names
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
 

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.experiments.spec import SUFFIX
+from gevaldi.folders import in_path, unreserved
 from gevaldi.measures.sweeps import exactly
 from gevaldi.names import OBJECT
 from gevaldi.registry import Call, explained
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 FOLDER = resources.files("gevaldi.experiments") / "sweeps"
 FILES = (SUFFIX, ".yml", ".toml")
-LONGEST = 40  # letters of a classifier's name in that of a folder
 OWN = {  # settings of a spec that a sweep has in its own way
     "first": "classifiers",
     "second": "classifiers",
@@ -73,7 +73,7 @@ class Sweep(Settings):
         twice = [name for name in value.values() if [*value.values()].count(name) > 1]
         if twice:
             raise ValueError(f"{twice[0]} is named twice; each is compared with all others, so once is enough")
-        folders = [_in_path(name) for name in value]
+        folders = [in_path(name).casefold() for name in value]
         alike = [name for name, folder in zip(value, folders, strict=True) if folders.count(folder) > 1]
         if alike:
             raise ValueError(f"{' and '.join(alike)} cannot be told apart in names of folders; call them otherwise")
@@ -107,16 +107,17 @@ class Sweep(Settings):
             UnknownName: there is no such divergence.
         """
         found: dict[str, Pair] = {}
+        there: dict[str, Pair] = {}  # by names without case
         for divergence, weight in product(self.divergences, self.prior_weights):
             for first, second in combinations(self.classifiers, 2):
-                name = f"{_in_path(first)}-vs-{_in_path(second)}-{_in_path(divergence)}-w{exactly(weight)}"
+                name = unreserved(f"{in_path(first)}-vs-{in_path(second)}-{in_path(divergence)}-w{exactly(weight)}")
                 pair = Pair(first, second, divergence, weight, self._spec(first, second, divergence, weight))
-                if other := found.get(name):
+                if other := there.get(name.casefold()):
                     raise SpecError(
                         f"{pair.in_words()} and {other.in_words()} would have the same folder, {name}. Call the classifiers "
                         "otherwise, or make two sweeps."
                     )
-                found[name] = pair
+                found[name] = there[name.casefold()] = pair
         return found
 
     def _spec(self, first: str, second: str, divergence: str, weight: float) -> Spec:
@@ -204,11 +205,6 @@ def _last(name: str) -> str:
 def _with_options(name: str) -> str:
     head, comma, options = name.partition(",")
     return name if "(" in name else f"{_last(head)}{comma}{options}"
-
-
-def _in_path(name: str) -> str:
-    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
-    return kept.strip("-.")[:LONGEST] or "model"
 
 
 def sweep_from(settings: Mapping[str, Any], assignments: Sequence[str] = (), source: str = "the sweep") -> Sweep:
