@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 FORMULA = "=+-@\t\r\n＝＋－＠"  # what a formula begins with (OWASP, CSV injection)
@@ -12,9 +13,8 @@ BEGUN, MARKED = (re.compile(rf"{before}[{re.escape(FORMULA)}]") for before in ("
 
 def write_csv(file: io.TextIOBase, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a table, its columns' names first."""
-    table = csv.writer(file, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows([cell(value) for value in row] for row in rows)
+    for row in chain([columns], rows):
+        file.write(",".join(map(_quoted, row)) + "\n")
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -48,6 +48,12 @@ def cell(value: Any) -> Any:
 def text_of(cell: str) -> str:
     """The text of a cell, without the apostrophe that was put before it."""
     return cell[1:] if MARKED.match(cell) else cell
+
+
+def _quoted(value: Any) -> str:
+    """A cell in quotes where it needs them; csv leaves "\\r" without, at which its readers and others end the row."""
+    text = "" if value is None else str(cell(value))
+    return '"' + text.replace('"', '""') + '"' if re.search('[",\r\n]', text) else text
 
 
 def _is_number(text: str) -> bool:
