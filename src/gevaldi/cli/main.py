@@ -224,6 +224,27 @@ def report_command(
     tell(f"report: {write_report(Run.open(place(folder)), place(out) if out else None, limit)}")
 
 
+@app.command()
+def verify(folder: Folder) -> None:
+    """Check that a run is as it was written.
+
+    Its record, every byte of its rows, what rows say against the record and against themselves, and the files that went into it.
+    The last line is a checksum of the run, to be kept elsewhere: whoever changes a row or the record changes it. Exit code 2 if
+    something does not hold. Needs no torch and no models.
+    """
+    from gevaldi.places import place
+    from gevaldi.runs.store import Run
+    from gevaldi.runs.verification import verified
+
+    run, holds = Run.open(place(folder)), True
+    for finding in verified(run):
+        tell(f"{'ok   ' if finding.holds else 'FAIL '} {finding.text}")
+        holds = holds and finding.holds
+    tell(f"checksum {run.checksum}")
+    if not holds:
+        raise typer.Exit(2)
+
+
 @app.command(name="list")
 def list_command(
     kind: Annotated[
