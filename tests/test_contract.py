@@ -194,3 +194,10 @@ MISTAKES[{message!r}]()
     done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     assert "gevaldi.errors.SpecError" in done.stderr
     assert re.search(message, done.stderr.splitlines()[-1]), done.stderr
+
+
+def test_a_class_called_by_half_a_letter_is_refused_before_anything_is_computed() -> None:
+    for label in (["a", "b\ud800"], [gevaldi.Label("a", "n0\udfff"), "b"]):
+        with pytest.raises(ContractError, match=r"A class is called '.*', with half of a letter \(a surrogate\)"):
+            gevaldi.classifier(torch.nn.Linear(2, 2), labels=label)
+    assert gevaldi.classifier(torch.nn.Linear(2, 2), labels=["\U0001f986", "b"]).labels[0].name == "\U0001f986"

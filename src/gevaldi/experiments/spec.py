@@ -1,5 +1,6 @@
 """An experiment: models by the part that they play, settings that all comparisons share, and the comparisons."""
 
+import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from importlib import resources
@@ -99,7 +100,7 @@ def read_experiment(given: str | Path) -> Experiment:
     """
     if str(given) in names():
         path = Path(str(resources.files("gevaldi.experiments"))) / f"{given}{SUFFIX}"
-    elif (path := Path(given).expanduser()).suffix not in (SUFFIX, ".yml", ".toml"):
+    elif (path := Path(os.path.expanduser(given))).suffix not in (SUFFIX, ".yml", ".toml"):
         raise SpecError(f"{UnknownName('experiment', str(given), names())} One of your own is a YAML or TOML file.")
     try:
         found = Experiment.model_validate(read_spec(path))

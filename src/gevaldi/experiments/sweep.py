@@ -1,6 +1,7 @@
 """A sweep: N classifiers, each against each other, under some divergences and some λ, as one spec."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from gevaldi.errors import SpecError, UnknownName
 from gevaldi.experiments.spec import SUFFIX
 from gevaldi.folders import in_path, unreserved
 from gevaldi.measures.sweeps import exactly
-from gevaldi.names import OBJECT
+from gevaldi.names import OBJECT, called
 from gevaldi.registry import Call, explained
 from gevaldi.runs.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.settings import Settings
@@ -62,7 +63,7 @@ class Sweep(Settings):
         if isinstance(value, str | bytes) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
             return value
         if twice := [name for name in value if value.count(name) > 1]:
-            raise ValueError(f"{twice[0]} is named twice; each is compared with all others, so once is enough")
+            raise ValueError(f"{called(twice[0])} is named twice; each is compared with all others, so once is enough")
         return dict(zip(short_names(value), value, strict=True))
 
     @field_validator("classifiers")
@@ -72,11 +73,11 @@ class Sweep(Settings):
             raise ValueError(f"{len(value)} classifier was named; a sweep takes two or more, and compares each with each other")
         twice = [name for name in value.values() if [*value.values()].count(name) > 1]
         if twice:
-            raise ValueError(f"{twice[0]} is named twice; each is compared with all others, so once is enough")
+            raise ValueError(f"{called(twice[0])} is named twice; each is compared with all others, so once is enough")
         folders = [in_path(name).casefold() for name in value]
         alike = [name for name, folder in zip(value, folders, strict=True) if folders.count(folder) > 1]
         if alike:
-            raise ValueError(f"{' and '.join(alike)} cannot be told apart in names of folders; call them otherwise")
+            raise ValueError(f"{' and '.join(map(called, alike))} cannot be told apart in names of folders; call them otherwise")
         return value
 
     @field_validator("divergences", "prior_weights", mode="before")
@@ -94,7 +95,7 @@ class Sweep(Settings):
     def _known(cls, value: dict[str, Any], found: Any) -> dict[str, Any]:
         unknown = [name for name in value if name not in found.data.get("classifiers", value)]
         if unknown:
-            raise ValueError(f"there is no classifier {unknown[0]!r} among {', '.join(found.data['classifiers'])}")
+            raise ValueError(f"there is no classifier {unknown[0]!r} among {', '.join(map(called, found.data['classifiers']))}")
         return value
 
     def pairs(self) -> dict[str, "Pair"]:
@@ -240,7 +241,7 @@ def read_sweep(given: str | Path) -> dict[str, Any]:
     Raises:
         SpecError: there is none of that name, or the file cannot be read.
     """
-    path = Path(str(FOLDER / f"{given}{SUFFIX}")) if str(given) in sweep_names() else Path(given).expanduser()
+    path = Path(str(FOLDER / f"{given}{SUFFIX}")) if str(given) in sweep_names() else Path(os.path.expanduser(given))
     if path.suffix not in FILES:
         raise SpecError(f"{UnknownName('sweep', str(given), sweep_names())} One of your own is a YAML or TOML file.")
     found = read_spec(path)
