@@ -197,7 +197,9 @@ MISTAKES[{message!r}]()
 
 
 def test_a_class_called_by_half_a_letter_is_refused_before_anything_is_computed() -> None:
-    for label in (["a", "b\ud800"], [gevaldi.Label("a", "n0\udfff"), "b"]):
-        with pytest.raises(ContractError, match=r"A class is called '.*', with half of a letter \(a surrogate\)"):
-            gevaldi.classifier(torch.nn.Linear(2, 2), labels=label)
-    assert gevaldi.classifier(torch.nn.Linear(2, 2), labels=["\U0001f986", "b"]).labels[0].name == "\U0001f986"
+    half = r"A class is called '.*', with half of a letter \(a surrogate\)"
+    with pytest.raises(ContractError, match=half):
+        gevaldi.classifier(nn.Linear(2, 2), labels=["a", "b\ud800"])
+    with pytest.raises(ContractError, match=half):
+        gevaldi.Label("a", "n0\udfff")
+    assert gevaldi.classifier(nn.Linear(2, 2), labels=["\U0001f986", "b"]).labels[0].name == "\U0001f986"

@@ -37,9 +37,7 @@ class Label:
         """
         for text in (self.name, self.id or ""):
             if re.search("[\ud800-\udfff]", text):
-                raise ContractError(
-                    f"A class is called {text!r}, with half of a letter in it (a surrogate), which no file can hold."
-                )
+                raise ContractError(f"A class is called {text!r}, with half of a letter (a surrogate), which no file can hold.")
 
 
 def labels_of(labels: int | Sequence[str | Label]) -> tuple[Label, ...]:
