@@ -141,7 +141,7 @@ def _drawn(asked: "Reproduction", made: "Made", folder: Path) -> Any:
     experiment = read_experiment(name)
     runs = {one.folder.name: one for replicates in evidence.runs.values() for one in replicates}
     overview = write_overview(experiment.title, experiment.question, runs, evidence.failed, folder / name)
-    where = str(overview.relative_to(folder))
+    where = overview.relative_to(folder).as_posix()
     return Drawn(made.about, evidence.models, plate.figure, plate.columns, plate.rows, evidence.failed, where)
 
 

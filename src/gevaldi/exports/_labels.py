@@ -10,6 +10,7 @@ from gevaldi.errors import SpecError, UnknownName
 from gevaldi.exports._classes import Classes
 from gevaldi.measures.predictions import top
 from gevaldi.runs.schema import Row
+from gevaldi.tables import read_csv
 
 Given = str | Path | Mapping[int, str]
 Labelled = Callable[[Row, str], str | None]
@@ -87,7 +88,7 @@ def read_labels(path: Path) -> dict[tuple[int, str | None], str]:
     found: dict[tuple[int, str | None], str] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file):
+            for row in read_csv(file):
                 key, label = (int(row["index"]), row.get("moment") or None), row["label"]
                 if label and found.setdefault(key, label) != label:
                     raise SpecError(

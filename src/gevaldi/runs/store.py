@@ -84,7 +84,8 @@ class Run:
                 raise RunFolderError(f"The run folder {folder} cannot be made: {reason(error)}.") from error
         if inputs is not None:
             write_in_run(folder / INPUTS, inputs)  # before the record, so that no run lacks them
-        content = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False).encode()
+        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+        content = text.encode(errors="backslashreplace")  # half letters, as of a path, as JSON writes them
         write_in_run(folder / "run.json", content)
         return cls(folder, record, spec, hashlib.sha256(content).hexdigest())
 
