@@ -44,18 +44,6 @@ class Told(Settings):
     interpolation: Literal["bilinear", "bicubic", "nearest-exact"] = Field("bilinear", description="how pictures are resized")
     output: Output = Field("logits", description="what the file ends in")
 
-    @classmethod
-    def by(cls, options: dict[str, Any], kind: str) -> "Told":
-        """The options that a user wrote.
-
-        Raises:
-            SpecError: one is unknown; the message says which there are.
-        """
-        unknown = [key for key in options if key not in cls.model_fields]
-        if unknown:
-            raise SpecError(f"{kind}: has no option {', '.join(unknown)}. A file takes {', '.join(cls.model_fields)}.")
-        return cls(**options)
-
     def normalisation(self) -> tuple[list[float], list[float]]:
         """Mean and standard deviation that do the scaling too: (scale · x - mean) / std = (x - mean/scale) / (std/scale).
 
@@ -173,6 +161,13 @@ def broken(path: Path, kind: str, error: BaseException, remedy: str = "") -> Wei
     """What to raise where a file cannot be read."""
     reason = str(error).strip().partition("\n")[0][:300] or type(error).__name__
     return WeightsError(f"{path} ({path.stat().st_size} bytes) is not a whole {kind}: {reason}. {remedy}".rstrip())
+
+
+def is_code(path: Path, call: str, reason: str) -> WeightsError:
+    """What to raise where reading a file runs what it holds, and nobody has allowed that."""
+    return WeightsError(
+        f"{path} was not read: {reason}. If you trust where it comes from, say {call},pickle=true; an ONNX file does without."
+    )
 
 
 def behind_preprocessing(network: nn.Module, told: Told, found: Input) -> nn.Module:

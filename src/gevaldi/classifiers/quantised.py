@@ -25,6 +25,7 @@ class Quantised:
     def load(
         self,
         name: str,
+        /,
         *,
         bits: int = 8,
         pictures: str | None = None,

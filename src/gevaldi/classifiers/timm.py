@@ -29,7 +29,7 @@ class Timm:
         """All with weights, read from timm's files without importing it; none where it is not installed."""
         return _names()
 
-    def load(self, name: str, *, weights: str | None = None, pickle: bool = False) -> "Classifier":
+    def load(self, name: str, /, *, weights: str | None = None, pickle: bool = False) -> "Classifier":
         """The classifier with the preprocessing and the labels that its configuration states.
 
         Raises:
@@ -53,8 +53,8 @@ class Timm:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = _fetched(name) if weights is None else timm.create_model(name, pretrained=False)
-        if weights not in (None, RANDOM):
-            fill(network, Path(str(weights)).expanduser(), allow_pickle=pickle, remedy=f"Are they of timm's {name}?")
+        if weights and weights != RANDOM:
+            fill(network, Path(weights).expanduser(), allow_pickle=pickle, remedy=f"Are they of timm's {name}?")
         transform = create_transform(**resolve_model_data_config(network), is_training=False)
         trusted = weights in (None, RANDOM)
         return prepared(network, _preprocessing(network, name), _labels(network, name), name, transform, trusted=trusted)

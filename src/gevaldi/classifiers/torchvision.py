@@ -33,6 +33,7 @@ class Torchvision:
     def load(
         self,
         name: str,
+        /,
         *,
         weights: str | None = None,
         pickle: bool = False,

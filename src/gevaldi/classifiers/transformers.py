@@ -41,6 +41,7 @@ class Transformers:
     def load(
         self,
         name: str,
+        /,
         *,
         weights: str | None = None,
         pickle: bool = False,
@@ -66,8 +67,8 @@ class Transformers:
             config = _config(place, name)
             network = _untrained(config) if weights else _trained(place, config, pickle, name)
             processor = _processor(place)
-        if weights not in (None, RANDOM):
-            fill(network, Path(str(weights)).expanduser(), allow_pickle=pickle, remedy=f"Are they of transformers:{name}?")
+        if weights and weights != RANDOM:
+            fill(network, Path(weights).expanduser(), allow_pickle=pickle, remedy=f"Are they of transformers:{name}?")
         preprocessing = preprocessing_of(processor, name)
         known = labels_told(labels, config.num_labels, f"transformers:{name}", _names_in(config))
         official, trusted = partial(_prepared_by, processor), weights in (None, RANDOM)
@@ -102,9 +103,8 @@ def _place(name: str, weights: Sequence[str], revision: str | None) -> Place:
         return Place(str(folder), folder.resolve().name, local=True)
     if not HUB_ID.fullmatch(name):
         raise WeightsError(f"There is no folder {name!r}, and an id of the Hugging Face hub looks like microsoft/resnet-50.")
-    revised = revision and str(revision)
-    if all(is_cached(name, files, revised) for files in ((CONFIG,), (PROCESSOR,), weights)):
-        return Place(name, name, local=True, revision=revised)
+    if all(is_cached(name, files, revision) for files in ((CONFIG,), (PROCESSOR,), weights)):
+        return Place(name, name, local=True, revision=revision)
     try:
         announce(f"transformers:{name} from the Hugging Face hub", "name a folder")
         refuse_without_network()
@@ -113,7 +113,7 @@ def _place(name: str, weights: Sequence[str], revision: str | None) -> Place:
             f"transformers:{name} is not at hand, and the Hugging Face hub cannot be reached ({error}). Fetch it where there is a "
             f"network, with `hf download {name} --local-dir FOLDER`, and name the folder: transformers:FOLDER."
         ) from error
-    return Place(name, name, local=False, revision=revised)
+    return Place(name, name, local=False, revision=revision)
 
 
 @contextmanager

@@ -28,6 +28,7 @@ class Autoencoder:
     def load(
         self,
         name: str,
+        /,
         *,
         pictures: str,
         count: int = 16,

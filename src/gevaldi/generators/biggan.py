@@ -30,7 +30,7 @@ class Biggan:
         """One for each size of pictures."""
         return list(SIZES)
 
-    def load(self, name: str, *, truncation: float = 0.4, weights: str | None = None, pickle: bool = False) -> "Generator":
+    def load(self, name: str, /, *, truncation: float = 0.4, weights: str | None = None, pickle: bool = False) -> "Generator":
         """The generator; its prior is a standard normal cut at ±2, times the truncation, its conditions the classes of ILSVRC.
 
         Raises:

@@ -66,6 +66,7 @@ class Diffusers:
     def load(
         self,
         name: str,
+        /,
         *,
         steps: int | None = None,
         guidance: float | None = None,
@@ -84,8 +85,8 @@ class Diffusers:
         from gevaldi.generators._diffusion import Diffusion
         from gevaldi.generators._prompts import prompts_of
 
-        _refuse_impossible(steps, guidance, dtype)
-        asked = None if prompts is None else prompts_of(str(prompts))
+        _refuse_impossible(steps, dtype)
+        asked = None if prompts is None else prompts_of(prompts)
         folder = Path(name).expanduser()
         place = str(folder.resolve()) if folder.is_dir() else name
         for_readers = [key for key, value in (("prompts", prompts), ("guidance", guidance)) if value is not None]
@@ -102,13 +103,11 @@ class Diffusers:
         return made.eval().requires_grad_(False)
 
 
-def _refuse_impossible(steps: Any, guidance: Any, dtype: Any) -> None:
+def _refuse_impossible(steps: int | None, dtype: str) -> None:
     if dtype not in PRECISIONS:
-        raise SpecError(str(UnknownName("dtype", str(dtype), PRECISIONS)))
-    if steps is not None and not (isinstance(steps, int) and steps > 0):
+        raise SpecError(str(UnknownName("dtype", dtype, PRECISIONS)))
+    if steps is not None and steps < 1:
         raise SpecError(f"steps={steps} was given; a number of steps from 1 on was expected.")
-    if guidance is not None and not isinstance(guidance, int | float):
-        raise SpecError(f"guidance={guidance} was given; a number was expected, 0 for none.")
 
 
 @dataclass(frozen=True)

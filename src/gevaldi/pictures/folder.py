@@ -20,7 +20,7 @@ class Folder:
         """None that could be known beforehand."""
         return []
 
-    def load(self, name: str) -> "RealPictures":
+    def load(self, name: str, /) -> "RealPictures":
         """All pictures of the folder, in the order of their paths.
 
         Raises:

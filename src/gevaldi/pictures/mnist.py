@@ -20,7 +20,7 @@ class Mnist:
         """Its two parts."""
         return NAMES
 
-    def load(self, name: str, *, folder: str | None = None) -> "RealPictures":
+    def load(self, name: str, /, *, folder: str | None = None) -> "RealPictures":
         """The digits of that part, with their classes, in the order of the files.
 
         Raises:
