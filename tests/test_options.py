@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import called
-from hostile.options import SPELLINGS, Bomb
 
 import gevaldi.classifiers
 import gevaldi.figures
 import gevaldi.generators
 import gevaldi.pictures
+from conftest import called
 from gevaldi.classifiers import load_classifier
 from gevaldi.errors import GevaldiError, SpecError
 from gevaldi.generators import load_generator
 from gevaldi.runs.engines import engine
+from hostile.options import SPELLINGS, Bomb
 
 SOURCES = (gevaldi.classifiers.sources, gevaldi.generators.sources, gevaldi.pictures.sources)
 YES_OR_NO = [
@@ -89,7 +89,7 @@ def test_true_and_false_are_taken_as_python_and_json_write_them(tmp_path: Path) 
     path = tmp_path / "a.pt2"
     path.write_bytes(b"")
     for spelling in ("false", "False"):
-        with pytest.raises(GevaldiError, match="say exported:.*pickle=true"):
+        with pytest.raises(GevaldiError, match=r"say exported:.*pickle=true"):
             load_classifier(f"exported:{path},pickle={spelling}")
     for spelling in ("true", "True"):
         with pytest.raises(GevaldiError, match="not a whole exported program"):
@@ -98,7 +98,7 @@ def test_true_and_false_are_taken_as_python_and_json_write_them(tmp_path: Path) 
 
 def test_options_of_figures_and_engines_are_typed_too() -> None:
     for build, text in ((partial(gevaldi.figures.figure_of, None), "samples,distinct=yes"), (engine, "ray,logs=yes")):
-        with pytest.raises(SpecError, match='="yes" was given to the .*; true or false was expected'):
+        with pytest.raises(SpecError, match=r'="yes" was given to the .*; true or false was expected'):
             build(text)
 
 

@@ -21,6 +21,7 @@ from types import ModuleType, NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from gevaldi.errors import GevaldiError, SpecError, UnknownName, described
+from gevaldi.files import local
 from gevaldi.names import plain
 
 OPENING, CLOSING = "([{", ")]}"
@@ -222,7 +223,7 @@ def referred(text: str) -> Any:
         raise SpecError(
             f"{text!r} was given; a Python object is named module:name or file.py:name, for example python:models.py:small."
         )
-    path = Path(place).expanduser()
+    path = local(place)
     folder = str(path.resolve().parent if place.endswith(".py") else Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)

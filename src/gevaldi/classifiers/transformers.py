@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.classifiers._hub import is_cached, refuse_without_network
 from gevaldi.errors import MissingExtra, SpecError, WeightsError
 from gevaldi.fetching import announce
+from gevaldi.files import local
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
@@ -68,7 +68,7 @@ class Transformers:
             network = _untrained(config) if weights else _trained(place, config, pickle, name)
             processor = _processor(place)
         if weights and weights != RANDOM:
-            fill(network, Path(weights).expanduser(), allow_pickle=pickle, remedy=f"Are they of transformers:{name}?")
+            fill(network, local(weights), allow_pickle=pickle, remedy=f"Are they of transformers:{name}?")
         preprocessing = preprocessing_of(processor, name)
         known = labels_told(labels, config.num_labels, f"transformers:{name}", _names_in(config))
         official, trusted = partial(_prepared_by, processor), weights in (None, RANDOM)
@@ -96,7 +96,7 @@ def _place(name: str, weights: Sequence[str], revision: str | None) -> Place:
     Raises:
         WeightsError: it is neither, or is not in the cache and there is no network.
     """
-    folder = Path(name).expanduser()
+    folder = local(name)
     if folder.is_dir():
         if lacking := [file for file in (CONFIG, PROCESSOR) if not (folder / file).is_file()]:
             raise WeightsError(f"There is no {lacking[0]} in {folder}; a folder that save_pretrained() wrote was expected.")
@@ -156,6 +156,7 @@ def _config(place: Place, name: str) -> Any:
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES as KNOWN
 
     config = AutoConfig.from_pretrained(place.where, **place.options)
+    config._attn_implementation = None  # which can name code of the hub
     own = KNOWN.get(config.model_type, ())
     fitting = (own,) if isinstance(own, str) else own
     said = list(config.architectures or [])

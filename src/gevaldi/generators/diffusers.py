@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.generators._diffusers_hub import loaded, require
+from gevaldi.files import local
+from gevaldi.generators._diffusers_hub import check_components, loaded, require
 
 if TYPE_CHECKING:
     from gevaldi.generators._diffusion import Arguments
@@ -87,7 +88,7 @@ class Diffusers:
 
         _refuse_impossible(steps, dtype)
         asked = None if prompts is None else prompts_of(prompts)
-        folder = Path(name).expanduser()
+        folder = local(name)
         place = str(folder.resolve()) if folder.is_dir() else name
         for_readers = [key for key, value in (("prompts", prompts), ("guidance", guidance)) if value is not None]
         pipeline = loaded(f"diffusers:{name}", place, _Pipeline(name, place, dtype, variant, for_readers))
@@ -125,9 +126,11 @@ class _Pipeline:
         import torch
 
         config = diffusers.DiffusionPipeline.load_config(self.place, local_files_only=only_here)
-        kind = self._kind(config["_class_name"])
+        written = str(config.get("_class_name"))
+        kind = self._kind(written)
+        check_components(f"diffusers:{self.name}", config, kind.without)
         precision = "dtype" if _release(diffusers.__version__) >= RENAMED else "torch_dtype"
-        pipeline = getattr(diffusers, config["_class_name"]).from_pretrained(
+        pipeline = getattr(diffusers, written).from_pretrained(
             self.place,
             use_safetensors=True,
             local_files_only=only_here,
