@@ -10,6 +10,11 @@ from typing import Any
 UNSYNCED = (errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)  # disks on which a folder cannot be synced
 
 
+def local(text: str) -> Path:
+    """A path of this machine, in which `~` is the user's home; `~name` of a user who is not known is a name like others."""
+    return Path(os.path.expanduser(text))  # Path's own expanduser raises
+
+
 def write_whole(path: Path, content: Any) -> None:
     """Write a file under a temporary name, sync it and rename it: it is there in full or not at all, also after a power cut.
 

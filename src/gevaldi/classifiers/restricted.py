@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import SpecError, UnknownName
+from gevaldi.files import local
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Label
@@ -19,7 +20,7 @@ class Restricted:
         """None of its own."""
         return []
 
-    def load(self, name: str, *, classes: Any, **options: Any) -> "Classifier":
+    def load(self, name: str, /, *, classes: str | list[str | int], **options: Any) -> "Classifier":
         """The classifier over these classes, in its own order.
 
         Raises:
@@ -45,13 +46,12 @@ def _called(label: "Label") -> set[str]:
     return {label.name} | ({label.id} if label.id else set())
 
 
-def _listed(classes: Any) -> list[str]:
-    from pathlib import Path
+def _listed(classes: str | list[str | int]) -> list[str]:
 
     if isinstance(classes, list):
         return [str(entry) for entry in classes]
     try:
-        lines = Path(str(classes)).expanduser().read_text(encoding="utf-8").splitlines()
+        lines = local(classes).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"classes={classes!r} is no text file with a class a line, and no list: {error}") from error
     return [line.strip() for line in lines if line.strip()]

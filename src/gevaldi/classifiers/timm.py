@@ -11,6 +11,7 @@ from gevaldi.classifiers._hub import is_cached as _is_cached
 from gevaldi.classifiers._hub import refuse_without_network as _refuse_without_network
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
 from gevaldi.fetching import announce
+from gevaldi.files import local
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Label
@@ -29,7 +30,7 @@ class Timm:
         """All with weights, read from timm's files without importing it; none where it is not installed."""
         return _names()
 
-    def load(self, name: str, *, weights: str | None = None, pickle: bool = False) -> "Classifier":
+    def load(self, name: str, /, *, weights: str | None = None, pickle: bool = False) -> "Classifier":
         """The classifier with the preprocessing and the labels that its configuration states.
 
         Raises:
@@ -53,8 +54,8 @@ class Timm:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = _fetched(name) if weights is None else timm.create_model(name, pretrained=False)
-        if weights not in (None, RANDOM):
-            fill(network, Path(str(weights)).expanduser(), allow_pickle=pickle, remedy=f"Are they of timm's {name}?")
+        if weights and weights != RANDOM:
+            fill(network, local(weights), allow_pickle=pickle, remedy=f"Are they of timm's {name}?")
         transform = create_transform(**resolve_model_data_config(network), is_training=False)
         trusted = weights in (None, RANDOM)
         return prepared(network, _preprocessing(network, name), _labels(network, name), name, transform, trusted=trusted)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gevaldi.images import opened
 from gevaldi.measures.predictions import rank, top
 from gevaldi.names import plain
 from gevaldi.reports.environment import link
@@ -72,12 +73,10 @@ def _said(row: Row, who: str) -> str:
 
 def _small(content: bytes) -> tuple[str, bool]:
     """A picture as an address that holds it, and whether it is there to the bit."""
-    from PIL import Image
-
-    opened = Image.open(io.BytesIO(content))
-    if max(opened.size) <= LOSSLESS:
+    picture = opened(content, "A picture of the sweep")
+    if max(picture.size) <= LOSSLESS:
         return _address(content, "png"), True
-    picture = opened.convert("RGB")
+    picture = picture.convert("RGB")
     picture.thumbnail((SIDE, SIDE))
     sink = io.BytesIO()
     picture.save(sink, "WEBP", quality=70)
