@@ -2,20 +2,23 @@
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
+from gevaldi.documents import Malformed, TextFile, parsed
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.places import Place, read
+from gevaldi.places import Place
 from gevaldi.registry import explained
 from gevaldi.search.stopping import Stopping
 from gevaldi.settings import Settings
 from gevaldi.taxonomy.labels import mapping_of
 from gevaldi.taxonomy.shipped import registry as taxonomies
+
+
+FILE = TextFile("The spec", SpecError, "It should be a YAML or TOML file of settings such as 'samples: 64'.")
 
 
 class Search(Stopping):
@@ -203,10 +206,8 @@ def overridden(settings: dict[str, Any], assignment: str) -> None:
     """Set one setting by its dotted name, as in `search.gain=0.001`; values are read as YAML.
 
     Raises:
-        SpecError: it is no assignment, or a part of the name before the last is no group of settings.
+        SpecError: it is no assignment, a part of the name before the last is no group of settings, or the value is too large.
     """
-    import yaml
-
     key, equals, value = assignment.partition("=")
     if not equals:
         raise SpecError(f"--set {assignment} was given; NAME=VALUE was expected, for example --set search.gain=0.001.")
@@ -217,9 +218,11 @@ def overridden(settings: dict[str, Any], assignment: str) -> None:
         if not isinstance(settings, dict):
             raise SpecError(f"--set {key}: {group!r} is no group of settings; those are {', '.join(NAMED)}.")
     try:
-        settings[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
+        settings[last] = parsed(value, ".yaml")
+    except Malformed:
         settings[last] = value
+    except ValueError as error:
+        raise SpecError(f"--set {key} cannot be read: {error}.") from None
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:
@@ -243,17 +246,9 @@ def read_spec(path: Place) -> dict[str, Any]:
     A taxonomy that lies beside the file is found there, whatever the current folder.
 
     Raises:
-        SpecError: the file is not there, is neither kind, cannot be parsed, or holds no mapping.
+        SpecError: the file is not there, is neither kind, cannot be parsed, holds too much, or no mapping.
     """
-    import yaml
-
-    try:
-        text = read(path).decode()
-        settings = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"The spec {path} cannot be read: {error}. It should be a YAML or TOML file.") from None
-    except (yaml.YAMLError, tomllib.TOMLDecodeError) as error:
-        raise SpecError(f"The spec {path} is not valid {'TOML' if path.suffix == '.toml' else 'YAML'}: {error}") from None
+    settings = FILE.values(path)
     if not isinstance(settings, dict):
         raise SpecError(f"The spec {path} holds {type(settings).__name__}, but settings such as 'samples: 64' were expected.")
     find_beside(path, settings)

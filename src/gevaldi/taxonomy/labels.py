@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gevaldi.documents import TextFile
 from gevaldi.errors import GevaldiError, SpecError, TaxonomyError
 from gevaldi.places import Place, place
 from gevaldi.taxonomy.base import Taxonomy, restricted
@@ -14,6 +15,7 @@ Named = tuple[str, str | None]
 """A label: its name, and its id where it has one."""
 
 FILES = (".csv", ".json", ".yaml", ".yml")
+SAID = TextFile("The file of labels", SpecError, "Pairs (label, class) were expected.")
 
 
 Said = Mapping[Any, Any] | str | Path | None
@@ -122,17 +124,9 @@ def mapping_of(said: Said) -> dict[str, str | None] | None:
 
 
 def _mapping_in_file(path: Path) -> dict[Any, Any]:
-    import csv
-
-    import yaml
-
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix == ".csv":
-            return _pairs(path, [row for row in csv.reader(text.splitlines()) if row])
-        found = yaml.safe_load(text)  # which reads JSON too
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SpecError(f"The classes of labels in {path} cannot be read: {error}. Pairs (label, class) were expected.") from None
+    if path.suffix == ".csv":
+        return _pairs(path, SAID.rows(path))
+    found = SAID.values(path)
     if not isinstance(found, dict):
         raise SpecError(f"{path} holds {type(found).__name__}, where a mapping from labels to classes was expected.")
     return found
