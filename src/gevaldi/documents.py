@@ -5,6 +5,7 @@ import io
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,7 +19,8 @@ MOST_BYTES_OF_TOML = 2**20  # Python reads it letter by letter
 MOST_VALUES = 2_000_000  # of which a hierarchy of 200,000 nodes has half, as a run writes it
 DEEPEST = 100
 MOST_DIGITS = 1_000
-LONG_KEY = re.compile(r"""(?:(?:(?<![\w-])[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}""" % DEEPEST)  # a.a.a of TOML
+PART_OF_KEY = r"""(?:(?<![\w-])[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
+LONG_KEY = re.compile(f"(?:{PART_OF_KEY}){{{DEEPEST}}}")  # a.a.a of TOML
 MERGE = "tag:yaml.org,2002:merge"
 NUMBERS = {f"tag:yaml.org,2002:{name}" for name in ("int", "float")}
 READ = {f"tag:yaml.org,2002:{name}" for name in ("bool", "null")} | NUMBERS  # of YAML's values that are no text
@@ -62,6 +64,14 @@ class TextFile:
         if "\0" in text:
             raise self._error(path, "is no text in UTF-8: it holds NUL bytes")
         return text
+
+    def lines(self, path: Place) -> list[str]:
+        """The lines of it, without empty ones and spaces around them.
+
+        Raises:
+            GevaldiError: as `text`.
+        """
+        return [line.strip() for line in self.text(path).splitlines() if line.strip()]
 
     def values(self, path: Place) -> Any:
         """The values in a JSON, YAML or TOML file, told apart by its suffix; YAML where it has none of these.
@@ -163,8 +173,7 @@ def _once(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     """A mapping in which no key stands twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        met: set[Any] = set()
-        twice = next(key for key, _ in pairs if key in met or met.add(key))
+        twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
         raise Malformed(f"the key {twice!r} stands twice in one mapping")
     return found
 
@@ -282,8 +291,8 @@ def _scalar(event: Any) -> Any:
         raise Malformed(f"{event.value[:40]} is no number that can be read; put it in quotes if it is text") from None
 
 
-def _tagged(tag: str) -> str:
-    return f"the tag {tag.replace('tag:yaml.org,2002:', '!!')} is not read; leave it out"
+def _tagged(tag: str | None) -> str:
+    return f"the tag {str(tag).replace('tag:yaml.org,2002:', '!!')} is not read; leave it out"
 
 
 @cache

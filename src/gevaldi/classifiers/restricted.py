@@ -2,10 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
+from gevaldi.documents import TextFile
 from gevaldi.errors import SpecError, UnknownName
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Label
+
+FILE = TextFile("The file of classes", SpecError, "A text file with a class a line, or a list of them, was expected.")
 
 
 class Restricted:
@@ -50,8 +53,4 @@ def _listed(classes: Any) -> list[str]:
 
     if isinstance(classes, list):
         return [str(entry) for entry in classes]
-    try:
-        lines = Path(str(classes)).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"classes={classes!r} is no text file with a class a line, and no list: {error}") from error
-    return [line.strip() for line in lines if line.strip()]
+    return FILE.lines(Path(str(classes)).expanduser())

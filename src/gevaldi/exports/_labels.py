@@ -15,7 +15,8 @@ Given = str | Path | Mapping[int, str]
 FILE = TextFile(
     "The file of labels",
     SpecError,
-    "A CSV file was expected whose first line has the columns index and label, and every further line a sample's index and its class.",
+    "A CSV file was expected whose first line has the columns index and label, and every further line a sample's index and its "
+    "class.",
 )
 Labelled = Callable[[Row, str], str | None]
 """Takes a row and a moment; None where there is no label."""

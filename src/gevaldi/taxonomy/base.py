@@ -7,7 +7,7 @@ from functools import cached_property
 
 from gevaldi.errors import TaxonomyError, UnknownName
 
-MOST_NODES, MOST_EDGES = 200_000, 1_000_000
+MOST_NODES, MOST_EDGES = 200_000, 500_000
 SHOWN = 5  # nodes that are named where there are many
 
 
@@ -231,7 +231,9 @@ def _refuse_circle(above: Mapping[str, Iterable[str]]) -> None:
         TopologicalSorter(above).prepare()
     except CycleError as error:
         circle = error.args[1][::-1]
-        shown = " → ".join(circle if len(circle) <= 2 * SHOWN else [*circle[:SHOWN], f"{len(circle) - 2 * SHOWN} more", *circle[-SHOWN:]])
+        shown = " → ".join(
+            circle if len(circle) <= 2 * SHOWN else [*circle[:SHOWN], f"{len(circle) - 2 * SHOWN} more", *circle[-SHOWN:]]
+        )
         raise TaxonomyError(f"The edges run in a circle: {shown}. Nothing can be above itself; remove one of them.") from None
 
 

@@ -117,7 +117,7 @@ def _through_hypernyms(taxonomy: Taxonomy) -> np.ndarray:
     rows, left = dict[str, np.ndarray](), {node: len(below) for node, below in taxonomy.hyponyms.items()}
     for node in order:
         row = found[classes[node]] if node in classes else np.empty(len(classes), dtype=integer)
-        row[:] = up[node] if node in up else far
+        row[:] = up.get(node, far)
         if node in classes:
             row[classes[node]] = 0
         for above in taxonomy.hypernyms[node]:

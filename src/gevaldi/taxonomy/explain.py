@@ -49,7 +49,8 @@ def in_words(taxonomy: Taxonomy, found: Way) -> str:
 def outline(taxonomy: Taxonomy) -> str:
     """The hierarchy as an indented list, from the root down.
 
-    A node with several hypernyms stands under each, and what is below it under the first. What is deeper than 50 levels is left out.
+    A node with several hypernyms stands under each, and what is below it under the first. What is deeper than 50 levels is left
+    out.
     """
     lines, met, waiting = [], set[str](), [(taxonomy.root, 0)]
     while waiting:

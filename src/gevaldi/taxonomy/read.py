@@ -106,7 +106,9 @@ def _edges(source: Any) -> Iterator[Edge]:
 
 def _pair(entry: Any) -> Edge:
     if isinstance(entry, str) or not isinstance(entry, Sequence) or len(entry) != 2:
-        raise TaxonomyError(f"{repr(entry)[:LONGEST]} was found where a pair (node, its hypernym) was expected, such as robin,bird.")
+        raise TaxonomyError(
+            f"{repr(entry)[:LONGEST]} was found where a pair (node, its hypernym) was expected, such as robin,bird."
+        )
     lower, upper = (str(part).strip() for part in entry)
     return lower, upper
 
@@ -124,13 +126,17 @@ def _edges_of_mapping(mapping: Mapping[str, Any], above: str | None) -> Iterator
             for entry in below:
                 yield from _edges_of_entry(entry, node)
         elif below is not None:
-            raise TaxonomyError(f"Below {node!r} stands {repr(below)[:LONGEST]}, where classes were expected: a list, a mapping or a name.")
+            raise TaxonomyError(
+                f"Below {node!r} stands {repr(below)[:LONGEST]}, where classes were expected: a list, a mapping or a name."
+            )
 
 
 def _edges_of_entry(entry: Any, above: str) -> Iterator[Edge]:
     if isinstance(entry, Mapping):
         yield from _edges_of_mapping(entry, above)
     elif isinstance(entry, list | tuple):
-        raise TaxonomyError(f"Below {above!r} stands the list {repr(entry)[:LONGEST]} without a name; write a mapping, {{name: [...]}}.")
+        raise TaxonomyError(
+            f"Below {above!r} stands the list {repr(entry)[:LONGEST]} without a name; write a mapping, {{name: [...]}}."
+        )
     else:
         yield str(entry), above
