@@ -25,6 +25,7 @@ from gevaldi.files import local
 from gevaldi.names import plain
 from gevaldi.provenance import note_files
 
+SHOWN, LONGEST = 10, 200  # problems that are named, and characters of a value
 OPENING, CLOSING = "([{", ")]}"
 GIVEN = ("log_p", "log_q", "taxonomy")  # what a run gives to divergences, so that they are no options of a user
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
@@ -352,14 +353,21 @@ def made(factory: Any, call: Call, kind: str) -> Any:
 
 
 def explained(error: Any) -> str:
-    """A pydantic error in sentences: where, what came, what was expected."""
-    lines = []
-    for e in error.errors():
+    """A pydantic error in sentences, of which there are not too many: where, what came, what was expected."""
+    errors, lines = error.errors(include_url=False), []
+    for e in errors[:SHOWN]:
         where = ".".join(str(part) for part in e["loc"]) or "settings"
         if e["type"] == "missing":
             lines.append(f"{where} is missing")
         elif e["type"] == "extra_forbidden":
             lines.append(f"{where!r} is not known")
         else:
-            lines.append(f"{where}: {e['msg'].removeprefix('Value error, ')} (came: {e['input']!r})")
+            lines.append(f"{where}: {e['msg'].removeprefix('Value error, ')} (came: {_shortened(e['input'])})")
+    if len(errors) > SHOWN:
+        lines.append(f"and {len(errors) - SHOWN:,} more")
     return "; ".join(lines) + "."
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -17,6 +17,7 @@ from gevaldi.settings import Settings
 
 SUFFIX = ".yaml"
 TOGETHER = ("index.html", "paths.csv")  # which lie beside the folders of the runs
+MOST_RUNS = 10_000
 
 
 class Experiment(Settings):
@@ -56,6 +57,8 @@ class Experiment(Settings):
         unknown = [part for part in models or {} if part not in self.models]
         if unknown:
             raise SpecError(str(UnknownName("part in this experiment", unknown[0], self.models)))
+        if (count := len(self.runs) * self.replicates) > MOST_RUNS:
+            raise SpecError(f"{self.title!r} has {count:,} runs with their replicates; {MOST_RUNS:,} at most were expected.")
         parts = self.models | dict(models or {})
         if self.replicates == 1:
             return {name: self._spec(name, parts, assignments) for name in self.runs}
@@ -65,7 +68,8 @@ class Experiment(Settings):
 
     def _spec(self, name: str, parts: Mapping[str, str], assignments: Sequence[str], replicate: int = 0) -> Spec:
         settings = deepcopy({"generator": "generator"} | self.settings | self.runs[name])
-        settings["search"] = {**(self.settings.get("search") or {}), **(self.runs[name].get("search") or {})}
+        shared, own = self.settings.get("search") or {}, self.runs[name].get("search") or {}
+        settings["search"] = shared | own if isinstance(shared, dict) and isinstance(own, dict) else own or shared
         for assignment in assignments:
             overridden(settings, assignment)
         for role in ("first", "second", "generator"):

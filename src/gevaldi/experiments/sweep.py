@@ -36,6 +36,7 @@ OWN = {  # settings of a spec that a sweep has in its own way
     "generator": "generator",
     "orders": "orders",
 }
+MOST_CLASSIFIERS, MOST_PAIRS = 1_000, 10_000
 
 
 class Sweep(Settings):
@@ -45,9 +46,9 @@ class Sweep(Settings):
     question: str = Field("", description="what it asks")
     classifiers: dict[str, str] = Field(description="a list of classifiers, or {NAME: SOURCE:NAME} to call them otherwise")
     generator: str = Field(description="the generator, for example bundled:mnist-vae")
-    divergences: tuple[str, ...] = Field(("kl",), min_length=1, description="what is raised, one after another")
+    divergences: tuple[str, ...] = Field(("kl",), min_length=1, max_length=100, description="what is raised, one after another")
     prior_weights: tuple[Annotated[float, Field(ge=0)], ...] = Field(
-        (0.0,), min_length=1, description="λ of equation 3, one after another"
+        (0.0,), min_length=1, max_length=100, description="λ of equation 3, one after another"
     )
     orders: Literal["both", "forward", "reverse"] = Field(
         "both", description="both fill the matrix; of a symmetric divergence one does, and only that is searched"
@@ -60,6 +61,8 @@ class Sweep(Settings):
     @field_validator("classifiers", mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
+        if isinstance(value, Sequence | Mapping) and len(value) > MOST_CLASSIFIERS:
+            raise ValueError(f"{len(value):,} were named; a sweep takes {MOST_CLASSIFIERS:,} at most")
         if isinstance(value, str | bytes) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
             return value
         if twice := [name for name in value if value.count(name) > 1]:
@@ -107,6 +110,8 @@ class Sweep(Settings):
             SpecError: a setting is unknown or impossible, or two comparisons would have the same folder.
             UnknownName: there is no such divergence.
         """
+        if (count := len(self.divergences) * len(self.prior_weights) * math.comb(len(self.classifiers), 2)) > MOST_PAIRS:
+            raise SpecError(f"The sweep has {count:,} comparisons; {MOST_PAIRS:,} at most were expected. Make several of it.")
         found: dict[str, Pair] = {}
         there: dict[str, Pair] = {}  # by names without case
         for divergence, weight in product(self.divergences, self.prior_weights):
@@ -214,9 +219,10 @@ def sweep_from(settings: Mapping[str, Any], assignments: Sequence[str] = (), sou
     Raises:
         SpecError: a key is unknown or missing, or a value impossible.
     """
-    whole = {**settings, "settings": deepcopy(dict(settings.get("settings") or {}))}
-    for assignment in assignments:
-        overridden(whole["settings"], assignment)
+    whole = {**settings, "settings": deepcopy(settings.get("settings") or {})}
+    if assignments and isinstance(whole["settings"], dict):
+        for assignment in assignments:
+            overridden(whole["settings"], assignment)
     try:
         return Sweep.model_validate(whole)
     except ValidationError as error:

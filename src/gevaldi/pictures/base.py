@@ -54,6 +54,7 @@ class RealPictures:
     pictures: list[Picture] | Files
     classes: list[str | None]
 
+
 def brought_to(found: RealPictures, shape: tuple[int, int, int], count: int | None = None) -> RealPictures:
     """Pictures with these channels and this size: grey or colour as asked for, shorter side scaled, centre cut out.
 
