@@ -146,7 +146,6 @@ def compare(
         "the arguments",
     )
     folder = place(out) if out else Path(tempfile.mkdtemp(prefix="gevaldi-"))
-    shown = sys.stderr.isatty() if progress is None else progress
     models = (first, second, generator)
     given = None if isinstance(taxonomy, str) else taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
     chosen = engine_named(engine) if isinstance(engine, str | None) else engine
@@ -157,7 +156,7 @@ def compare(
 
     with chosen.opened() as fill:
         command = command_of(spec, folder, models)
-        return execute(spec, folder, models, device, batch_size, shown, command, given, fill=fill, begun=begun)
+        return execute(spec, folder, models, device, batch_size, progress, command, given, fill=fill, begun=begun)
 
 
 def named(model: Any) -> str:
@@ -186,7 +185,7 @@ def execute(
     models: Sequence[Any],
     device: str,
     batch_size: int | None,
-    progress: bool,
+    progress: bool | None,
     command: str,
     taxonomy: Taxonomy | None = None,
     *,
@@ -255,7 +254,7 @@ def refuse_objects(models: Sequence[Any]) -> None:
         )
 
 
-def bar(shown: bool) -> Any:
+def bar(shown: bool | None) -> Any:
     """The progress bar: rows on disk, rate, time left, and where the search of the present chunk is."""
     from gevaldi.progress import Bar
 

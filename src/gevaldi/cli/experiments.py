@@ -62,7 +62,7 @@ def experiment(
             runs, failed = _told(told)
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
-        sys.exit(130)
+        raise
     if runs:
         from gevaldi.reports.experiment import write_overview
 

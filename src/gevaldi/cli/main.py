@@ -1,5 +1,6 @@
 """`gevaldi`: the commands, and how their errors are answered."""
 
+import os
 import sys
 from contextlib import nullcontext
 from functools import partial
@@ -15,18 +16,23 @@ from gevaldi.cli.figure import figure
 from gevaldi.cli.hierarchy import cluster, distance
 from gevaldi.cli.options import Address, Again, Batch, Condition, Device, Engine, Generator, Orders, Taxonomy, Verbose
 from gevaldi.cli.reproduce import reproduce
+from gevaldi.cli.signals import Interrupted, interruptible
 from gevaldi.cli.sweep import sweep
 from gevaldi.cli.words import complete, say, tell
 from gevaldi.errors import GevaldiError, RunFolderError
+from gevaldi.streams import loss, lossy
 
 
 class Group(TyperGroup):
     """The commands; where a parameter is left out, its help stands beside its name."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Carry out a command."""
+        """Carry out a command, until a signal ends it."""
         try:
-            return super().invoke(ctx)
+            with interruptible():
+                return super().invoke(ctx)
+        except Interrupted as signal:
+            raise typer.Exit(signal.code) from None
         except typer.BadParameter as error:
             told = getattr(error.param, "help", None)
             if told and not error.message:  # as of what is missing
@@ -47,17 +53,27 @@ app = typer.Typer(
 
 
 def run() -> None:
-    """The entry point: errors about the input are printed as an answer (exit code 2), Ctrl-C ends with 130."""
+    """The entry point: errors about the input are printed as an answer (exit code 2), Ctrl-C ends with 130, SIGTERM with 143.
+
+    Output that cannot be written costs no result. Where its reader has gone, the exit code is that of the work; otherwise it is 1.
+    """
     from gevaldi.cli.completion import colons_completed
 
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
+    # All three, in their order, so that no file of a run gets the number of a stream that is closed.
+    sys.stdout, sys.stderr = lossy(sys.stdout), lossy(sys.stderr)
     try:
         with colons_completed():
             app()
     except GevaldiError as error:
         say(f"gevaldi: {error}")
         sys.exit(2)
-    except BrokenPipeError:
-        sys.exit(0)
+    except SystemExit as done:
+        lost = loss(sys.stdout)
+        if done.code or lost is None or isinstance(lost, BrokenPipeError):
+            raise
+        say(f"gevaldi: the output cannot be written: {getattr(lost, 'strerror', None) or lost}. Files are not affected.")
+        sys.exit(1)
 
 
 Classifier = Annotated[
@@ -316,7 +332,7 @@ def _train_with(trained: Any, out: Path) -> None:
             tell(f"{model.path}{' (was there already)' if model.skipped else ''}")
     except KeyboardInterrupt:
         say(f"gevaldi: interrupted. Models that were finished are safe in {out}; the same command goes on with the next one.")
-        sys.exit(130)
+        raise
 
 
 def _execute(
@@ -360,7 +376,7 @@ def _execute(
             comparison = execute(spec, folder, models, device, batch_size, True, command, taxonomy, fill=fill, begun=begun)
     except KeyboardInterrupt:
         say(f"gevaldi: interrupted{_left(named)}")
-        sys.exit(130)
+        raise
     from gevaldi.cli.table import summary_table
 
     if complete:

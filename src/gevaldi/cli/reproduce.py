@@ -80,7 +80,7 @@ def reproduce(
                 index = write_index(given["folder"])
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
-        sys.exit(130)
+        raise
     tell(f"together: {index}")
     if broken:
         sys.exit(2)

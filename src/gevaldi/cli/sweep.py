@@ -82,7 +82,7 @@ def sweep(
             found = _carried_out(asked, folder, tuple(only or ()), device, batch_size, fill)
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
-        sys.exit(130)
+        raise
     if found.runs or found.before.entries:
         from gevaldi.cli.matrices import show_matrices
 

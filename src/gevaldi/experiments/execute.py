@@ -67,7 +67,7 @@ def carried_out(
     only: tuple[str, ...] = (),
     device: str = "auto",
     batch_size: int | None = None,
-    progress: bool = False,
+    progress: bool | None = False,
     models: Callable[[Spec], Sequence[Any]] = named_in,
     taxonomy: Taxonomy | None = None,
     fill: Fill | None = None,
@@ -125,7 +125,7 @@ def _made(
     models: Callable[[Spec], Sequence[Any]],
     device: str,
     batch_size: int | None,
-    progress: bool,
+    progress: bool | None,
     taxonomy: Taxonomy | None,
     fill: Fill | None,
 ) -> Run:
