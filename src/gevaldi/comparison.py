@@ -73,7 +73,7 @@ class Comparison:
         """Write the report, one self-contained HTML page, into the run folder or to `path`; returns where it is."""
         from gevaldi.reports.page import write_report
 
-        return write_report(self.run, place(path) if path else None)
+        return write_report(self.run, None if path is None else place(path))
 
     def export(self, to: str, out: str | Path | None = None, **chosen: Any) -> Path:
         """Write samples in a format that other tools open; returns where they are.
@@ -86,7 +86,7 @@ class Comparison:
         """
         from gevaldi.exports import export
 
-        return export(self.run, to, place(out) if out else None, **chosen).path
+        return export(self.run, to, None if out is None else place(out), **chosen).path
 
 
 def compare(
@@ -145,7 +145,7 @@ def compare(
         },
         "the arguments",
     )
-    folder = place(out) if out else Path(tempfile.mkdtemp(prefix="gevaldi-"))
+    folder = Path(tempfile.mkdtemp(prefix="gevaldi-")) if out is None else place(out)
     models = (first, second, generator)
     given = None if isinstance(taxonomy, str) else taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
     chosen = engine_named(engine) if isinstance(engine, str | None) else engine

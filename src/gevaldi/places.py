@@ -16,14 +16,16 @@ from typing import Any, TypeVar
 
 from upath import UPath
 
-from gevaldi.errors import MissingExtra, RunFolderError, UnknownName
+from gevaldi.errors import MissingExtra, PathError, RunFolderError, UnknownName
 from gevaldi.files import write_whole
+from gevaldi.names import plain
 
 Place = Path | UPath
 
 EXTRAS = {"s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3"), "gs": ("gcsfs", "gcs"), "gcs": ("gcsfs", "gcs")}
 OF_THIS_MACHINE = ("file", "local")
 LACKING = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # as stores answer that know less than S3 does
+LONGEST = 300  # characters of a path that a message shows
 AT_ONCE = 16  # requests that wait for a far location together
 
 T = TypeVar("T")
@@ -34,21 +36,50 @@ def place(text: str | Path | UPath) -> Place:
     """The place that a text names: a path, or PROTOCOL://... for what fsspec opens; credentials and endpoint are fsspec's to find.
 
     Raises:
+        PathError: the text is no path, or one that cannot be looked at.
         RunFolderError: there is no such protocol, or the text names no place of it.
         MissingExtra: its package is not installed.
     """
-    if not isinstance(text, str):
+    if isinstance(text, Path):
+        return _checked(text)
+    if isinstance(text, UPath):
         return text
     protocol, found, rest = text.partition("://")
     if not found or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.:-]+", protocol):
-        return Path(text)
+        return near(text)
     if "::" in protocol:
         raise RunFolderError(f"{text} is a file system inside another one. Give a location itself, such as s3://bucket/folder.")
     if protocol.lower() in OF_THIS_MACHINE:
-        return Path(rest)
+        return near(rest)
     if not rest.strip("/"):
         raise RunFolderError(f"{text} names no folder; {protocol}://BUCKET/FOLDER was expected.")
     return _far(protocol.lower(), rest)
+
+
+def near(text: str) -> Path:
+    """The path of this machine that a text names; ~ stands for the home of a user.
+
+    Raises:
+        PathError: it is no path, or one that cannot be looked at.
+    """
+    if not text:
+        raise PathError("An empty path was given. Name a file or a folder, or leave the option out.")
+    try:
+        return _checked(Path(text).expanduser())
+    except RuntimeError as error:
+        raise PathError(f"{plain(text, LONGEST)} cannot be used as a path: {error}") from None
+
+
+def _checked(path: Path) -> Path:
+    try:
+        str(path).encode()  # as every record of it needs
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:  # too long, a loop of links, a closed folder; characters that no name can have
+        why = reason(error) if isinstance(error, OSError) else error
+        raise PathError(f"{plain(path, LONGEST)} cannot be used as a path: {why}.") from None
+    return path
 
 
 def _far(protocol: str, rest: str) -> UPath:

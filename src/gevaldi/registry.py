@@ -220,7 +220,9 @@ def referred(text: str) -> Any:
         raise SpecError(
             f"{text!r} was given; a Python object is named module:name or file.py:name, for example python:models.py:small."
         )
-    path = Path(place).expanduser()
+    from gevaldi.places import near
+
+    path = near(place)
     folder = str(path.resolve().parent if place.endswith(".py") else Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)

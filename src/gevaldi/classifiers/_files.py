@@ -17,6 +17,7 @@ from gevaldi.classifiers._imagenet import ilsvrc_labels
 from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.errors import GevaldiError, SpecError, WeightsError
 from gevaldi.models import Classifier, Label, Output, Pictures, classifier, labels_of
+from gevaldi.places import near
 from gevaldi.settings import Settings
 
 IMAGENET = "imagenet"
@@ -159,7 +160,7 @@ def existing(name: str, suffixes: Sequence[str], kind: str) -> Path:
     Raises:
         WeightsError: there is none, or its suffix is another; the message names the source for that suffix.
     """
-    path = Path(name).expanduser()
+    path = near(name)
     if not path.is_file():
         raise WeightsError(f"There is no file {str(path)!r}; the current folder is {Path.cwd()}.")
     if path.suffix not in suffixes:
@@ -276,7 +277,7 @@ def labels_told(said: int | str | None, classes: int, name: str, names: Sequence
 def _said(said: int | str) -> tuple[Label, ...]:
     if said == IMAGENET:
         return ilsvrc_labels()
-    return labels_of(said) if isinstance(said, int) else _read(Path(said).expanduser())
+    return labels_of(said) if isinstance(said, int) else _read(near(str(said)))
 
 
 def _suggest(classes: int, name: str) -> None:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import SpecError, UnknownName
+from gevaldi.places import near
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Label
@@ -46,12 +47,10 @@ def _called(label: "Label") -> set[str]:
 
 
 def _listed(classes: Any) -> list[str]:
-    from pathlib import Path
-
     if isinstance(classes, list):
         return [str(entry) for entry in classes]
     try:
-        lines = Path(str(classes)).expanduser().read_text(encoding="utf-8").splitlines()
+        lines = near(str(classes)).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"classes={classes!r} is no text file with a class a line, and no list: {error}") from error
     return [line.strip() for line in lines if line.strip()]

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.classifiers._hub import is_cached, refuse_without_network
 from gevaldi.errors import MissingExtra, SpecError, WeightsError
 from gevaldi.fetching import announce
+from gevaldi.places import near
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
@@ -67,7 +67,7 @@ class Transformers:
             network = _untrained(config) if weights else _trained(place, config, pickle, name)
             processor = _processor(place)
         if weights not in (None, RANDOM):
-            fill(network, Path(str(weights)).expanduser(), allow_pickle=pickle, remedy=f"Are they of transformers:{name}?")
+            fill(network, near(str(weights)), allow_pickle=pickle, remedy=f"Are they of transformers:{name}?")
         preprocessing = preprocessing_of(processor, name)
         known = labels_told(labels, config.num_labels, f"transformers:{name}", _names_in(config))
         official, trusted = partial(_prepared_by, processor), weights in (None, RANDOM)
@@ -95,7 +95,7 @@ def _place(name: str, weights: Sequence[str], revision: str | None) -> Place:
     Raises:
         WeightsError: it is neither, or is not in the cache and there is no network.
     """
-    folder = Path(name).expanduser()
+    folder = near(name)
     if folder.is_dir():
         if lacking := [file for file in (CONFIG, PROCESSOR) if not (folder / file).is_file()]:
             raise WeightsError(f"There is no {lacking[0]} in {folder}; a folder that save_pretrained() wrote was expected.")

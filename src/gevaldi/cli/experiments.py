@@ -50,7 +50,7 @@ def experiment(
         )
     asked = read_experiment(name)
     specs = asked.specs({part.strip(): named for part, _, named in pairs}, set_ or [])
-    folder = folder_of(out) if out else Path("runs") / Path(name).stem
+    folder = Path("runs") / Path(name).stem if out is None else folder_of(out)
     try:
         from gevaldi.experiments.execute import carried_out
         from gevaldi.runs.engines import engine as engine_named

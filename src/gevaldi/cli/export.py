@@ -55,7 +55,7 @@ def export(
         done = exported(
             found,
             to,
-            place(out) if out else None,
+            None if out is None else place(out),
             pictures=pictures,
             where=where or (),
             top=top,

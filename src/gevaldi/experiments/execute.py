@@ -44,7 +44,7 @@ def folder_of(out: str | Place) -> Path:
     folder: Place | None
     try:
         folder = place(out)
-    except (MissingExtra, RunFolderError):  # far away all the same, whether or not it could be opened
+    except (MissingExtra, RunFolderError):  # far away, whether or not it could be opened
         folder = None
     if not isinstance(folder, Path):
         raise RunFolderError(

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from gevaldi.errors import SpecError, UnknownName
+from gevaldi.places import near
 from gevaldi.registry import explained
 from gevaldi.runs.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.settings import Settings
@@ -88,7 +89,7 @@ def read_experiment(given: str | Path) -> Experiment:
     """
     if str(given) in names():
         path = Path(str(resources.files("gevaldi.experiments"))) / f"{given}{SUFFIX}"
-    elif (path := Path(given).expanduser()).suffix not in (SUFFIX, ".yml", ".toml"):
+    elif (path := near(str(given))).suffix not in (SUFFIX, ".yml", ".toml"):
         raise SpecError(f"{UnknownName('experiment', str(given), names())} One of your own is a YAML or TOML file.")
     try:
         found = Experiment.model_validate(read_spec(path))

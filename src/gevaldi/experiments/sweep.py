@@ -15,6 +15,7 @@ from gevaldi.errors import SpecError, UnknownName
 from gevaldi.experiments.spec import SUFFIX
 from gevaldi.measures.sweeps import exactly
 from gevaldi.names import OBJECT
+from gevaldi.places import near
 from gevaldi.registry import Call, explained
 from gevaldi.runs.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.settings import Settings
@@ -244,7 +245,7 @@ def read_sweep(given: str | Path) -> dict[str, Any]:
     Raises:
         SpecError: there is none of that name, or the file cannot be read.
     """
-    path = Path(str(FOLDER / f"{given}{SUFFIX}")) if str(given) in sweep_names() else Path(given).expanduser()
+    path = Path(str(FOLDER / f"{given}{SUFFIX}")) if str(given) in sweep_names() else near(str(given))
     if path.suffix not in FILES:
         raise SpecError(f"{UnknownName('sweep', str(given), sweep_names())} One of your own is a YAML or TOML file.")
     found = read_spec(path)

@@ -255,7 +255,7 @@ def sweep(
         },
         source="the arguments",
     )
-    folder = folder_of(out) if out else Path(tempfile.mkdtemp(prefix="gevaldi-sweep-"))
+    folder = Path(tempfile.mkdtemp(prefix="gevaldi-sweep-")) if out is None else folder_of(out)
     chosen = engine_named(engine) if isinstance(engine, str | None) else engine
     with chosen.opened() as fill:
         told = swept(

@@ -1,11 +1,11 @@
 """Prompts for generators that read text, with the classes that they mean."""
 
 import re
-from pathlib import Path
 
 from gevaldi.classifiers._imagenet import ilsvrc_labels
 from gevaldi.errors import DataError
 from gevaldi.models import Label
+from gevaldi.places import near
 from gevaldi.taxonomy import registry
 
 PLACE = "{}"  # in a template, where the class's name goes
@@ -22,7 +22,7 @@ def prompts_of(given: str) -> list[tuple[Label, str]]:
     """
     if PLACE in given:
         return [(label, given.replace(PLACE, label.name)) for label in ilsvrc_labels()]
-    path = Path(given).expanduser()
+    path = near(given)
     if not path.is_file():
         raise DataError(
             f"prompts={given} is neither a template, in which {PLACE} stands for the name of a class (a photo of a {PLACE}), nor a "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
 from gevaldi.fetching import announce
+from gevaldi.places import near
 
 if TYPE_CHECKING:
     from gevaldi.models import Generator
@@ -74,7 +75,7 @@ def _at_hand(name: str, weights: str | None) -> Path:
     source, _, hub_id = weights.partition(":")
     if source == "hub" and hub_id:
         return _from_hub(name, hub_id)
-    path = Path(weights).expanduser()
+    path = near(weights)
     return _within(path, name) if path.is_dir() else path
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.generators._diffusers_hub import loaded, require
+from gevaldi.places import near
 
 if TYPE_CHECKING:
     from gevaldi.generators._diffusion import Arguments
@@ -86,7 +87,7 @@ class Diffusers:
 
         _refuse_impossible(steps, guidance, dtype)
         asked = None if prompts is None else prompts_of(str(prompts))
-        folder = Path(name).expanduser()
+        folder = near(name)
         place = str(folder.resolve()) if folder.is_dir() else name
         for_readers = [key for key, value in (("prompts", prompts), ("guidance", guidance)) if value is not None]
         pipeline = loaded(f"diffusers:{name}", place, _Pipeline(name, place, dtype, variant, for_readers))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gevaldi.errors import DataError
+from gevaldi.places import near
 
 if TYPE_CHECKING:
     from gevaldi.pictures.base import RealPictures
@@ -32,7 +33,7 @@ class Folder:
 
         from gevaldi.pictures.base import RealPictures
 
-        root = Path(name).expanduser()
+        root = near(name)
         paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
         if not paths:
             raise DataError(f"There are no pictures in {root} (looked for {', '.join(sorted(SUFFIXES))}, also in its sub-folders).")
