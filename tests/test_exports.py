@@ -11,6 +11,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -23,6 +24,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
+from conftest import record, written_again
 from gevaldi.cli.main import app
 from gevaldi.comparison import Comparison
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
@@ -81,8 +83,10 @@ def row(index: int, names: list[str], asked: bool = True) -> dict[str, Any]:
 
 def made(folder: Path, names: list[str] = ANIMALS, count: int = 12, asked: bool = True, samples: int = 6) -> Run:
     labels = [{"name": name, "id": None} for name in names]
-    models = {"first": {"name": "old", "labels": labels}, "second": {"name": "new", "labels": labels}, "generator": {"name": "g"}}
-    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples), {"models": models, "command": "gevaldi"})
+    model = record()["models"]["first"] | {"labels": labels}
+    models = {"first": model | {"name": "old"}, "second": model | {"name": "new"}, "generator": model | {"name": "g", "labels": []}}
+    spec = Spec(first="a", second="b", generator="g", samples=samples)
+    run = Run.create(folder, spec, record(models=models, command="gevaldi"))
     rows = [row(index, names, asked) for index in range(count)]
     for part in (rows[: count // 2], rows[count // 2 :]):
         if part:
@@ -264,8 +268,7 @@ def test_folders_of_classes_are_names_that_any_file_system_takes_and_differ(name
 def test_of_two_classes_with_one_name_each_keeps_its_own_samples(tmp_path: Path) -> None:
     cranes = [{"name": "crane", "id": "n02012849"}, {"name": "crane", "id": "n03126707"}, {"name": "owl", "id": "n01621127"}]
     run = made(tmp_path / "run", ["crane"], count=0)
-    record = run.record | {"models": {"first": {"labels": cranes}, "second": {"labels": cranes}}}
-    run = Run(run.folder, record, run.spec)
+    run = replace(run, record=run.record | {"models": {"first": {"labels": cranes}, "second": {"labels": cranes}}})
     rows = [row(i, ["crane"]) | {"condition_id": cranes[i]["id"], "condition_name": cranes[i]["name"]} for i in range(3)]
     for each, label in zip(rows, cranes, strict=True):
         each["first_end"] = predicted(label["name"], label["id"])
@@ -413,7 +416,7 @@ def test_rows_of_older_runs_are_exported_with_what_they_have(tmp_path: Path) -> 
     run = made(tmp_path / "run")
     for part in (run.folder / "samples").iterdir():
         table = pq.read_table(part)
-        pq.write_table(table.drop_columns(["held", "asked_labels", "set_distance_1_end"]), part)
+        written_again(part, table.drop_columns(["held", "asked_labels", "set_distance_1_end"]))
     table = pd.read_parquet(export(run, "parquet").path)
     assert len(table) == 11
     assert table["held"].isna().all()

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import yaml
 from PIL import Image
 from scipy import stats
 
-from conftest import IMAGENET, needs_imagenet
+from conftest import IMAGENET, needs_imagenet, record
 from gevaldi.classifiers import load_classifier
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.experiments import claims, plates, read_experiment
@@ -71,7 +72,7 @@ def test_few_values_that_are_all_alike_have_no_interval_and_decide_nothing(group
 
 def made(folder: Path, rows: Sequence[dict[str, Any]]) -> Run:
     """A run of synthetic rows."""
-    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=len(rows), orders="forward"), {})
+    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=len(rows), orders="forward"), record())
     run.append([{"index": i, "seed": i, "order": "forward", "status": "converged"} | row for i, row in enumerate(rows)])
     return run
 
@@ -205,7 +206,7 @@ def test_a_set_of_classes_has_its_distance_to_itself_shown_beside(tmp_path: Path
     run = made(tmp_path, [row | {"first_start": labels} for row in rows])
     taxonomy = taxonomy_named("mnist-digits")
     (tmp_path / "taxonomy.json").write_text(taxonomy_as_json(taxonomy))
-    run = Run(run.folder, run.record | {"taxonomy": {"classes": list(taxonomy.classes), "convention": "published"}}, run.spec)
+    run = replace(run, record=run.record | {"taxonomy": {"classes": list(taxonomy.classes), "convention": "published"}})
     found = claims.found(Evidence({"a": [run]}), 'larger-sets-start-farther,runs=["a"],sizes=[1,3]').measured
     half = between(taxonomy)
     triple = [taxonomy.classes.index(f"digit:{i}") for i in (4, 9, 7)]

@@ -6,7 +6,10 @@ the two do not share is here. Whatever the library of a far location raises, the
 
 import contextlib
 import errno
+import glob
 import re
+import shutil
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -25,6 +28,7 @@ Place = Path | UPath
 EXTRAS = {"s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3"), "gs": ("gcsfs", "gcs"), "gcs": ("gcsfs", "gcs")}
 OF_THIS_MACHINE = ("file", "local")
 LACKING = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # as stores answer that know less than S3 does
+UNFINISHED, DAY = (".partial", ".unfinished"), 24 * 3600.0
 LONGEST = 300  # characters of a path that a message shows
 AT_ONCE = 16  # requests that wait for a far location together
 
@@ -100,7 +104,7 @@ def _far(protocol: str, rest: str) -> UPath:
             raise RunFolderError(f"{text} cannot be opened: {error}") from None
         raise MissingExtra(package, f"A folder at {protocol}://", extra) from None
     except OSError as error:
-        raise RunFolderError(f"{text} cannot be opened: {reason(error)}. {remedy(UPath(text))}") from error
+        raise RunFolderError(f"{text} cannot be opened: {reason(error)}. {_access(protocol, rest.partition('/')[0])}") from error
     return far
 
 
@@ -126,10 +130,15 @@ def remedy(path: Place, error: OSError | None = None) -> str:
         if error and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             return "See that you may write there."
         return "Free some space or mend the folder."
-    aws = "the variables of AWS such as AWS_ENDPOINT_URL, " if path.protocol in ("s3", "s3a") else ""
+    return _access(path.protocol, _first(path).lstrip("/"))
+
+
+def _access(protocol: str, first: str) -> str:
+    """What helps where a far location cannot be opened, read or written."""
+    aws = "the variables of AWS such as AWS_ENDPOINT_URL, " if protocol in ("s3", "s3a") else ""
     return (
-        f"See that {path.protocol}://{_first(path).lstrip('/')} is there and that you may list, read, write and delete in it. "
-        f"Credentials and endpoint come from where fsspec finds them: {aws}FSSPEC_{path.protocol.upper()}_... and ~/.config/fsspec."
+        f"See that {protocol}://{first} is there and that you may list, read, write and delete in it. "
+        f"Credentials and endpoint come from where fsspec finds them: {aws}FSSPEC_{protocol.upper()}_... and ~/.config/fsspec."
     )
 
 
@@ -201,6 +210,17 @@ def write(path: Place, content: Any) -> None:
         except FileNotFoundError:
             make_folder(path.parent)
             path.fs.pipe_file(path.path, content)
+
+
+def remove_unfinished(path: Place) -> None:
+    """Remove what writers of a file or a folder left under temporary names when they were killed, a day ago or earlier.
+
+    What is younger may be that of a writer at work. Far away there are no temporary names.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*") if isinstance(path, Path) else ():
+        with contextlib.suppress(OSError):
+            if left.suffix in UNFINISHED and time.time() - left.stat().st_mtime > DAY:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def make_folder(folder: Place) -> None:

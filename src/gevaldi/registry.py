@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from gevaldi.errors import GevaldiError, SpecError, UnknownName, described
+from gevaldi.provenance import note_files
 
 OPENING, CLOSING = "([{", ")]}"
 GIVEN = ("log_p", "log_q", "taxonomy")  # what a run gives to members, so that they are no options of a user
@@ -228,6 +229,7 @@ def referred(text: str) -> Any:
         sys.path.insert(0, folder)
     try:
         module = _module_of_file(path) if place.endswith(".py") else importlib.import_module(place)
+        note_files([path] if place.endswith(".py") else [Path(module.__file__)] if module.__file__ else [])
     except FileNotFoundError:
         raise SpecError(f"There is no file {place!r}; the current folder is {Path.cwd()}.") from None
     except Exception as error:

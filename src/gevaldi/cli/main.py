@@ -239,6 +239,27 @@ def report_command(
     tell(f"report: {write_report(Run.open(place(folder)), None if out is None else place(out), limit)}")
 
 
+@app.command()
+def verify(folder: Folder) -> None:
+    """Check that a run is as it was written.
+
+    Its record, every byte of its rows, what rows say against the record and against themselves, and the files that went into it.
+    The last line is a checksum of the run, to be kept elsewhere: whoever changes a row or the record changes it. Exit code 2 if
+    something does not hold. Needs no torch and no models.
+    """
+    from gevaldi.places import place
+    from gevaldi.runs.store import Run
+    from gevaldi.runs.verification import verified
+
+    run, holds = Run.open(place(folder)), True
+    for finding in verified(run):
+        tell(f"{'ok   ' if finding.holds else 'FAIL '} {finding.text}")
+        holds = holds and finding.holds
+    tell(f"checksum {run.checksum}")
+    if not holds:
+        raise typer.Exit(2)
+
+
 @app.command(name="list")
 def list_command(
     kind: Annotated[
@@ -400,7 +421,7 @@ def _left(folder: str) -> str:
 
     run = Run.begun(place(folder))
     if run is None:
-        return " before anything was computed; nothing was written."
+        return f"; there is no run in {folder}, so nothing can go on."
     return f"; {len(run.done())} of {run.total} rows are safe. Go on with: gevaldi resume {folder}"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
-from gevaldi.places import Place, make_folder, reason, remedy, write
+from gevaldi.places import Place, make_folder, reason, remedy, remove_unfinished, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,6 +108,7 @@ def saved(figure: "Figure", path: Place) -> Place:
         figure.savefig(sink, format=suffix[1:], dpi=200, metadata=METADATA[suffix])
     try:
         make_folder(path.parent)
+        remove_unfinished(path)
         write(path, sink.getvalue())
     except OSError as error:
         raise RunFolderError(f"The figure {path} cannot be written: {reason(error)}. {remedy(path, error)}") from error

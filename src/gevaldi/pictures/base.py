@@ -1,6 +1,7 @@
 """What a set of real pictures is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -14,21 +15,24 @@ class RealPictures:
     Attributes:
         pictures: one tensor a picture, because those of a folder differ in size.
         classes: name or taxonomy id of the class; None where unknown.
+        paths: the file of each; empty where several lie in one.
     """
 
     pictures: list[Float[Tensor, "channels height width"]]
     classes: list[str | None]
+    paths: list[Path] = field(default_factory=list)
 
     def spread(self, count: int) -> "RealPictures":
         """So many of them, evenly spaced over all; all where there are no more."""
         total = len(self.pictures)
         places = [round(i * (total - 1) / max(1, count - 1)) for i in range(count)] if count < total else range(total)
-        return RealPictures([self.pictures[i] for i in places], [self.classes[i] for i in places])
+        chosen = [self.paths[i] for i in places] if self.paths else []
+        return RealPictures([self.pictures[i] for i in places], [self.classes[i] for i in places], chosen)
 
 
 def brought_to(found: RealPictures, shape: tuple[int, int, int]) -> RealPictures:
     """Every picture with these channels and this size: grey or colour as asked for, shorter side scaled, centre cut out."""
-    return RealPictures([_fitted(picture, shape) for picture in found.pictures], found.classes)
+    return replace(found, pictures=[_fitted(picture, shape) for picture in found.pictures])
 
 
 def _fitted(picture: Float[Tensor, "channels height width"], shape: tuple[int, int, int]) -> Tensor:

@@ -44,7 +44,7 @@ class Folder:
             except (OSError, UnidentifiedImageError) as error:
                 raise DataError(f"{path} cannot be read as a picture: {error}. Remove it or mend it.") from error
             pictures.append(torch.from_numpy(picture).movedim(-1, 0))
-        return RealPictures(pictures, [path.parent.name if path.parent != root else _wordnet_id(path) for path in paths])
+        return RealPictures(pictures, [path.parent.name if path.parent != root else _wordnet_id(path) for path in paths], paths)
 
 
 def _wordnet_id(path: Path) -> str | None:

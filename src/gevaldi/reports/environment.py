@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gevaldi.errors import RunFolderError
 from gevaldi.names import escaped, plain
-from gevaldi.places import Place, reason, remedy, write
+from gevaldi.places import Place, reason, remedy, remove_unfinished, write
 from gevaldi.reports.numbers import level, mean_of_levels, number, percent, signed, typicality, whole_percent
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def written(path: P, text: str) -> P:
         RunFolderError: it cannot be written.
     """
     try:
+        remove_unfinished(path)
         write(path, text.encode())
     except OSError as error:
         raise RunFolderError(f"The report {path} cannot be written: {reason(error)}. {remedy(path, error)}") from error
