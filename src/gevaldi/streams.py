@@ -1,9 +1,8 @@
 """Streams for people, to which writing cannot fail: output never costs a result."""
 
 import io
-import os
 import select
-from typing import Any, TextIO
+from typing import Any
 
 
 class Lossy(io.RawIOBase):
@@ -13,10 +12,10 @@ class Lossy(io.RawIOBase):
         error: why the rest was dropped; None while all was written.
     """
 
-    def __init__(self, stream: io.TextIOWrapper) -> None:
+    def __init__(self, stream: io.TextIOWrapper | None) -> None:
         self.error: OSError | ValueError | None = None
         self._stream = stream  # which closes what is below it when nobody refers to it any more
-        self._raw: Any = getattr(stream.buffer, "raw", stream.buffer)
+        self._raw: Any = getattr(stream.buffer, "raw", stream.buffer) if stream else None
 
     def writable(self) -> bool:
         """It is."""
@@ -24,15 +23,15 @@ class Lossy(io.RawIOBase):
 
     def isatty(self) -> bool:
         """Whether it is a terminal."""
-        return bool(self._raw.isatty())
+        return self._raw is not None and bool(self._raw.isatty())
 
     def fileno(self) -> int:
         """The number of its file, as far as it has one."""
-        return int(self._raw.fileno())
+        return int(self._raw.fileno()) if self._raw is not None else super().fileno()
 
     def write(self, content: Any) -> int:
         """Write some of the bytes, or drop them all; says how many."""
-        if self.error is None:
+        if self._raw is not None and self.error is None:
             try:
                 while (count := self._raw.write(content)) is None:  # full, and opened by somebody so that it does not wait
                     select.select([], [self], [])
@@ -42,13 +41,13 @@ class Lossy(io.RawIOBase):
         return len(content)
 
 
-def lossy(stream: TextIO | None) -> TextIO:
-    """A text stream to which writing cannot fail; the null device where there is none, or one that is closed.
+def lossy(stream: Any) -> Any:
+    """A text stream to which writing cannot fail; one that drops all where there is none, or one that is closed.
 
     What its encoding lacks is replaced. Streams that are no files, as those of notebooks, are left as they are.
     """
     if stream is None or stream.closed:
-        return open(os.devnull, "w", encoding="utf-8")
+        return io.TextIOWrapper(io.BufferedWriter(Lossy(None)), "utf-8", "replace")
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     return io.TextIOWrapper(
@@ -60,7 +59,7 @@ def lossy(stream: TextIO | None) -> TextIO:
     )
 
 
-def loss(stream: TextIO) -> OSError | ValueError | None:
+def loss(stream: Any) -> OSError | ValueError | None:
     """Why not all could be written to a stream, if that is so."""
     stream.flush()
     raw = getattr(getattr(stream, "buffer", None), "raw", None)

@@ -20,7 +20,7 @@ class Case:
     Attributes:
         words: of the command line, after `gevaldi`.
         environment: variables that are set.
-        closed: streams of the command that nobody reads (PIPE), that are not there (None), or that are a file: {"stdout": "/dev/full"}.
+        closed: streams that nobody reads (PIPE), that are not there (None), or that are a file: {"stdout": "/dev/full"}.
         makes: files that must be there afterwards, as patterns.
     """
 

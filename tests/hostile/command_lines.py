@@ -26,9 +26,9 @@ HUGE = "9" * 300
 SURROGATES = (os.fsdecode(b"\xff\xfe"), "caf\udce9", "\ud800", "\udfff.json")
 TEXTS = (
     "", " ", "  x", "-", "--", "-x", "---", "~", "~nobody/x", "*", "[", "]", "[]", "[1", "{}", '{"a": 1}', "{", "null", "true",
-    "none", "\n", "a\nb", "\t", "\x1b[31mred", "\x00", "a\x00b", "é", "名前", "\u202eabc", "%s%n", "{0}", "$(true)", "=", ",", "a=",
-    "=b",     "a,b", "a,=,b", "a=b=c", LONG, "x" * 5000, ":", "::", "a:b", "a:b:c", "!", "'", '"', "<b>", "[bold]x", "[/]", "\\", "a;b",
-    "a|b", "&a", "*a", "!!python/x",
+    "none", "\n", "a\nb", "\t", "\x1b[31mred", "\x00", "a\x00b", "é", "名前", "\u202eabc", "%s%n", "{0}", "$(true)", "=", ",",
+    "a=", "=b", "a,b", "a,=,b", "a=b=c", LONG, "x" * 5000, ":", "::", "a:b", "a:b:c", "!", "'", '"', "<b>", "[bold]x", "[/]",
+    "\\", "a;b", "a|b", "&a", "*a", "!!python/x",
 )
 PATHS = (
     ".", "..", "/", "missing", "missing/deeper", "file.txt", "file.txt/below", "folder", "locked", "fifo", "loop", "dangling",
@@ -118,9 +118,6 @@ def commands() -> tuple[tuple[tuple[str, ...], Any], ...]:
     """All commands, by their words."""
     from typer.main import get_command
 
-    import gevaldi.comparison
-    import gevaldi.figures
-    import gevaldi.reports.page  # noqa: F401  # once, and not in every case
     from gevaldi.cli.main import app
 
     def below(words: tuple[str, ...], found: Any) -> list[tuple[tuple[str, ...], Any]]:

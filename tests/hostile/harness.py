@@ -58,7 +58,9 @@ def outcomes(pairs: Iterable[tuple[str, int]], workers: int = 2) -> Iterator[Out
     """The outcomes of cases by kind and seed, as they finish, so many of them at once."""
     import torch
 
-    import gevaldi.cli.main  # noqa: F401  # once, and not in every child
+    import gevaldi.cli.main  # once, and not in every child
+    import gevaldi.reports.page
+    import gevaldi.runs.session  # noqa: F401
 
     torch.set_num_threads(1)
     running: dict[int, Started] = {}

@@ -1,4 +1,4 @@
-"""Commands whose streams have any encoding, are full, are not there, or have nobody who reads them: what they make is there all the same."""
+"""Commands whose streams have any encoding, are full, closed, or read by nobody; what they make is there all the same."""
 
 import encodings.aliases
 import random

@@ -57,8 +57,9 @@ def run() -> None:
     """
     from gevaldi.cli.completion import colons_completed
 
-    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115
-    # All three, in their order, so that no file of a run gets the number of a stream that is closed.
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if stream is None:
+            os.open(os.devnull, os.O_RDWR)  # so that no file of a run gets the number of a stream that is closed
     sys.stdout, sys.stderr = lossy(sys.stdout), lossy(sys.stderr)
     try:
         check_text(sys.argv[1:])
