@@ -21,8 +21,8 @@ from types import ModuleType, NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from gevaldi.errors import GevaldiError, SpecError, UnknownName, described
-from gevaldi.files import local
 from gevaldi.names import plain
+from gevaldi.places import local_path
 from gevaldi.provenance import note_files
 
 SHOWN, LONGEST = 10, 200  # problems that are named, and characters of a value
@@ -225,7 +225,7 @@ def referred(text: str) -> Any:
         raise SpecError(
             f"{text!r} was given; a Python object is named module:name or file.py:name, for example python:models.py:small."
         )
-    path = local(place)
+    path = local_path(place)
     folder = str(path.resolve().parent if place.endswith(".py") else Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)

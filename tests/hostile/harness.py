@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hostile
-from hostile.case import CANARY, Case, Make
+from hostile.case import CANARY, PIPE, Case, Make
 
 SECONDS, BYTES = 20.0, 4 * 2**30  # seconds of the processor, which are the same on a busy machine
 HANGS = 300.0  # seconds on the clock, in which a process that waits for nothing ends on any machine
@@ -137,12 +137,22 @@ def run_and_exit(case: Case, folder: Path) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (8 * 2**30, 8 * 2**30))  # so that a bomb does not take the machine
         os.chdir(folder / "work")
         for number, (name, mode) in enumerate([("stdin", "r"), ("stdout", "w"), ("stderr", "w")]):
-            place = case.closed.get(name) or ("/dev/null" if name == "stdin" else str(folder / name))
-            os.dup2(os.open(place, os.O_RDONLY if mode == "r" else os.O_WRONLY | os.O_CREAT), number)
+            place = case.closed.get(name, "/dev/null" if name == "stdin" else str(folder / name))
+            if place is None:
+                os.close(number)
+            elif place == PIPE:
+                reader, writer = os.pipe()
+                os.close(reader)
+                os.dup2(writer, number)
+            else:
+                os.dup2(os.open(place, os.O_RDONLY if mode == "r" else os.O_WRONLY | os.O_CREAT), number)
         encoding, _, errors = case.environment.get("PYTHONIOENCODING", "utf-8").partition(":")
-        out, err = (io.TextIOWrapper(open(n, "wb", closefd=False), encoding, errors or "strict") for n in (1, 2))  # noqa: SIM115
-        err.reconfigure(errors="backslashreplace")  # as Python's own always has it
-        sys.stdin, sys.stdout, sys.stderr = open(0, closefd=False), out, err  # noqa: SIM115
+        there = [case.closed.get(name, "") is not None for name in ("stdin", "stdout", "stderr")]
+        sys.stdin = open(0, closefd=False) if there[0] else None  # noqa: SIM115
+        sys.stdout, sys.stderr = (
+            io.TextIOWrapper(open(n, "wb", closefd=False), encoding, how) if there[n] else None  # noqa: SIM115
+            for n, how in ((1, errors or "strict"), (2, "backslashreplace"))  # as Python itself opens them
+        )
         os.environ.update({"COLUMNS": "100", "GEVALDI_CACHE": str(folder / "cache"), "HF_HUB_OFFLINE": "1"} | case.environment)
         sys.argv = ["gevaldi", *case.words]
         code = called()
@@ -187,6 +197,7 @@ def finish(begun: Started, status: int, used: "resource.struct_rusage") -> Outco
         f"exit code {code}": code >= 0 and code not in CODES,
         "hostile code ran": any(begun.folder.rglob(CANARY)),
         "a file that is none of its business was changed": untouched(begun.folder / "work") != begun.untouched,
+        "a result lacks": not all(any((begun.folder / "work").glob(pattern)) for pattern in begun.case.makes),
         f"took {processor:.0f} s": processor > SECONDS,
         f"took {used.ru_maxrss / 2**20:.1f} GB": used.ru_maxrss * 1024 > BYTES,
     }

@@ -17,8 +17,8 @@ from gevaldi.classifiers._imagenet import ilsvrc_labels
 from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.documents import TextFile
 from gevaldi.errors import GevaldiError, SpecError, WeightsError
-from gevaldi.files import local
 from gevaldi.models import Classifier, Label, Output, Pictures, classifier, labels_of
+from gevaldi.places import local_path
 from gevaldi.settings import Settings
 
 IMAGENET = "imagenet"
@@ -154,7 +154,7 @@ def existing(name: str, suffixes: Sequence[str], kind: str) -> Path:
     Raises:
         WeightsError: there is none, or its suffix is another; the message names the source for that suffix.
     """
-    path = local(name)
+    path = local_path(name)
     if not path.is_file():
         raise WeightsError(f"There is no file {str(path)!r}; the current folder is {Path.cwd()}.")
     if path.suffix not in suffixes:
@@ -278,7 +278,7 @@ def labels_told(said: int | str | None, classes: int, name: str, names: Sequence
 def _said(said: int | str) -> tuple[Label, ...]:
     if said == IMAGENET:
         return ilsvrc_labels()
-    return labels_of(said) if isinstance(said, int) else _read(local(said))
+    return labels_of(said) if isinstance(said, int) else _read(local_path(said))
 
 
 def _suggest(classes: int, name: str) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.documents import TextFile
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.files import local
+from gevaldi.places import local_path
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Label
@@ -53,4 +53,4 @@ def _listed(classes: str | list[str | int]) -> list[str]:
 
     if isinstance(classes, list):
         return [str(entry) for entry in classes]
-    return FILE.lines(local(classes))
+    return FILE.lines(local_path(classes))

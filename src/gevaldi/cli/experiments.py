@@ -51,7 +51,7 @@ def experiment(
         )
     asked = read_experiment(name)
     specs = asked.specs({part.strip(): named for part, _, named in pairs}, set_ or [])
-    folder = folder_of(out) if out else Path("runs") / cleaned(Path(name).stem)
+    folder = Path("runs") / cleaned(Path(name).stem) if out is None else folder_of(out)
     try:
         from gevaldi.experiments.execute import carried_out
         from gevaldi.runs.engines import engine as engine_named
@@ -63,7 +63,7 @@ def experiment(
             runs, failed = _told(told)
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
-        sys.exit(130)
+        raise
     if runs:
         from gevaldi.reports.experiment import write_overview
 

@@ -74,7 +74,7 @@ def sweep(
     asked, name = _asked(
         classifiers, {k: v for k, v in given.items() if v}, {k: v for k, v in shared.items() if v not in (None, [])}, set_ or []
     )
-    folder = folder_of(out) if out else Path("runs") / name
+    folder = Path("runs") / name if out is None else folder_of(out)
     try:
         from gevaldi.runs.engines import engine as engine_named
 
@@ -82,7 +82,7 @@ def sweep(
             found = _carried_out(asked, folder, tuple(only or ()), device, batch_size, fill)
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
-        sys.exit(130)
+        raise
     if found.runs or found.before.entries:
         from gevaldi.cli.matrices import show_matrices
 

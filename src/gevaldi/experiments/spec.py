@@ -1,6 +1,5 @@
 """An experiment: models by the part that they play, settings that all comparisons share, and the comparisons."""
 
-import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from importlib import resources
@@ -11,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.folders import check_folder_names
+from gevaldi.places import local_path
 from gevaldi.registry import explained
 from gevaldi.runs.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.settings import Settings
@@ -104,7 +104,7 @@ def read_experiment(given: str | Path) -> Experiment:
     """
     if str(given) in names():
         path = Path(str(resources.files("gevaldi.experiments"))) / f"{given}{SUFFIX}"
-    elif (path := Path(os.path.expanduser(given))).suffix not in (SUFFIX, ".yml", ".toml"):
+    elif (path := local_path(str(given))).suffix not in (SUFFIX, ".yml", ".toml"):
         raise SpecError(f"{UnknownName('experiment', str(given), names())} One of your own is a YAML or TOML file.")
     try:
         found = Experiment.model_validate(read_spec(path))

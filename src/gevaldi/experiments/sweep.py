@@ -1,7 +1,6 @@
 """A sweep: N classifiers, each against each other, under some divergences and some λ, as one spec."""
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from gevaldi.experiments.spec import SUFFIX
 from gevaldi.folders import in_path, unreserved
 from gevaldi.measures.sweeps import exactly
 from gevaldi.names import OBJECT, called
+from gevaldi.places import local_path
 from gevaldi.registry import Call, explained
 from gevaldi.runs.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.settings import Settings
@@ -247,7 +247,7 @@ def read_sweep(given: str | Path) -> dict[str, Any]:
     Raises:
         SpecError: there is none of that name, or the file cannot be read.
     """
-    path = Path(str(FOLDER / f"{given}{SUFFIX}")) if str(given) in sweep_names() else Path(os.path.expanduser(given))
+    path = Path(str(FOLDER / f"{given}{SUFFIX}")) if str(given) in sweep_names() else local_path(str(given))
     if path.suffix not in FILES:
         raise SpecError(f"{UnknownName('sweep', str(given), sweep_names())} One of your own is a YAML or TOML file.")
     found = read_spec(path)

@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
 from gevaldi.names import plain
-from gevaldi.places import Place, make_folder, reason, remedy, write
+from gevaldi.places import Place, make_folder, reason, remedy, remove_unfinished, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,6 +109,7 @@ def saved(figure: "Figure", path: Place) -> Place:
         figure.savefig(sink, format=suffix[1:], dpi=200, metadata=METADATA[suffix])
     try:
         make_folder(path.parent)
+        remove_unfinished(path)
         write(path, sink.getvalue())
     except OSError as error:
         raise RunFolderError(f"The figure {path} cannot be written: {reason(error)}. {remedy(path, error)}") from error

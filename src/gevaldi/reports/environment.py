@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from gevaldi.errors import RunFolderError
 from gevaldi.names import escaped, plain
-from gevaldi.places import Place, reason, remedy, write
+from gevaldi.places import Place, reason, remedy, remove_unfinished, write
 from gevaldi.reports.numbers import level, mean_of_levels, number, percent, signed, typicality, whole_percent
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def written(path: P, text: str) -> P:
         RunFolderError: it cannot be written.
     """
     try:
+        remove_unfinished(path)
         write(path, text.encode(errors="replace"))
     except OSError as error:
         raise RunFolderError(f"The report {path} cannot be written: {reason(error)}. {remedy(path, error)}") from error

@@ -86,8 +86,10 @@ class Run:
             write_in_run(folder / INPUTS, inputs)  # before the record, so that no run lacks them
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
         content = text.encode(errors="backslashreplace")  # half letters, as of a path, as JSON writes them
+        run = cls(folder, record, spec, hashlib.sha256(content).hexdigest())
+        run.tidy()  # as after one that was killed before it had a record
         write_in_run(folder / "run.json", content)
-        return cls(folder, record, spec, hashlib.sha256(content).hexdigest())
+        return run
 
     @classmethod
     def open(cls, folder: Place) -> "Run":
@@ -361,7 +363,13 @@ def write_in_run(path: Place, content: Any) -> None:
     try:
         write(path, content)
     except OSError as error:
+        folder = path.parent.parent if path.parent.name == "samples" else path.parent
+        if isinstance(folder, Path) and not folder.exists():
+            raise RunFolderError(
+                f"{folder} is gone, and with it the rows that were finished: it was deleted or moved while the run was computed. "
+                "Begin the run again; if you moved it, go on where it is now: gevaldi resume NEW_FOLDER"
+            ) from error
         raise RunFolderError(
             f"{path} cannot be written: {reason(error)}. What was finished before is safe. {remedy(path, error)} Then go on with: "
-            f"gevaldi resume {path.parent.parent if path.parent.name == 'samples' else path.parent}"
+            f"gevaldi resume {folder}"
         ) from error
