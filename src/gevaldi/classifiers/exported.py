@@ -1,5 +1,6 @@
 """Classifiers that torch.export wrote."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,11 +57,15 @@ def _read(path: Path) -> tuple[Any, Any]:
 
     if not is_zipfile(path):
         raise broken(path, "exported program", ValueError("it is no archive, or its end is missing"))
+    log = logging.getLogger("torch.export")  # which writes the traceback of an error that is answered here
+    log.disabled = True
     try:
         program = torch.export.load(path)
         return program, _network(program)
     except Exception as error:
         raise broken(path, "exported program", error, "Was it written by torch.export.save of a like version of torch?") from error
+    finally:
+        log.disabled = False
 
 
 def _network(program: Any) -> Any:

@@ -81,11 +81,11 @@ def _fetched(name: str) -> Any:
             if known.hf_hub_id:
                 _refuse_without_network()
         return timm.create_model(name, pretrained=True)
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # of whatever kind the readers of damaged weights raise
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise WeightsError(
-            f"The weights of timm:{name} are not at hand: they could not be fetched from {place} ({reason}). Fetch them where "
-            f"there is a network and name the file, {without}. For an untrained network, weights=random."
+            f"The weights of timm:{name} are not at hand: they could not be fetched from {place}, or are damaged ({reason}). Fetch "
+            f"them where there is a network and name the file, {without}. For an untrained network, weights=random."
         ) from error
 
 
