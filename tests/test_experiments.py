@@ -95,7 +95,7 @@ def command(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 def test_every_comparison_is_a_run_with_its_report_and_the_page_has_them_together(folder: Path) -> None:
     page = (folder / "out" / "index.html").read_text(encoding="utf-8")
     assert "Orders &amp; &lt;others&gt;" in page
-    assert "broken could not be made" in page
+    assert "<bdi>broken</bdi> could not be made" in page
     for name in ("one-first", "other-first"):
         assert (folder / "out" / name / "report.html").is_file()
         assert f'href="{name}/report.html"' in page
@@ -209,3 +209,13 @@ def test_the_usual_folder_of_a_file_lies_in_runs_whatever_the_file_is_called(tmp
     assert done.returncode == 0, done.stderr
     (page,) = tmp_path.rglob("index.html")
     assert page.parent.parent == tmp_path / "runs"
+
+
+def test_a_name_that_is_markup_of_the_terminal_is_shown_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**SMALL, "runs": {"a": {"first": "one", "second": "other"}}}))
+    net = "def net(title=''):\n    return load_classifier('bundled:mnist-pooled')\n"
+    (tmp_path / "nets.py").write_text("from gevaldi.classifiers import load_classifier\n" + net)
+    named = "python:nets.py:net,title='[/x] [bold]0 :x: \x1b[31m'"
+    done = called(tmp_path, "experiment", "mine.yaml", *FEW, "--model", f"other={named}", columns=200)
+    assert done.returncode == 0, done.stderr
+    assert f"bundled:mnist-strided  vs  {named}".replace("\x1b", "").split() == done.stdout.split()[:6]  # over two lines

@@ -330,7 +330,7 @@ def test_the_table_and_the_frame_say_the_same_and_pages_lead_to_reports_that_the
     text = page.read_text()
     assert "<b>&other" not in text
     links = {part.partition('"')[0].partition("#")[0] for part in text.split('href="')[1:]}
-    assert {"matrix.csv", "matrix-kl-w0.png"} <= links
+    assert {"matrix.csv", "./matrix-kl-w0.png"} <= links
     assert all((three.folder / link).exists() for link in links)
     assert len([link for link in links if link.endswith("report.html")]) == 6
     for run in three.runs.values():
