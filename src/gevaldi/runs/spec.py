@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from gevaldi.documents import Malformed, TextFile, parsed
 from gevaldi.errors import SpecError, UnknownName
@@ -65,7 +65,7 @@ class Speed(Settings):
 
     @field_validator("threads", "batch_size", mode="before")
     @classmethod
-    def _is_a_count(cls, value: Any, field: ValidationInfo) -> Any:
+    def _is_a_count(cls, value: Any, field: Any) -> Any:
         most = MOST_THREADS if field.field_name == "threads" else MOST_AT_ONCE
         if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most):
             raise ValueError(f"a whole number from 1 to {most:,}, or auto, was expected")
@@ -226,7 +226,7 @@ def overridden(settings: dict[str, Any], assignment: str) -> None:
     whole = key.strip()
     *groups, last = whole.split(".", 1) if whole.startswith(("first_classes.", "second_classes.")) else whole.split(".")
     if len(groups) > 1:
-        raise SpecError(f"--set {key.strip()}: a setting has one dot at most, as in search.gain.")
+        raise SpecError(f"--set {whole}: a setting has one dot at most, as in search.gain.")
     for group in groups:
         settings = settings.setdefault(group, {})
         if not isinstance(settings, dict):
@@ -236,7 +236,7 @@ def overridden(settings: dict[str, Any], assignment: str) -> None:
     except Malformed:
         settings[last] = value
     except ValueError as error:
-        raise SpecError(f"--set {key} cannot be read: {error}.") from None
+        raise SpecError(f"--set {whole} cannot be read: {error}.") from None
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:
