@@ -80,7 +80,7 @@ FRAGMENTS: tuple[Callable[[random.Random], str], ...] = (
     lambda chance: f"bomb: 0x{'f' * chance.choice((100, 5_000))}\n",
     lambda chance: f"bomb: {'1:' * chance.choice((3, 300, 3_000))}1{chance.choice(('', '.5'))}\n",
     lambda chance: (
-        f"bomb: {chance.choice(('!!python/object/apply:os.system [touch canary]', '!!python/name:os.system', '!!binary =', '!x'))}\n"
+        f"bomb: {chance.choice(('!!python/object/apply:os.system [touch canary]', '!!python/name:os.system', '!!binary ='))}\n"
     ),
     lambda chance: f"bomb: !!{chance.choice(('int', 'bool', 'float', 'timestamp', 'set', 'omap', 'pairs', 'null'))} x\n",
     lambda chance: (

@@ -1,4 +1,4 @@
-"""Files that say what labels are: mappings for first_classes, classes of restricted networks, and names of the classes of a file."""
+"""Files that say what labels are: mappings for first_classes, classes of restricted networks, and labels of a network's file."""
 
 import io
 import random
