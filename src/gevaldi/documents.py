@@ -280,7 +280,7 @@ def _scalar(event: Any) -> Any:
 
     if event.tag not in TAGS:
         raise Malformed(_tagged(event.tag))
-    tag = event.tag or _resolver().resolve(yaml.ScalarNode, event.value, event.implicit)
+    tag = event.tag if event.tag not in (None, "!") else _resolver().resolve(yaml.ScalarNode, event.value, event.implicit)
     if tag not in READ:
         return Merge(event.value) if tag == MERGE else event.value
     if tag in NUMBERS and len(event.value) > MOST_DIGITS:

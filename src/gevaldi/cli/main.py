@@ -227,7 +227,7 @@ def resume(
 def report_command(
     folder: Folder,
     out: Annotated[str | None, typer.Option(help="where to", show_default="FOLDER/report.html", metavar="FILE")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="samples that the page shows at most")] = 200,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="samples that the page shows at most")] = 200,
 ) -> None:
     """Write the report of a run.
 

@@ -14,9 +14,7 @@ KNOWN = {
     "right_end": WHICH,
     "shift": ("same level", "near", "lateral"),
 }
-ALWAYS = ("index", "seed", "order", "status")  # of every row; a failed one may lack the others
-FOUND = ("steps", "step_end", "divergence_start", "divergence_end", "delta_z")
-LISTS = ("first_start", "first_end", "second_start", "second_end", "picture_start", "picture_end", "z_start", "z_end")
+ALWAYS = ("index", "seed", "order", "status")  # of every row; others may be missing, as where a search failed
 OPTIONAL = ("id", "path")  # fields of predictions and pictures
 
 
@@ -34,13 +32,10 @@ def troubles(table: Any) -> Iterator[str]:
         if len(known) and not _all(pc.is_in(column.drop_null(), value_set=known)):
             yield f"a value of {name} that is none of {', '.join(KNOWN[name])}"
         yield from (f"{trouble} in {name}" for trouble in _inside(column))
-    if "status" in names:
-        good = table.filter(pc.not_equal(table["status"], "failed"))
-        yield from (f"a sample without {name}" for name in (*FOUND, *LISTS) if name in names and good[name].null_count)
-        if {"step_end", "path_divergence"} <= names:
-            step, steps = good["step_end"], pc.list_value_length(good["path_divergence"])
-            if not _all(pc.and_(pc.greater_equal(step, 0), pc.less(step, steps))):
-                yield "a step_end outside the path"
+    if {"step_end", "path_divergence"} <= names:
+        step, steps = table["step_end"], pc.list_value_length(table["path_divergence"])
+        if not _all(pc.and_(pc.greater_equal(step, 0), pc.less(step, steps))):
+            yield "a step_end outside the path"
     yield from _lengths(table, names)
 
 

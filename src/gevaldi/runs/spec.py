@@ -226,7 +226,7 @@ def overridden(settings: dict[str, Any], assignment: str) -> None:
     whole = key.strip()
     *groups, last = whole.split(".", 1) if whole.startswith(("first_classes.", "second_classes.")) else whole.split(".")
     if len(groups) > 1:
-        raise SpecError(f"--set {key.strip()}: a setting has one dot at most, as in search.gain.")
+        raise SpecError(f"--set {whole}: a setting has one dot at most, as in search.gain.")
     for group in groups:
         settings = settings.setdefault(group, {})
         if not isinstance(settings, dict):
@@ -236,7 +236,7 @@ def overridden(settings: dict[str, Any], assignment: str) -> None:
     except Malformed:
         settings[last] = value
     except ValueError as error:
-        raise SpecError(f"--set {key} cannot be read: {error}.") from None
+        raise SpecError(f"--set {whole} cannot be read: {error}.") from None
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:
