@@ -98,7 +98,7 @@ def test_every_comparison_is_a_run_with_its_report_and_the_page_has_them_togethe
     assert "<bdi>broken</bdi> could not be made" in page
     for name in ("one-first", "other-first"):
         assert (folder / "out" / name / "report.html").is_file()
-        assert f'href="{name}/report.html"' in page
+        assert f'href="./{name}/report.html"' in page
 
 
 @pytest.mark.slow
