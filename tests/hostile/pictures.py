@@ -12,7 +12,25 @@ from PIL import Image
 from hostile._files import damaged
 from hostile.case import CANARY, Case
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "ICO", "PPM", "PCX", "TGA", "PDF", "EPS", "IM", "SGI", "JPEG2000", "DDS", "ICNS")
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "WEBP",
+    "BMP",
+    "GIF",
+    "TIFF",
+    "ICO",
+    "PPM",
+    "PCX",
+    "TGA",
+    "PDF",
+    "EPS",
+    "IM",
+    "SGI",
+    "JPEG2000",
+    "DDS",
+    "ICNS",
+)
 MODES = ("RGB", "L", "P", "RGBA", "LA", "1", "CMYK", "I;16", "I", "F", "YCbCr", "HSV", "LAB")
 POSTSCRIPT = """%!PS-Adobe-3.0 EPSF-3.0
 %%BoundingBox: 0 0 32 32
@@ -48,7 +66,9 @@ def put(chance: random.Random, path: Path, folder: Path) -> None:
     if way == 0:
         os.mkfifo(path)
     elif way == 1:
-        path.symlink_to(chance.choice(("nowhere", "/dev/zero", "/dev/stdin", path, folder / "untouched" / "precious.png", "/proc/self/mem")))
+        path.symlink_to(
+            chance.choice(("nowhere", "/dev/zero", "/dev/stdin", path, folder / "untouched" / "precious.png", "/proc/self/mem"))
+        )
     elif way == 2:
         path.write_text(POSTSCRIPT.format(folder / CANARY))
     elif way == 3:
@@ -59,7 +79,9 @@ def put(chance: random.Random, path: Path, folder: Path) -> None:
     elif way == 5:
         path.write_bytes(animated(chance))
     elif way == 6:
-        path.write_bytes(chance.choice((b"", b"\x89PNG\r\n\x1a\n", b"BM", b"RIFF____WEBPVP8 ", b"\xff\xd8\xff", b"GIF89a", b"%PDF")))
+        path.write_bytes(
+            chance.choice((b"", b"\x89PNG\r\n\x1a\n", b"BM", b"RIFF____WEBPVP8 ", b"\xff\xd8\xff", b"GIF89a", b"%PDF"))
+        )
     else:
         form, mode = (chance.choice(FORMATS), chance.choice(MODES)) if way < 9 else ("PNG", chance.choice(("L", "RGB")))
         content = whole(chance, form, mode)

@@ -19,7 +19,9 @@ PLACES = ("torchvision:squeezenet1_1,weights={}", "half:torchvision:squeezenet1_
 
 def make(chance: random.Random, folder: Path) -> Case:
     path = folder / "net.safetensors"
-    content = save({key: value.contiguous() for key, value in tensors(chance).items()}, {"a": "b"} if chance.random() < 0.2 else None)
+    content = save(
+        {key: value.contiguous() for key, value in tensors(chance).items()}, {"a": "b"} if chance.random() < 0.2 else None
+    )
     way = chance.randrange(3)
     if way == 0:
         content = damaged(content, chance)
@@ -27,7 +29,9 @@ def make(chance: random.Random, folder: Path) -> Case:
         length = struct.unpack("<Q", content[:8])[0]
         header = json.loads(content[8 : 8 + length])
         written = changed(header, chance).encode("utf-8", "surrogatepass")
-        announced = chance.choice((len(written), len(written), len(written), len(written), 0, 1, 2**63, 2**64 - 1, 10**8, len(written) + 1))
+        announced = chance.choice(
+            (len(written), len(written), len(written), len(written), 0, 1, 2**63, 2**64 - 1, 10**8, len(written) + 1)
+        )
         content = struct.pack("<Q", announced) + written + content[8 + length :]
     path.write_bytes(content)
     return compared(chance.choice(PLACES[:2] if chance.random() < 0.9 else PLACES).format(path.name))
@@ -44,7 +48,9 @@ def tensors(chance: random.Random) -> dict[str, torch.Tensor]:
     if way == 2:
         return found | {f"x{i}": torch.ones(1) for i in range(chance.choice((1, 20_000)))}
     if way == 3:
-        kind = chance.choice((torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.bool, torch.uint8, torch.float8_e4m3fn))
+        kind = chance.choice(
+            (torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.bool, torch.uint8, torch.float8_e4m3fn)
+        )
         return found | {key: found[key].to(kind)}
     if way == 4:
         return found | {key: torch.full_like(found[key], chance.choice((float("nan"), float("inf"), 1e38)))}
