@@ -34,7 +34,7 @@ class Aligned(Classifier):
     def __init__(self, inner: Classifier, places: Sequence[int | None], labels: Sequence[Label]) -> None:
         super().__init__()
         self.inner, self.places, self.labels = inner, tuple(places), tuple(labels)
-        self.name, self.note = inner.name, inner.note
+        self.name, self.note, self.files = inner.name, inner.note, inner.files
         self.training = inner.training
         sources = [[i for i, place in enumerate(places) if place == new] for new in range(len(labels))]
         widest, nothing = max(map(len, sources)), len(places)  # one past the last class stands for a class of probability zero

@@ -10,11 +10,6 @@ from typing import Any
 UNSYNCED = (errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)  # disks on which a folder cannot be synced
 
 
-def local(text: str) -> Path:
-    """A path of this machine, in which `~` is the user's home; `~name` of a user who is not known is a name like others."""
-    return Path(os.path.expanduser(text))  # Path's own expanduser raises
-
-
 def write_whole(path: Path, content: Any) -> None:
     """Write a file under a temporary name, sync it and rename it: it is there in full or not at all, also after a power cut.
 
@@ -22,7 +17,9 @@ def write_whole(path: Path, content: Any) -> None:
         OSError: it could not be written; nothing of it is left, and what stood there before still stands. Only where the disk
             failed after the renaming, in the sync of the folder, it is there in full and a power cut may still take it.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):  # /dev/stdout, or a pipe
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "a folder lies there", str(path))
+    if path.exists() and not path.is_file():  # /dev/stdout, or a pipe
         path.write_bytes(content)
         return
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")  # of no other thread, process or machine

@@ -21,9 +21,11 @@ from types import ModuleType, NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from gevaldi.errors import GevaldiError, SpecError, UnknownName, described
-from gevaldi.files import local
 from gevaldi.names import plain
+from gevaldi.places import local_path
+from gevaldi.provenance import note_files
 
+SHOWN, LONGEST = 10, 200  # problems that are named, and characters of a value
 OPENING, CLOSING = "([{", ")]}"
 GIVEN = ("log_p", "log_q", "taxonomy")  # what a run gives to divergences, so that they are no options of a user
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
@@ -223,12 +225,13 @@ def referred(text: str) -> Any:
         raise SpecError(
             f"{text!r} was given; a Python object is named module:name or file.py:name, for example python:models.py:small."
         )
-    path = local(place)
+    path = local_path(place)
     folder = str(path.resolve().parent if place.endswith(".py") else Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
         module = _module_of_file(path) if place.endswith(".py") else importlib.import_module(place)
+        note_files([path] if place.endswith(".py") else [Path(module.__file__)] if module.__file__ else [])
     except FileNotFoundError:
         raise SpecError(f"There is no file {place!r}; the current folder is {Path.cwd()}.") from None
     except Exception as error:
@@ -350,14 +353,21 @@ def made(factory: Any, call: Call, kind: str) -> Any:
 
 
 def explained(error: Any) -> str:
-    """A pydantic error in sentences: where, what came, what was expected."""
-    lines = []
-    for e in error.errors():
+    """A pydantic error in sentences, of which there are not too many: where, what came, what was expected."""
+    errors, lines = error.errors(include_url=False), []
+    for e in errors[:SHOWN]:
         where = ".".join(str(part) for part in e["loc"]) or "settings"
         if e["type"] == "missing":
             lines.append(f"{where} is missing")
         elif e["type"] == "extra_forbidden":
             lines.append(f"{where!r} is not known")
         else:
-            lines.append(f"{where}: {e['msg'].removeprefix('Value error, ')} (came: {e['input']!r})")
+            lines.append(f"{where}: {e['msg'].removeprefix('Value error, ')} (came: {_shortened(e['input'])})")
+    if len(errors) > SHOWN:
+        lines.append(f"and {len(errors) - SHOWN:,} more")
     return "; ".join(lines) + "."
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gevaldi.errors import WeightsError
+from gevaldi.provenance import note_files
 
 SAFE = ".safetensors"
 PICKLED = (".pth", ".pt", ".bin", ".ckpt", ".tar")
@@ -29,6 +30,7 @@ def read_state(path: Path, *, allow_pickle: bool = False, remedy: str = "") -> d
     """
     if not path.is_file():
         raise WeightsError(f"There are no weights at {path}. {remedy}".rstrip())
+    note_files([path])
     if path.suffix == SAFE:
         return read_safetensors(path, remedy)[0]
     if path.suffix not in PICKLED:
@@ -58,6 +60,7 @@ def read_safetensors(path: Path, remedy: str = "") -> tuple[dict[str, Tensor], d
 
     if not path.is_file():
         raise WeightsError(f"There are no weights at {path}. {remedy}".rstrip())
+    note_files([path])
     try:
         with safe_open(path, framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118 (not a mapping)

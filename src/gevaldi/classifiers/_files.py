@@ -15,12 +15,18 @@ from torch import Tensor, nn
 
 from gevaldi.classifiers._imagenet import ilsvrc_labels
 from gevaldi.classifiers._preprocessing import Preprocessing
+from gevaldi.documents import TextFile
 from gevaldi.errors import GevaldiError, SpecError, WeightsError
-from gevaldi.files import local
 from gevaldi.models import Classifier, Label, Output, Pictures, classifier, labels_of
+from gevaldi.places import local_path
 from gevaldi.settings import Settings
 
 IMAGENET = "imagenet"
+LABELS = TextFile(
+    "The file of labels",
+    SpecError,
+    f"{IMAGENET}, a number of classes, or a text file with a name or id<TAB>name a line was expected.",
+)
 USUAL = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # of ImageNet's pictures in [0, 1], red first
 BACKGROUND = "background"
 ALIKE = 990  # of 1,000 names that must stand at their place; lists differ in how they write a few
@@ -148,7 +154,7 @@ def existing(name: str, suffixes: Sequence[str], kind: str) -> Path:
     Raises:
         WeightsError: there is none, or its suffix is another; the message names the source for that suffix.
     """
-    path = local(name)
+    path = local_path(name)
     if not path.is_file():
         raise WeightsError(f"There is no file {str(path)!r}; the current folder is {Path.cwd()}.")
     if path.suffix not in suffixes:
@@ -272,7 +278,7 @@ def labels_told(said: int | str | None, classes: int, name: str, names: Sequence
 def _said(said: int | str) -> tuple[Label, ...]:
     if said == IMAGENET:
         return ilsvrc_labels()
-    return labels_of(said) if isinstance(said, int) else _read(local(said))
+    return labels_of(said) if isinstance(said, int) else _read(local_path(said))
 
 
 def _suggest(classes: int, name: str) -> None:
@@ -281,13 +287,7 @@ def _suggest(classes: int, name: str) -> None:
 
 
 def _read(path: Path) -> tuple[Label, ...]:
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(
-            f"labels={path} cannot be read ({error}). {IMAGENET}, a number of classes, or a text file with a name or id<TAB>name a "
-            "line was expected."
-        ) from None
+    lines = LABELS.lines(path)
     pairs = [line.rpartition("\t") for line in lines]
     if any(tab for _, tab, _ in pairs):
         return tuple(Label(label.strip(), key.strip() or None) for key, _, label in pairs)

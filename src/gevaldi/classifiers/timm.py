@@ -11,7 +11,7 @@ from gevaldi.classifiers._hub import is_cached as _is_cached
 from gevaldi.classifiers._hub import refuse_without_network as _refuse_without_network
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
 from gevaldi.fetching import announce
-from gevaldi.files import local
+from gevaldi.places import local_path
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Label
@@ -55,7 +55,7 @@ class Timm:
             torch.manual_seed(0)
             network = _fetched(name) if weights is None else timm.create_model(name, pretrained=False)
         if weights and weights != RANDOM:
-            fill(network, local(weights), allow_pickle=pickle, remedy=f"Are they of timm's {name}?")
+            fill(network, local_path(weights), allow_pickle=pickle, remedy=f"Are they of timm's {name}?")
         transform = create_transform(**resolve_model_data_config(network), is_training=False)
         trusted = weights in (None, RANDOM)
         return prepared(network, _preprocessing(network, name), _labels(network, name), name, transform, trusted=trusted)

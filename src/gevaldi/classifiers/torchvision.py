@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import SpecError, UnknownName, WeightsError
 from gevaldi.fetching import announce
-from gevaldi.files import local
+from gevaldi.places import local_path
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
@@ -70,7 +70,7 @@ class Torchvision:
         if weights is None:
             _fill(network, entry, name)
         elif weights != RANDOM:
-            fill(network, local(weights), allow_pickle=pickle, remedy=f"Are they of torchvision's {model}?")
+            fill(network, local_path(weights), allow_pickle=pickle, remedy=f"Are they of torchvision's {model}?")
         if padding == "tensorflow":
             pad_as_tensorflow(network)
         elif padding != "torch":

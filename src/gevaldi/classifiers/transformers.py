@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gevaldi.classifiers._hub import is_cached, refuse_without_network
 from gevaldi.errors import MissingExtra, SpecError, WeightsError
 from gevaldi.fetching import announce
-from gevaldi.files import local
+from gevaldi.places import local_path
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
@@ -68,7 +68,7 @@ class Transformers:
             network = _untrained(config) if weights else _trained(place, config, pickle, name)
             processor = _processor(place)
         if weights and weights != RANDOM:
-            fill(network, local(weights), allow_pickle=pickle, remedy=f"Are they of transformers:{name}?")
+            fill(network, local_path(weights), allow_pickle=pickle, remedy=f"Are they of transformers:{name}?")
         preprocessing = preprocessing_of(processor, name)
         known = labels_told(labels, config.num_labels, f"transformers:{name}", _names_in(config))
         official, trusted = partial(_prepared_by, processor), weights in (None, RANDOM)
@@ -96,7 +96,7 @@ def _place(name: str, weights: Sequence[str], revision: str | None) -> Place:
     Raises:
         WeightsError: it is neither, or is not in the cache and there is no network.
     """
-    folder = local(name)
+    folder = local_path(name)
     if folder.is_dir():
         if lacking := [file for file in (CONFIG, PROCESSOR) if not (folder / file).is_file()]:
             raise WeightsError(f"There is no {lacking[0]} in {folder}; a folder that save_pretrained() wrote was expected.")

@@ -6,6 +6,7 @@ import typer
 
 from gevaldi.cli.words import complete
 
+Data = Annotated[str | None, typer.Option(help="folder of MNIST's four idx files", show_default="download", metavar="FOLDER")]
 Generator = Annotated[str | None, typer.Option("--generator", "-g", help="SOURCE:NAME", autocompletion=complete("generators"))]
 Orders = Annotated[str | None, typer.Option(help="both, forward, reverse", show_default="both", autocompletion=complete("orders"))]
 Condition = Annotated[
@@ -21,7 +22,8 @@ SetForAll = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps", autocompletion=complete("devices"))]
 Batch = Annotated[
-    int | None, typer.Option(min=1, help="samples searched together; rows change by rounding at most", show_default="measured")
+    int | None,
+    typer.Option(min=1, max=1_000_000, help="samples searched together; rows change by rounding at most", show_default="measured"),
 ]
 Engine = Annotated[
     str | None,

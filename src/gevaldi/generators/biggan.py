@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
 from gevaldi.fetching import announce
-from gevaldi.files import local
+from gevaldi.places import local_path
 
 if TYPE_CHECKING:
     from gevaldi.models import Generator
@@ -75,7 +75,7 @@ def _at_hand(name: str, weights: str | None) -> Path:
     source, _, hub_id = weights.partition(":")
     if source == "hub" and hub_id:
         return _from_hub(name, hub_id)
-    path = local(weights)
+    path = local_path(weights)
     return _within(path, name) if path.is_dir() else path
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.files import local
 from gevaldi.generators._diffusers_hub import check_components, loaded, require
+from gevaldi.places import local_path
 
 if TYPE_CHECKING:
     from gevaldi.generators._diffusion import Arguments
@@ -88,7 +88,7 @@ class Diffusers:
 
         _refuse_impossible(steps, dtype)
         asked = None if prompts is None else prompts_of(prompts)
-        folder = local(name)
+        folder = local_path(name)
         place = str(folder.resolve()) if folder.is_dir() else name
         for_readers = [key for key, value in (("prompts", prompts), ("guidance", guidance)) if value is not None]
         pipeline = loaded(f"diffusers:{name}", place, _Pipeline(name, place, dtype, variant, for_readers))

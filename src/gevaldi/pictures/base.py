@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gevaldi.errors import DataError, SpecError, described
 from gevaldi.images import PIXELS, READ, opened
+from gevaldi.provenance import note_files
 
 Picture = Float[Tensor, "channels height width"]
 
@@ -36,6 +37,7 @@ class Files:
             DataError: it cannot be read.
         """
         path = self.paths[place]
+        note_files([path])
         levels = np.array(opened(path, str(path), READ).convert("RGB"))
         return torch.from_numpy(levels).movedim(-1, 0).float() / 255
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gevaldi.errors import DataError
-from gevaldi.files import local
+from gevaldi.places import local_path
 
 if TYPE_CHECKING:
     from gevaldi.pictures.base import RealPictures
@@ -32,7 +32,7 @@ class Folder:
         """
         from gevaldi.pictures.base import Files, RealPictures
 
-        root = local(name)
+        root = local_path(name)
         paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and not path.is_dir())
         if not paths:
             raise DataError(f"There are no pictures in {root} (looked for {', '.join(sorted(SUFFIXES))}, also in its sub-folders).")

@@ -10,6 +10,7 @@ from typing import Any
 from gevaldi.images import opened
 from gevaldi.measures.predictions import rank, top
 from gevaldi.names import plain
+from gevaldi.reports.environment import link
 from gevaldi.reports.numbers import number
 from gevaldi.runs.schema import Row
 from gevaldi.runs.store import Run
@@ -49,7 +50,7 @@ def _cell(row: str, column: str, source: Source | None) -> dict[str, Any] | None
         "small": small,
         "said": said,
         "alt": f"{plain(row)} says {said[0]}, {plain(column)} says {said[1]}; divergence {number(sample['divergence_end'])}",
-        "address": f"{source.run.folder.name}/report.html#sample-{sample['index']}",
+        "address": f"{link(f'{source.run.folder.name}/report.html')}#sample-{sample['index']}",
     }
 
 
