@@ -19,7 +19,7 @@ from scipy import stats
 
 from conftest import IMAGENET, needs_imagenet, record
 from gevaldi.classifiers import load_classifier
-from gevaldi.errors import SpecError, UnknownName
+from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments import claims, plates, read_experiment
 from gevaldi.experiments.evidence import Evidence, NotTestable, judged
 from gevaldi.experiments.plates import plate_of
@@ -426,3 +426,25 @@ def test_the_command_answers_what_it_does_not_know(tmp_path: Path) -> None:
     assert "WORLD.PART=SOURCE:NAME" in answer("figure-2", "--model", "first=x")
     assert "There is no world" in answer("figure-2", "--model", "moon.first=x")
     assert "'first'" in answer("figure-2", "--model", "digits.frst=x", "--quick")
+
+
+CLAIMS = "figure,title,claim,world,verdict,measured,value,low,high,rests_on\n"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "javascript:alert(1)//,t,c,w,holds,,,,,\n",
+        "../figure-2,t,c,w,holds,,,,,\n",
+        "figure-2\n" + "x" * 200_000,
+    ],
+)
+def test_a_table_of_claims_that_names_another_page_than_its_own_is_refused(tmp_path: Path, rows: str) -> None:
+    (tmp_path / "figure-2-claims.csv").write_text(CLAIMS + rows)
+    with pytest.raises(RunFolderError, match=r"figure-2-claims.csv .*Delete it, and make its figure again"):
+        write_index(tmp_path)
+
+
+def test_a_table_of_claims_with_rows_that_are_too_short_is_read(tmp_path: Path) -> None:
+    (tmp_path / "figure-2-claims.csv").write_text(CLAIMS + "figure-2,Title,c,w,holds\n")
+    assert "./figure-2.html" in write_index(tmp_path).read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from gevaldi.errors import SpecError
+from gevaldi.images import opened
 from gevaldi.names import OBJECT
 from gevaldi.places import Place, place
 from gevaldi.runs.engines import engine as engine_named
@@ -62,12 +63,8 @@ class Comparison:
 
     def best(self, count: int = 8) -> "list[Image.Image]":
         """The pictures of the samples with the largest divergence after the search, largest first."""
-        import io
-
-        from PIL import Image
-
-        found = self.run.largest(count, ["picture_end"])
-        return [Image.open(io.BytesIO(row["picture_end"]["bytes"])) for row in found]
+        found = self.run.largest(count, ["index", "picture_end"])
+        return [opened(row["picture_end"]["bytes"], f"The picture of sample {row['index']}") for row in found]
 
     def report(self, path: str | Place | None = None) -> Place:
         """Write the report, one self-contained HTML page, into the run folder or to `path`; returns where it is."""

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
+LONGEST = 200  # characters of a name
 HERE = str(Path(__file__).parent)
 
 
@@ -21,7 +22,8 @@ class UnknownName(GevaldiError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(set(known))
-        near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+        short = [n for n in known if len(n) <= LONGEST] if len(name) <= LONGEST else []  # difflib's time is quadratic
+        near = difflib.get_close_matches(name.lower(), short, n=3, cutoff=0.5)
         hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known are: {_some(known)}."
         super().__init__(f"There is no {kind} named {name!r}. {hint}")
 

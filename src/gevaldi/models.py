@@ -4,6 +4,7 @@ Pictures are in [0, 1] between the two: a generator converts from its own range,
 normalisation, differentiably. What leaves a classifier are log-probabilities, because a divergence of 100 nats has no other form.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gevaldi.errors import SpecError
+from gevaldi.errors import ContractError, SpecError
 from gevaldi.priors.base import Prior
 from gevaldi.provenance import Files
 
@@ -27,6 +28,16 @@ class Label:
 
     name: str
     id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse half letters.
+
+        Raises:
+            ContractError: the name or the id holds a surrogate, which no file can.
+        """
+        for text in (self.name, self.id or ""):
+            if re.search("[\ud800-\udfff]", text):
+                raise ContractError(f"A class is called {text!r}, with half of a letter (a surrogate), which no file can hold.")
 
 
 def labels_of(labels: int | Sequence[str | Label]) -> tuple[Label, ...]:

@@ -7,8 +7,10 @@ the two do not share is here. Whatever the library of a far location raises, the
 import contextlib
 import errno
 import glob
+import os
 import re
 import shutil
+import stat
 import time
 import warnings
 from collections import deque
@@ -50,17 +52,17 @@ def place(text: str | Path | UPath) -> Place:
         return text
     protocol, found, rest = text.partition("://")
     if not found or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.:-]+", protocol):
-        return near(text)
+        return local_path(text)
     if "::" in protocol:
         raise RunFolderError(f"{text} is a file system inside another one. Give a location itself, such as s3://bucket/folder.")
     if protocol.lower() in OF_THIS_MACHINE:
-        return near(rest)
+        return local_path(rest)
     if not rest.strip("/"):
         raise RunFolderError(f"{text} names no folder; {protocol}://BUCKET/FOLDER was expected.")
     return _far(protocol.lower(), rest)
 
 
-def near(text: str) -> Path:
+def local_path(text: str) -> Path:
     """The path of this machine that a text names; ~ stands for the home of a user.
 
     Raises:
@@ -178,16 +180,38 @@ def is_there(path: Place) -> bool:
         return bool(path.exists())
 
 
-def read(path: Place) -> bytes:
-    """A file.
+def read(path: Place, most: int | None = None) -> bytes:
+    """A file; never a pipe or a device, for which one might wait for ever.
 
     Raises:
-        OSError: it is not there (FileNotFoundError), or cannot be read.
+        OSError: it is not there (FileNotFoundError), cannot be read, or has more bytes than `most`.
     """
     if isinstance(path, Path):
-        return path.read_bytes()
-    with far_errors():
-        return bytes(path.fs.cat_file(path.path))
+        check_regular(path)
+        with path.open("rb") as file:
+            content = file.read() if most is None else file.read(most + 1)
+    else:
+        with far_errors():
+            content = bytes(path.fs.cat_file(path.path, **({} if most is None else {"end": most + 1})))
+    if most is not None and len(content) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most // 2**20} MiB")
+    return content
+
+
+def check_regular(path: Path) -> None:
+    """That a path is a file with content, before it is opened, as an open pipe waits for its other end.
+
+    Raises:
+        OSError: it is not there (FileNotFoundError), or is a folder, a pipe or a device.
+    """
+    try:
+        mode = path.stat().st_mode
+    except ValueError as error:  # NUL in a name
+        raise OSError(errno.EINVAL, str(error)) from None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, and no file")
 
 
 def write(path: Place, content: Any) -> None:

@@ -1,7 +1,7 @@
 """Weights from files: safetensors, or PyTorch files that are read without running what they hold; put into a network key by key."""
 
 import pickle
-import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,15 +36,18 @@ def read_state(path: Path, *, allow_pickle: bool = False, remedy: str = "") -> d
     if path.suffix not in PICKLED:
         raise WeightsError(f"{path} is no weights file that is known: one of {', '.join((SAFE, *PICKLED))} was expected.")
     try:
-        return _state_in(path, torch.load(path, map_location="cpu", weights_only=not allow_pickle))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol")  # of which some may not be read: that is an error then
+            found = torch.load(path, map_location="cpu", weights_only=not allow_pickle)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} holds more than tensors, and reading it would run whatever is hidden in it. If you trust where it comes from, "
             "say pickle=true; better, keep the weights as safetensors."
         ) from error
-    except (OSError, RuntimeError, EOFError, IndexError, struct.error) as error:  # the last two of old files cut in their table
-        size = path.stat().st_size
-        raise WeightsError(f"{path} ({size} bytes) is not a whole PyTorch file: {error}. {remedy}".rstrip()) from error
+    except Exception as error:  # of whatever kind the reader of a damaged file raises
+        size, reason = path.stat().st_size, str(error) or type(error).__name__
+        raise WeightsError(f"{path} ({size} bytes) is not a whole PyTorch file: {reason}. {remedy}".rstrip()) from error
+    return _state_in(path, found)
 
 
 def read_safetensors(path: Path, remedy: str = "") -> tuple[dict[str, Tensor], dict[str, str]]:

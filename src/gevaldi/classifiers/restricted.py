@@ -2,11 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from gevaldi.documents import TextFile
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.places import near
+from gevaldi.places import local_path
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Label
+
+FILE = TextFile("The file of classes", SpecError, "A text file with a class a line, or a list of them, was expected.")
 
 
 class Restricted:
@@ -20,7 +23,7 @@ class Restricted:
         """None of its own."""
         return []
 
-    def load(self, name: str, *, classes: Any, **options: Any) -> "Classifier":
+    def load(self, name: str, /, *, classes: str | list[str | int], **options: Any) -> "Classifier":
         """The classifier over these classes, in its own order.
 
         Raises:
@@ -46,11 +49,8 @@ def _called(label: "Label") -> set[str]:
     return {label.name} | ({label.id} if label.id else set())
 
 
-def _listed(classes: Any) -> list[str]:
+def _listed(classes: str | list[str | int]) -> list[str]:
+
     if isinstance(classes, list):
         return [str(entry) for entry in classes]
-    try:
-        lines = near(str(classes)).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"classes={classes!r} is no text file with a class a line, and no list: {error}") from error
-    return [line.strip() for line in lines if line.strip()]
+    return FILE.lines(local_path(classes))

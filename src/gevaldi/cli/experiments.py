@@ -42,6 +42,7 @@ def experiment(
     from gevaldi.errors import SpecError
     from gevaldi.experiments import read_experiment
     from gevaldi.experiments.execute import folder_of
+    from gevaldi.folders import cleaned
 
     pairs = [text.partition("=") for text in model or []]
     if wrong := [text for text, (part, _, named) in zip(model or [], pairs, strict=True) if not (part and named)]:
@@ -50,7 +51,7 @@ def experiment(
         )
     asked = read_experiment(name)
     specs = asked.specs({part.strip(): named for part, _, named in pairs}, set_ or [])
-    folder = Path("runs") / Path(name).stem if out is None else folder_of(out)
+    folder = Path("runs") / cleaned(Path(name).stem) if out is None else folder_of(out)
     try:
         from gevaldi.experiments.execute import carried_out
         from gevaldi.runs.engines import engine as engine_named

@@ -44,7 +44,9 @@ def cluster(
         str, typer.Option(help="real pictures, e.g. folder:DIR; sub-folders name classes", autocompletion=complete("pictures"))
     ],
     out: Annotated[str, typer.Option(help="file for --taxonomy of gevaldi compare", metavar="FILE")] = "taxonomy.json",
-    size: Annotated[int | None, typer.Option(min=1, help="pixels a side to bring pictures to", show_default="theirs")] = None,
+    size: Annotated[
+        int | None, typer.Option(min=1, max=2_048, help="pixels a side to bring pictures to", show_default="theirs")
+    ] = None,
     linkage: Annotated[str, typer.Option(help="average, complete, single")] = "average",
 ) -> None:
     """Learn a hierarchy of classes from what a classifier confuses.
@@ -58,10 +60,10 @@ def cluster(
     from gevaldi.classifiers import load_classifier
     from gevaldi.confusions import confusions
     from gevaldi.pictures import sources
-    from gevaldi.places import near
+    from gevaldi.places import local_path
     from gevaldi.taxonomy import outline, taxonomy_from_confusions, write_taxonomy
 
-    file = near(out)
+    file = local_path(out)
     if file.suffix != ".json":
         raise TaxonomyError(f"--out {out} was given; the hierarchy is written as JSON, for example --out digits.json.")
     network = load_classifier(classifier)

@@ -227,7 +227,7 @@ def resume(
 def report_command(
     folder: Folder,
     out: Annotated[str | None, typer.Option(help="where to", show_default="FOLDER/report.html", metavar="FILE")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="samples that the page shows at most")] = 200,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="samples that the page shows at most")] = 200,
 ) -> None:
     """Write the report of a run.
 
@@ -348,10 +348,10 @@ def ladder(
 
 def _train_with(trained: Any, data: str | None, out: str, seeds: int) -> None:
     """Train, and say which files were made."""
-    from gevaldi.places import near
+    from gevaldi.places import local_path
 
     try:
-        for model in trained(None if data is None else near(data), near(out), seeds):
+        for model in trained(None if data is None else local_path(data), local_path(out), seeds):
             tell(f"{model.path}{' (was there already)' if model.skipped else ''}")
     except KeyboardInterrupt:
         say(f"gevaldi: interrupted. Models that were finished are safe in {out}; the same command goes on with the next one.")

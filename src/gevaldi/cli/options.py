@@ -22,7 +22,8 @@ SetForAll = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps", autocompletion=complete("devices"))]
 Batch = Annotated[
-    int | None, typer.Option(min=1, help="samples searched together; rows change by rounding at most", show_default="measured")
+    int | None,
+    typer.Option(min=1, max=1_000_000, help="samples searched together; rows change by rounding at most", show_default="measured"),
 ]
 Engine = Annotated[
     str | None,

@@ -147,7 +147,7 @@ def _drawn(asked: "Reproduction", made: "Made", folder: Path) -> Any:
     experiment = read_experiment(name)
     runs = {one.folder.name: one for replicates in evidence.runs.values() for one in replicates}
     overview = write_overview(experiment.title, experiment.question, runs, evidence.failed, folder / name)
-    where = str(overview.relative_to(folder))
+    where = overview.relative_to(folder).as_posix()
     return Drawn(made.about, evidence.models, plate.figure, plate.columns, plate.rows, evidence.failed, where)
 
 
@@ -164,11 +164,11 @@ def _models(file: str | None, given: list[str]) -> dict[str, dict[str, str]]:
     from gevaldi.errors import SpecError, UnknownName
     from gevaldi.experiments import read_experiment
     from gevaldi.experiments.reproduction import read_reproduction, reproductions
-    from gevaldi.places import near
+    from gevaldi.places import local_path
     from gevaldi.runs.spec import read_spec
 
     parts: dict[str, dict[str, str]] = {}
-    for world, named in ({} if file is None else read_spec(near(file))).items():
+    for world, named in ({} if file is None else read_spec(local_path(file))).items():
         if not isinstance(named, dict) or not all(isinstance(name, str) for name in named.values()):
             raise SpecError(f"In {file}, {world} holds {named!r}; {{PART: SOURCE:NAME}} was expected.")
         parts[str(world)] = {str(part): name for part, name in named.items()}

@@ -99,6 +99,7 @@ def _asked(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any]
     """The sweep of a file or of classifiers that are named, with options that override it, and what its folder is called."""
     from gevaldi.errors import SpecError
     from gevaldi.experiments.sweep import FILES, read_sweep, sweep_from
+    from gevaldi.folders import cleaned
 
     file = len(classifiers) == 1 and (classifiers[0].endswith(FILES) or ":" not in classifiers[0])
     settings: dict[str, Any] = read_sweep(classifiers[0]) if file else {"classifiers": classifiers}
@@ -110,7 +111,7 @@ def _asked(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any]
     settings |= given | ({"settings": {**(settings.get("settings") or {}), **shared}} if shared else {})
     asked = sweep_from(settings, assignments, classifiers[0] if file else "the options")
     if file:
-        return asked, Path(classifiers[0]).stem
+        return asked, cleaned(Path(classifiers[0]).stem)
     return asked, f"sweep-{hashlib.sha256(asked.model_dump_json().encode()).hexdigest()[:10]}"
 
 

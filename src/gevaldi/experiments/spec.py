@@ -6,15 +6,18 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.places import near
+from gevaldi.folders import check_folder_names
+from gevaldi.places import local_path
 from gevaldi.registry import explained
 from gevaldi.runs.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.settings import Settings
 
 SUFFIX = ".yaml"
+TOGETHER = ("index.html", "paths.csv")  # which lie beside the folders of the runs
+MOST_RUNS = 10_000
 
 
 class Experiment(Settings):
@@ -28,9 +31,18 @@ class Experiment(Settings):
     )
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of a spec that all runs share")
     replicates: int = Field(
-        1, ge=1, description="how often each run is made, with other starts, and networks in whose names {replicate} counts from 0"
+        1,
+        ge=1,
+        le=1000,
+        description="how often each run is made, with other starts, and networks in whose names {replicate} counts from 0",
     )
     runs: dict[str, dict[str, Any]] = Field(min_length=1, description="the settings of each run, by the name of its folder")
+
+    @field_validator("runs")
+    @classmethod
+    def _called(cls, value: dict[str, Any]) -> dict[str, Any]:
+        check_folder_names("run", value, TOGETHER)
+        return value
 
     def specs(self, models: Mapping[str, str] | None = None, assignments: Sequence[str] = ()) -> dict[str, Spec]:
         """The spec of each run.
@@ -45,6 +57,8 @@ class Experiment(Settings):
         unknown = [part for part in models or {} if part not in self.models]
         if unknown:
             raise SpecError(str(UnknownName("part in this experiment", unknown[0], self.models)))
+        if (count := len(self.runs) * self.replicates) > MOST_RUNS:
+            raise SpecError(f"{self.title!r} has {count:,} runs with their replicates; {MOST_RUNS:,} at most were expected.")
         parts = self.models | dict(models or {})
         if self.replicates == 1:
             return {name: self._spec(name, parts, assignments) for name in self.runs}
@@ -54,7 +68,8 @@ class Experiment(Settings):
 
     def _spec(self, name: str, parts: Mapping[str, str], assignments: Sequence[str], replicate: int = 0) -> Spec:
         settings = deepcopy({"generator": "generator"} | self.settings | self.runs[name])
-        settings["search"] = {**(self.settings.get("search") or {}), **(self.runs[name].get("search") or {})}
+        shared, own = self.settings.get("search") or {}, self.runs[name].get("search") or {}
+        settings["search"] = shared | own if isinstance(shared, dict) and isinstance(own, dict) else own or shared
         for assignment in assignments:
             overridden(settings, assignment)
         for role in ("first", "second", "generator"):
@@ -89,7 +104,7 @@ def read_experiment(given: str | Path) -> Experiment:
     """
     if str(given) in names():
         path = Path(str(resources.files("gevaldi.experiments"))) / f"{given}{SUFFIX}"
-    elif (path := near(str(given))).suffix not in (SUFFIX, ".yml", ".toml"):
+    elif (path := local_path(str(given))).suffix not in (SUFFIX, ".yml", ".toml"):
         raise SpecError(f"{UnknownName('experiment', str(given), names())} One of your own is a YAML or TOML file.")
     try:
         found = Experiment.model_validate(read_spec(path))

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.comparison import bar, refuse_objects
+from gevaldi.documents import parsed
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName, described
 from gevaldi.experiments.execute import Outcome, carried_out
 from gevaldi.experiments.sweep import Sweep
 from gevaldi.files import write_whole
 from gevaldi.measures.sweeps import Entry
-from gevaldi.places import Place
+from gevaldi.places import Place, read
 from gevaldi.runs.spec import Spec, differences
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import Estimate
@@ -214,7 +215,7 @@ def others_in(folder: Path, sweep: Sweep) -> dict[str, Spec]:
 def _belongs_to_others(folder: Path, specs: Mapping[str, Spec], apart: Mapping[str, Any]) -> bool:
     """Whether the folder has matrices and comparisons of other objects of these names, which then stay together."""
     try:
-        known = json.loads((folder / BEFORE).read_text(encoding="utf-8"))["of"]["objects"]
+        known = _read(folder / BEFORE)["of"]["objects"]
         other = any(known[name] != apart[name] for name in known if name in apart)
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -287,13 +288,17 @@ def before_of(folder: Path, sweep: Sweep) -> Before | None:
 def read_before(folder: Path, decides: Mapping[str, Any]) -> Before | None:
     """The matrices that were made before, where all that decides them was the same."""
     try:
-        found = json.loads((folder / BEFORE).read_text(encoding="utf-8"))
+        found = _read(folder / BEFORE)
         if any(found["of"][key] != value for key, value in decides.items()):
             return None
         numbers = tuple(Entry(**{**entry, "estimate": Estimate(**entry["estimate"])}) for entry in found["entries"])
         return Before(numbers, found["failed"], tuple(found["lost"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _read(path: Path) -> Any:
+    return parsed(read(path).decode(), ".json")
 
 
 def _write(path: Path, text: str) -> None:

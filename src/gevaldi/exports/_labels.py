@@ -1,18 +1,25 @@
 """Which class a picture is filed under."""
 
-import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gevaldi.documents import TextFile
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.exports._classes import Classes
 from gevaldi.measures.predictions import top
-from gevaldi.places import near
+from gevaldi.places import local_path
 from gevaldi.runs.schema import Row
+from gevaldi.tables import text_of
 
 Given = str | Path | Mapping[int, str]
+FILE = TextFile(
+    "The file of labels",
+    SpecError,
+    "A CSV file was expected whose first line has the columns index and label, and every further line a sample's index and its "
+    "class.",
+)
 Labelled = Callable[[Row, str], str | None]
 """Takes a row and a moment; None where there is no label."""
 
@@ -42,7 +49,9 @@ def labeller(given: Given, classes: Classes) -> Labels:
     if isinstance(given, str | Path) and not str(given).lower().endswith(".csv"):
         raise UnknownName("label", str(given), [*KNOWN, "FILE.csv"])
     said: dict[tuple[int, str | None], str] = (
-        {(index, None): name for index, name in given.items()} if isinstance(given, Mapping) else read_labels(near(str(given)))
+        {(index, None): name for index, name in given.items()}
+        if isinstance(given, Mapping)
+        else read_labels(local_path(str(given)))
     )
     return Labels(
         lambda row, moment: _said(said.get((row["index"], moment)) or said.get((row["index"], None)), classes),
@@ -86,20 +95,16 @@ def read_labels(path: Path) -> dict[tuple[int, str | None], str]:
         SpecError: it cannot be read, has no such columns, or says two things of one picture.
     """
     found: dict[tuple[int, str | None], str] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for row in csv.DictReader(file):
-                key, label = (int(row["index"]), row.get("moment") or None), row["label"]
-                if label and found.setdefault(key, label) != label:
-                    raise SpecError(
-                        f"{path} says of sample {key[0]}{f' ({key[1]})' if key[1] else ''} both {found[key]!r} and {label!r}. Keep "
-                        "one line a picture, such as the one on which those who labelled it agreed."
-                    )
-    except OSError as error:
-        raise SpecError(f"The labels in {path} cannot be read: {error.strerror or error}.") from None
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise SpecError(
-            f"{path} does not hold labels: {type(error).__name__}: {error}. A CSV file was expected whose first line has the "
-            "columns index and label, and every further line a sample's index and its class."
-        ) from None
+    columns, *lines = FILE.rows(path) or [[]]
+    for line in lines:
+        row = dict(zip(columns, line, strict=False))
+        try:
+            key, label = (int(row["index"]), row.get("moment") or None), text_of(row["label"])
+        except (KeyError, ValueError) as error:
+            raise SpecError(f"{path} does not hold labels: {type(error).__name__}: {error}. {FILE.hint}") from None
+        if label and found.setdefault(key, label) != label:
+            raise SpecError(
+                f"{path} says of sample {key[0]}{f' ({key[1]})' if key[1] else ''} both {found[key]!r} and {label!r}. Keep "
+                "one line a picture, such as the one on which those who labelled it agreed."
+            )
     return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
+from gevaldi.names import plain
 from gevaldi.places import Place, make_folder, reason, remedy, remove_unfinished, write
 
 if TYPE_CHECKING:
@@ -153,5 +154,5 @@ def as_svg(figure: "Figure", said: str = "") -> str:
     referred = set(re.findall(r'url\(#([^)]+)\)|"#([^"]+)"', svg))
     kept = {name for pair in referred for name in pair if name}
     svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in kept else "", svg)  # a page may hold several figures
-    label = f" aria-label={quoteattr(said)}" if said else ""
+    label = f" aria-label={quoteattr(plain(said, None))}" if said else ""
     return svg.replace("<svg ", f'<svg class="plot" role="img"{label} ', 1)

@@ -3,11 +3,13 @@
 import re
 
 from gevaldi.classifiers._imagenet import ilsvrc_labels
+from gevaldi.documents import TextFile
 from gevaldi.errors import DataError
 from gevaldi.models import Label
-from gevaldi.places import near
+from gevaldi.places import local_path
 from gevaldi.taxonomy import registry
 
+FILE = TextFile("The file of prompts", DataError)
 PLACE = "{}"  # in a template, where the class's name goes
 WORDNET_ID = re.compile(r"n\d{8}")
 
@@ -22,16 +24,13 @@ def prompts_of(given: str) -> list[tuple[Label, str]]:
     """
     if PLACE in given:
         return [(label, given.replace(PLACE, label.name)) for label in ilsvrc_labels()]
-    path = near(given)
+    path = local_path(given)
     if not path.is_file():
         raise DataError(
             f"prompts={given} is neither a template, in which {PLACE} stands for the name of a class (a photo of a {PLACE}), nor a "
             "file with one prompt a line."
         )
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as text in UTF-8: {error}") from error
+    lines = FILE.text(path).splitlines()
     found = [_prompt(line.strip(" "), f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
     if not found:
         raise DataError(f"{path} holds no prompts; one a line was expected.")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gevaldi.measures.predictions import is_condition, top
-from gevaldi.taxonomy.distances import Convention, levels
+from gevaldi.taxonomy.distances import Convention, frequencies, levels
 
 SAME_LEVEL = 3  # edges: as from harvestman to barn spider, which the paper calls a flip at the same level
 
@@ -32,7 +32,8 @@ class Scale:
     Attributes:
         edges: e(a, b) for all pairs of the classes compared.
         convention: of levels.
-        whole: the same for all classes of the hierarchy, of which those compared may be a few; by default these.
+        whole: of all classes of the hierarchy, of which those compared may be a few: how many pairs are how far apart
+            (`frequencies`); by default of these.
     """
 
     edges: np.ndarray
@@ -42,15 +43,16 @@ class Scale:
     @cached_property
     def mean(self) -> float:
         """The mean of e over all pairs of two classes of the hierarchy."""
-        whole = self.edges if self.whole is None else self.whole
-        return float(whole[np.triu_indices(len(whole), 1)].mean())
+        counts = frequencies(self.edges) if self.whole is None else self.whole
+        return float(np.average(np.arange(len(counts)), weights=counts))
 
     def by_chance(self) -> dict[str, float]:
         """Of pairs of the classes compared, picked at random: the mean of their levels, and the share that are lateral."""
-        pairs = self.edges[np.triu_indices(len(self.edges), 1)]
+        counts = frequencies(self.edges)
+        far = np.arange(len(counts))
         return {
-            "levels": float(levels(pairs, self.convention).mean()),
-            "lateral": float(((pairs > SAME_LEVEL) & (pairs >= self.mean)).mean()),  # `shift_of` for all pairs at once
+            "levels": float(np.average(levels(far, self.convention), weights=counts)),
+            "lateral": float(np.average((far > SAME_LEVEL) & (far >= self.mean), weights=counts)),  # `shift_of` for all pairs
         }
 
 

@@ -62,10 +62,6 @@ def taken_for(rows: Iterable[dict[str, Any]], taxonomy: Taxonomy | None = None, 
 
 def depth_first(taxonomy: Taxonomy) -> list[int]:
     """The indices of the classes as a walk from the root meets them, branch by branch, each in the first where it is met."""
-    below: dict[str, list[str]] = {}
-    for node, uppers in taxonomy.hypernyms.items():
-        for above in uppers:
-            below.setdefault(above, []).append(node)
     index = {node: i for i, node in enumerate(taxonomy.classes)}
     met: dict[str, None] = {}
     waiting = [taxonomy.root]
@@ -73,7 +69,7 @@ def depth_first(taxonomy: Taxonomy) -> list[int]:
         node = waiting.pop()
         if node not in met:
             met[node] = None
-            waiting += reversed(below.get(node, ()))
+            waiting += reversed(taxonomy.hyponyms[node])
     return [index[node] for node in met if node in index]
 
 

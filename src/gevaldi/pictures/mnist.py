@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, get_args
 
 from gevaldi.errors import UnknownName
-from gevaldi.places import near
+from gevaldi.places import local_path
 
 if TYPE_CHECKING:
     from gevaldi.pictures.base import RealPictures
@@ -21,7 +21,7 @@ class Mnist:
         """Its two parts."""
         return NAMES
 
-    def load(self, name: str, *, folder: str | None = None) -> "RealPictures":
+    def load(self, name: str, /, *, folder: str | None = None) -> "RealPictures":
         """The digits of that part, with their classes, in the order of the files.
 
         Raises:
@@ -34,6 +34,6 @@ class Mnist:
 
         for part in get_args(Part):
             if name == part:
-                found = read_mnist(part, near(folder) if folder else None)
+                found = read_mnist(part, local_path(folder) if folder else None)
                 return RealPictures(list(found.pictures), [str(label) for label in found.labels.tolist()])
         raise UnknownName("part of MNIST", name, NAMES)

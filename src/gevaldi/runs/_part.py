@@ -13,6 +13,7 @@ import numpy as np
 
 from gevaldi.errors import RunFolderError
 from gevaldi.places import Place, far_errors, read, reason, remedy
+from gevaldi.runs._values import troubles
 from gevaldi.runs.schema import FORMAT, Row, schema
 
 DIGITS = 32  # hexadecimal, of the SHA-256 that stands in the name of a part
@@ -110,6 +111,8 @@ def _table(source: Any, columns: Sequence[str] | None, part: Place, origin: Orig
         known = set(file.schema_arrow.names)
         table = file.read(columns=[name for name in columns if name.partition(".")[0] in known] if columns else None)
     _check_indices(part, table["index"], origin)
+    if trouble := next(troubles(table), None):
+        raise _damaged(part, f"it has {trouble}")
     return table
 
 

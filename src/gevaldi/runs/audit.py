@@ -14,7 +14,7 @@ from torch import Tensor
 from gevaldi.alignment import Aligned, places_of
 from gevaldi.models import Classifier
 from gevaldi.pictures import load_pictures
-from gevaldi.provenance import as_lines, files_read, note_files
+from gevaldi.provenance import as_lines, files_read
 from gevaldi.runs.features import Features, distance_record
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import sample_seed
@@ -45,7 +45,6 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
     drawn = spec.audited or (DRAWN if models.rounding.lanes > 1 else DRAWN_BY_LARGE)
     with files_read() as files:
         real = load_pictures(spec.real, shape_made(models)) if spec.real is not None else None
-        note_files(real.paths if real else [])
     size = batch_of(models)
     total, done = drawn + (len(real.pictures) if real else 0), 0
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -13,8 +12,9 @@ from gevaldi.models import Label
 from gevaldi.names import OBJECT
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
-from gevaldi.taxonomy import Taxonomy, edge_counts, fitting, levels, over, set_distance, taxonomy_named
+from gevaldi.taxonomy import Taxonomy, distances, edge_counts, fitting, over, set_distance, taxonomy_named
 from gevaldi.taxonomy.base import hash_of_taxonomy
+from gevaldi.taxonomy.distances import frequencies
 from gevaldi.taxonomy.labels import is_there
 
 
@@ -69,8 +69,9 @@ def hierarchy_of(
         return None
     name, taxonomy = found
     whole = asked or taxonomy_named(name)
-    scale = Scale(edge_counts(taxonomy), spec.convention, edge_counts(whole))
-    matrix = torch.from_numpy(levels(scale.edges, scale.convention).astype(np.float32)).to(device)
+    alone = len(whole.classes) < 2 or {*whole.classes} == {*taxonomy.classes}  # nothing to average over, or nothing else
+    scale = Scale(edge_counts(taxonomy), spec.convention, None if alone else frequencies(edge_counts(whole)))
+    matrix = torch.from_numpy(distances(taxonomy, spec.convention)).to(device)
     return Hierarchy(taxonomy, whole, name, scale, matrix, tuple(n for n in spec.set_sizes if n < len(labels)))
 
 

@@ -1,21 +1,26 @@
 """The spec of a run: all that decides its rows, as a user writes it in YAML, TOML, Python or on the command line."""
 
+import contextlib
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
+from gevaldi.documents import Malformed, TextFile, parsed
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.places import Place, read
-from gevaldi.registry import explained
-from gevaldi.search.stopping import Stopping
+from gevaldi.places import Place, far_errors
+from gevaldi.registry import SHOWN, explained
+from gevaldi.search.stopping import MOST_STEPS, Stopping
 from gevaldi.settings import Settings
 from gevaldi.taxonomy.labels import mapping_of
 from gevaldi.taxonomy.shipped import registry as taxonomies
+
+FILE = TextFile("The spec", SpecError, "It should be a YAML or TOML file of settings such as 'samples: 64'.")
+
+MOST_THREADS, MOST_AT_ONCE = 1_024, 1_000_000
 
 
 class Search(Stopping):
@@ -28,10 +33,13 @@ class Search(Stopping):
     candidates: int = Field(
         1,
         ge=1,
+        le=10_000,
         description="draws for each row, of which the less promising half is given up at each rung (successive halving); a row "
         "fails where the networks raise an error on one of them",
     )
-    first_rung: int = Field(5, ge=1, description="steps after which candidates are first compared; then twice as many, and so on")
+    first_rung: int = Field(
+        5, ge=1, le=MOST_STEPS, description="steps after which candidates are first compared; then twice as many, and so on"
+    )
 
 
 class Speed(Settings):
@@ -57,9 +65,10 @@ class Speed(Settings):
 
     @field_validator("threads", "batch_size", mode="before")
     @classmethod
-    def _is_a_count(cls, value: Any) -> Any:
-        if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise ValueError("a whole number from 1 on, or auto, was expected")
+    def _is_a_count(cls, value: Any, field: Any) -> Any:
+        most = MOST_THREADS if field.field_name == "threads" else MOST_AT_ONCE
+        if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most):
+            raise ValueError(f"a whole number from 1 to {most:,}, or auto, was expected")
         return value
 
     @field_validator("compiled", "graphs", mode="before")
@@ -80,9 +89,12 @@ class Spec(Settings):
     first: str = Field(description="the first classifier, for example bundled:mnist-strided")
     second: str = Field(description="the second classifier")
     generator: str = Field(description="the generator, for example bundled:mnist-vae")
-    samples: int = Field(64, ge=1, description="starts, each searched in every order asked for")
+    samples: int = Field(64, ge=1, le=100_000_000, description="starts, each searched in every order asked for")
     conditions: tuple[int | str, ...] | None = Field(
-        None, min_length=1, description="what to ask the generator for, by index or name, in turn; null for all that it knows"
+        None,
+        min_length=1,
+        max_length=100_000,
+        description="what to ask the generator for, by index or name, in turn; null for all that it knows",
     )
     orders: Literal["both", "forward", "reverse"] = Field(
         "both", description="forward raises D[first || second], reverse D[second || first]"
@@ -95,8 +107,8 @@ class Spec(Settings):
     convention: Literal["published", "edges"] = Field(
         "published", description="levels between two classes that are e edges apart: published, (e - 1) / 2, or edges, e / 2"
     )
-    set_sizes: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (1, 3, 5), description="the numbers n of top classes whose set distances (equation 4) are followed"
+    set_sizes: tuple[Annotated[int, Field(ge=1, le=1_000)], ...] = Field(
+        (1, 3, 5), max_length=100, description="the numbers n of top classes whose set distances (equation 4) are followed"
     )
     first_classes: dict[str, str | None] | None = Field(
         None,
@@ -120,7 +132,10 @@ class Spec(Settings):
         None, description="real pictures that the generator is audited against, for example bundled:mnist-digits"
     )
     audited: int | None = Field(
-        None, ge=1, description="pictures drawn to audit the generator; null for 1,000, or 100 where the networks are large"
+        None,
+        ge=1,
+        le=100_000,
+        description="pictures drawn to audit the generator; null for 1,000, or 100 where the networks are large",
     )
 
     @field_validator("conditions", "set_sizes", mode="before")
@@ -179,9 +194,9 @@ def spec_from(settings: dict[str, Any], source: str = "the spec") -> Spec:
     except ValidationError as error:
         if "classifiers" in settings:
             raise SpecError(f"In {source}: this is the spec of a sweep, of more than one comparison: gevaldi sweep FILE") from None
-        unknown = [e["loc"] for e in error.errors() if e["type"] == "extra_forbidden"]
-        hints = [_nearest(loc) for loc in unknown]
-        if any(e["type"] == "missing" for e in error.errors()):
+        errors = error.errors(include_url=False)
+        hints = [_nearest(e["loc"]) for e in errors[:SHOWN] if e["type"] == "extra_forbidden"]
+        if any(e["type"] == "missing" for e in errors):
             hints.append(
                 "A comparison needs first, second and generator, each named SOURCE:NAME; gevaldi list shows what there is."
             )
@@ -203,23 +218,25 @@ def overridden(settings: dict[str, Any], assignment: str) -> None:
     """Set one setting by its dotted name, as in `search.gain=0.001`; values are read as YAML.
 
     Raises:
-        SpecError: it is no assignment, or a part of the name before the last is no group of settings.
+        SpecError: it is no assignment, a part of the name before the last is no group of settings, or the value is too large.
     """
-    import yaml
-
     key, equals, value = assignment.partition("=")
     if not equals:
         raise SpecError(f"--set {assignment} was given; NAME=VALUE was expected, for example --set search.gain=0.001.")
     whole = key.strip()
     *groups, last = whole.split(".", 1) if whole.startswith(("first_classes.", "second_classes.")) else whole.split(".")
+    if len(groups) > 1:
+        raise SpecError(f"--set {whole}: a setting has one dot at most, as in search.gain.")
     for group in groups:
         settings = settings.setdefault(group, {})
         if not isinstance(settings, dict):
             raise SpecError(f"--set {key}: {group!r} is no group of settings; those are {', '.join(NAMED)}.")
     try:
-        settings[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
+        settings[last] = parsed(value, ".yaml")
+    except Malformed:
         settings[last] = value
+    except ValueError as error:
+        raise SpecError(f"--set {whole} cannot be read: {error}.") from None
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:
@@ -243,17 +260,9 @@ def read_spec(path: Place) -> dict[str, Any]:
     A taxonomy that lies beside the file is found there, whatever the current folder.
 
     Raises:
-        SpecError: the file is not there, is neither kind, cannot be parsed, or holds no mapping.
+        SpecError: the file is not there, is neither kind, cannot be parsed, holds too much, or no mapping.
     """
-    import yaml
-
-    try:
-        text = read(path).decode()
-        settings = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"The spec {path} cannot be read: {error}. It should be a YAML or TOML file.") from None
-    except (yaml.YAMLError, tomllib.TOMLDecodeError) as error:
-        raise SpecError(f"The spec {path} is not valid {'TOML' if path.suffix == '.toml' else 'YAML'}: {error}") from None
+    settings = FILE.values(path)
     if not isinstance(settings, dict):
         raise SpecError(f"The spec {path} holds {type(settings).__name__}, but settings such as 'samples: 64' were expected.")
     find_beside(path, settings)
@@ -262,8 +271,9 @@ def read_spec(path: Place) -> dict[str, Any]:
 
 def find_beside(path: Place, settings: dict[str, Any]) -> None:
     """Let a taxonomy that lies beside the file of settings be found there, whatever the current folder."""
-    if isinstance(beside := settings.get("taxonomy"), str) and (path.parent / beside).is_file():
-        settings["taxonomy"] = str(path.parent / beside)
+    with contextlib.suppress(OSError), far_errors():  # a name that is too long is none of a file
+        if isinstance(beside := settings.get("taxonomy"), str) and (path.parent / beside).is_file():
+            settings["taxonomy"] = str(path.parent / beside)
 
 
 def write_spec(spec: Spec) -> str:

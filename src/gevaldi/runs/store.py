@@ -66,7 +66,7 @@ class Run:
     copies: Path | None = None
 
     @classmethod
-    def create(cls, folder: Place, spec: Spec, record: dict[str, Any], inputs: bytes = b"") -> "Run":
+    def create(cls, folder: Place, spec: Spec, record: dict[str, Any], inputs: bytes | None = None) -> "Run":
         """Begin a run in a folder that holds none; `inputs` are the hashes of all files that went into it.
 
         Raises:
@@ -82,9 +82,10 @@ class Run:
                 make_folder(folder / "samples")
             except OSError as error:
                 raise RunFolderError(f"The run folder {folder} cannot be made: {reason(error)}.") from error
-        if inputs:
+        if inputs is not None:
             write_in_run(folder / INPUTS, inputs)  # before the record, so that no run lacks them
-        content = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False).encode()
+        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+        content = text.encode(errors="backslashreplace")  # half letters, as of a path, as JSON writes them
         run = cls(folder, record, spec, hashlib.sha256(content).hexdigest())
         run.tidy()  # as after one that was killed before it had a record
         write_in_run(folder / "run.json", content)
@@ -299,10 +300,18 @@ class Run:
         return schema(self.spec.set_sizes)
 
     def parts(self) -> list[Place]:
-        """The files of its rows, by name."""
+        """The files of its rows, by name.
+
+        Raises:
+            RunFolderError: the folder cannot be listed, or something else than a file is called like one.
+        """
         samples = self.folder / "samples"
         with answered(samples):
-            return [path for path in contents(samples) if is_part(path)]
+            found = [path for path in contents(samples) if is_part(path)]
+            other = next((path for path in found if isinstance(path, Path) and not path.is_file()), None)
+        if other is not None:
+            raise RunFolderError(f"{other} is called as a part of a run, and is not a file. Take it out of the folder.")
+        return found
 
     def _tables(self, columns: Sequence[str] | None, met: Indices, parts: Sequence[Place]) -> Iterator["pa.Table"]:
         """The rows of each part that no part before it had, which are put into `met`."""

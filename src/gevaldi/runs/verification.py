@@ -138,8 +138,8 @@ def _ends_of_path(row: Row) -> Row:
     """What the path of a sample says of its start and its end."""
     found: Row = {}
     for column in ("divergence", "log_prior"):
-        path = row[f"path_{column}"]
-        found |= {f"{column}_start": path[0], f"{column}_end": path[row["step_end"]]}
+        if (path := row[f"path_{column}"]) and row["step_end"] is not None:
+            found |= {f"{column}_start": path[0], f"{column}_end": path[row["step_end"]]}
     return found
 
 

@@ -4,6 +4,8 @@ from pydantic import Field
 
 from gevaldi.settings import Settings
 
+MOST_STEPS = 10_000_000
+
 
 class Stopping(Settings):
     """When a sample's search ends.
@@ -13,6 +15,8 @@ class Stopping(Settings):
     the mean of all samples, so that the slowest decides. It is looked at every `window` steps.
     """
 
-    steps: int = Field(200, ge=0, description="steps after which a sample's search ends at the latest")
-    window: int = Field(10, ge=1, description="steps over which gains are averaged, and after which they are looked at")
+    steps: int = Field(200, ge=0, le=MOST_STEPS, description="steps after which a sample's search ends at the latest")
+    window: int = Field(
+        10, ge=1, le=MOST_STEPS, description="steps over which gains are averaged, and after which they are looked at"
+    )
     gain: float = Field(0.01, ge=0, description="a sample has converged when a window gains less than this share of its divergence")

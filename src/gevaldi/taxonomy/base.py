@@ -2,11 +2,15 @@
 
 import hashlib
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from gevaldi.errors import TaxonomyError, UnknownName
+
+MOST_NODES, MOST_EDGES = 200_000, 500_000
+SHOWN = 5  # nodes that are named where there are many
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,35 +48,86 @@ class Taxonomy:
         wanted = str(text)
         if wanted in self.hypernyms:
             return wanted
-        if index and wanted.isdecimal() and int(wanted) < len(self.classes):
-            return self.classes[int(wanted)]
+        if index and (place := index_of(wanted, len(self.classes))) is not None:
+            return self.classes[place]
         if index and wanted.isdecimal():
             raise TaxonomyError(f"There is no class {wanted}; indices go from 0 to {len(self.classes) - 1}.")
-        found = self._called(wanted, self.classes) or self._called(wanted, self.hypernyms)
+        found = self.called(wanted)
         if not found:
             raise UnknownName("class", wanted, {n.lower() for node in self.hypernyms for n in self.names.get(node, (node,))})
         if len(found) > 1:
-            candidates = "; ".join(map(self._described, found))
+            candidates = "; ".join(map(self._described, found[:SHOWN])) + _more(found)
             raise TaxonomyError(f"{wanted!r} is the name of {len(found)} classes: {candidates}. Give an id or an index.")
         return found[0]
 
-    def _called(self, name: str, nodes: Iterable[str]) -> list[str]:
-        return [node for node in nodes if name.lower() in (n.lower() for n in self.names.get(node, ()))]
+    def called(self, text: str) -> list[str]:
+        """The node of that id, or else the classes of that name, or else the inner nodes of that name."""
+        if text in self.hypernyms:
+            return [text]
+        nodes = self._by_name.get(text.lower(), [])
+        return [node for node in nodes if node in self._places] or nodes
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        """The nodes of every name, in lower case; the classes among them in their order."""
+        found: dict[str, list[str]] = {}
+        for node in dict.fromkeys([*self.classes, *self.hypernyms]):
+            for name in {name.lower() for name in self.names.get(node, ())}:
+                found.setdefault(name, []).append(node)
+        return found
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {node: i for i, node in enumerate(self.classes)}
 
     def _described(self, node: str) -> str:
-        place = f"index {self.classes.index(node)}: " if node in self.classes else ""
+        place = f"index {self._places[node]}: " if node in self._places else ""
         return f"{node} ({place}{', '.join(self.names.get(node, (node,)))})"
+
+    @cached_property
+    def hyponyms(self) -> Mapping[str, list[str]]:
+        """For every node, the nodes directly below it."""
+        found: dict[str, list[str]] = {node: [] for node in self.hypernyms}
+        for node, uppers in self.hypernyms.items():
+            for above in uppers:
+                found[above].append(node)
+        return found
+
+    def downwards(self) -> list[str]:
+        """All nodes, each after what is above it, branch by branch."""
+        left = {node: len(above) for node, above in self.hypernyms.items()}
+        found, waiting = [], [self.root]
+        while waiting:
+            found.append(waiting.pop())
+            for node in reversed(self.hyponyms[found[-1]]):
+                left[node] -= 1
+                if not left[node]:
+                    waiting.append(node)
+        return found
 
     def levels_up(self, node: str) -> dict[str, int]:
         """All nodes above one, with the fewest edges up to each; the node itself is 0 edges up."""
-        found, waiting = {node: 0}, deque([node])
-        while waiting:
-            here = waiting.popleft()
-            for above in self.hypernyms[here]:
-                if above not in found:
-                    found[above] = found[here] + 1
-                    waiting.append(above)
-        return found
+        return _levels(node, self.hypernyms)
+
+    def levels_down(self, node: str) -> dict[str, int]:
+        """All nodes below one, with the fewest edges down to each; the node itself is 0 edges down."""
+        return _levels(node, self.hyponyms)
+
+
+def index_of(text: str, count: int) -> int | None:
+    """The index that a text is, below a count; None if it is none, or larger."""
+    return int(text) if text.isdecimal() and len(text) < 20 and int(text) < count else None
+
+
+def _levels(node: str, neighbours: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    found, waiting = {node: 0}, deque([node])
+    while waiting:
+        here = waiting.popleft()
+        for other in neighbours[here]:
+            if other not in found:
+                found[other] = found[here] + 1
+                waiting.append(other)
+    return found
 
 
 def taxonomy_of(
@@ -86,17 +141,20 @@ def taxonomy_of(
         names: for ids that are not names themselves, what they are called, the usual name first.
 
     Raises:
-        TaxonomyError: a class is there twice or has no node, the edges run in a circle, or there are several roots; all by name.
+        TaxonomyError: a class is there twice or has no node, the edges run in a circle, there are several roots, all by name; or
+            too many nodes or edges.
     """
-    twice = sorted({c for c in classes if list(classes).count(c) > 1}) if len(set(classes)) < len(classes) else []
-    if twice:
+    if twice := sorted(c for c, times in Counter(classes).items() if times > 1):
         raise TaxonomyError(f"{_some(twice)} stand more than once among the classes; every class has one id of its own.")
-    above: dict[str, list[str]] = {}
+    above: dict[str, dict[str, None]] = {}
     for lower, upper in edges:
-        above.setdefault(lower, [])
-        above.setdefault(upper, [])
-        if upper not in above[lower]:
-            above[lower].append(upper)
+        above.setdefault(lower, {})[upper] = None
+        above.setdefault(upper, {})
+    if len(above) > MOST_NODES or sum(map(len, above.values())) > MOST_EDGES:
+        raise TaxonomyError(
+            f"A hierarchy of more than {MOST_NODES:,} nodes or {MOST_EDGES:,} edges was given, which is more than can be read. "
+            "Leave out what is above none of your classes."
+        )
     missing = [c for c in classes if c not in above]
     if missing:
         raise TaxonomyError(
@@ -149,10 +207,12 @@ def contracted(taxonomy: Taxonomy, nodes: Iterable[str]) -> Taxonomy:
         if wrong:
             raise TaxonomyError(f"{_some(sorted(wrong))} {problem}; only inner nodes can be taken out.")
 
-    def kept_above(node: str) -> list[str]:
-        return [kept for above in taxonomy.hypernyms[node] for kept in (kept_above(above) if above in gone else [above])]
-
-    edges = [(node, above) for node in taxonomy.hypernyms if node not in gone for above in kept_above(node)]
+    kept_above: dict[str, dict[str, None]] = {}
+    for node in taxonomy.downwards():
+        kept_above[node] = {}
+        for above in taxonomy.hypernyms[node]:
+            kept_above[node] |= kept_above[above] if above in gone else {above: None}
+    edges = [(node, above) for node in taxonomy.hypernyms if node not in gone for above in kept_above[node]]
     return taxonomy_of(taxonomy.classes, edges, taxonomy.names)
 
 
@@ -160,7 +220,7 @@ def _edges(taxonomy: Taxonomy) -> list[tuple[str, str]]:
     return [(node, above) for node, uppers in taxonomy.hypernyms.items() for above in uppers]
 
 
-def _closure(classes: Sequence[str], above: Mapping[str, Sequence[str]]) -> list[str]:
+def _closure(classes: Sequence[str], above: Mapping[str, Iterable[str]]) -> list[str]:
     """The classes and all that is above some of them, each once."""
     found, waiting = dict.fromkeys(classes), list(classes)
     while waiting:
@@ -171,16 +231,23 @@ def _closure(classes: Sequence[str], above: Mapping[str, Sequence[str]]) -> list
     return list(found)
 
 
-def _refuse_circle(above: Mapping[str, Sequence[str]]) -> None:
+def _refuse_circle(above: Mapping[str, Iterable[str]]) -> None:
     """Nodes are taken away once all above them are gone; what cannot be taken away is in a circle, or below one."""
     from graphlib import CycleError, TopologicalSorter
 
     try:
         TopologicalSorter(above).prepare()
     except CycleError as error:
-        circle = " → ".join(error.args[1][::-1])
-        raise TaxonomyError(f"The edges run in a circle: {circle}. Nothing can be above itself; remove one of them.") from None
+        circle = error.args[1][::-1]
+        shown = " → ".join(
+            circle if len(circle) <= 2 * SHOWN else [*circle[:SHOWN], f"{len(circle) - 2 * SHOWN} more", *circle[-SHOWN:]]
+        )
+        raise TaxonomyError(f"The edges run in a circle: {shown}. Nothing can be above itself; remove one of them.") from None
 
 
 def _some(nodes: Sequence[str]) -> str:
-    return ", ".join(map(repr, nodes[:5])) + (f" and {len(nodes) - 5} more" if len(nodes) > 5 else "")
+    return ", ".join(map(repr, nodes[:SHOWN])) + _more(nodes)
+
+
+def _more(nodes: Sequence[str]) -> str:
+    return f" and {len(nodes) - SHOWN:,} more" if len(nodes) > SHOWN else ""

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from gevaldi.taxonomy.base import Taxonomy
 
+LONGEST = 20  # nodes at either end, and at either side of the turn, of a way in words
+DEEPEST = 50  # levels of an outline
+
 
 @dataclass(frozen=True)
 class Way:
@@ -29,38 +32,45 @@ class Way:
 
 def way(taxonomy: Taxonomy, first: str, second: str) -> Way:
     """The shortest way between two classes, given by id."""
-    one, other = taxonomy.levels_up(first), taxonomy.levels_up(second)
-    depth = {node: taxonomy.levels_up(node)[taxonomy.root] for node in one.keys() & other.keys()}
-    top = min(depth, key=lambda node: (one[node] + other[node], -depth[node], node))
+    one, other, depth = taxonomy.levels_up(first), taxonomy.levels_up(second), taxonomy.levels_down(taxonomy.root)
+    top = min(one.keys() & other.keys(), key=lambda node: (one[node] + other[node], -depth[node], node))
     up, down = _climb(taxonomy, first, top), _climb(taxonomy, second, top)
     return Way((*up, *down[-2::-1]), top, one[top], other[top])
 
 
 def in_words(taxonomy: Taxonomy, found: Way) -> str:
-    """The way by names, as in: brambling - finch - ... - hummingbird."""
-    return " - ".join(taxonomy.name(node) for node in found.nodes)
+    """The way by names, as in: brambling - finch - ... - hummingbird; of a very long one the ends and the turn."""
+    turn, end = found.up, len(found.nodes) - 1
+    near = [i for i, _ in enumerate(found.nodes) if min(i, abs(i - turn), end - i) < LONGEST]
+    names = [[] if i - before == 1 else [f"({i - before - 1:,} more)"] for before, i in zip([-1, *near], near, strict=False)]
+    return " - ".join(word for gap, i in zip(names, near, strict=True) for word in [*gap, taxonomy.name(found.nodes[i])])
 
 
 def outline(taxonomy: Taxonomy) -> str:
-    """The hierarchy as an indented list, from the root down; a node with several hypernyms stands under each."""
-    below: dict[str, list[str]] = {}
-    for node, uppers in taxonomy.hypernyms.items():
-        for above in uppers:
-            below.setdefault(above, []).append(node)
-    lines, waiting = [], [(taxonomy.root, 0)]
+    """The hierarchy as an indented list, from the root down.
+
+    A node with several hypernyms stands under each, and what is below it under the first. What is deeper than 50 levels is left
+    out.
+    """
+    lines, met, waiting = [], set[str](), [(taxonomy.root, 0)]
     while waiting:
         node, depth = waiting.pop()
-        lines.append("  " * depth + taxonomy.name(node))
-        waiting += [(child, depth + 1) for child in reversed(below.get(node, ()))]
+        below = taxonomy.hyponyms[node]
+        again = " …" if node in met and below else ""
+        lines.append("  " * depth + taxonomy.name(node) + again)
+        if node in met:
+            continue
+        met.add(node)
+        if below and depth == DEEPEST:
+            lines.append("  " * (depth + 1) + "…")
+        else:
+            waiting += [(child, depth + 1) for child in reversed(below)]
     return "\n".join(lines)
 
 
 def _climb(taxonomy: Taxonomy, node: str, top: str) -> list[str]:
     """A shortest way up: at each step to a hypernym that is one level nearer."""
-    path = [node]
+    levels, path = taxonomy.levels_down(top), [node]
     while path[-1] != top:
-        here = path[-1]
-        path.append(
-            min(taxonomy.hypernyms[here], key=lambda above: (taxonomy.levels_up(above).get(top, len(taxonomy.hypernyms)), above))
-        )
+        path.append(min((above for above in taxonomy.hypernyms[path[-1]] if above in levels), key=lambda n: (levels[n], n)))
     return path

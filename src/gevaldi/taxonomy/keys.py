@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.taxonomy.base import Taxonomy
+from gevaldi.taxonomy.base import Taxonomy, index_of
 from gevaldi.taxonomy.labels import Named, over
 
 WORDNET = re.compile(r"n\d{8}")
@@ -59,8 +59,8 @@ def _said(
 def _place(text: str, labels: Sequence[Named]) -> int:
     """The label that a user means, by id, name or index."""
     found = [i for i, label in enumerate(labels) if text in label]
-    if not found and text.isdecimal() and int(text) < len(labels):
-        return int(text)
+    if not found and (place := index_of(text, len(labels))) is not None:
+        return place
     if not found:
         raise UnknownName("label", text, {name for name, _ in labels})
     return _only(found, text, labels)

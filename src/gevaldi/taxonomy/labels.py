@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gevaldi.documents import TextFile
 from gevaldi.errors import GevaldiError, SpecError, TaxonomyError
-from gevaldi.places import near, place
-from gevaldi.taxonomy.base import Taxonomy, restricted
+from gevaldi.places import local_path, place
+from gevaldi.taxonomy.base import MOST_NODES, Taxonomy, index_of, restricted
 from gevaldi.taxonomy.read import read_taxonomy
 from gevaldi.taxonomy.shipped import registry
 
@@ -14,6 +15,7 @@ Named = tuple[str, str | None]
 """A label: its name, and its id where it has one."""
 
 FILES = (".csv", ".json", ".yaml", ".yml")
+SAID = TextFile("The file of labels", SpecError, "Pairs (label, class) were expected.")
 
 
 Said = Mapping[Any, Any] | str | Path | None
@@ -74,33 +76,34 @@ def nodes_of(taxonomy: Taxonomy, labels: Sequence[Named]) -> list[str]:
     Raises:
         TaxonomyError: as `over`.
     """
-    nodes, problems = [], []
-    for label in labels:
-        try:
-            nodes.append(_node_of(taxonomy, label))
-        except GevaldiError as error:
-            problems.append(str(error))
-    if problems:
-        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+    nodes = [taxonomy.called(own or name) if own is None or own in taxonomy.hypernyms else [] for name, own in labels]
+    lost = [label for label, found in zip(labels, nodes, strict=True) if len(found) != 1]
+    if lost:
+        problems = [_problem(taxonomy, label) for label in lost[:3]]
+        more = f" (and {len(lost) - 3} more)" if len(lost) > 3 else ""
         raise TaxonomyError(
-            f"{len(problems)} of {len(labels)} labels have no place in the taxonomy: {' '.join(problems[:3])}{more} "
+            f"{len(lost)} of {len(labels)} labels have no place in the taxonomy: {' '.join(problems)}{more} "
             "Give the labels ids, gevaldi.Label(name, id), or say what they are, or that they are to be left out, "
             "by first_classes and second_classes."
         )
-    return nodes
+    return [found[0] for found in nodes]
 
 
 def are_only_numbers(labels: Sequence[Named]) -> bool:
     """Whether labels say nothing but where a class stands, as those of a classifier that was given their number."""
-    begin = labels[0][0]
-    return begin.isdecimal() and all(name == str(i) and own is None for i, (name, own) in enumerate(labels, int(begin)))
+    begin = index_of(labels[0][0], MOST_NODES)
+    return begin is not None and all(name == str(i) and own is None for i, (name, own) in enumerate(labels, begin))
 
 
-def _node_of(taxonomy: Taxonomy, label: Named) -> str:
+def _problem(taxonomy: Taxonomy, label: Named) -> str:
+    """Why a label has no place."""
     name, own = label
-    if own is not None and own not in taxonomy.hypernyms:
-        raise TaxonomyError(f"The label {name!r} has the id {own!r}, which is no node.")
-    return taxonomy.find(own or name, index=False)
+    if own is not None:
+        return f"The label {name!r} has the id {own!r}, which is no node."
+    try:
+        return f"{taxonomy.find(name, index=False)} is one."
+    except GevaldiError as error:
+        return str(error)
 
 
 def mapping_of(said: Said) -> dict[str, str | None] | None:
@@ -112,22 +115,14 @@ def mapping_of(said: Said) -> dict[str, str | None] | None:
     if said is None:
         return None
     if isinstance(said, str | Path):
-        said = _mapping_in_file(near(str(said)))
+        said = _mapping_in_file(local_path(str(said)))
     return {str(key): None if value is None or value == "" else str(value) for key, value in said.items()}
 
 
 def _mapping_in_file(path: Path) -> dict[Any, Any]:
-    import csv
-
-    import yaml
-
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix == ".csv":
-            return _pairs(path, [row for row in csv.reader(text.splitlines()) if row])
-        found = yaml.safe_load(text)  # which reads JSON too
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SpecError(f"The classes of labels in {path} cannot be read: {error}. Pairs (label, class) were expected.") from None
+    if path.suffix == ".csv":
+        return _pairs(path, SAID.rows(path))
+    found = SAID.values(path)
     if not isinstance(found, dict):
         raise SpecError(f"{path} holds {type(found).__name__}, where a mapping from labels to classes was expected.")
     return found

@@ -1,17 +1,19 @@
 """A taxonomy of your own: from a file, a nested mapping, or a networkx graph."""
 
-import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gevaldi.documents import TextFile, check
 from gevaldi.errors import TaxonomyError
 from gevaldi.files import write_whole
-from gevaldi.places import Place, place, read
+from gevaldi.places import Place, place
 from gevaldi.taxonomy.base import Taxonomy, restricted, taxonomy_of
 
 Edge = tuple[str, str]
+LONGEST = 200  # characters of a value that a message shows
+FILE = TextFile("The taxonomy", TaxonomyError)
 
 
 def read_taxonomy(source: str | Place | Mapping[str, Any] | Any, classes: Sequence[str] | None = None) -> Taxonomy:
@@ -26,12 +28,14 @@ def read_taxonomy(source: str | Place | Mapping[str, Any] | Any, classes: Sequen
     Raises:
         TaxonomyError: the source cannot be read, or what it says is no hierarchy with one root.
     """
-    if (whole := _whole(source)) is not None:
-        found = taxonomy_of(whole["classes"], *_nodes(whole))
+    given = _values_of(place(source)) if isinstance(source, str | Place) else _checked(source)
+    if isinstance(given, dict) and given.keys() == {"classes", "nodes"}:
+        found = taxonomy_of(*_whole(given))
         return restricted(found, classes) if classes else found
-    edges = list(_edges(source))
+    edges = list(_edges(given))
     if not edges:
-        raise TaxonomyError(f"{source!r} holds no edges; pairs (node, its hypernym) or a nested mapping were expected.")
+        shown = source if isinstance(source, str | Place) else f"The {type(source).__name__}"
+        raise TaxonomyError(f"{shown} holds no edges; pairs (node, its hypernym) or a nested mapping were expected.")
     above = {upper for _, upper in edges}
     return taxonomy_of(classes or list(dict.fromkeys(lower for lower, _ in edges if lower not in above)), edges)
 
@@ -55,59 +59,56 @@ def _called(taxonomy: Taxonomy, node: str) -> dict[str, list[str]]:
     return {"names": list(taxonomy.names[node])} if node in taxonomy.names else {}
 
 
-def _whole(source: Any) -> dict[str, Any] | None:
-    """What `write_taxonomy` wrote, if it is that."""
-    if isinstance(source, str | Place) and place(source).suffix == ".json":
-        try:
-            source = json.loads(read(place(source)).decode("utf-8-sig"))
-        except (OSError, ValueError):
-            return None  # reading it as edges says what is wrong
-    return source if isinstance(source, dict) and source.keys() == {"classes", "nodes"} else None
+def _values_of(path: Place) -> Any:
+    """What a file holds."""
+    if path.suffix not in (".csv", ".json", ".yaml", ".yml"):
+        raise TaxonomyError(f"{path} is no file of a kind that is known; .csv, .json, .yaml or .yml was expected.")
+    return FILE.rows(path) if path.suffix == ".csv" else FILE.values(path)
 
 
-def _nodes(whole: dict[str, Any]) -> tuple[list[Edge], dict[str, list[str]]]:
+def _checked(source: Any) -> Any:
+    """What a program gives, within the bounds of a file."""
     try:
-        nodes = whole["nodes"].items()
-        edges = [(node, above) for node, entry in nodes for above in entry["hypernyms"]]
-        return edges, {node: entry["names"] for node, entry in nodes if "names" in entry}
+        check(source)
+    except ValueError as error:
+        raise TaxonomyError(f"The {type(source).__name__} is no taxonomy that can be read: {error}.") from None
+    return source
+
+
+def _whole(written: dict[str, Any]) -> tuple[list[str], list[Edge], dict[str, list[str]]]:
+    """The classes, edges and names in what `write_taxonomy` wrote."""
+    try:
+        nodes = written["nodes"].items()
+        edges = [(node, above) for node, entry in nodes for above in _texts(entry["hypernyms"])]
+        return _texts(written["classes"]), edges, {node: _texts(entry["names"]) for node, entry in nodes if entry.get("names")}
     except (AttributeError, KeyError, TypeError):
-        raise TaxonomyError("Each of the taxonomy's nodes was expected as {'hypernyms': [...], 'names': [...]}.") from None
+        raise TaxonomyError(
+            "A list of classes was expected, and each of the taxonomy's nodes as {'hypernyms': [...], 'names': [...]}, all in text."
+        ) from None
+
+
+def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise TypeError
+    return value
 
 
 def _edges(source: Any) -> Iterator[Edge]:
-    if isinstance(source, str | Place):
-        yield from _edges_of_file(place(source))
-    elif isinstance(source, Mapping):
+    if isinstance(source, Mapping):
         yield from _edges_of_mapping(source, None)
     elif hasattr(source, "successors"):
         yield from ((str(lower), str(upper)) for upper, lower in source.edges)
-    elif isinstance(source, Sequence):
+    elif isinstance(source, Sequence) and not isinstance(source, str):
         yield from (_pair(entry) for entry in source)
     else:
         raise TaxonomyError(f"A {type(source).__name__} was given; a file, a nested mapping or a networkx graph was expected.")
 
 
-def _edges_of_file(path: Place) -> Iterator[Edge]:
-    import yaml
-
-    if path.suffix not in (".csv", ".json", ".yaml", ".yml"):
-        raise TaxonomyError(f"{path} is no file of a kind that is known; .csv, .json, .yaml or .yml was expected.")
-    try:
-        text = read(path).decode("utf-8-sig")
-        if path.suffix == ".csv":
-            rows = [row for row in csv.reader(text.splitlines()) if row]
-            yield from (_pair(row) for row in rows)
-        else:
-            yield from _edges(json.loads(text) if path.suffix == ".json" else yaml.safe_load(text))
-    except (OSError, UnicodeDecodeError) as error:
-        raise TaxonomyError(f"The taxonomy {path} cannot be read: {error}.") from None
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
-        raise TaxonomyError(f"The taxonomy {path} is not valid {path.suffix[1:].upper()}: {error}.") from None
-
-
 def _pair(entry: Any) -> Edge:
     if isinstance(entry, str) or not isinstance(entry, Sequence) or len(entry) != 2:
-        raise TaxonomyError(f"{entry!r} was found where a pair (node, its hypernym) was expected, such as robin,bird.")
+        raise TaxonomyError(
+            f"{repr(entry)[:LONGEST]} was found where a pair (node, its hypernym) was expected, such as robin,bird."
+        )
     lower, upper = (str(part).strip() for part in entry)
     return lower, upper
 
@@ -125,13 +126,17 @@ def _edges_of_mapping(mapping: Mapping[str, Any], above: str | None) -> Iterator
             for entry in below:
                 yield from _edges_of_entry(entry, node)
         elif below is not None:
-            raise TaxonomyError(f"Below {node!r} stands {below!r}, where classes were expected: a list, a mapping or a name.")
+            raise TaxonomyError(
+                f"Below {node!r} stands {repr(below)[:LONGEST]}, where classes were expected: a list, a mapping or a name."
+            )
 
 
 def _edges_of_entry(entry: Any, above: str) -> Iterator[Edge]:
     if isinstance(entry, Mapping):
         yield from _edges_of_mapping(entry, above)
     elif isinstance(entry, list | tuple):
-        raise TaxonomyError(f"Below {above!r} stands the list {entry!r} without a name; write a mapping, {{name: [...]}}.")
+        raise TaxonomyError(
+            f"Below {above!r} stands the list {repr(entry)[:LONGEST]} without a name; write a mapping, {{name: [...]}}."
+        )
     else:
         yield str(entry), above

@@ -1,8 +1,9 @@
 """A taxonomy as a tree, for what has a closed form on trees."""
 
-from collections import deque
-
+from gevaldi.errors import TaxonomyError
 from gevaldi.taxonomy.base import Taxonomy
+
+MOST_STEPS = 2_000_000  # from all classes up to the root
 
 
 def as_tree(taxonomy: Taxonomy) -> Taxonomy:
@@ -11,7 +12,7 @@ def as_tree(taxonomy: Taxonomy) -> Taxonomy:
     No two classes are nearer in the tree than in the taxonomy. Of the pairs of ImageNet's classes 93 % are exactly as near, and
     all together are farther apart by 2.2 % in the mean; the other simple rules that we tried keep fewer (the first hypernym 66 %).
     """
-    depth = _depths(taxonomy)
+    depth = taxonomy.levels_down(taxonomy.root)
     one = {
         node: (min(above, key=lambda upper: (depth[upper], upper)),) if above else () for node, above in taxonomy.hypernyms.items()
     }
@@ -23,8 +24,17 @@ def branches(taxonomy: Taxonomy) -> dict[tuple[int, ...], float]:
 
     The mass of a prediction below a branch is the sum over its classes. Edges in a row without a fork are one branch; the trunk,
     below which all classes are, is left out.
+
+    Raises:
+        TaxonomyError: there are too many classes too deep below the root.
     """
     tree = as_tree(taxonomy)
+    depth = tree.levels_down(tree.root)
+    if sum(depth[node] for node in tree.classes) > MOST_STEPS:
+        raise TaxonomyError(
+            f"The {len(tree.classes):,} classes of the hierarchy are more than {MOST_STEPS:,} levels below its root, all together, "
+            "which is more than its branches are made for. Leave some out."
+        )
     below: dict[str, list[int]] = {}
     for index, node in enumerate(tree.classes):
         for above in tree.levels_up(node):
@@ -34,19 +44,3 @@ def branches(taxonomy: Taxonomy) -> dict[tuple[int, ...], float]:
         lengths[classes] = lengths.get(classes, 0.0) + 0.5
     lengths.pop(tuple(range(len(tree.classes))), None)
     return lengths
-
-
-def _depths(taxonomy: Taxonomy) -> dict[str, int]:
-    """The fewest edges from every node up to the root."""
-    below: dict[str, list[str]] = {}
-    for node, uppers in taxonomy.hypernyms.items():
-        for above in uppers:
-            below.setdefault(above, []).append(node)
-    found, waiting = {taxonomy.root: 0}, deque([taxonomy.root])
-    while waiting:
-        here = waiting.popleft()
-        for node in below.get(here, ()):
-            if node not in found:
-                found[node] = found[here] + 1
-                waiting.append(node)
-    return found
