@@ -54,8 +54,7 @@ def lossy(stream: Any) -> Any:
         io.BufferedWriter(Lossy(stream)),
         stream.encoding,
         "replace" if stream.errors in ("strict", "surrogateescape") else stream.errors,
-        line_buffering=stream.line_buffering,
-        write_through=stream.write_through,
+        line_buffering=True,  # so that in a log the lines of several streams stand in their order
     )
 
 
