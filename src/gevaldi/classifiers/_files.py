@@ -19,6 +19,7 @@ from gevaldi.documents import TextFile
 from gevaldi.errors import GevaldiError, SpecError, WeightsError
 from gevaldi.models import Classifier, Label, Output, Pictures, classifier, labels_of
 from gevaldi.places import local_path
+from gevaldi.provenance import note_files
 from gevaldi.settings import Settings
 
 IMAGENET = "imagenet"
@@ -161,6 +162,7 @@ def existing(name: str, suffixes: Sequence[str], kind: str) -> Path:
         other = SOURCES.get(path.suffix)
         hint = f" Is it {other}:{name}?" if other else " Weights alone belong to a network: torchvision:NAME,weights=FILE."
         raise WeightsError(f"{path} is no {kind} by its name: one of {', '.join(suffixes)} was expected.{hint}")
+    note_files([path])
     return path
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from gevaldi.classifiers._hub import is_cached as _is_cached
+from gevaldi.classifiers._hub import note_model as _note_model
 from gevaldi.classifiers._hub import refuse_without_network as _refuse_without_network
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
 from gevaldi.fetching import announce
 from gevaldi.places import local_path
+from gevaldi.provenance import note_files
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Label
@@ -80,7 +82,12 @@ def _fetched(name: str) -> Any:
             announce(f"timm:{name} from {place}", f"name a file: {without}")
             if known.hf_hub_id:
                 _refuse_without_network()
-        return timm.create_model(name, pretrained=True)
+        network = timm.create_model(name, pretrained=True)
+        if known and known.hf_hub_id:
+            _note_model(known.hf_hub_id)
+        elif known:
+            note_files([_in_cache_of_torch(known)])
+        return network
     except Exception as error:  # of whatever kind the readers of damaged weights raise
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise WeightsError(
@@ -91,12 +98,13 @@ def _fetched(name: str) -> Any:
 
 def _is_here(known: Any) -> bool:
     """Whether weights lie in the cache of the hub or, of those that have an address of their own, of torch."""
+    return _is_cached(known.hf_hub_id) if known.hf_hub_id else _in_cache_of_torch(known).is_file()
+
+
+def _in_cache_of_torch(known: Any) -> Path:
     import torch
 
-    if known.hf_hub_id:
-        return _is_cached(known.hf_hub_id)
-    file = Path(urlparse(known.url or "").path).name
-    return (Path(torch.hub.get_dir()) / "checkpoints" / file).is_file()
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(known.url or "").path).name
 
 
 def _preprocessing(network: Any, name: str) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gevaldi.errors import SpecError, UnknownName, WeightsError
 from gevaldi.fetching import announce
 from gevaldi.places import local_path
+from gevaldi.provenance import note_files
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
@@ -137,6 +138,7 @@ def _fill(network: Any, entry: Any, name: str) -> None:
             announce(f"weights from {entry.url} to {target}", f"name a file: {without}")
         with redirect_stdout(sys.stderr):  # where torch tells of a download
             network.load_state_dict(entry.get_state_dict(progress=sys.stderr.isatty(), check_hash=True, weights_only=True))
+        note_files([target])
     except Exception as error:  # of whatever kind the reader of damaged weights raises
         raise WeightsError(
             f"The weights of torchvision:{name} are not at hand: {entry.url} could not be fetched to {target}, or is damaged "

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.classifiers._hub import is_cached, refuse_without_network
+from gevaldi.classifiers._hub import is_cached, note_model, refuse_without_network
 from gevaldi.errors import MissingExtra, SpecError, WeightsError
 from gevaldi.fetching import announce
 from gevaldi.places import local_path
@@ -67,6 +67,7 @@ class Transformers:
             config = _config(place, name)
             network = _untrained(config) if weights else _trained(place, config, pickle, name)
             processor = _processor(place)
+            note_model(place.where, (CONFIG,), place.revision)
         if weights and weights != RANDOM:
             fill(network, local_path(weights), allow_pickle=pickle, remedy=f"Are they of transformers:{name}?")
         preprocessing = preprocessing_of(processor, name)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gevaldi.classifiers._hub import refuse_without_network
+from gevaldi.classifiers._hub import note_model, refuse_without_network
 from gevaldi.errors import GevaldiError, MissingExtra, WeightsError
 from gevaldi.fetching import announce
 
@@ -56,15 +56,9 @@ def loaded(name: str, place: str, load: Callable[[bool], Loaded]) -> Loaded:
     require("diffusers", name)
     try:
         _refuse_python(name, Path(place))
-        try:
-            return _undisturbed(load, only_here=True)
-        except Exception as error:
-            if isinstance(error, GevaldiError) or Path(place).is_dir():
-                raise
-        _refuse_what_is_no_hub_id(place)
-        announce(f"{name} from the Hugging Face hub", "name a local folder")
-        refuse_without_network()
-        return _undisturbed(load, only_here=False)
+        found = _found(name, place, load)
+        note_model(place, ("model_index.json", "config.json"))
+        return found
     except GevaldiError:
         raise
     except Exception as error:  # whatever the readers of configurations and weights may raise
@@ -73,6 +67,18 @@ def loaded(name: str, place: str, load: Callable[[bool], Loaded]) -> Loaded:
             f"{name} is not at hand: {reason}. Name a local folder that holds its configuration and safetensors, or fetch it where "
             "there is a network (`hf download`)."
         ) from error
+
+
+def _found(name: str, place: str, load: Callable[[bool], Loaded]) -> Loaded:
+    try:
+        return _undisturbed(load, only_here=True)
+    except Exception as error:
+        if isinstance(error, GevaldiError) or Path(place).is_dir():
+            raise
+    _refuse_what_is_no_hub_id(place)
+    announce(f"{name} from the Hugging Face hub", "name a local folder")
+    refuse_without_network()
+    return _undisturbed(load, only_here=False)
 
 
 def _refuse_python(name: str, folder: Path) -> None:
