@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gevaldi.cli.options import Data
 from gevaldi.cli.words import say, tell
 
 train = typer.Typer(help="Train the bundled models again.", no_args_is_help=True)
