@@ -12,10 +12,11 @@ from gevaldi.cli.experiments import experiment
 from gevaldi.cli.export import export
 from gevaldi.cli.figure import figure
 from gevaldi.cli.hierarchy import cluster, distance
-from gevaldi.cli.options import Address, Again, Batch, Condition, Data, Device, Engine, Generator, Orders, Taxonomy, Verbose
+from gevaldi.cli.options import Address, Again, Batch, Condition, Device, Engine, Generator, Orders, Taxonomy, Verbose
 from gevaldi.cli.reproduce import reproduce
 from gevaldi.cli.signals import Interrupted, interruptible
 from gevaldi.cli.sweep import sweep
+from gevaldi.cli.train import train
 from gevaldi.cli.words import check_text, complete, say, tell
 from gevaldi.errors import GevaldiError, RunFolderError
 from gevaldi.streams import loss, lossy
@@ -27,8 +28,7 @@ class Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Carry out a command, until a signal ends it."""
         try:
-            with interruptible():
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except Interrupted as signal:
             raise typer.Exit(signal.code) from None
         except typer.BadParameter as error:
@@ -63,7 +63,7 @@ def run() -> None:
     sys.stdout, sys.stderr = lossy(sys.stdout), lossy(sys.stderr)
     try:
         check_text(sys.argv[1:])
-        with colons_completed():
+        with colons_completed(), interruptible():
             app()
     except GevaldiError as error:
         say(f"gevaldi: {error}")
@@ -313,49 +313,7 @@ def doctor() -> None:
         raise typer.Exit(2)
 
 
-train = typer.Typer(help="Train the bundled models again.", no_args_is_help=True)
 app.add_typer(train, name="train")
-
-
-@train.callback()
-def _train() -> None:
-    """Train the bundled models again."""
-
-
-@train.command()
-def mnist(
-    data: Data = None,
-    out: Annotated[str, typer.Option(help="where the weights and cards go", metavar="FOLDER")] = "mnist-models",
-    seed: int = 0,
-) -> None:
-    """Train the pair, the referee and the generator from MNIST, as those that ship were; under 20 minutes on two cores."""
-    from gevaldi.bundled.training import train_mnist
-
-    _train_with(train_mnist, data, out, seed)
-
-
-@train.command()
-def ladder(
-    data: Data = None,
-    out: Annotated[str, typer.Option(help="where the weights and cards go", metavar="FOLDER")] = "mnist-ladder",
-    seeds: Annotated[int, typer.Option(min=1, help="networks a family, of the seeds 0, 1, ...")] = 3,
-) -> None:
-    """Train the networks of graded capacity, and those that know the hierarchy of digits well or badly; under 20 minutes."""
-    from gevaldi.bundled.ladder_training import train_ladder
-
-    _train_with(train_ladder, data, out, seeds)
-
-
-def _train_with(trained: Any, data: str | None, out: str, seeds: int) -> None:
-    """Train, and say which files were made."""
-    from gevaldi.places import local_path
-
-    try:
-        for model in trained(None if data is None else local_path(data), local_path(out), seeds):
-            tell(f"{model.path}{' (was there already)' if model.skipped else ''}")
-    except KeyboardInterrupt:
-        say(f"gevaldi: interrupted. Models that were finished are safe in {out}; the same command goes on with the next one.")
-        raise
 
 
 def _execute(
