@@ -5,7 +5,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from hostile._texts import FRAGMENTS, TOML, as_yaml, damaged, no_file
+from hostile._texts import FRAGMENTS, TOML, as_yaml, damaged, no_file, odd
 from hostile.case import Case
 
 RUN: dict[str, Any] = {

@@ -34,7 +34,7 @@ def keys_of(
         return [keys[i] for i in range(len(labels))]
     mine, theirs = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
     for i in rest:
-        if labels[i][1] is None:
+        if not labels[i][1]:
             mine[labels[i][0]].append(i)
     for i, (name, _) in enumerate(others):
         theirs[name].append(i)
