@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo reproduce test quick browser lint format benchmarks clean
+.PHONY: help demo reproduce test quick hostile browser lint format benchmarks clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ test: .venv/installed-test browser lint ## install what tests need and run them 
 
 quick: .venv/installed-test ## the tests that take less than two minutes together
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
+
+hostile: .venv/installed-test ## try 20,000 hostile inputs; over an hour
+	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m hostile 1200
 
 browser: ## a Chromium to click through the report with, where there is none and this may install it
 	@command -v chromium chromium-browser google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \

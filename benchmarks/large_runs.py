@@ -91,21 +91,23 @@ def made_up(number: int) -> dict[str, Any]:
 def written(folder: Path, rows: int) -> Any:
     """A run of so many rows, half of them of each order."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
+    from gevaldi.runs._part import serialised
     from gevaldi.runs.schema import schema
     from gevaldi.runs.spec import Spec
     from gevaldi.runs.store import Run
 
     labels = [{"name": f"class {c}", "id": f"n{c:08d}"} for c in range(CLASSES)]
-    model = {"name": "made:first", "labels": labels, "parameters": 10, "sha256": "0" * 64}
+    model = {"name": "made:first", "labels": labels, "parameters": 10, "sha256": "0" * 64, "files": [], "settings": {}}
+    execution = {"batch_size": 64, "device": "cpu", "precision": "float32", "lanes": 8, "any_batch_size": True,
+        "channels_last": False, "threads": 1, "compiled": False, "graphs": False}  # fmt: skip
     record = {
         "models": {"first": model, "second": model | {"name": "made:second"}, "generator": model | {"conditions": labels}},
         "divergence": {"name": "kl", "unit": "nats", "symmetric": False, "bound": None, "summary": "Kullback-Leibler divergence"},
         "audit": None, "device": "cpu", "command": "none: its rows are made up", "created": "2026-01-01T00:00:00",
-        "versions": {}, "warnings": [],
+        "versions": {}, "warnings": [], "alignment": None, "execution": execution, "inputs": {"files": 0, "sha256": "0" * 64},
         "taxonomy": {"name": "made up", "convention": "published", "set_sizes": [1, 3, 5], "mean_edges": 4.0,
-            "classes": [label["id"] for label in labels], "by_chance": {"levels": 2.0, "lateral": 0.5}},
+            "classes": [label["id"] for label in labels], "by_chance": {"levels": 2.0, "lateral": 0.5}, "sha256": "0" * 64},
     }  # fmt: skip
     run = Run.create(folder, Spec(first="made:first", second="made:second", generator="made:up", samples=rows // 2), record)
     kept = schema(run.spec.set_sizes)
@@ -127,7 +129,8 @@ def written(folder: Path, rows: int) -> Any:
             for name, values in own.items():
                 place = kept.get_field_index(name)
                 part = part.set_column(place, kept.field(place), pa.array(values, kept.field(place).type))
-            pq.write_table(part, folder / "samples" / f"part-{indices[0]:09d}-{indices[-1]:09d}.parquet", compression="zstd")
+            name, content = serialised(part, run.origin)
+            (folder / "samples" / name).write_bytes(content)
     return run
 
 

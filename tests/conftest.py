@@ -1,6 +1,7 @@
 """Shapes are checked by machine in tests, nets are small, and one thread is faster than two."""
 
 import atexit
+import hashlib
 import io
 import os
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 from jaxtyping import install_import_hook
 
@@ -89,3 +91,43 @@ def called(folder: Path, *words: str, columns: int = 80) -> "subprocess.Complete
         except SystemExit as done:
             code = done.code if isinstance(done.code, int) else 0
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def written_again(part: Path, table: Any) -> None:
+    """Put another table in the place of a part, under the name that its bytes then have."""
+    import pyarrow.parquet as pq
+
+    part.unlink()
+    pq.write_table(table, part)
+    digest = hashlib.sha256(part.read_bytes()).hexdigest()[:32]
+    part.rename(part.with_name(f"{part.name.rpartition('-')[0]}-{digest}.parquet"))
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    """What `run.json` holds besides the spec, of a run that nobody computed."""
+    network = {"name": "a:network", "parameters": 10, "sha256": "0" * 64, "files": [], "settings": {}, "labels": []}
+    whole = {
+        "models": {"first": network, "second": network, "generator": network},
+        "divergence": {"name": "kl", "unit": "nats", "symmetric": False, "bound": None, "summary": "Kullback-Leibler divergence"},
+        "alignment": None,
+        "taxonomy": None,
+        "versions": {"gevaldi": "0"},
+        "device": "cpu",
+        "execution": {
+            "batch_size": 64,
+            "device": "cpu",
+            "precision": "float32",
+            "lanes": 8,
+            "any_batch_size": True,
+            "channels_last": False,
+            "threads": 1,
+            "compiled": False,
+            "graphs": False,
+        },
+        "command": "gevaldi compare",
+        "created": "2026-01-01T00:00:00",
+        "audit": None,
+        "warnings": [],
+        "inputs": {"files": 0, "sha256": "0" * 64},
+    }
+    return whole | changes

@@ -194,3 +194,12 @@ MISTAKES[{message!r}]()
     done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     assert "gevaldi.errors.SpecError" in done.stderr
     assert re.search(message, done.stderr.splitlines()[-1]), done.stderr
+
+
+def test_a_class_called_by_half_a_letter_is_refused_before_anything_is_computed() -> None:
+    half = r"A class is called '.*', with half of a letter \(a surrogate\)"
+    with pytest.raises(ContractError, match=half):
+        gevaldi.classifier(nn.Linear(2, 2), labels=["a", "b\ud800"])
+    with pytest.raises(ContractError, match=half):
+        gevaldi.Label("a", "n0\udfff")
+    assert gevaldi.classifier(nn.Linear(2, 2), labels=["\U0001f986", "b"]).labels[0].name == "\U0001f986"

@@ -226,7 +226,7 @@ def crew_of(machines: Machines, room: Room, workers: int | None = None) -> Crew:
 
 
 def job_without_networks() -> Job:
-    run = Run(Path(), {}, Spec(first="a", second="b", generator="c"))
+    run = Run(Path(), {}, Spec(first="a", second="b", generator="c"), "")
     return Job(run, ("a", "b", "c"), b"", None, "cpu", 1, 1, "", "", (), {})
 
 
@@ -535,7 +535,7 @@ def test_a_worker_computes_with_the_threads_of_its_room_and_not_those_of_the_run
     record = {"execution": {"batch_size": 4, "threads": 16}}
     spec = Spec(first="a", second="b", generator="c")
     models = SimpleNamespace(device=torch.device("cpu"), hierarchy=None)
-    task = Task(Run(Path(), record, spec), models, ("a", "b", "c"), None, lambda searching, step: None)  # type: ignore[arg-type]
+    task = Task(Run(Path(), record, spec, ""), models, ("a", "b", "c"), None, lambda searching, step: None)  # type: ignore[arg-type]
     assert job_for(Ray(), task, "token").threads == 1
     assert job_for(Ray(threads=3), task, "token").threads == 3
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
+from conftest import called
 from gevaldi.errors import SpecError
 from gevaldi.experiments import Experiment, names, read_experiment
 from gevaldi.experiments.execute import carried_out
@@ -94,10 +95,10 @@ def command(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 def test_every_comparison_is_a_run_with_its_report_and_the_page_has_them_together(folder: Path) -> None:
     page = (folder / "out" / "index.html").read_text(encoding="utf-8")
     assert "Orders &amp; &lt;others&gt;" in page
-    assert "broken could not be made" in page
+    assert "<bdi>broken</bdi> could not be made" in page
     for name in ("one-first", "other-first"):
         assert (folder / "out" / name / "report.html").is_file()
-        assert f'href="{name}/report.html"' in page
+        assert f'href="./{name}/report.html"' in page
 
 
 @pytest.mark.slow
@@ -168,3 +169,53 @@ def test_a_taxonomy_beside_the_file_of_an_experiment_is_found(tmp_path: Path) ->
     (tmp_path / "small.yaml").write_text(yaml.safe_dump({**SMALL, "settings": {"taxonomy": "mine.json"}}))
     specs = read_experiment(tmp_path / "small.yaml").specs()
     assert {spec.taxonomy for spec in specs.values()} == {str(tmp_path / "mine.json")}
+
+
+NO_NAMES = {
+    "../../x": "x", "/etc/x": "etc-x", "a/b": "a-b", "a\\b": "a-b", "javascript:alert(1)": "javascript-alert(1)",
+    ".": "unnamed", "..": "unnamed", "": "unnamed", "con": "con-", "aux.x": "aux-.x", "a ": "a", "-n": "n", "=1+1": "1+1",
+    "a\nb": "a b", "\u202eabc": "abc", "half\ud800": "half", "x" * 300: "x" * 80, "é" * 90: "é" * 40, "e\u0301": "é",
+    "index.html": "index.html-2", "PATHS.csv": "PATHS.csv-2",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_run_that_is_called_as_no_folder_can_be_is_refused_with_a_name_that_can(tmp_path: Path, name: str) -> None:
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**SMALL, "runs": {name: {"first": "one", "second": "other"}}}))
+    done = called(tmp_path, "experiment", "mine.yaml", "--out", "inside/out")
+    assert done.returncode == 2
+    assert f"Call it {NO_NAMES[name]!r}, for example" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+def test_runs_that_differ_only_by_case_are_refused_and_names_that_are_none_of_folders_elsewhere_are_not(tmp_path: Path) -> None:
+    runs = SMALL["runs"]["one-first"]  # type: ignore[index]
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**SMALL, "runs": {"Low": runs, "low": runs}}))
+    with pytest.raises(SpecError, match=r"The run 'low' .* Call it 'low-2', for example"):
+        read_experiment(tmp_path / "mine.yaml")
+    good = ["low-then-high", "λ = 0", "(a) b, c", "a.b", "数字", "x" * 80]
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**SMALL, "runs": dict.fromkeys(good, runs)}, sort_keys=False))
+    assert [*read_experiment(tmp_path / "mine.yaml").specs()] == good
+
+
+FEW = ["--set", "samples=1", "--set", "search.steps=1", "--set", "audited=1"]
+
+
+@pytest.mark.parametrize("file", ["...yaml", "..yaml", "x#.yaml", "a b.yaml"])
+def test_the_usual_folder_of_a_file_lies_in_runs_whatever_the_file_is_called(tmp_path: Path, file: str) -> None:
+    broken = {name: {"first": "one", "second": "bundled:nobody"} for name in ("a", "b")}
+    (tmp_path / file).write_text(yaml.safe_dump({**SMALL, "runs": {**broken, **SMALL["runs"]}}))  # type: ignore[dict-item]
+    done = called(tmp_path, "experiment", file, *FEW, "--only", "one-first")
+    assert done.returncode == 0, done.stderr
+    (page,) = tmp_path.rglob("index.html")
+    assert page.parent.parent == tmp_path / "runs"
+
+
+def test_a_name_that_is_markup_of_the_terminal_is_shown_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**SMALL, "runs": {"a": {"first": "one", "second": "other"}}}))
+    net = "def net(title=''):\n    return load_classifier('bundled:mnist-pooled')\n"
+    (tmp_path / "nets.py").write_text("from gevaldi.classifiers import load_classifier\n" + net)
+    named = "python:nets.py:net,title='[/x] [bold]0 :x: \x1b[31m'"
+    done = called(tmp_path, "experiment", "mine.yaml", *FEW, "--model", f"other={named}", columns=200)
+    assert done.returncode == 0, done.stderr
+    assert f"bundled:mnist-strided  vs  {named}".replace("\x1b", "").split() == done.stdout.split()[:6]  # over two lines

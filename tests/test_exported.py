@@ -151,7 +151,7 @@ def is_as_written(spec: str, net: nn.Sequential) -> None:
 
 @pytest.mark.parametrize("file", ["scripted.pt", "traced.ts"])
 def test_an_archive_gives_what_the_network_gives_that_was_written_into_it(folder: Path, net: nn.Sequential, file: str) -> None:
-    is_as_written(f"torchscript:{folder / file}", net)
+    is_as_written(f"torchscript:{folder / file},pickle=true", net)
 
 
 @pytest.mark.slow
@@ -179,7 +179,7 @@ def test_a_network_of_torchvision_survives_being_written(tmp_path: Path, kind: s
     net = distinct(torchvision.models.squeezenet1_1(weights=None))
     write: Any = {"onnx": written_onnx, "exported": written_program, "torchscript": written_script}[kind]
     path = write(net, tmp_path / f"net{ {'onnx': '.onnx', 'exported': '.pt2', 'torchscript': '.pt'}[kind] }", (1, 3, 64, 64))
-    told = "mean=imagenet,labels=imagenet,size=64" + (",pickle=true" if kind == "exported" else "")
+    told = "mean=imagenet,labels=imagenet,size=64" + ("" if kind == "onnx" else ",pickle=true")
     loaded = load_classifier(f"{kind}:{path},{told}")
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
     equals(loaded, lambda x: net((x - mean) / std), 3, 64, 64)
@@ -219,14 +219,15 @@ def test_options_change_the_pictures_before_the_network_sees_them(folder: Path, 
         ("size=10", F.resize(x, [10, 10], antialias=True)),
         ("size=20,resize=24", F.resize(x, [24, 24], antialias=True)[:, :, 2:22, 2:22]),
     ):
-        loaded = load_classifier(f"torchscript:{path},{options}")
+        loaded = load_classifier(f"torchscript:{path},pickle=true,{options}")
         assert torch.allclose(loaded(x), net(seen).log_softmax(-1), atol=1e-4), options
 
 
 def test_what_a_file_gives_is_taken_as_it_was_told(tmp_path: Path, net: nn.Sequential) -> None:
     for output, last in (("probabilities", nn.Softmax(-1)), ("log-probabilities", nn.LogSoftmax(-1))):
         path = written_script(nn.Sequential(net, last).eval(), tmp_path / "net.pt")
-        assert torch.allclose(load_classifier(f"torchscript:{path},output={output}")(pictures(2)), net(pictures(2)).log_softmax(-1))
+        loaded = load_classifier(f"torchscript:{path},pickle=true,output={output}")
+        assert torch.allclose(loaded(pictures(2)), net(pictures(2)).log_softmax(-1))
 
 
 @pytest.mark.slow
@@ -252,7 +253,7 @@ def test_pictures_of_another_size_are_brought_to_that_which_a_program_states(pro
 
 
 def test_labels_come_from_a_file_a_number_or_imagenet(tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = f"torchscript:{folder / 'scripted.pt'}"
+    spec = f"torchscript:{folder / 'scripted.pt'},pickle=true"
     names, both = tmp_path / "names.txt", tmp_path / "both.txt"
     names.write_text("cat\ndog\n\nbird\nfrog\nhorse, or pony\n")
     both.write_text("n02084071\tdog\nn02121620\tcat\nn01503061\tbird\nn01639765\tfrog\nn02374451\thorse\n")
@@ -287,9 +288,9 @@ def test_names_are_known_for_imagenets_by_their_order_however_they_are_written()
 
 
 def test_options_that_do_not_fit_are_answered(folder: Path) -> None:
-    script = f"torchscript:{folder / 'scripted.pt'}"
+    script = f"torchscript:{folder / 'scripted.pt'},pickle=true"
     for spec, words in (
-        (f"{script},sise=3", "torchscript: has no option sise. A file takes labels, size, resize"),
+        (f"{script},sise=3", "has no option sise. It takes labels=None, size=None, resize=None"),
         (f"{script},size=-1", "size"),
         (f"{script},scale=0", "scale"),
         (f"{script},channels=grb", "channels"),
@@ -316,7 +317,7 @@ def test_damaged_archives_are_answered_with_their_size(tmp_path: Path, folder: P
     path = tmp_path / "net.pt"
     path.write_bytes(damaged((folder / "scripted.pt").read_bytes())[kind])
     with pytest.raises(WeightsError, match=rf"net\.pt \({path.stat().st_size} bytes\) is not a whole TorchScript archive"):
-        load_classifier(f"torchscript:{path}")
+        load_classifier(f"torchscript:{path},pickle=true")
 
 
 @pytest.mark.slow
@@ -333,7 +334,7 @@ def test_files_that_are_missing_or_of_another_kind_are_answered(tmp_path: Path, 
     for name in ("other.safetensors", "other.pt2"):
         (tmp_path / name).write_bytes(b"")
     for spec, words in (
-        (f"torchscript:{tmp_path / 'weights.pt'}", "If it holds weights only, name their network"),
+        (f"torchscript:{tmp_path / 'weights.pt'},pickle=true", "If it holds weights only, name their network"),
         (f"torchscript:{tmp_path / 'none.pt'}", r"There is no file .*none\.pt"),
         (f"torchscript:{tmp_path / 'other.pt2'}", "Is it exported:"),
         (f"onnx:{folder / 'scripted.pt'}", "Is it torchscript:"),
@@ -390,7 +391,7 @@ def test_networks_that_classify_no_pictures_are_answered(tmp_path: Path) -> None
         (f"exported:{tmp_path / 'maps.pt2'},pickle=true", r"gives a tensor of shape \(1, 2, 8, 8\) for one picture"),
         (f"exported:{tmp_path / 'rows.pt2'},pickle=true", r"takes \(1, 8\)"),
         (
-            f"torchscript:{tmp_path / 'rows.pt'}",
+            f"torchscript:{tmp_path / 'rows.pt'},pickle=true",
             r"fails on all pictures that were tried; on pictures of shape \(3, 224, 224\): RuntimeError: .* Say what it expects",
         ),
     ):

@@ -1,5 +1,6 @@
 """Exports, each opened again by the tool that it is for; where that is too large to install, against its documented format."""
 
+import csv
 import gc
 import hashlib
 import io
@@ -11,6 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -23,11 +25,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
+from conftest import record, written_again
 from gevaldi.cli.main import app
 from gevaldi.comparison import Comparison
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
 from gevaldi.exports import export, registry
-from gevaldi.exports._names import folder_names
+from gevaldi.folders import folder_names
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
 
@@ -81,8 +84,10 @@ def row(index: int, names: list[str], asked: bool = True) -> dict[str, Any]:
 
 def made(folder: Path, names: list[str] = ANIMALS, count: int = 12, asked: bool = True, samples: int = 6) -> Run:
     labels = [{"name": name, "id": None} for name in names]
-    models = {"first": {"name": "old", "labels": labels}, "second": {"name": "new", "labels": labels}, "generator": {"name": "g"}}
-    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples), {"models": models, "command": "gevaldi"})
+    model = record()["models"]["first"] | {"labels": labels}
+    models = {"first": model | {"name": "old"}, "second": model | {"name": "new"}, "generator": model | {"name": "g", "labels": []}}
+    spec = Spec(first="a", second="b", generator="g", samples=samples)
+    run = Run.create(folder, spec, record(models=models, command="gevaldi"))
     rows = [row(index, names, asked) for index in range(count)]
     for part in (rows[: count // 2], rows[count // 2 :]):
         if part:
@@ -264,8 +269,7 @@ def test_folders_of_classes_are_names_that_any_file_system_takes_and_differ(name
 def test_of_two_classes_with_one_name_each_keeps_its_own_samples(tmp_path: Path) -> None:
     cranes = [{"name": "crane", "id": "n02012849"}, {"name": "crane", "id": "n03126707"}, {"name": "owl", "id": "n01621127"}]
     run = made(tmp_path / "run", ["crane"], count=0)
-    record = run.record | {"models": {"first": {"labels": cranes}, "second": {"labels": cranes}}}
-    run = Run(run.folder, record, run.spec)
+    run = replace(run, record=run.record | {"models": {"first": {"labels": cranes}, "second": {"labels": cranes}}})
     rows = [row(i, ["crane"]) | {"condition_id": cranes[i]["id"], "condition_name": cranes[i]["name"]} for i in range(3)]
     for each, label in zip(rows, cranes, strict=True):
         each["first_end"] = predicted(label["name"], label["id"])
@@ -413,7 +417,7 @@ def test_rows_of_older_runs_are_exported_with_what_they_have(tmp_path: Path) -> 
     run = made(tmp_path / "run")
     for part in (run.folder / "samples").iterdir():
         table = pq.read_table(part)
-        pq.write_table(table.drop_columns(["held", "asked_labels", "set_distance_1_end"]), part)
+        written_again(part, table.drop_columns(["held", "asked_labels", "set_distance_1_end"]))
     table = pd.read_parquet(export(run, "parquet").path)
     assert len(table) == 11
     assert table["held"].isna().all()
@@ -533,3 +537,71 @@ def test_the_progress_is_of_samples_and_reaches_its_end(run: Run) -> None:
     begun: list[tuple[int, int]] = []
     assert len(list(selected(run, "both", (), 3, None, "condition").each(lambda *now: begun.append(now)))) == 6
     assert begun == [(1, 3), (2, 3), (3, 3)]
+
+
+FORMULAS = [
+    "=1+1",
+    "+1+1",
+    "-1-1",
+    "@sum(1)",
+    "＝1",
+    "'=1",
+    "''-x",
+    "-1",
+    "+.5e3",
+    "'quoted'",
+    "a=b",
+    "\t=1",
+    " =1",
+    "-",
+    "\r=1",
+    "-inf",
+]
+
+
+def cells_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_class_that_begins_like_a_formula_is_text_in_a_spreadsheet_and_comes_back_by_its_name(tmp_path: Path) -> None:
+    from torchvision.datasets import ImageFolder
+
+    run = made(tmp_path / "run", FORMULAS, count=len(FORMULAS), samples=len(FORMULAS) // 2)
+    folder = export(run, "imagefolder").path
+    cells = cells_of(folder / "metadata.csv")
+    for text in (text for row in cells for text in row.values()):
+        assert not text.startswith(("=", "@", "＝", "\t", "\r"))
+        assert not text.startswith(("+", "-")) or float(text) is not None  # a number
+    labels = {int(row["index"]): row["label"] for row in cells}
+    names = {i: name for i, name in enumerate(FORMULAS) if i != 5}  # which failed
+    assert {labels[i] for i in names if labels[i] == names[i]} == {"-1", "+.5e3", "'quoted'", "a=b", " =1", "-inf"}
+    again = export(run, "parquet", tmp_path / "again", label=folder / "metadata.csv").path
+    assert pd.read_parquet(again).set_index("index")["label"].to_dict() == names
+    assert len(ImageFolder(str(folder)).classes) == len(names)
+    assert all(path.name[0] not in "=+-@＝" for path in folder.iterdir())
+
+
+def test_datasets_finds_the_pictures_of_classes_that_begin_like_formulas(tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    names = ["=1+1", "@x", "cat"]
+    folder = export(made(tmp_path / "run", names), "imagefolder").path
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        opened = load_dataset(str(folder), split="train")
+        gc.collect()
+    assert {each["label"] for each in opened} == {"'=1+1", "'@x", "cat"}
+    assert opened[0]["image"].size == (8, 8)
+    exact = load_dataset(str(export(made(tmp_path / "other", names), "datasets").path), split="train")
+    assert exact.features["label"].names == names
+
+
+def test_numbers_of_a_table_stay_numbers(run: Run) -> None:
+    cells = pd.read_csv(export(run, "imagefolder").path / "metadata.csv")
+    assert cells["log_prior_end"].dtype == float
+    assert (cells["log_prior_end"] < 0).any()
+
+
+def test_a_surrogate_in_a_label_does_not_keep_the_table_from_being_written(run: Run) -> None:
+    folder = export(run, "imagefolder", label={0: "half\ud800", 1: "=x"}).path
+    assert [row["label"] for row in cells_of(folder / "metadata.csv")] == ["half?", "'=x"]

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import gevaldi
-from conftest import small_classifier, small_generator
+from conftest import record, small_classifier, small_generator
 from gevaldi.cli.main import app
 from gevaldi.cli.main import run as run_cli
 from gevaldi.errors import GevaldiError, MissingExtra, RunFolderError
@@ -99,7 +99,7 @@ def read_spec_of(folder: Place) -> dict[str, Any]:
 
 
 def empty_run(folder: Place, samples: int = 9) -> Run:
-    return Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples, orders="forward"), {})
+    return Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples, orders="forward"), record())
 
 
 def test_a_text_is_a_path_unless_it_has_a_protocol(tmp_path: Path) -> None:
@@ -459,7 +459,7 @@ def test_few_bytes_of_a_far_part_are_fetched_for_one_column(server: str, tmp_pat
 
 def test_a_report_fetches_each_far_part_once_and_is_the_same_where_copies_find_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     run = compared(place("memory://near/run"), samples=70, steps=3).run
-    parts = [part.name for part in run._parts()]
+    parts = [part.name for part in run.parts()]
     assert len(parts) > 1
     fetched, folders, temporary = list[str](), list[Path](), tempfile.TemporaryDirectory
 

@@ -166,7 +166,7 @@ def test_a_user_who_asks_is_told_how_the_networks_are_computed_and_before_the_se
     short = ["--set", "audited=2", "--batch-size", "2", "--no-report", "--device", "cpu", "--out", str(tmp_path / "run")]
     done = CliRunner().invoke(app, ["compare", *pair, *short, "--verbose", "--probe-again"])
     assert done.exit_code == 0, done.output
-    assert "Computed in float32" in done.output
+    assert "Computed in float" in done.output
     again = CliRunner().invoke(app, ["compare", *pair, *short])
     assert "Computed in" not in again.output
     assert "no effect" not in again.output
@@ -180,5 +180,5 @@ def test_a_user_who_asks_is_told_how_the_networks_are_computed_and_before_the_se
 
     monkeypatch.setattr("gevaldi.runs.session.fill", interrupted)
     cut = CliRunner().invoke(app, ["compare", *pair, *short[:-1], str(tmp_path / "other"), "--verbose"])
-    assert "Computed in float32" in cut.output
+    assert "Computed in float" in cut.output
     assert "distinct find" not in cut.output

@@ -18,7 +18,7 @@ from gevaldi.generators._around import AroundPictures
 from gevaldi.runs.audit import audit_warnings
 from gevaldi.runs.ranges import range_warnings
 from gevaldi.runs.rounding import Rounding
-from gevaldi.runs.session import models_of
+from gevaldi.runs.session import models_of, prepared
 from gevaldi.runs.spec import Spec
 
 DIGITS = "bundled:mnist-digits"
@@ -39,7 +39,8 @@ def warned(second: gevaldi.Classifier, real: str | None = DIGITS) -> list[str]:
     spec = Spec(first="bundled:mnist-strided", second="object:b", generator="bundled:mnist-vae", real=real, samples=1)
     generator = load_generator(spec.generator)
     models = models_of(spec, load_classifier(spec.first), second, generator, torch.device("cpu"))
-    return range_warnings(models, list(range(10)), spec)
+    with prepared(models):
+        return range_warnings(models, list(range(10)), spec)
 
 
 def trained_on(back: Callable[[torch.Tensor], torch.Tensor], **how: list[float]) -> gevaldi.Classifier:
@@ -74,7 +75,8 @@ def test_nothing_is_said_where_no_class_is_known() -> None:
     other = gevaldi.classifier(Expecting(pooled, lambda x: (x + 1) / 2).eval(), list("abcdefghij"), output="log-probabilities")
     spec = Spec(first="object:a", second="object:b", generator="bundled:mnist-vae", samples=1)
     models = models_of(spec, other, other, load_generator(spec.generator), torch.device("cpu"))
-    assert range_warnings(models, list(range(10)), spec) == []
+    with prepared(models):
+        assert range_warnings(models, list(range(10)), spec) == []
 
 
 def test_the_warning_is_in_the_record_of_a_run(tmp_path: Path) -> None:
@@ -165,6 +167,7 @@ def test_a_real_network_that_lacks_its_normalisation_is_named_and_the_other_is_n
     assert isinstance(module, nn.Module)
     spec = Spec(first="object:a", second="object:b", generator="object:g", samples=1)
     models = models_of(spec, first, gevaldi.classifier(module, second.labels), generator, torch.device("cpu"))
-    (warning,) = range_warnings(models, list(range(len(conditions))), spec)
+    with prepared(models):
+        (warning,) = range_warnings(models, list(range(len(conditions))), spec)
     assert warning.startswith("The second classifier")
     assert "with ImageNet's mean and deviation" in warning

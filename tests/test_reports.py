@@ -19,6 +19,7 @@ from PIL import Image
 from report_page import natural
 from scipy import stats
 
+from conftest import record, written_again
 from gevaldi.measures.kinds import Scale, kind
 from gevaldi.measures.paths import band
 from gevaldi.measures.summary import summaries
@@ -86,21 +87,24 @@ def row(index: int, failed: bool = False, name: str = "cat", size: int = 28) -> 
 
 
 def made(folder: Path, rows: list[dict[str, Any]], samples: int = 8, name: str = "a:first") -> Run:
-    model = {"name": name, "labels": [], "parameters": 10, "sha256": "0" * 64}
+    model = record()["models"]["first"]
     audited = {"pictures": 1000, "disagreements": 11, "confidence_first": 0.9, "confidence_second": 0.8, "divergence_mean": 0.1}
     read = {"known_first": 1000, "read_first": 990, "known_second": 0, "read_second": 0}
-    record = {
-        "models": {"first": model, "second": model | {"name": "a:second"}, "generator": model | {"name": "g"}},
-        "execution": {"any_batch_size": True, "batch_size": 64},
-        "divergence": {"name": "kl", "unit": "nats", "symmetric": False, "bound": None, "summary": "Kullback-Leibler divergence"},
-        "audit": {"generated": audited | {"name": "g", **read}, "real": None},
-        "device": "cpu", "command": "gevaldi compare", "created": "2026-01-01T00:00:00", "versions": {"gevaldi": "0"},
-        "warnings": [HOSTILE],
-        "taxonomy": {"name": "zoo", "convention": "published", "set_sizes": [1, 3], "mean_edges": 10.0, "classes": [],
+    whole = record(
+        models={"first": model | {"name": name}, "second": model | {"name": "a:second"}, "generator": model | {"name": "g"}},
+        audit={"generated": audited | {"name": "g", **read}, "real": None},
+        warnings=[HOSTILE],
+        taxonomy={
+            "name": "zoo",
+            "convention": "published",
+            "set_sizes": [1, 3],
+            "mean_edges": 10.0,
+            "classes": [],
+            "sha256": "0" * 64,
             "by_chance": {"levels": 4.5, "lateral": 0.6},
         },
-    }  # fmt: skip
-    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples), record)
+    )
+    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples), whole)
     run.append(rows)
     return run
 
@@ -201,7 +205,10 @@ def run_of_hostile_words(run: Run) -> Run:
         model |= {"note": HOSTILE, "sha256": HOSTILE}
     distance = {"value": 0.1, "low": 0.0, "high": 0.2}
     record["audit"]["kernel_distance"] = distance | {"features": HOSTILE, "generated": 9, "real": 9, "among_real": distance}
-    return Run(run.folder, record, hostile_spec(run))
+    content = {key: value for key, value in record.items() if key not in ("format", "fingerprint", "spec")}
+    hostile = Run.create(run.folder / "hostile", hostile_spec(run), content)
+    hostile.append(list(run.each()))
+    return hostile
 
 
 LONG = "python:/home/me/projects/" + "deep/" * 40
@@ -363,7 +370,7 @@ def test_rows_of_an_older_version_render(tmp_path: Path) -> None:
     (part,) = (tmp_path / "samples").iterdir()
     newer = ("path_", "set_distance", "asked_", "right_", "picture_original", "held", "flipped", "shift", "surer", "step_end")
     whole = pq.read_table(part)
-    pq.write_table(whole.select([c for c in whole.column_names if not c.startswith(newer) or c == "path_divergence"]), part)
+    written_again(part, whole.select([c for c in whole.column_names if not c.startswith(newer) or c == "path_divergence"]))
     page = Page(render(run))
     assert {a["id"] for tag, a in page.tags if tag == "article"} == {f"sample-{i}" for i in range(16)}
     paths = [json.loads(text) for text in page.scripts[:15]]

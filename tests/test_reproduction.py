@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ import yaml
 from PIL import Image
 from scipy import stats
 
-from conftest import IMAGENET, needs_imagenet
+from conftest import IMAGENET, needs_imagenet, record
 from gevaldi.classifiers import load_classifier
-from gevaldi.errors import SpecError, UnknownName
+from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments import claims, plates, read_experiment
 from gevaldi.experiments.evidence import Evidence, NotTestable, judged
 from gevaldi.experiments.plates import plate_of
@@ -71,7 +72,7 @@ def test_few_values_that_are_all_alike_have_no_interval_and_decide_nothing(group
 
 def made(folder: Path, rows: Sequence[dict[str, Any]]) -> Run:
     """A run of synthetic rows."""
-    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=len(rows), orders="forward"), {})
+    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=len(rows), orders="forward"), record())
     run.append([{"index": i, "seed": i, "order": "forward", "status": "converged"} | row for i, row in enumerate(rows)])
     return run
 
@@ -205,7 +206,7 @@ def test_a_set_of_classes_has_its_distance_to_itself_shown_beside(tmp_path: Path
     run = made(tmp_path, [row | {"first_start": labels} for row in rows])
     taxonomy = taxonomy_named("mnist-digits")
     (tmp_path / "taxonomy.json").write_text(taxonomy_as_json(taxonomy))
-    run = Run(run.folder, run.record | {"taxonomy": {"classes": list(taxonomy.classes), "convention": "published"}}, run.spec)
+    run = replace(run, record=run.record | {"taxonomy": {"classes": list(taxonomy.classes), "convention": "published"}})
     found = claims.found(Evidence({"a": [run]}), 'larger-sets-start-farther,runs=["a"],sizes=[1,3]').measured
     half = between(taxonomy)
     triple = [taxonomy.classes.index(f"digit:{i}") for i in (4, 9, 7)]
@@ -425,3 +426,25 @@ def test_the_command_answers_what_it_does_not_know(tmp_path: Path) -> None:
     assert "WORLD.PART=SOURCE:NAME" in answer("figure-2", "--model", "first=x")
     assert "There is no world" in answer("figure-2", "--model", "moon.first=x")
     assert "'first'" in answer("figure-2", "--model", "digits.frst=x", "--quick")
+
+
+CLAIMS = "figure,title,claim,world,verdict,measured,value,low,high,rests_on\n"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "javascript:alert(1)//,t,c,w,holds,,,,,\n",
+        "../figure-2,t,c,w,holds,,,,,\n",
+        "figure-2\n" + "x" * 200_000,
+    ],
+)
+def test_a_table_of_claims_that_names_another_page_than_its_own_is_refused(tmp_path: Path, rows: str) -> None:
+    (tmp_path / "figure-2-claims.csv").write_text(CLAIMS + rows)
+    with pytest.raises(RunFolderError, match=r"figure-2-claims.csv .*Delete it, and make its figure again"):
+        write_index(tmp_path)
+
+
+def test_a_table_of_claims_with_rows_that_are_too_short_is_read(tmp_path: Path) -> None:
+    (tmp_path / "figure-2-claims.csv").write_text(CLAIMS + "figure-2,Title,c,w,holds\n")
+    assert "./figure-2.html" in write_index(tmp_path).read_text(encoding="utf-8")

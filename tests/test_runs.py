@@ -18,7 +18,7 @@ from PIL import Image
 from torch import nn
 
 import gevaldi
-from conftest import small_classifier, small_generator
+from conftest import small_classifier, small_generator, written_again
 from gevaldi.classifiers import load_classifier
 from gevaldi.confusions import confusions
 from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecError, UnknownName
@@ -179,7 +179,7 @@ def test_rows_of_a_version_that_kept_fewer_columns_are_read_with_none_in_their_p
     run = compared(tmp_path / "run").run
     part = next((run.folder / "samples").glob("*.parquet"))
     lacking = ("path_pictures", "path_picture_steps", "picture_original")
-    pq.write_table(pq.read_table(part).drop_columns(list(lacking)), part)
+    written_again(part, pq.read_table(part).drop_columns(list(lacking)))
     kept = [row["path_picture_steps"] for row in run.each(["index", "path_picture_steps"])]
     assert 0 < kept.count(None) < len(kept)
     assert len(run.rows()) == len(run.rows(["index", "path_pictures"])) == run.total
@@ -483,7 +483,7 @@ def test_a_run_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) -> 
     with pytest.raises(RunFolderError, match=r"format 1.*Make it again: gevaldi compare --spec"):
         Run.open(tmp_path)
     (tmp_path / "run.json").write_text(json.dumps({"format": FORMAT}))
-    with pytest.raises(RunFolderError, match="it has no spec"):
+    with pytest.raises(RunFolderError, match=r"not the record of a run: fingerprint is missing; spec is missing.* and \d+ more"):
         Run.open(tmp_path)
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import gevaldi
-from conftest import small_classifier, small_generator
+from conftest import record, small_classifier, small_generator
 from gevaldi.divergences import divergence
 from gevaldi.errors import DeviceError, RunFolderError, SpecError
 from gevaldi.noise import Noise
@@ -335,7 +335,7 @@ class Finished:
 def test_what_is_put_into_the_writer_is_on_disk_when_its_context_ends(
     tmp_path_factory: pytest.TempPathFactory, harvests: list[int], part: int
 ) -> None:
-    run = Run.create(tmp_path_factory.mktemp("run"), spec(samples=60), {})
+    run = Run.create(tmp_path_factory.mktemp("run"), spec(samples=60), record())
     bounds = np.cumsum([0, *harvests])
     with pytest.MonkeyPatch.context() as patch, Writer(run) as writing:
         patch.setattr(writer, "PART", part)
@@ -350,7 +350,7 @@ def interrupted(_: None) -> None:
 
 
 def test_what_was_put_in_before_ctrl_c_is_written(tmp_path: Path) -> None:
-    run = Run.create(tmp_path, spec(), {})
+    run = Run.create(tmp_path, spec(), record())
     with pytest.raises(KeyboardInterrupt), Writer(run) as writing:
         interrupted(writing.put(Finished([0, 1])))
     assert run.done() == {0, 1}
@@ -360,7 +360,7 @@ def test_a_disk_that_fails_is_told_by_the_next_that_is_put_in_and_nobody_waits_f
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "PART", 1)
-    run = Run.create(tmp_path, spec(), {})
+    run = Run.create(tmp_path, spec(), record())
     failed = threading.Event()
 
     def full(self: Run, rows: Any) -> None:
@@ -387,7 +387,7 @@ class Bad:
 
 
 def test_rows_that_cannot_be_made_do_not_take_others_with_them(tmp_path: Path) -> None:
-    run = Run.create(tmp_path, spec(), {})
+    run = Run.create(tmp_path, spec(), record())
     with pytest.raises(ValueError, match="no rows"), Writer(run) as writing:
         [writing.put(finished) for finished in (Finished([0, 1]), Bad())]
     assert run.done() == {0, 1}
@@ -395,7 +395,7 @@ def test_rows_that_cannot_be_made_do_not_take_others_with_them(tmp_path: Path) -
 
 def test_slow_rows_do_not_wait_for_others_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "PATIENCE", (0.01, 0.01))
-    run = Run.create(tmp_path, spec(), {})
+    run = Run.create(tmp_path, spec(), record())
     written = threading.Event()
     appended = Run.append
     monkeypatch.setattr(Run, "append", lambda self, rows: (appended(self, rows), written.set())[0])

@@ -330,7 +330,7 @@ def test_the_table_and_the_frame_say_the_same_and_pages_lead_to_reports_that_the
     text = page.read_text()
     assert "<b>&other" not in text
     links = {part.partition('"')[0].partition("#")[0] for part in text.split('href="')[1:]}
-    assert {"matrix.csv", "matrix-kl-w0.png"} <= links
+    assert {"matrix.csv", "./matrix-kl-w0.png"} <= links
     assert all((three.folder / link).exists() for link in links)
     assert len([link for link in links if link.endswith("report.html")]) == 6
     for run in three.runs.values():
@@ -884,3 +884,26 @@ def test_axe_finds_nothing_to_complain_of_in_a_sweeps_page(
     tab.set_viewport_size({"width": 390, "height": 844})
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     tab.close()
+
+
+@pytest.mark.parametrize(
+    ("names", "answer"),
+    [
+        (("A", "a"), "A and a cannot be told apart in names of folders"),
+        (("a/b", "a-b"), "a/b and a-b cannot be told apart"),
+    ],
+)
+def test_classifiers_whose_folders_a_file_system_cannot_tell_apart_are_refused(names: tuple[str, str], answer: str) -> None:
+    classifiers = {name: f"bundled:mnist-{i}" for i, name in enumerate(names)}
+    with pytest.raises(SpecError, match=answer):
+        sweep_from({"classifiers": classifiers, "generator": "g"})
+
+
+@pytest.mark.parametrize("name", ["../../x", "/etc", "con.x", "数" * 300, "\ud800", "", "javascript:alert(1)", "\u202e", "=1+1"])
+def test_the_folder_of_a_pair_is_one_that_every_file_system_takes(name: str) -> None:
+    sweep = sweep_from({"classifiers": {name: "bundled:a", "數" * 300: "bundled:b"}, "generator": "g", "divergences": ["kl"]})
+    for folder in sweep.pairs():
+        assert len(folder.encode()) < 255
+        assert not set(folder) & set('/\\:*?"<>|%#\0')
+        assert folder[0] not in ".-=+@"
+        assert folder.partition(".")[0].casefold() not in ("con", "aux", "nul")

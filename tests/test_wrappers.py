@@ -221,7 +221,7 @@ def test_wrappers_can_be_nested_and_pass_options_on() -> None:
         (f"ensemble:{PAIR[0]}+(restricted:{PAIR[1]},classes=[1,2])", "other labels"),
         ("pruned:resnet50,amount=0.5", "names no classifier"),
         (f'restricted:{PAIR[0]},classes=["3"]', "two or more"),
-        (f"restricted:{PAIR[0]},classes=nowhere.txt", "A text file with a class a line"),
+        (f"restricted:{PAIR[0]},classes=nowhere.txt", "cannot be read"),
     ],
 )
 def test_a_wrapper_that_cannot_be_made_is_answered_with_what_is_wrong(name: str, said: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from gevaldi.errors import SpecError
+from gevaldi.images import opened
 from gevaldi.names import OBJECT
 from gevaldi.places import Place, place
 from gevaldi.runs.engines import engine as engine_named
@@ -62,18 +63,14 @@ class Comparison:
 
     def best(self, count: int = 8) -> "list[Image.Image]":
         """The pictures of the samples with the largest divergence after the search, largest first."""
-        import io
-
-        from PIL import Image
-
-        found = self.run.largest(count, ["picture_end"])
-        return [Image.open(io.BytesIO(row["picture_end"]["bytes"])) for row in found]
+        found = self.run.largest(count, ["index", "picture_end"])
+        return [opened(row["picture_end"]["bytes"], f"The picture of sample {row['index']}") for row in found]
 
     def report(self, path: str | Place | None = None) -> Place:
         """Write the report, one self-contained HTML page, into the run folder or to `path`; returns where it is."""
         from gevaldi.reports.page import write_report
 
-        return write_report(self.run, place(path) if path else None)
+        return write_report(self.run, None if path is None else place(path))
 
     def export(self, to: str, out: str | Path | None = None, **chosen: Any) -> Path:
         """Write samples in a format that other tools open; returns where they are.
@@ -86,7 +83,7 @@ class Comparison:
         """
         from gevaldi.exports import export
 
-        return export(self.run, to, place(out) if out else None, **chosen).path
+        return export(self.run, to, None if out is None else place(out), **chosen).path
 
 
 def compare(
@@ -145,8 +142,7 @@ def compare(
         },
         "the arguments",
     )
-    folder = place(out) if out else Path(tempfile.mkdtemp(prefix="gevaldi-"))
-    shown = sys.stderr.isatty() if progress is None else progress
+    folder = Path(tempfile.mkdtemp(prefix="gevaldi-")) if out is None else place(out)
     models = (first, second, generator)
     given = None if isinstance(taxonomy, str) else taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
     chosen = engine_named(engine) if isinstance(engine, str | None) else engine
@@ -157,7 +153,7 @@ def compare(
 
     with chosen.opened() as fill:
         command = command_of(spec, folder, models)
-        return execute(spec, folder, models, device, batch_size, shown, command, given, fill=fill, begun=begun)
+        return execute(spec, folder, models, device, batch_size, progress, command, given, fill=fill, begun=begun)
 
 
 def named(model: Any) -> str:
@@ -186,7 +182,7 @@ def execute(
     models: Sequence[Any],
     device: str,
     batch_size: int | None,
-    progress: bool,
+    progress: bool | None,
     command: str,
     taxonomy: Taxonomy | None = None,
     *,
@@ -255,7 +251,7 @@ def refuse_objects(models: Sequence[Any]) -> None:
         )
 
 
-def bar(shown: bool) -> Any:
+def bar(shown: bool | None) -> Any:
     """The progress bar: rows on disk, rate, time left, and where the search of the present chunk is."""
     from gevaldi.progress import Bar
 

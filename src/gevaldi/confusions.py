@@ -8,7 +8,7 @@ import torch
 from gevaldi.contract import check_classifier, check_mode
 from gevaldi.errors import DataError
 from gevaldi.models import Classifier
-from gevaldi.pictures.base import RealPictures, brought_to
+from gevaldi.pictures.base import RealPictures, brought_to_network
 
 BATCH = 50
 
@@ -39,12 +39,14 @@ def confusions(classifier: Classifier, real: RealPictures, size: tuple[int, int]
         size: height and width that they are brought to; by default that of the first.
 
     Raises:
-        ContractError: the classifier is in training mode, or fails on pictures of this size.
-        DataError: the classes of the pictures are known, and none is one of the classifier's.
+        ContractError: the classifier is in training mode, or its predictions are none.
+        SpecError: it takes no pictures of this size.
+        DataError: the pictures cannot be read, or the classes of the pictures are known, and none is one of the classifier's.
     """
     check_mode(classifier, "classifier")
-    channels, height, width = real.pictures[0].shape
-    pictures = torch.stack(brought_to(real, (channels, *(size or (height, width)))).pictures)
+    _, height, width = real.pictures[0].shape
+    remedy = "Say the side that the classifier takes: --size SIDE."
+    pictures = brought_to_network(real, size or (height, width), classifier, remedy)
     p = torch.cat([check_classifier(classifier, part, "classifier").exp() for part in pictures.split(BATCH)])
     known = any(name is not None for name in real.classes)
     rows = [_place(name, classifier) for name in real.classes] if known else p.argmax(1).tolist()

@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from gevaldi.errors import GevaldiError
 from gevaldi.places import Place, read, reason
+from gevaldi.provenance import note_files
 
 MOST_BYTES = 32 * 2**20
 MOST_BYTES_OF_TOML = 2**20  # Python reads it letter by letter
@@ -61,6 +63,8 @@ class TextFile:
             raise self._error(path, f"cannot be read: {reason(error)}") from None
         except UnicodeDecodeError as error:
             raise self._error(path, f"is no text in UTF-8: {error}") from None
+        if isinstance(path, Path):
+            note_files([path])
         if "\0" in text:
             raise self._error(path, "is no text in UTF-8: it holds NUL bytes")
         return text

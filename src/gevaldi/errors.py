@@ -52,6 +52,10 @@ class DeviceError(GevaldiError):
     """A device whose memory does not suffice, or that has stopped working."""
 
 
+class PathError(GevaldiError):
+    """A path under which no file can be, or none that this process may look at."""
+
+
 class RunFolderError(GevaldiError):
     """A run folder that cannot be read, written or continued."""
 

@@ -17,7 +17,9 @@ def write_whole(path: Path, content: Any) -> None:
         OSError: it could not be written; nothing of it is left, and what stood there before still stands. Only where the disk
             failed after the renaming, in the sync of the folder, it is there in full and a power cut may still take it.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):  # /dev/stdout, or a pipe
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "a folder lies there", str(path))
+    if path.exists() and not path.is_file():  # /dev/stdout, or a pipe
         path.write_bytes(content)
         return
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")  # of no other thread, process or machine

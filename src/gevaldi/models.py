@@ -4,17 +4,20 @@ Pictures are in [0, 1] between the two: a generator converts from its own range,
 normalisation, differentiably. What leaves a classifier are log-probabilities, because a divergence of 100 nats has no other form.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gevaldi.errors import SpecError
+from gevaldi.errors import ContractError, SpecError
 from gevaldi.priors.base import Prior
+from gevaldi.provenance import Files
 
 Pictures = Float[Tensor, "batch channels height width"]
 
@@ -25,6 +28,16 @@ class Label:
 
     name: str
     id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse half letters.
+
+        Raises:
+            ContractError: the name or the id holds a surrogate, which no file can.
+        """
+        for text in (self.name, self.id or ""):
+            if re.search("[\ud800-\udfff]", text):
+                raise ContractError(f"A class is called {text!r}, with half of a letter (a surrogate), which no file can hold.")
 
 
 def labels_of(labels: int | Sequence[str | Label]) -> tuple[Label, ...]:
@@ -48,11 +61,13 @@ class Classifier(nn.Module, ABC):
         official: from a picture of 8 bits (PIL) to log-probabilities (1, classes) by the pipeline of the network's own package;
             None where it has none, and stored pictures are classified as the search sees them.
         note: what a reader of its results has to know, as where its gradients come from; None for nothing.
+        files: those that it was read from, with their SHA-256, where it was loaded by its name.
     """
 
     labels: tuple[Label, ...]
     name: str | None = None
     note: str | None = None
+    files: Files = MappingProxyType({})
     official: "Callable[[Any], Tensor] | None" = None
 
     @abstractmethod
@@ -69,6 +84,7 @@ class Generator(nn.Module, ABC):
         name: what reports call it; None for the name by which it was asked for, or that of the module's class.
         starts_at_zero: whether a search starts at the latent of zeros, and not at a draw, as where latents are offsets.
         originals: the real picture that belongs to each condition, where conditions are pictures; shown beside what is made of it.
+        files: those that it was read from, with their SHA-256, where it was loaded by its name.
     """
 
     prior: Prior
@@ -76,6 +92,7 @@ class Generator(nn.Module, ABC):
     name: str | None = None
     starts_at_zero: bool = False
     originals: Float[Tensor, "conditions channels height width"] | None = None
+    files: Files = MappingProxyType({})
 
     def centre(self, condition: Int[Tensor, " batch"]) -> Float[Tensor, "batch ..."] | None:
         """What has to be added to latents before their length means anything, where they are offsets: Δz is relative to it."""

@@ -10,13 +10,17 @@ UNSEEN = ("Cc", "Cf", "Cs")  # categories of Unicode: control and direction mark
 
 def plain(text: Any, longest: int | None = LONGEST) -> str:
     """A name without control or direction marks, shortened unless `longest` is None."""
-    kept = "".join(c for c in str(text) if unicodedata.category(c) not in UNSEEN)
+    whole = str(text)
+    kept = whole if whole.isprintable() else "".join(c for c in whole if unicodedata.category(c) not in UNSEEN)
     return kept if longest is None or len(kept) <= longest else kept[: longest - 1] + "…"
 
 
 def escaped(text: Any) -> str:
     r"""A text of several lines in which control and direction marks can be seen: `\u202e`."""
-    kept = (c if c in "\n\t" or unicodedata.category(c) not in UNSEEN else c.encode("unicode_escape").decode() for c in str(text))
+    whole = str(text)
+    if whole.isprintable():
+        return whole
+    kept = (c if c in "\n\t" or unicodedata.category(c) not in UNSEEN else c.encode("unicode_escape").decode() for c in whole)
     return "".join(kept)
 
 

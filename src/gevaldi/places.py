@@ -6,9 +6,12 @@ the two do not share is here. Whatever the library of a far location raises, the
 
 import contextlib
 import errno
+import glob
 import os
 import re
+import shutil
 import stat
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -18,14 +21,17 @@ from typing import Any, TypeVar
 
 from upath import UPath
 
-from gevaldi.errors import MissingExtra, RunFolderError, UnknownName
+from gevaldi.errors import MissingExtra, PathError, RunFolderError, UnknownName
 from gevaldi.files import write_whole
+from gevaldi.names import plain
 
 Place = Path | UPath
 
 EXTRAS = {"s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3"), "gs": ("gcsfs", "gcs"), "gcs": ("gcsfs", "gcs")}
 OF_THIS_MACHINE = ("file", "local")
 LACKING = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # as stores answer that know less than S3 does
+UNFINISHED, DAY = (".partial", ".unfinished"), 24 * 3600.0
+LONGEST = 300  # characters of a path that a message shows
 AT_ONCE = 16  # requests that wait for a far location together
 
 T = TypeVar("T")
@@ -36,21 +42,50 @@ def place(text: str | Path | UPath) -> Place:
     """The place that a text names: a path, or PROTOCOL://... for what fsspec opens; credentials and endpoint are fsspec's to find.
 
     Raises:
+        PathError: the text is no path, or one that cannot be looked at.
         RunFolderError: there is no such protocol, or the text names no place of it.
         MissingExtra: its package is not installed.
     """
-    if not isinstance(text, str):
+    if isinstance(text, Path):
+        return _checked(text)
+    if isinstance(text, UPath):
         return text
     protocol, found, rest = text.partition("://")
     if not found or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.:-]+", protocol):
-        return Path(text)
+        return local_path(text)
     if "::" in protocol:
         raise RunFolderError(f"{text} is a file system inside another one. Give a location itself, such as s3://bucket/folder.")
     if protocol.lower() in OF_THIS_MACHINE:
-        return Path(rest)
+        return local_path(rest)
     if not rest.strip("/"):
         raise RunFolderError(f"{text} names no folder; {protocol}://BUCKET/FOLDER was expected.")
     return _far(protocol.lower(), rest)
+
+
+def local_path(text: str) -> Path:
+    """The path of this machine that a text names; ~ stands for the home of a user.
+
+    Raises:
+        PathError: it is no path, or one that cannot be looked at.
+    """
+    if not text:
+        raise PathError("An empty path was given. Name a file or a folder, or leave the option out.")
+    try:
+        return _checked(Path(text).expanduser())
+    except RuntimeError as error:
+        raise PathError(f"{plain(text, LONGEST)} cannot be used as a path: {error}") from None
+
+
+def _checked(path: Path) -> Path:
+    try:
+        str(path).encode()  # as every record of it needs
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:  # too long, a loop of links, a closed folder; characters that no name can have
+        why = reason(error) if isinstance(error, OSError) else error
+        raise PathError(f"{plain(path, LONGEST)} cannot be used as a path: {why}.") from None
+    return path
 
 
 def _far(protocol: str, rest: str) -> UPath:
@@ -71,7 +106,7 @@ def _far(protocol: str, rest: str) -> UPath:
             raise RunFolderError(f"{text} cannot be opened: {error}") from None
         raise MissingExtra(package, f"A folder at {protocol}://", extra) from None
     except OSError as error:
-        raise RunFolderError(f"{text} cannot be opened: {reason(error)}. {remedy(UPath(text))}") from error
+        raise RunFolderError(f"{text} cannot be opened: {reason(error)}. {_access(protocol, rest.partition('/')[0])}") from error
     return far
 
 
@@ -97,10 +132,15 @@ def remedy(path: Place, error: OSError | None = None) -> str:
         if error and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             return "See that you may write there."
         return "Free some space or mend the folder."
-    aws = "the variables of AWS such as AWS_ENDPOINT_URL, " if path.protocol in ("s3", "s3a") else ""
+    return _access(path.protocol, _first(path).lstrip("/"))
+
+
+def _access(protocol: str, first: str) -> str:
+    """What helps where a far location cannot be opened, read or written."""
+    aws = "the variables of AWS such as AWS_ENDPOINT_URL, " if protocol in ("s3", "s3a") else ""
     return (
-        f"See that {path.protocol}://{_first(path).lstrip('/')} is there and that you may list, read, write and delete in it. "
-        f"Credentials and endpoint come from where fsspec finds them: {aws}FSSPEC_{path.protocol.upper()}_... and ~/.config/fsspec."
+        f"See that {protocol}://{first} is there and that you may list, read, write and delete in it. "
+        f"Credentials and endpoint come from where fsspec finds them: {aws}FSSPEC_{protocol.upper()}_... and ~/.config/fsspec."
     )
 
 
@@ -194,6 +234,17 @@ def write(path: Place, content: Any) -> None:
         except FileNotFoundError:
             make_folder(path.parent)
             path.fs.pipe_file(path.path, content)
+
+
+def remove_unfinished(path: Place) -> None:
+    """Remove what writers of a file or a folder left under temporary names when they were killed, a day ago or earlier.
+
+    What is younger may be that of a writer at work. Far away there are no temporary names.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*") if isinstance(path, Path) else ():
+        with contextlib.suppress(OSError):
+            if left.suffix in UNFINISHED and time.time() - left.stat().st_mtime > DAY:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def make_folder(folder: Place) -> None:

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from gevaldi.streams import lossy
+
 
 class Rate(ProgressColumn):
     """Samples per second."""
@@ -40,11 +42,13 @@ class Seldom:
 
 
 class Bar:
-    """A bar of samples, or a line now and then where no terminal shows it; silent if not shown."""
+    """A bar of samples, or a line now and then where no terminal shows it; silent if not shown, by default on a terminal only."""
 
-    def __init__(self, shown: bool) -> None:
-        console = Console(stderr=True)
-        drawn = sys.stderr.isatty() or console.is_jupyter  # `is_terminal` believes FORCE_COLOR
+    def __init__(self, shown: bool | None) -> None:
+        self._stream = lossy(sys.stderr)
+        console = Console(file=self._stream)
+        drawn = self._stream.isatty() or console.is_jupyter  # `is_terminal` believes FORCE_COLOR
+        shown = self._stream.isatty() if shown is None else shown
         columns = (
             TextColumn("samples"),
             BarColumn(),
@@ -78,7 +82,7 @@ class Bar:
         """What a user should hear, each text once: above the bar or among the lines, or as a warning where there are none."""
         for text in texts[self._heard :]:
             if self._lines:
-                print(f"gevaldi: {text}", file=sys.stderr, flush=True)  # noqa: T201
+                print(f"gevaldi: {text}", file=self._stream, flush=True)
             elif self._progress.disable:
                 warn(f"gevaldi: {text}", stacklevel=3)
             else:
@@ -100,7 +104,7 @@ class Bar:
     def _now(self, **changes: Any) -> None:
         self._progress.update(self._task, **changes)
         if self._lines and self._lines.due():
-            print(line_of(self._progress.tasks[0]), file=sys.stderr, flush=True)  # noqa: T201
+            print(line_of(self._progress.tasks[0]), file=self._stream, flush=True)
 
 
 def line_of(task: Task) -> str:

@@ -12,19 +12,23 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from gevaldi.errors import GevaldiError, SpecError, UnknownName, described
+from gevaldi.names import plain
+from gevaldi.places import local_path
+from gevaldi.provenance import note_files
 
 SHOWN, LONGEST = 10, 200  # problems that are named, and characters of a value
 OPENING, CLOSING = "([{", ")]}"
-GIVEN = ("log_p", "log_q", "taxonomy")  # what a run gives to members, so that they are no options of a user
+GIVEN = ("log_p", "log_q", "taxonomy")  # what a run gives to divergences, so that they are no options of a user
+WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def _options(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
 def _value(text: str) -> Any:
     try:
         return json.loads(text.lower() if text in ("True", "False") else text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON; or thousands of digits or brackets, which Python does not read
         return text
 
 
@@ -221,12 +225,13 @@ def referred(text: str) -> Any:
         raise SpecError(
             f"{text!r} was given; a Python object is named module:name or file.py:name, for example python:models.py:small."
         )
-    path = Path(place).expanduser()
+    path = local_path(place)
     folder = str(path.resolve().parent if place.endswith(".py") else Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
         module = _module_of_file(path) if place.endswith(".py") else importlib.import_module(place)
+        note_files([path] if place.endswith(".py") else [Path(module.__file__)] if module.__file__ else [])
     except FileNotFoundError:
         raise SpecError(f"There is no file {place!r}; the current folder is {Path.cwd()}.") from None
     except Exception as error:
@@ -247,34 +252,98 @@ def _module_of_file(path: Path) -> ModuleType:
     return module
 
 
-def check_options(factory: Any, call: Call, kind: str) -> None:
-    """That a factory, or a function with its options as keywords, takes the options that a user wrote, and all it needs is there.
+def options_for(factory: Any, call: Call, kind: str, given: Collection[str] = ()) -> dict[str, Any]:
+    """The options that a user wrote, as the parameters of a factory take them, or of a function with its options as keywords.
+
+    A value has the type of its parameter: nothing but `true` and `false` is a bool, so that no text such as `no` passes for true.
+    A whole number becomes text where text is expected, as a revision of digits is.
+
+    Args:
+        factory: what is called with them.
+        call: its name and options.
+        kind: what it is, for errors.
+        given: parameters that are no options.
 
     Raises:
-        SpecError: an option is missing or unknown; the message says which there are.
+        SpecError: an option is missing or unknown, or a value of another type; the message says which there are.
     """
     parameters = inspect.signature(factory).parameters.values()
     passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters)  # and answers for what it does not know
-    options = {p.name: p.default for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
-    options = {name: default for name, default in options.items() if name not in GIVEN}
-    missing = [name for name, default in options.items() if default is inspect.Parameter.empty and name not in call.options]
-    unknown = [] if passes_on else [name for name in call.options if name not in options]
-    if not (missing or unknown):
-        return
-    problem = f"needs {', '.join(missing)}" if missing else f"has no option {', '.join(unknown)}"
-    shown = [name if default is inspect.Parameter.empty else f"{name}={default!r}" for name, default in options.items()]
-    example = ",".join(f"{name}=VALUE" for name in (missing or list(options)[:1]))
-    takes = f"It takes {', '.join(shown)}, written {call.name},{example}" if shown else "It takes no options"
-    raise SpecError(f"The {kind} {call.name!r} {problem}. {takes}.")
+    known = {p.name: p for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD) and p.name not in given}
+    missing = [name for name, p in known.items() if p.default is p.empty and name not in call.options]
+    unknown = [] if passes_on else [name for name in call.options if name not in known]
+    if missing or unknown:
+        problem = f"needs {', '.join(missing)}" if missing else f"has no option {', '.join(unknown)}"
+        shown = [name if p.default is p.empty else f"{name}={p.default!r}" for name, p in known.items()]
+        example = ",".join(f"{name}=VALUE" for name in (missing or list(known)[:1]))
+        takes = f"It takes {', '.join(shown)}, written {call.name},{example}" if shown else "It takes no options"
+        raise SpecError(f"The {kind} {call.name!r} {problem}. {takes}.")
+    options = dict(call.options)
+    for name in options.keys() & known.keys():
+        expected = _type(known[name], factory)
+        try:
+            options[name] = _converted(options[name], expected)
+        except ValueError:
+            came = plain(json.dumps(options[name], ensure_ascii=False))
+            raise SpecError(f"{name}={came} was given to the {kind} {call.name!r}; {_in_words(expected)} was expected.") from None
+    return options
+
+
+def _type(parameter: inspect.Parameter, factory: Any) -> Any:
+    """The type of a parameter: as it is annotated, or bool if that says nothing and its default is one; otherwise any."""
+    found = parameter.annotation
+    if isinstance(found, str):
+        while isinstance(factory, partial):
+            factory = factory.func
+        try:
+            found = eval(found, vars(sys.modules[inspect.unwrap(factory).__module__]))
+        except (AttributeError, KeyError, NameError, TypeError):
+            found = Any
+    if get_origin(found) is Annotated:  # whose limits the factory sees to, in its own words
+        found = get_args(found)[0]
+    unknown = found in (parameter.empty, Any)
+    return bool if unknown and isinstance(parameter.default, bool) else Any if unknown else found
+
+
+def _converted(value: Any, expected: Any) -> Any:
+    """A value read from JSON as the type that is expected; as it is where pydantic knows nothing of that type.
+
+    Raises:
+        ValueError: it is of another type.
+    """
+    from pydantic import PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter, ValidationError
+
+    try:
+        adapter = TypeAdapter(expected)
+    except (PydanticUserError, PydanticUndefinedAnnotation):
+        return value
+    try:
+        return adapter.validate_json(json.dumps(value), strict=True)  # in JSON a list is a tuple, too
+    except ValidationError:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise
+        return adapter.validate_json(json.dumps(str(value)), strict=True)
+
+
+def _in_words(expected: Any) -> str:
+    """What values of a type are called."""
+    if isinstance(expected, type) and not get_args(expected):
+        return WORDS.get(expected, expected.__name__)
+    parts = [part for part in get_args(expected) if part is not NoneType]
+    if get_origin(expected) is Literal:
+        return " or ".join(map(str, parts))
+    if get_origin(expected) in (Union, UnionType):
+        return " or ".join(map(_in_words, parts))
+    return "a list"
 
 
 def made(factory: Any, call: Call, kind: str) -> Any:
     """Call a factory with the options that a user wrote, and answer a misfit with what the factory takes."""
     from pydantic import ValidationError
 
-    check_options(factory, call, kind)
+    options = options_for(factory, call, kind)
     try:
-        return factory(**call.options)
+        return factory(**options)
     except ValidationError as error:
         raise SpecError(f"The {kind} {call.name!r} does not take these options. {explained(error)}") from None
     except GevaldiError:

@@ -1,7 +1,7 @@
 """Weights from files: safetensors, or PyTorch files that are read without running what they hold; put into a network key by key."""
 
 import pickle
-import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gevaldi.errors import WeightsError
+from gevaldi.provenance import note_files
 
 SAFE = ".safetensors"
 PICKLED = (".pth", ".pt", ".bin", ".ckpt", ".tar")
@@ -29,20 +30,24 @@ def read_state(path: Path, *, allow_pickle: bool = False, remedy: str = "") -> d
     """
     if not path.is_file():
         raise WeightsError(f"There are no weights at {path}. {remedy}".rstrip())
+    note_files([path])
     if path.suffix == SAFE:
         return read_safetensors(path, remedy)[0]
     if path.suffix not in PICKLED:
         raise WeightsError(f"{path} is no weights file that is known: one of {', '.join((SAFE, *PICKLED))} was expected.")
     try:
-        return _state_in(path, torch.load(path, map_location="cpu", weights_only=not allow_pickle))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol")  # of which some may not be read: that is an error then
+            found = torch.load(path, map_location="cpu", weights_only=not allow_pickle)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} holds more than tensors, and reading it would run whatever is hidden in it. If you trust where it comes from, "
             "say pickle=true; better, keep the weights as safetensors."
         ) from error
-    except (OSError, RuntimeError, EOFError, IndexError, struct.error) as error:  # the last two of old files cut in their table
-        size = path.stat().st_size
-        raise WeightsError(f"{path} ({size} bytes) is not a whole PyTorch file: {error}. {remedy}".rstrip()) from error
+    except Exception as error:  # of whatever kind the reader of a damaged file raises
+        size, reason = path.stat().st_size, str(error) or type(error).__name__
+        raise WeightsError(f"{path} ({size} bytes) is not a whole PyTorch file: {reason}. {remedy}".rstrip()) from error
+    return _state_in(path, found)
 
 
 def read_safetensors(path: Path, remedy: str = "") -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -55,6 +60,7 @@ def read_safetensors(path: Path, remedy: str = "") -> tuple[dict[str, Tensor], d
 
     if not path.is_file():
         raise WeightsError(f"There are no weights at {path}. {remedy}".rstrip())
+    note_files([path])
     try:
         with safe_open(path, framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118 (not a mapping)

@@ -105,7 +105,7 @@ def test_the_figures_on_all_test_digits_are_those_of_the_file(name, seed):
         assert second.mean().item() == pytest.approx(number(said[ladder_training.OF_SECOND]), abs=0.01)
 
 
-@pytest.mark.parametrize("seed", ["3", "-1", "true", "1.0", "many"])
+@pytest.mark.parametrize("seed", ["3", "-1", str(10**30)])
 def test_a_seed_that_does_not_ship_is_answered_with_those_that_do(seed):
     with pytest.raises(SpecError, match=r"networks of the seeds 0, 1, 2 ship, written bundled:mnist-errs-far,seed=2"):
         load_classifier(f"bundled:mnist-errs-far,seed={seed}")

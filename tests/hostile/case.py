@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+PIPE = "a pipe that nobody reads"
 CANARY = "canary"  # the name of the file that hostile code writes, in the folder of its case
 
 
@@ -19,12 +20,14 @@ class Case:
     Attributes:
         words: of the command line, after `gevaldi`.
         environment: variables that are set.
-        closed: streams of the command that nobody reads, or that are full: {"stdout": "/dev/full"}.
+        closed: streams that nobody reads (PIPE), that are not there (None), or that are a file: {"stdout": "/dev/full"}.
+        makes: files that must be there afterwards, as patterns.
     """
 
     words: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
-    closed: dict[str, str] = field(default_factory=dict)
+    closed: dict[str, str | None] = field(default_factory=dict)
+    makes: tuple[str, ...] = ()
 
 
 Make = Callable[[random.Random, Path], Case]

@@ -6,7 +6,7 @@ ConvNeXt Base). Three more families have one architecture and differ in what the
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from gevaldi.errors import SpecError, UnknownName
 
@@ -81,8 +81,8 @@ def file_name(name: str, seed: int) -> str:
     return f"{name}-seed-{seed}.safetensors"
 
 
-def load(name: str, seed: Any = 0) -> "nn.Module":
-    """A member of a family by its seed (whatever a user gave for it), as it ships, ready as `store.load` makes it.
+def load(name: str, seed: int = 0) -> "nn.Module":
+    """A member of a family by its seed, as it ships, ready as `store.load` makes it.
 
     Raises:
         UnknownName: there is no such family.
@@ -93,7 +93,7 @@ def load(name: str, seed: Any = 0) -> "nn.Module":
 
     if name not in FAMILIES:
         raise UnknownName("family of bundled networks", name, FAMILIES)
-    if type(seed) is not int or seed not in SEEDS:
+    if seed not in SEEDS:
         raise SpecError(
             f"bundled:{name} was asked for with seed={seed}; networks of the seeds {', '.join(map(str, SEEDS))} ship, written "
             f"bundled:{name},seed={SEEDS[-1]}. For others, train them: {COMMAND} --seeds NUMBER"

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gevaldi.errors import DataError
 from gevaldi.fetching import announce
+from gevaldi.provenance import note_files
 
 Part = Literal["train", "test"]
 
@@ -53,6 +54,7 @@ def read_mnist(part: Part, folder: Path | None = None) -> Digits:
     """
     folder = download_mnist() if folder is None else folder
     images_path, labels_path = (find_file(folder, name) for name in FILES[part])
+    note_files([images_path, labels_path])
     images, labels = read_idx(images_path), read_idx(labels_path)
     if images.shape[1:] != (28, 28):
         raise DataError(f"{images_path} holds an array of shape {images.shape}; MNIST pictures have the shape (digits, 28, 28).")

@@ -1,10 +1,13 @@
 """How far a training is: told to a function of the caller's, or shown as bars on a terminal."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from gevaldi.streams import lossy
 
 Report = Callable[[str, float], None]
 """Takes the name of a model and the share of its training that is done, in [0, 1]."""
@@ -16,7 +19,7 @@ def reporting(report: Report | None) -> Iterator[Report]:
     if report is not None:
         yield report
         return
-    console = Console(stderr=True)
+    console = Console(file=lossy(sys.stderr))
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from gevaldi.provenance import files_read
 from gevaldi.registry import Registry, Sources
 
 if TYPE_CHECKING:
@@ -19,5 +20,9 @@ def load_classifier(given: "str | Classifier") -> "Classifier":
     """
     from gevaldi.models import Classifier
 
-    found: Classifier = sources.resolve(given, Classifier, "Wrap a module in one line: gevaldi.classifier(module, labels=10)")
-    return found.eval() if isinstance(given, str) else found
+    with files_read() as files:
+        found: Classifier = sources.resolve(given, Classifier, "Wrap a module in one line: gevaldi.classifier(module, labels=10)")
+    if not isinstance(given, str):
+        return found
+    found.files = files
+    return found.eval()

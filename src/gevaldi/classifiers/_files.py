@@ -18,6 +18,8 @@ from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.documents import TextFile
 from gevaldi.errors import GevaldiError, SpecError, WeightsError
 from gevaldi.models import Classifier, Label, Output, Pictures, classifier, labels_of
+from gevaldi.places import local_path
+from gevaldi.provenance import note_files
 from gevaldi.settings import Settings
 
 IMAGENET = "imagenet"
@@ -49,18 +51,6 @@ class Told(Settings):
     channels: Literal["rgb", "bgr"] = Field("rgb", description="order of the colours, of `mean` and of `std`")
     interpolation: Literal["bilinear", "bicubic", "nearest-exact"] = Field("bilinear", description="how pictures are resized")
     output: Output = Field("logits", description="what the file ends in")
-
-    @classmethod
-    def by(cls, options: dict[str, Any], kind: str) -> "Told":
-        """The options that a user wrote.
-
-        Raises:
-            SpecError: one is unknown; the message says which there are.
-        """
-        unknown = [key for key in options if key not in cls.model_fields]
-        if unknown:
-            raise SpecError(f"{kind}: has no option {', '.join(unknown)}. A file takes {', '.join(cls.model_fields)}.")
-        return cls(**options)
 
     def normalisation(self) -> tuple[list[float], list[float]]:
         """Mean and standard deviation that do the scaling too: (scale · x - mean) / std = (x - mean/scale) / (std/scale).
@@ -165,13 +155,14 @@ def existing(name: str, suffixes: Sequence[str], kind: str) -> Path:
     Raises:
         WeightsError: there is none, or its suffix is another; the message names the source for that suffix.
     """
-    path = Path(name).expanduser()
+    path = local_path(name)
     if not path.is_file():
         raise WeightsError(f"There is no file {str(path)!r}; the current folder is {Path.cwd()}.")
     if path.suffix not in suffixes:
         other = SOURCES.get(path.suffix)
         hint = f" Is it {other}:{name}?" if other else " Weights alone belong to a network: torchvision:NAME,weights=FILE."
         raise WeightsError(f"{path} is no {kind} by its name: one of {', '.join(suffixes)} was expected.{hint}")
+    note_files([path])
     return path
 
 
@@ -179,6 +170,13 @@ def broken(path: Path, kind: str, error: BaseException, remedy: str = "") -> Wei
     """What to raise where a file cannot be read."""
     reason = str(error).strip().partition("\n")[0][:300] or type(error).__name__
     return WeightsError(f"{path} ({path.stat().st_size} bytes) is not a whole {kind}: {reason}. {remedy}".rstrip())
+
+
+def is_code(path: Path, call: str, reason: str) -> WeightsError:
+    """What to raise where reading a file runs what it holds, and nobody has allowed that."""
+    return WeightsError(
+        f"{path} was not read: {reason}. If you trust where it comes from, say {call},pickle=true; an ONNX file does without."
+    )
 
 
 def behind_preprocessing(network: nn.Module, told: Told, found: Input) -> nn.Module:
@@ -282,7 +280,7 @@ def labels_told(said: int | str | None, classes: int, name: str, names: Sequence
 def _said(said: int | str) -> tuple[Label, ...]:
     if said == IMAGENET:
         return ilsvrc_labels()
-    return labels_of(said) if isinstance(said, int) else _read(Path(said).expanduser())
+    return labels_of(said) if isinstance(said, int) else _read(local_path(said))
 
 
 def _suggest(classes: int, name: str) -> None:

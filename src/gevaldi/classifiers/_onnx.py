@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from gevaldi.classifiers._files import Input, Told, behind_preprocessing, broken
 from gevaldi.errors import ContractError, SpecError, described
 from gevaldi.models import Pictures
+from gevaldi.provenance import note_files
 
 TOLERANCE = {torch.float16: 2e-2}  # relative to the largest output; onnxruntime and torch add up in another order
 USUAL_TOLERANCE = 1e-3
@@ -63,8 +64,9 @@ def _digest(path: Path) -> bytes:
 
     graph = onnx.load(str(path), load_external_data=False).graph
     places = {entry.value for tensor in graph.initializer for entry in tensor.external_data if entry.key == "location"}
-    digest = hashlib.sha256()
-    for file in [path, *(path.parent / place for place in sorted(places))]:
+    digest, files = hashlib.sha256(), [path, *(path.parent / place for place in sorted(places))]
+    note_files(files)
+    for file in files:
         with file.open("rb") as opened:
             digest.update(hashlib.file_digest(opened, "sha256").digest())
     return digest.digest()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.bundled import ladder
 from gevaldi.errors import UnknownName
-from gevaldi.registry import Call, check_options
+from gevaldi.registry import Call, made
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +25,7 @@ class Bundled:
         """The pair, the referee, and the families, each of which has three seeds."""
         return NAMES
 
-    def load(self, name: str, **options: Any) -> "Classifier":
+    def load(self, name: str, /, **options: Any) -> "Classifier":
         """A bundled classifier, its classes the digits; of a family, that of the option `seed`, by default 0.
 
         Raises:
@@ -36,8 +36,7 @@ class Bundled:
         if name not in NAMES:
             raise UnknownName("bundled classifier", name, NAMES)
         network = partial(ladder.load if name in ladder.FAMILIES else _alone, name)
-        check_options(network, Call(f"bundled:{name}", options), "classifier")
-        return classifier(network(**options), labels=10).eval()
+        return classifier(made(network, Call(f"bundled:{name}", options), "classifier"), labels=10).eval()
 
 
 def _alone(name: str) -> "nn.Module":

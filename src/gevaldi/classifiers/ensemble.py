@@ -16,7 +16,7 @@ class Ensemble:
         """None of its own."""
         return []
 
-    def load(self, name: str) -> "Classifier":
+    def load(self, name: str, /) -> "Classifier":
         """The ensemble.
 
         Raises:

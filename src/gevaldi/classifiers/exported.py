@@ -1,9 +1,11 @@
 """Classifiers that torch.export wrote."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.errors import SpecError, WeightsError
+from gevaldi.errors import SpecError
+from gevaldi.registry import Call, made
 
 if TYPE_CHECKING:
     from gevaldi.classifiers._files import Input
@@ -21,7 +23,7 @@ class Exported:
         """None that could be known beforehand."""
         return []
 
-    def load(self, name: str, *, pickle: bool = False, **options: Any) -> "Classifier":
+    def load(self, name: str, /, *, pickle: bool = False, **options: Any) -> "Classifier":
         """The classifier in a file; where it was exported for a fixed number of pictures, it is asked for as many at a time.
 
         torch.export.load (2.15 as well as those before) loads example inputs, and weights that are marked so, by
@@ -31,13 +33,12 @@ class Exported:
             WeightsError: the file is missing or damaged, or `pickle=true` was not said.
             SpecError: it is no classifier of pictures, or an option is wrong.
         """
-        from gevaldi.classifiers._files import Told, as_classifier, behind_preprocessing, existing, probed
+        from gevaldi.classifiers._files import Told, as_classifier, behind_preprocessing, existing, is_code, probed
 
-        told, path = Told.by(options, "exported"), existing(name, (".pt2",), "exported program")
+        told, path = made(Told, Call(f"exported:{name}", options), "classifier"), existing(name, (".pt2",), "exported program")
         if not pickle:
-            raise WeightsError(
-                f"Reading {path} would run whatever is hidden in it, as torch reads exported programs with pickle. If you trust "
-                f"where it comes from, say exported:{name},pickle=true; an ONNX file does without."
+            raise is_code(
+                path, f"exported:{name}", "torch reads exported programs with pickle, which runs whatever is hidden in them"
             )
         program, network = _read(path)
         found = _input(program, path.name)
@@ -56,11 +57,15 @@ def _read(path: Path) -> tuple[Any, Any]:
 
     if not is_zipfile(path):
         raise broken(path, "exported program", ValueError("it is no archive, or its end is missing"))
+    log = logging.getLogger("torch.export")  # which writes the traceback of an error that is answered here
+    log.disabled = True
     try:
         program = torch.export.load(path)
         return program, _network(program)
     except Exception as error:
         raise broken(path, "exported program", error, "Was it written by torch.export.save of a like version of torch?") from error
+    finally:
+        log.disabled = False
 
 
 def _network(program: Any) -> Any:

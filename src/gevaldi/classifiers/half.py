@@ -18,7 +18,7 @@ class Half:
         """None of its own."""
         return []
 
-    def load(self, name: str, *, dtype: str = "float16", **options: Any) -> "Classifier":
+    def load(self, name: str, /, *, dtype: str = "float16", **options: Any) -> "Classifier":
         """The copy, whose network computes in half precision; preprocessing and log-probabilities are in single precision.
 
         Raises:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import MissingExtra, SpecError
+from gevaldi.registry import Call, made
 
 if TYPE_CHECKING:
     from gevaldi.classifiers._files import Input
@@ -27,7 +28,7 @@ class Onnx:
         """None that could be known beforehand."""
         return []
 
-    def load(self, name: str, *, gradients: bool = True, **options: Any) -> "Classifier":
+    def load(self, name: str, /, *, gradients: bool = True, **options: Any) -> "Classifier":
         """The classifier in a file, if it gives the same in torch as in onnxruntime, for pictures alone and several at once.
 
         Raises:
@@ -42,7 +43,7 @@ class Onnx:
         from gevaldi.classifiers._files import Told, as_classifier, behind_preprocessing, existing, probed
         from gevaldi.classifiers._onnx import Runtime, with_gradients
 
-        told, path = Told.by(options, "onnx"), existing(name, (".onnx",), "ONNX file")
+        told, path = made(Told, Call(f"onnx:{name}", options), "classifier"), existing(name, (".onnx",), "ONNX file")
         model = _read(path)
         found = _input(model, path.name)
         reference = behind_preprocessing(Runtime(path), told, found)

@@ -17,7 +17,7 @@ class Pruned:
         """None of its own."""
         return []
 
-    def load(self, name: str, *, amount: float, **options: Any) -> "Classifier":
+    def load(self, name: str, /, *, amount: float, **options: Any) -> "Classifier":
         """The pruned copy.
 
         Raises:

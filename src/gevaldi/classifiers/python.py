@@ -3,7 +3,7 @@
 from typing import Any
 
 from gevaldi.errors import GevaldiError, SpecError, described
-from gevaldi.registry import Call, check_options, referred
+from gevaldi.registry import Call, options_for, referred
 
 
 class Python:
@@ -13,7 +13,7 @@ class Python:
         """None that could be known beforehand."""
         return []
 
-    def load(self, name: str, **options: Any) -> Any:
+    def load(self, name: str, /, **options: Any) -> Any:
         """Call the factory, or take the object as it is if it is a network already.
 
         Raises:
@@ -26,9 +26,9 @@ class Python:
             return found
         if not callable(found):
             raise SpecError(f"{name!r} is of type {type(found).__name__}; a function that makes the network was expected.")
-        check_options(found, Call(f"python:{name}", options), "function")
+        taken = options_for(found, Call(f"python:{name}", options), "function")
         try:
-            return found(**options)
+            return found(**taken)
         except GevaldiError:
             raise
         except Exception as error:

@@ -25,6 +25,7 @@ class Quantised:
     def load(
         self,
         name: str,
+        /,
         *,
         bits: int = 8,
         pictures: str | None = None,
@@ -50,25 +51,12 @@ class Quantised:
 
 def _batches(classifier: "Classifier", pictures: str, count: int, size: int | None) -> "tuple[Pictures, ...]":
     """So many real pictures, in colour or, where the classifier does not take these, grey."""
-    import torch
-
     from gevaldi.classifiers._preprocessing import Preprocessing
-    from gevaldi.errors import SpecError, described
-    from gevaldi.pictures import load_pictures
+    from gevaldi.pictures import sources
+    from gevaldi.pictures.base import brought_to_network
 
     cut = next((max(part.crop) for part in classifier.modules() if isinstance(part, Preprocessing)), SIZE)
-    side, trouble = size or cut, None
-    for channels in (3, 1):
-        known = load_pictures(pictures, (channels, side, side)).spread(count)
-        batches: tuple[Pictures, ...] = torch.stack(known.pictures).split(BATCH)
-        try:
-            with torch.no_grad():
-                classifier(batches[0][:1])
-        except Exception as error:  # whatever the network raises at pictures of other channels or sizes
-            trouble = error
-        else:
-            return batches
-    raise SpecError(
-        f"{classifier.name} takes no pictures of {side} pixels a side, by which pictures={pictures} was read: "
-        f"{described(trouble) if trouble else ''}. Say the side that it takes: pictures_size=SIDE."
-    )
+    side = size or cut
+    remedy = f"Say the side that {classifier.name} takes: pictures_size=SIDE."
+    batches: tuple[Pictures, ...] = brought_to_network(sources.load(pictures), (side, side), classifier, remedy, count).split(BATCH)
+    return batches

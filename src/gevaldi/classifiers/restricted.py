@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.documents import TextFile
 from gevaldi.errors import SpecError, UnknownName
+from gevaldi.places import local_path
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Label
@@ -22,7 +23,7 @@ class Restricted:
         """None of its own."""
         return []
 
-    def load(self, name: str, *, classes: Any, **options: Any) -> "Classifier":
+    def load(self, name: str, /, *, classes: str | list[str | int], **options: Any) -> "Classifier":
         """The classifier over these classes, in its own order.
 
         Raises:
@@ -48,9 +49,8 @@ def _called(label: "Label") -> set[str]:
     return {label.name} | ({label.id} if label.id else set())
 
 
-def _listed(classes: Any) -> list[str]:
-    from pathlib import Path
+def _listed(classes: str | list[str | int]) -> list[str]:
 
     if isinstance(classes, list):
         return [str(entry) for entry in classes]
-    return FILE.lines(Path(str(classes)).expanduser())
+    return FILE.lines(local_path(classes))

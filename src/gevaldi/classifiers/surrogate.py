@@ -19,7 +19,7 @@ class Surrogate:
         """None of its own."""
         return []
 
-    def load(self, name: str) -> "Classifier":
+    def load(self, name: str, /) -> "Classifier":
         """The first, with the gradients of the second.
 
         Raises:

@@ -17,7 +17,7 @@ class Tempered:
         """None of its own."""
         return []
 
-    def load(self, name: str, *, temperature: float, **options: Any) -> "Classifier":
+    def load(self, name: str, /, *, temperature: float, **options: Any) -> "Classifier":
         """The classifier, tempered.
 
         Raises:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from gevaldi.classifiers._hub import is_cached as _is_cached
+from gevaldi.classifiers._hub import note_model as _note_model
 from gevaldi.classifiers._hub import refuse_without_network as _refuse_without_network
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
 from gevaldi.fetching import announce
+from gevaldi.places import local_path
+from gevaldi.provenance import note_files
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Label
@@ -29,7 +32,7 @@ class Timm:
         """All with weights, read from timm's files without importing it; none where it is not installed."""
         return _names()
 
-    def load(self, name: str, *, weights: str | None = None, pickle: bool = False) -> "Classifier":
+    def load(self, name: str, /, *, weights: str | None = None, pickle: bool = False) -> "Classifier":
         """The classifier with the preprocessing and the labels that its configuration states.
 
         Raises:
@@ -53,8 +56,8 @@ class Timm:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = _fetched(name) if weights is None else timm.create_model(name, pretrained=False)
-        if weights not in (None, RANDOM):
-            fill(network, Path(str(weights)).expanduser(), allow_pickle=pickle, remedy=f"Are they of timm's {name}?")
+        if weights and weights != RANDOM:
+            fill(network, local_path(weights), allow_pickle=pickle, remedy=f"Are they of timm's {name}?")
         transform = create_transform(**resolve_model_data_config(network), is_training=False)
         trusted = weights in (None, RANDOM)
         return prepared(network, _preprocessing(network, name), _labels(network, name), name, transform, trusted=trusted)
@@ -79,23 +82,29 @@ def _fetched(name: str) -> Any:
             announce(f"timm:{name} from {place}", f"name a file: {without}")
             if known.hf_hub_id:
                 _refuse_without_network()
-        return timm.create_model(name, pretrained=True)
-    except (OSError, RuntimeError) as error:
+        network = timm.create_model(name, pretrained=True)
+        if known and known.hf_hub_id:
+            _note_model(known.hf_hub_id)
+        elif known:
+            note_files([_in_cache_of_torch(known)])
+        return network
+    except Exception as error:  # of whatever kind the readers of damaged weights raise
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise WeightsError(
-            f"The weights of timm:{name} are not at hand: they could not be fetched from {place} ({reason}). Fetch them where "
-            f"there is a network and name the file, {without}. For an untrained network, weights=random."
+            f"The weights of timm:{name} are not at hand: they could not be fetched from {place}, or are damaged ({reason}). Fetch "
+            f"them where there is a network and name the file, {without}. For an untrained network, weights=random."
         ) from error
 
 
 def _is_here(known: Any) -> bool:
     """Whether weights lie in the cache of the hub or, of those that have an address of their own, of torch."""
+    return _is_cached(known.hf_hub_id) if known.hf_hub_id else _in_cache_of_torch(known).is_file()
+
+
+def _in_cache_of_torch(known: Any) -> Path:
     import torch
 
-    if known.hf_hub_id:
-        return _is_cached(known.hf_hub_id)
-    file = Path(urlparse(known.url or "").path).name
-    return (Path(torch.hub.get_dir()) / "checkpoints" / file).is_file()
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(known.url or "").path).name
 
 
 def _preprocessing(network: Any, name: str) -> Any:

@@ -4,6 +4,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gevaldi.registry import Call, made
+
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
 
@@ -11,26 +13,29 @@ SUFFIXES = (".pt", ".pth", ".ts", ".jit", ".torchscript")
 
 
 class Torchscript:
-    """Classifiers in TorchScript archives: `torchscript:model.pt,size=224`, with options as those of `onnx:`.
+    """Classifiers in TorchScript archives: `torchscript:model.pt,pickle=true`, with options as those of `onnx:`.
 
-    An archive brings code of its own, which can use all operators of torch, such as those that read files, but nothing else of
-    Python. torch deprecates the format: it is read here, and better written as ONNX or by torch.export.
+    An archive is a program: it brings code of its own, which runs already when it is read. That can use all operators of torch, and
+    some of them read and overwrite files: `pickle=true` says that you trust where it comes from. Without, nothing of it is read.
+    torch deprecates the format: it is read here, and better written as ONNX.
     """
 
     def names(self) -> list[str]:
         """None that could be known beforehand."""
         return []
 
-    def load(self, name: str, **options: Any) -> "Classifier":
+    def load(self, name: str, /, *, pickle: bool = False, **options: Any) -> "Classifier":
         """The classifier in an archive, which was scripted or traced.
 
         Raises:
-            WeightsError: the file is missing, damaged, or no archive of TorchScript.
+            WeightsError: the file is missing, damaged, or no archive of TorchScript, or `pickle=true` was not said.
             SpecError: it is no classifier of pictures, or an option is wrong.
         """
-        from gevaldi.classifiers._files import Input, Told, as_classifier, behind_preprocessing, existing, probed
+        from gevaldi.classifiers._files import Input, Told, as_classifier, behind_preprocessing, existing, is_code, probed
 
-        told, path = Told.by(options, "torchscript"), existing(name, SUFFIXES, "TorchScript archive")
+        told, path = made(Told, Call(f"torchscript:{name}", options), "classifier"), existing(name, SUFFIXES, "TorchScript archive")
+        if not pickle:
+            raise is_code(path, f"torchscript:{name}", "TorchScript is code, which can overwrite files as soon as it is read")
         found = Input()
         module = behind_preprocessing(_read(path), told, found)
         _, output = probed(module, found, path.name)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import SpecError, UnknownName, WeightsError
 from gevaldi.fetching import announce
+from gevaldi.places import local_path
+from gevaldi.provenance import note_files
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
@@ -33,6 +35,7 @@ class Torchvision:
     def load(
         self,
         name: str,
+        /,
         *,
         weights: str | None = None,
         pickle: bool = False,
@@ -66,9 +69,9 @@ class Torchvision:
             torch.manual_seed(0)
             network = get_model(model, weights=None, **options)
         if weights is None:
-            network.load_state_dict(_fetched(entry, name))
+            _fill(network, entry, name)
         elif weights != RANDOM:
-            fill(network, Path(weights).expanduser(), allow_pickle=pickle, remedy=f"Are they of torchvision's {model}?")
+            fill(network, local_path(weights), allow_pickle=pickle, remedy=f"Are they of torchvision's {model}?")
         if padding == "tensorflow":
             pad_as_tensorflow(network)
         elif padding != "torch":
@@ -122,9 +125,8 @@ def _preprocessing(preset: Any) -> Any:
     return Preprocessing(resize, (crop, crop), preset.mean, preset.std, preset.interpolation)
 
 
-def _fetched(entry: Any, name: str) -> Any:
-    """The state dict from torchvision's cache, fetched before where it is not there, and checked against its hash."""
-    import pickle
+def _fill(network: Any, entry: Any, name: str) -> None:
+    """Put in the weights of torchvision's cache, fetched before where they are not there, and checked against their hash."""
     from urllib.parse import urlparse
 
     import torch
@@ -135,9 +137,11 @@ def _fetched(entry: Any, name: str) -> Any:
         if not target.exists():
             announce(f"weights from {entry.url} to {target}", f"name a file: {without}")
         with redirect_stdout(sys.stderr):  # where torch tells of a download
-            return entry.get_state_dict(progress=sys.stderr.isatty(), check_hash=True, weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+            network.load_state_dict(entry.get_state_dict(progress=sys.stderr.isatty(), check_hash=True, weights_only=True))
+        note_files([target])
+    except Exception as error:  # of whatever kind the reader of damaged weights raises
         raise WeightsError(
-            f"The weights of torchvision:{name} are not at hand: {entry.url} could not be fetched to {target} ({error}). Fetch "
-            f"that file where there is a network and name it, {without}, or put it there. For an untrained network, weights=random."
+            f"The weights of torchvision:{name} are not at hand: {entry.url} could not be fetched to {target}, or is damaged "
+            f"there ({error}). Fetch that file where there is a network and name it, {without}, or put it there. For an untrained "
+            "network, weights=random."
         ) from error

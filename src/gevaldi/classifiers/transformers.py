@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.classifiers._hub import is_cached, refuse_without_network
+from gevaldi.classifiers._hub import is_cached, note_model, refuse_without_network
 from gevaldi.errors import MissingExtra, SpecError, WeightsError
 from gevaldi.fetching import announce
+from gevaldi.places import local_path
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
@@ -41,6 +41,7 @@ class Transformers:
     def load(
         self,
         name: str,
+        /,
         *,
         weights: str | None = None,
         pickle: bool = False,
@@ -66,8 +67,9 @@ class Transformers:
             config = _config(place, name)
             network = _untrained(config) if weights else _trained(place, config, pickle, name)
             processor = _processor(place)
-        if weights not in (None, RANDOM):
-            fill(network, Path(str(weights)).expanduser(), allow_pickle=pickle, remedy=f"Are they of transformers:{name}?")
+            note_model(place.where, (CONFIG,), place.revision)
+        if weights and weights != RANDOM:
+            fill(network, local_path(weights), allow_pickle=pickle, remedy=f"Are they of transformers:{name}?")
         preprocessing = preprocessing_of(processor, name)
         known = labels_told(labels, config.num_labels, f"transformers:{name}", _names_in(config))
         official, trusted = partial(_prepared_by, processor), weights in (None, RANDOM)
@@ -95,16 +97,15 @@ def _place(name: str, weights: Sequence[str], revision: str | None) -> Place:
     Raises:
         WeightsError: it is neither, or is not in the cache and there is no network.
     """
-    folder = Path(name).expanduser()
+    folder = local_path(name)
     if folder.is_dir():
         if lacking := [file for file in (CONFIG, PROCESSOR) if not (folder / file).is_file()]:
             raise WeightsError(f"There is no {lacking[0]} in {folder}; a folder that save_pretrained() wrote was expected.")
         return Place(str(folder), folder.resolve().name, local=True)
     if not HUB_ID.fullmatch(name):
         raise WeightsError(f"There is no folder {name!r}, and an id of the Hugging Face hub looks like microsoft/resnet-50.")
-    revised = revision and str(revision)
-    if all(is_cached(name, files, revised) for files in ((CONFIG,), (PROCESSOR,), weights)):
-        return Place(name, name, local=True, revision=revised)
+    if all(is_cached(name, files, revision) for files in ((CONFIG,), (PROCESSOR,), weights)):
+        return Place(name, name, local=True, revision=revision)
     try:
         announce(f"transformers:{name} from the Hugging Face hub", "name a folder")
         refuse_without_network()
@@ -113,7 +114,7 @@ def _place(name: str, weights: Sequence[str], revision: str | None) -> Place:
             f"transformers:{name} is not at hand, and the Hugging Face hub cannot be reached ({error}). Fetch it where there is a "
             f"network, with `hf download {name} --local-dir FOLDER`, and name the folder: transformers:FOLDER."
         ) from error
-    return Place(name, name, local=False, revision=revised)
+    return Place(name, name, local=False, revision=revision)
 
 
 @contextmanager
@@ -156,6 +157,7 @@ def _config(place: Place, name: str) -> Any:
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES as KNOWN
 
     config = AutoConfig.from_pretrained(place.where, **place.options)
+    config._attn_implementation = None  # which can name code of the hub
     own = KNOWN.get(config.model_type, ())
     fitting = (own,) if isinstance(own, str) else own
     said = list(config.architectures or [])

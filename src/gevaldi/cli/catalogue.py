@@ -134,8 +134,8 @@ def _clipped(text: str, room: int) -> str:
 
 def card(name: str) -> str | None:
     """The card of a bundled model, or of a family of them whatever the seed."""
-    weights, stem = resources.files("gevaldi.bundled") / "weights", name.partition(",")[0].rpartition(":")[2]
-    found = [path for path in (weights / f"{stem}.md", weights / "ladder" / f"{stem}.md") if path.is_file()]
+    weights, file = resources.files("gevaldi.bundled") / "weights", f"{name.partition(',')[0].rpartition(':')[2]}.md"
+    found = [path for folder in (weights, weights / "ladder") for path in folder.iterdir() if path.name == file]
     return found[0].read_text(encoding="utf-8") if found else None
 
 

@@ -42,6 +42,7 @@ def experiment(
     from gevaldi.errors import SpecError
     from gevaldi.experiments import read_experiment
     from gevaldi.experiments.execute import folder_of
+    from gevaldi.folders import cleaned
 
     pairs = [text.partition("=") for text in model or []]
     if wrong := [text for text, (part, _, named) in zip(model or [], pairs, strict=True) if not (part and named)]:
@@ -50,7 +51,7 @@ def experiment(
         )
     asked = read_experiment(name)
     specs = asked.specs({part.strip(): named for part, _, named in pairs}, set_ or [])
-    folder = folder_of(out) if out else Path("runs") / Path(name).stem
+    folder = Path("runs") / cleaned(Path(name).stem) if out is None else folder_of(out)
     try:
         from gevaldi.experiments.execute import carried_out
         from gevaldi.runs.engines import engine as engine_named
@@ -62,7 +63,7 @@ def experiment(
             runs, failed = _told(told)
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
-        sys.exit(130)
+        raise
     if runs:
         from gevaldi.reports.experiment import write_overview
 

@@ -1,6 +1,5 @@
 """The command `gevaldi export`: samples of a run as files that other tools open."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -56,7 +55,7 @@ def export(
         done = exported(
             found,
             to,
-            place(out) if out else None,
+            None if out is None else place(out),
             pictures=pictures,
             where=where or (),
             top=top,
@@ -67,7 +66,7 @@ def export(
         )
     except KeyboardInterrupt:
         say("gevaldi: interrupted. Nothing of the export is left.")
-        sys.exit(130)
+        raise
     for note in done.notes:
         say(f"gevaldi: {note}")
     if not found.complete:

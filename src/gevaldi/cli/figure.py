@@ -47,7 +47,7 @@ def figure(
 
     run = Run.open(place(folder))
     if name is None:
-        if out or format_ or set_:
+        if out is not None or format_ or set_:
             raise SpecError("Which figure? gevaldi figure RUN NAME; without any option, gevaldi figure RUN lists them.")
         tell(listed(run))
         return
@@ -55,7 +55,7 @@ def figure(
     from gevaldi.figures.base import ending_of
 
     called = ",".join([name, *(set_ or [])])
-    paths = _paths(run.folder, called, place(out) if out else None, format_ or [])
+    paths = _paths(run.folder, called, None if out is None else place(out), format_ or [])
     for path in paths:
         ending_of(path)  # before anything is written
     drawn = figure_of(run, called)

@@ -1,6 +1,5 @@
 """The commands about the hierarchy of classes: `gevaldi distance` and `gevaldi cluster`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -44,7 +43,7 @@ def cluster(
     pictures: Annotated[
         str, typer.Option(help="real pictures, e.g. folder:DIR; sub-folders name classes", autocompletion=complete("pictures"))
     ],
-    out: Annotated[Path, typer.Option(help="file for --taxonomy of gevaldi compare")] = Path("taxonomy.json"),
+    out: Annotated[str, typer.Option(help="file for --taxonomy of gevaldi compare", metavar="FILE")] = "taxonomy.json",
     size: Annotated[
         int | None, typer.Option(min=1, max=2_048, help="pixels a side to bring pictures to", show_default="theirs")
     ] = None,
@@ -61,18 +60,18 @@ def cluster(
     from gevaldi.classifiers import load_classifier
     from gevaldi.confusions import confusions
     from gevaldi.pictures import sources
+    from gevaldi.places import local_path
     from gevaldi.taxonomy import outline, taxonomy_from_confusions, write_taxonomy
 
-    if out.suffix != ".json":
-        raise TaxonomyError(
-            f"--out {out} was given; the hierarchy is written as JSON, for example --out {out.with_suffix('.json')}."
-        )
+    file = local_path(out)
+    if file.suffix != ".json":
+        raise TaxonomyError(f"--out {out} was given; the hierarchy is written as JSON, for example --out digits.json.")
     network = load_classifier(classifier)
     found = confusions(network, sources.load(pictures), (size, size) if size else None)
     names = {label.id: label.name for label in network.labels if label.id}
     learnt = taxonomy_from_confusions(found.matrix, [label.id or label.name for label in network.labels], linkage, names)
     try:
-        write_taxonomy(learnt, out)
+        write_taxonomy(learnt, file)
     except OSError as error:
         raise TaxonomyError(f"{out} cannot be written: {error.strerror or error}.") from error
     if len(learnt.classes) <= 50:

@@ -1,9 +1,8 @@
 """`gevaldi`: the commands, and how their errors are answered."""
 
+import os
 import sys
 from contextlib import nullcontext
-from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,18 +14,24 @@ from gevaldi.cli.figure import figure
 from gevaldi.cli.hierarchy import cluster, distance
 from gevaldi.cli.options import Address, Again, Batch, Condition, Device, Engine, Generator, Orders, Taxonomy, Verbose
 from gevaldi.cli.reproduce import reproduce
+from gevaldi.cli.signals import Interrupted, interruptible
 from gevaldi.cli.sweep import sweep
-from gevaldi.cli.words import complete, say, tell
+from gevaldi.cli.train import train
+from gevaldi.cli.words import check_text, complete, say, tell
 from gevaldi.errors import GevaldiError, RunFolderError
+from gevaldi.streams import loss, lossy
 
 
 class Group(TyperGroup):
     """The commands; where a parameter is left out, its help stands beside its name."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Carry out a command."""
+        """Carry out a command, until a signal ends it."""
         try:
-            return super().invoke(ctx)
+            with interruptible():
+                return super().invoke(ctx)
+        except Interrupted as signal:
+            raise typer.Exit(signal.code) from None
         except typer.BadParameter as error:
             told = getattr(error.param, "help", None)
             if told and not error.message:  # as of what is missing
@@ -47,17 +52,29 @@ app = typer.Typer(
 
 
 def run() -> None:
-    """The entry point: errors about the input are printed as an answer (exit code 2), Ctrl-C ends with 130."""
+    """The entry point: errors about the input are printed as an answer (exit code 2), Ctrl-C ends with 130, SIGTERM with 143.
+
+    Output that cannot be written costs no result. Where its reader has gone, the exit code is that of the work; otherwise it is 1.
+    """
     from gevaldi.cli.completion import colons_completed
 
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if stream is None:
+            os.open(os.devnull, os.O_RDWR)  # so that no file of a run gets the number of a stream that is closed
+    sys.stdout, sys.stderr = lossy(sys.stdout), lossy(sys.stderr)
     try:
+        check_text(sys.argv[1:])
         with colons_completed():
             app()
     except GevaldiError as error:
         say(f"gevaldi: {error}")
         sys.exit(2)
-    except BrokenPipeError:
-        sys.exit(0)
+    except SystemExit as done:
+        lost = loss(sys.stdout)
+        if done.code or lost is None or isinstance(lost, BrokenPipeError):
+            raise
+        say(f"gevaldi: the output cannot be written: {getattr(lost, 'strerror', None) or lost}. Files are not affected.")
+        sys.exit(1)
 
 
 Classifier = Annotated[
@@ -131,7 +148,7 @@ def compare(
     from gevaldi.places import place
     from gevaldi.runs.spec import overridden, read_spec, spec_from
 
-    settings = read_spec(place(spec)) if spec else {}
+    settings = {} if spec is None else read_spec(place(spec))
     given: dict[str, Any] = {
         "first": first,
         "second": second,
@@ -153,7 +170,7 @@ def compare(
             overridden(settings, f"search.{key}={value}")
     for assignment in set_ or []:
         overridden(settings, assignment)
-    checked = spec_from(settings, str(spec) if spec else "the options")
+    checked = spec_from(settings, "the options" if spec is None else spec)
     _execute(checked, out, device, batch_size, engine, address, report, verbose=verbose, probe_again=probe_again)
 
 
@@ -221,7 +238,28 @@ def report_command(
     from gevaldi.reports.page import write_report
     from gevaldi.runs.store import Run
 
-    tell(f"report: {write_report(Run.open(place(folder)), place(out) if out else None, limit)}")
+    tell(f"report: {write_report(Run.open(place(folder)), None if out is None else place(out), limit)}")
+
+
+@app.command()
+def verify(folder: Folder) -> None:
+    """Check that a run is as it was written.
+
+    Its record, every byte of its rows, what rows say against the record and against themselves, and the files that went into it.
+    The last line is a checksum of the run, to be kept elsewhere: whoever changes a row or the record changes it. Exit code 2 if
+    something does not hold. Needs no torch and no models.
+    """
+    from gevaldi.places import place
+    from gevaldi.runs.store import Run
+    from gevaldi.runs.verification import verified
+
+    run, holds = Run.open(place(folder)), True
+    for finding in verified(run):
+        tell(f"{'ok   ' if finding.holds else 'FAIL '} {finding.text}")
+        holds = holds and finding.holds
+    tell(f"checksum {run.checksum}")
+    if not holds:
+        raise typer.Exit(2)
 
 
 @app.command(name="list")
@@ -276,47 +314,7 @@ def doctor() -> None:
         raise typer.Exit(2)
 
 
-train = typer.Typer(help="Train the bundled models again.", no_args_is_help=True)
 app.add_typer(train, name="train")
-
-
-@train.callback()
-def _train() -> None:
-    """Train the bundled models again."""
-
-
-@train.command()
-def mnist(
-    data: Annotated[Path | None, typer.Option(help="folder of MNIST's four idx files", show_default="download")] = None,
-    out: Annotated[Path, typer.Option(help="where the weights and cards go")] = Path("mnist-models"),
-    seed: int = 0,
-) -> None:
-    """Train the pair, the referee and the generator from MNIST, as those that ship were; under 20 minutes on two cores."""
-    from gevaldi.bundled.training import train_mnist
-
-    _train_with(partial(train_mnist, data, out, seed), out)
-
-
-@train.command()
-def ladder(
-    data: Annotated[Path | None, typer.Option(help="folder of MNIST's four idx files", show_default="download")] = None,
-    out: Annotated[Path, typer.Option(help="where the weights and cards go")] = Path("mnist-ladder"),
-    seeds: Annotated[int, typer.Option(min=1, help="networks a family, of the seeds 0, 1, ...")] = 3,
-) -> None:
-    """Train the networks of graded capacity, and those that know the hierarchy of digits well or badly; under 20 minutes."""
-    from gevaldi.bundled.ladder_training import train_ladder
-
-    _train_with(partial(train_ladder, data, out, seeds), out)
-
-
-def _train_with(trained: Any, out: Path) -> None:
-    """Train, and say which files were made."""
-    try:
-        for model in trained():
-            tell(f"{model.path}{' (was there already)' if model.skipped else ''}")
-    except KeyboardInterrupt:
-        say(f"gevaldi: interrupted. Models that were finished are safe in {out}; the same command goes on with the next one.")
-        sys.exit(130)
 
 
 def _execute(
@@ -331,7 +329,7 @@ def _execute(
     verbose: bool = False,
     probe_again: bool = False,
 ) -> None:
-    named = out or f"runs/{_short(spec.first)}-vs-{_short(spec.second)}-{spec.fingerprint}"
+    named = f"runs/{_short(spec.first)}-vs-{_short(spec.second)}-{spec.fingerprint}" if out is None else out
     models = (spec.first, spec.second, spec.generator)
     try:
         from gevaldi.comparison import command_of, execute
@@ -360,7 +358,7 @@ def _execute(
             comparison = execute(spec, folder, models, device, batch_size, True, command, taxonomy, fill=fill, begun=begun)
     except KeyboardInterrupt:
         say(f"gevaldi: interrupted{_left(named)}")
-        sys.exit(130)
+        raise
     from gevaldi.cli.table import summary_table
 
     if complete:
@@ -383,7 +381,7 @@ def _left(folder: str) -> str:
 
     run = Run.begun(place(folder))
     if run is None:
-        return " before anything was computed; nothing was written."
+        return f"; there is no run in {folder}, so nothing can go on."
     return f"; {len(run.done())} of {run.total} rows are safe. Go on with: gevaldi resume {folder}"
 
 

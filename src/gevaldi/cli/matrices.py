@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from gevaldi.measures.sweeps import ALL, DRAWN, END, Entry, exactly
 from gevaldi.names import plain
@@ -56,7 +56,7 @@ def _print(shown: "Sequence[Matrix]", names: Sequence[str], heading: str) -> Non
         room = min(LONGEST, *(_room(m, names) for m in group))
         for i, (row, short) in enumerate(zip(names, fitting(names, room), strict=True)):
             cells = ["·" if row == column else _words(group, row, column) for column in names]
-            table.add_row(escape(f"{i + 1} {short}"), *cells)
+            table.add_row(Text(f"{i + 1} {short}"), *cells)
         Console().print(table)
 
 
@@ -88,7 +88,7 @@ def _print_wrong(wrong: Sequence[Entry], own: Sequence[Entry], names: Sequence[s
         table.add_column(head, justify="right", overflow="fold")
     shown = dict(zip(names, fitting(names, max(SHORTEST, room)), strict=True))
     for name, *cells in zip(ordered, *columns.values(), strict=True):
-        table.add_row(escape(shown[name]), *cells)
+        table.add_row(Text(shown[name]), *cells)
     console.print(table)
 
 

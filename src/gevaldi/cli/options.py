@@ -6,6 +6,7 @@ import typer
 
 from gevaldi.cli.words import complete
 
+Data = Annotated[str | None, typer.Option(help="folder of MNIST's four idx files", show_default="download", metavar="FOLDER")]
 Generator = Annotated[str | None, typer.Option("--generator", "-g", help="SOURCE:NAME", autocompletion=complete("generators"))]
 Orders = Annotated[str | None, typer.Option(help="both, forward, reverse", show_default="both", autocompletion=complete("orders"))]
 Condition = Annotated[

@@ -26,7 +26,9 @@ def reproduce(
     model: Annotated[
         list[str] | None, typer.Option(help="WORLD.PART=SOURCE:NAME, another model in the place of one of an experiment's")
     ] = None,
-    models: Annotated[Path | None, typer.Option(help="the same as a YAML file: {WORLD: {PART: SOURCE:NAME}}")] = None,
+    models: Annotated[
+        str | None, typer.Option(help="the same as a YAML file: {WORLD: {PART: SOURCE:NAME}}", metavar="FILE")
+    ] = None,
     world: Annotated[list[str] | None, typer.Option(help="make it in this world only; may be repeated")] = None,
     set_: Annotated[
         list[str] | None,
@@ -35,7 +37,10 @@ def reproduce(
     device: Device = "auto",
     batch_size: Batch = None,
     out: Annotated[
-        Path | None, typer.Option(help="its folder; the same command continues it", show_default="runs/paper or runs/paper-quick")
+        str | None,
+        typer.Option(
+            help="its folder; the same command continues it", show_default="runs/paper or runs/paper-quick", metavar="FOLDER"
+        ),
     ] = None,
 ) -> None:
     """Make figures of the paper again, and test its claims on what comes out.
@@ -50,6 +55,7 @@ def reproduce(
       gevaldi reproduce figure-1 --model paper.generator=biggan:biggan-deep-128
     """
     from gevaldi.errors import SpecError, UnknownName
+    from gevaldi.experiments.execute import folder_of
     from gevaldi.experiments.reproduction import read_reproduction, reproductions
     from gevaldi.reports.reproduction import write_index
 
@@ -65,7 +71,7 @@ def reproduce(
         "models": _models(models, model or []),
         "options": {"quick": quick, "assignments": set_ or [], "device": device, "batch_size": batch_size},
         "worlds": set(world or there),
-        "folder": out or Path("runs") / ("paper-quick" if quick else "paper"),
+        "folder": folder_of(f"runs/paper{'-quick' * quick}" if out is None else out),
     }
     words: list[tuple[str, Any]] = [
         *(("--model", model), ("--models", models), ("--world", world), ("--set", set_)),
@@ -80,7 +86,7 @@ def reproduce(
                 index = write_index(given["folder"])
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
-        sys.exit(130)
+        raise
     tell(f"together: {index}")
     if broken:
         sys.exit(2)
@@ -141,7 +147,7 @@ def _drawn(asked: "Reproduction", made: "Made", folder: Path) -> Any:
     experiment = read_experiment(name)
     runs = {one.folder.name: one for replicates in evidence.runs.values() for one in replicates}
     overview = write_overview(experiment.title, experiment.question, runs, evidence.failed, folder / name)
-    where = str(overview.relative_to(folder))
+    where = overview.relative_to(folder).as_posix()
     return Drawn(made.about, evidence.models, plate.figure, plate.columns, plate.rows, evidence.failed, where)
 
 
@@ -153,17 +159,18 @@ def _line(one: "Judged") -> str:
     return f"  {one.verdict:13}  {one.world:8}  {one.claim}\n{'':27}{said}"
 
 
-def _models(path: Path | None, given: list[str]) -> dict[str, dict[str, str]]:
+def _models(file: str | None, given: list[str]) -> dict[str, dict[str, str]]:
     """Models by world and part, those of the file first; one file may serve all figures, of which each takes its own parts."""
     from gevaldi.errors import SpecError, UnknownName
     from gevaldi.experiments import read_experiment
     from gevaldi.experiments.reproduction import read_reproduction, reproductions
+    from gevaldi.places import local_path
     from gevaldi.runs.spec import read_spec
 
     parts: dict[str, dict[str, str]] = {}
-    for world, named in (read_spec(path) if path else {}).items():
+    for world, named in ({} if file is None else read_spec(local_path(file))).items():
         if not isinstance(named, dict) or not all(isinstance(name, str) for name in named.values()):
-            raise SpecError(f"In {path}, {world} holds {named!r}; {{PART: SOURCE:NAME}} was expected.")
+            raise SpecError(f"In {file}, {world} holds {named!r}; {{PART: SOURCE:NAME}} was expected.")
         parts[str(world)] = {str(part): name for part, name in named.items()}
     for text in given:
         key, _, named = text.partition("=")

@@ -74,7 +74,7 @@ def sweep(
     asked, name = _asked(
         classifiers, {k: v for k, v in given.items() if v}, {k: v for k, v in shared.items() if v not in (None, [])}, set_ or []
     )
-    folder = folder_of(out) if out else Path("runs") / name
+    folder = Path("runs") / name if out is None else folder_of(out)
     try:
         from gevaldi.runs.engines import engine as engine_named
 
@@ -82,7 +82,7 @@ def sweep(
             found = _carried_out(asked, folder, tuple(only or ()), device, batch_size, fill)
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
-        sys.exit(130)
+        raise
     if found.runs or found.before.entries:
         from gevaldi.cli.matrices import show_matrices
 
@@ -99,6 +99,7 @@ def _asked(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any]
     """The sweep of a file or of classifiers that are named, with options that override it, and what its folder is called."""
     from gevaldi.errors import SpecError
     from gevaldi.experiments.sweep import FILES, read_sweep, sweep_from
+    from gevaldi.folders import cleaned
 
     file = len(classifiers) == 1 and (classifiers[0].endswith(FILES) or ":" not in classifiers[0])
     settings: dict[str, Any] = read_sweep(classifiers[0]) if file else {"classifiers": classifiers}
@@ -110,7 +111,7 @@ def _asked(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any]
     settings |= given | ({"settings": {**(settings.get("settings") or {}), **shared}} if shared else {})
     asked = sweep_from(settings, assignments, classifiers[0] if file else "the options")
     if file:
-        return asked, Path(classifiers[0]).stem
+        return asked, cleaned(Path(classifiers[0]).stem)
     return asked, f"sweep-{hashlib.sha256(asked.model_dump_json().encode()).hexdigest()[:10]}"
 
 

@@ -2,20 +2,24 @@
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from gevaldi.measures.summary import Summary
+from gevaldi.names import called, plain
 from gevaldi.runs.store import Run
 
 
 def summary_table(run: Run, found: list[Summary]) -> None:
     """Print one line for each order, and how many distinct finds there are."""
-    unit = run.record["divergence"]["unit"]
-    table = Table(title=f"{run.spec.first}  vs  {run.spec.second}", title_justify="left", box=None, pad_edge=False)
+    unit = plain(run.record["divergence"]["unit"])
+    table = Table(
+        title=Text(f"{called(run.spec.first)}  vs  {called(run.spec.second)}"), title_justify="left", box=None, pad_edge=False
+    )
     sizes = sorted({n for s in found for n in s.set_distance_end})[:1]
     apart = [f"levels, n={n}" for n in sizes]
     failed = ["failed"] if any(s.failed for s in found) else []  # so that the table keeps within 80 columns
     for head in ("order", "samples", "differ", f"divergence, {unit}", *apart, "Δz", "typical", *failed):
-        table.add_column(head, justify="left" if head == "order" else "right", no_wrap=True)
+        table.add_column(Text(head), justify="left" if head == "order" else "right", no_wrap=True)
     for s in found:
         table.add_row(
             s.order,

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gevaldi.errors import SpecError
-from gevaldi.registry import Call, Registry, check_options
+from gevaldi.registry import GIVEN, Call, Registry, options_for
 
 if TYPE_CHECKING:
     from gevaldi.divergences.base import Divergence, Traits
@@ -35,8 +35,7 @@ def divergence(text: str, classes: int | None = None, taxonomy: "Taxonomy | None
 
     call = Call.parse(text)
     function = registry.get(call.name)
-    check_options(function, call, registry.kind)
-    bound = partial(function, **call.options)
+    bound = partial(function, **options_for(function, call, registry.kind, GIVEN))
     if "taxonomy" in inspect.signature(function).parameters:
         if taxonomy is None:
             raise SpecError(

@@ -44,7 +44,7 @@ def folder_of(out: str | Place) -> Path:
     folder: Place | None
     try:
         folder = place(out)
-    except (MissingExtra, RunFolderError):  # far away all the same, whether or not it could be opened
+    except (MissingExtra, RunFolderError):  # far away, whether or not it could be opened
         folder = None
     if not isinstance(folder, Path):
         raise RunFolderError(
@@ -67,7 +67,7 @@ def carried_out(
     only: tuple[str, ...] = (),
     device: str = "auto",
     batch_size: int | None = None,
-    progress: bool = False,
+    progress: bool | None = False,
     models: Callable[[Spec], Sequence[Any]] = named_in,
     taxonomy: Taxonomy | None = None,
     fill: Fill | None = None,
@@ -125,7 +125,7 @@ def _made(
     models: Callable[[Spec], Sequence[Any]],
     device: str,
     batch_size: int | None,
-    progress: bool,
+    progress: bool | None,
     taxonomy: Taxonomy | None,
     fill: Fill | None,
 ) -> Run:

@@ -1,12 +1,12 @@
 """A third classifier asked what pictures show, in the place of people."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gevaldi.errors import GevaldiError, described
 from gevaldi.experiments.evidence import Evidence, NotTestable
+from gevaldi.images import opened
 from gevaldi.runs.schema import Row
 
 if TYPE_CHECKING:
@@ -60,7 +60,6 @@ def _readings(rows: Sequence[Row], name: str, moment: str) -> list[Reading]:
 def _picture(png: bytes) -> "Tensor":
     import numpy as np
     import torch
-    from PIL import Image
 
-    levels = torch.from_numpy(np.array(Image.open(io.BytesIO(png)))).float() / 255
+    levels = torch.from_numpy(np.array(opened(png, "A picture of the run"))).float() / 255
     return levels[None, None] if levels.dim() == 2 else levels.movedim(-1, 0)[None]

@@ -6,14 +6,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from gevaldi.errors import SpecError, UnknownName
+from gevaldi.folders import check_folder_names
+from gevaldi.places import local_path
 from gevaldi.registry import explained
 from gevaldi.runs.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.settings import Settings
 
 SUFFIX = ".yaml"
+TOGETHER = ("index.html", "paths.csv")  # which lie beside the folders of the runs
 MOST_RUNS = 10_000
 
 
@@ -28,9 +31,18 @@ class Experiment(Settings):
     )
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of a spec that all runs share")
     replicates: int = Field(
-        1, ge=1, description="how often each run is made, with other starts, and networks in whose names {replicate} counts from 0"
+        1,
+        ge=1,
+        le=1000,
+        description="how often each run is made, with other starts, and networks in whose names {replicate} counts from 0",
     )
     runs: dict[str, dict[str, Any]] = Field(min_length=1, description="the settings of each run, by the name of its folder")
+
+    @field_validator("runs")
+    @classmethod
+    def _called(cls, value: dict[str, Any]) -> dict[str, Any]:
+        check_folder_names("run", value, TOGETHER)
+        return value
 
     def specs(self, models: Mapping[str, str] | None = None, assignments: Sequence[str] = ()) -> dict[str, Spec]:
         """The spec of each run.
@@ -92,7 +104,7 @@ def read_experiment(given: str | Path) -> Experiment:
     """
     if str(given) in names():
         path = Path(str(resources.files("gevaldi.experiments"))) / f"{given}{SUFFIX}"
-    elif (path := Path(given).expanduser()).suffix not in (SUFFIX, ".yml", ".toml"):
+    elif (path := local_path(str(given))).suffix not in (SUFFIX, ".yml", ".toml"):
         raise SpecError(f"{UnknownName('experiment', str(given), names())} One of your own is a YAML or TOML file.")
     try:
         found = Experiment.model_validate(read_spec(path))

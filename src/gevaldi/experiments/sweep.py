@@ -13,8 +13,10 @@ from pydantic import Field, ValidationError, field_validator
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.experiments.spec import SUFFIX
+from gevaldi.folders import in_path, unreserved
 from gevaldi.measures.sweeps import exactly
-from gevaldi.names import OBJECT
+from gevaldi.names import OBJECT, called
+from gevaldi.places import local_path
 from gevaldi.registry import Call, explained
 from gevaldi.runs.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.settings import Settings
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 FOLDER = resources.files("gevaldi.experiments") / "sweeps"
 FILES = (SUFFIX, ".yml", ".toml")
-LONGEST = 40  # letters of a classifier's name in that of a folder
 OWN = {  # settings of a spec that a sweep has in its own way
     "first": "classifiers",
     "second": "classifiers",
@@ -65,7 +66,7 @@ class Sweep(Settings):
         if isinstance(value, str | bytes) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
             return value
         if twice := [name for name in value if value.count(name) > 1]:
-            raise ValueError(f"{twice[0]} is named twice; each is compared with all others, so once is enough")
+            raise ValueError(f"{called(twice[0])} is named twice; each is compared with all others, so once is enough")
         return dict(zip(short_names(value), value, strict=True))
 
     @field_validator("classifiers")
@@ -75,11 +76,11 @@ class Sweep(Settings):
             raise ValueError(f"{len(value)} classifier was named; a sweep takes two or more, and compares each with each other")
         twice = [name for name in value.values() if [*value.values()].count(name) > 1]
         if twice:
-            raise ValueError(f"{twice[0]} is named twice; each is compared with all others, so once is enough")
-        folders = [_in_path(name) for name in value]
+            raise ValueError(f"{called(twice[0])} is named twice; each is compared with all others, so once is enough")
+        folders = [in_path(name).casefold() for name in value]
         alike = [name for name, folder in zip(value, folders, strict=True) if folders.count(folder) > 1]
         if alike:
-            raise ValueError(f"{' and '.join(alike)} cannot be told apart in names of folders; call them otherwise")
+            raise ValueError(f"{' and '.join(map(called, alike))} cannot be told apart in names of folders; call them otherwise")
         return value
 
     @field_validator("divergences", "prior_weights", mode="before")
@@ -97,7 +98,7 @@ class Sweep(Settings):
     def _known(cls, value: dict[str, Any], found: Any) -> dict[str, Any]:
         unknown = [name for name in value if name not in found.data.get("classifiers", value)]
         if unknown:
-            raise ValueError(f"there is no classifier {unknown[0]!r} among {', '.join(found.data['classifiers'])}")
+            raise ValueError(f"there is no classifier {unknown[0]!r} among {', '.join(map(called, found.data['classifiers']))}")
         return value
 
     def pairs(self) -> dict[str, "Pair"]:
@@ -112,16 +113,17 @@ class Sweep(Settings):
         if (count := len(self.divergences) * len(self.prior_weights) * math.comb(len(self.classifiers), 2)) > MOST_PAIRS:
             raise SpecError(f"The sweep has {count:,} comparisons; {MOST_PAIRS:,} at most were expected. Make several of it.")
         found: dict[str, Pair] = {}
+        there: dict[str, Pair] = {}  # by names without case
         for divergence, weight in product(self.divergences, self.prior_weights):
             for first, second in combinations(self.classifiers, 2):
-                name = f"{_in_path(first)}-vs-{_in_path(second)}-{_in_path(divergence)}-w{exactly(weight)}"
+                name = unreserved(f"{in_path(first)}-vs-{in_path(second)}-{in_path(divergence)}-w{exactly(weight)}")
                 pair = Pair(first, second, divergence, weight, self._spec(first, second, divergence, weight))
-                if other := found.get(name):
+                if other := there.get(name.casefold()):
                     raise SpecError(
                         f"{pair.in_words()} and {other.in_words()} would have the same folder, {name}. Call the classifiers "
                         "otherwise, or make two sweeps."
                     )
-                found[name] = pair
+                found[name] = there[name.casefold()] = pair
         return found
 
     def _spec(self, first: str, second: str, divergence: str, weight: float) -> Spec:
@@ -211,11 +213,6 @@ def _with_options(name: str) -> str:
     return name if "(" in name else f"{_last(head)}{comma}{options}"
 
 
-def _in_path(name: str) -> str:
-    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
-    return kept.strip("-.")[:LONGEST] or "model"
-
-
 def sweep_from(settings: Mapping[str, Any], assignments: Sequence[str] = (), source: str = "the sweep") -> Sweep:
     """A sweep from a mapping, and settings for all of its pairs such as `search.steps=50`.
 
@@ -250,7 +247,7 @@ def read_sweep(given: str | Path) -> dict[str, Any]:
     Raises:
         SpecError: there is none of that name, or the file cannot be read.
     """
-    path = Path(str(FOLDER / f"{given}{SUFFIX}")) if str(given) in sweep_names() else Path(given).expanduser()
+    path = Path(str(FOLDER / f"{given}{SUFFIX}")) if str(given) in sweep_names() else local_path(str(given))
     if path.suffix not in FILES:
         raise SpecError(f"{UnknownName('sweep', str(given), sweep_names())} One of your own is a YAML or TOML file.")
     found = read_spec(path)

@@ -124,7 +124,7 @@ def swept(
     only: tuple[str, ...] = (),
     device: str = "auto",
     batch_size: int | None = None,
-    progress: bool = False,
+    progress: bool | None = False,
     taxonomy: Taxonomy | None = None,
     fill: "Fill | None" = None,
 ) -> Iterator[Before | Outcome]:
@@ -227,7 +227,7 @@ def _text_of(path: Place) -> str:
 
 
 def _before(
-    sweep: Sweep, specs: Sequence[Spec], networks: Networks, device: str, progress: bool, taxonomy: Taxonomy | None
+    sweep: Sweep, specs: Sequence[Spec], networks: Networks, device: str, progress: bool | None, taxonomy: Taxonomy | None
 ) -> Before:
     from gevaldi.experiments.sweep_drawn import before_search
     from gevaldi.runs.session import device_of

@@ -1,6 +1,5 @@
 """`gevaldi.sweep`: some classifiers and a generator in; the matrix of each against each other out."""
 
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -256,8 +255,7 @@ def sweep(
         },
         source="the arguments",
     )
-    folder = folder_of(out) if out else Path(tempfile.mkdtemp(prefix="gevaldi-sweep-"))
-    shown = sys.stderr.isatty() if progress is None else progress
+    folder = Path(tempfile.mkdtemp(prefix="gevaldi-sweep-")) if out is None else folder_of(out)
     chosen = engine_named(engine) if isinstance(engine, str | None) else engine
     with chosen.opened() as fill:
         told = swept(
@@ -266,7 +264,7 @@ def sweep(
             Networks(objects),
             device=device,
             batch_size=batch_size,
-            progress=shown,
+            progress=progress,
             taxonomy=given,
             fill=fill,
         )

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from gevaldi.exports._names import visible
+from gevaldi.folders import visible
 
 
 class Classes:

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gevaldi.errors import RunFolderError
+from gevaldi.places import remove_unfinished
 
 
 @contextlib.contextmanager
 def made_whole(folder: Path) -> Iterator[Path]:
     """A folder to fill, under a hidden name beside its place; it is renamed when it is full, and removed if something went wrong.
 
-    What a killed process leaves bears the hidden name still, .NAME.*.unfinished, so that it cannot be taken for the whole.
+    What a killed process leaves bears the hidden name still, .NAME.*.unfinished, so that it cannot be taken for the whole; the next
+    export there removes it.
 
     Raises:
         RunFolderError: there are files in its place already, or the disk does not take it.
@@ -24,6 +26,7 @@ def made_whole(folder: Path) -> Iterator[Path]:
     unfinished = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(folder)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".unfinished", dir=folder.parent))
         unfinished.chmod(0o755)  # temporary folders are for their owner only
         yield unfinished

@@ -9,7 +9,9 @@ from gevaldi.documents import TextFile
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.exports._classes import Classes
 from gevaldi.measures.predictions import top
+from gevaldi.places import local_path
 from gevaldi.runs.schema import Row
+from gevaldi.tables import text_of
 
 Given = str | Path | Mapping[int, str]
 FILE = TextFile(
@@ -47,7 +49,9 @@ def labeller(given: Given, classes: Classes) -> Labels:
     if isinstance(given, str | Path) and not str(given).lower().endswith(".csv"):
         raise UnknownName("label", str(given), [*KNOWN, "FILE.csv"])
     said: dict[tuple[int, str | None], str] = (
-        {(index, None): name for index, name in given.items()} if isinstance(given, Mapping) else read_labels(Path(given))
+        {(index, None): name for index, name in given.items()}
+        if isinstance(given, Mapping)
+        else read_labels(local_path(str(given)))
     )
     return Labels(
         lambda row, moment: _said(said.get((row["index"], moment)) or said.get((row["index"], None)), classes),
@@ -95,7 +99,7 @@ def read_labels(path: Path) -> dict[tuple[int, str | None], str]:
     for line in lines:
         row = dict(zip(columns, line, strict=False))
         try:
-            key, label = (int(row["index"]), row.get("moment") or None), row["label"]
+            key, label = (int(row["index"]), row.get("moment") or None), text_of(row["label"])
         except (KeyError, ValueError) as error:
             raise SpecError(f"{path} does not hold labels: {type(error).__name__}: {error}. {FILE.hint}") from None
         if label and found.setdefault(key, label) != label:

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gevaldi.exports._names import folder_names
+from gevaldi.folders import folder_names
 from gevaldi.runs.spec import Spec
 
 

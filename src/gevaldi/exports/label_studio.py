@@ -5,9 +5,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from gevaldi.exports._json import known, write_list
-from gevaldi.exports._names import visible
 from gevaldi.exports._pictures import written
 from gevaldi.exports.base import Export, Picture, Pictures
+from gevaldi.folders import visible
 
 SERVED = "/data/local-files/?d="
 EXACT = 2**53  # above it a browser rounds whole numbers

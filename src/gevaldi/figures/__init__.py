@@ -11,7 +11,7 @@ from gevaldi.figures._heat import HeatMap, heat_maps
 from gevaldi.figures._lines import Line, lines, path_figures, path_lines, set_distance_figures, set_distance_lines
 from gevaldi.figures._paths import mean_bands
 from gevaldi.figures.base import NothingToDraw, as_svg, blank, saved
-from gevaldi.registry import Call, Registry, check_options
+from gevaldi.registry import Call, Registry, options_for
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,6 +49,5 @@ def figure_of(run: "Run", text: str) -> "Figure":
     """
     call = Call.parse(text)
     drawn = partial(registry.get(call.name), run)
-    check_options(drawn, call, registry.kind)
-    figure: Figure = drawn(**call.options)
+    figure: Figure = drawn(**options_for(drawn, call, registry.kind))
     return figure

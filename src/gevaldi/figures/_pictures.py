@@ -1,10 +1,11 @@
 """Pictures laid out by the inch."""
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from gevaldi.images import opened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,10 +50,7 @@ class Sheet:
 
 def pixels_of(stored: dict[str, Any]) -> np.ndarray:
     """A stored picture as levels of 0 to 255: (height, width) where it is grey, otherwise (height, width, 3)."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(stored["bytes"])) as picture:
-        return np.asarray(picture if picture.mode == "L" else picture.convert("RGB"))
+    return np.asarray(opened(stored["bytes"], "A picture of the run"))
 
 
 def room_of(inches: float) -> float:

@@ -78,15 +78,12 @@ def chosen(
     """The rows of the samples named, in that order, or else of those with the largest divergence, largest first.
 
     Raises:
-        SpecError: a number belongs to no row, or to one that failed, or to another order; or `count` is no number from 1; or
-            `distinct` is neither true nor false.
+        SpecError: a number belongs to no row, or to one that failed, or to another order; or `count` is no number from 1.
         NothingToDraw: no sample did not fail.
     """
     if index is None:
         if not is_number(count) or count < 1:
             raise SpecError(f"count={count} was given; a number of samples from 1 was expected.")
-        if not isinstance(distinct, bool):
-            raise SpecError(f"distinct={distinct} was given; true or false was expected.")
         rows: Iterable[Row] = finished(run, order, ["index", "divergence_end"])
         if distinct:
             like = finds_of(run).like

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
-from gevaldi.places import Place, make_folder, reason, remedy, write
+from gevaldi.names import plain
+from gevaldi.places import Place, make_folder, reason, remedy, remove_unfinished, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,6 +109,7 @@ def saved(figure: "Figure", path: Place) -> Place:
         figure.savefig(sink, format=suffix[1:], dpi=200, metadata=METADATA[suffix])
     try:
         make_folder(path.parent)
+        remove_unfinished(path)
         write(path, sink.getvalue())
     except OSError as error:
         raise RunFolderError(f"The figure {path} cannot be written: {reason(error)}. {remedy(path, error)}") from error
@@ -152,5 +154,5 @@ def as_svg(figure: "Figure", said: str = "") -> str:
     referred = set(re.findall(r'url\(#([^)]+)\)|"#([^"]+)"', svg))
     kept = {name for pair in referred for name in pair if name}
     svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in kept else "", svg)  # a page may hold several figures
-    label = f" aria-label={quoteattr(said)}" if said else ""
+    label = f" aria-label={quoteattr(plain(said, None))}" if said else ""
     return svg.replace("<svg ", f'<svg class="plot" role="img"{label} ', 1)

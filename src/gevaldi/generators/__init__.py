@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from gevaldi.provenance import files_read
 from gevaldi.registry import Registry, Sources
 
 if TYPE_CHECKING:
@@ -19,5 +20,9 @@ def load_generator(given: "str | Generator") -> "Generator":
     """
     from gevaldi.models import Generator
 
-    found: Generator = sources.resolve(given, Generator, "Wrap a module in one line: gevaldi.generator(module, latent=20)")
-    return found.eval() if isinstance(given, str) else found
+    with files_read() as files:
+        found: Generator = sources.resolve(given, Generator, "Wrap a module in one line: gevaldi.generator(module, latent=20)")
+    if not isinstance(given, str):
+        return found
+    found.files = files
+    return found.eval()

@@ -1,12 +1,12 @@
 """Prompts for generators that read text, with the classes that they mean."""
 
 import re
-from pathlib import Path
 
 from gevaldi.classifiers._imagenet import ilsvrc_labels
 from gevaldi.documents import TextFile
 from gevaldi.errors import DataError
 from gevaldi.models import Label
+from gevaldi.places import local_path
 from gevaldi.taxonomy import registry
 
 FILE = TextFile("The file of prompts", DataError)
@@ -24,7 +24,7 @@ def prompts_of(given: str) -> list[tuple[Label, str]]:
     """
     if PLACE in given:
         return [(label, given.replace(PLACE, label.name)) for label in ilsvrc_labels()]
-    path = Path(given).expanduser()
+    path = local_path(given)
     if not path.is_file():
         raise DataError(
             f"prompts={given} is neither a template, in which {PLACE} stands for the name of a class (a photo of a {PLACE}), nor a "

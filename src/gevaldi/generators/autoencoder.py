@@ -28,6 +28,7 @@ class Autoencoder:
     def load(
         self,
         name: str,
+        /,
         *,
         pictures: str,
         count: int = 16,
@@ -58,13 +59,13 @@ class Autoencoder:
                 "autoencoder:diffusers:FOLDER_OR_HUB_ID."
             )
         module = _own(place) if source == "python" else _of_diffusers(place, subfolder)
-        chosen = load_pictures(pictures, (3, size, size)).spread(count)
+        chosen = load_pictures(pictures, (3, size, size), count)
         lowest = (0.0 if source == "python" else -1.0) if low is None else low
         return AroundPictures(
             module,
             _encoder(module),
             _decoder(module),
-            torch.stack(chosen.pictures),
+            torch.stack(list(chosen.pictures)),
             _labels(chosen),
             radius,
             (lowest, high),
@@ -87,19 +88,24 @@ def _own(place: str) -> "nn.Module":
 
 
 def _of_diffusers(place: str, subfolder: str | None) -> "nn.Module":
-    from gevaldi.generators._diffusers_hub import loaded
+    from gevaldi.generators._diffusers_hub import AUTOENCODERS, loaded
 
+    name = f"autoencoder:diffusers:{place}"
     where = {"subfolder": subfolder} if subfolder else {}
 
     def load(only_here: bool) -> "nn.Module":
         import diffusers
 
         config = diffusers.AutoencoderKL.load_config(place, local_files_only=only_here, **where)
-        kind = getattr(diffusers, config["_class_name"])
-        module: nn.Module = kind.from_pretrained(place, use_safetensors=True, local_files_only=only_here, **where)
+        written = config.get("_class_name")
+        if written not in AUTOENCODERS:
+            raise SpecError(f"{name} is a {written}, which is not known here; known are {', '.join(AUTOENCODERS)}.")
+        module: nn.Module = getattr(diffusers, written).from_pretrained(
+            place, use_safetensors=True, local_files_only=only_here, **where
+        )
         return module
 
-    return loaded(f"autoencoder:diffusers:{place}", place, load).eval().requires_grad_(False)
+    return loaded(name, place, load).eval().requires_grad_(False)
 
 
 def _encoder(module: Any) -> Any:

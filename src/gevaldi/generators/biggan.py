@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
 from gevaldi.fetching import announce
+from gevaldi.places import local_path
 
 if TYPE_CHECKING:
     from gevaldi.models import Generator
@@ -30,7 +31,7 @@ class Biggan:
         """One for each size of pictures."""
         return list(SIZES)
 
-    def load(self, name: str, *, truncation: float = 0.4, weights: str | None = None, pickle: bool = False) -> "Generator":
+    def load(self, name: str, /, *, truncation: float = 0.4, weights: str | None = None, pickle: bool = False) -> "Generator":
         """The generator; its prior is a standard normal cut at ±2, times the truncation, its conditions the classes of ILSVRC.
 
         Raises:
@@ -74,7 +75,7 @@ def _at_hand(name: str, weights: str | None) -> Path:
     source, _, hub_id = weights.partition(":")
     if source == "hub" and hub_id:
         return _from_hub(name, hub_id)
-    path = Path(weights).expanduser()
+    path = local_path(weights)
     return _within(path, name) if path.is_dir() else path
 
 

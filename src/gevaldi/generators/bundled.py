@@ -17,7 +17,7 @@ class Bundled:
         """The one there is."""
         return NAMES
 
-    def load(self, name: str) -> "Generator":
+    def load(self, name: str, /) -> "Generator":
         """The bundled generator, its conditions the digits and its prior N(0, I)."""
         from gevaldi.bundled.architectures import LATENT
         from gevaldi.bundled.store import load

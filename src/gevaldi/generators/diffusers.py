@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.generators._diffusers_hub import loaded, require
+from gevaldi.generators._diffusers_hub import check_components, loaded, require
+from gevaldi.places import local_path
 
 if TYPE_CHECKING:
     from gevaldi.generators._diffusion import Arguments
@@ -66,6 +67,7 @@ class Diffusers:
     def load(
         self,
         name: str,
+        /,
         *,
         steps: int | None = None,
         guidance: float | None = None,
@@ -84,9 +86,9 @@ class Diffusers:
         from gevaldi.generators._diffusion import Diffusion
         from gevaldi.generators._prompts import prompts_of
 
-        _refuse_impossible(steps, guidance, dtype)
-        asked = None if prompts is None else prompts_of(str(prompts))
-        folder = Path(name).expanduser()
+        _refuse_impossible(steps, dtype)
+        asked = None if prompts is None else prompts_of(prompts)
+        folder = local_path(name)
         place = str(folder.resolve()) if folder.is_dir() else name
         for_readers = [key for key, value in (("prompts", prompts), ("guidance", guidance)) if value is not None]
         pipeline = loaded(f"diffusers:{name}", place, _Pipeline(name, place, dtype, variant, for_readers))
@@ -102,13 +104,11 @@ class Diffusers:
         return made.eval().requires_grad_(False)
 
 
-def _refuse_impossible(steps: Any, guidance: Any, dtype: Any) -> None:
+def _refuse_impossible(steps: int | None, dtype: str) -> None:
     if dtype not in PRECISIONS:
-        raise SpecError(str(UnknownName("dtype", str(dtype), PRECISIONS)))
-    if steps is not None and not (isinstance(steps, int) and steps > 0):
+        raise SpecError(str(UnknownName("dtype", dtype, PRECISIONS)))
+    if steps is not None and steps < 1:
         raise SpecError(f"steps={steps} was given; a number of steps from 1 on was expected.")
-    if guidance is not None and not isinstance(guidance, int | float):
-        raise SpecError(f"guidance={guidance} was given; a number was expected, 0 for none.")
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,11 @@ class _Pipeline:
         import torch
 
         config = diffusers.DiffusionPipeline.load_config(self.place, local_files_only=only_here)
-        kind = self._kind(config["_class_name"])
+        written = str(config.get("_class_name"))
+        kind = self._kind(written)
+        check_components(f"diffusers:{self.name}", config, kind.without)
         precision = "dtype" if _release(diffusers.__version__) >= RENAMED else "torch_dtype"
-        pipeline = getattr(diffusers, config["_class_name"]).from_pretrained(
+        pipeline = getattr(diffusers, written).from_pretrained(
             self.place,
             use_safetensors=True,
             local_files_only=only_here,

@@ -1,7 +1,5 @@
 """What N classifiers say of one another: cells of a matrix, each a classifier (row) against another (column), and who fails."""
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gevaldi import tables
 from gevaldi.measures.predictions import differs
 from gevaldi.measures.summary import set_sizes_of
 from gevaldi.statistics.intervals import Estimate, mean, share
@@ -214,12 +213,11 @@ def exactly(weight: float) -> str:
 
 def as_csv(found: Sequence[Entry]) -> str:
     """All entries as a table in the long form, a number a line."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(HEAD)
-    for e in found:
-        numbers = (e.estimate.value, e.estimate.low, e.estimate.high)
-        weight = "" if e.prior_weight is None else exactly(e.prior_weight)
-        told = [e.divergence, weight, e.moment, e.row, e.column, e.quantity]
-        rows.writerow([*told, *("" if n != n else f"{n:.6g}" for n in numbers), e.samples, e.failed])
-    return text.getvalue()
+    return tables.as_csv(HEAD, map(_as_row, found))
+
+
+def _as_row(e: Entry) -> list[Any]:
+    numbers = (e.estimate.value, e.estimate.low, e.estimate.high)
+    weight = "" if e.prior_weight is None else exactly(e.prior_weight)
+    told = [e.divergence, weight, e.moment, e.row, e.column, e.quantity]
+    return [*told, *("" if n != n else f"{n:.6g}" for n in numbers), e.samples, e.failed]

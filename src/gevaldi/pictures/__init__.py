@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 sources = Sources(Registry("source of pictures", "gevaldi.pictures"), "set of pictures")
 
 
-def load_pictures(text: str, shape: tuple[int, int, int]) -> "RealPictures":
-    """The pictures that a user names, brought to the (channels, height, width) that the generator makes.
+def load_pictures(text: str, shape: tuple[int, int, int], count: int | None = None) -> "RealPictures":
+    """The pictures that a user names, or so many of them, brought to the (channels, height, width) that the generator makes.
 
     Raises:
         UnknownName, DataError: there are none, or they cannot be read.
@@ -19,4 +19,4 @@ def load_pictures(text: str, shape: tuple[int, int, int]) -> "RealPictures":
     from gevaldi.pictures.base import brought_to
 
     found: RealPictures = sources.load(text)
-    return brought_to(found, shape)
+    return brought_to(found, shape, count)

@@ -1,10 +1,45 @@
 """What a set of real pictures is."""
 
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from gevaldi.errors import DataError, SpecError, described
+from gevaldi.images import PIXELS, READ, opened
+from gevaldi.provenance import note_files
+
+Picture = Float[Tensor, "channels height width"]
+
+
+@dataclass(frozen=True)
+class Files:
+    """The pictures in some files, in colour, each read when it is asked for: all together may not fit into memory."""
+
+    paths: Sequence[Path]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[Picture]:
+        return (self[place] for place in range(len(self)))
+
+    def __getitem__(self, place: Any) -> Any:
+        """The picture at one place.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        path = self.paths[place]
+        note_files([path])
+        levels = np.array(opened(path, str(path), READ).convert("RGB"))
+        return torch.from_numpy(levels).movedim(-1, 0).float() / 255
 
 
 @dataclass(frozen=True)
@@ -16,22 +51,50 @@ class RealPictures:
         classes: name or taxonomy id of the class; None where unknown.
     """
 
-    pictures: list[Float[Tensor, "channels height width"]]
+    pictures: list[Picture] | Files
     classes: list[str | None]
 
-    def spread(self, count: int) -> "RealPictures":
-        """So many of them, evenly spaced over all; all where there are no more."""
-        total = len(self.pictures)
-        places = [round(i * (total - 1) / max(1, count - 1)) for i in range(count)] if count < total else range(total)
-        return RealPictures([self.pictures[i] for i in places], [self.classes[i] for i in places])
+
+def brought_to(found: RealPictures, shape: tuple[int, int, int], count: int | None = None) -> RealPictures:
+    """Pictures with these channels and this size: grey or colour as asked for, shorter side scaled, centre cut out.
+
+    Args:
+        found: any pictures.
+        shape: channels, height and width.
+        count: so many of them, evenly spaced over all; by default, and where there are no more, all.
+
+    Raises:
+        DataError: one cannot be read, or becomes too large on the way.
+    """
+    total = len(found.pictures)
+    many = total if count is None else min(count, total)
+    places = range(total) if many == total else [round(i * (total - 1) / max(1, many - 1)) for i in range(many)]
+    return RealPictures([_fitted(found.pictures[i], shape) for i in places], [found.classes[i] for i in places])
 
 
-def brought_to(found: RealPictures, shape: tuple[int, int, int]) -> RealPictures:
-    """Every picture with these channels and this size: grey or colour as asked for, shorter side scaled, centre cut out."""
-    return RealPictures([_fitted(picture, shape) for picture in found.pictures], found.classes)
+def brought_to_network(
+    found: RealPictures, size: tuple[int, int], network: Callable[[Tensor], Tensor], remedy: str, count: int | None = None
+) -> Float[Tensor, "pictures channels height width"]:
+    """Pictures of this size in colour or, where a network does not take these, grey.
+
+    Raises:
+        DataError: one cannot be read.
+        SpecError: the network takes neither; `remedy` says what to do.
+    """
+    for channels in (3, 1):
+        shape = (channels, *size)
+        (first,) = brought_to(found, shape, 1).pictures
+        try:
+            with torch.no_grad():
+                network(first[None])
+        except Exception as error:  # whatever a network raises at pictures of other channels or sizes
+            trouble = described(error)
+        else:
+            return torch.stack(list(brought_to(found, shape, count).pictures))
+    raise SpecError(f"Pictures of {size[0]} x {size[1]} pixels are taken neither in colour nor grey: {trouble}. {remedy}")
 
 
-def _fitted(picture: Float[Tensor, "channels height width"], shape: tuple[int, int, int]) -> Tensor:
+def _fitted(picture: Picture, shape: tuple[int, int, int]) -> Tensor:
     channels, height, width = shape
     if picture.shape[0] != channels:
         picture = picture.mean(0, keepdim=True).expand(channels, -1, -1)
@@ -39,6 +102,11 @@ def _fitted(picture: Float[Tensor, "channels height width"], shape: tuple[int, i
         return picture
     scale = max(height / picture.shape[1], width / picture.shape[2])
     size = [max(height, round(picture.shape[1] * scale)), max(width, round(picture.shape[2] * scale))]
+    if math.prod(size) > PIXELS:
+        raise DataError(
+            f"A picture of {picture.shape[1]} x {picture.shape[2]} pixels would have {size[0]} x {size[1]} before its centre "
+            f"is cut to {height} x {width}; at most {PIXELS:,} are computed with."
+        )
     scaled = torch.nn.functional.interpolate(picture[None], size, mode="bilinear", antialias=True)[0]
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
     return scaled[:, top : top + height, left : left + width].clamp(0, 1)

@@ -17,7 +17,7 @@ class Bundled:
         """The one set there is."""
         return NAMES
 
-    def load(self, name: str) -> "RealPictures":
+    def load(self, name: str, /) -> "RealPictures":
         """The digits, with their classes."""
         from gevaldi.bundled.digits import real_digits
         from gevaldi.pictures.base import RealPictures

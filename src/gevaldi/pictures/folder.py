@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gevaldi.errors import DataError
+from gevaldi.places import local_path
 
 if TYPE_CHECKING:
     from gevaldi.pictures.base import RealPictures
@@ -14,36 +15,28 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
 
 class Folder:
-    """Pictures in a folder: `folder:path/to/pictures`; sub-folders name their classes, or a WordNet id in the file's name does."""
+    """Pictures in a folder: `folder:path/to/pictures`; sub-folders name their classes, or a WordNet id in the file's name does.
+
+    PNG, JPEG, WebP and BMP, by their content and their names, of at most 67 million pixels each.
+    """
 
     def names(self) -> list[str]:
         """None that could be known beforehand."""
         return []
 
-    def load(self, name: str) -> "RealPictures":
-        """All pictures of the folder, in the order of their paths.
+    def load(self, name: str, /) -> "RealPictures":
+        """All pictures of the folder, in the order of their paths; each is read when it is used.
 
         Raises:
-            DataError: there is no such folder, no picture in it, or one cannot be read.
+            DataError: there is no such folder, or no picture in it.
         """
-        import numpy as np
-        import torch
-        from PIL import Image, UnidentifiedImageError
+        from gevaldi.pictures.base import Files, RealPictures
 
-        from gevaldi.pictures.base import RealPictures
-
-        root = Path(name).expanduser()
-        paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+        root = local_path(name)
+        paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and not path.is_dir())
         if not paths:
             raise DataError(f"There are no pictures in {root} (looked for {', '.join(sorted(SUFFIXES))}, also in its sub-folders).")
-        pictures = []
-        for path in paths:
-            try:
-                picture = np.asarray(Image.open(path).convert("RGB"), dtype=np.float32) / 255
-            except (OSError, UnidentifiedImageError) as error:
-                raise DataError(f"{path} cannot be read as a picture: {error}. Remove it or mend it.") from error
-            pictures.append(torch.from_numpy(picture).movedim(-1, 0))
-        return RealPictures(pictures, [path.parent.name if path.parent != root else _wordnet_id(path) for path in paths])
+        return RealPictures(Files(paths), [path.parent.name if path.parent != root else _wordnet_id(path) for path in paths])
 
 
 def _wordnet_id(path: Path) -> str | None:

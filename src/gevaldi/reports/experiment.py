@@ -1,7 +1,5 @@
 """The runs of an experiment side by side: one page, and the mean paths as a table for one's own figures."""
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +9,11 @@ import numpy as np
 from gevaldi.figures import Line, as_svg, lines, mean_bands
 from gevaldi.measures.paths import Band
 from gevaldi.measures.summary import Summary
-from gevaldi.names import told_apart
+from gevaldi.names import plain, told_apart
 from gevaldi.reports.environment import environment, written
 from gevaldi.runs.finds import summary_of
 from gevaldi.runs.store import Run
+from gevaldi.tables import as_csv
 
 COLOURS = ("#0a6ebd", "#c4570a", "#2e7d4f", "#8e4b9e", "#6f7d8a")  # in turn, with another style where they begin again
 STYLES = ("-", "--", ":", "-.")
@@ -58,7 +57,7 @@ def write_overview(title: str, question: str, runs: Mapping[str, Run], failed: M
             entries=[entry for name, run in runs.items() for entry in _entries(name, run)],
             failed=failed,
             set_sizes=sorted({int(column.rpartition("_")[2]) for column in quantities if "set_distance" in column}),
-            units=sorted({run.record["divergence"]["unit"] for run in runs.values()}),
+            units=_units(runs),
             figures=[(caption, _figure(bands, column, caption)) for column, caption in quantities.items()],
         )
     )
@@ -67,10 +66,14 @@ def write_overview(title: str, question: str, runs: Mapping[str, Run], failed: M
 
 def _quantities(runs: Mapping[str, Run]) -> dict[str, str]:
     """The columns of paths that are shown, and what stands beside them."""
-    units = {run.record["divergence"]["unit"] for run in runs.values()}
+    units = _units(runs)
     sizes = sorted({n for run in runs.values() if run.record.get("taxonomy") for n in run.record["taxonomy"]["set_sizes"]})
-    divergence = {"path_divergence": f"divergence ({', '.join(sorted(units))})"}
+    divergence = {"path_divergence": f"divergence ({', '.join(units)})"}
     return divergence | {f"path_set_distance_{n}": f"set distance, n = {n} (levels)" for n in sizes} | {"path_delta_z": "Δz"}
+
+
+def _units(runs: Mapping[str, Run]) -> list[str]:
+    return sorted({plain(run.record["divergence"]["unit"]) for run in runs.values()})
 
 
 def _figure(bands: Mapping[tuple[str, str, str], Band], column: str, label: str) -> str:
@@ -85,13 +88,12 @@ def _figure(bands: Mapping[tuple[str, str, str], Band], column: str, label: str)
 
 
 def _table(bands: Mapping[tuple[str, str, str], Band]) -> str:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["run", "order", "quantity", "step", "mean", "low", "high"])
-    for (name, order, column), band in bands.items():
-        for step, values in enumerate(zip(band.middle, band.low, band.high, strict=True)):
-            rows.writerow([name, order, column.removeprefix("path_"), step, *(f"{value:.6g}" for value in values)])
-    return text.getvalue()
+    rows = (
+        [name, order, column.removeprefix("path_"), step, *(f"{value:.6g}" for value in values)]
+        for (name, order, column), band in bands.items()
+        for step, values in enumerate(zip(band.middle, band.low, band.high, strict=True))
+    )
+    return as_csv(["run", "order", "quantity", "step", "mean", "low", "high"], rows)
 
 
 def _entries(name: str, run: Run) -> list[Entry]:

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from gevaldi.images import opened, size_of
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+NAME = "A picture of the run"  # in errors
 LOSSLESS = 64  # pixels: up to this size a picture stays PNG
 BUDGET = 4_600_000  # bytes of all pictures of a page, before base64 adds a third
 PROBED = 4  # rows by which the room that all need is estimated
@@ -88,15 +91,15 @@ def shown(rows: Sequence[dict[str, Any]]) -> tuple[list[Shown], Thrift]:
 
 def longest_side(rows: Sequence[dict[str, Any]]) -> int:
     """Pixels of the longer side of the largest picture, as the run holds it."""
-    return max((max(_opened(row["picture_end"]["bytes"]).size) for row in rows if row["picture_end"]), default=0)
+    return max((max(size_of(row["picture_end"]["bytes"], NAME)) for row in rows if row["picture_end"]), default=0)
 
 
 def _shown(row: dict[str, Any], thrift: Thrift, address: Callable[[bytes], str]) -> Shown:
     original, start, end = (row[f"picture_{key}"] for key in ("original", "start", "end"))
     along = list(zip(row["path_picture_steps"] or (), row["path_pictures"] or (), strict=True))
     kept = [along[i] for i in _spread(len(along), thrift.frames)]
-    between = [_opened(picture["bytes"]) for _, picture in kept[1:-1]]
-    size = _opened(end["bytes"]).size if end else (1, 1)
+    between = [opened(picture["bytes"], NAME) for _, picture in kept[1:-1]]
+    size = size_of(end["bytes"], NAME) if end else (1, 1)
     return Shown(
         original=address(original["bytes"]) if original else None,
         start=address(start["bytes"]) if start else None,
@@ -118,22 +121,15 @@ def _bytes(found: Shown) -> float:
 
 
 def _address(content: bytes, thrift: Thrift) -> str:
-    picture = _opened(content)
+    picture = opened(content, NAME)
     if max(picture.size) <= LOSSLESS and picture.format == "PNG":
         return _as_address(content, "png")
     return _encoded(_reduced(picture, thrift.side), thrift.quality, max(picture.size) <= LOSSLESS)
 
 
-def _opened(content: bytes) -> "Image":
-    from PIL import Image
-
-    return Image.open(io.BytesIO(content))
-
-
 def _reduced(picture: "Image", side: int) -> "Image":
     from PIL import Image
 
-    picture = picture if picture.mode in ("L", "RGB") else picture.convert("RGB")
     scale = min(1.0, side / max(picture.size))
     width, height = (max(1, round(scale * pixels)) for pixels in picture.size)
     return picture if scale == 1 else picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2)

@@ -11,6 +11,7 @@ from gevaldi.errors import RunFolderError
 from gevaldi.figures import as_svg, saved
 from gevaldi.reports.environment import environment, written
 from gevaldi.statistics.intervals import Estimate
+from gevaldi.tables import as_csv, read_csv
 
 CLAIMS = "-claims.csv"
 HEAD = ("figure", "title", "claim", "world", "verdict", "measured", "value", "low", "high", "rests_on")
@@ -74,9 +75,9 @@ def write_figure(
         stem = f"{name}-{world}"
         for suffix in (".png", ".svg"):
             saved(made.figure, folder / f"{stem}{suffix}")
-        written(folder / f"{stem}.csv", _as_csv(made.columns, made.rows))
+        written(folder / f"{stem}.csv", as_csv(made.columns, made.rows))
         pictures[world] = as_svg(made.figure, f"{title}; {made.about}")
-    written(folder / f"{name}{CLAIMS}", _as_csv(HEAD, _claim_rows(name, title, tested)))
+    written(folder / f"{name}{CLAIMS}", as_csv(HEAD, _claim_rows(name, title, tested)))
     page = environment().get_template("reproduction.html")
     claims = list(dict.fromkeys(one.claim for one in tested))
     context = {
@@ -116,19 +117,12 @@ def _known(value: float) -> str:
     return "" if value != value else f"{value:.6g}"
 
 
-def _as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows(rows)
-    return text.getvalue()
-
-
 def _read(path: Path) -> list[dict[str, str]]:
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-    except (OSError, ValueError) as error:
+        rows = list(read_csv(io.StringIO(path.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, csv.Error) as error:
         raise RunFolderError(f"{path} cannot be read: {error}. Delete it, and make its figure again.") from error
-    if any(set(HEAD) - set(row) for row in rows):
+    name = path.name.removesuffix(CLAIMS)
+    if any(set(HEAD) - set(row) or row["figure"] != name for row in rows):
         raise RunFolderError(f"{path} is no table of claims. Delete it, and make its figure again.")
     return rows

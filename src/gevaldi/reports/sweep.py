@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gevaldi.figures import HeatMap, heat_maps, saved
+from gevaldi.folders import in_path
 from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, as_csv, exactly
 from gevaldi.names import called, plain
 from gevaldi.reports.environment import environment, written
@@ -102,11 +103,7 @@ def _sought(grid: Grid) -> str:
 
 def _searched(grid: Grid, entries: Sequence[Entry], names: Sequence[str], several: bool) -> dict[str, Any]:
     own = of(entries, END, grid.divergence, grid.prior_weight)
-    stem = (
-        "".join(c if c.isalnum() or c in "-." else "-" for c in f"-{grid.divergence}-w{exactly(grid.prior_weight)}")
-        if several
-        else ""
-    )
+    stem = f"-{in_path(grid.divergence)}-w{exactly(grid.prior_weight)}" if several else ""
     return {
         "heading": f"{plain(grid.divergence)}, λ = {exactly(grid.prior_weight)}",
         "sought": _sought(grid),

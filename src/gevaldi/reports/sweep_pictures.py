@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gevaldi.images import opened
 from gevaldi.measures.predictions import rank, top
 from gevaldi.names import plain
+from gevaldi.reports.environment import link
 from gevaldi.reports.numbers import number
 from gevaldi.runs.schema import Row
 from gevaldi.runs.store import Run
@@ -48,7 +50,7 @@ def _cell(row: str, column: str, source: Source | None) -> dict[str, Any] | None
         "small": small,
         "said": said,
         "alt": f"{plain(row)} says {said[0]}, {plain(column)} says {said[1]}; divergence {number(sample['divergence_end'])}",
-        "address": f"{source.run.folder.name}/report.html#sample-{sample['index']}",
+        "address": f"{link(f'{source.run.folder.name}/report.html')}#sample-{sample['index']}",
     }
 
 
@@ -71,12 +73,10 @@ def _said(row: Row, who: str) -> str:
 
 def _small(content: bytes) -> tuple[str, bool]:
     """A picture as an address that holds it, and whether it is there to the bit."""
-    from PIL import Image
-
-    opened = Image.open(io.BytesIO(content))
-    if max(opened.size) <= LOSSLESS:
+    picture = opened(content, "A picture of the sweep")
+    if max(picture.size) <= LOSSLESS:
         return _address(content, "png"), True
-    picture = opened.convert("RGB")
+    picture = picture.convert("RGB")
     picture.thumbnail((SIDE, SIDE))
     sink = io.BytesIO()
     picture.save(sink, "WEBP", quality=70)

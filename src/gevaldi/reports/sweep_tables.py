@@ -11,6 +11,7 @@ import numpy as np
 from gevaldi.figures import HeatMap
 from gevaldi.measures.sweeps import ALL, Entry
 from gevaldi.names import plain
+from gevaldi.reports.environment import link
 from gevaldi.reports.sweep_pictures import Source
 from gevaldi.statistics.intervals import Estimate
 
@@ -149,5 +150,5 @@ def _cell(found: Matrix, row: str, column: str, sources: Mapping[tuple[str, str]
         "between": found.between(entry.estimate),
         "heat": heat,
         "failed": entry.failed,
-        "address": f"{source.run.folder.name}/report.html" if source else None,
+        "address": link(f"{source.run.folder.name}/report.html") if source else None,
     }

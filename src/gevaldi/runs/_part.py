@@ -2,8 +2,10 @@
 
 import contextlib
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,71 +13,178 @@ import numpy as np
 
 from gevaldi.errors import RunFolderError
 from gevaldi.places import Place, far_errors, read, reason, remedy
-from gevaldi.runs.schema import Row, schema
+from gevaldi.runs._values import troubles
+from gevaldi.runs.schema import FORMAT, Row, schema
+
+DIGITS = 32  # hexadecimal, of the SHA-256 that stands in the name of a part
+NAME = re.compile(rf"part-(\d{{9,}})-(\d{{9,}})-([0-9a-f]{{{DIGITS}}})\.parquet")
+
+_checked: set[tuple[str, int, int]] = set()  # parts whose bytes this process has compared with their names: path, time, size
 
 
-def part_of(rows: Sequence[Row], set_sizes: tuple[int, ...]) -> tuple[str, bytes]:
-    """Rows as a part of a run, in memory: what it is called, and its bytes."""
+@dataclass(frozen=True)
+class Origin:
+    """The run that a part belongs to.
+
+    Attributes:
+        fingerprint: of its spec.
+        record: SHA-256 of its `run.json`.
+        total: how many rows the run will have.
+        set_sizes: of its spec, on which the columns depend.
+    """
+
+    fingerprint: str
+    record: str
+    total: int
+    set_sizes: tuple[int, ...]
+
+
+def part_of(rows: Sequence[Row], origin: Origin) -> tuple[str, bytes]:
+    """Rows as a part of a run, in memory: its name, and its bytes."""
+    import pyarrow as pa
+
+    return serialised(pa.Table.from_pylist(sorted(rows, key=lambda row: row["index"]), schema(origin.set_sizes)), origin)
+
+
+def serialised(table: Any, origin: Origin) -> tuple[str, bytes]:
+    """A table of rows in the order of their index as a part: its name, and its bytes, each page of which has a checksum."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = sorted(rows, key=lambda row: row["index"])
+    bears = {"format": FORMAT, "fingerprint": origin.fingerprint, "record": origin.record}
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, schema(set_sizes)), sink, compression="zstd")
-    return name_of(np.array([row["index"] for row in rows])), sink.getvalue().to_pybytes()
-
-
-def name_of(indices: np.ndarray) -> str:
-    """What a part of these samples is called, which are in order: no others are called the same."""
-    named = hashlib.sha256(indices.astype("<i8").tobytes()).hexdigest()[:16]
-    return f"part-{indices[0]:09d}-{indices[-1]:09d}-{named}.parquet"
+    marked = table.replace_schema_metadata({**table.schema.metadata, b"gevaldi": json.dumps(bears)})
+    pq.write_table(marked, sink, compression="zstd", write_page_checksum=True)
+    content = sink.getvalue().to_pybytes()
+    first, last = table["index"][0].as_py(), table["index"][-1].as_py()
+    return f"part-{first:09d}-{last:09d}-{hashlib.sha256(content).hexdigest()[:DIGITS]}.parquet", content
 
 
 def may_hold(part: Place, indices: Sequence[int]) -> bool:
-    """Whether the name of a part, which says its first and last sample, leaves room for some of these."""
-    said = re.match(r"part-(\d+)-(\d+)", part.name)
-    return said is None or any(int(said[1]) <= index <= int(said[2]) for index in indices)
+    """Whether the name of a part, which has its first and last sample, leaves room for some of these."""
+    name = NAME.fullmatch(part.name)
+    return name is None or any(int(name[1]) <= index <= int(name[2]) for index in indices)
 
 
-def read_part(part: Place, columns: Sequence[str] | None, copies: Path | None = None) -> Any:
-    """A part's table, or some columns of it; from its copy, if there is a good one.
+def is_part(path: Place) -> bool:
+    """Whether a file is a part by its name."""
+    return path.name.startswith("part-") and path.suffix == ".parquet"
+
+
+def read_part(part: Place, columns: Sequence[str] | None, origin: Origin, copies: Path | None = None) -> Any:
+    """A part's table, or some columns of it, always with the index; from its copy, if there is a good one.
 
     Raises:
-        RunFolderError: it is damaged, or the disk or its location does not answer.
+        RunFolderError: it is damaged, or of another run, or the disk or its location does not answer.
     """
     import pyarrow as pa
 
     if copies:
         with contextlib.suppress(OSError, pa.ArrowInvalid):
-            return _table(copies / part.name, columns)
+            return _table(copies / part.name, columns, part, origin)
     try:
         if isinstance(part, Path):
-            return _table(part, columns)
+            return _table(part, columns, part, origin)
         try:
             with far_errors(), part.open("rb", cache_type="none") as file:  # only the bytes of these columns are fetched
-                return _table(file, columns)
+                return _table(file, columns, part, origin)
         except OSError:
             with answered(part):
                 content = read(part)  # once more, and whole: was it the location, or is it the part?
-            return _table(pa.BufferReader(content), columns)
-    except (OSError, pa.ArrowInvalid) as error:
+            return _table(pa.BufferReader(content), columns, part, origin)
+    except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # so says the system, and not who reads what came
             raise RunFolderError(
                 f"{part} cannot be read: {reason(error)}. The part itself may be whole, so leave it there; see that this process "
                 "may read it and that its disk answers, and then do the same again."
             ) from error
-        raise RunFolderError(
-            f"{part} cannot be read: {error}. Parts are written whole, so the disk or a copy damaged it; "
-            "delete it and `gevaldi resume` computes its samples again."
-        ) from error
+        raise _damaged(part, str(error)) from error
 
 
-def _table(source: Any, columns: Sequence[str] | None) -> Any:
+def _table(source: Any, columns: Sequence[str] | None, part: Place, origin: Origin) -> Any:
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(source, pre_buffer=True) as file:  # `read_table` imports pandas
+    if columns is not None:
+        columns = [*columns, *(["index"] if "index" not in columns else [])]
+    with pq.ParquetFile(source, pre_buffer=True, page_checksum_verification=True) as file:  # `read_table` imports pandas
+        _check_origin(part, file.schema_arrow, origin)
         known = set(file.schema_arrow.names)
-        return file.read(columns=[name for name in columns if name.partition(".")[0] in known] if columns else None)
+        table = file.read(columns=[name for name in columns if name.partition(".")[0] in known] if columns else None)
+    _check_indices(part, table["index"], origin)
+    if trouble := next(troubles(table), None):
+        raise _damaged(part, f"it has {trouble}")
+    return table
+
+
+def _check_origin(part: Place, columns: Any, origin: Origin) -> None:
+    """Check that a part bears the marks of its run, and has the columns of its rows.
+
+    Raises:
+        RunFolderError: it does not.
+    """
+    try:
+        bears = json.loads((columns.metadata or {})[b"gevaldi"])
+        fingerprint, record = bears["fingerprint"], bears["record"]
+    except (KeyError, TypeError, ValueError):
+        raise RunFolderError(f"{part} is not a part of a run: it does not say of which. Take it out of the folder.") from None
+    if fingerprint != origin.fingerprint:
+        raise RunFolderError(
+            f"{part} belongs to a run of another spec ({fingerprint}) than the one in run.json ({origin.fingerprint}). Take it out "
+            "of the folder, or put back the run.json that it was written for."
+        )
+    if record != origin.record:
+        raise RunFolderError(
+            f"{part} was written for another run.json: one with the SHA-256 {str(record)[:DIGITS]}, and this one has "
+            f"{origin.record[:DIGITS]}. Put back the run.json as it was, or, if the part is of another run, take it out of the "
+            "folder."
+        )
+    expected = schema(origin.set_sizes)
+    for name in columns.names:
+        if name not in expected.names or columns.field(name).type != expected.field(name).type:
+            raise RunFolderError(f"{part} is not a part of a run: its column {name!r} is none of a row. Take it out of the folder.")
+    if "index" not in columns.names:
+        raise RunFolderError(f"{part} is not a part of a run: its rows have no index. Take it out of the folder.")
+
+
+def _check_indices(part: Place, column: Any, origin: Origin) -> None:
+    if not len(column) or column.null_count:
+        raise _damaged(part, "rows without an index" if len(column) else "it has no rows")
+    indices = column.to_numpy()
+    if indices.min() < 0 or indices.max() >= origin.total or len(np.unique(indices)) < len(indices):
+        raise _damaged(part, f"its indices are not those of different rows, each from 0 to {origin.total - 1:,}")
+
+
+def _damaged(part: Place, why: str) -> RunFolderError:
+    return RunFolderError(
+        f"{part} cannot be read: {why}. Parts are written whole, so the disk or a copy damaged it; "
+        "delete it and `gevaldi resume` computes its samples again."
+    )
+
+
+def check_whole(part: Place, content: bytes | None = None) -> None:
+    """Check that a part has the bytes that were written, by the hash in its name; once in a process, unless it changes.
+
+    Args:
+        part: the file.
+        content: its bytes, where they are at hand.
+
+    Raises:
+        RunFolderError: it has others, or cannot be read.
+    """
+    with answered(part):
+        state = (str(part), part.stat().st_mtime_ns, part.stat().st_size) if isinstance(part, Path) else None
+        if state is not None and state in _checked:
+            return
+        if content is None and isinstance(part, Path):
+            with part.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        else:
+            found = hashlib.sha256(read(part) if content is None else content).hexdigest()
+    name = NAME.fullmatch(part.name)
+    if name is None or found[:DIGITS] != name[3]:
+        raise _damaged(part, "its bytes are not those that its name stands for, so it was changed or renamed")
+    if state is not None:
+        _checked.add(state)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,10 @@
 """The generator audited: how the two classifiers see what it draws, unsearched, beside real pictures."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch import Tensor
 from gevaldi.alignment import Aligned, places_of
 from gevaldi.models import Classifier
 from gevaldi.pictures import load_pictures
+from gevaldi.provenance import as_lines, files_read
 from gevaldi.runs.features import Features, distance_record
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import sample_seed
@@ -40,7 +43,8 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
     `kernel_distance` tells how far drawn pictures are from real ones, as the second classifier sees them.
     """
     drawn = spec.audited or (DRAWN if models.rounding.lanes > 1 else DRAWN_BY_LARGE)
-    real = load_pictures(spec.real, shape_made(models)) if spec.real is not None else None
+    with files_read() as files:
+        real = load_pictures(spec.real, shape_made(models)) if spec.real is not None else None
     size = batch_of(models)
     total, done = drawn + (len(real.pictures) if real else 0), 0
 
@@ -63,7 +67,8 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
     batches = ((torch.stack(real.pictures[i : i + size]).to(models.device), classes[i : i + size]) for i in starts)
     found = tallied(batches)
     distance = distance_record(generated.features, found.features)
-    return record | {"real": {"name": spec.real} | found.record(), "kernel_distance": distance}
+    digest = {"sha256": sha256(as_lines(files).encode(errors="surrogateescape")).hexdigest()}
+    return record | {"real": {"name": spec.real} | found.record() | digest, "kernel_distance": distance}
 
 
 def batch_of(models: Models) -> int:
@@ -152,17 +157,23 @@ class Tally:
         log_p, log_q = (torch.cat(parts) for parts in self.log_ps.values())
         result: dict[str, Any] = {
             "pictures": len(self.classes),
-            **{f"kept_{who}": torch.cat(kept).mean().item() if kept else None for who, kept in self.kept.items()},
+            **{f"kept_{who}": _mean(torch.cat(kept)) if kept else None for who, kept in self.kept.items()},
             "disagreements": int((log_p.argmax(1) != log_q.argmax(1)).sum()),
-            "confidence_first": log_p.exp().amax(1).mean().item(),
-            "confidence_second": log_q.exp().amax(1).mean().item(),
-            "divergence_mean": self.models.divergence(log_p, log_q).mean().item(),
+            "confidence_first": _mean(log_p.exp().amax(1)),
+            "confidence_second": _mean(log_q.exp().amax(1)),
+            "divergence_mean": _mean(self.models.divergence(log_p, log_q)),
         }
         for who, top in (("first", log_p.argmax(1)), ("second", log_q.argmax(1))):
             meant = {c: meant_by(c, self.models.classifier(who)) for c in set(self.classes)}
             read = [i in meant[c] for i, c in zip(top.tolist(), self.classes, strict=True) if meant[c]]
             result |= {f"known_{who}": len(read), f"read_{who}": sum(read)}
         return result
+
+
+def _mean(values: Tensor) -> float | None:
+    """The mean, where it is a number: JSON has no others."""
+    mean = values.mean().item()
+    return mean if math.isfinite(mean) else None
 
 
 def meant_by(known: Known, classifier: Classifier) -> set[int]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gevaldi.measures.kinds import kind
 from gevaldi.models import Label
+from gevaldi.names import escaped
 from gevaldi.objective import Evaluation, select
 from gevaldi.priors.base import Prior
 from gevaldi.runs.hierarchy import Hierarchy
@@ -69,7 +70,7 @@ class Failure:
 
     def rows(self) -> list[Row]:
         """Its row."""
-        return [identity(self.start, self.conditions) | {"status": "failed", "error": self.error, "steps": 0}]
+        return [identity(self.start, self.conditions) | {"status": "failed", "error": escaped(self.error), "steps": 0}]
 
 
 @dataclass(frozen=True)

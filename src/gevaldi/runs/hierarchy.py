@@ -1,7 +1,5 @@
 """What a worker needs of a taxonomy: distances on the device, and the path of the set distance."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +13,7 @@ from gevaldi.names import OBJECT
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy, distances, edge_counts, fitting, over, set_distance, taxonomy_named
+from gevaldi.taxonomy.base import hash_of_taxonomy
 from gevaldi.taxonomy.distances import frequencies
 from gevaldi.taxonomy.labels import is_there
 
@@ -45,11 +44,10 @@ class Hierarchy:
 
     def record(self) -> dict[str, Any]:
         """As `run.json` keeps it; the hierarchy itself is beside it, in `taxonomy.json`."""
-        content = [self.taxonomy.classes, sorted((node, sorted(above)) for node, above in self.taxonomy.hypernyms.items())]
         return {
             "name": self.name,
             "classes": list(self.taxonomy.classes),
-            "sha256": hashlib.sha256(json.dumps(content).encode()).hexdigest(),
+            "sha256": hash_of_taxonomy(self.taxonomy),
             "convention": self.scale.convention,
             "set_sizes": list(self.sizes),
             "mean_edges": self.scale.mean,

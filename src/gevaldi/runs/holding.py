@@ -108,7 +108,7 @@ def check_held(folder: Place) -> None:
 def machine() -> str:
     """What tells the processes of this machine from those of others of the same name; empty where that is not known."""
     try:
-        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text(encoding='utf-8').strip()} {os.readlink('/proc/self/ns/pid')}"
     except OSError:
         return ""
 

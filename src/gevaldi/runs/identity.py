@@ -1,5 +1,6 @@
 """What a run's record says of its networks, its divergence and its machine, so that they are told from any others."""
 
+import json
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +16,8 @@ from torch import nn
 from gevaldi.alignment import Aligned
 from gevaldi.divergences import registry, traits
 from gevaldi.divergences.base import Divergence
-from gevaldi.models import Label
-from gevaldi.names import OBJECT
+from gevaldi.models import Classifier, Generator, Label
+from gevaldi.names import OBJECT, plain
 from gevaldi.priors.base import Prior
 from gevaldi.registry import Call
 from gevaldi.runs.spec import Spec
@@ -36,13 +37,14 @@ def hashed_once() -> Iterator[None]:
 
 
 def describe(models: Models, spec: Spec) -> dict[str, Any]:
-    """Names, labels, sizes and hashes of the networks, as the record keeps them."""
-    generator = models.generator
+    """Names, labels, sizes, files and hashes of the networks, as the record keeps them."""
+    first, second, generator = models.first, models.second, models.generator
     return {
-        "first": describe_network(models.first, spec.first) | {"labels": _labels(models.first.labels)},
-        "second": describe_network(models.second, spec.second) | {"labels": _labels(models.second.labels)},
+        "first": describe_network(first, spec.first) | {"files": _files(first), "labels": _labels(first.labels)},
+        "second": describe_network(second, spec.second) | {"files": _files(second), "labels": _labels(second.labels)},
         "generator": describe_network(generator, spec.generator)
         | {
+            "files": _files(generator),
             "conditions": _labels(generator.conditions),
             "prior": type(generator.prior).__name__,
             "prior_sha256": hash_of_prior(generator.prior),
@@ -51,36 +53,55 @@ def describe(models: Models, spec: Spec) -> dict[str, Any]:
     }
 
 
+def differing(here: dict[str, Any], there: dict[str, Any]) -> list[str]:
+    """Which entries of two descriptions of a network are not the same; of its files only sources count, wherever they lie.
+
+    Weights are compared by their values, whatever the file.
+    """
+    sources = [{file["sha256"] for file in side["files"] if file["path"].endswith(".py")} for side in (here, there)]
+    return [key for key in here if key != "files" and here[key] != there.get(key)] + ["files"] * (sources[0] != sources[1])
+
+
+def _files(network: Classifier | Generator) -> list[dict[str, str]]:
+    return [{"path": plain(path, None), "sha256": digest} for path, digest in sorted(network.files.items())]
+
+
 def describe_network(module: nn.Module, name: str) -> dict[str, Any]:
     """A classifier or a generator, so that it is told from any other: its weights, and its settings besides."""
     module = module.inner if isinstance(module, Aligned) else module
-    # What a wrapper does with its module's output is not in the weights.
-    settings = {key: getattr(module, key) for key in ("output", "low", "high") if hasattr(module, key)}
     return {
         "name": name if name.startswith(OBJECT) else getattr(module, "name", None) or name,
         "parameters": sum(p.numel() for p in module.parameters()),
         "sha256": _known_hash_of(module),
-        "settings": settings | {"sha256": _hash_of_settings(module)},
+        "settings": settings_of(module),
         "note": getattr(module, "note", None),
     }
 
 
-def _hash_of_settings(module: nn.Module) -> str:
-    """Over what is not in the weights: settings of GeValDi's own parts, however deep, and buffers that no state dict has."""
-    digest = sha256()
-    stored = set(module.state_dict())
-    for name, tensor in sorted(module.named_buffers()):
-        if name not in stored:
-            digest.update(name.encode() + tensor.detach().cpu().double().contiguous().numpy().tobytes())
-    for name, part in sorted(module.named_modules()):
-        if type(part).__module__.startswith("gevaldi."):
-            told = ((key, value) for key, value in vars(part).items() if not key.startswith("_") and key not in _UNSETTLED)
-            settings = {key: value for key, value in told if _is_plain(value)}
-            digest.update(f"{name} {type(part).__qualname__} {sorted(settings.items())}".encode())
-    return digest.hexdigest()
+def settings_of(module: nn.Module) -> dict[str, Any]:
+    """What is not in the weights, by the name of each of GeValDi's own parts of a network, as JSON has it.
+
+    What a wrapper does with its module's output, how pictures are resized, cut and normalised; of what is long, its hash.
+    """
+    found: dict[str, Any] = {}
+    for name, part in module.named_modules():
+        if not type(part).__module__.startswith("gevaldi."):
+            continue
+        told = {key: value for key, value in vars(part).items() if not key.startswith("_") and key not in _ELSEWHERE}
+        buffers = dict(part.named_buffers(recurse=False))
+        own = {key: _as_json(value) for key, value in sorted((told | buffers).items()) if _is_plain(value)}
+        found[name or "network"] = {"kind": type(part).__name__} | own
+    return found
 
 
-_UNSETTLED = ("training", "name", "note")  # said elsewhere, or only about it
+_ELSEWHERE = (
+    "training",
+    "name",
+    "note",
+    "labels",
+    "conditions",
+)  # which the record has beside the settings, or which decide nothing
+SHORT = 64  # numbers that are listed
 
 
 def _is_plain(value: Any) -> bool:
@@ -88,7 +109,26 @@ def _is_plain(value: Any) -> bool:
         return all(map(_is_plain, value))
     if is_dataclass(value):
         return all(map(_is_plain, vars(value).values()))
-    return isinstance(value, str | int | float | Enum | torch.dtype | None)
+    return isinstance(value, str | int | float | Enum | torch.dtype | torch.Tensor | None)
+
+
+def _as_json(value: Any) -> Any:
+    """A plain value as JSON has it; numbers of single precision by their shortest digits, so that 0.485 stands as 0.485."""
+    if isinstance(value, torch.Tensor):
+        numbers = value.detach().cpu()
+        if numbers.numel() > SHORT:
+            return {"shape": list(numbers.shape), "sha256": sha256(numbers.double().contiguous().numpy().tobytes()).hexdigest()}
+        listed = numbers.flatten().tolist()
+        return [float(f"{number:.7g}") for number in listed] if numbers.is_floating_point() else listed
+    if isinstance(value, tuple):
+        listed = [_as_json(entry) for entry in value]
+        whole = json.dumps(listed)
+        return listed if len(listed) <= SHORT else {"length": len(listed), "sha256": sha256(whole.encode()).hexdigest()}
+    if is_dataclass(value):
+        return {key: _as_json(entry) for key, entry in vars(value).items()}
+    if isinstance(value, Enum):
+        return value.value
+    return str(value).removeprefix("torch.") if isinstance(value, torch.dtype) else value
 
 
 def hash_of_prior(prior: Prior) -> str:

@@ -136,8 +136,8 @@ def _knows_more(one: Tensor, other: Tensor, chance: float) -> bool:
 def _known_pictures(models: Models, conditions: Sequence[int], spec: Spec) -> tuple[Pictures, list[Known]]:
     """Some pictures and their classes; real ones where there are any."""
     if spec.real is not None:
-        real = load_pictures(spec.real, shape_made(models)).spread(LOOKED_AT)
-        return torch.stack(real.pictures), [(name, name) for name in real.classes]
+        real = load_pictures(spec.real, shape_made(models), LOOKED_AT)
+        return torch.stack(list(real.pictures)), [(name, name) for name in real.classes]
     if models.generator.originals is not None:
         return models.generator.originals[:LOOKED_AT], [(label.name, label.id) for label in models.generator.conditions[:LOOKED_AT]]
     batches = list(drawn_pictures(models, conditions, LOOKED_AT)) if conditions else []

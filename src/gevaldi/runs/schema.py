@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-FORMAT = 4  # of run folders; raised when an older program could no longer read what a newer one writes
+FORMAT = 5  # of run folders; raised when an older program could no longer read what a newer one writes
 
 TOP = 5  # how many of a classifier's most probable classes a row keeps
 

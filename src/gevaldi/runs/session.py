@@ -3,6 +3,7 @@
 from collections import abc
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import torch
@@ -15,10 +16,11 @@ from gevaldi.errors import GevaldiError, RunFolderError, SpecError, described
 from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Objective
 from gevaldi.places import Place
+from gevaldi.provenance import as_lines, files_read
 from gevaldi.runs.audit import Told, audit, audit_warnings
 from gevaldi.runs.engines.base import Filled
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
-from gevaldi.runs.identity import describe, describe_divergence, device_name, versions
+from gevaldi.runs.identity import describe, describe_divergence, device_name, differing, versions
 from gevaldi.runs.ranges import range_warnings
 from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.spec import Spec, differences, write_spec
@@ -106,7 +108,10 @@ def open_run(
     _refuse_equal_candidates(spec, models)
     probe = models.probe
     batch_size = batch_size or (probe.chosen.batch_size if probe else 1)
-    audited, trouble = _audited(models, conditions, spec, told)
+    with files_read() as files:
+        files |= {**models.first.files, **models.second.files, **models.generator.files}
+        audited, trouble = _audited(models, conditions, spec, told)
+    inputs = as_lines(files).encode(errors="surrogateescape")
     divergence_record = describe_divergence(spec.divergence, models.divergence)
     if divergence_record["symmetric"] and len(spec.searches) > 1:
         trouble.append(
@@ -130,8 +135,9 @@ def open_run(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "audit": audited,
         "warnings": warnings + trouble,
+        "inputs": {"files": len(files), "sha256": sha256(inputs).hexdigest()},
     }
-    run = Run.create(folder, spec, record)
+    run = Run.create(folder, spec, record, inputs)
     _write_beside(run, models)
     return run
 
@@ -236,7 +242,11 @@ def repeated_starts(spec: Spec, models: Models, conditions: list[int]) -> list[s
 
 def _changes(keys: list[str]) -> str:
     """What of a network is no longer the same, in words."""
-    words = {"sha256": "its weights have changed since", "settings": "its settings have changed since"}
+    words = {
+        "sha256": "its weights have changed since",
+        "settings": "its settings have changed since",
+        "files": "its source has changed since",
+    }
     other = [key for key in keys if key not in words]
     return ", ".join([*(words[key] for key in keys if key in words), *([f"not the same {', '.join(other)}"] if other else [])])
 
@@ -264,8 +274,7 @@ def _check_same(run: Run, spec: Spec, models: Models, found: dict[str, Any]) -> 
         )
     for who, model in found.items():
         before = run.record["models"][who]
-        changed = [key for key in model if model[key] != before.get(key)]
-        if changed:
+        if changed := differing(model, before):
             raise RunFolderError(
                 f"{run.folder} was begun with another {who} ({model['name']}): {_changes(changed)}; its rows and new "
                 "ones would not belong together. Give another folder with --out."

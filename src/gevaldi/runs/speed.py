@@ -138,7 +138,7 @@ def _key(spec: Spec, objective: Objective, device: torch.device, sizes: Sequence
 def _processor() -> str:
     """The processor's model in words, where the system tells."""
     with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
         return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     return platform.processor()
 

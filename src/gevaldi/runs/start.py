@@ -2,12 +2,15 @@
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.models import Label
 from gevaldi.runs.spec import Spec
+
+if TYPE_CHECKING:
+    from gevaldi.models import Label
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def sample_seed(run_seed: int, sample: int) -> int:
     return int(state[0] >> np.uint64(1))
 
 
-def chosen_conditions(spec: Spec, known: tuple[Label, ...]) -> list[int]:
+def chosen_conditions(spec: Spec, known: "tuple[Label, ...]") -> list[int]:
     """The indices of the conditions that a spec names; all that the generator knows if it names none.
 
     Raises:
@@ -66,7 +69,7 @@ def chosen_conditions(spec: Spec, known: tuple[Label, ...]) -> list[int]:
     return [_condition(wanted, known) for wanted in spec.conditions]
 
 
-def _condition(wanted: int | str, known: tuple[Label, ...]) -> int:
+def _condition(wanted: int | str, known: "tuple[Label, ...]") -> int:
     matches = [i for i, label in enumerate(known) if str(wanted) in (label.name, label.id)]
     if len(matches) == 1:
         return matches[0]

@@ -7,13 +7,13 @@ computed the same chunk: a sample is the one in the first part by name.
 """
 
 import contextlib
+import hashlib
 import json
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,10 @@ from gevaldi.errors import RunFolderError
 from gevaldi.measures.predictions import rank
 from gevaldi.places import Place, ahead, contents, is_there, make_folder, read, reason, remedy, remove, write
 from gevaldi.runs._finished import remember, remembered
-from gevaldi.runs._part import answered, far_remedy, may_hold, name_of, part_of, read_part
+from gevaldi.runs._part import Origin, answered, check_whole, far_remedy, is_part, may_hold, part_of, read_part
 from gevaldi.runs.holding import HOLDER, check_held, refuse_a_file
 from gevaldi.runs.indices import Indices
+from gevaldi.runs.record import check_record
 from gevaldi.runs.schema import FORMAT, Row, schema
 from gevaldi.runs.spec import Spec, spec_from
 from gevaldi.taxonomy.base import Taxonomy
@@ -37,9 +38,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # What its holder may leave in a run folder when it is killed: files under their temporary names, and what shows workers the folder.
-LEFT = re.compile(rf"\.((run\.json|spec\.yaml|taxonomy\.json|{re.escape(HOLDER)})\.[0-9a-f]{{8}}|[0-9a-f]{{32}})\.partial")
+LEFT = re.compile(
+    rf"\.((run\.json|inputs\.sha256|spec\.yaml|taxonomy\.json|{re.escape(HOLDER)})\.[0-9a-f]{{8}}|[0-9a-f]{{32}})\.partial"
+)
 
 
+INPUTS = "inputs.sha256"  # beside the record: as `sha256sum` prints them
 NEAR = 4 * 2**30  # bytes of a far run that are copied for a while, at most
 
 
@@ -51,17 +55,19 @@ class Run:
         folder: where it lies, a `Path` on this machine and a `UPath` elsewhere.
         record: what `run.json` says.
         spec: what was asked for.
+        digest: SHA-256 of `run.json`, which every part bears.
         copies: where copies of parts lie on this machine, if there are any.
     """
 
     folder: Place
     record: dict[str, Any]
     spec: Spec
+    digest: str
     copies: Path | None = None
 
     @classmethod
-    def create(cls, folder: Place, spec: Spec, record: dict[str, Any]) -> "Run":
-        """Begin a run in a folder that holds none.
+    def create(cls, folder: Place, spec: Spec, record: dict[str, Any], inputs: bytes | None = None) -> "Run":
+        """Begin a run in a folder that holds none; `inputs` are the hashes of all files that went into it.
 
         Raises:
             RunFolderError: the folder cannot be written, or holds other files.
@@ -76,8 +82,14 @@ class Run:
                 make_folder(folder / "samples")
             except OSError as error:
                 raise RunFolderError(f"The run folder {folder} cannot be made: {reason(error)}.") from error
-        write_in_run(folder / "run.json", json.dumps(record, indent=2, ensure_ascii=False).encode())
-        return cls(folder, record, spec)
+        if inputs is not None:
+            write_in_run(folder / INPUTS, inputs)  # before the record, so that no run lacks them
+        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+        content = text.encode(errors="backslashreplace")  # half letters, as of a path, as JSON writes them
+        run = cls(folder, record, spec, hashlib.sha256(content).hexdigest())
+        run.tidy()  # as after one that was killed before it had a record
+        write_in_run(folder / "run.json", content)
+        return run
 
     @classmethod
     def open(cls, folder: Place) -> "Run":
@@ -88,11 +100,12 @@ class Run:
         """
         path = folder / "run.json"
         try:
-            record = json.loads(read(path))
+            content = read(path)
+            record = json.loads(content)
         except FileNotFoundError:
             raise RunFolderError(f"There is no run in {folder}: it has no run.json. {_other(folder)}") from None
-        except ValueError as error:
-            raise RunFolderError(f"{path} cannot be read: {error}") from None
+        except (ValueError, RecursionError) as error:
+            raise RunFolderError(f"{path} cannot be read: {error}.") from None
         except OSError as error:
             raise RunFolderError(f"{path} cannot be read: {reason(error)}.{far_remedy(path)}") from None
         found = record.get("format") if isinstance(record, dict) else None
@@ -109,9 +122,14 @@ class Run:
                 f"The run in {folder} has format {found}, of a version of GeValDi before its first release, which this one cannot "
                 f"read. Make it again: gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
             )
-        if not isinstance(record.get("spec"), dict):
-            raise RunFolderError(f"{path} is not the record of a run: it has no spec.")
-        return cls(folder, record, spec_from(record["spec"], str(path)))
+        check_record(record, str(path))
+        spec = spec_from(record["spec"], str(path))
+        if spec.fingerprint != record["fingerprint"]:
+            raise RunFolderError(
+                f"{path} was changed: its spec has the fingerprint {spec.fingerprint}, and {record['fingerprint']} was written. "
+                "Put it back as it was, or make the run again in another folder."
+            )
+        return cls(folder, record, spec, hashlib.sha256(content).hexdigest())
 
     @classmethod
     def begun(cls, folder: Place) -> "Run | None":
@@ -134,15 +152,13 @@ class Run:
 
     def done(self) -> Indices:
         """The numbers of the samples that are finished, as a set. Of parts, only those that are new to this process are read."""
-        parts = self._parts()
+        parts = self.parts()
         known = remembered(self.folder, [part.name for part in parts], self.total)
         found, fresh = known.samples.copy(), dict[str, np.ndarray]()
         new = [part for part in parts if part.name not in known.parts]
         for part, table in zip(new, self._fetched(["index"], new), strict=True):
-            indices = np.sort(table["index"].to_numpy())
-            found.fresh(indices)
-            if part.name == name_of(indices):  # and not by a name that others may bear tomorrow
-                fresh[part.name] = indices
+            fresh[part.name] = table["index"].to_numpy()
+            found.fresh(fresh[part.name])
         if fresh:
             remember(self.folder, known, fresh)
         return found
@@ -170,14 +186,14 @@ class Run:
     def append(self, rows: Sequence[Row]) -> Place:
         """Write finished rows, any of the run's, as one part, whole; may be called from several threads and processes.
 
-        The part's name says the first and the last of their indices and has a hash of all of them, so that other rows have another
-        name, and the same ones again are not written again.
+        The part's name has the first and the last of their indices and a hash of its bytes, so that other rows have another name,
+        and the same ones again are not written again.
 
         Raises:
             RunFolderError: the disk is full, or the folder cannot be written or is another process's; parts written before are
                 untouched.
         """
-        name, content = part_of(rows, self.spec.set_sizes)
+        name, content = part_of(rows, self.origin)
         path = self.folder / "samples" / name
         with answered(path):
             if is_there(path):
@@ -197,13 +213,13 @@ class Run:
 
         A column may be a piece of one, read faster than the whole: `first_end.list.element.label`.
         """
-        yield from self._tables(columns, Indices(self.total), self._parts())
+        yield from self._tables(columns, Indices(self.total), self.parts())
 
     def some(self, indices: Sequence[int], columns: Sequence[str]) -> list[Row]:
         """The rows of some samples, in the order in which they are named; without those that are not there."""
         missing: Row = dict.fromkeys(["index", *columns])
         found: dict[int, Row] = {}
-        parts = [part for part in self._parts() if may_hold(part, indices)]
+        parts = [part for part in self.parts() if may_hold(part, indices)]
         for table in self._tables(["index", *columns], Indices(self.total), parts):
             named = table.filter(np.isin(table["index"].to_numpy(), indices))
             found |= {row["index"]: missing | row for row in named.to_pylist()}
@@ -243,13 +259,14 @@ class Run:
             yield replace(self, copies=Path(folder))
 
     def _copy(self, folder: Path) -> None:
-        parts, room = self._parts(), min(NEAR, shutil.disk_usage(folder).free // 2)
+        parts, room = self.parts(), min(NEAR, shutil.disk_usage(folder).free // 2)
         # An error of the location is told when the part is read, and one of this disk is no error.
         with contextlib.suppress(OSError), contextlib.closing(ahead(read, parts)) as fetched:
             for part, content in zip(parts, fetched, strict=True):
                 room -= len(content)
                 if room < 0:
                     return
+                check_whole(part, content)
                 (folder / part.name).write_bytes(content)
 
     def taxonomy(self) -> Taxonomy | None:
@@ -268,25 +285,49 @@ class Run:
             return read_taxonomy(path, classes) if self.has(path.name) else None
 
     @property
+    def checksum(self) -> str:
+        """One SHA-256 for the record and all rows, as `(sha256sum run.json; LC_ALL=C ls samples) | sha256sum` prints it."""
+        lines = [f"{self.digest}  run.json", *(part.name for part in self.parts())]
+        return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+
+    @property
+    def origin(self) -> Origin:
+        """What every part of the run bears."""
+        return Origin(self.spec.fingerprint, self.digest, self.total, self.spec.set_sizes)
+
+    @property
     def _schema(self) -> Any:
         return schema(self.spec.set_sizes)
 
-    def _parts(self) -> list[Place]:
+    def parts(self) -> list[Place]:
+        """The files of its rows, by name.
+
+        Raises:
+            RunFolderError: the folder cannot be listed, or something else than a file is called like one.
+        """
         samples = self.folder / "samples"
         with answered(samples):
-            return [path for path in contents(samples) if path.name.startswith("part-") and path.suffix == ".parquet"]
+            found = [path for path in contents(samples) if is_part(path)]
+            other = next((path for path in found if isinstance(path, Path) and not path.is_file()), None)
+        if other is not None:
+            raise RunFolderError(f"{other} is called as a part of a run, and is not a file. Take it out of the folder.")
+        return found
 
     def _tables(self, columns: Sequence[str] | None, met: Indices, parts: Sequence[Place]) -> Iterator["pa.Table"]:
         """The rows of each part that no part before it had, which are put into `met`."""
-        wanted = [*columns, *(["index"] if "index" not in columns else [])] if columns else None
-        for table in self._fetched(wanted, parts):
+        for table in self._fetched(columns, parts, whole=True):
             fresh = met.fresh(table["index"].to_numpy())
             rows = table if fresh.all() else table.filter(fresh)
             yield rows if columns is None or "index" in columns else rows.drop_columns(["index"])
 
-    def _fetched(self, columns: Sequence[str] | None, parts: Sequence[Place]) -> Iterator["pa.Table"]:
-        """The parts, far ones a few at a time."""
-        fetch = partial(read_part, columns=columns, copies=self.copies)
+    def _fetched(self, columns: Sequence[str] | None, parts: Sequence[Place], whole: bool = False) -> Iterator["pa.Table"]:
+        """The parts, far ones a few at a time; those on this machine are compared `whole` with their names before, if asked for."""
+
+        def fetch(part: Place) -> "pa.Table":
+            if whole and isinstance(part, Path):
+                check_whole(part)
+            return read_part(part, columns, self.origin, self.copies)
+
         return map(fetch, parts) if isinstance(self.folder, Path) else ahead(fetch, parts)
 
 
@@ -303,7 +344,7 @@ def _other(folder: Place) -> str:
 
 def _is_leftover(path: Place) -> bool:
     """What a run that was killed while it began may have left, and the file by which this process holds the folder."""
-    return path.name == HOLDER or path.suffix == ".partial" or (path.name == "samples" and not contents(path))
+    return path.name in (HOLDER, INPUTS) or path.suffix == ".partial" or (path.name == "samples" and not contents(path))
 
 
 def _is_in(folder: Place, name: str) -> bool:
@@ -322,7 +363,13 @@ def write_in_run(path: Place, content: Any) -> None:
     try:
         write(path, content)
     except OSError as error:
+        folder = path.parent.parent if path.parent.name == "samples" else path.parent
+        if isinstance(folder, Path) and not folder.exists():
+            raise RunFolderError(
+                f"{folder} is gone, and with it the rows that were finished: it was deleted or moved while the run was computed. "
+                "Begin the run again; if you moved it, go on where it is now: gevaldi resume NEW_FOLDER"
+            ) from error
         raise RunFolderError(
             f"{path} cannot be written: {reason(error)}. What was finished before is safe. {remedy(path, error)} Then go on with: "
-            f"gevaldi resume {path.parent.parent if path.parent.name == 'samples' else path.parent}"
+            f"gevaldi resume {folder}"
         ) from error

@@ -25,7 +25,7 @@ def _real_cores() -> int:
     try:
         cores = os.sched_getaffinity(0)
         folders = (Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list") for core in cores)
-        return len({folder.read_text() for folder in folders})
+        return len({folder.read_text(encoding="utf-8") for folder in folders})
     except (AttributeError, OSError):
         return max(1, usable_cores() // 2)
 

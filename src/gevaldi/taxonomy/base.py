@@ -1,5 +1,7 @@
 """A hierarchy of classes, checked at the border."""
 
+import hashlib
+import json
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -171,6 +173,12 @@ def taxonomy_of(
         {node: tuple(above[node]) for node in kept},
         {node: tuple(names[node]) for node in kept if node in names} if names else {},
     )
+
+
+def hash_of_taxonomy(taxonomy: Taxonomy) -> str:
+    """SHA-256 over the classes in their order and all edges, whatever the names."""
+    content = [taxonomy.classes, sorted((node, sorted(above)) for node, above in taxonomy.hypernyms.items())]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def restricted(taxonomy: Taxonomy, classes: Sequence[str]) -> Taxonomy:

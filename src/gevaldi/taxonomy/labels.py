@@ -6,7 +6,7 @@ from typing import Any
 
 from gevaldi.documents import TextFile
 from gevaldi.errors import GevaldiError, SpecError, TaxonomyError
-from gevaldi.places import Place, place
+from gevaldi.places import local_path, place
 from gevaldi.taxonomy.base import MOST_NODES, Taxonomy, index_of, restricted
 from gevaldi.taxonomy.read import read_taxonomy
 from gevaldi.taxonomy.shipped import registry
@@ -36,17 +36,12 @@ def taxonomy_named(text: str) -> Taxonomy:
         UnknownName: there is none of that name.
         TaxonomyError: the file cannot be read, or holds no hierarchy.
     """
-    return read_taxonomy(_file(text)) if text.endswith(FILES) else registry.build(text)
+    return read_taxonomy(place(text)) if text.endswith(FILES) else registry.build(text)
 
 
 def is_there(text: str) -> bool:
     """Whether a user's name of a taxonomy is one that ships, or a file that exists."""
-    return _file(text).exists() if text.endswith(FILES) else text in registry.names()
-
-
-def _file(text: str) -> Place:
-    found = place(text)
-    return found.expanduser() if isinstance(found, Path) else found
+    return place(text).exists() if text.endswith(FILES) else text in registry.names()
 
 
 def fitting(labels: Sequence[Named]) -> tuple[str, Taxonomy] | None:
@@ -120,7 +115,7 @@ def mapping_of(said: Said) -> dict[str, str | None] | None:
     if said is None:
         return None
     if isinstance(said, str | Path):
-        said = _mapping_in_file(Path(said).expanduser())
+        said = _mapping_in_file(local_path(str(said)))
     return {str(key): None if value is None or value == "" else str(value) for key, value in said.items()}
 
 

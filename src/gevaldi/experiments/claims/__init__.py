@@ -4,7 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gevaldi.experiments.evidence import Evidence, Finding, NotTestable
-from gevaldi.registry import Call, Registry, check_options
+from gevaldi.registry import Call, Registry, options_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +20,7 @@ def found(evidence: Evidence, text: str) -> Finding:
     """
     call = Call.parse(text)
     claim: Callable[..., Finding] = partial(registry.get(call.name), evidence)
-    check_options(claim, call, registry.kind)
     try:
-        return claim(**call.options)
+        return claim(**options_for(claim, call, registry.kind))
     except NotTestable as reason:
         return Finding("not tested", rests_on=str(reason))

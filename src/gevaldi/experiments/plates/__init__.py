@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from gevaldi.experiments.evidence import Evidence
 from gevaldi.experiments.plates.base import Plate
-from gevaldi.registry import Call, Registry, check_options
+from gevaldi.registry import Call, Registry, options_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,5 +22,4 @@ def plate_of(evidence: Evidence, text: str) -> Plate:
     """
     call = Call.parse(text)
     drawn: Callable[..., Plate] = partial(registry.get(call.name), evidence)
-    check_options(drawn, call, registry.kind)
-    return drawn(**call.options)
+    return drawn(**options_for(drawn, call, registry.kind))

@@ -2,8 +2,10 @@
 
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -68,7 +70,8 @@ def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iter
         store = max(OBJECT_STORE, 2 * largest)
         quiet |= {"num_cpus": cores, "include_dashboard": False, "object_store_memory": store}
     try:
-        ray.init(address, **quiet)
+        with handler_kept(signal.SIGTERM):
+            ray.init(address, **quiet)
     except Exception as error:  # of many kinds, some of them of gRPC
         ray.shutdown()
         raise EngineError(_refused(address, error)) from error
@@ -76,6 +79,17 @@ def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iter
         yield ray
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def handler_kept(number: int) -> Iterator[None]:
+    """Within it a signal may get another handler, as `ray.init` sets one that ends the program; afterwards its own again."""
+    before = signal.getsignal(number)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(number, before)
 
 
 def still_answers(ray: Any) -> bool:
@@ -149,8 +163,8 @@ def check_answers(address: str) -> None:
                 connection.sendall(PREFACE)
                 if connection.recv(9)[3:4] != bytes([SETTINGS]):
                     raise OSError("something else than Ray listens there")
-    except OSError as error:
-        why = error.strerror or str(error) or type(error).__name__
+    except (OSError, UnicodeError) as error:  # the latter of a host whose name is none
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise EngineError(
             f"No Ray cluster answers at {address}: {why}. Is it running? On its head node, `ray status` says so, and `ray start "
             "--head` begins one. HOST:6379 is the address for programs on its nodes, ray://HOST:10001 for others; does a firewall "

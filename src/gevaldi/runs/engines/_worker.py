@@ -155,7 +155,7 @@ class Shift:
                     return Part(len(rows), self._job.run.append(rows).name, None)
                 except RunFolderError:
                     self._writes = False  # the disk fails from here; it may not where the run was begun
-            return Part(len(rows), *part_of(rows, self._job.run.spec.set_sizes))
+            return Part(len(rows), *part_of(rows, self._job.run.origin))
         except Exception as error:
             return self._trouble(error)
 
@@ -287,13 +287,11 @@ def check_same(models: "Models", run: Run) -> None:
     Raises:
         RunFolderError: a weight, a setting, a label or the hierarchy is another here.
     """
-    from gevaldi.runs.identity import describe
+    from gevaldi.runs.identity import describe, differing
 
     for who, found in describe(models, run.spec).items():
-        known = run.record["models"][who]
-        other = [key for key in found if found[key] != known.get(key)]
-        if other:
-            words = {"sha256": "other weights", "settings": "other settings"}
+        if other := differing(found, run.record["models"][who]):
+            words = {"sha256": "other weights", "settings": "other settings", "files": "another source"}
             raise RunFolderError(
                 f"{found['name']} is not the {who} that the run was begun with: {', '.join(words.get(key, key) for key in other)}. "
                 "Rows of both would not belong together. Give every node the same files."

@@ -1,0 +1,229 @@
+"""What `run.json` holds, checked once, where it is opened: whoever reads a record can trust its types. Needs no torch."""
+
+from functools import cache
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,  # of typing, pydantic takes none before Python 3.12
+)
+
+from pydantic import AfterValidator, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from gevaldi.errors import RunFolderError
+from gevaldi.registry import explained
+
+SHA256 = r"^[0-9a-f]{64}$"
+
+Hash = Annotated[str, Field(pattern=SHA256)]
+Share = Annotated[float, Field(ge=0, le=1)]
+FINITE = ConfigDict(allow_inf_nan=False, strict=True)
+
+
+class Label(TypedDict):
+    """A class of a classifier, or a condition of a generator."""
+
+    name: str
+    id: str | None
+
+
+class File(TypedDict):
+    """A file that a network was read from."""
+
+    path: str
+    sha256: Hash
+
+
+@with_config(FINITE)
+class Network(TypedDict):
+    """A classifier or a generator; what only one of them has is not required."""
+
+    name: str
+    parameters: NonNegativeInt
+    sha256: Hash
+    files: list[File]
+    settings: dict[str, Any]
+    note: NotRequired[str | None]
+    labels: NotRequired[list[Label]]
+    conditions: NotRequired[list[Label]]
+    prior: NotRequired[str]
+    prior_sha256: NotRequired[Hash]
+    latent_shape: NotRequired[list[NonNegativeInt]]
+
+
+class Networks(TypedDict):
+    """The three."""
+
+    first: Network
+    second: Network
+    generator: Network
+
+
+@with_config(FINITE)
+class Divergence(TypedDict):
+    """What was raised, and what it claims of itself."""
+
+    name: str
+    unit: str
+    symmetric: bool
+    bound: float | None
+    summary: str
+
+
+class Side(TypedDict):
+    """What became of a classifier's own labels."""
+
+    left_out: list[str]
+    added_up: dict[str, list[str]]
+    labels: list[Label] | None
+    places: list[NonNegativeInt | None] | None
+
+
+class Alignment(TypedDict):
+    """How the two classifiers were brought over the same classes."""
+
+    how: str
+    classes: NonNegativeInt
+    first: Side
+    second: Side
+
+
+@with_config(FINITE)
+class ByChance(TypedDict):
+    """Of pairs of classes picked at random."""
+
+    levels: float
+    lateral: Share
+
+
+@with_config(FINITE)
+class Hierarchy(TypedDict):
+    """The hierarchy of the classes; it lies in `taxonomy.json`."""
+
+    name: str
+    classes: list[str]
+    sha256: Hash
+    convention: Literal["published", "edges"]
+    set_sizes: list[NonNegativeInt]
+    mean_edges: float
+    by_chance: ByChance
+
+
+@with_config(FINITE)
+class Execution(TypedDict):
+    """In which numbers and in which order the networks were computed, and how that was chosen."""
+
+    batch_size: Annotated[int, Field(ge=1)]
+    device: str
+    precision: Literal["float32", "float64", "bfloat16"]
+    lanes: Annotated[int, Field(ge=1)]
+    any_batch_size: bool
+    channels_last: bool
+    threads: Annotated[int, Field(ge=1)] | None
+    compiled: bool
+    graphs: bool
+    probe: NotRequired[dict[str, Any] | None]
+
+
+def _within(counts: dict[str, Any]) -> dict[str, Any]:
+    for part, whole in (("disagreements", "pictures"), ("read_first", "known_first"), ("read_second", "known_second")):
+        if counts[part] > counts[whole]:
+            raise ValueError(f"{part} is {counts[part]}, and {whole} only {counts[whole]}")
+    return counts
+
+
+@with_config(FINITE)
+class _Counts(TypedDict):
+    """Counts over some pictures."""
+
+    name: str
+    pictures: NonNegativeInt
+    disagreements: NonNegativeInt
+    confidence_first: NonNegativeFloat | None
+    confidence_second: NonNegativeFloat | None
+    divergence_mean: float | None
+    known_first: NonNegativeInt
+    read_first: NonNegativeInt
+    known_second: NonNegativeInt
+    read_second: NonNegativeInt
+    kept_first: NotRequired[NonNegativeFloat | None]
+    kept_second: NotRequired[NonNegativeFloat | None]
+    sha256: NotRequired[Hash]
+
+
+Counts = Annotated[_Counts, AfterValidator(_within)]
+
+
+@with_config(FINITE)
+class Distance(TypedDict):
+    """A distance with its interval."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class KernelDistance(Distance):
+    """The same between drawn and real pictures, as a classifier sees them."""
+
+    features: str
+    among_real: Distance
+    generated: NonNegativeInt
+    real: NonNegativeInt
+
+
+class Audit(TypedDict):
+    """How the two classifiers see what the generator draws, beside real pictures."""
+
+    generated: Counts
+    real: Counts | None
+    kernel_distance: NotRequired[KernelDistance | None]
+
+
+class Inputs(TypedDict):
+    """The list of all files that went into a run, `inputs.sha256`."""
+
+    files: NonNegativeInt
+    sha256: Hash
+
+
+class Record(TypedDict):
+    """The whole of `run.json`."""
+
+    format: int
+    fingerprint: str
+    spec: dict[str, Any]
+    models: Networks
+    divergence: Divergence
+    alignment: Alignment | None
+    taxonomy: Hierarchy | None
+    versions: dict[str, str]
+    device: str
+    execution: Execution
+    command: str
+    created: str
+    audit: Audit | None
+    warnings: list[str]
+    inputs: Inputs
+
+
+@cache
+def _adapter() -> Any:
+    return TypeAdapter(Record)
+
+
+def check_record(record: dict[str, Any], source: str) -> None:
+    """Check that a record is one, as far as its readers rely on it.
+
+    Raises:
+        RunFolderError: something is missing or of another type; the message says where.
+    """
+    try:
+        _adapter().validate_python(record)
+    except ValidationError as error:
+        whole = explained(error).rstrip(".").split("; ")
+        more = f"; and {len(whole) - 3} more" if len(whole) > 3 else ""
+        raise RunFolderError(
+            f"{source} is not the record of a run: {'; '.join(whole[:3])}{more}. Put back the file that GeValDi wrote."
+        ) from None

@@ -1,0 +1,163 @@
+"""Whether a run is as it was written: its record, every byte of its rows, what rows say against each other, and its inputs.
+
+Needs no torch, and none of the networks.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from gevaldi.errors import GevaldiError, RunFolderError
+from gevaldi.measures.kinds import Scale, kind
+from gevaldi.places import read
+from gevaldi.provenance import from_lines, sha256_of
+from gevaldi.runs._part import check_whole, read_part
+from gevaldi.runs.schema import Row
+from gevaldi.runs.spec import Spec, read_spec, spec_from
+from gevaldi.runs.start import chosen_conditions, sample_seed, start_at
+from gevaldi.runs.store import INPUTS, Run
+from gevaldi.taxonomy import edge_counts
+from gevaldi.taxonomy.base import hash_of_taxonomy
+
+NAMED = 3  # of several that do not hold
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: whether it holds, and in words."""
+
+    holds: bool
+    text: str
+
+
+def verified(run: Run) -> Iterator[Finding]:
+    """Look at all of a run, one thing after another; the rows take time, and are counted as they pass by."""
+    yield Finding(True, f"run.json: SHA-256 {run.digest}, spec {run.spec.fingerprint}")
+    yield from _spec_file(run)
+    yield from _taxonomy(run)
+    yield from _rows(run)
+    yield from _inputs(run)
+
+
+def _spec_file(run: Run) -> Iterator[Finding]:
+    path = run.folder / "spec.yaml"
+    if not run.has(path.name):
+        return
+    try:
+        beside, own = (_deciding(spec) for spec in (spec_from(read_spec(path), str(path)), run.spec))
+    except GevaldiError as error:
+        yield Finding(False, str(error))
+        return
+    same = beside == own
+    yield Finding(same, f"spec.yaml: {'the spec of the record' if same else 'another spec than that of the record'}")
+
+
+def _deciding(spec: Spec) -> dict[str, Any]:
+    return {key: value for key, value in spec.deciding.items() if key != "taxonomy"}  # which stands there as the file beside it
+
+
+def _taxonomy(run: Run) -> Iterator[Finding]:
+    known = run.record["taxonomy"]
+    if not known:
+        return
+    try:
+        found = run.taxonomy()
+    except GevaldiError as error:
+        yield Finding(False, str(error))
+        return
+    same = found is not None and hash_of_taxonomy(found) == known["sha256"]
+    which = "the hierarchy of the record" if same else "missing" if found is None else "another hierarchy than that of the record"
+    yield Finding(same, f"taxonomy.json: {which}")
+
+
+def _rows(run: Run) -> Iterator[Finding]:
+    """Every part by its hash and its checksums, every row by the spec and by itself."""
+    rules, wrong, parts, rows = Rules(run), list[str](), run.parts(), 0
+    for part in parts:
+        try:
+            check_whole(part)
+            table = read_part(part, None, run.origin)
+        except RunFolderError as error:
+            yield Finding(False, str(error))
+            continue
+        for row in table.to_pylist():
+            rows += 1
+            wrong += [f"sample {row['index']}: {trouble}" for trouble in rules.broken_by(row)]
+    more = f"; and {len(wrong) - NAMED:,} more" if len(wrong) > NAMED else ""
+    if wrong:
+        yield Finding(False, f"rows that contradict the record or themselves: {'; '.join(wrong[:NAMED])}{more}")
+    done = len(run.done()) if not wrong else rows
+    yield Finding(not wrong, f"samples: {done:,} of {run.total:,} rows in {len(parts):,} part{'s' * (len(parts) != 1)}")
+
+
+class Rules:
+    """What a row must say, by the spec and the record of its run, and by its own other columns."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._known: tuple[Any, ...] = tuple(
+            SimpleNamespace(**label) for label in run.record["models"]["generator"].get("conditions", ())
+        )
+        self._conditions = chosen_conditions(run.spec, self._known)
+
+    @cached_property
+    def _scale(self) -> Scale | None:
+        known = self._run.record["taxonomy"]
+        if not known:
+            return None
+        taxonomy, whole = self._run.taxonomy(), self._run.whole_taxonomy()
+        assert taxonomy
+        assert whole
+        return Scale(edge_counts(taxonomy), known["convention"], edge_counts(whole))
+
+    def broken_by(self, row: Row) -> Iterator[str]:
+        """What does not hold of a row, in words."""
+        start = start_at(row["index"], self._run.spec, self._conditions)
+        asked = self._known[start.condition] if start.condition is not None else SimpleNamespace(name=None, id=None)
+        candidate = row["candidate"] or 0
+        expected = {
+            "seed": sample_seed(start.seed, candidate) if candidate else start.seed,
+            "order": start.order,
+            "condition": start.condition,
+            "condition_name": asked.name,
+            "condition_id": asked.id,
+        }
+        if row["status"] != "failed":
+            expected |= _ends_of_path(row) | kind(row, self._scale)
+            expected.pop("surer", None)  # which was decided by more digits than a row has
+        for column, value in expected.items():
+            if row[column] != value:
+                yield f"{column} is {row[column]!r}, where {value!r} was expected"
+
+
+def _ends_of_path(row: Row) -> Row:
+    """What the path of a sample says of its start and its end."""
+    found: Row = {}
+    for column in ("divergence", "log_prior"):
+        if (path := row[f"path_{column}"]) and row["step_end"] is not None:
+            found |= {f"{column}_start": path[0], f"{column}_end": path[row["step_end"]]}
+    return found
+
+
+def _inputs(run: Run) -> Iterator[Finding]:
+    """The files that went into the run: the list by its hash in the record, and the files themselves where they still lie there."""
+    try:
+        content = read(run.folder / INPUTS)
+    except OSError as error:
+        yield Finding(False, f"{INPUTS} cannot be read: {error}")
+        return
+    if sha256(content).hexdigest() != run.record["inputs"]["sha256"]:
+        yield Finding(False, f"{INPUTS}: another list than that of the record")
+        return
+    files = from_lines(content.decode(errors="surrogateescape"))
+    here = [path for path in files if Path(path).is_file()]
+    changed = [path for path in here if sha256_of(Path(path)) != files[path]]
+    elsewhere = f", {len(files) - len(here):,} not at their path here" if len(here) < len(files) else ""
+    yield Finding(True, f"inputs: {len(here) - len(changed):,} of {len(files):,} files unchanged{elsewhere}")
+    if changed:
+        more = f" and {len(changed) - NAMED:,} more" if len(changed) > NAMED else ""
+        yield Finding(False, f"inputs that have changed since: {', '.join(changed[:NAMED])}{more}")

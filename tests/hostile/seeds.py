@@ -1,0 +1,113 @@
+"""Valid things that generators copy and break: made once in a process, by the command line."""
+
+import atexit
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SMALL = ("-n", "6", "--set", "search.steps=4", "--set", "audited=4", "--device", "cpu", "--batch-size", "4")
+
+
+@cache
+def folder() -> Path:
+    """Where they lie until this process ends."""
+    made = Path(tempfile.mkdtemp(prefix="hostile-seeds-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+@cache
+def run(seed: int = 0) -> Path:
+    """A complete run of a few rows in several parts, with a hierarchy."""
+    made = folder() / f"run-{seed}"
+    words = ["compare", "bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae", *SMALL]
+    words += ["--taxonomy", "mnist-digits", "--seed", str(seed), "--no-report", "--out", str(made)]
+    subprocess.run([sys.executable, "-m", "gevaldi", *words], check=True, capture_output=True)
+    return made
+
+
+def copied(place: Path, seed: int = 0) -> Path:
+    """A copy of the run."""
+    shutil.copytree(run(seed), place)
+    return place
+
+
+def parts(run: Path) -> list[Path]:
+    return sorted((run / "samples").glob("part-*.parquet"))
+
+
+def rewritten(part: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Change a part as somebody does who knows how parts are named."""
+    table = change(pq.read_table(part))
+    part.unlink()
+    pq.write_table(table, part)
+    part.rename(part.with_name(f"{part.stem.rpartition('-')[0]}-{hashlib.sha256(part.read_bytes()).hexdigest()[:32]}.parquet"))
+
+
+def adopted(run: Path) -> None:
+    """Let all parts of a run bear its record as it is now, as somebody does who knows how they are bound to it."""
+    content = (run / "run.json").read_bytes()
+    try:
+        fingerprint = json.loads(content)["fingerprint"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        fingerprint = None
+    marks = json.dumps({"format": 5, "fingerprint": fingerprint, "record": hashlib.sha256(content).hexdigest()})
+    for part in parts(run):
+        rewritten(part, lambda table: table.replace_schema_metadata({**table.schema.metadata, b"gevaldi": marks}))
+
+
+READINGS: tuple[tuple[str, ...], ...] = (
+    ("report", "run"),
+    ("report", "run", "--limit", "2"),
+    ("verify", "run"),
+    ("export", "run", "--to", "imagefolder"),
+    ("export", "run", "--to", "parquet", "--distinct"),
+    ("export", "run", "--to", "label-studio", "--label", "first"),
+    ("figure", "run"),
+    ("figure", "run", "divergence"),
+    ("figure", "run", "samples"),
+    ("figure", "run", "filmstrip"),
+    ("figure", "run", "taken-for"),
+    ("figure", "run", "kinds"),
+    ("figure", "run", "typicality"),
+    ("resume", "run", "--device", "cpu"),
+)
+
+
+def nonsense(chance: Any) -> Any:
+    """A value as nobody expects it, of any type that JSON has."""
+    return chance.choice(
+        (
+            None,
+            True,
+            -1,
+            0,
+            10**30,
+            -(2**63),
+            1e308,
+            -0.5,
+            float("nan"),
+            float("inf"),
+            "",
+            "x" * 10_000,
+            "../../etc/passwd",
+            "<script>alert(1)</script>",
+            "\u202e\x00\ud800",
+            "1",
+            [],
+            [[]],
+            [None],
+            {},
+            {"a": {"b": []}},
+        )
+    )

@@ -1,0 +1,42 @@
+"""Some hostile inputs of every kind, held to the laws of `hostile.harness`; `make hostile` tries many more."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hostile.harness import kinds
+
+EACH = 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", kinds())
+def test_hostile_inputs_are_answered_and_do_nothing_that_nobody_asked_for(kind: str) -> None:
+    command = [sys.executable, "-m", "hostile", str(EACH), "--kind", kind, "--workers", "1"]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    assert f"{EACH} inputs" in done.stdout
+
+
+def test_the_harness_notices_what_it_is_for() -> None:
+    """A kind that breaks laws on purpose is found to break them."""
+    script = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from hostile import harness
+from hostile.case import CANARY, Case
+def make(chance, folder):
+    (folder / "untouched").mkdir()
+    (folder / "untouched" / "precious").write_text("mine")
+    (folder / "bad.py").write_text("open('canary', 'w'); open('untouched/precious', 'w'); raise SystemExit(77)")
+    return Case(("compare", "python:bad.py:x", "b", "-g", "c"))
+harness.maker = lambda kind: make
+(outcome,) = harness.outcomes([("made", 0)])
+print(outcome.broken)
+"""
+    tests = str(Path(__file__).parent)
+    done = subprocess.run([sys.executable, "-c", script, tests], cwd=tests, capture_output=True, text=True, check=False)
+    for law in ("exit code 77", "hostile code ran", "none of its business"):
+        assert law in done.stdout, done.stdout + done.stderr

@@ -1,0 +1,165 @@
+"""Real pictures in folders: which are read, what is answered to others, and what a network is shown of them."""
+
+import io
+import json
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from conftest import called
+from gevaldi.errors import DataError
+from gevaldi.images import opened
+from gevaldi.pictures import load_pictures
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+POSTSCRIPT = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 32 32
+%%EndComments
+(canary) (w) file (it ran) writestring
+showpage
+%%EOF
+"""
+
+
+def picture(form: str = "PNG", mode: str = "RGB", size: tuple[int, int] = (12, 10), seed: int = 0) -> bytes:
+    levels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    sink = io.BytesIO()
+    Image.fromarray(levels).convert(mode).save(sink, form)
+    return sink.getvalue()
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A whole PNG of a few bytes whose header announces these sides."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+def refused(folder: Path, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        load_pictures(f"folder:{folder}", (3, 8, 8))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_postscript_file_under_a_pictures_name_reaches_no_interpreter(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import EpsImagePlugin
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *args, **kwargs: pytest.fail("Ghostscript was asked"))
+    (tmp_path / f"x{suffix}").write_bytes(POSTSCRIPT)
+    refused(tmp_path, "cannot be read as a picture: it is none of BMP, JPEG, PNG, WEBP. Remove it or mend it")
+
+
+@pytest.mark.parametrize("form", ["GIF", "TIFF", "ICO", "PPM", "PCX", "TGA", "PDF", "IM", "SGI", "EPS", "JPEG2000"])
+def test_pictures_of_other_formats_are_refused_whatever_their_name(tmp_path: Path, form: str) -> None:
+    (tmp_path / "x.png").write_bytes(picture(form))
+    refused(tmp_path, r"x\.png cannot be read as a picture: it is none of")
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "1", "CMYK"])
+def test_the_four_formats_are_read_in_all_modes_whatever_their_name(tmp_path: Path, form: str, mode: str) -> None:
+    if (mode == "CMYK" and form != "JPEG") or (mode in ("P", "RGBA") and form == "JPEG"):
+        pytest.skip("the format has no such mode")
+    content = picture(form, mode)
+    for suffix in SUFFIXES:
+        (tmp_path / f"x{suffix}").write_bytes(content)
+    found = load_pictures(f"folder:{tmp_path}", (3, 10, 12)).pictures
+    expected = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), dtype=np.float32) / 255
+    assert len(found) == len(SUFFIXES)
+    assert all(np.array_equal(one.movedim(0, -1).numpy(), expected) for one in found)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP"])
+def test_a_picture_cut_or_damaged_anywhere_is_answered_with_its_name(tmp_path: Path, form: str) -> None:
+    whole, random, answered = picture(form, size=(30, 30)), np.random.default_rng(1), 0
+    for length in sorted({0, 1, 8, 20, 40, *random.integers(0, len(whole), 20).tolist()}):
+        (tmp_path / "x.png").write_bytes(whole[:length])
+        refused(tmp_path, r"x\.png cannot be read as a picture")
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for place in random.integers(0, min(len(whole), 80), 2):
+            damaged[place] = random.integers(0, 256)
+        (tmp_path / "x.png").write_bytes(damaged)
+        try:
+            load_pictures(f"folder:{tmp_path}", (3, 8, 8))
+        except DataError as error:
+            answered += "x.png cannot be read as a picture" in str(error) or "pixels" in str(error)
+    assert answered
+
+
+@pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (8193, 8193), (2**31 - 1, 1), (0, 0)])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_picture_of_very_many_pixels_is_refused_by_its_header(tmp_path: Path, width: int, height: int) -> None:
+    (tmp_path / "x.png").write_bytes(png_of_size(width, height))
+    refused(tmp_path, r"x\.png cannot be read as a picture: ")
+
+
+def test_a_picture_that_is_very_long_is_not_scaled_to_billions_of_pixels(tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(picture(size=(20_000, 1)))
+    with pytest.raises(DataError, match="would have 224 x 4480000 before its centre is cut to 224 x 224"):
+        load_pictures(f"folder:{tmp_path}", (3, 224, 224))
+
+
+def test_a_large_folder_is_read_a_picture_at_a_time_and_of_some_only_those(tmp_path: Path) -> None:
+    for i in range(9):
+        (tmp_path / f"{i}.png").write_bytes(picture(seed=i) if i in (0, 4, 8) else b"damaged")
+    chosen = load_pictures(f"folder:{tmp_path}", (3, 10, 12), 3).pictures
+    assert [torch.equal(one, load_pictures(f"folder:{tmp_path}", (3, 10, 12), 3).pictures[i]) for i, one in enumerate(chosen)]
+    refused(tmp_path, r"1\.png cannot be read")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "broken link", "link to a pipe"])
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "x.png"
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "link to a pipe":
+        os.mkfifo(tmp_path / "pipe")
+        place.symlink_to(tmp_path / "pipe")
+    else:
+        place.symlink_to("/dev/zero" if kind == "device" else "nowhere")
+    refused(tmp_path, r"x\.png cannot be read as a picture: it is no file")
+
+
+def test_a_folder_may_be_called_like_a_picture_and_a_link_to_one_is_one(tmp_path: Path) -> None:
+    (tmp_path / "a.png").mkdir()
+    (tmp_path / "a.png" / "b.png").write_bytes(picture())
+    (tmp_path / "c.png").symlink_to(tmp_path / "a.png" / "b.png")
+    found = load_pictures(f"folder:{tmp_path}", (3, 8, 8))
+    assert found.classes == ["a.png", None]
+
+
+@pytest.mark.parametrize("form", ["JPEG", "BMP", "GIF", "EPS"])
+def test_pictures_of_rows_are_png_or_webp(form: str) -> None:
+    with pytest.raises(DataError, match="The picture of sample 3 cannot be read as a picture: it is none of PNG, WEBP"):
+        opened(picture(form), "The picture of sample 3")
+    assert opened(picture("WEBP"), "x").mode == "RGB"
+    assert opened(picture("PNG", "L"), "x").mode == "L"
+
+
+@pytest.mark.parametrize("names", [[str(digit) for digit in range(10)], ["other"]])
+def test_a_grey_network_learns_a_hierarchy_from_pictures_in_a_folder(tmp_path: Path, names: list[str]) -> None:
+    from gevaldi.bundled.digits import real_digits
+
+    pictures, labels = real_digits()
+    for i in range(0, 1000, 25):
+        folder = tmp_path / "digits" / (str(int(labels[i])) if len(names) == 10 else "")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((pictures[i, 0] * 255).byte().numpy()).save(folder / f"{i}.png")
+    done = called(tmp_path, "cluster", "bundled:mnist-strided", "--pictures", "folder:digits", "--out", "a.json")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads((tmp_path / "a.json").read_text())["classes"]) == 10
+    done = called(tmp_path, "cluster", "bundled:mnist-strided", "--pictures", "folder:digits", "--size", "30")
+    assert done.returncode == 2
+    assert "Pictures of 30 x 30 pixels are taken neither in colour nor grey" in " ".join(done.stderr.split())
