@@ -36,7 +36,10 @@ class Aligned(Classifier):
         self.inner, self.places, self.labels = inner, tuple(places), tuple(labels)
         self.name, self.note, self.files = inner.name, inner.note, inner.files
         self.training = inner.training
-        sources = [[i for i, place in enumerate(places) if place == new] for new in range(len(labels))]
+        sources: list[list[int]] = [[] for _ in labels]
+        for i, place in enumerate(places):
+            if place is not None:
+                sources[place].append(i)
         widest, nothing = max(map(len, sources)), len(places)  # one past the last class stands for a class of probability zero
         table = torch.tensor([source + [nothing] * (widest - len(source)) for source in sources])
         self.register_buffer("table", table, persistent=False)
@@ -151,7 +154,8 @@ def _by_names_alone(first: Classifier, second: Classifier, sides: list[list[Name
 def _over_common(
     first: Classifier, second: Classifier, keys: Sequence[Sequence[str | None]], how: str, taxonomy: Taxonomy | None
 ) -> Alignment:
-    common = [key for key in dict.fromkeys(keys[0]) if key is not None and key in set(keys[1])]
+    others = set(keys[1])
+    common = [key for key in dict.fromkeys(keys[0]) if key is not None and key in others]
     if len(common) < 2:
         only = [
             f"the {who}'s are such as {', '.join(map(repr, [key for key in side if key][:3]))}"
@@ -161,7 +165,8 @@ def _over_common(
             f"The two classifiers have {len(common)} classes in common, where two or more were expected: {'; '.join(only)}. "
             "Say which are the same by first_classes and second_classes, or give the labels ids of one taxonomy."
         )
-    labels = [_label(key, (first.labels, second.labels), keys, taxonomy) for key in common]
+    sources = [_by_key(side.labels, own) for side, own in zip((first, second), keys, strict=True)]
+    labels = [_label(key, [side[key] for side in sources], taxonomy) for key in common]
     places = {key: i for i, key in enumerate(common)}
     sides = [
         Aligned(side, [places.get(key) if key is not None else None for key in own], labels)
@@ -170,11 +175,16 @@ def _over_common(
     return Alignment(sides[0], sides[1], how)
 
 
-def _label(key: str, sides: Sequence[Sequence[Label]], keys: Sequence[Sequence[str | None]], taxonomy: Taxonomy | None) -> Label:
+def _by_key(labels: Sequence[Label], keys: Sequence[str | None]) -> dict[str | None, list[Label]]:
+    """The labels of every key."""
+    found: dict[str | None, list[Label]] = {}
+    for label, key in zip(labels, keys, strict=True):
+        found.setdefault(key, []).append(label)
+    return found
+
+
+def _label(key: str, sources: Sequence[Sequence[Label]], taxonomy: Taxonomy | None) -> Label:
     """A common class: with a key that is an id, called as the first label that alone makes it up; otherwise called by its key."""
-    sources = [
-        [label for label, own in zip(labels, side, strict=True) if own == key] for labels, side in zip(sides, keys, strict=True)
-    ]
     alone = [group[0].name for group in sources if len(group) == 1]
     if not is_an_id(key, [(label.name, label.id) for group in sources for label in group], taxonomy):
         return Label(key)

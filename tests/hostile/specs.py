@@ -5,7 +5,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from hostile._texts import FRAGMENTS, TOML, as_yaml, damaged, no_file
+from hostile._texts import FRAGMENTS, TOML, as_yaml, damaged, no_file, odd
 from hostile.case import Case
 
 RUN: dict[str, Any] = {
@@ -95,4 +95,17 @@ def make(chance: random.Random, folder: Path) -> Case:
 def mutate(chance: random.Random, settings: dict[str, Any]) -> None:
     """Change, remove or add something, at any depth."""
     while True:
-        return f"{chance.choice(KEYS)}{chance.choice(('=', '=', '=', ' = ', ''))}{chance.choice(VALUES)}"
+        key = chance.choice(list(settings) or [None])
+        if not isinstance(settings.get(key), dict) or not settings[key] or chance.random() < 0.3:
+            break
+        settings = settings[key]
+    change = chance.choice(("value", "value", "value", "remove", "add"))
+    if change == "remove":
+        settings.pop(key, None)
+    else:
+        settings[chance.choice(("x", "x.y", 3, None, "search")) if change == "add" else key] = odd(chance)
+
+
+def assignment(chance: random.Random) -> str:
+    """What --set may be given."""
+    return f"{chance.choice(KEYS)}{chance.choice(('=', '=', '=', ' = ', ''))}{chance.choice(VALUES)}"

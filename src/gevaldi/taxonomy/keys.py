@@ -1,6 +1,7 @@
 """What tells a label's class when two classifiers are brought together: what the user says, an id, a node, or an equal name."""
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from gevaldi.errors import SpecError, UnknownName
@@ -29,9 +30,15 @@ def keys_of(
     keys = _said(labels, said, others, taxonomy, set(said_of_others.values()))
     rest = [i for i in range(len(labels)) if i not in keys]
     if taxonomy is not None and rest and not any(own for _, own in labels):
-        placed = over(taxonomy, [labels[i] for i in rest]).classes
-        return [keys[i] if i in keys else placed[rest.index(i)] for i in range(len(labels))]
-    keys |= {i: labels[i][1] or _key_of_name(labels[i][0], labels, others, rest) for i in rest}
+        keys |= dict(zip(rest, over(taxonomy, [labels[i] for i in rest]).classes, strict=True))
+        return [keys[i] for i in range(len(labels))]
+    mine, theirs = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+    for i in rest:
+        if not labels[i][1]:
+            mine[labels[i][0]].append(i)
+    for i, (name, _) in enumerate(others):
+        theirs[name].append(i)
+    keys |= {i: labels[i][1] or _key_of_name(labels[i][0], labels, others, mine, theirs) for i in rest}
     return [keys[i] for i in range(len(labels))]
 
 
@@ -81,14 +88,14 @@ def _class_meant(value: str, others: Sequence[Named], taxonomy: Taxonomy | None,
     raise UnknownName("class of the other classifier", value, known)
 
 
-def _key_of_name(name: str, labels: Sequence[Named], others: Sequence[Named], rest: Sequence[int]) -> str:
-    """The key of a label that has only a name: that of the other classifier's label of this name."""
-    mine = [i for i in rest if labels[i] == (name, None)]
-    theirs = [i for i, (other, _) in enumerate(others) if other == name]
-    if not theirs:
+def _key_of_name(
+    name: str, labels: Sequence[Named], others: Sequence[Named], mine: Mapping[str, list[int]], theirs: Mapping[str, list[int]]
+) -> str:
+    """The key of a label that has only a name: that of the other classifier's label of this name; both by their names."""
+    if name not in theirs:
         return name
-    _only(mine, name, labels)
-    return others[_only(theirs, name, others)][1] or name
+    _only(mine[name], name, labels)
+    return others[_only(theirs[name], name, others)][1] or name
 
 
 def _only(found: Sequence[int], name: str, labels: Sequence[Named]) -> int:
