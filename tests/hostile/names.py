@@ -178,7 +178,7 @@ def _copied(chance: random.Random, folder: Path) -> str:
 
 @cache
 def _run(number: int) -> Path:
-    """A run whose classes have some of the names, made by another process: after a search in this one, its forks could make none."""
+    """A run whose classes have some of the names, made by another process: forks of one that has searched cannot."""
     place = seeds.folder() / f"named-{number}"
     script = f"from hostile.names import search; search({number}, {str(place)!r})"
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, cwd=Path(__file__).parents[1])
