@@ -113,7 +113,7 @@ class Rules:
         taxonomy, whole = self._run.taxonomy(), self._run.whole_taxonomy()
         assert taxonomy
         assert whole
-        return Scale(edge_counts(taxonomy), known["convention"], frequencies(whole))
+        return Scale(edge_counts(taxonomy), known["convention"], frequencies(edge_counts(whole)))
 
     def broken_by(self, row: Row) -> Iterator[str]:
         """What does not hold of a row, in words."""
