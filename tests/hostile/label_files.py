@@ -2,12 +2,14 @@
 
 import io
 import random
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hostile._texts import FRAGMENTS, as_json, as_yaml, damaged, nested, no_file, odd
 from hostile.case import Case
+from hostile.seeds import copied
 
 DIGITS = [str(i) for i in range(10)]
 
@@ -27,7 +29,10 @@ def make(chance: random.Random, folder: Path) -> Case:
         content = text.encode(errors="replace")
         path.write_bytes(damaged(chance, content) if way == "damaged" else content)
     (folder / "net.pt").write_bytes(network())
-    return Case(command(chance, path.name))
+    words = command(chance, path.name)
+    if words[0] == "export":
+        copied(folder / "run")
+    return Case(words)
 
 
 @cache
@@ -36,7 +41,9 @@ def network() -> bytes:
     import torch
 
     file = io.BytesIO()
-    torch.jit.save(torch.jit.script(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))), file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # that TorchScript is no longer developed
+        torch.jit.save(torch.jit.script(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))), file)
     return file.getvalue()
 
 
@@ -51,6 +58,7 @@ def command(chance: random.Random, name: str) -> tuple[str, ...]:
             ("compare", f"restricted:{strided},classes={name}", pooled, *generator, *tail),
             ("compare", f"torchscript:net.pt,pickle=true,labels={name}", pooled, *generator, *tail),
             ("compare", strided, pooled, *generator, "--condition", name, *tail),
+            ("export", "run", "--to", "parquet", "--label", name),
         )
     )
 
