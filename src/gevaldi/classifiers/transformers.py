@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.classifiers._hub import is_cached, note_model, refuse_without_network
-from gevaldi.errors import MissingExtra, SpecError, WeightsError
+from gevaldi.errors import GevaldiError, MissingExtra, SpecError, WeightsError
 from gevaldi.fetching import announce
 from gevaldi.places import local_path
 
@@ -137,11 +136,11 @@ def _quiet(place: Place) -> Iterator[None]:
 @contextmanager
 def _answering(name: str) -> Iterator[None]:
     """Errors of transformers in one sentence."""
-    from safetensors import SafetensorError
-
     try:
         yield
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, UnpicklingError, SafetensorError) as error:
+    except GevaldiError:
+        raise
+    except Exception as error:  # whatever its readers of configurations and weights raise
         reason = " ".join(str(error).split())[:400] or type(error).__name__
         hint = " A PyTorch file in place of safetensors is read with pickle=true." if "safetensors" in reason else ""
         raise WeightsError(f"transformers:{name} cannot be loaded: {reason.rstrip('.')}.{hint}") from error
