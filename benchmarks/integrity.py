@@ -1,8 +1,8 @@
 """What notices damage to a part, and what that costs: flipped bits that read back as other values, bytes, and seconds of reading.
 
-A part of the bundled pair's run is written with and without checksums of its pages; 1,500 single bits, drawn by seed, are flipped in
-each, one at a time. A flip is silent if all rows can be read and one is not what it was. Then all parts of a run of made-up rows (of
-`large_runs.py`) are read with and without being compared with the hashes in their names, in turn, five times. Prints rows of a
+A part of the bundled pair's run is written with and without checksums of its pages; 1,500 single bits, drawn by seed, are flipped
+in each, one at a time. A flip is silent if all rows can be read and one is not what it was. Then all parts of a run of made-up rows
+(of `large_runs.py`) are read with and without being compared with the hashes in their names, in turn, five times. Prints rows of a
 Markdown table.
 
     python benchmarks/integrity.py [ROWS]

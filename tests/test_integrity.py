@@ -186,6 +186,13 @@ def test_every_entry_of_a_record_that_is_missing_or_of_another_type_is_answered_
                 Run.open(run)
 
 
+def test_verify_holds_of_a_run_with_a_hierarchy(tmp_path: Path) -> None:
+    words = ("bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae", "--taxonomy", "mnist-digits")
+    assert called(tmp_path, "compare", *words, "-n", "4", "--set", "audited=10", "--no-report", "--out", "run").returncode == 0
+    done = called(tmp_path, "verify", "run")
+    assert (done.returncode, done.stdout.count("ok  ")) == (0, 5), done.stdout
+
+
 def test_verify_says_that_an_untouched_run_holds_and_its_checksum_is_that_of_sha256sum(run: Path, tmp_path: Path) -> None:
     done = called(tmp_path, "verify", str(run))
     assert done.returncode == 0, done.stdout

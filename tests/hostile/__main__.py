@@ -26,12 +26,14 @@ def main() -> int:
         if outcome.broken or chosen.verbose:
             print(f"{outcome.kind} {outcome.seed}: {'; '.join(outcome.broken) or outcome.code}: gevaldi {outcome.words}")
             print("    " + outcome.said.strip()[-3000:].replace("\n", "\n    "), flush=True)
-    print(f"{'kind':<16} {'inputs':>7} {'refused':>8} {'slowest':>9} {'largest':>9}  broken")
+    print(f"{'kind':<16} {'inputs':>7} {'refused':>8} {'mean':>8} {'slowest':>8} {'largest':>8}  broken")
     for kind, those in sorted(found.items()):
-        refused, slowest = sum(o.code == 2 for o in those), max(o.seconds for o in those)
+        refused, seconds = sum(o.code == 2 for o in those), [o.seconds for o in those]
         laws = ", ".join(f"{n} x {law}" for law, n in Counter(law for o in those for law in o.broken).items())
         peak = max(o.peak for o in those) / 2**30
-        print(f"{kind:<16} {len(those):>7,} {refused:>8,} {slowest:>7.1f} s {peak:>6.1f} GB  {laws or 'none'}")
+        numbers = f"{sum(seconds) / len(those):>6.2f} s {max(seconds):>6.1f} s {peak:>5.1f} GB"
+        print(f"{kind:<16} {len(those):>7,} {refused:>8,} {numbers}  {laws or 'none'}")
+
     total = sum(map(len, found.values()))
     print(
         f"{total:,} inputs in {time.monotonic() - begin:.0f} s, {sum(bool(o.broken) for v in found.values() for o in v):,} broken"

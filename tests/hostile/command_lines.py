@@ -6,8 +6,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from hostile._runs import PAIR, SHORT, copied_run
 from hostile.case import Case
+from hostile.seeds import PAIR, SHORT, copied
 
 NOWHERE = "127.0.0.1:9"  # where nobody answers, and says so at once
 ENVIRONMENT = {
@@ -156,7 +156,7 @@ def make(chance: random.Random, folder: Path) -> Case:
 
 def put(folder: Path) -> None:
     """Files of every kind, by the names that `PATHS` has."""
-    copied_run(folder / "run")
+    copied(folder / "run")
     for name, text in FILES.items():
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "folder").mkdir()

@@ -1,4 +1,4 @@
-"""ONNX files: damaged, with weights in places that are none of their business, with sizes that are none, and very many or deep nodes."""
+"""ONNX files: damaged, with weights where no weights are, with impossible sizes, and with very many or deep nodes."""
 
 import os
 import random
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from hostile._files import compared, damaged
@@ -149,7 +148,7 @@ def nodes(model: Any, chance: random.Random) -> None:
     elif way == 3:
         del model.graph.node[chance.randrange(2)].input[:]
     elif way == 4:
-        shape = numpy_helper.from_array(np.array([chance.choice((10**6, 10**12, -5)), 784]), "s")
+        shape = numpy_helper.from_array(np.array([chance.choice((10**5, 10**12, -5)), 784]), "s")
         model.graph.initializer.append(shape)
         model.graph.node[1].input[0] = "z"
         model.graph.node.insert(1, helper.make_node("ConstantOfShape", ["s"], ["z"]))

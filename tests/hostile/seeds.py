@@ -15,6 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+PAIR = ("bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae")
+SHORT = ("-n", "1", "--set", "search.steps=1", "--set", "audited=1", "--device", "cpu", "--batch-size", "1")
 SMALL = ("-n", "6", "--set", "search.steps=4", "--set", "audited=4", "--device", "cpu", "--batch-size", "4")
 
 
@@ -30,7 +32,7 @@ def folder() -> Path:
 def run(seed: int = 0) -> Path:
     """A complete run of a few rows in several parts, with a hierarchy."""
     made = folder() / f"run-{seed}"
-    words = ["compare", "bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae", *SMALL]
+    words = ["compare", *PAIR, *SMALL]
     words += ["--taxonomy", "mnist-digits", "--seed", str(seed), "--no-report", "--out", str(made)]
     subprocess.run([sys.executable, "-m", "gevaldi", *words], check=True, capture_output=True)
     return made

@@ -4,8 +4,8 @@ import encodings.aliases
 import random
 from pathlib import Path
 
-from hostile._runs import PAIR, SHORT, copied_run
 from hostile.case import PIPE, Case
+from hostile.seeds import PAIR, SHORT, copied
 
 BYTES = {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec", "mbcs", "tactis", "idna"}
 ENCODINGS = sorted({*encodings.aliases.aliases.values()} - BYTES)
@@ -35,8 +35,8 @@ COMMANDS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 def make(chance: random.Random, folder: Path) -> Case:
     words, makes = chance.choice(COMMANDS)
     if "run" in words:
-        copied_run(folder / "run")
-        (folder / "run" / "report.html").unlink()
+        copied(folder / "run")
+        (folder / "run" / "report.html").unlink(missing_ok=True)
     environment = {"PYTHONIOENCODING": chance.choice(ENCODINGS) + chance.choice(ERRORS)} if chance.random() < 0.7 else {}
     closed = {name: chance.choice(PLACES) for name in ("stdout", "stderr") if chance.random() < 0.5}
     return Case(words, environment, closed | ({"stdin": None} if chance.random() < 0.2 else {}), makes)

@@ -18,8 +18,7 @@ class Writes(torch.nn.Module):
         self.scale = torch.ones(1)
 
     def forward(self, x):
-        {forward}
-        return x.flatten(1)[:, :10] * self.scale
+        return x.flatten(1)[:, :10] * self.scale + 0 * {forward}
 
     @torch.jit.export
     def __getstate__(self):
@@ -27,11 +26,10 @@ class Writes(torch.nn.Module):
 
     @torch.jit.export
     def __setstate__(self, state: Tuple[torch.Tensor, bool]):
-        self.scale = state[0]
-        {state}
+        self.scale = state[0] + 0 * {state}
         self.training = state[1]
 """
-WRITE = "torch.from_file({place!r}, True, 4, dtype=torch.uint8).fill_(7)"
+WRITE = "torch.from_file({place!r}, True, 4, dtype=torch.uint8).fill_(7).sum()"  # of which torch would not run what is not used
 
 
 def make(chance: random.Random, folder: Path) -> Case:
@@ -62,7 +60,7 @@ def make(chance: random.Random, folder: Path) -> Case:
 def hostile_archive(chance: random.Random, path: Path, place: str) -> None:
     """One that writes where it is read, where it is asked, or both."""
     write, at = WRITE.format(place=place), chance.randrange(3)
-    source = WRITES.format(forward=write if at != 1 else "pass", state=write if at != 0 else "pass")
+    source = WRITES.format(forward=write if at != 1 else 1, state=write if at != 0 else 1)
     module = path.with_suffix(".py")
     module.write_text("import torch\nfrom typing import Tuple\n" + textwrap.dedent(source))
     space: dict[str, object] = {}

@@ -270,17 +270,14 @@ def labels_told(said: int | str | None, classes: int, name: str, names: Sequence
     elif said is None:
         _suggest(classes, name)
         labels, source = labels_of(classes), "its own"
+    elif isinstance(said, int):
+        labels, source = labels_of(min(said, classes + 1)), f"labels={said}"  # no billions of them
     else:
-        labels, source = _said(said), f"labels={said}"
+        labels, source = ilsvrc_labels() if said == IMAGENET else _read(local_path(said)), f"labels={said}"
     if len(labels) != classes:
-        raise SpecError(f"{name} gives {classes} classes, but there are {len(labels)} labels ({source}).")
+        count = said if isinstance(said, int) else len(labels)
+        raise SpecError(f"{name} gives {classes} classes, but there are {count} labels ({source}).")
     return labels
-
-
-def _said(said: int | str) -> tuple[Label, ...]:
-    if said == IMAGENET:
-        return ilsvrc_labels()
-    return labels_of(said) if isinstance(said, int) else _read(local_path(said))
 
 
 def _suggest(classes: int, name: str) -> None:

@@ -28,8 +28,7 @@ class Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Carry out a command, until a signal ends it."""
         try:
-            with interruptible():
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except Interrupted as signal:
             raise typer.Exit(signal.code) from None
         except typer.BadParameter as error:
@@ -64,7 +63,7 @@ def run() -> None:
     sys.stdout, sys.stderr = lossy(sys.stdout), lossy(sys.stderr)
     try:
         check_text(sys.argv[1:])
-        with colons_completed():
+        with colons_completed(), interruptible():
             app()
     except GevaldiError as error:
         say(f"gevaldi: {error}")

@@ -1,4 +1,4 @@
-"""The commands `gevaldi train`: the bundled models, trained again."""
+"""The commands `gevaldi train mnist` and `gevaldi train ladder`: the bundled models trained again."""
 
 from typing import Annotated, Any
 

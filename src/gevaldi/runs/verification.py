@@ -22,6 +22,7 @@ from gevaldi.runs.start import chosen_conditions, sample_seed, start_at
 from gevaldi.runs.store import INPUTS, Run
 from gevaldi.taxonomy import edge_counts
 from gevaldi.taxonomy.base import hash_of_taxonomy
+from gevaldi.taxonomy.distances import frequencies
 
 NAMED = 3  # of several that do not hold
 
@@ -112,7 +113,7 @@ class Rules:
         taxonomy, whole = self._run.taxonomy(), self._run.whole_taxonomy()
         assert taxonomy
         assert whole
-        return Scale(edge_counts(taxonomy), known["convention"], edge_counts(whole))
+        return Scale(edge_counts(taxonomy), known["convention"], frequencies(edge_counts(whole)))
 
     def broken_by(self, row: Row) -> Iterator[str]:
         """What does not hold of a row, in words."""
