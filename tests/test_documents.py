@@ -1,10 +1,12 @@
 """Files that users write: what is read, and what is refused in a sentence, whatever it would cost to read it."""
 
+import contextlib
 import json
 import os
 import re
+import signal
 import tempfile
-import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,22 @@ COMMANDS = [
 ]
 
 
+@contextlib.contextmanager
+def not_for_ever() -> Iterator[None]:
+    """So that a test that fails does not wait for ever."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError("it waits")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(300)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs pipes with names")
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 @pytest.mark.parametrize("kind", ["pipe", "device", "link to a device", "folder", "broken link"])
@@ -163,17 +181,8 @@ def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path, command
         path.mkdir()
     else:
         path.symlink_to({"device": "/dev/full", "link to a device": "/dev/zero", "broken link": "nowhere"}[kind])
-    words = [word.format(path) for word in command]
-    answers: list[str] = []
-
-    def asked() -> None:
-        answers.append(str(CliRunner().invoke(app, words).exception))
-
-    thread = threading.Thread(target=asked, daemon=True)  # so that a test that fails does not wait for ever
-    thread.start()
-    thread.join(60)
-    assert answers
-    assert "cannot be read: " in answers[0]
+    with not_for_ever():
+        refused("cannot be read: ", *(word.format(path) for word in command))
 
 
 def test_a_file_of_another_encoding_is_no_text(tmp_path: Path) -> None:

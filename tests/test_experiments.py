@@ -174,7 +174,7 @@ def test_a_taxonomy_beside_the_file_of_an_experiment_is_found(tmp_path: Path) ->
 NO_NAMES = {
     "../../x": "x", "/etc/x": "etc-x", "a/b": "a-b", "a\\b": "a-b", "javascript:alert(1)": "javascript-alert(1)",
     ".": "unnamed", "..": "unnamed", "": "unnamed", "con": "con-", "aux.x": "aux-.x", "a ": "a", "-n": "n", "=1+1": "1+1",
-    "a\nb": "a b", "\u202eabc": "abc", "half\ud800": "half", "x" * 300: "x" * 80, "é" * 90: "é" * 40, "e\u0301": "é",
+    "a\nb": "a b", "\u202eabc": "abc", "x" * 300: "x" * 80, "é" * 90: "é" * 40, "e\u0301": "é",
     "index.html": "index.html-2", "PATHS.csv": "PATHS.csv-2",
 }  # fmt: skip
 
