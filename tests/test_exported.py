@@ -361,7 +361,7 @@ def test_a_program_can_run_anything_and_so_is_not_read_unless_that_is_asked_for(
     with zipfile.ZipFile(programs / "free.pt2") as old, zipfile.ZipFile(tmp_path / "bad.pt2", "w") as new:
         for entry in old.namelist():
             new.writestr(entry, (tmp_path / "sample.pt").read_bytes() if "sample_inputs" in entry else old.read(entry))
-    with pytest.raises(WeightsError, match=r"would run whatever is hidden in it.*say exported:.*pickle=true"):
+    with pytest.raises(WeightsError, match=r"was not read: torch reads exported programs with pickle.*say exported:.*pickle=true"):
         load_classifier(f"exported:{tmp_path / 'bad.pt2'}")
     assert not trace.exists()
     with contextlib.suppress(GevaldiError):
