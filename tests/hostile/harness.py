@@ -155,7 +155,7 @@ def run_and_exit(case: Case, folder: Path) -> None:
         )
         os.environ.update({"COLUMNS": "100", "GEVALDI_CACHE": str(folder / "cache"), "HF_HUB_OFFLINE": "1"} | case.environment)
         sys.argv = ["gevaldi", *case.words]
-        code = called()
+        code = exit_code()
     except BaseException:
         import traceback
 
@@ -163,7 +163,7 @@ def run_and_exit(case: Case, folder: Path) -> None:
     os._exit(code)
 
 
-def called() -> int:
+def exit_code() -> int:
     """The exit code of the command, and what Python does with what it raises."""
     import traceback
 

@@ -56,7 +56,7 @@ def loaded(name: str, place: str, load: Callable[[bool], Loaded]) -> Loaded:
     require("diffusers", name)
     try:
         _refuse_python(name, Path(place))
-        found = _found(name, place, load)
+        found = _loaded_here_or_fetched(name, place, load)
         note_model(place, ("model_index.json", "config.json"))
         return found
     except GevaldiError:
@@ -69,7 +69,7 @@ def loaded(name: str, place: str, load: Callable[[bool], Loaded]) -> Loaded:
         ) from error
 
 
-def _found(name: str, place: str, load: Callable[[bool], Loaded]) -> Loaded:
+def _loaded_here_or_fetched(name: str, place: str, load: Callable[[bool], Loaded]) -> Loaded:
     try:
         return _undisturbed(load, only_here=True)
     except Exception as error:

@@ -67,6 +67,7 @@ def render(run: Run, limit: int = 200) -> str:
         "unit": _unit(run),
         "rows": rows,
         "total": run.total,
+        "checksum": run.checksum,
         "typical": TYPICAL,
         "lossless": LOSSLESS,
         "taxonomy": run.record.get("taxonomy"),
