@@ -154,3 +154,13 @@ def test_a_number_of_labels_is_compared_with_the_classes_before_so_many_are_made
     )
     assert done.returncode == 2
     assert "gives 10 classes, but there are 100000000000 labels" in " ".join(done.stderr.split())
+
+
+def test_names_of_classes_too_deep_for_json_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    from hostile.onnx import digits
+
+    model = digits()
+    model.metadata_props.add(key="labels", value="[" * 100_000)
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(SpecError, match=r"gives 10 classes, but there are 1 labels"):
+        load_classifier(f"onnx:{tmp_path / 'net.onnx'}")

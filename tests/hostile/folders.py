@@ -1,5 +1,6 @@
 """Folders of diffusers and transformers that come with code, name classes and modules of their own, or are damaged."""
 
+import atexit
 import contextlib
 import io
 import json
@@ -51,6 +52,7 @@ def classifier() -> Path:
 
 def written(save: Callable[[Path], Any]) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="hostile-model-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with contextlib.redirect_stderr(io.StringIO()):
         save(folder)
     return folder

@@ -94,7 +94,7 @@ def _names_in(model: Any) -> list[str]:
     text = next((entry.value for entry in model.metadata_props if entry.key == "labels"), "")
     try:
         known = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, or too deep for it
         return [line.strip() for line in text.splitlines() if line.strip()]
     if isinstance(known, dict):
         known = [known[key] for key in sorted(known, key=int)]

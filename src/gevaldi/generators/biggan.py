@@ -99,7 +99,7 @@ def _epsilon(path: Path, published: float) -> float:
     configs = [config for config in (path.with_name(prefix + CONFIG), path.with_name(CONFIG)) if config.is_file()]
     try:
         return float(json.loads(configs[0].read_text(encoding="utf-8")).get("eps", published)) if configs else published
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{configs[0]} is no configuration of BigGAN ({error}). Fetch it again, or delete it.") from error
 
 
