@@ -26,7 +26,7 @@ def net(seed=0, title=""):
     return gevaldi.classifier(nn.Sequential(nn.Flatten(), nn.Linear(64, 7)), labels=LABELS).eval()
 
 def broken(title=""):
-    raise RuntimeError({EVIL!r} + title)
+    raise RuntimeError({EVIL!r} + title + "\\ud800")
 
 def decoder(title=""):
     torch.manual_seed(9)
@@ -38,7 +38,7 @@ def digits(title=""):
     return load_classifier("bundled:mnist-strided")
 """
 TITLED = f"python:nets.py:{{}},title={PICTURE!r}".replace("\\'", "")
-WORDS = {"title": f"{EVIL}\ud800 title", "question": f"{EVIL}?"}
+WORDS = {"title": f"{EVIL} title", "question": f"{EVIL}?"}
 SETTINGS = {"samples": 2, "audited": 2, "search": {"steps": 2}}
 EXPERIMENT = WORDS | {
     "models": {

@@ -430,7 +430,8 @@ def test_the_command_is_copied_as_it_is(browser: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [390, 1280])
 def test_pictures_of_the_strip_stand_where_the_slider_says(browser: Any, tmp_path: Path, width: int) -> None:
     seeds = [1, 2, 3, 4, 5]
-    longer = {"path_pictures": [png(seed) for seed in seeds], "path_picture_steps": [0, 1, 2, 4, 5], "path_divergence": [1.0] * 6}
+    longer = {name: 2 * path for name, path in row(0).items() if name.startswith("path_")}
+    longer |= {"path_pictures": [png(seed) for seed in seeds], "path_picture_steps": [0, 1, 2, 4, 5]}
     address = write_report(made(tmp_path, [row(0) | longer], samples=1)).as_uri()
     tab = browser.new_page(viewport={"width": width, "height": 844})
     tab.goto(f"{address}#sample-0")
