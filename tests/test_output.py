@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def unread() -> io.TextIOWrapper:
+@contextmanager
+def unread() -> Iterator[io.TextIOWrapper]:
     """A stream into a pipe that nobody reads."""
     reader, writer = os.pipe()
     os.close(reader)
-    return stream(io.FileIO(writer, "w"))
+    with open(writer, "wb", buffering=0) as raw:
+        yield stream(raw)
 
 
 def stream(raw: io.RawIOBase, encoding: str = "utf-8") -> io.TextIOWrapper:
@@ -101,22 +104,23 @@ def test_no_encoding_of_a_log_costs_a_report(folder: Path, encoding: str) -> Non
 
 @posix
 def test_a_reader_that_goes_away_costs_nothing(folder: Path) -> None:
-    assert to(folder, unread(), unread(), *SHORT) == 0
+    with unread() as out, unread() as errors:
+        assert to(folder, out, errors, *SHORT) == 0
     assert is_whole(folder)
 
 
 @full
 def test_a_full_disk_under_the_log_is_said_and_costs_no_report(folder: Path) -> None:
-    with open(folder / "errors", "wb", buffering=0) as errors:
-        assert to(folder, stream(io.FileIO("/dev/full", "w")), stream(errors), *SHORT) == 1
+    with open(folder / "errors", "wb", buffering=0) as errors, open("/dev/full", "wb", buffering=0) as log:
+        assert to(folder, stream(log), stream(errors), *SHORT) == 1
     assert is_whole(folder)
     assert "the output cannot be written: No space left on device" in (folder / "errors").read_text()
 
 
 @full
 def test_a_full_disk_under_the_messages_costs_nothing(folder: Path) -> None:
-    with open(folder / "log", "wb", buffering=0) as log:
-        assert to(folder, stream(log), stream(io.FileIO("/dev/full", "w")), *SHORT) == 0
+    with open(folder / "log", "wb", buffering=0) as log, open("/dev/full", "wb", buffering=0) as errors:
+        assert to(folder, stream(log), stream(errors), *SHORT) == 0
     assert is_whole(folder)
 
 
@@ -158,10 +162,12 @@ def test_a_pipe_that_is_full_and_does_not_wait_gets_all(tmp_path: Path) -> None:
 
 
 @posix
-@pytest.mark.parametrize("broken", [unread, lambda: None])
-def test_progress_costs_a_program_no_result(broken: Callable[[], io.TextIOWrapper | None], tmp_path: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stderr", broken())
+@pytest.mark.parametrize("broken", [unread, nullcontext])
+def test_progress_costs_a_program_no_result(
+    broken: Callable[[], AbstractContextManager[io.TextIOWrapper | None]], tmp_path: Path
+) -> None:
+    with broken() as errors, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stderr", errors)
         patch.setenv("FORCE_COLOR", "1")
         patch.setattr("gevaldi.progress.Seldom.FIRST", 0.0)
         found = gevaldi.compare(
