@@ -1,0 +1,118 @@
+"""Two classifiers on the same pictures: which is right more often, and how surely. No torch, and no `scipy.stats`.
+
+A picture on which both are right, or both wrong, says nothing about which is better. What decides are the pictures on which exactly
+one is right.
+"""
+
+import math
+from dataclasses import dataclass
+
+from gevaldi.statistics.intervals import NORMAL, Estimate, share
+
+MISS = 0.05  # chance that an interval does not cover
+
+
+@dataclass(frozen=True)
+class Paired:
+    """How often both, only the first, only the second, or neither of two is right, on the same pictures."""
+
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+
+    @property
+    def total(self) -> int:
+        """The pictures."""
+        return self.both + self.only_first + self.only_second + self.neither
+
+    @property
+    def discordant(self) -> int:
+        """Those on which exactly one is right."""
+        return self.only_first + self.only_second
+
+    def difference(self) -> Estimate:
+        """Accuracy of the first minus that of the second, in [-1, 1].
+
+        The hybrid score interval for paired shares (method 10 of [Newcombe 1998b]), with the correction that it makes where the
+        two are positively correlated. NaN without pictures.
+        """
+        a, b, c, d, n = self.both, self.only_first, self.only_second, self.neither, self.total
+        first, second = share(a + b, n), share(a + c, n)
+        value = (b - c) / n if n else float("nan")
+        product = (a + b) * (c + d) * (a + c) * (b + d)
+        raw = a * d - b * c
+        corrected = max(raw - n / 2, 0.0) if raw > 0 else raw
+        phi = corrected / math.sqrt(product) if product else 0.0
+
+        def reach(one: float, other: float) -> float:
+            return math.sqrt(max(0.0, one**2 - 2 * phi * one * other + other**2))
+
+        low = value - reach(first.value - first.low, second.high - second.value)
+        high = value + reach(first.high - first.value, second.value - second.low)
+        return Estimate(value, max(-1.0, low), min(1.0, high))
+
+    def chance(self) -> float:
+        """The two-sided exact p-value of McNemar [1947]: of counts this unequal, were the two equally accurate."""
+        from scipy.special import bdtr
+
+        fewer = min(self.only_first, self.only_second)
+        return min(1.0, 2 * float(bdtr(fewer, self.discordant, 0.5))) if self.discordant else 1.0
+
+    def better(self) -> str | None:
+        """The one that is more accurate on pictures like these, first or second; None where these cannot say.
+
+        They say so where the exact test rejects at 5 % and the interval of the difference leaves zero out.
+        """
+        around = self.difference()
+        if self.chance() >= MISS or around.low <= 0 <= around.high:
+            return None
+        return "first" if self.only_first > self.only_second else "second"
+
+    def needed(self, power: float = 0.8) -> int | None:
+        """About how many pictures would decide, with this power, were the shares exactly as these say; None for equal counts.
+
+        The sample size for McNemar's test by its normal approximation [Connor 1987].
+        """
+        from scipy.special import ndtri
+
+        lean = abs(self.only_first - self.only_second) / self.total if self.total else 0.0
+        if not lean:
+            return None
+        apart = self.discordant / self.total
+        root = NORMAL * math.sqrt(apart) + float(ndtri(power)) * math.sqrt(apart - lean**2)
+        return math.ceil((root / lean) ** 2)
+
+
+def exact_share(successes: int, trials: int) -> Estimate:
+    """The share of successes with the interval of [Clopper 1934], which covers with at least 95 %; NaN without trials."""
+    from scipy.special import betaincinv
+
+    if trials == 0:
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    low = float(betaincinv(successes, trials - successes + 1, MISS / 2)) if successes else 0.0
+    high = float(betaincinv(successes + 1, trials - successes, 1 - MISS / 2)) if successes < trials else 1.0
+    return Estimate(successes / trials, low, high)
+
+
+def anytime_share(successes: int, trials: int) -> Estimate:
+    """The share with an interval that covers with at least 95 % however often it was looked at on the way.
+
+    A confidence sequence: shares p against which a bet by the Jeffreys mixture, B(s + 1/2, f + 1/2) / B(1/2, 1/2), has not won
+    1/0.05 times p^s (1 - p)^f; by Ville's inequality [Robbins 1970; Howard 2021]. NaN without trials.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import betaln, xlog1py, xlogy
+
+    if trials == 0:
+        return Estimate(float("nan"), 0.0, 1.0)
+    failures, value = trials - successes, successes / trials
+    bet = float(betaln(successes + 0.5, failures + 0.5) - betaln(0.5, 0.5)) + math.log(MISS)
+
+    def gain(p: float) -> float:
+        """Below zero inside the interval."""
+        return bet - float(xlogy(successes, p) + xlog1py(failures, -p))
+
+    low = brentq(gain, 1e-300, value) if successes else 0.0
+    high = brentq(gain, value, 1 - 1e-16) if failures else 1.0
+    return Estimate(value, float(low), float(high))
