@@ -1,0 +1,181 @@
+"""Both classifiers on every real picture as it is, each by its own pipeline: what they say, who is right, and how surely."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from gevaldi.models import Classifier
+from gevaldi.pictures.base import Files, Picture, RealPictures
+from gevaldi.runs.rows import as_image, encode_small, in_levels
+from gevaldi.runs.schema import Row
+from gevaldi.statistics.calibration import expected_calibration_error, fitted_temperature, log_of_truth, reliability
+
+FITTED_ON = 5_000  # pictures for a temperature, evenly spaced over all
+KEPT = 200  # pictures that a run keeps of those on which the two differ
+SIDE = 512  # pixels of the longer side of a picture that is kept, at most
+SIDES = ("first", "second")
+
+LogP = Float[np.ndarray, "pictures classes"]
+Truth = Bool[np.ndarray, "pictures classes"]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a classifier says of some pictures.
+
+    Attributes:
+        classifier: who says it.
+        log_p: by its own pipeline on the pictures as they are, where it has one.
+        resized: what it says of them at the generator's size; the same array where it has no pipeline of its own.
+        truth: which classes each picture shows; none where that is unknown.
+    """
+
+    classifier: Classifier
+    log_p: LogP
+    resized: LogP
+    truth: Truth
+
+    @property
+    def top(self) -> np.ndarray:
+        """The most probable class of each picture."""
+        return self.log_p.argmax(1)
+
+    @property
+    def right(self) -> np.ndarray:
+        """Whether each picture shows its most probable class."""
+        return self.truth[np.arange(len(self.truth)), self.top]
+
+
+def officially(classifier: Classifier, pictures: Sequence[Picture] | Files, on_picture: Callable[[], None]) -> LogP | None:
+    """What the classifier's own pipeline says of pictures in 8 bits; None where it has none."""
+    if classifier.official is None:
+        return None
+    answers = []
+    for i in range(len(pictures)):
+        answers.append(classifier.official(as_image(in_levels(pictures[i])))[0].cpu().float().numpy())
+        on_picture()
+    return np.stack(answers)
+
+
+def record_of(first: Answers, second: Answers, classes: Sequence[str | None]) -> dict[str, Any]:
+    """The counts over all pictures, as the record of a run keeps them."""
+    differ = first.top != second.top
+    known = first.truth.any(1) & second.truth.any(1)
+    outcome = {
+        "both_right": known & first.right & second.right,
+        "only_first": known & first.right & ~second.right,
+        "only_second": known & ~first.right & second.right,
+        "both_wrong_alike": known & ~first.right & ~second.right & ~differ,
+        "both_wrong_differently": known & ~first.right & ~second.right & differ,
+    }
+    return {
+        "pictures": len(differ),
+        "differ": int(differ.sum()),
+        "known": int(known.sum()),
+        **{key: int(which.sum()) for key, which in outcome.items()},
+        "by_class": _by_class(outcome, known, classes),
+        "first": _record_of_one(first, known),
+        "second": _record_of_one(second, known),
+    }
+
+
+def _by_class(outcome: Mapping[str, np.ndarray], known: np.ndarray, classes: Sequence[str | None]) -> list[dict[str, Any]]:
+    """The counts for every class on whose pictures the two are not both right."""
+    counts = {key: Counter(classes[i] for i in np.flatnonzero(which)) for key, which in outcome.items()}
+    total = Counter(classes[i] for i in np.flatnonzero(known))
+    return [
+        {"class": name, "pictures": total[name], **{key: counts[key][name] for key in outcome}}
+        for name in sorted(filter(None, total))
+        if counts["both_right"][name] < total[name]
+    ]
+
+
+def _record_of_one(answers: Answers, known: np.ndarray) -> dict[str, Any]:
+    """Accuracy and calibration of one classifier over the pictures whose class both know."""
+    log_p, truth, right = (array[known] for array in (answers.log_p, answers.truth, answers.right))
+    resized = answers.truth[np.arange(len(answers.truth)), answers.resized.argmax(1)][known]
+    curve = reliability(np.exp(log_p.max(1, initial=-np.inf)), right)
+    few = slice(None, None, max(1, -(-len(log_p) // FITTED_ON)))
+    return {
+        "official": answers.log_p is not answers.resized,
+        "right": int(right.sum()),
+        "right_resized": int(resized.sum()),
+        "log_loss": _finite(-log_of_truth(log_p, truth).mean()) if len(log_p) else None,
+        "calibration_error": _finite(expected_calibration_error(curve)),
+        "temperature": fitted_temperature(log_p[few], truth[few]),
+        "reliability": [{"pictures": b.pictures, "confidence": b.confidence, "right": b.right} for b in curve],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def rows_of(first: Answers, second: Answers, real: RealPictures) -> Iterator[Row]:
+    """A row for each picture, with the picture where the two differ, or where it is one of some to look at."""
+    shown = {*spread(len(real.pictures)), *_to_keep(first, second)}
+    for i in range(len(real.pictures)):
+        yield {
+            "kind": "real",
+            "index": i,
+            "name": _name(real.pictures, i),
+            "class": real.classes[i],
+            **_says("first", first, i, known=bool(first.truth[i].any() and second.truth[i].any())),
+            **_says("second", second, i, known=bool(first.truth[i].any() and second.truth[i].any())),
+            "picture": {"bytes": encoded(real.pictures[i]), "path": None} if i in shown else None,
+        }
+
+
+def drawn_rows(pictures: Tensor, answers: Mapping[str, Answers], classes: Sequence[str | None]) -> Iterator[Row]:
+    """A row for each of some pictures that the generator drew."""
+    for i, picture in enumerate(pictures):
+        says = {key: value for who, own in answers.items() for key, value in _says(who, own, i, known=False).items()}
+        yield {"kind": "drawn", "index": i, "name": None, "class": classes[i], **says} | {
+            "picture": {"bytes": encoded(picture.cpu()), "path": None}
+        }
+
+
+def spread(count: int, most: int = 10) -> list[int]:
+    """At most so many of 0 ... count - 1, evenly."""
+    return sorted({round(i * (count - 1) / max(1, most - 1)) for i in range(min(most, count))})
+
+
+def _to_keep(first: Answers, second: Answers) -> list[int]:
+    """Pictures on which the two differ, those first on which exactly one is right."""
+    differ = np.flatnonzero(first.top != second.top)
+    one_right = first.right[differ] != second.right[differ]
+    return [*differ[one_right].tolist(), *differ[~one_right].tolist()][:KEPT]
+
+
+def _says(who: str, answers: Answers, i: int, known: bool) -> Row:
+    top = int(answers.top[i])
+    return {
+        f"{who}_label": top,
+        f"{who}_class": answers.classifier.labels[top].name,
+        f"{who}_probability": float(np.exp(answers.log_p[i, top])),
+        f"{who}_right": bool(answers.right[i]) if known else None,
+        f"{who}_log_truth": float(log_of_truth(answers.log_p[i : i + 1], answers.truth[i : i + 1])[0]) if known else None,
+        f"{who}_resized": int(answers.resized[i].argmax()),
+    }
+
+
+def _name(pictures: Any, i: int) -> str | None:
+    if not isinstance(pictures, Files):
+        return None
+    path = pictures.paths[i]
+    return f"{path.parent.name}/{path.name}".encode(errors="backslashreplace").decode()
+
+
+def encoded(picture: Picture) -> bytes:
+    """A picture to look at, not to compute with."""
+    scale = SIDE / max(picture.shape[-2:])
+    if scale < 1:
+        size = [max(1, round(side * scale)) for side in picture.shape[-2:]]
+        picture = torch.nn.functional.interpolate(picture[None], size, mode="bilinear", antialias=True)[0]
+    return encode_small(in_levels(picture))

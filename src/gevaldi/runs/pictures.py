@@ -1,0 +1,75 @@
+"""`audit.parquet`: what both classifiers say of every real picture, and some pictures, real and drawn, to look at. No torch."""
+
+import io
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from gevaldi.errors import RunFolderError
+from gevaldi.places import read, reason
+from gevaldi.runs.schema import Row
+from gevaldi.runs.store import PICTURES, Run
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@cache
+def schema_of_pictures() -> "pa.Schema":
+    """The columns, with what each holds as its field's metadata."""
+    import pyarrow as pa
+
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    columns: list[tuple[str, pa.DataType, str]] = [
+        ("kind", pa.string(), "real, or drawn by the generator and not searched"),
+        ("index", pa.int64(), "its number among the real pictures, or among those drawn"),
+        ("name", pa.string(), "the file and its folder, where it is one"),
+        ("class", pa.string(), "the class that it shows, where that is known: a name or an id in a taxonomy"),
+        *(
+            (f"{who}_{key}", kind, text)
+            for who in ("first", "second")
+            for key, kind, text in (
+                ("label", pa.int32(), f"index of the {who} classifier's top class, by its own pipeline where it has one"),
+                ("class", pa.string(), "the name of that class"),
+                ("probability", pa.float32(), "the probability that it gives to it"),
+                ("right", pa.bool_(), "whether it is the class shown; null where that is unknown or no class of both"),
+                ("log_truth", pa.float32(), "the log-probability that it gives to the class shown"),
+                ("resized", pa.int32(), "index of its top class for the picture at the generator's size"),
+            )
+        ),
+        ("picture", image, "the picture, at most 512 pixels a side; null for most, of which both say the same"),
+    ]
+    return pa.schema([pa.field(name, kind, metadata={"description": text}) for name, kind, text in columns])
+
+
+def content_of(rows: Sequence[Row]) -> bytes:
+    """The file that holds these rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(rows), schema_of_pictures()), sink, compression="zstd", write_page_checksum=True)
+    return sink.getvalue()
+
+
+def pictures_of(run: Run) -> list[Row]:
+    """The rows of a run's `audit.parquet`; none where its generator could not be audited.
+
+    Raises:
+        RunFolderError: the file is missing, cannot be read, or is not the one that was written.
+    """
+    import pyarrow.parquet as pq
+
+    expected = run.record.get("pictures")
+    if expected is None:
+        return []
+    path = run.folder / PICTURES
+    try:
+        content = read(path)
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be read: {reason(error)}. Put back the file that GeValDi wrote.") from None
+    if sha256(content).hexdigest() != expected["sha256"]:
+        raise RunFolderError(f"{path} was changed since it was written. Put it back as it was, or make the run again elsewhere.")
+    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(content)).to_pylist()
+    return rows
