@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL import Image
 
+    from gevaldi.measures.evaluation import Evaluation
     from gevaldi.measures.summary import Summary
     from gevaldi.models import Classifier, Generator
     from gevaldi.runs.engines.base import Engine, Fill
@@ -50,6 +51,25 @@ class Comparison:
     def warnings(self) -> tuple[str, ...]:
         """What the run found that a user should know before believing it."""
         return tuple(self.run.record.get("warnings", ()))
+
+    @property
+    def evaluation(self) -> "Evaluation | None":
+        """What real pictures say of the two: who is right, on how many, how surely; None where the run had none."""
+        from gevaldi.measures.evaluation import Evaluation
+
+        return Evaluation.of(self.run.record)
+
+    def pictures(self) -> "pd.DataFrame":
+        """What both say of every real picture, and of some drawn ones; `gevaldi.runs.pictures` says what the columns hold.
+
+        Raises:
+            RunFolderError: the file of them is missing or was changed.
+        """
+        import pandas as pd
+
+        from gevaldi.runs.pictures import pictures_of, schema_of_pictures
+
+        return pd.DataFrame(pictures_of(self.run), columns=schema_of_pictures().names)
 
     def rows(self) -> "pd.DataFrame":
         """One row a sample; `gevaldi.runs.schema` says what the columns hold."""
@@ -97,6 +117,9 @@ def compare(
     batch_size: int | None = None,
     engine: "str | Engine | None" = None,
     progress: bool | None = None,
+    title: str = "",
+    note: str = "",
+    author: str = "",
     **settings: Any,
 ) -> Comparison:
     """Search a generator's latent space for pictures on which two classifiers differ most.
@@ -115,6 +138,9 @@ def compare(
         engine: where to compute: "local" in this process (the default), "ray" on all cores or GPUs of this machine or a cluster,
             "ray,workers=4,address=10.0.0.1:6379"; the rows are the same.
         progress: whether to show a progress bar; by default on a terminal.
+        title: of the report, such as the question that it answers.
+        note: a few words below it, such as what the two are for.
+        author: who made it.
         **settings: all other fields of `Spec` (samples, conditions, orders, divergence, prior_weight, precision, seed, real,
             audited, convention, set_sizes, first_classes, second_classes), those of its search (algorithm, steps, window, gain,
             typical_mass, candidates, first_rung), and `speed`, a mapping (threads, memory_format, compiled, graphs,
@@ -153,7 +179,8 @@ def compare(
 
     with chosen.opened() as fill:
         command = command_of(spec, folder, models)
-        return execute(spec, folder, models, device, batch_size, progress, command, given, fill=fill, begun=begun)
+        about = {"title": title, "note": note, "author": author}
+        return execute(spec, folder, models, device, batch_size, progress, command, given, fill=fill, begun=begun, about=about)
 
 
 def named(model: Any) -> str:
@@ -188,10 +215,12 @@ def execute(
     *,
     fill: "Fill | None" = None,
     begun: Callable[[Run], None] = lambda run: None,
+    about: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Run a spec in a folder, from the start or from where it was interrupted. `models` are the three networks or their names.
 
     Rows are computed by `fill`, of an engine that was opened, by default in this process; `begun` hears of the run before that.
+    `about` is what the report says of itself: title, note and author.
     Meanwhile no other process can write to the folder. A run that is complete is only read, so its folder need not be writable.
 
     Raises:
@@ -216,7 +245,7 @@ def execute(
         watch.measuring()
         ready = models_of(spec, first, second, generator, device_of(device), before, taxonomy, batch_size)
         stack.enter_context(prepared(ready))
-        run = open_run(folder, spec, ready, batch_size, command, watch.audited)
+        run = open_run(folder, spec, ready, batch_size, command, watch.audited, about)
         begun(run)
         given = [
             m if name.startswith(OBJECT) else name

@@ -127,6 +127,9 @@ def compare(
     engine: Engine = None,
     address: Address = None,
     out: Out = None,
+    title: Annotated[str, typer.Option(help="of the report, such as the question that it answers", show_default=False)] = "",
+    note: Annotated[str, typer.Option(help="a few words below the title", show_default=False)] = "",
+    author: Annotated[str, typer.Option(help="who made the report", show_default=False)] = "",
     report: Annotated[bool, typer.Option(help="write the report when done")] = True,
     verbose: Verbose = False,
     probe_again: Again = False,
@@ -170,7 +173,8 @@ def compare(
     for assignment in set_ or []:
         overridden(settings, assignment)
     checked = spec_from(settings, "the options" if spec is None else spec)
-    _execute(checked, out, device, batch_size, engine, address, report, verbose=verbose, probe_again=probe_again)
+    about = {"title": title, "note": note, "author": author}
+    _execute(checked, out, device, batch_size, engine, address, report, verbose=verbose, probe_again=probe_again, about=about)
 
 
 @app.command()
@@ -327,6 +331,7 @@ def _execute(
     taxonomy: Any = None,
     verbose: bool = False,
     probe_again: bool = False,
+    about: dict[str, str] | None = None,
 ) -> None:
     named = f"runs/{_short(spec.first)}-vs-{_short(spec.second)}-{spec.fingerprint}" if out is None else out
     models = (spec.first, spec.second, spec.generator)
@@ -344,6 +349,9 @@ def _execute(
         complete = before is not None and before.complete
         command = command_of(spec, folder, models)
         ignored = {"--probe-again": probe_again, "speed": before is not None and spec.speed != before.spec.speed}
+        ignored |= {
+            f"--{key}": before.record.get("about", {}).get(key) != text for key, text in (about or {}).items() if text and before
+        }
         for what in [name for name, given in ignored.items() if before and given]:
             say(f"gevaldi: {what} has no effect here: the run in {folder} was begun before, and goes on as it was computed then.")
 
@@ -354,7 +362,9 @@ def _execute(
                 say(f"gevaldi: warning: {warning}")
 
         with where.opened() as fill, made_anew() if probe_again else nullcontext():
-            comparison = execute(spec, folder, models, device, batch_size, True, command, taxonomy, fill=fill, begun=begun)
+            comparison = execute(
+                spec, folder, models, device, batch_size, True, command, taxonomy, fill=fill, begun=begun, about=about
+            )
     except KeyboardInterrupt:
         say(f"gevaldi: interrupted{_left(named)}")
         raise

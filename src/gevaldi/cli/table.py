@@ -5,12 +5,17 @@ from rich.table import Table
 from rich.text import Text
 
 from gevaldi.measures.summary import Summary
-from gevaldi.names import called, plain
+from gevaldi.names import called, plain, told_apart
+from gevaldi.reports.answer import answer
+from gevaldi.reports.numbers import typicality
 from gevaldi.runs.store import Run
 
 
 def summary_table(run: Run, found: list[Summary]) -> None:
-    """Print one line for each order, and how many distinct finds there are."""
+    """Print what real pictures say of the two, one line for each order of the search, and how many distinct finds there are."""
+    first, second = told_apart(run.record["models"]["first"]["name"], run.record["models"]["second"]["name"])
+    for sentence in answer(run.record, {"first": first, "second": second}).sentences:
+        Console(highlight=False).print(Text(sentence))
     unit = plain(run.record["divergence"]["unit"])
     table = Table(
         title=Text(f"{called(run.spec.first)}  vs  {called(run.spec.second)}"), title_justify="left", box=None, pad_edge=False
@@ -18,7 +23,7 @@ def summary_table(run: Run, found: list[Summary]) -> None:
     sizes = sorted({n for s in found for n in s.set_distance_end})[:1]
     apart = [f"levels, n={n}" for n in sizes]
     failed = ["failed"] if any(s.failed for s in found) else []  # so that the table keeps within 80 columns
-    for head in ("order", "samples", "differ", f"divergence, {unit}", *apart, "Δz", "typical", *failed):
+    for head in ("order", "samples", "differ", f"divergence, {unit}", *apart, "Δz", "typicality", *failed):
         table.add_column(Text(head), justify="left" if head == "order" else "right", no_wrap=True)
     for s in found:
         table.add_row(
@@ -28,7 +33,7 @@ def summary_table(run: Run, found: list[Summary]) -> None:
             f"{_short(s.divergence_start.value)} → {_short(s.divergence_end.value)}",
             *(_levels(s, n) for n in sizes),
             f"{s.delta_z.value:.2f}",
-            f"{100 * s.typical.value:.0f} %" if s.typical.value == s.typical.value else "–",
+            typicality(s.typicality.value),
             *([str(s.failed)] if failed else []),
         )
     Console().print(table)

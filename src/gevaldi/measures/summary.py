@@ -41,7 +41,8 @@ class Summary:
         divergence_start, divergence_end: medians, in the divergence's unit.
         delta_z: the median of |z - z_start| / |z|.
         held: share on which both name the same top classes when the picture is stored in 8 bits and read by their own pipelines.
-        typical: share inside the region that holds 99.9 % of the prior, of those of which the prior says where they lie.
+        typicality: the median of the share of the prior that lies nearer its centre than the latent after the search, of those of
+            which the prior says it; NaN of none.
         set_distance_start, set_distance_end: means in levels, by the number of top classes; empty without a hierarchy.
         kinds: how many samples are of each kind (`flipped`, `shift`), as `gevaldi.measures.kinds` tells them.
         passages: how many samples went from one `right_start` to one `right_end`; empty where no class was asked for.
@@ -61,7 +62,7 @@ class Summary:
     divergence_end: Estimate
     delta_z: Estimate
     held: Estimate
-    typical: Estimate
+    typicality: Estimate
     set_distance_start: dict[int, Estimate]
     set_distance_end: dict[int, Estimate]
     kinds: dict[tuple[str, str | None], int]
@@ -112,8 +113,9 @@ class Tally:
         for moment in ("start", "end"):
             self.counts[f"differ_{moment}"] += differs(row, moment)
         typicality = row["typicality_end"]
+        if typicality is not None and not math.isnan(typicality):
+            self.values["typicality_end"].append(typicality)
         self._share("held", row["held"])
-        self._share("typical", None if typicality is None or math.isnan(typicality) else typicality <= TYPICAL)
         self._share("surer", row["surer"])
         for who in ("first", "second"):
             self._share(f"left_{who}", left(row, who))
@@ -148,7 +150,7 @@ class Tally:
             divergence_end=median(self.values["divergence_end"]),
             delta_z=median(self.values["delta_z"]),
             held=self._known("held") or share(0, 0),
-            typical=self._known("typical") or share(0, 0),
+            typicality=median(self.values["typicality_end"]),
             set_distance_start={n: mean(values) for (n, moment), values in sorted(self.distances.items()) if moment == "start"},
             set_distance_end={n: mean(values) for (n, moment), values in sorted(self.distances.items()) if moment == "end"},
             kinds=dict(self.kinds),

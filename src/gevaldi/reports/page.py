@@ -3,27 +3,31 @@
 import base64
 import hashlib
 from collections import Counter
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
 from gevaldi.errors import RunFolderError
 from gevaldi.figures import path_figures, set_distance_figures
 from gevaldi.measures.duplicates import Finds
+from gevaldi.measures.evaluation import Evaluation
 from gevaldi.measures.summary import TYPICAL
 from gevaldi.measures.taken import COLUMNS as TAKEN
 from gevaldi.measures.taken import taken_for
 from gevaldi.names import called, escaped, plain, told_apart
 from gevaldi.places import Place
-from gevaldi.reports import headline
+from gevaldi.reports import evaluation as real
+from gevaldi.reports.answer import answer, difference
 from gevaldi.reports.environment import LONGEST_PROSE, environment, written
 from gevaldi.reports.matrix import matrix
 from gevaldi.reports.pictures import LOSSLESS
 from gevaldi.reports.samples import Gallery, gallery, plain_error
 from gevaldi.reports.search_path import in_page
-from gevaldi.reports.sentences import answer, caution, duplicates
+from gevaldi.reports.sentences import caution, duplicates, search_sentences
 from gevaldi.reports.seriousness import distance_table, flips, kinds_table, passages_table, rules
 from gevaldi.reports.typical import at_edge, typicalities
 from gevaldi.runs.finds import finds_of, summary_of
+from gevaldi.runs.pictures import pictures_of
 from gevaldi.runs.spec import write_spec
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import share
@@ -73,7 +77,10 @@ def render(run: Run, limit: int = 200) -> str:
         "taxonomy": run.record.get("taxonomy"),
         "script": script,
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        **_answer(run, finds),
+        "date": date_of(run.record),
+        "about": {key: plain(run.record.get("about", {}).get(key, ""), LONGEST_PROSE) for key in ("title", "note", "author")},
+        **_real(run),
+        **_search(run, finds),
         **_samples(gallery(run, limit, finds, taxonomy), run),
         "duplicates": duplicates(finds),
         **_overview(run, taxonomy),
@@ -98,16 +105,39 @@ def _unit(run: Run) -> str:
     return plain((run.record.get("divergence") or {}).get("unit", ""))
 
 
-def _answer(run: Run, finds: Finds) -> dict[str, Any]:
-    nearest = min((run.record.get("taxonomy") or {}).get("set_sizes", ()), default=None)
-    columns = [*headline.COLUMNS, *([f"set_distance_{nearest}_end"] if nearest else [])]
-    outcomes = headline.outcomes(run.each(columns), len(run.spec.searches), nearest)
+def date_of(record: dict[str, Any]) -> str:
+    """The day on which a run was begun, as 29 November 2026."""
+    begun = datetime.fromisoformat(record["created"])
+    return f"{begun.day} {begun:%B %Y}"
+
+
+def _real(run: Run) -> dict[str, Any]:
+    """The answer and the real pictures that it rests on."""
+    found, rows, names = Evaluation.of(run.record), pictures_of(run), names_of(run)
+    given = answer(run.record, names)
+    context: dict[str, Any] = {"answer": given, "evaluation": found, "beside": real.beside(rows) if given.trouble else {}}
+    if found is None:
+        return context
+    cards, chance = real.cards(rows), found.paired.chance()
+    return context | {
+        "cards": cards,
+        "groups": real.GROUPS,
+        "first_pictures": real.on_first_screen(cards),
+        "by_class": real.by_class(found),
+        "seen_as": real.seen_as(found),
+        "calibration": real.calibration(found),
+        "confusions": real.confusions(rows),
+        "difference": difference(found.paired.difference(), names),
+        "chance": "< 0.001" if chance < 0.001 else f"= {chance:.2g}",
+        "sizes_differ": any(side["official"] for side in found.sides.values()),
+    }
+
+
+def _search(run: Run, finds: Finds) -> dict[str, Any]:
     found = summary_of(run, finds)
     return {
         "summaries": found,
-        "verdict": headline.verdict(outcomes, names_of(run)).replace(" %", "\u00a0%"),
-        "tiles": headline.figures(outcomes, names_of(run), run.record),
-        "answer": answer(run.record, found),
+        "search_sentences": search_sentences(run.record, found),
         "caution": caution(run.record),
         "distances": distance_table(found),
         "flips": [sentence for summary in found if (sentence := flips(summary))],

@@ -79,7 +79,7 @@ def shown(rows: Sequence[dict[str, Any]]) -> tuple[list[Shown], Thrift]:
     with ThreadPoolExecutor() as pool:  # the codecs of Pillow release the lock of the interpreter
 
         def all_of(some: Sequence[dict[str, Any]], thrift: Thrift) -> list[Shown]:
-            address = cache(partial(_address, thrift=thrift))  # both orders of a start begin with the same picture
+            address = cache(partial(as_address, thrift=thrift))  # both orders of a start begin with the same picture
             return list(pool.map(partial(_shown, thrift=thrift, address=address), some))
 
         def fits(thrift: Thrift) -> bool:
@@ -103,7 +103,7 @@ def _shown(row: dict[str, Any], thrift: Thrift, address: Callable[[bytes], str])
     return Shown(
         original=address(original["bytes"]) if original else None,
         start=address(start["bytes"]) if start else None,
-        end=_address(end["bytes"], thrift) if end else None,
+        end=as_address(end["bytes"], thrift) if end else None,
         strip=_encoded(_side_by_side(between, thrift.along), thrift.quality, max(size) <= LOSSLESS) if between else None,
         steps=[step for step, _ in kept],
         aspect=round(size[0] / size[1], 3),
@@ -120,10 +120,11 @@ def _bytes(found: Shown) -> float:
     return sum(len(text) for text in (found.original, found.start, found.end, found.strip) if text) * 0.75
 
 
-def _address(content: bytes, thrift: Thrift) -> str:
+def as_address(content: bytes, thrift: Thrift) -> str:
+    """A picture in a page: to the bit where it is small, otherwise as WebP."""
     picture = opened(content, NAME)
     if max(picture.size) <= LOSSLESS and picture.format == "PNG":
-        return _as_address(content, "png")
+        return _in_page(content, "png")
     return _encoded(_reduced(picture, thrift.side), thrift.quality, max(picture.size) <= LOSSLESS)
 
 
@@ -150,10 +151,10 @@ def _encoded(picture: "Image", quality: int, lossless: bool) -> str:
     sink = io.BytesIO()
     if lossless:
         picture.save(sink, "PNG", optimize=True)
-        return _as_address(sink.getvalue(), "png")
+        return _in_page(sink.getvalue(), "png")
     picture.save(sink, "WEBP", quality=quality, method=2)
-    return _as_address(sink.getvalue(), "webp")
+    return _in_page(sink.getvalue(), "webp")
 
 
-def _as_address(content: bytes, kind: str) -> str:
+def _in_page(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -7,18 +7,13 @@ from gevaldi.measures.summary import Summary
 from gevaldi.names import plain, told_apart
 from gevaldi.reports.numbers import percent
 from gevaldi.reports.seriousness import alignment_sentences, apart
-from gevaldi.statistics.intervals import share
 
 
-def answer(record: dict[str, Any], found: list[Summary]) -> list[str]:
-    """What came out, one sentence an item."""
+def search_sentences(record: dict[str, Any], found: list[Summary]) -> list[str]:
+    """What the search came to, one sentence an item."""
     first, second = told_apart(record["models"]["first"]["name"], record["models"]["second"]["name"])
     names = {"first": first, "second": second}
-    divergence = record["divergence"]
-    sentences = accuracy(record, names)
-    sentences += [_differ(summary, names, divergence) for summary in found if summary.samples > summary.failed]
-    departures = [summary for summary in found if summary.left_first and summary.left_second]
-    sentences += [_leave(summary, names) for summary in departures]
+    sentences = [_differ(summary, names, record["divergence"]) for summary in found if summary.samples > summary.failed]
     sentences += [sentence for summary in found if (sentence := apart(summary))]
     sentences += alignment_sentences(record)
     failed = sum(summary.failed for summary in found)
@@ -27,39 +22,19 @@ def answer(record: dict[str, Any], found: list[Summary]) -> list[str]:
     return [sentence.replace(" %", "\u00a0%") for sentence in sentences]
 
 
-def accuracy(record: dict[str, Any], names: dict[str, str]) -> list[str]:
-    """Before any search: how many of the real pictures each reads rightly, where there are any of known classes."""
-    real = (record.get("audit") or {}).get("real") or {}
-    right = [
-        f"{names[who]} is right on {100 * real[f'read_{who}'] / real[f'known_{who}']:.1f} %"
-        for who in ("first", "second")
-        if real.get(f"known_{who}")
-    ]
-    return [f"Of {real['pictures']:,} real pictures, unsearched, {' and '.join(right)}."] if right else []
-
-
-def _sought(order: str, names: dict[str, str], divergence: dict[str, Any]) -> str:
-    """What a search was for, in words; only of KL can be said which of the two it makes hold what the other denies."""
+def searched_for(order: str, names: dict[str, str], divergence: dict[str, Any]) -> str:
+    """What a search was for, in words; only of KL can be said which of the two it makes sure."""
     if divergence["name"] not in ("kl", "reverse-kl"):
         return f"Searched for the largest {plain(divergence['name'])} ({order})"
-    holds, denies = ("first", "second") if (order == "forward") == (divergence["name"] == "kl") else ("second", "first")
-    return f"Searched for what {names[holds]} holds and {names[denies]} denies ({order})"
+    sure, other = ("first", "second") if (order == "forward") == (divergence["name"] == "kl") else ("second", "first")
+    return f"Searched for pictures that {names[sure]} is sure of and {names[other]} rules out ({order})"
 
 
 def _differ(summary: Summary, names: dict[str, str], divergence: dict[str, Any]) -> str:
     return (
-        f"{_sought(summary.order, names, divergence)}, the two end with different top classes on "
+        f"{searched_for(summary.order, names, divergence)}, the two end with different top classes on "
         f"{percent(summary.differ_end)} of {summary.samples - summary.failed:,} samples; before the search on "
         f"{100 * summary.differ_start.value:.0f} %."
-    )
-
-
-def _leave(summary: Summary, names: dict[str, str]) -> str:
-    assert summary.left_first
-    assert summary.left_second
-    return (
-        f"In the {summary.order} order {names['first']} leaves the class asked for on {percent(summary.left_first)} of the "
-        f"samples that it had read so before the search, {names['second']} on {percent(summary.left_second)}."
     )
 
 
@@ -75,14 +50,14 @@ def duplicates(finds: Finds) -> str | None:
 def caution(record: dict[str, Any]) -> str:
     """What not to conclude."""
     text = (
-        "These samples were searched for: the shares say how easily the two can be pushed apart, not how often they differ. Nor do "
-        "they say who is right: after a search a picture may no longer show the class that was asked for, so that leaving it is no "
-        "error. Look at the pictures, or ask a third classifier."
+        "These pictures were searched for. Their shares say how easily the two can be pushed apart, not how often they differ, and "
+        "not which is better: a search finds the one that is less sure, and a picture may no longer show the class asked for."
     )
     audit = record.get("audit") or {}
     parts = []
     for key, where in (("generated", "pictures that the generator drew, unsearched"), ("real", "real pictures")):
-        if found := audit.get(key):
-            rate = share(found["disagreements"], found["pictures"])
-            parts.append(f"on {100 * rate.value:.1f} % of {found['pictures']:,} {where}")
-    return f"{text} They differ {' and '.join(parts)}.".replace(" %", "\u00a0%") if parts else text
+        counts = record.get("evaluation") if key == "real" else audit.get(key)
+        if counts:
+            differ = counts["differ" if key == "real" else "disagreements"]
+            parts.append(f"on {differ:,} of {counts['pictures']:,} {where}")
+    return f"{text} They differ {' and '.join(parts)}." if parts else text

@@ -1,4 +1,4 @@
-"""The generator audited: how the two classifiers see what it draws, unsearched, beside real pictures."""
+"""The audit of a run, before its search: what the two classifiers say of pictures that the generator draws, and of real ones."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,9 +13,12 @@ from torch import Tensor
 
 from gevaldi.alignment import Aligned, places_of
 from gevaldi.models import Classifier
-from gevaldi.pictures import load_pictures
+from gevaldi.pictures import sources
+from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.provenance import as_lines, files_read
+from gevaldi.runs.evaluation import SIDES, Answers, LogP, drawn_rows, officially, record_of, rows_of
 from gevaldi.runs.features import Features, distance_record
+from gevaldi.runs.schema import Row
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import sample_seed
 from gevaldi.runs.worker import Models
@@ -24,6 +27,7 @@ from gevaldi.statistics.intervals import share
 DRAWN, DRAWN_BY_LARGE = 1000, 100  # pictures, by small networks and by large ones, unless the spec says how many
 BATCH, BATCH_OF_LARGE = 50, 8  # a picture of 512 pixels takes a gigabyte on its way through a large generator
 
+SHOWN = 10  # drawn pictures that a run keeps, to be seen beside as many real ones
 ENOUGH = 30  # pictures of known classes, so that a share of them means something
 UNLIKE = 1.5  # how many times as often the two differ on drawn pictures than on real ones, for a warning
 
@@ -34,41 +38,66 @@ Told = Callable[[int, int], None]
 """Told after every batch: how many pictures have been looked at, of how many."""
 
 
-def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = lambda done, total: None) -> dict[str, Any]:
-    """Counts over pictures drawn from the prior, and over the real ones where there are any.
+@dataclass(frozen=True)
+class Audited:
+    """What was seen before the search.
 
-    `disagreements` counts pictures with different top classes. `kept_first` is the mean probability that the first classifier gives
-    to the classes compared, where some of its own are left out. `known_first` counts the pictures whose class (the condition, or
-    the real picture's) is one of the first classifier's, `read_first` those among them that it reads so; the same for the second.
-    `kernel_distance` tells how far drawn pictures are from real ones, as the second classifier sees them.
+    Attributes:
+        audit: counts over drawn pictures, and over real ones at the generator's size.
+        evaluation: counts over the real pictures as they are; None without any.
+        pictures: the rows of `audit.parquet`.
+    """
+
+    audit: dict[str, Any]
+    evaluation: dict[str, Any] | None
+    pictures: list[Row]
+
+
+def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = lambda done, total: None) -> Audited:
+    """Look at pictures drawn from the prior, and at the real ones where there are any.
+
+    In the counts, `disagreements` are the pictures with different top classes. `kept_first` is the mean probability that the first
+    classifier gives to the classes compared, where some of its own are left out. `known_first` counts the pictures whose class (the
+    condition, or the real picture's) is one of the first classifier's, `read_first` those among them that it reads so; the same for
+    the second. `kernel_distance` is how far drawn pictures are from real ones, as the second classifier sees them.
     """
     drawn = spec.audited or (DRAWN if models.rounding.lanes > 1 else DRAWN_BY_LARGE)
     with files_read() as files:
-        real = load_pictures(spec.real, shape_made(models)) if spec.real is not None else None
+        real: RealPictures | None = sources.load(spec.real) if spec.real is not None else None
+        resized = brought_to(real, shape_made(models)) if real is not None else None
     size = batch_of(models)
-    total, done = drawn + (len(real.pictures) if real else 0), 0
+    official = sum(models.classifier(who).official is not None for who in SIDES)
+    total, done = drawn + (len(real.pictures) * (1 + official) if real else 0), 0
+
+    def on_picture(count: int = 1) -> None:
+        nonlocal done
+        done += count
+        told(done, total)
 
     def tallied(batches: Iterable[tuple[Tensor, list[Known]]]) -> Tally:
-        nonlocal done
         tally = Tally(models)
         with tally.features.gathering():
             for pictures, known in batches:
                 tally.add(pictures, known)
-                done += len(pictures)
-                told(done, total)
+                on_picture(len(pictures))
         return tally
 
     generated = tallied(drawn_pictures(models, conditions, drawn))
-    record = {"generated": {"name": spec.generator} | generated.record(), "real": None, "kernel_distance": None}
-    if real is None or spec.real is None:
-        return record
+    record: dict[str, Any] = {"generated": {"name": spec.generator} | generated.record(), "real": None, "kernel_distance": None}
+    rows = [*drawn_rows(generated.some, {who: generated.answers(who) for who in SIDES}, [name for name, _ in generated.classes])]
+    if real is None or resized is None or spec.real is None:
+        return Audited(record, None, rows)
     classes: list[Known] = [(name, name) for name in real.classes]
     starts = range(0, len(real.pictures), size)
-    batches = ((torch.stack(real.pictures[i : i + size]).to(models.device), classes[i : i + size]) for i in starts)
+    batches = ((torch.stack(resized.pictures[i : i + size]).to(models.device), classes[i : i + size]) for i in starts)
     found = tallied(batches)
-    distance = distance_record(generated.features, found.features)
-    digest = {"sha256": sha256(as_lines(files).encode(errors="surrogateescape")).hexdigest()}
-    return record | {"real": {"name": spec.real} | found.record() | digest, "kernel_distance": distance}
+    record["real"] = {"name": spec.real} | found.record()
+    record["real"] |= {"sha256": sha256(as_lines(files).encode(errors="surrogateescape")).hexdigest()}
+    record["kernel_distance"] = distance_record(generated.features, found.features)
+    with torch.no_grad():
+        first, second = (found.answers(who, officially(models.classifier(who), real.pictures, on_picture)) for who in SIDES)
+    rows += rows_of(first, second, real)
+    return Audited(record, {"name": spec.real} | record_of(first, second, real.classes), rows)
 
 
 def batch_of(models: Models) -> int:
@@ -133,6 +162,7 @@ class Tally:
     log_ps: dict[str, list[Tensor]] = field(default_factory=lambda: {"first": [], "second": []})
     kept: dict[str, list[Tensor]] = field(default_factory=lambda: {"first": [], "second": []})
     classes: list[Known] = field(default_factory=list)
+    some: list[Tensor] = field(default_factory=list)
 
     @cached_property
     def features(self) -> Features:
@@ -142,6 +172,7 @@ class Tally:
     @torch.no_grad()
     def add(self, pictures: Tensor, classes: Sequence[Known]) -> None:
         """Classify some more pictures of these classes."""
+        self.some += pictures[: SHOWN - len(self.some)].cpu()
         pictures = pictures.to(self.models.rounding.dtype)
         self.classes += classes
         for who, log_ps in self.log_ps.items():
@@ -163,11 +194,19 @@ class Tally:
             "confidence_second": _mean(log_q.exp().amax(1)),
             "divergence_mean": _mean(self.models.divergence(log_p, log_q)),
         }
-        for who, top in (("first", log_p.argmax(1)), ("second", log_q.argmax(1))):
-            meant = {c: meant_by(c, self.models.classifier(who)) for c in set(self.classes)}
-            read = [i in meant[c] for i, c in zip(top.tolist(), self.classes, strict=True) if meant[c]]
-            result |= {f"known_{who}": len(read), f"read_{who}": sum(read)}
+        for who in SIDES:
+            own = self.answers(who)
+            result |= {f"known_{who}": int(own.truth.any(1).sum()), f"read_{who}": int(own.right.sum())}
         return result
+
+    def answers(self, who: str, official: LogP | None = None) -> Answers:
+        """What a classifier says of the pictures, beside what it says by its `official` pipeline where it has one."""
+        classifier, resized = self.models.classifier(who), torch.cat(self.log_ps[who]).float().numpy()
+        meant = {known: [*meant_by(known, classifier)] for known in set(self.classes)}
+        truth = np.zeros(resized.shape, dtype=bool)
+        for i, known in enumerate(self.classes):
+            truth[i, meant[known]] = True
+        return Answers(classifier, resized if official is None else official, resized, truth)
 
 
 def _mean(values: Tensor) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gevaldi.models import Classifier
@@ -42,14 +42,14 @@ class Answers:
     truth: Truth
 
     @property
-    def top(self) -> np.ndarray:
+    def top(self) -> Int[np.ndarray, " pictures"]:
         """The most probable class of each picture."""
-        return self.log_p.argmax(1)
+        return np.asarray(self.log_p.argmax(1))
 
     @property
-    def right(self) -> np.ndarray:
+    def right(self) -> Bool[np.ndarray, " pictures"]:
         """Whether each picture shows its most probable class."""
-        return self.truth[np.arange(len(self.truth)), self.top]
+        return np.asarray(self.truth[np.arange(len(self.truth)), self.top])
 
 
 def officially(classifier: Classifier, pictures: Sequence[Picture] | Files, on_picture: Callable[[], None]) -> LogP | None:
@@ -66,7 +66,7 @@ def officially(classifier: Classifier, pictures: Sequence[Picture] | Files, on_p
 def record_of(first: Answers, second: Answers, classes: Sequence[str | None]) -> dict[str, Any]:
     """The counts over all pictures, as the record of a run keeps them."""
     differ = first.top != second.top
-    known = first.truth.any(1) & second.truth.any(1)
+    known = np.asarray(first.truth.any(1) & second.truth.any(1))
     outcome = {
         "both_right": known & first.right & second.right,
         "only_first": known & first.right & ~second.right,
@@ -87,8 +87,8 @@ def record_of(first: Answers, second: Answers, classes: Sequence[str | None]) ->
 
 def _by_class(outcome: Mapping[str, np.ndarray], known: np.ndarray, classes: Sequence[str | None]) -> list[dict[str, Any]]:
     """The counts for every class on whose pictures the two are not both right."""
-    counts = {key: Counter(classes[i] for i in np.flatnonzero(which)) for key, which in outcome.items()}
-    total = Counter(classes[i] for i in np.flatnonzero(known))
+    counts = {key: Counter(classes[i] for i in np.flatnonzero(which).tolist()) for key, which in outcome.items()}
+    total = Counter(classes[i] for i in np.flatnonzero(known).tolist())
     return [
         {"class": name, "pictures": total[name], **{key: counts[key][name] for key in outcome}}
         for name in sorted(filter(None, total))
@@ -132,7 +132,7 @@ def rows_of(first: Answers, second: Answers, real: RealPictures) -> Iterator[Row
         }
 
 
-def drawn_rows(pictures: Tensor, answers: Mapping[str, Answers], classes: Sequence[str | None]) -> Iterator[Row]:
+def drawn_rows(pictures: Sequence[Tensor], answers: Mapping[str, Answers], classes: Sequence[str | None]) -> Iterator[Row]:
     """A row for each of some pictures that the generator drew."""
     for i, picture in enumerate(pictures):
         says = {key: value for who, own in answers.items() for key, value in _says(who, own, i, known=False).items()}

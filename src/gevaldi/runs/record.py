@@ -1,5 +1,6 @@
 """What `run.json` holds, checked once, where it is opened: whoever reads a record can trust its types. Needs no torch."""
 
+from datetime import datetime
 from functools import cache
 from typing import (
     Annotated,
@@ -181,11 +182,97 @@ class Audit(TypedDict):
     kernel_distance: NotRequired[KernelDistance | None]
 
 
+@with_config(FINITE)
+class Bin(TypedDict):
+    """Answers of about the same confidence."""
+
+    pictures: NonNegativeInt
+    confidence: NonNegativeFloat
+    right: NonNegativeInt
+
+
+@with_config(FINITE)
+class Accuracy(TypedDict):
+    """One classifier on the real pictures of known classes."""
+
+    official: bool
+    right: NonNegativeInt
+    right_resized: NonNegativeInt
+    log_loss: float | None
+    calibration_error: float | None
+    temperature: float | None
+    reliability: list[Bin]
+
+
+_ByClass = TypedDict(
+    "_ByClass",
+    {
+        "class": str,
+        "pictures": NonNegativeInt,
+        "both_right": NonNegativeInt,
+        "only_first": NonNegativeInt,
+        "only_second": NonNegativeInt,
+        "both_wrong_alike": NonNegativeInt,
+        "both_wrong_differently": NonNegativeInt,
+    },
+)
+
+
+def _adds_up(counts: dict[str, Any]) -> dict[str, Any]:
+    outcomes = sum(counts[key] for key in ("both_right", "only_first", "only_second", "both_wrong_alike", "both_wrong_differently"))
+    if outcomes != counts["known"] or max(counts["known"], counts["differ"]) > counts["pictures"]:
+        raise ValueError("its counts do not add up")
+    for who in ("first", "second"):
+        if counts[who]["right"] != counts["both_right"] + counts[f"only_{who}"]:
+            raise ValueError(f"{who}.right is {counts[who]['right']}, which is not both_right and only_{who} together")
+    return counts
+
+
+@with_config(FINITE)
+class _Evaluation(TypedDict):
+    """What the two say of real pictures as they are."""
+
+    name: str
+    pictures: NonNegativeInt
+    differ: NonNegativeInt
+    known: NonNegativeInt
+    both_right: NonNegativeInt
+    only_first: NonNegativeInt
+    only_second: NonNegativeInt
+    both_wrong_alike: NonNegativeInt
+    both_wrong_differently: NonNegativeInt
+    by_class: list[_ByClass]
+    first: Accuracy
+    second: Accuracy
+
+
+Evaluation = Annotated[_Evaluation, AfterValidator(_adds_up)]
+
+
+class Pictures(TypedDict):
+    """The file of what was said of real pictures, `audit.parquet`."""
+
+    sha256: Hash
+
+
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
 class Inputs(TypedDict):
     """The list of all files that went into a run, `inputs.sha256`."""
 
     files: NonNegativeInt
     sha256: Hash
+
+
+class About(TypedDict):
+    """What the report says of itself."""
+
+    title: NotRequired[str]
+    note: NotRequired[str]
+    author: NotRequired[str]
 
 
 class Record(TypedDict):
@@ -202,8 +289,11 @@ class Record(TypedDict):
     device: str
     execution: Execution
     command: str
-    created: str
+    about: NotRequired[About]
+    created: Annotated[str, AfterValidator(_moment)]
     audit: Audit | None
+    evaluation: NotRequired[Evaluation | None]
+    pictures: NotRequired[Pictures | None]
     warnings: list[str]
     inputs: Inputs
 

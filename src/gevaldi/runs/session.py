@@ -17,10 +17,11 @@ from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Objective
 from gevaldi.places import Place
 from gevaldi.provenance import as_lines, files_read
-from gevaldi.runs.audit import Told, audit, audit_warnings
+from gevaldi.runs.audit import Audited, Told, audit, audit_warnings
 from gevaldi.runs.engines.base import Filled
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
 from gevaldi.runs.identity import describe, describe_divergence, device_name, differing, versions
+from gevaldi.runs.pictures import content_of
 from gevaldi.runs.ranges import range_warnings
 from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.spec import Spec, differences, write_spec
@@ -86,12 +87,18 @@ def models_of(
 
 
 def open_run(
-    folder: Place, spec: Spec, models: Models, batch_size: int | None, command: str, told: Told = lambda done, total: None
+    folder: Place,
+    spec: Spec,
+    models: Models,
+    batch_size: int | None,
+    command: str,
+    told: Told = lambda done, total: None,
+    about: abc.Mapping[str, str] | None = None,
 ) -> Run:
     """The run of a spec in a folder: begun, or taken up again if it was begun before.
 
     The networks must be settled on the device. Checks the contract; for a new run, also audits the generator, of which `told` hears
-    after every batch, and fixes the batch size.
+    after every batch, and fixes the batch size. `about` is what its report says of itself.
 
     Raises:
         RunFolderError: the folder holds a run of another spec, or of networks with other weights.
@@ -112,6 +119,7 @@ def open_run(
         files |= {**models.first.files, **models.second.files, **models.generator.files}
         audited, trouble = _audited(models, conditions, spec, told)
     inputs = as_lines(files).encode(errors="surrogateescape")
+    pictures = content_of(audited.pictures) if audited else None
     divergence_record = describe_divergence(spec.divergence, models.divergence)
     if divergence_record["symmetric"] and len(spec.searches) > 1:
         trouble.append(
@@ -132,12 +140,15 @@ def open_run(
             "probe": probe.record() if probe else None,
         },
         "command": command,
+        "about": {key: text.strip() for key, text in (about or {}).items() if text.strip()},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "audit": audited,
+        "audit": audited.audit if audited else None,
+        "evaluation": audited.evaluation if audited else None,
+        "pictures": {"sha256": sha256(pictures).hexdigest()} if pictures else None,
         "warnings": warnings + trouble,
         "inputs": {"files": len(files), "sha256": sha256(inputs).hexdigest()},
     }
-    run = Run.create(folder, spec, record, inputs)
+    run = Run.create(folder, spec, record, inputs, pictures)
     _write_beside(run, models)
     return run
 
@@ -151,7 +162,7 @@ def _write_beside(run: Run, models: Models) -> None:
         write_in_run(run.folder / "taxonomy.json", taxonomy_as_json(models.hierarchy.whole).encode())
 
 
-def _audited(models: Models, conditions: list[int], spec: Spec, told: Told) -> tuple[dict[str, Any] | None, list[str]]:
+def _audited(models: Models, conditions: list[int], spec: Spec, told: Told) -> tuple[Audited | None, list[str]]:
     """The audit and what it gives rise to, or a warning where the networks fail on one of its pictures.
 
     A search may still go on from other pictures.
@@ -162,7 +173,7 @@ def _audited(models: Models, conditions: list[int], spec: Spec, told: Told) -> t
         raise
     except Exception as error:
         return None, [f"The generator could not be audited. {described(error)}"]
-    return audited, audit_warnings(audited) + range_warnings(models, conditions, spec)
+    return audited, audit_warnings(audited.audit) + range_warnings(models, conditions, spec)
 
 
 def fill(

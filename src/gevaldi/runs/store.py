@@ -39,11 +39,12 @@ if TYPE_CHECKING:
 
 # What its holder may leave in a run folder when it is killed: files under their temporary names, and what shows workers the folder.
 LEFT = re.compile(
-    rf"\.((run\.json|inputs\.sha256|spec\.yaml|taxonomy\.json|{re.escape(HOLDER)})\.[0-9a-f]{{8}}|[0-9a-f]{{32}})\.partial"
+    rf"\.((run\.json|inputs\.sha256|audit\.parquet|spec\.yaml|taxonomy\.json|{re.escape(HOLDER)})\.[0-9a-f]{{8}}|[0-9a-f]{{32}})\.partial"
 )
 
 
 INPUTS = "inputs.sha256"  # beside the record: as `sha256sum` prints them
+PICTURES = "audit.parquet"  # also beside it: what the two say of the pictures that were looked at before the search
 NEAR = 4 * 2**30  # bytes of a far run that are copied for a while, at most
 
 
@@ -66,8 +67,17 @@ class Run:
     copies: Path | None = None
 
     @classmethod
-    def create(cls, folder: Place, spec: Spec, record: dict[str, Any], inputs: bytes | None = None) -> "Run":
-        """Begin a run in a folder that holds none; `inputs` are the hashes of all files that went into it.
+    def create(
+        cls, folder: Place, spec: Spec, record: dict[str, Any], inputs: bytes | None = None, pictures: bytes | None = None
+    ) -> "Run":
+        """Begin a run in a folder that holds none.
+
+        Args:
+            folder: where it will lie.
+            spec: of its rows.
+            record: the rest of `run.json`.
+            inputs: the hashes of all files that went into it, for `inputs.sha256`.
+            pictures: for `audit.parquet`.
 
         Raises:
             RunFolderError: the folder cannot be written, or holds other files.
@@ -82,8 +92,9 @@ class Run:
                 make_folder(folder / "samples")
             except OSError as error:
                 raise RunFolderError(f"The run folder {folder} cannot be made: {reason(error)}.") from error
-        if inputs is not None:
-            write_in_run(folder / INPUTS, inputs)  # before the record, so that no run lacks them
+        for name, file in ((INPUTS, inputs), (PICTURES, pictures)):
+            if file is not None:
+                write_in_run(folder / name, file)  # before the record, so that no run lacks it
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
         content = text.encode(errors="backslashreplace")  # half letters, as of a path, as JSON writes them
         run = cls(folder, record, spec, hashlib.sha256(content).hexdigest())
@@ -344,7 +355,7 @@ def _other(folder: Place) -> str:
 
 def _is_leftover(path: Place) -> bool:
     """What a run that was killed while it began may have left, and the file by which this process holds the folder."""
-    return path.name in (HOLDER, INPUTS) or path.suffix == ".partial" or (path.name == "samples" and not contents(path))
+    return path.name in (HOLDER, INPUTS, PICTURES) or path.suffix == ".partial" or (path.name == "samples" and not contents(path))
 
 
 def _is_in(folder: Place, name: str) -> bool:

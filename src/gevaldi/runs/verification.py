@@ -16,10 +16,11 @@ from gevaldi.measures.kinds import Scale, kind
 from gevaldi.places import read
 from gevaldi.provenance import from_lines, sha256_of
 from gevaldi.runs._part import check_whole, read_part
+from gevaldi.runs.pictures import pictures_of
 from gevaldi.runs.schema import Row
 from gevaldi.runs.spec import Spec, read_spec, spec_from
 from gevaldi.runs.start import chosen_conditions, sample_seed, start_at
-from gevaldi.runs.store import INPUTS, Run
+from gevaldi.runs.store import INPUTS, PICTURES, Run
 from gevaldi.taxonomy import edge_counts
 from gevaldi.taxonomy.base import hash_of_taxonomy
 from gevaldi.taxonomy.distances import frequencies
@@ -40,6 +41,7 @@ def verified(run: Run) -> Iterator[Finding]:
     yield Finding(True, f"run.json: SHA-256 {run.digest}, spec {run.spec.fingerprint}")
     yield from _spec_file(run)
     yield from _taxonomy(run)
+    yield from _pictures(run)
     yield from _rows(run)
     yield from _inputs(run)
 
@@ -73,6 +75,26 @@ def _taxonomy(run: Run) -> Iterator[Finding]:
     same = found is not None and hash_of_taxonomy(found) == known["sha256"]
     which = "the hierarchy of the record" if same else "missing" if found is None else "another hierarchy than that of the record"
     yield Finding(same, f"taxonomy.json: {which}")
+
+
+def _pictures(run: Run) -> Iterator[Finding]:
+    """The file of the pictures by its hash, and the counts of the record by what it says."""
+    if not run.record.get("pictures"):
+        return
+    try:
+        real = [row for row in pictures_of(run) if row["kind"] == "real"]
+    except RunFolderError as error:
+        yield Finding(False, str(error))
+        return
+    counts = run.record.get("evaluation") or {"pictures": 0, "differ": 0, "only_first": 0, "only_second": 0}
+    seen = {
+        "pictures": len(real),
+        "differ": sum(row["first_label"] != row["second_label"] for row in real),
+        "only_first": sum(bool(row["first_right"]) and row["second_right"] is False for row in real),
+        "only_second": sum(bool(row["second_right"]) and row["first_right"] is False for row in real),
+    }
+    wrong = [f"{key} is {counts[key]:,} in the record and {count:,} here" for key, count in seen.items() if counts[key] != count]
+    yield Finding(not wrong, f"{PICTURES}: {'; '.join(wrong) or f'{len(real):,} real pictures'}")
 
 
 def _rows(run: Run) -> Iterator[Finding]:

@@ -43,7 +43,8 @@ def expected_calibration_error(curve: list[Bin]) -> float:
 
 def log_of_truth(log_p: Float[np.ndarray, "n classes"], truth: Bool[np.ndarray, "n classes"]) -> Float[np.ndarray, " n"]:
     """The log-probability of the true class, or of all that stand for it together."""
-    return np.logaddexp.reduce(np.where(truth, log_p, -np.inf), axis=1)
+    found: Float[np.ndarray, " n"] = np.logaddexp.reduce(np.where(truth, log_p, -np.inf), axis=1)
+    return found
 
 
 def fitted_temperature(log_p: Float[np.ndarray, "n classes"], truth: Bool[np.ndarray, "n classes"]) -> float | None:

@@ -1,0 +1,159 @@
+"""The first screen: which of the two is better as far as real pictures show it, how surely, and what to do next."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from gevaldi.measures.evaluation import Evaluation, generator_fails
+from gevaldi.statistics.intervals import Estimate, share
+from gevaldi.statistics.paired import exact_share
+
+OTHER = {"first": "second", "second": "first"}
+SEARCH = "A search shows where two classifiers part, never which is better."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said first.
+
+    Attributes:
+        verdict: the answer in one sentence.
+        reasons: what it rests on, a sentence each.
+        advice: what to do next; empty where there is nothing.
+        trouble: why the generator fails its audit; None where it does not.
+        tiles: the figures beside it: value, title, what they rest on, and whose they are.
+    """
+
+    verdict: str
+    reasons: list[str]
+    advice: str
+    trouble: str | None
+    tiles: list[dict[str, str]]
+
+    @property
+    def sentences(self) -> list[str]:
+        """All of it as plain text, for a terminal."""
+        warning = f"The generator fails its audit. {self.trouble}" if self.trouble else ""
+        return [sentence for sentence in (self.verdict, *self.reasons, self.advice, warning) if sentence]
+
+
+def answer(record: dict[str, Any], names: dict[str, str]) -> Answer:
+    """The answer of a run by its record; `names` are what the two are called, by first and second."""
+    evaluation, trouble = Evaluation.of(record), generator_fails(record.get("audit"))
+    if evaluation is None:
+        return Answer(
+            f"Nothing here shows whether {names['first']} or {names['second']} is better.",
+            [f"No real pictures were given. {SEARCH}"],
+            "Next: compare the two on real pictures. Name a folder with --real folder:DIR; sub-folders named by class let it count "
+            "who is right.",
+            trouble,
+            _tiles_without(record),
+        )
+    verdict, advice = _verdict(evaluation, names)
+    return Answer(verdict, _reasons(evaluation, names), advice, trouble, _tiles(evaluation, names))
+
+
+def _verdict(found: Evaluation, names: dict[str, str]) -> tuple[str, str]:
+    """The sentence, and what to do next."""
+    first, second = names["first"], names["second"]
+    if found.differ == 0:
+        return (
+            f"{first} and {second} give the same answer on all {found.pictures:,} real pictures.",
+            "",
+        )
+    if not found.known:
+        return (
+            f"{first} and {second} give different answers on {found.differ:,} of {found.pictures:,} real pictures; which is right "
+            "there is not known.",
+            f"Next: label the {found.differ:,} pictures on which they differ. No other picture can decide.",
+        )
+    right = {who: found.sides[who]["right"] for who in ("first", "second")}
+    better = found.better
+    if better:
+        worse = OTHER[better]
+        return (
+            f"{names[better]} is right more often than {names[worse]} on pictures like these: on {right[better]:,} of "
+            f"{found.known:,} against {right[worse]:,}.",
+            f"Next: look at the pictures on which only {names[worse]} is right. Would those mistakes cost you more?",
+        )
+    return (
+        f"These {found.known:,} real pictures do not show which is better: {first} is right on {right['first']:,}, {second} on "
+        f"{right['second']:,}.",
+        _more_needed(found),
+    )
+
+
+def _more_needed(found: Evaluation) -> str:
+    needed = found.paired.needed()
+    if needed is None:
+        return "Next: choose by what else matters, such as speed or size, or compare them on the pictures that matter most to you."
+    about = int(float(f"{needed:.1g}"))
+    return (
+        f"Next: if the true difference is what these pictures suggest, about {about:,} labelled pictures like these would show it. "
+        "If that difference is too small to matter, choose by speed or size."
+    )
+
+
+def _reasons(found: Evaluation, names: dict[str, str]) -> list[str]:
+    first, second, counts = names["first"], names["second"], found.paired
+    if found.differ == 0:
+        return [f"Of all pictures like these they differ on at most {_percent(found.disagreement.high)}, at 95 % confidence."]
+    if not found.known:
+        most = _points(found.differ / found.pictures)
+        return [f"However that turns out, their accuracies on these pictures differ by at most {most}."]
+    wrong = f", and both are wrong on {found.both_wrong_differently:,}" if found.both_wrong_differently else ""
+    parted = f"They give different answers on {found.differ:,} of {found.pictures:,} pictures"
+    if found.known == found.pictures:
+        parted += f": only {first} is right on {counts.only_first:,}, only {second} on {counts.only_second:,}{wrong}."
+    else:
+        parted += (
+            f". {found.known:,} pictures have a class that both know: only {first} is right on {counts.only_first:,} of these, "
+            f"only {second} on {counts.only_second:,}."
+        )
+    return [parted, f"The difference in accuracy is {difference(counts.difference(), names)}."]
+
+
+def difference(estimate: Estimate, names: dict[str, str]) -> str:
+    """A difference of accuracies, first minus second, in words with its interval."""
+    low, high = (_favour(value, names) for value in (estimate.low, estimate.high))
+    return f"{_favour(estimate.value, names)} (95 % interval: {low} to {high})"
+
+
+def _favour(value: float, names: dict[str, str]) -> str:
+    if f"{100 * abs(value):.1f}" == "0.0":
+        return "zero"
+    return f"{_points(abs(value))} in favour of {names['first' if value > 0 else 'second']}"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:.1f} percentage points"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %" if value >= 0.001 or value == 0 else "0.1 %"
+
+
+def _tiles(found: Evaluation, names: dict[str, str]) -> list[dict[str, str]]:
+    tiles = []
+    for who in ("first", "second") if found.known else ():
+        right = found.sides[who]["right"]
+        tiles.append(_tile(f"{right:,} of {found.known:,}", f"{names[who]} is right", _range(share(right, found.known)), who))
+    around = found.disagreement
+    tiles.append(_tile(f"{found.differ:,} of {found.pictures:,}", "get different answers", _range(around)))
+    return tiles
+
+
+def _tiles_without(record: dict[str, Any]) -> list[dict[str, str]]:
+    drawn = (record.get("audit") or {}).get("generated")
+    if not drawn:
+        return []
+    around = exact_share(drawn["disagreements"], drawn["pictures"])
+    value = f"{drawn['disagreements']:,} of {drawn['pictures']:,}"
+    return [_tile(value, "pictures drawn by the generator, unsearched, get different answers", _range(around))]
+
+
+def _range(around: Estimate) -> str:
+    return f"{100 * around.low:.1f} to {100 * around.high:.1f} %"
+
+
+def _tile(value: str, title: str, beside: str, who: str = "") -> dict[str, str]:
+    return {"value": value, "title": title, "beside": beside, "who": who}

@@ -1,0 +1,138 @@
+"""Real pictures on the page: those on which the two part, the counts by class, and the calibration of both."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gevaldi.images import opened
+from gevaldi.measures.evaluation import Evaluation
+from gevaldi.names import plain
+from gevaldi.reports.pictures import LOSSLESS, NAME, Thrift, as_address
+from gevaldi.statistics.intervals import share
+
+GROUPS = {
+    "first": "only the first is right",
+    "second": "only the second is right",
+    "neither": "both are wrong, differently",
+    "unknown": "the class is not known",
+}
+SHOWN = 60  # real pictures on the page, at most
+FEW = 8  # of them on the first screen
+CLASSES = 12  # in the table by class
+SIDE = Thrift(side=224, along=96, quality=70, frames=0)
+SMALL = Thrift(side=96, along=96, quality=60, frames=0)
+
+
+def cards(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The real pictures on which the two differ, as far as the run keeps them: first those on which exactly one is right.
+
+    Of more than fit the groups share the room evenly.
+    """
+    groups: dict[str, list[dict[str, Any]]] = {key: [] for key in GROUPS}
+    for row in rows:
+        if row["kind"] == "real" and row["picture"] and row["first_label"] != row["second_label"]:
+            groups[_group(row)].append(row)
+    most = dict.fromkeys(groups, 0)
+    while sum(most.values()) < min(SHOWN, sum(map(len, groups.values()))):
+        for key, members in groups.items():
+            most[key] += most[key] < len(members)
+    return [_card(row, key) for key, members in groups.items() for row in members[: most[key]]][:SHOWN]
+
+
+def on_first_screen(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Some of the cards, as evenly from each group as they allow."""
+    groups = [[card for card in found if card["group"] == key] for key in GROUPS]
+    chosen: list[dict[str, Any]] = []
+    for i in range(FEW):
+        chosen += [members[i] for members in groups if i < len(members)]
+    kept = chosen[:FEW]
+    return [card for card in found if card in kept]
+
+
+def _group(row: dict[str, Any]) -> str:
+    if row["first_right"] is None or row["second_right"] is None:
+        return "unknown"
+    return "first" if row["first_right"] else "second" if row["second_right"] else "neither"
+
+
+def _card(row: dict[str, Any], group: str) -> dict[str, Any]:
+    return {
+        "index": row["index"],
+        "group": group,
+        "address": as_address(row["picture"]["bytes"], SIDE),
+        "small": max(opened(row["picture"]["bytes"], NAME).size) <= LOSSLESS,
+        "name": plain(row["name"] or f"picture {row['index']}"),
+        "class": plain(row["class"]) if row["class"] else None,
+        "says": [
+            {
+                "who": who,
+                "class": plain(row[f"{who}_class"]),
+                "probability": row[f"{who}_probability"],
+                "right": row[f"{who}_right"],
+            }
+            for who in ("first", "second")
+        ],
+    }
+
+
+def beside(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Ten pictures that the generator drew, and ten real ones as far as there are any."""
+    drawn = [row for row in rows if row["kind"] == "drawn" and row["picture"]]
+    real = [row for row in rows if row["kind"] == "real" and row["picture"] and row["first_label"] == row["second_label"]]
+    step = max(1, len(real) // 10)
+    chosen = {"drawn by the generator": drawn[:10], "real": real[::step][:10]}
+    return {title: [_small(row) for row in some] for title, some in chosen.items() if some}
+
+
+def _small(row: dict[str, Any]) -> dict[str, Any]:
+    said = plain(row["class"]) if row["class"] else ""
+    small = max(opened(row["picture"]["bytes"], NAME).size) <= LOSSLESS
+    return {"address": as_address(row["picture"]["bytes"], SMALL), "class": said, "small": small}
+
+
+def seen_as(found: Evaluation) -> str:
+    """How the two saw the pictures."""
+    own = [who for who in ("first", "second") if found.sides[who]["official"]]
+    if len(own) == 2:
+        return "Each saw them as they are, prepared by the pipeline of its own package."
+    brought = "pictures of another size than the generator's were brought to that size"
+    if not own:
+        return f"Neither has a pipeline of its own, so {brought} first."
+    other = "second" if own == ["first"] else "first"
+    return f"The {own[0]} saw them as they are, prepared by the pipeline of its own package; for the {other}, {brought}."
+
+
+def by_class(found: Evaluation) -> dict[str, Any]:
+    """The classes on which the two part most, and how many others there are."""
+    ranked = sorted(
+        (c for c in found.by_class if c["only_first"] + c["only_second"]),
+        key=lambda c: (-(c["only_first"] + c["only_second"]), c["class"]),
+    )
+    shown = [
+        c | {"name": plain(c["class"]), "wrong": c["both_wrong_alike"] + c["both_wrong_differently"]} for c in ranked[:CLASSES]
+    ]
+    return {"rows": shown, "others": len(ranked) - len(shown)}
+
+
+def calibration(found: Evaluation) -> list[dict[str, Any]]:
+    """Accuracy and calibration of each, with its interval and the points of its reliability curve in the unit square."""
+    return [
+        {
+            "who": who,
+            "rate": share(side["right"], found.known),
+            **side,
+            "points": [(b["confidence"], b["right"] / b["pictures"], b["pictures"]) for b in side["reliability"]],
+        }
+        for who, side in found.sides.items()
+        if found.known
+    ]
+
+
+def confusions(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The commonest pairs of different answers on real pictures."""
+    pairs: dict[tuple[str, str], int] = {}
+    for row in rows:
+        if row["kind"] == "real" and row["first_label"] != row["second_label"]:
+            pair = plain(row["first_class"]), plain(row["second_class"])
+            pairs[pair] = pairs.get(pair, 0) + 1
+    ranked = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
+    return [{"first": first, "second": second, "count": count} for (first, second), count in ranked[:CLASSES]]
