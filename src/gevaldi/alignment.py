@@ -20,6 +20,9 @@ from gevaldi.taxonomy.base import Taxonomy
 from gevaldi.taxonomy.keys import is_an_id, keys_of
 from gevaldi.taxonomy.labels import Named, Said, is_same_class, mapping_of
 
+Known = tuple[str | None, str | None]
+"""The class of a picture, where it is known: its name and its taxonomy id."""
+
 
 class Aligned(Classifier):
     """A classifier over other classes than its own: labels of one class added up, some left out, renormalised over the rest.
@@ -124,6 +127,12 @@ def places_of(name: str | None, own: str | None, classifier: Classifier) -> set[
         old = zip(classifier.inner.labels, classifier.places, strict=True)
         found |= {place for label, place in old if place is not None and is_same_class((name, own), (label.name, label.id))}
     return found
+
+
+def meant_by(known: Known, classifier: Classifier) -> set[int]:
+    """The classes that a picture's class stands for; of a folder it is not known whether it bears a name or an id."""
+    name, own = known
+    return places_of(name, own, classifier) | (places_of(name, None, classifier) if name == own else set())
 
 
 def _are_same(first: Sequence[Named], second: Sequence[Named]) -> bool:

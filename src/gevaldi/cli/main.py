@@ -18,7 +18,7 @@ from gevaldi.cli.signals import Interrupted, interruptible
 from gevaldi.cli.sweep import sweep
 from gevaldi.cli.train import train
 from gevaldi.cli.words import check_text, complete, say, tell
-from gevaldi.errors import GevaldiError, RunFolderError
+from gevaldi.errors import GevaldiError, RunFolderError, SpecError
 from gevaldi.streams import loss, lossy
 
 
@@ -115,6 +115,9 @@ def compare(
         str | None,
         typer.Option(help="real pictures to audit the generator with, e.g. folder:DIR", autocompletion=complete("pictures")),
     ] = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="search with confidences matched: each at the temperature that fits --real")
+    ] = False,
     spec: Annotated[
         str | None, typer.Option(help="settings as a YAML or TOML file; options given here override it", metavar="FILE")
     ] = None,
@@ -172,9 +175,24 @@ def compare(
             overridden(settings, f"search.{key}={value}")
     for assignment in set_ or []:
         overridden(settings, assignment)
+    if calibrate:
+        _calibrate(settings)
     checked = spec_from(settings, "the options" if spec is None else spec)
     about = {"title": title, "note": note, "author": author}
     _execute(checked, out, device, batch_size, engine, address, report, verbose=verbose, probe_again=probe_again, about=about)
+
+
+def _calibrate(settings: dict[str, Any]) -> None:
+    """Put both classifiers at the temperatures that fit the real pictures.
+
+    Raises:
+        SpecError: there are none.
+    """
+    if not settings.get("real"):
+        raise SpecError("--calibrate was given without --real; a temperature is fitted on real pictures of known classes.")
+    for who in ("first", "second"):
+        if settings.get(who):
+            settings[who] = f"calibrated:({settings[who]}),pictures=({settings['real']})"
 
 
 @app.command()

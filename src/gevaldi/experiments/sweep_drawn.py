@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gevaldi.alignment import align
+from gevaldi.alignment import Known, align, meant_by
 from gevaldi.contract import check_classifier, check_mode, settled
 from gevaldi.divergences import divergence
 from gevaldi.divergences.kl import kl
@@ -22,7 +22,7 @@ from gevaldi.objective import Objective
 from gevaldi.pictures import load_pictures
 from gevaldi.runs.audit import DRAWN as SMALL_ARE_SHOWN
 from gevaldi.runs.audit import DRAWN_BY_LARGE as LARGE_ARE_SHOWN
-from gevaldi.runs.audit import Known, Told, batch_of, drawn_pictures, meant_by, shape_made
+from gevaldi.runs.audit import Told, batch_of, drawn_pictures, shape_made
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
 from gevaldi.runs.rounding import chosen_rounding
 from gevaldi.runs.spec import Spec

@@ -115,7 +115,12 @@ def _real(run: Run) -> dict[str, Any]:
     """The answer and the real pictures that it rests on."""
     found, rows, names = Evaluation.of(run.record), pictures_of(run), names_of(run)
     given = answer(run.record, names)
-    context: dict[str, Any] = {"answer": given, "evaluation": found, "beside": real.beside(rows) if given.trouble else {}}
+    context: dict[str, Any] = {
+        "answer": given,
+        "evaluation": found,
+        "beside": real.beside(rows) if given.trouble else {},
+        "first_pictures": [],
+    }
     if found is None:
         return context
     cards, chance = real.cards(rows), found.paired.chance()

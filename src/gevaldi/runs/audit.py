@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gevaldi.alignment import Aligned, places_of
-from gevaldi.models import Classifier
+from gevaldi.alignment import Aligned, Known, meant_by
+from gevaldi.classifiers._official import LogP, officially
 from gevaldi.pictures import sources
 from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.provenance import as_lines, files_read
-from gevaldi.runs.evaluation import SIDES, Answers, LogP, drawn_rows, officially, record_of, rows_of
+from gevaldi.runs.evaluation import SIDES, Answers, drawn_rows, record_of, rows_of
 from gevaldi.runs.features import Features, distance_record
 from gevaldi.runs.schema import Row
 from gevaldi.runs.spec import Spec
@@ -30,9 +30,6 @@ BATCH, BATCH_OF_LARGE = 50, 8  # a picture of 512 pixels takes a gigabyte on its
 SHOWN = 10  # drawn pictures that a run keeps, to be seen beside as many real ones
 ENOUGH = 30  # pictures of known classes, so that a share of them means something
 UNLIKE = 1.5  # how many times as often the two differ on drawn pictures than on real ones, for a warning
-
-Known = tuple[str | None, str | None]
-"""The class of a picture, where it is known: its name and its taxonomy id."""
 
 Told = Callable[[int, int], None]
 """Told after every batch: how many pictures have been looked at, of how many."""
@@ -213,9 +210,3 @@ def _mean(values: Tensor) -> float | None:
     """The mean, where it is a number: JSON has no others."""
     mean = values.mean().item()
     return mean if math.isfinite(mean) else None
-
-
-def meant_by(known: Known, classifier: Classifier) -> set[int]:
-    """The classes that a picture's class stands for; of a folder it is not known whether it bears a name or an id."""
-    name, own = known
-    return places_of(name, own, classifier) | (places_of(name, None, classifier) if name == own else set())

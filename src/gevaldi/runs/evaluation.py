@@ -1,18 +1,20 @@
 """Both classifiers on every real picture as it is, each by its own pipeline: what they say, who is right, and how surely."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
+from gevaldi.classifiers._official import LogP
 from gevaldi.models import Classifier
 from gevaldi.pictures.base import Files, Picture, RealPictures
-from gevaldi.runs.rows import as_image, encode_small, in_levels
+from gevaldi.pictures.levels import in_levels
+from gevaldi.runs.rows import encode_small
 from gevaldi.runs.schema import Row
 from gevaldi.statistics.calibration import expected_calibration_error, fitted_temperature, log_of_truth, reliability
 
@@ -21,7 +23,6 @@ KEPT = 200  # pictures that a run keeps of those on which the two differ
 SIDE = 512  # pixels of the longer side of a picture that is kept, at most
 SIDES = ("first", "second")
 
-LogP = Float[np.ndarray, "pictures classes"]
 Truth = Bool[np.ndarray, "pictures classes"]
 
 
@@ -50,17 +51,6 @@ class Answers:
     def right(self) -> Bool[np.ndarray, " pictures"]:
         """Whether each picture shows its most probable class."""
         return np.asarray(self.truth[np.arange(len(self.truth)), self.top])
-
-
-def officially(classifier: Classifier, pictures: Sequence[Picture] | Files, on_picture: Callable[[], None]) -> LogP | None:
-    """What the classifier's own pipeline says of pictures in 8 bits; None where it has none."""
-    if classifier.official is None:
-        return None
-    answers = []
-    for i in range(len(pictures)):
-        answers.append(classifier.official(as_image(in_levels(pictures[i])))[0].cpu().float().numpy())
-        on_picture()
-    return np.stack(answers)
 
 
 def record_of(first: Answers, second: Answers, classes: Sequence[str | None]) -> dict[str, Any]:

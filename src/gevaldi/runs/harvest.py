@@ -11,14 +11,13 @@ from gevaldi.measures.kinds import kind
 from gevaldi.models import Label
 from gevaldi.names import escaped
 from gevaldi.objective import Evaluation, select
+from gevaldi.pictures.levels import Levels, in_levels
 from gevaldi.priors.base import Prior
 from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.runs.rows import (
-    Levels,
     encode_png,
     encode_small,
     first_trouble,
-    in_levels,
     known,
     out_of_range,
     probability_of,

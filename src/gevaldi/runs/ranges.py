@@ -12,11 +12,11 @@ import torch
 from scipy.stats import binomtest
 from torch import Tensor
 
-from gevaldi.alignment import Aligned
+from gevaldi.alignment import Aligned, Known, meant_by
 from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.models import Classifier, ModuleClassifier, Pictures
 from gevaldi.pictures import load_pictures
-from gevaldi.runs.audit import Known, batch_of, drawn_pictures, meant_by, shape_made
+from gevaldi.runs.audit import batch_of, drawn_pictures, shape_made
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.worker import Models
 

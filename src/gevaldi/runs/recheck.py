@@ -3,8 +3,8 @@
 import torch
 
 from gevaldi.models import Classifier
+from gevaldi.pictures.levels import Levels, as_image
 from gevaldi.runs.rounding import Rounding
-from gevaldi.runs.rows import Levels, as_image
 
 
 @torch.no_grad()

@@ -2,29 +2,17 @@
 
 import io
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, UInt8
-from torch import Tensor
+from jaxtyping import Float
 
 from gevaldi.contract import RANGE_TOLERANCE
 from gevaldi.models import Label
 from gevaldi.objective import Evaluation
+from gevaldi.pictures.levels import Levels, as_image
 from gevaldi.runs.schema import TOP, Row
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-Levels = UInt8[Tensor, "... channels height width"]
-"""Pictures in 256 levels a colour."""
-
 LOSSLESS = 64  # pixels: up to this size pictures along a path are kept to the bit
-
-
-def in_levels(pictures: Float[Tensor, "... channels height width"]) -> Levels:
-    """Pictures in [0, 1] with 8 bits a colour, off the device; what is not a number becomes black."""
-    return (pictures.nan_to_num(0.0).clamp(0, 1) * 255).round().byte().cpu()
 
 
 def encode_png(picture: Levels) -> bytes:
@@ -35,13 +23,6 @@ def encode_png(picture: Levels) -> bytes:
 def encode_small(picture: Levels) -> bytes:
     """A picture of a path: as PNG where that is small, otherwise as WebP, which loses a little."""
     return _encoded(picture, "PNG") if max(picture.shape[-2:]) <= LOSSLESS else _encoded(picture, "WEBP", quality=90)
-
-
-def as_image(picture: Levels) -> "Image.Image":
-    """A picture as PIL has it."""
-    from PIL import Image
-
-    return Image.fromarray(picture.numpy()[0] if len(picture) == 1 else np.moveaxis(picture.numpy(), 0, -1))
 
 
 def _encoded(picture: Levels, form: str, **options: int) -> bytes:

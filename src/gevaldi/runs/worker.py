@@ -13,6 +13,7 @@ from gevaldi.divergences.base import Divergence
 from gevaldi.errors import DeviceError, GevaldiError
 from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Evaluation, Objective, joined
+from gevaldi.pictures.levels import in_levels
 from gevaldi.runs.compiled import made_ready
 from gevaldi.runs.feed import Feed, Line
 from gevaldi.runs.harvest import Failure, Harvest, Moment, troubles_of
@@ -20,7 +21,6 @@ from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.runs.probes import Probe
 from gevaldi.runs.recheck import top_classes_again
 from gevaldi.runs.rounding import Rounding
-from gevaldi.runs.rows import in_levels
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import Start
 from gevaldi.runs.tournament import rungs
