@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gevaldi.measures.sweeps import ALL, DRAWN, END, Entry, exactly
+from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, exactly
 from gevaldi.names import plain
 from gevaldi.reports.sweep_tables import fitting, matrices
 
@@ -20,7 +20,7 @@ LONGEST, SHORTEST = 30, 8  # letters of a name where there is room, and where th
 
 
 def show_matrices(found: "Swept") -> None:
-    """Print the matrices after the searches, and how often each classifier was the wrong one; nothing where there are none."""
+    """Print the matrices after the searches, and how often each classifier was the wrong one before them."""
     from gevaldi.experiments.sweep import unit_of
 
     names = list(found.sweep.classifiers)
@@ -33,8 +33,7 @@ def show_matrices(found: "Swept") -> None:
                 _print(shown, names, heading)
             elif shown:
                 _line(f"{heading}: the matrices of {len(names)} classifiers are in index.html and matrix.csv")
-            if own:
-                _print_wrong([e for e in found.entries if e.column == ALL], own, names)
+    _print_wrong([e for e in found.entries if e.column == ALL], names)
 
 
 def _room(shown: "Matrix", names: Sequence[str]) -> int:
@@ -68,15 +67,16 @@ def _words(group: "Sequence[Matrix]", row: str, column: str) -> str:
     return "\n".join(m.words(m.cells[row, column].estimate.value) if (row, column) in m.cells else "–" for m in group)
 
 
-def _print_wrong(wrong: Sequence[Entry], own: Sequence[Entry], names: Sequence[str]) -> None:
+def _print_wrong(wrong: Sequence[Entry], names: Sequence[str]) -> None:
     """A table of all that fits: intervals stand below their numbers, and then what was drawn is left to the page."""
-    drawn = {e.row: e for e in wrong if e.moment == DRAWN}
-    end = {e.row: e for e in own if e.column == ALL}
-    if not end:
+    drawn, real = ({e.row: e for e in wrong if e.moment == moment} for moment in (DRAWN, REAL))
+    last = {"real pictures": real} if real else {"drawn pictures": drawn}
+    (own,) = last.values()
+    if not own:
         return
-    ordered = sorted(names, key=lambda name: -end[name].estimate.value if name in end else 0)
-    console, last = Console(), {"after the search": end}
-    for known, apart in (({"drawn": drawn} | last, " "), ({"drawn": drawn} | last, "\n"), (last, "\n")):
+    ordered = sorted(names, key=lambda name: -own[name].estimate.value if name in own else 0)
+    console, both = Console(), ({"drawn pictures": drawn} if real and drawn else {}) | last
+    for known, apart in ((both, " "), (both, "\n"), (last, "\n")):
         columns = {head: [_percent(of.get(name), apart) for name in ordered] for head, of in known.items()}
         taken = sum(2 + max(len(line) for cell in (head, *cells) for line in cell.split("\n")) for head, cells in columns.items())
         room = min(LONGEST, console.width - taken)

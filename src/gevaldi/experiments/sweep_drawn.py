@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from functools import partial
+from itertools import combinations, count
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gevaldi.alignment import Known, align, meant_by
+from gevaldi.classifiers._official import officially
 from gevaldi.contract import check_classifier, check_mode, settled
 from gevaldi.divergences import divergence
 from gevaldi.divergences.kl import kl
@@ -19,7 +21,8 @@ from gevaldi.experiments.sweep import Sweep, limits_of
 from gevaldi.measures.sweeps import DRAWN, REAL, Entry, Seen, entries
 from gevaldi.models import Classifier, Generator, Label, Pictures
 from gevaldi.objective import Objective
-from gevaldi.pictures import load_pictures
+from gevaldi.pictures import sources
+from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.runs.audit import DRAWN as SMALL_ARE_SHOWN
 from gevaldi.runs.audit import DRAWN_BY_LARGE as LARGE_ARE_SHOWN
 from gevaldi.runs.audit import Told, batch_of, drawn_pictures, shape_made
@@ -65,6 +68,17 @@ class Tables:
             else:
                 self.log_ps.setdefault(name, []).append(log_p.cpu())
         self.classes += classes
+
+    @torch.no_grad()
+    def replace(self, name: str, real: RealPictures, told: Callable[[int], None]) -> None:
+        """Put what a classifier's own pipeline says of the pictures as they are in the place of what it said of them resized."""
+        done = count()
+        try:
+            log_p = officially(self.classifiers[name], real.pictures, lambda: told(next(done) + 1))
+        except Exception as error:  # whatever pipelines may raise
+            self.failed[name] = described(error)
+        else:
+            self.log_ps[name] = [torch.from_numpy(log_p)]
 
     def of(self, name: str) -> Float[Tensor, "pictures classes"]:
         """All that one of them said."""
@@ -113,22 +127,31 @@ def before_search(
     rounding = chosen_rounding(spec.precision, Objective(widest, widest, generator, kl, prior_weight=0.0), device)
     models = Models(widest, widest, generator, kl, algorithms.build(spec.search.algorithm), device, rounding)
     conditions = chosen_conditions(spec, generator.conditions)
-    count = spec.audited or (SMALL_ARE_SHOWN if rounding.lanes > 1 else LARGE_ARE_SHOWN)
+    many = spec.audited or (SMALL_ARE_SHOWN if rounding.lanes > 1 else LARGE_ARE_SHOWN)
     with settled(*classifiers.values(), generator, device=device, dtype=rounding.dtype, channels_last=rounding.channels_last):
-        real = load_pictures(spec.real, shape_made(models)) if spec.real is not None else None
-        total = count + (len(real.pictures) if real else 0)
-        drawn = asked(classifiers, drawn_pictures(models, conditions, count), lambda done: told(done, total))
+        as_they_are: RealPictures | None = sources.load(spec.real) if spec.real is not None else None
+        real = brought_to(as_they_are, shape_made(models)) if as_they_are else None
+        official = [name for name, one in classifiers.items() if one.official]
+        total = many + (len(real.pictures) * (1 + len(official)) if real else 0)
+        drawn = asked(classifiers, drawn_pictures(models, conditions, many), lambda done: told(done, total))
         found, failed = matrices(sweep, drawn, spec, taxonomy, DRAWN), drawn.failed
-        if real:
+        if real and as_they_are:
             size, known = batch_of(models), [(name, name) for name in real.classes]
             batches = (
                 (torch.stack(real.pictures[i : i + size]).to(device, rounding.dtype), known[i : i + size])
                 for i in range(0, len(real.pictures), size)
             )
             others = {name: one for name, one in classifiers.items() if name not in failed}
-            shown = asked(others, batches, lambda done: told(count + done, total))
+            shown = asked(others, batches, lambda done: told(many + done, total))
+            for i, name in enumerate(name for name in official if name not in shown.failed and name in others):
+                before = many + len(real.pictures) * (1 + i)
+                shown.replace(name, as_they_are, partial(_told_from, told, before, total))
             found, failed = found + matrices(sweep, shown, spec, taxonomy, REAL), failed | shown.failed
     return found, failed
+
+
+def _told_from(told: Told, before: int, total: int, done: int) -> None:
+    told(before + done, total)
 
 
 def asked(

@@ -135,7 +135,9 @@ Cells = Mapping[tuple[str, str], Seen]
 def entries(
     cells: Cells, divergence: str, prior_weight: float | None, moment: str, limits: tuple[float, float] = (0.0, math.inf)
 ) -> list[Entry]:
-    """All numbers of a matrix: those of the cells, and for each classifier how often it was the wrong one of two.
+    """All numbers of a matrix: those of the cells, and, before a search, for each classifier how often it was the wrong one of two.
+
+    After one, that would depend on how sure of itself each is.
 
     The `limits` are those of the divergence, beyond which no mean can be, nor an interval reach.
     """
@@ -144,7 +146,7 @@ def entries(
         for (row, column), seen in cells.items()
         for quantity, (estimate, samples) in _numbers(seen).items()
     ]
-    for name in dict.fromkeys(name for pair in cells for name in pair):
+    for name in dict.fromkeys(name for pair in cells for name in pair) if moment != END else ():
         wrong = _alone_wrong(cells, name)
         if wrong:
             failed = sum(seen.failed for pair, seen in cells.items() if name in pair and not seen.again)

@@ -131,18 +131,12 @@ def _ranking(entries: Sequence[Entry], names: Sequence[str]) -> dict[str, Any] |
     wrong = [e for e in entries if e.column == ALL]
     if not wrong:
         return None
-    settings = list(dict.fromkeys((e.moment, e.divergence, e.prior_weight) for e in wrong if e.moment == END))
-    columns = [*settings, *((moment, None, None) for moment in (DRAWN, REAL) if any(e.moment == moment for e in wrong))]
-    known = {(e.row, e.moment, e.divergence if e.moment == END else None, e.prior_weight): e for e in wrong}
-    order = sorted(names, key=lambda name: -sum(known[name, *c].estimate.value for c in columns[:1] if (name, *c) in known))
+    moments = [moment for moment in (REAL, DRAWN) if any(e.moment == moment for e in wrong)]
+    known = {(e.row, e.moment): e for e in wrong}
+    order = sorted(names, key=lambda name: -known[name, moments[0]].estimate.value if (name, moments[0]) in known else 0)
     return {
-        "columns": [
-            f"after the search, {plain(text)}, λ = {exactly(weight)}"
-            if weight is not None and len(settings) > 1
-            else MOMENTS[moment]
-            for moment, text, weight in columns
-        ],
-        "rows": [{"name": plain(name), "cells": [known.get((name, *column)) for column in columns]} for name in order],
+        "columns": [MOMENTS[moment] for moment in moments],
+        "rows": [{"name": plain(name), "cells": [known.get((name, moment)) for moment in moments]} for name in order],
     }
 
 

@@ -4,8 +4,11 @@ from collections.abc import Container, Mapping, Sequence
 
 from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, exactly
 from gevaldi.names import plain
-from gevaldi.reports.numbers import number, percent
+from gevaldi.reports.numbers import number
+from gevaldi.statistics.paired import MISS, Paired
 
+ALONE = ("row_alone_wrong", "column_alone_wrong")
+NAMED = 3  # pairs in a sentence
 WHERE = {DRAWN: "pictures that the generator drew, unsearched", REAL: "real pictures"}
 
 
@@ -14,7 +17,7 @@ Searched = Mapping[tuple[str, float | None], Sequence[Entry]]
 
 
 def answer(entries: Sequence[Entry], units: Mapping[str, str], symmetric: Container[str] = ()) -> list[str]:
-    """Which two part most and least, who is the wrong one, and what failed, for each divergence and λ.
+    """Which are right more often on real pictures, which two part most and least under each divergence and λ, and what failed.
 
     Args:
         entries: all numbers of the sweep.
@@ -26,7 +29,7 @@ def answer(entries: Sequence[Entry], units: Mapping[str, str], symmetric: Contai
     by_setting: dict[tuple[str, float | None], list[Entry]] = {}
     for e in searched:
         by_setting.setdefault((e.divergence, e.prior_weight), []).append(e)
-    sentences += _extremes(by_setting, units, symmetric) + _wrong(by_setting)
+    sentences += [_right_more_often(entries), *_extremes(by_setting, units, symmetric)]
     if lost := _failed(searched, symmetric):
         many = "1 sample failed and is" if lost == 1 else f"{lost:,} samples failed and are"
         sentences.append(f"{many} in no number here; the reports of the comparisons say why.")
@@ -80,55 +83,33 @@ def _extremes(searched: Searched, units: Mapping[str, str], symmetric: Container
     return sentences
 
 
-def _wrong(searched: Searched) -> list[str]:
-    """Who is most often the wrong one, where this is more than chance: one sentence where all divergences and λ agree."""
-    ranked = {
-        setting: sorted(found, key=lambda e: -e.estimate.value)
-        for setting, entries in searched.items()
-        if len(found := [e for e in entries if e.column == ALL]) > 1
-    }
-    worst = {setting: own[0].row if _apart(own[0], own[1:]) else None for setting, own in ranked.items()}
-    if len(ranked) < 2 or len({*worst.values()}) > 1:
-        return [_verdict(own, f"under {_named(setting)}, " if len(searched) > 1 else "") for setting, own in ranked.items()]
-    if (name := next(iter(worst.values()))) is None:
-        each = "; ".join(f"under {_named(setting)}, {_alike(own)}" for setting, own in ranked.items())
-        return [f"No one is most often the wrong one of the two beyond chance, under any divergence and λ: {each}."]
-    each = ", ".join(f"on {percent(own[0].estimate)} under {_named(setting)}" for setting, own in ranked.items())
-    return [f"{plain(name)} is most often the wrong one of the two under every divergence and λ: {each}."]
+def _right_more_often(entries: Sequence[Entry]) -> str:
+    """Which of two is right more often on real pictures, of each pair in which the exact test of McNemar says so.
 
-
-def _apart(most: Entry, others: Sequence[Entry]) -> bool:
-    """Whether its interval lies above those of all others."""
-    return all(most.estimate.low > other.estimate.high for other in others)
-
-
-def _verdict(ranked: Sequence[Entry], where: str) -> str:
-    """About one divergence and λ, from the classifiers that are wrong most often to those that are least."""
-    first, second = ranked[:2]
-    if not _apart(first, ranked[1:]):
-        begin = f"{where}no one is most often the wrong one of the two beyond chance"
-        return f"{begin[0].upper()}{begin[1:]}: {_alike(ranked)}."
-    name = plain(first.row)
-    begin = f"{where[0].upper()}{where[1:]}{name}" if where else name
-    return (
-        f"{begin} is most often the wrong one of the two, on {percent(first.estimate)} of the pictures that were searched for in "
-        f"its comparisons; next is {plain(second.row)}, on {percent(second.estimate)}."
-    )
-
-
-def _alike(ranked: Sequence[Entry]) -> str:
-    """Those whose intervals overlap with that of the first: the next of them with its number, and how many more."""
-    first, *others = ranked
-    rivals = [e for e in others if not _apart(first, [e])]
-    more = "" if len(rivals) < 2 else f", nor can {plain(rivals[1].row) if len(rivals) == 2 else f'{len(rivals) - 1} more'}"
-    return (
-        f"{plain(first.row)}, on {percent(first.estimate)}, and {plain(rivals[0].row)}, on {percent(rivals[0].estimate)}, cannot "
-        f"be told apart{more}"
-    )
-
-
-def _named(setting: tuple[str, float | None]) -> str:
-    return f"{plain(setting[0])} with λ = {exactly(setting[1] or 0)}"
+    Its chances are multiplied by the number of pairs [Bonferroni].
+    """
+    real = [e for e in entries if e.moment == REAL and e.quantity in ALONE and e.samples]
+    if not real:
+        return "No real pictures of known classes were given, so nothing here shows which classifier is better. A search cannot."
+    counts: dict[tuple[str, str], dict[str, int]] = {}
+    for e in real:
+        if e.divergence == real[0].divergence and (e.column, e.row) not in counts:
+            counts.setdefault((e.row, e.column), {})[e.quantity] = round(e.estimate.value * e.samples)
+    decided = []
+    for (row, column), wrong in counts.items():
+        only = {row: wrong["column_alone_wrong"], column: wrong["row_alone_wrong"]}
+        if Paired(0, only[row], only[column], 0).chance() * len(counts) < MISS:
+            better, worse = sorted(only, key=lambda name: -only[name])
+            decided.append((only[better] - only[worse], better, worse, only))
+    if not decided:
+        pairs = "the two" if len(counts) == 1 else f"any of the {len(counts)} pairs"
+        return f"The real pictures do not show which of {pairs} is better."
+    named = [
+        f"{plain(better)} than {plain(worse)} (only {plain(better)} on {only[better]:,}, only {plain(worse)} on {only[worse]:,})"
+        for _, better, worse, only in sorted(decided, key=lambda pair: -pair[0])[:NAMED]
+    ]
+    more = f"; and so in {len(decided) - NAMED} more pairs" if len(decided) > NAMED else ""
+    return f"On real pictures, these are right more often: {'; '.join(named)}{more}."
 
 
 def _pair(entry: Entry) -> str:
