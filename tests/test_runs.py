@@ -24,8 +24,9 @@ from gevaldi.confusions import confusions
 from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.models import labels_of
 from gevaldi.pictures import sources as pictures
+from gevaldi.pictures._levels import in_levels
 from gevaldi.runs import worker, writer
-from gevaldi.runs.rows import encode_small, in_levels
+from gevaldi.runs.rows import encode_small
 from gevaldi.runs.schema import FORMAT, schema
 from gevaldi.runs.spec import Spec, read_spec, spec_from, write_spec
 from gevaldi.runs.start import chosen_conditions, sample_seed, start_at, starts

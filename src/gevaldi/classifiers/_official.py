@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from gevaldi.models import Classifier
 from gevaldi.pictures.base import Files, Picture
-from gevaldi.pictures.levels import as_image, in_levels
+from gevaldi.pictures._levels import as_image, in_levels
 
 LogP = Float[np.ndarray, "pictures classes"]
 

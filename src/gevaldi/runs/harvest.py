@@ -11,7 +11,7 @@ from gevaldi.measures.kinds import kind
 from gevaldi.models import Label
 from gevaldi.names import escaped
 from gevaldi.objective import Evaluation, select
-from gevaldi.pictures.levels import Levels, in_levels
+from gevaldi.pictures._levels import Levels, in_levels
 from gevaldi.priors.base import Prior
 from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.runs.rows import (

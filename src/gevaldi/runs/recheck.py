@@ -3,7 +3,7 @@
 import torch
 
 from gevaldi.models import Classifier
-from gevaldi.pictures.levels import Levels, as_image
+from gevaldi.pictures._levels import Levels, as_image
 from gevaldi.runs.rounding import Rounding
 
 

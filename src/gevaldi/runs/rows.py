@@ -9,7 +9,7 @@ from jaxtyping import Float
 from gevaldi.contract import RANGE_TOLERANCE
 from gevaldi.models import Label
 from gevaldi.objective import Evaluation
-from gevaldi.pictures.levels import Levels, as_image
+from gevaldi.pictures._levels import Levels, as_image
 from gevaldi.runs.schema import TOP, Row
 
 LOSSLESS = 64  # pixels: up to this size pictures along a path are kept to the bit

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gevaldi.objective import Evaluation, joined, select
-from gevaldi.pictures.levels import Levels, in_levels
+from gevaldi.pictures._levels import Levels, in_levels
 from gevaldi.priors.base import Prior
 from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.runs.schema import TOP

@@ -13,7 +13,7 @@ from gevaldi.divergences.base import Divergence
 from gevaldi.errors import DeviceError, GevaldiError
 from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Evaluation, Objective, joined
-from gevaldi.pictures.levels import in_levels
+from gevaldi.pictures._levels import in_levels
 from gevaldi.runs.compiled import made_ready
 from gevaldi.runs.feed import Feed, Line
 from gevaldi.runs.harvest import Failure, Harvest, Moment, troubles_of
