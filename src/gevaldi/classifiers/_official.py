@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from gevaldi.models import Classifier
-from gevaldi.pictures.base import Files, Picture
 from gevaldi.pictures._levels import as_image, in_levels
+from gevaldi.pictures.base import Files, Picture
 
 LogP = Float[np.ndarray, "pictures classes"]
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from gevaldi.classifiers._official import LogP
 from gevaldi.models import Classifier
-from gevaldi.pictures.base import Files, Picture, RealPictures
 from gevaldi.pictures._levels import in_levels
+from gevaldi.pictures.base import Files, Picture, RealPictures
 from gevaldi.runs.rows import encode_small
 from gevaldi.runs.schema import Row
 from gevaldi.statistics.calibration import expected_calibration_error, fitted_temperature, log_of_truth, reliability
