@@ -103,7 +103,8 @@ def test_a_second_comparison_into_the_same_folder_is_refused_and_has_written_not
             compared(tmp_path / "run")
         assert [path.name for path in (tmp_path / "run").iterdir()] == [HOLDER]
     assert len(compared(tmp_path / "run").rows()) == 10
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["inputs.sha256", "run.json", "samples", "spec.yaml"]
+    files = ["audit.parquet", "inputs.sha256", "run.json", "samples", "spec.yaml"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == files
 
 
 def test_a_start_that_fails_removes_no_more_than_it_made(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from gevaldi.measures.paths import READINGS, Means, Paths, Quantiles
 from gevaldi.measures.summary import summaries, summarised
 from gevaldi.measures.taken import COLUMNS as TAKEN
 from gevaldi.measures.taken import taken_for
-from gevaldi.reports import headline
 from gevaldi.reports.typical import EDGES, typicalities
 from gevaldi.runs.store import Run
 
@@ -91,6 +90,7 @@ def test_a_summary_has_the_numbers_that_pandas_finds_in_the_rows(run: Run, order
     assert (found.samples, found.failed, found.converged) == (1_500, 0, 1_500)
     for key in ("divergence_start", "divergence_end", "delta_z"):
         assert getattr(found, key).value == rows[key].astype(float).median()
+    assert found.typicality.value == rows["typicality_end"].astype(float).median()
     for n in (1, 3, 5):
         values = rows[f"set_distance_{n}_end"].astype(float)
         low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
@@ -107,19 +107,8 @@ def test_a_summary_has_the_numbers_that_pandas_finds_in_the_rows(run: Run, order
 
 def test_a_piece_of_the_predictions_says_the_same_as_the_whole(run: Run) -> None:
     assert summaries(run.each(summarised(run.spec.set_sizes))) == summaries(run.each())
-    assert headline.outcomes(run.each([*headline.COLUMNS, "set_distance_1_end"]), 2, 1) == headline.outcomes(run.each(), 2, 1)
     some, whole = taken_for(run.each(TAKEN)), taken_for(run.each())
     assert (some.labels, some.names, some.counts.tolist()) == (whole.labels, whole.names, whole.counts.tolist())
-
-
-def test_the_headline_counts_a_start_once_as_a_group_by_does(run: Run) -> None:
-    rows = run.rows()
-    found = headline.outcomes(run.each(), 2, 1)
-    by_start = rows.groupby(rows["index"] // 2)["set_distance_1_end"].mean()
-    low, high = stats.t.interval(0.95, len(by_start) - 1, by_start.mean(), stats.sem(by_start))
-    assert found.levels
-    assert (found.levels.value, found.levels.low, found.levels.high) == pytest.approx((by_start.mean(), low, high), rel=1e-5)
-    assert found.searches == 3_000
 
 
 def test_the_bars_of_typicality_are_those_of_a_histogram(run: Run) -> None:

@@ -241,7 +241,8 @@ def test_a_run_far_away_has_the_rows_and_the_report_of_one_here(
     done = compared(folder, taxonomy=str(zoo))
     pd.testing.assert_frame_equal(done.rows()[NUMBERS], here.rows()[NUMBERS])
     assert gevaldi.Comparison.open(str(folder)).summary() == here.summary()
-    assert sorted(path.name for path in contents(folder)) == ["inputs.sha256", "run.json", "samples", "spec.yaml", "taxonomy.json"]
+    files = ["audit.parquet", "inputs.sha256", "run.json", "samples", "spec.yaml", "taxonomy.json"]
+    assert sorted(path.name for path in contents(folder)) == files
     again = compared(folder, taxonomy=str(zoo))  # complete: only read
     assert len(again.rows()) == 18
     made_again = compared(f"{folder}-again", **read_spec_of(folder))
@@ -277,7 +278,7 @@ def test_every_command_takes_a_run_in_a_bucket(server: str, tmp_path: Path, monk
     assert "exports/run/imagefolder" in said("export", url, "--to", "imagefolder", "--label", "first")
     assert len(list((tmp_path / "exports" / "run" / "imagefolder").rglob("*.png"))) == 12
     assert {path.name for path in contents(place(url))} == {
-        "inputs.sha256", "run.json", "spec.yaml", "samples", "report.html", "other.html", "figures",
+        "inputs.sha256", "audit.parquet", "run.json", "spec.yaml", "samples", "report.html", "other.html", "figures",
     }  # fmt: skip
 
 

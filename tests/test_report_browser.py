@@ -14,7 +14,7 @@ from PIL import Image
 from report_page import FLAGS
 
 from gevaldi.reports.page import write_report
-from test_reports import HOSTILE, made, png, prediction, row, run_of_hostile_words
+from test_reports import HOSTILE, SOME, made, png, prediction, row, run_of_hostile_words
 
 pytestmark = pytest.mark.slow
 CHROMIUM = next((found for found in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if found), None)
@@ -39,7 +39,7 @@ def browser() -> Iterator[Any]:
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("run")
     rows = [row(i, failed=i == 5, name="cat" if i % 4 < 2 else "ape") for i in range(SAMPLES)]
-    return write_report(made(folder, rows, samples=SAMPLES // 2)).as_uri()
+    return write_report(made(folder, rows, samples=SAMPLES // 2, real=SOME)).as_uri()
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def tab(browser: Any) -> Iterator[Any]:
 
 def shown(tab: Any) -> list[int]:
     """The numbers of the cards that a reader sees, in their order."""
-    ids = tab.locator(".card:visible").evaluate_all("cards => cards.map((card) => card.id)")
+    ids = tab.locator("article.card:visible").evaluate_all("cards => cards.map((card) => card.id)")
     return [int(found.removeprefix("sample-")) for found in ids]
 
 
@@ -359,7 +359,7 @@ def test_without_a_script_every_sample_is_there_and_nothing_that_would_need_one(
     context = browser.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto(address)
-    assert tab.locator(".card:visible").count() == SAMPLES
+    assert tab.locator("article.card:visible").count() == SAMPLES
     assert [tab.locator(part).is_visible() for part in ("#filters", "#viewer", "#more", "button >> nth=0")] == [False] * 4
     context.close()
 

@@ -1,10 +1,12 @@
 """The page, from synthetic rows: true numbers, hostile names, runs that are not complete."""
 
 import base64
+import hashlib
 import io
 import json
 import subprocess
 import sys
+from collections import Counter
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -25,13 +27,13 @@ from gevaldi.measures.paths import band
 from gevaldi.measures.summary import summaries
 from gevaldi.measures.taken import depth_first, taken_for
 from gevaldi.names import called, told_apart
+from gevaldi.reports.evaluation import cards, on_first_screen
 from gevaldi.reports.experiment import write_overview
-from gevaldi.reports.headline import figures, outcomes, verdict
 from gevaldi.reports.numbers import typicality
 from gevaldi.reports.page import render, write_report
 from gevaldi.reports.search_path import in_page, thinned
-from gevaldi.reports.sentences import answer
 from gevaldi.reports.typical import at_edge, typicalities
+from gevaldi.runs.pictures import content_of
 from gevaldi.runs.spec import Spec, write_spec
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import median, share
@@ -86,7 +88,52 @@ def row(index: int, failed: bool = False, name: str = "cat", size: int = 28) -> 
     return found | kind(found, Scale(np.full((256, 256), 10) - 10 * np.eye(256, dtype=int)))
 
 
-def made(folder: Path, rows: list[dict[str, Any]], samples: int = 8, name: str = "a:first") -> Run:
+OUTCOMES = {  # of real pictures: what the first says, and the second, of a cat
+    "both_right": ("cat", "cat"),
+    "only_first": ("cat", "dog"),
+    "only_second": ("dog", "cat"),
+    "both_wrong_alike": ("dog", "dog"),
+    "both_wrong_differently": ("dog", "eel"),
+}
+
+
+def pictures(text: str = "cat", **counts: int) -> list[dict[str, Any]]:
+    """The rows of `audit.parquet` for ten drawn pictures, and real ones of a class with these outcomes; `unknown` is of none."""
+    ends = [(*OUTCOMES.get(outcome, ("cat", "dog")), outcome != "unknown") for outcome, many in counts.items() for _ in range(many)]
+    rows: list[dict[str, Any]] = []
+    for kind_of, some in (("drawn", [("cat", "cat", False)] * 10), ("real", ends)):
+        for i, (first, second, known) in enumerate(some):
+            own = {"kind": kind_of, "index": i, "name": text, "class": text if known or kind_of == "drawn" else None}
+            for who, said in (("first", first), ("second", second)):
+                named_so = {"label": ord(said[0]), "class": text if said == "cat" else f"{said} {text}", "probability": 0.75}
+                named_so |= {"right": said == "cat" if known else None, "log_truth": -0.25 if known else None}
+                own |= {f"{who}_{key}": value for key, value in (named_so | {"resized": ord(said[0])}).items()}
+            rows.append(own | {"picture": png(i)})
+    return rows
+
+
+def evaluation(text: str = "cat", unknown: int = 0, **counts: int) -> dict[str, Any]:
+    """What `run.json` says of the same pictures."""
+    every = dict.fromkeys(OUTCOMES, 0) | counts
+    known, differ = sum(every.values()), every["only_first"] + every["only_second"] + every["both_wrong_differently"] + unknown
+    sides = {}
+    for who in ("first", "second"):
+        right = every["both_right"] + every[f"only_{who}"]
+        curve = [{"pictures": known, "confidence": 0.75, "right": right}] if known else []
+        sides[who] = {"official": who == "first", "right": right, "right_resized": right, "log_loss": 0.25 if known else None}
+        sides[who] |= {"calibration_error": 0.1 if known else None, "temperature": None, "reliability": curve}
+    by_class = [{"class": text, "pictures": known, **every}] if every["both_right"] < known else []
+    whole = {"name": text, "pictures": known + unknown, "differ": differ, "known": known, "by_class": by_class}
+    return whole | every | sides
+
+
+SOME = {"both_right": 20, "only_first": 7, "only_second": 3, "both_wrong_alike": 2, "both_wrong_differently": 4, "unknown": 5}
+
+
+def made(
+    folder: Path, rows: list[dict[str, Any]], samples: int = 8, name: str = "a:first", real: dict[str, int] | None = None
+) -> Run:
+    """A run of these rows, and of real pictures with these outcomes."""
     model = record()["models"]["first"]
     audited = {"pictures": 1000, "disagreements": 11, "confidence_first": 0.9, "confidence_second": 0.8, "divergence_mean": 0.1}
     read = {"known_first": 1000, "read_first": 990, "known_second": 0, "read_second": 0}
@@ -104,7 +151,11 @@ def made(folder: Path, rows: list[dict[str, Any]], samples: int = 8, name: str =
             "by_chance": {"levels": 4.5, "lateral": 0.6},
         },
     )
-    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples), whole)
+    seen = None
+    if real is not None:
+        seen = content_of(pictures(**real))
+        whole |= {"evaluation": evaluation(**real), "pictures": {"sha256": hashlib.sha256(seen).hexdigest()}}
+    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples), whole, pictures=seen)
     run.append(rows)
     return run
 
@@ -133,7 +184,7 @@ def test_every_sample_is_on_the_page_with_its_pictures_and_failed_ones_with_thei
     page = Page(render(made(tmp_path, [row(i, failed=i == 5) for i in range(16)])))
     assert {a["id"] for tag, a in page.tags if tag == "article"} == {f"sample-{i}" for i in range(16)}
     pictures = [a["src"] for tag, a in page.tags if tag == "img" and a["alt"]]
-    assert len(pictures) == 30
+    assert len(pictures) == 30 + 6  # six at their ends stand on the first screen too
     assert all(str(source).startswith("data:image/") for source in pictures)
     assert page.words.count("Failed.") == 1
 
@@ -145,7 +196,7 @@ def test_the_sentences_say_the_shares_that_the_rows_have(tmp_path: Path) -> None
     assert found["forward"].differ_end.value == 1
     assert found["forward"].left_first is not None
     assert found["forward"].left_first.value == 4 / 8  # 0, 4, 8, 12 of the even ones
-    assert found["reverse"].typical.value == pytest.approx(4 / 7)  # 3, 9, 15 are outside, 5 failed
+    assert found["forward"].typicality.value == np.float32(0.9)  # 0, 6, 12 of the even ones are outside
     assert found["reverse"].divergence_end.value == pytest.approx(np.median([0.1 * i + 1 for i in (1, 3, 7, 9, 11, 13, 15)]))
 
 
@@ -181,6 +232,8 @@ def test_hostile_names_are_text_and_nothing_else(tmp_path: Path) -> None:
     assert page.scripts[-1] == SCRIPT
     assert not [a for _, a in page.tags if any(key.startswith("on") for key in a)]
     assert "<script>alert" in page.words
+    assert "The generator fails its audit." in page.words
+    assert page.words.count("shows <script>alert") == 14 + 6  # below the real pictures, and on the first screen
     gallery = text[text.index("<article") : text.index('id="overview"')]
     assert "\u202e" not in text
     assert page.words.count("gevaldi compare \\u202e <script>alert") == 1  # where a reader must see what he would run
@@ -199,14 +252,18 @@ def run_of_hostile_words(run: Run) -> Run:
     record = run.record
     record["command"] = "gevaldi compare \u202e <script>alert(1)</script>"
     record["divergence"] |= {"summary": HOSTILE, "unit": HOSTILE[:40], "name": HOSTILE}
-    record["taxonomy"]["name"] = record["device"] = record["created"] = HOSTILE
+    record["taxonomy"]["name"] = record["device"] = HOSTILE
+    record["about"] = {"title": HOSTILE, "note": HOSTILE, "author": HOSTILE}
+    seen = content_of(pictures(HOSTILE, **SOME))
+    record |= {"evaluation": evaluation(HOSTILE, **SOME), "pictures": {"sha256": hashlib.sha256(seen).hexdigest()}}
+    record["audit"]["generated"] |= {"read_first": 0, "known_second": 1000}  # the generator fails, and what it drew is shown
     record["versions"][HOSTILE] = HOSTILE
     for model in record["models"].values():
         model |= {"note": HOSTILE, "sha256": HOSTILE}
     distance = {"value": 0.1, "low": 0.0, "high": 0.2}
     record["audit"]["kernel_distance"] = distance | {"features": HOSTILE, "generated": 9, "real": 9, "among_real": distance}
     content = {key: value for key, value in record.items() if key not in ("format", "fingerprint", "spec")}
-    hostile = Run.create(run.folder / "hostile", hostile_spec(run), content)
+    hostile = Run.create(run.folder / "hostile", hostile_spec(run), content, pictures=seen)
     hostile.append(list(run.each()))
     return hostile
 
@@ -246,8 +303,8 @@ def test_the_page_tells_the_two_apart_wherever_it_names_them_and_has_their_full_
     text = render(run)
     page = Page(text)
     assert "<title>old.py:model vs new.py:model · GeValDi</title>" in text
-    assert "new.py:model leaves the class asked for more often than old.py:model" in page.words
-    assert "In the forward order old.py:model leaves" in page.words
+    assert "Nothing here shows whether old.py:model or new.py:model is better." in page.words
+    assert "Searched for pictures that old.py:model is sure of and new.py:model rules out (forward)" in page.words
     assert [page.words.count(LONG + file) for file in ("old.py:model", "new.py:model")] == [1, 1]
     assert LONG in page.words[page.words.index("How to make it again") :]
 
@@ -280,16 +337,37 @@ def test_the_page_counts_the_searches_that_end_at_the_edge(tmp_path: Path) -> No
     assert "13 of 15 searches end within 0.001 of it" in Page(render(run)).words
 
 
-def test_the_figure_of_levels_says_of_how_many_classes_with_its_interval_and_chance_only_for_one(tmp_path: Path) -> None:
-    run = made(tmp_path, [row(i, failed=i == 5) for i in range(16)])
-    for nearest, chance in ((1, "; two classes at random: 4.5"), (3, "")):
-        tile = figures(outcomes(run.each(), 2, nearest), {"first": "A", "second": "B"}, run.record)[-1]
-        ends = [np.mean([i + nearest + 1, i + 1 + nearest + 1]) for i in range(0, 16, 2)]
-        ends[2] = 4 + nearest + 1  # its other order failed
-        low, high = stats.t.interval(0.95, 7, np.mean(ends), stats.sem(ends))
-        assert tile["value"] == f"{np.mean(ends):.1f} levels"
-        assert tile["title"].endswith(f"n = {nearest}")
-        assert tile["beside"] == f"{low:.1f} to {high:.1f} of 15{chance}"
+def test_real_pictures_on_which_they_part_stand_on_the_page_in_groups_by_who_is_right(tmp_path: Path) -> None:
+    text = render(made(tmp_path, [row(i) for i in range(4)], real=SOME))
+    first, section = (Page(text[text.index(f'<h2 id="{a}"') : text.index(f'<h2 id="{b}"')]) for a, b in PARTS)
+    assert sum(tag == "figure" and a.get("class") == "card" for tag, a in first.tags) == 8
+    assert sum(tag == "figure" and a.get("class") == "card" for tag, a in section.tags) == 7 + 3 + 4 + 5
+    places = [
+        section.words.index(title) for title in ("Only the first is right", "Only the second is right", "Both are wrong, diff")
+    ]
+    assert places == sorted(places)
+    for words, right in (("first: cat (0.75) ✓", 7), ("second: cat (0.75) ✓", 3), ("first: dog (0.75) ✗", 3 + 4)):
+        squeezed = " ".join(section.words.split()).replace("dog cat", "dog")
+        assert squeezed.count(words) == right
+
+
+PARTS = (("answer", "real"), ("real", "gallery"))
+
+
+def test_of_more_real_pictures_than_fit_on_the_page_each_group_has_its_share(tmp_path: Path) -> None:
+    shown = cards(pictures(only_first=100, only_second=3, both_wrong_differently=40, unknown=40, both_right=9))
+    assert len(shown) == 60
+    assert Counter(card["group"] for card in shown) == {"first": 19, "second": 3, "neither": 19, "unknown": 19}
+    assert Counter(card["group"] for card in on_first_screen(shown)) == {"first": 2, "second": 2, "neither": 2, "unknown": 2}
+    assert len(on_first_screen(cards(pictures(only_first=100)))) == 8
+
+
+def test_a_page_without_real_pictures_begins_with_what_a_search_found_and_says_that_it_decides_nothing(tmp_path: Path) -> None:
+    text = render(made(tmp_path, [row(i) for i in range(8)], samples=4))
+    first = Page(text[: text.index('<h2 id="real"')])
+    assert "A search shows where two classifiers part, never which is better." in first.words
+    assert "11 of 1,000" in first.words  # drawn pictures of its audit
+    assert sum(tag == "img" for tag, _ in first.tags) == 6
 
 
 def test_a_print_speaks_of_the_first_twelve_only_where_there_are_more(tmp_path: Path) -> None:
@@ -381,7 +459,7 @@ def test_rows_of_an_older_version_render(tmp_path: Path) -> None:
 
 def test_a_run_of_which_all_samples_failed_renders_and_says_so(tmp_path: Path) -> None:
     page = Page(render(made(tmp_path, [row(i, failed=True) for i in range(4)], samples=2)))
-    assert "No search came to an end" in page.words
+    assert "4 samples failed; the gallery ends with their errors." in page.words
     assert "Samples that failed: 4 of 4" in page.words
     assert "nan" not in page.words
 
@@ -397,7 +475,7 @@ def test_a_run_without_conditions_hierarchy_or_a_second_order_and_with_numbers_t
     run = made(tmp_path, rows, samples=4)
     run.record.update(taxonomy=None, audit=None, warnings=[])
     page = Page(render(run))
-    assert "Which of them is right is not known" in page.words
+    assert "No real pictures were given." in page.words
     assert "nan" not in page.words
     sought = json.loads(page.scripts[-2])["samples"]
     assert [s["index"] for s in sought] == [3, 2, 0, 1]  # what is unknown comes last
@@ -437,54 +515,6 @@ def test_data_in_the_page_reads_back_and_cannot_end_its_script(data: Any) -> Non
     text = in_page(data)
     assert json.loads(text) == data
     assert not set(text) & set("<>&\u2028\u2029")
-
-
-def test_the_verdict_names_the_one_that_leaves_more_often_only_where_the_starts_say_so() -> None:
-    rows = [row(i) | {"status": "converged"} for i in range(16)]  # the second always leaves, the first on every fourth
-    found = outcomes(rows, 2, 1)
-    assert found.left_first is not None
-    assert found.left_second is not None
-    assert (found.left_first.value, found.left_second.value, found.read) == (4 / 16, 1, 16)
-    assert found.more == "second"
-    assert "B leaves the class asked for more often than A: on 100 % against 25 %" in verdict(found, {"first": "A", "second": "B"})
-
-
-def moved(index: int, first: bool, second: bool) -> dict[str, Any]:
-    """A search from which the first, or the second, came back with another class than the one asked for."""
-    start = {"status": "converged", "index": index, "asked_labels": [0], "first_start": [named(0)], "second_start": [named(0)]}
-    return start | {"first_end": [named(int(first))], "second_end": [named(int(second))]}
-
-
-@pytest.mark.parametrize(("starts", "told"), [(1, False), (2, False), (3, False), (5, False), (6, True), (12, True)])
-@pytest.mark.parametrize("orders", [1, 2])
-def test_starts_that_differ_alike_give_a_verdict_only_when_they_are_enough(starts: int, told: bool, orders: int) -> None:
-    found = outcomes([moved(i, True, False) for i in range(orders * starts)], orders, None)
-    said = verdict(found, {"first": "A", "second": "B"})
-    assert ("A leaves the class asked for more often than B" in said) == told
-    assert ("too close to tell" in said) != told
-
-
-@pytest.mark.parametrize("orders", [1, 2])
-@pytest.mark.parametrize("starts", [2, 3, 6, 9, 20])
-def test_of_two_classifiers_that_are_alike_one_is_named_at_most_once_in_twenty(starts: int, orders: int) -> None:
-    random = np.random.default_rng(starts)
-    draws = 600
-    told = 0
-    for _ in range(draws):
-        hard = np.repeat(random.random(starts), orders)  # how easily either is moved from this start
-        left = random.random((starts * orders, 2)) < hard[:, None]
-        told += outcomes([moved(i, *map(bool, pair)) for i, pair in enumerate(left)], orders, None).more is not None
-    assert stats.binomtest(told, draws, 0.05, alternative="greater").pvalue > 0.001
-
-
-def test_of_two_that_differ_much_the_right_one_is_named_nearly_always() -> None:
-    random = np.random.default_rng(0)
-    named_ = []
-    for _ in range(200):
-        left = random.random((60, 2)) < (0.2, 0.6)
-        named_.append(outcomes([moved(i, *map(bool, pair)) for i, pair in enumerate(left)], 2, None).more)
-    assert named_.count("second") > 180
-    assert "first" not in named_
 
 
 @given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]), max_size=60))
@@ -542,11 +572,3 @@ def test_two_hundred_samples_of_224_pixels_keep_to_eight_million_bytes(tmp_path:
 
 def named(label: int) -> dict[str, Any]:
     return {"label": label, "name": f"class {label}", "id": None, "probability": 1.0}
-
-
-def test_how_many_real_pictures_each_reads_rightly_opens_the_answer(tmp_path: Path) -> None:
-    run = made(tmp_path, [row(i) for i in range(4)])
-    read = {"known_first": 200, "read_first": 198, "known_second": 200, "read_second": 100}
-    run.record["audit"]["real"] = run.record["audit"]["generated"] | read
-    (sentence, *_) = answer(run.record, summaries(run.each()))
-    assert sentence == "Of 1,000 real pictures, unsearched, first is right on 99.0\u00a0% and second is right on 50.0\u00a0%."
