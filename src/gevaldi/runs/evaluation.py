@@ -96,7 +96,7 @@ def _record_of_one(answers: Answers, known: np.ndarray) -> dict[str, Any]:
         "official": answers.log_p is not answers.resized,
         "right": int(right.sum()),
         "right_resized": int(resized.sum()),
-        "log_loss": _finite(-log_of_truth(log_p, truth).mean()) if len(log_p) else None,
+        "log_loss": _finite(-float(log_of_truth(log_p, truth).mean())) if len(log_p) else None,
         "calibration_error": _finite(expected_calibration_error(curve)),
         "temperature": fitted_temperature(log_p[few], truth[few]),
         "reliability": [{"pictures": b.pictures, "confidence": b.confidence, "right": b.right} for b in curve],
