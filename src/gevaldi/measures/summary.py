@@ -15,6 +15,7 @@ from gevaldi.statistics.intervals import Estimate, mean, median, share
 SUMMARISED = [
     *("order", "status", "asked_labels", "divergence_start", "divergence_end", "delta_z", "typicality_end"),
     *("flipped", "shift", "right_start", "right_end", "surer", "held"),
+    "differ_by_chance",
     *only("label", "first_start", "first_end", "second_start", "second_end"),
 ]
 """The columns that a summary is made of, beside set distances."""
@@ -38,6 +39,8 @@ class Summary:
         distinct: how many samples end with different top classes, near-duplicates (`gevaldi.measures.duplicates`) counted once;
             None where that was not looked for.
         differ_start, differ_end: share with different top classes, before and after the search.
+        differ_by_chance: the same as far from the starts as the searches ended, in directions drawn at random; None where rows do
+            not say.
         divergence_start, divergence_end: medians, in the divergence's unit.
         delta_z: the median of |z - z_start| / |z|.
         held: share on which both name the same top classes when the picture is stored in 8 bits and read by their own pipelines.
@@ -58,6 +61,7 @@ class Summary:
     distinct: int | None
     differ_start: Estimate
     differ_end: Estimate
+    differ_by_chance: Estimate | None
     divergence_start: Estimate
     divergence_end: Estimate
     delta_z: Estimate
@@ -116,6 +120,7 @@ class Tally:
         if typicality is not None and not math.isnan(typicality):
             self.values["typicality_end"].append(typicality)
         self._share("held", row["held"])
+        self._share("differ_by_chance", row.get("differ_by_chance"))
         self._share("surer", row["surer"])
         for who in ("first", "second"):
             self._share(f"left_{who}", left(row, who))
@@ -146,6 +151,7 @@ class Tally:
             distinct=distinct,
             differ_start=share(self.counts["differ_start"], good),
             differ_end=share(self.counts["differ_end"], good),
+            differ_by_chance=self._known("differ_by_chance"),
             divergence_start=median(self.values["divergence_start"]),
             divergence_end=median(self.values["divergence_end"]),
             delta_z=median(self.values["delta_z"]),

@@ -114,8 +114,12 @@ def _reasons(found: Evaluation, names: dict[str, str]) -> list[str]:
 
 def difference(estimate: Estimate, names: dict[str, str]) -> str:
     """A difference of accuracies, first minus second, in words with its interval."""
-    low, high = (_favour(value, names) for value in (estimate.low, estimate.high))
-    return f"{_favour(estimate.value, names)} (95 % interval: {low} to {high})"
+    low, high = estimate.low, estimate.high
+    if low > 0 or high < 0:
+        near, far = sorted((abs(low), abs(high)))
+        return f"{_favour(estimate.value, names)} (95 % interval: {100 * near:.1f} to {100 * far:.1f})"
+    ends = " to ".join(_favour(value, names).replace(" percentage points", "") for value in (low, high))
+    return f"{_favour(estimate.value, names)} (95 % interval: from {ends})"
 
 
 def _favour(value: float, names: dict[str, str]) -> str:

@@ -31,10 +31,12 @@ def searched_for(order: str, names: dict[str, str], divergence: dict[str, Any]) 
 
 
 def _differ(summary: Summary, names: dict[str, str], divergence: dict[str, Any]) -> str:
+    chance = summary.differ_by_chance
+    control = f", and as far away in a random direction on {100 * chance.value:.0f} %" if chance else ""
     return (
         f"{searched_for(summary.order, names, divergence)}, the two end with different top classes on "
         f"{percent(summary.differ_end)} of {summary.samples - summary.failed:,} samples; before the search on "
-        f"{100 * summary.differ_start.value:.0f} %."
+        f"{100 * summary.differ_start.value:.0f} %{control}."
     )
 
 

@@ -53,6 +53,14 @@ class Answers:
         return np.asarray(self.truth[np.arange(len(self.truth)), self.top])
 
 
+def shown_classes(first: Answers, second: Answers, classes: Sequence[str | None]) -> list[str | None]:
+    """What each picture shows, as the classifiers call it where they know it: a folder may be named by a taxonomy id."""
+    return [
+        next((own.classifier.labels[int(own.truth[i].argmax())].name for own in (first, second) if own.truth[i].any()), name)
+        for i, name in enumerate(classes)
+    ]
+
+
 def record_of(first: Answers, second: Answers, classes: Sequence[str | None]) -> dict[str, Any]:
     """The counts over all pictures, as the record of a run keeps them."""
     differ = first.top != second.top
@@ -69,7 +77,7 @@ def record_of(first: Answers, second: Answers, classes: Sequence[str | None]) ->
         "differ": int(differ.sum()),
         "known": int(known.sum()),
         **{key: int(which.sum()) for key, which in outcome.items()},
-        "by_class": _by_class(outcome, known, classes),
+        "by_class": _by_class(outcome, known, shown_classes(first, second, classes)),
         "first": _record_of_one(first, known),
         "second": _record_of_one(second, known),
     }
@@ -109,13 +117,14 @@ def _finite(value: float) -> float | None:
 
 def rows_of(first: Answers, second: Answers, real: RealPictures) -> Iterator[Row]:
     """A row for each picture, with the picture where the two differ, or where it is one of some to look at."""
+    classes = shown_classes(first, second, real.classes)
     shown = {*spread(len(real.pictures)), *_to_keep(first, second)}
     for i in range(len(real.pictures)):
         yield {
             "kind": "real",
             "index": i,
             "name": _name(real.pictures, i),
-            "class": real.classes[i],
+            "class": classes[i],
             **_says("first", first, i, known=bool(first.truth[i].any() and second.truth[i].any())),
             **_says("second", second, i, known=bool(first.truth[i].any() and second.truth[i].any())),
             "picture": {"bytes": encoded(real.pictures[i]), "path": None} if i in shown else None,

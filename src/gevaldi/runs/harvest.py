@@ -82,6 +82,7 @@ class Harvest:
         troubles: why those could not go on that failed.
         moments: where they began and ended, in their order.
         again: the top classes that each classifier names on the stored picture of the end.
+        differ_by_chance: whether their top classes differ as far from the start as the search ended, in a random direction.
         labels: of each classifier.
         conditions: all that the generator can be asked for.
         originals: the real pictures that belong to the conditions, where conditions are pictures.
@@ -94,6 +95,7 @@ class Harvest:
     troubles: Sequence[str | None]
     moments: dict[str, Moment]
     again: dict[str, list[int]]
+    differ_by_chance: list[bool]
     labels: dict[str, tuple[Label, ...]]
     conditions: tuple[Label, ...]
     originals: Tensor | None
@@ -135,6 +137,7 @@ class Harvest:
             moments = (("start", 0), ("end", found.step_end))
             row |= {f"set_distance_{n}_{moment}": known(float(found.path[f"set_distance_{n}"][step])) for moment, step in moments}
         if not trouble and row["first_end"] and row["second_end"]:
+            row["differ_by_chance"] = self.differ_by_chance[i]
             row["held"] = all(self.again[who][i] == row[f"{who}_end"][0]["label"] for who in names)
         return row | kind(row, self.hierarchy.scale if self.hierarchy else None)
 

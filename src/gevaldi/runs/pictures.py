@@ -25,7 +25,11 @@ def schema_of_pictures() -> "pa.Schema":
         ("kind", pa.string(), "real, or drawn by the generator and not searched"),
         ("index", pa.int64(), "its number among the real pictures, or among those drawn"),
         ("name", pa.string(), "the file and its folder, where it is one"),
-        ("class", pa.string(), "the class that it shows, where that is known: a name or an id in a taxonomy"),
+        (
+            "class",
+            pa.string(),
+            "the class that it shows, as the classifiers call it; null where it is not known",
+        ),
         *(
             (f"{who}_{key}", kind, text)
             for who in ("first", "second")

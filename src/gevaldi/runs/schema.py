@@ -48,6 +48,11 @@ def schema(set_sizes: tuple[int, ...] = (1, 3, 5)) -> "pa.Schema":
             pa.bool_(),
             "both name the same top classes on the stored 8-bit picture, by their official pipelines where they have one",
         ),
+        (
+            "differ_by_chance",
+            pa.bool_(),
+            "top classes differ as far from the start as the search ended, in a direction drawn at random",
+        ),
         ("asked_labels", pa.list_(pa.int32()), "indices of the classes compared that are the condition; empty where none is"),
         ("flipped", pa.string(), "which classifiers' top class the search changed: neither, first, second, both"),
         (

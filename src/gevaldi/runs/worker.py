@@ -12,8 +12,10 @@ from gevaldi.alignment import Alignment, places_of
 from gevaldi.divergences.base import Divergence
 from gevaldi.errors import DeviceError, GevaldiError
 from gevaldi.models import Classifier, Generator
+from gevaldi.noise import Noise
 from gevaldi.objective import Evaluation, Objective, joined
 from gevaldi.pictures._levels import in_levels
+from gevaldi.priors.base import Prior, per_sample
 from gevaldi.runs.compiled import made_ready
 from gevaldi.runs.feed import Feed, Line
 from gevaldi.runs.harvest import Failure, Harvest, Moment, troubles_of
@@ -72,6 +74,7 @@ class Models:
         return Objective(*pair, self.generator, self.divergence, prior_weight, mixed)
 
 
+NO_STEP = 2**32  # of which no search draws noise
 PATIENCE = 2.0  # seconds that finished samples wait for others at most, where steps are long
 
 Watch = Callable[[int, int], None]
@@ -152,7 +155,8 @@ def _searched(feed: Feed, models: Models, spec: Spec, batch_size: int, watch: Wa
     rounding, tournament = models.rounding, feed.tournament
     exactly, quickly = (models.objective("forward", spec.prior_weight, mixed) for mixed in (None, rounding.mixed))
     lanes = rounding.padded_to(batch_size)
-    traces = Traces(models.generator.prior, models.hierarchy, models.algorithm.converges, rounding.mixed is not None)
+    prior = models.generator.prior
+    traces = Traces(prior, models.hierarchy, models.algorithm.converges, rounding.mixed is not None)
 
     def evaluate(places: list[int], z: Tensor) -> Evaluation:
         condition, exchanged = feed.asked(places)
@@ -165,8 +169,10 @@ def _searched(feed: Feed, models: Models, spec: Spec, batch_size: int, watch: Wa
             feed.leave(given_up)
         if decided:
             finds = traces.harvest(decided, halving(evaluate))
+            by_chance = as_far_by_chance([feed.at[found.place] for found in finds.samples], finds, spec.search.typical_mass, prior)
+            chance = halving(evaluate)([found.place for found in finds.samples], by_chance)
             starts = feed.leave(found.place for found in finds.samples)
-            harvest = harvested(starts, finds, models)
+            harvest = harvested(starts, finds, chance, models)
             feed.done(starts)
             yield harvest
 
@@ -186,8 +192,20 @@ def _searched(feed: Feed, models: Models, spec: Spec, batch_size: int, watch: Wa
     yield from gathered()
 
 
-def harvested(starts: list[Start], finds: Finds, models: Models) -> Harvest:
-    """What rows need of finished samples, off the device, with the stored pictures classified again."""
+def as_far_by_chance(starts: Sequence[Start], finds: Finds, mass: float | None, prior: Prior) -> Tensor:
+    """Latents as far from the starts as the searches ended, in directions drawn at random, and kept in the prior as they were."""
+    z, moved = finds.start.z, (finds.end.z - finds.start.z).flatten(1).norm(dim=1)
+    drawn = Noise([start.seed for start in starts], [NO_STEP] * len(starts)).normal(tuple(z.shape[1:])).to(z)
+    direction = drawn / per_sample(drawn.flatten(1).norm(dim=1), drawn)
+    there = z + per_sample(moved, direction) * direction
+    return prior.project(there, mass) if mass else there
+
+
+def harvested(starts: list[Start], finds: Finds, chance: Evaluation, models: Models) -> Harvest:
+    """What rows need of finished samples, off the device, with the stored pictures classified again.
+
+    `chance` is the evaluation as far from the starts as their searches ended, in a random direction.
+    """
     prior, ends = models.generator.prior, in_levels(finds.end.pictures)
     again = {who: top_classes_again(models.classifier(who), ends, models.device, models.rounding) for who in ("first", "second")}
     return Harvest(
@@ -196,6 +214,7 @@ def harvested(starts: list[Start], finds: Finds, models: Models) -> Harvest:
         troubles=troubles_of(starts, finds),
         moments={"start": Moment.of(finds.start, prior), "end": Moment.of(finds.end, prior)},
         again=again,
+        differ_by_chance=(chance.log_p.argmax(1) != chance.log_q.argmax(1)).tolist(),
         labels={who: models.classifier(who).labels for who in again},
         conditions=models.generator.conditions,
         originals=models.generator.originals,
