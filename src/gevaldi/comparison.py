@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from gevaldi.measures.evaluation import Evaluation
+    from gevaldi.measures.referee import Opinion
     from gevaldi.measures.summary import Summary
     from gevaldi.models import Classifier, Generator
     from gevaldi.runs.engines.base import Engine, Fill
@@ -70,6 +71,18 @@ class Comparison:
         from gevaldi.runs.pictures import pictures_of, schema_of_pictures
 
         return pd.DataFrame(pictures_of(self.run), columns=schema_of_pictures().names)
+
+    def referee(self, name: str) -> "Opinion":
+        """Ask a third classifier on whose side it is where the two differ; kept in the run folder, and shown by the report.
+
+        Raises:
+            UnknownName, WeightsError: the classifier cannot be loaded.
+            DataError: real pictures of the run are not there any more.
+            SpecError: the classifier fails on the pictures.
+        """
+        from gevaldi.runs.referee import judge
+
+        return judge(self.run, name)
 
     def rows(self) -> "pd.DataFrame":
         """One row a sample; `gevaldi.runs.schema` says what the columns hold."""

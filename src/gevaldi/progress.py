@@ -91,7 +91,11 @@ class Bar:
 
     def audited(self, done: int, total: int) -> None:
         """So many pictures have been looked at before the search."""
-        self._now(description=f"auditing the generator: {done:,} of {total:,} pictures" if done < total else "")
+        self._now(description=f"looking at pictures before the search: {done:,} of {total:,}" if done < total else "")
+
+    def judged(self, done: int) -> None:
+        """The referee has looked at so many pictures."""
+        self._now(description=f"asking the referee: {done:,} pictures")
 
     def measuring(self) -> None:
         """How the networks are computed fastest is being found out."""

@@ -13,6 +13,7 @@ from gevaldi.cli.export import export
 from gevaldi.cli.figure import figure
 from gevaldi.cli.hierarchy import cluster, distance
 from gevaldi.cli.options import Address, Again, Batch, Condition, Device, Engine, Generator, Orders, Taxonomy, Verbose
+from gevaldi.cli.referee import referee
 from gevaldi.cli.reproduce import reproduce
 from gevaldi.cli.signals import Interrupted, interruptible
 from gevaldi.cli.sweep import sweep
@@ -318,6 +319,7 @@ app.command()(experiment)
 app.command()(sweep)
 app.command()(reproduce)
 app.command()(figure)
+app.command()(referee)
 app.command()(export)
 
 

@@ -49,8 +49,8 @@ def on_first_screen(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _group(row: dict[str, Any]) -> str:
-    if row["first_right"] is None or row["second_right"] is None:
-        return "unknown"
+    if row["first_right"] is None or row["second_right"] is None or (row["first_right"] and row["second_right"]):
+        return "unknown"  # also where each names one of two classes that bear the folder's name
     return "first" if row["first_right"] else "second" if row["second_right"] else "neither"
 
 

@@ -20,6 +20,7 @@ from gevaldi.reports import evaluation as real
 from gevaldi.reports.answer import answer, difference
 from gevaldi.reports.environment import LONGEST_PROSE, environment, written
 from gevaldi.reports.matrix import matrix
+from gevaldi.reports.opinion import opinion_sentences
 from gevaldi.reports.pictures import LOSSLESS
 from gevaldi.reports.samples import Gallery, gallery, plain_error
 from gevaldi.reports.search_path import in_page
@@ -27,6 +28,7 @@ from gevaldi.reports.sentences import caution, duplicates, search_sentences
 from gevaldi.reports.seriousness import distance_table, flips, kinds_table, passages_table, rules
 from gevaldi.reports.typical import at_edge, typicalities
 from gevaldi.runs.finds import finds_of, summary_of
+from gevaldi.runs.opinions import opinion_of
 from gevaldi.runs.pictures import pictures_of
 from gevaldi.runs.spec import write_spec
 from gevaldi.runs.store import Run
@@ -80,6 +82,7 @@ def render(run: Run, limit: int = 200) -> str:
         "date": date_of(run.record),
         "about": {key: plain(run.record.get("about", {}).get(key, ""), LONGEST_PROSE) for key in ("title", "note", "author")},
         **_real(run),
+        "opinion": _opinion(run),
         **_search(run, finds),
         **_samples(gallery(run, limit, finds, taxonomy), run),
         "duplicates": duplicates(finds),
@@ -109,6 +112,12 @@ def date_of(record: dict[str, Any]) -> str:
     """The day on which a run was begun, as 29 November 2026."""
     begun = datetime.fromisoformat(record["created"])
     return f"{begun.day} {begun:%B %Y}"
+
+
+def _opinion(run: Run) -> list[str]:
+    """What a third classifier says, in sentences; none where none was asked."""
+    found = opinion_of(run)
+    return opinion_sentences(found, names_of(run) | {"referee": called(found.name)}) if found else []
 
 
 def _real(run: Run) -> dict[str, Any]:

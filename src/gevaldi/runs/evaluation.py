@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ FITTED_ON = 5_000  # pictures for a temperature, evenly spaced over all
 KEPT = 200  # pictures that a run keeps of those on which the two differ
 SIDE = 512  # pixels of the longer side of a picture that is kept, at most
 SIDES = ("first", "second")
+NO_ANSWER = -1  # the class of a picture for which a classifier gives what is no number
 
 Truth = Bool[np.ndarray, "pictures classes"]
 
@@ -42,15 +44,15 @@ class Answers:
     resized: LogP
     truth: Truth
 
-    @property
+    @cached_property
     def top(self) -> Int[np.ndarray, " pictures"]:
         """The most probable class of each picture."""
-        return np.asarray(self.log_p.argmax(1))
+        return _top(self.log_p)
 
-    @property
+    @cached_property
     def right(self) -> Bool[np.ndarray, " pictures"]:
         """Whether each picture shows its most probable class."""
-        return np.asarray(self.truth[np.arange(len(self.truth)), self.top])
+        return _is_right(self.top, self.truth)
 
 
 def shown_classes(first: Answers, second: Answers, classes: Sequence[str | None]) -> list[str | None]:
@@ -97,18 +99,27 @@ def _by_class(outcome: Mapping[str, np.ndarray], known: np.ndarray, classes: Seq
 def _record_of_one(answers: Answers, known: np.ndarray) -> dict[str, Any]:
     """Accuracy and calibration of one classifier over the pictures whose class both know."""
     log_p, truth, right = (array[known] for array in (answers.log_p, answers.truth, answers.right))
-    resized = answers.truth[np.arange(len(answers.truth)), answers.resized.argmax(1)][known]
-    curve = reliability(np.exp(log_p.max(1, initial=-np.inf)), right)
-    few = slice(None, None, max(1, -(-len(log_p) // FITTED_ON)))
+    resized = _is_right(_top(answers.resized), answers.truth)[known]
+    given = _top(log_p) != NO_ANSWER
+    curve = reliability(np.exp(log_p[given].max(1, initial=-np.inf)), right[given])
+    few = np.flatnonzero(given)[:: max(1, -(-len(log_p) // FITTED_ON))]
     return {
         "official": answers.log_p is not answers.resized,
         "right": int(right.sum()),
         "right_resized": int(resized.sum()),
-        "log_loss": _finite(-float(log_of_truth(log_p, truth).mean())) if len(log_p) else None,
+        "log_loss": _finite(-float(log_of_truth(log_p, truth).mean())) if len(log_p) and given.all() else None,
         "calibration_error": _finite(expected_calibration_error(curve)),
         "temperature": fitted_temperature(log_p[few], truth[few]),
         "reliability": [{"pictures": b.pictures, "confidence": b.confidence, "right": b.right} for b in curve],
     }
+
+
+def _top(log_p: LogP) -> Int[np.ndarray, " pictures"]:
+    return np.where(np.isnan(log_p).any(1), NO_ANSWER, log_p.argmax(1))
+
+
+def _is_right(top: Int[np.ndarray, " pictures"], truth: Truth) -> Bool[np.ndarray, " pictures"]:
+    return np.asarray(truth[np.arange(len(truth)), top] & (top != NO_ANSWER))
 
 
 def _finite(value: float) -> float | None:
@@ -154,13 +165,14 @@ def _to_keep(first: Answers, second: Answers) -> list[int]:
 
 def _says(who: str, answers: Answers, i: int, known: bool) -> Row:
     top = int(answers.top[i])
+    given = top != NO_ANSWER
     return {
         f"{who}_label": top,
-        f"{who}_class": answers.classifier.labels[top].name,
-        f"{who}_probability": float(np.exp(answers.log_p[i, top])),
+        f"{who}_class": answers.classifier.labels[top].name if given else "no answer",
+        f"{who}_probability": float(np.exp(answers.log_p[i, top])) if given else 0.0,
         f"{who}_right": bool(answers.right[i]) if known else None,
-        f"{who}_log_truth": float(log_of_truth(answers.log_p[i : i + 1], answers.truth[i : i + 1])[0]) if known else None,
-        f"{who}_resized": int(answers.resized[i].argmax()),
+        f"{who}_log_truth": float(log_of_truth(answers.log_p[i : i + 1], answers.truth[i : i + 1])[0]) if known and given else None,
+        f"{who}_resized": int(_top(answers.resized[i : i + 1])[0]),
     }
 
 

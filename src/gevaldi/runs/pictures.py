@@ -34,7 +34,11 @@ def schema_of_pictures() -> "pa.Schema":
             (f"{who}_{key}", kind, text)
             for who in ("first", "second")
             for key, kind, text in (
-                ("label", pa.int32(), f"index of the {who} classifier's top class, by its own pipeline where it has one"),
+                (
+                    "label",
+                    pa.int32(),
+                    f"index of the {who} classifier's top class, by its own pipeline where it has one; -1 for no number",
+                ),
                 ("class", pa.string(), "the name of that class"),
                 ("probability", pa.float32(), "the probability that it gives to it"),
                 ("right", pa.bool_(), "whether it is the class shown; null where that is unknown or no class of both"),

@@ -218,13 +218,26 @@ _ByClass = TypedDict(
 )
 
 
+OUTCOMES = ("both_right", "only_first", "only_second", "both_wrong_alike", "both_wrong_differently")
+
+
 def _adds_up(counts: dict[str, Any]) -> dict[str, Any]:
-    outcomes = sum(counts[key] for key in ("both_right", "only_first", "only_second", "both_wrong_alike", "both_wrong_differently"))
-    if outcomes != counts["known"] or max(counts["known"], counts["differ"]) > counts["pictures"]:
+    """The counts, if some pictures can have them; both may be right with different answers where two classes bear one name."""
+    if sum(counts[key] for key in OUTCOMES) != counts["known"] or counts["known"] > counts["pictures"]:
         raise ValueError("its counts do not add up")
+    apart = counts["only_first"] + counts["only_second"] + counts["both_wrong_differently"]
+    if not apart <= counts["differ"] <= apart + counts["both_right"] + counts["pictures"] - counts["known"]:
+        raise ValueError(f"differ is {counts['differ']}, which does not fit its other counts")
     for who in ("first", "second"):
         if counts[who]["right"] != counts["both_right"] + counts[f"only_{who}"]:
             raise ValueError(f"{who}.right is {counts[who]['right']}, which is not both_right and only_{who} together")
+        if counts[who]["right_resized"] > counts["known"]:
+            raise ValueError(f"{who}.right_resized is {counts[who]['right_resized']}, and known only {counts['known']}")
+    by_class = counts["by_class"]
+    if any(sum(own[key] for key in OUTCOMES) != own["pictures"] for own in by_class) or any(
+        sum(own[key] for own in by_class) > counts[key] for key in OUTCOMES
+    ):
+        raise ValueError("its counts by class do not add up")
     return counts
 
 

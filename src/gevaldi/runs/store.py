@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 # What its holder may leave in a run folder when it is killed: files under their temporary names, and what shows workers the folder.
 LEFT = re.compile(
-    rf"\.((run\.json|inputs\.sha256|audit\.parquet|spec\.yaml|taxonomy\.json|{re.escape(HOLDER)})\.[0-9a-f]{{8}}|[0-9a-f]{{32}})\.partial"
+    rf"\.((run\.json|inputs\.sha256|audit\.parquet|referee\.json|spec\.yaml|taxonomy\.json|{re.escape(HOLDER)})\.[0-9a-f]{{8}}|[0-9a-f]{{32}})\.partial"
 )
 
 

@@ -1,0 +1,41 @@
+"""The command `gevaldi referee`: a third classifier's opinion of a run."""
+
+from typing import Annotated
+
+import typer
+
+from gevaldi.cli.words import complete, tell
+
+
+def referee(
+    folder: Annotated[str, typer.Argument(help="the run's folder, also s3://...", show_default=False)],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="a third classifier, e.g. bundled:mnist-referee or ensemble:A+B",
+            autocompletion=complete("classifiers"),
+            show_default=False,
+        ),
+    ],
+    report: Annotated[bool, typer.Option(help="write the report again, with its opinion")] = True,
+) -> None:
+    """Ask a third classifier on whose side it is where the two of a run differ.
+
+    Its answer is a guess: beside it stands how many of the real pictures the third one itself reads right. It is asked about the
+    real pictures of the run, and about the samples before and after their search.
+    """
+    from gevaldi.comparison import Comparison, bar
+    from gevaldi.names import called, told_apart
+    from gevaldi.places import place
+    from gevaldi.reports.opinion import opinion_sentences
+    from gevaldi.runs.referee import judge
+
+    comparison = Comparison.open(place(folder))
+    with bar(True) as watch:
+        opinion = judge(comparison.run, name, watch.judged)
+    models = comparison.run.record["models"]
+    first, second = told_apart(models["first"]["name"], models["second"]["name"])
+    for sentence in opinion_sentences(opinion, {"first": first, "second": second, "referee": called(opinion.name)}):
+        tell(sentence)
+    if report:
+        tell(f"report: {comparison.report()}")

@@ -1,0 +1,71 @@
+"""On whose side a third classifier is, where two differ: a guess, with its own accuracy beside it. Needs no torch."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+UNSURE = 0.5  # the probability of its top class below which it is not counted on either side
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Where two differ: on how many pictures a third names the first's class, the second's, another one, or is unsure."""
+
+    first: int = 0
+    second: int = 0
+    neither: int = 0
+    unsure: int = 0
+
+    @property
+    def total(self) -> int:
+        """The pictures on which the two differ."""
+        return self.first + self.second + self.neither + self.unsure
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a third classifier says of a run.
+
+    Attributes:
+        name: of the classifier.
+        right, known: how many real pictures it reads right, of how many of a class that it knows.
+        real: its sides on real pictures on which the two differ.
+        start, end: the same before and after the search.
+    """
+
+    name: str
+    right: int
+    known: int
+    real: Sides
+    start: Sides
+    end: Sides
+
+    def as_json(self, digest: str) -> str:
+        """As `referee.json` holds it, with the SHA-256 of the record of its run."""
+        parts = {key: vars(getattr(self, key)) for key in ("real", "start", "end")}
+        return json.dumps({"run": digest, "name": self.name, "right": self.right, "known": self.known} | parts, indent=2)
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> "Opinion":
+        """The same read again.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is no such record.
+        """
+        sides = {key: Sides(**{name: _count(count) for name, count in found[key].items()}) for key in ("real", "start", "end")}
+        return cls(str(found["name"]), _count(found["right"]), _count(found["known"]), **sides)
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def sides(answers: Iterable[tuple[bool, bool, float]]) -> Sides:
+    """Counted over pictures: whether its top class is the first's, whether it is the second's, and its probability."""
+    counts = dict.fromkeys(("first", "second", "neither", "unsure"), 0)
+    for first, second, probability in answers:
+        counts["unsure" if probability < UNSURE else "first" if first else "second" if second else "neither"] += 1
+    return Sides(**counts)

@@ -1,0 +1,32 @@
+"""What a third classifier said of a run, read from `referee.json`. Needs no torch."""
+
+import json
+
+from gevaldi.errors import RunFolderError
+from gevaldi.measures.referee import Opinion
+from gevaldi.places import read, reason
+from gevaldi.runs.store import Run
+
+OPINION = "referee.json"
+
+
+def opinion_of(run: Run) -> Opinion | None:
+    """The opinion that lies beside the record of a run; None where no third classifier was asked.
+
+    Raises:
+        RunFolderError: the file cannot be read, is no opinion, or is of another run.
+    """
+    if not run.has(OPINION):
+        return None
+    path = run.folder / OPINION
+    again = f"Delete it, and ask again: gevaldi referee {run.folder} NAME"
+    try:
+        content = json.loads(read(path, 2**20))
+        opinion, digest = Opinion.from_json(content), content["run"]
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be read: {reason(error)}.") from None
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise RunFolderError(f"{path} is not what a referee said: {error}. {again}") from None
+    if digest != run.digest:
+        raise RunFolderError(f"{path} is of another run. {again}")
+    return opinion

@@ -1,0 +1,137 @@
+"""A third classifier asked about real pictures, and about the samples of a run on which the two differ, by its own pipeline."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from gevaldi.alignment import meant_by, places_of
+from gevaldi.classifiers import load_classifier
+from gevaldi.contract import check_mode
+from gevaldi.errors import SpecError, described
+from gevaldi.images import opened
+from gevaldi.measures.predictions import top
+from gevaldi.measures.referee import Opinion, sides
+from gevaldi.models import Classifier
+from gevaldi.pictures import sources
+from gevaldi.pictures._levels import as_image, in_levels
+from gevaldi.pictures.base import RealPictures, brought_to
+from gevaldi.runs.opinions import OPINION
+from gevaldi.runs.pictures import pictures_of
+from gevaldi.runs.store import Run, write_in_run
+
+BATCH = 50  # pictures asked about together, where the referee has no pipeline of its own
+NAME = "A picture of the run"
+
+Told = Callable[[int], None]
+"""Told after every picture, how many have been looked at."""
+
+Answer = tuple[int, float]
+"""The most probable class, and its probability."""
+
+Key = TypeVar("Key")
+
+
+def judge(run: Run, name: str, told: Told = lambda done: None) -> Opinion:
+    """Ask a classifier about the pictures of a run, and keep what it says in `referee.json` beside the record.
+
+    Raises:
+        UnknownName, WeightsError: the classifier cannot be loaded.
+        DataError: real pictures of the run are not there any more.
+        SpecError: the classifier fails on the pictures, or the run has none yet.
+        RunFolderError: the folder cannot be read or written.
+    """
+    classifier, labels = load_classifier(name).eval(), run.record["models"]["first"]["labels"]
+    check_mode(classifier, "referee")
+    done = 0
+
+    def asked(pictures: Iterable[tuple[Key, Any]]) -> Iterator[tuple[Key, Answer]]:
+        nonlocal done
+        for pair in answered(classifier, pictures):
+            done += 1
+            told(done)
+            yield pair
+
+    @cache
+    def places(label: int) -> set[int]:
+        return places_of(labels[label]["name"], labels[label]["id"], classifier)
+
+    def side(pair: tuple[int, int], answer: Answer) -> tuple[bool, bool, float]:
+        return answer[0] in places(pair[0]), answer[0] in places(pair[1]), answer[1]
+
+    parted = {row["index"]: (row["first_label"], row["second_label"]) for row in pictures_of(run) if row["kind"] == "real"}
+    read, known, on_real = 0, 0, []
+    for (i, shown), answer in asked(_real(run, classifier)):
+        if meant := meant_by((shown, shown), classifier):
+            known, read = known + 1, read + (answer[0] in meant)
+        pair = parted.get(i, (0, 0))
+        if pair[0] != pair[1]:
+            on_real.append(side(pair, answer))
+    start, end = (sides(side(*both) for both in asked(_searched(run, moment))) for moment in ("start", "end"))
+    opinion = Opinion(name, read, known, sides(on_real), start, end)
+    write_in_run(run.folder / OPINION, opinion.as_json(run.digest).encode())
+    return opinion
+
+
+def _searched(run: Run, moment: str) -> Iterator[tuple[tuple[int, int], Any]]:
+    """The pictures of samples on which the two differ, with the classes that they name."""
+    for row in run.each(["status", f"picture_{moment}", f"first_{moment}", f"second_{moment}"]):
+        first, second = top(row, "first", moment), top(row, "second", moment)
+        if row["status"] != "failed" and first and second and first["label"] != second["label"]:
+            yield (first["label"], second["label"]), opened(row[f"picture_{moment}"]["bytes"], NAME)
+
+
+def _real(run: Run, classifier: Classifier) -> Iterator[tuple[tuple[int, str | None], Any]]:
+    """The real pictures by number and class: as they are for a pipeline of its own, otherwise at the size of the generator's."""
+    if run.spec.real is None:
+        return
+    real: RealPictures = sources.load(run.spec.real)
+    shape = _shape(run)
+    for i, shown in enumerate(real.classes):
+        picture = real.pictures[i]
+        if classifier.official is None:
+            (picture,) = brought_to(RealPictures([picture], [shown]), shape).pictures
+        yield (i, shown), as_image(in_levels(picture))
+
+
+def _shape(run: Run) -> tuple[int, int, int]:
+    """Channels, height and width of the pictures that the generator of a run makes."""
+    row = next((row for row in run.each(["picture_end"]) if row["picture_end"]), None)
+    if row is None:
+        raise SpecError(f"The run in {run.folder} has no pictures yet. Compute some: gevaldi resume {run.folder}")
+    picture = opened(row["picture_end"]["bytes"], NAME)
+    return len(picture.getbands()), picture.height, picture.width
+
+
+def answered(classifier: Classifier, pictures: Iterable[tuple[Key, Any]]) -> Iterator[tuple[Key, Answer]]:
+    """What a classifier says of pictures (PIL), each with what belongs to it.
+
+    Raises:
+        SpecError: it fails on one.
+    """
+    waiting: list[tuple[Key, Any]] = []
+    for pair in pictures:
+        waiting.append(pair)
+        if classifier.official is not None or len(waiting) == BATCH:
+            yield from _together(classifier, waiting)
+            waiting = []
+    if waiting:
+        yield from _together(classifier, waiting)
+
+
+@torch.no_grad()
+def _together(classifier: Classifier, pictures: list[tuple[Key, Any]]) -> list[tuple[Key, Answer]]:
+    try:
+        if classifier.official is not None:
+            log_p = torch.cat([classifier.official(picture) for _, picture in pictures])
+        else:
+            levels = torch.from_numpy(np.stack([np.array(picture) for _, picture in pictures])).float() / 255
+            log_p = classifier(levels[:, None] if levels.dim() == 3 else levels.movedim(-1, 1))
+    except Exception as error:  # whatever a user's network may raise
+        raise SpecError(f"The referee {classifier.name} fails on pictures of {pictures[0][1].size}. {described(error)}") from error
+    probability, label = log_p.exp().max(1)
+    return [
+        (key, answer) for (key, _), answer in zip(pictures, zip(label.tolist(), probability.tolist(), strict=True), strict=True)
+    ]
