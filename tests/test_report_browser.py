@@ -385,6 +385,22 @@ def test_axe_finds_nothing_to_complain_of(browser: Any, address: str, scheme: st
     tab.close()
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_on_the_page_of_a_generator_that_fails_its_audit(browser: Any, tmp_path: Path, width: int) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    run = made(tmp_path, [row(i) for i in range(4)], real=SOME)
+    run.record["audit"]["generated"].update(known_second=1000, read_first=0)
+    tab = browser.new_page(viewport={"width": width, "height": 844})
+    tab.goto(write_report(run).as_uri())
+    tab.get_by_text("The generator fails its audit.").wait_for()
+    assert tab.locator(".notice .strip img").count() == 20
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(tab)
+    assert found.violations_count == 0, found.generate_report()
+    tab.close()
+
+
 def test_hostile_names_and_addresses_run_nothing_and_move_nothing(browser: Any, tmp_path: Path) -> None:
     folder = tmp_path / "<script>alert(1)<b>&#'\""
     folder.mkdir()
