@@ -114,7 +114,7 @@ def compare(
     seed: Annotated[int | None, typer.Option(help="the run's seed", show_default="0")] = None,
     real: Annotated[
         str | None,
-        typer.Option(help="real pictures to audit the generator with, e.g. folder:DIR", autocompletion=complete("pictures")),
+        typer.Option(help="real pictures that say which is better, e.g. folder:DIR", autocompletion=complete("pictures")),
     ] = None,
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="search with confidences matched: each at the temperature that fits --real")

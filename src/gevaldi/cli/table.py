@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gevaldi.measures.summary import Summary
-from gevaldi.names import called, plain, told_apart
+from gevaldi.names import plain, told_apart
 from gevaldi.reports.answer import answer
 from gevaldi.reports.numbers import typicality
 from gevaldi.runs.store import Run
@@ -17,9 +17,7 @@ def summary_table(run: Run, found: list[Summary]) -> None:
     for sentence in answer(run.record, {"first": first, "second": second}).sentences:
         Console(highlight=False).print(Text(sentence))
     unit = plain(run.record["divergence"]["unit"])
-    table = Table(
-        title=Text(f"{called(run.spec.first)}  vs  {called(run.spec.second)}"), title_justify="left", box=None, pad_edge=False
-    )
+    table = Table(title=Text(f"{first}  vs  {second}"), title_justify="left", box=None, pad_edge=False)
     sizes = sorted({n for s in found for n in s.set_distance_end})[:1]
     apart = [f"levels, n={n}" for n in sizes]
     failed = ["failed"] if any(s.failed for s in found) else []  # so that the table keeps within 80 columns

@@ -109,7 +109,17 @@ def _reasons(found: Evaluation, names: dict[str, str]) -> list[str]:
             f". {found.known:,} pictures have a class that both know: only {first} is right on {counts.only_first:,} of these, "
             f"only {second} on {counts.only_second:,}."
         )
-    return [parted, f"The difference in accuracy is {difference(counts.difference(), names)}."]
+    unlike = [_seen_otherwise(found, names)] if found.sides["first"]["official"] != found.sides["second"]["official"] else []
+    return [parted, f"The difference in accuracy is {difference(counts.difference(), names)}.", *unlike]
+
+
+def _seen_otherwise(found: Evaluation, names: dict[str, str]) -> str:
+    """What to know where only one of the two has a pipeline of its own."""
+    own = "first" if found.sides["first"]["official"] else "second"
+    return (
+        f"{names[OTHER[own]]} has no pipeline of its own and saw the pictures at the generator's size, which may count against it; at "
+        f"that size {names[own]} is right on {found.sides[own]['right_resized']:,}."
+    )
 
 
 def difference(estimate: Estimate, names: dict[str, str]) -> str:

@@ -79,5 +79,8 @@ def pictures_of(run: Run) -> list[Row]:
         raise RunFolderError(f"{path} cannot be read: {reason(error)}. Put back the file that GeValDi wrote.") from None
     if sha256(content).hexdigest() != expected["sha256"]:
         raise RunFolderError(f"{path} was changed since it was written. Put it back as it was, or make the run again elsewhere.")
-    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(content)).to_pylist()
+    table = pq.read_table(io.BytesIO(content))
+    if not table.schema.equals(schema_of_pictures()) or not {*table["kind"].to_pylist()} <= {"real", "drawn"}:
+        raise RunFolderError(f"{path} has other columns than GeValDi writes. Put back the file that it wrote.")
+    rows: list[dict[str, Any]] = table.to_pylist()
     return rows

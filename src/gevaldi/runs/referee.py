@@ -132,6 +132,5 @@ def _together(classifier: Classifier, pictures: list[tuple[Key, Any]]) -> list[t
     except Exception as error:  # whatever a user's network may raise
         raise SpecError(f"The referee {classifier.name} fails on pictures of {pictures[0][1].size}. {described(error)}") from error
     probability, label = log_p.exp().max(1)
-    return [
-        (key, answer) for (key, _), answer in zip(pictures, zip(label.tolist(), probability.tolist(), strict=True), strict=True)
-    ]
+    answers = zip(label.tolist(), probability.tolist(), strict=True)
+    return [(key, answer) for (key, _), answer in zip(pictures, answers, strict=True)]

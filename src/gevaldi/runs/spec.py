@@ -129,7 +129,9 @@ class Spec(Settings):
     speed: Speed = Speed()
     seed: int = Field(0, ge=0, lt=2**63, description="the run's seed; every sample's own is made from it and the sample's number")
     real: str | None = Field(
-        None, description="real pictures that the generator is audited against, for example bundled:mnist-digits"
+        None,
+        description="real pictures, for example bundled:mnist-digits: both classifiers answer them, and the generator is audited "
+        "against them",
     )
     audited: int | None = Field(
         None,
