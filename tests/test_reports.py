@@ -37,7 +37,6 @@ from gevaldi.runs.pictures import content_of
 from gevaldi.runs.spec import Spec, write_spec
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import median, share
-from gevaldi.statistics.signs import sign_test
 from gevaldi.taxonomy import taxonomy_of
 
 SCRIPT = files("gevaldi.reports").joinpath("templates", "page.js").read_text(encoding="utf-8")
@@ -515,13 +514,6 @@ def test_data_in_the_page_reads_back_and_cannot_end_its_script(data: Any) -> Non
     text = in_page(data)
     assert json.loads(text) == data
     assert not set(text) & set("<>&\u2028\u2029")
-
-
-@given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]), max_size=60))
-def test_the_sign_test_is_that_of_scipy(differences: list[float]) -> None:
-    signs = [d > 0 for d in differences if d]
-    expected = stats.binomtest(sum(signs), len(signs)).pvalue if signs else 1.0
-    assert sign_test(differences) == pytest.approx(expected)
 
 
 def test_the_matrix_counts_every_sample_once_and_leaves_out_the_rarest_pairs(tmp_path: Path) -> None:

@@ -117,8 +117,8 @@ def _seen_otherwise(found: Evaluation, names: dict[str, str]) -> str:
     """What to know where only one of the two has a pipeline of its own."""
     own = "first" if found.sides["first"]["official"] else "second"
     return (
-        f"{names[OTHER[own]]} has no pipeline of its own and saw the pictures at the generator's size, which may count against it; at "
-        f"that size {names[own]} is right on {found.sides[own]['right_resized']:,}."
+        f"{names[OTHER[own]]} has no pipeline of its own and saw the pictures at the generator's size, which may count against it. "
+        f"At that size {names[own]} is right on {found.sides[own]['right_resized']:,}."
     )
 
 

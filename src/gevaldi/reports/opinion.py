@@ -16,16 +16,20 @@ def opinion_sentences(found: Opinion, names: dict[str, str]) -> list[str]:
     else:
         sentences.append(f"How often {names['referee']} itself is right is not known: no real pictures of its classes were given.")
     if found.real.total:
-        sentences.append(f"Of {found.real.total:,} real pictures on which the two differ, {_sides(found.real, names)}.")
+        sentences.append(f"Of {_many(found.real, 'real picture')} on which the two differ, {_sides(found.real, names)}.")
     for moment, there in (("before", found.start), ("after", found.end)):
         if there.total:
-            sentences.append(f"Of {there.total:,} samples on which they differ {moment} the search, {_sides(there, names)}.")
+            sentences.append(f"Of {_many(there, 'sample')} on which they differ {moment} the search, {_sides(there, names)}.")
     if found.end.total:
         sentences.append(
             "On searched pictures its side depends on how sure of itself each of the two is: compare them with --calibrate to take "
             "that out."
         )
     return sentences
+
+
+def _many(found: Sides, what: str) -> str:
+    return f"{found.total:,} {what}{'s' * (found.total != 1)}"
 
 
 def _sides(found: Sides, names: dict[str, str]) -> str:
