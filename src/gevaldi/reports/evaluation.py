@@ -15,10 +15,10 @@ GROUPS = {
     "neither": "both are wrong, differently",
     "unknown": "the class is not known",
 }
-SHOWN = 60  # real pictures on the page, at most
+SHOWN = 48  # real pictures on the page, at most
 FEW = 8  # of them on the first screen
 CLASSES = 12  # in the table by class
-SIDE = Thrift(side=224, along=96, quality=70, frames=0)
+SIDE = Thrift(side=160, along=96, quality=60, frames=0)
 SMALL = Thrift(side=96, along=96, quality=60, frames=0)
 
 
