@@ -38,6 +38,17 @@ def run(seed: int = 0) -> Path:
     return made
 
 
+@cache
+def evaluated() -> Path:
+    """A run of one search with real pictures, and the opinion of a third classifier."""
+    made = folder() / "evaluated"
+    words = ["compare", *PAIR, *SHORT, "--real", "bundled:mnist-digits", "--taxonomy", "none", "--no-report", "--out", str(made)]
+    subprocess.run([sys.executable, "-m", "gevaldi", *words], check=True, capture_output=True)
+    ask = ["referee", str(made), "bundled:mnist-referee", "--no-report"]
+    subprocess.run([sys.executable, "-m", "gevaldi", *ask], check=True, capture_output=True)
+    return made
+
+
 def copied(place: Path, seed: int = 0) -> Path:
     """A copy of the run."""
     shutil.copytree(run(seed), place)

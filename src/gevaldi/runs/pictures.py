@@ -79,8 +79,22 @@ def pictures_of(run: Run) -> list[Row]:
         raise RunFolderError(f"{path} cannot be read: {reason(error)}. Put back the file that GeValDi wrote.") from None
     if sha256(content).hexdigest() != expected["sha256"]:
         raise RunFolderError(f"{path} was changed since it was written. Put it back as it was, or make the run again elsewhere.")
-    table = pq.read_table(io.BytesIO(content))
-    if not table.schema.equals(schema_of_pictures()) or not {*table["kind"].to_pylist()} <= {"real", "drawn"}:
-        raise RunFolderError(f"{path} has other columns than GeValDi writes. Put back the file that it wrote.")
+    try:
+        rows = _checked(pq.read_table(io.BytesIO(content)))
+    except (ValueError, OSError) as error:  # of Arrow too
+        raise RunFolderError(f"{path} is not what GeValDi writes: {error}. Put back the file that it wrote.") from None
+    return rows
+
+
+def _checked(table: "pa.Table") -> list[Row]:
+    """The rows of a table that has the columns of the schema, and in them what a page relies on."""
+    if not table.schema.equals(schema_of_pictures()):
+        raise ValueError("it has other columns")
     rows: list[dict[str, Any]] = table.to_pylist()
+    for row in rows:
+        answers = [row[f"{who}_{key}"] for who in ("first", "second") for key in ("label", "class", "probability")]
+        if None in (row["index"], *answers) or not all(0 <= row[f"{who}_probability"] <= 1.001 for who in ("first", "second")):
+            raise ValueError("a row has no number, or no answer of one of the two")
+        if row["kind"] not in ("real", "drawn") or (row["picture"] is not None and row["picture"]["bytes"] is None):
+            raise ValueError(f"picture {row['index']} is of no kind, or has no bytes")
     return rows
