@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,8 @@ settings.register_profile("ci", derandomize=True)  # the same examples every tim
 if "CI" in os.environ:
     settings.load_profile("ci")
 torch.set_num_threads(1)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a shell, whose children would never hear Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import gevaldi  # noqa: E402
 

@@ -40,9 +40,7 @@ def test_default_settings_part_the_pair_inside_the_prior(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_batch_sizes_give_the_same_samples_on_the_bundled_pair(tmp_path: Path) -> None:
     runs = {
-        size: gevaldi.compare(
-            *PAIR, "bundled:mnist-vae", samples=12, out=tmp_path / str(size), device="cpu", batch_size=size
-        ).rows()
+        size: gevaldi.compare(*PAIR, "bundled:mnist-vae", samples=6, out=tmp_path / str(size), device="cpu", batch_size=size).rows()
         for size in (1, 7, 64)
     }
     for size in (1, 7):
@@ -52,6 +50,6 @@ def test_batch_sizes_give_the_same_samples_on_the_bundled_pair(tmp_path: Path) -
             for who in ("first_end", "second_end")
             for a, b in zip(runs[size][who], runs[64][who], strict=True)
         ]
-        assert len(same) == 48
+        assert len(same) == 24
         assert np.max(np.abs(ratio.to_numpy() - 1)) < 1e-3
         assert np.mean(same) >= 0.99

@@ -8,7 +8,7 @@ import pytest
 
 from hostile.harness import kinds
 
-EACH = 6
+EACH = 4
 
 
 @pytest.mark.slow

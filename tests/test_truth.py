@@ -124,8 +124,8 @@ def test_tempering_either_side_changes_no_claim(side: int, temperature: float, f
     names = ["bundled:mnist-strided-1k", "bundled:mnist-pooled"]
     hot = [f"tempered:{name},temperature={temperature}" if i == side else name for i, name in enumerate(names)]
     said = [
-        answer(compared(folder, Pair(*pair, None, 0), f"{side}-{temperature}-{i}").run.record, {"first": "A", "second": "B"})
-        for i, pair in enumerate((names, hot))
+        answer(compared(folder, Pair(*pair, None, 0), name).run.record, {"first": "A", "second": "B"})
+        for name, pair in (("as they are", names), (f"{side}-{temperature}", hot))
     ]
     assert said[0] == said[1]
     assert said[0].verdict.startswith("B is right more often than A")
