@@ -133,7 +133,7 @@ def test_the_first_screen_says_who_is_right_more_often_on_how_many_and_by_how_mu
         "only A is right on 12 of these, only B on 1."
     )
     assert said.reasons[1].startswith("The difference in accuracy is 19.0 percentage points in favour of A (95 % interval: ")
-    assert "only B is right" in said.advice
+    assert "the picture that only B gets right" in said.advice
     assert [tile["value"] for tile in said.tiles] == ["52 of 58", "41 of 58", "18 of 62"]
 
 
@@ -170,7 +170,7 @@ def test_exchanging_the_two_exchanges_the_answer(whole: Path, tmp_path: Path) ->
         (
             {"both_right": 1000, "only_second": 12, "only_first": 1},
             "B is right more often than A on pictures like these: on 1,012 of 1,013 against 1,001.",
-            "Next: look at the pictures on which only A is right.",
+            "Next: look at the picture that only A gets right. Does losing it matter more than the 12 gained?",
         ),
     ],
 )
@@ -419,7 +419,8 @@ def test_the_page_of_a_generator_loaded_wrongly_begins_with_its_pictures_beside_
     assert said.sentences[-1].startswith("The generator fails its audit. ")
     text = render(bad.run)
     begin = Page(text[text.index("<main") : text.index('class="verdict"')])
-    assert " ".join(begin.words.split()).startswith(f"The answer The generator fails its audit. {said.trouble}")
+    assert " ".join(begin.words.split()).startswith("The answer The generator fails its audit.")
+    assert said.trouble in " ".join(begin.words.split())
     assert sum(tag == "img" for tag, _ in begin.tags) == (20 if real else 10)
     drawn = [row for row in pictures_of(bad.run) if row["kind"] == "drawn"]
     assert len(drawn) == 10

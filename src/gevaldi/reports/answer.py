@@ -73,7 +73,7 @@ def _verdict(found: Evaluation, names: dict[str, str]) -> tuple[str, str]:
         return (
             f"{names[better]} is right more often than {names[worse]} on pictures like these: on {right[better]:,} of "
             f"{found.known:,} against {right[worse]:,}.",
-            f"Next: look at the pictures on which only {names[worse]} is right. Would those mistakes cost you more?",
+            _losses(found, better, names),
         )
     return (
         f"These {found.known:,} real pictures do not show which is better: {first} is right on {right['first']:,}, {second} on "
@@ -82,14 +82,25 @@ def _verdict(found: Evaluation, names: dict[str, str]) -> tuple[str, str]:
     )
 
 
+def _losses(found: Evaluation, better: str, names: dict[str, str]) -> str:
+    """What choosing the better one costs."""
+    gained, lost = found.paired.only_first, found.paired.only_second
+    if better == "second":
+        gained, lost = lost, gained
+    if not lost:
+        return ""
+    which, them = (f"the {lost:,} pictures", "them") if lost > 1 else ("the picture", "it")
+    return f"Next: look at {which} that only {names[OTHER[better]]} gets right. Does losing {them} matter more than the {gained:,} gained?"
+
+
 def _more_needed(found: Evaluation) -> str:
     needed = found.paired.needed()
     if needed is None:
         return "Next: choose by what else matters, such as speed or size, or compare them on the pictures that matter most to you."
     about = int(float(f"{needed:.1g}"))
     return (
-        f"Next: if the true difference is what these pictures suggest, about {about:,} labelled pictures like these would show it. "
-        "If that difference is too small to matter, choose by speed or size."
+        f"Next: if the true difference is what these pictures suggest, about {about:,} labelled pictures like these, in all, would "
+        "probably show it. If that difference is too small to matter, choose by speed or size."
     )
 
 
@@ -100,7 +111,7 @@ def _reasons(found: Evaluation, names: dict[str, str]) -> list[str]:
     if not found.known:
         most = _points(found.differ / found.pictures)
         return [f"However that turns out, their accuracies on these pictures differ by at most {most}."]
-    wrong = f", and both are wrong on {found.both_wrong_differently:,}" if found.both_wrong_differently else ""
+    wrong = f", and both are wrong, in different ways, on {found.both_wrong_differently:,}" if found.both_wrong_differently else ""
     parted = f"They give different answers on {found.differ:,} of {found.pictures:,} pictures"
     if found.known == found.pictures:
         parted += f": only {first} is right on {counts.only_first:,}, only {second} on {counts.only_second:,}{wrong}."
