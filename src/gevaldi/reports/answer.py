@@ -90,7 +90,8 @@ def _losses(found: Evaluation, better: str, names: dict[str, str]) -> str:
     if not lost:
         return ""
     which, them = (f"the {lost:,} pictures", "them") if lost > 1 else ("the picture", "it")
-    return f"Next: look at {which} that only {names[OTHER[better]]} gets right. Does losing {them} matter more than the {gained:,} gained?"
+    worse = names[OTHER[better]]
+    return f"Next: look at {which} that only {worse} gets right. Does losing {them} matter more than the {gained:,} gained?"
 
 
 def _more_needed(found: Evaluation) -> str:
