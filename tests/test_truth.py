@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
 import gevaldi
-from conftest import MNIST, needs_mnist
+from conftest import MNIST, called, needs_mnist
 from gevaldi.classifiers import load_classifier
 from gevaldi.measures.evaluation import Evaluation, generator_fails
 from gevaldi.pictures import sources
@@ -129,3 +130,17 @@ def test_tempering_either_side_changes_no_claim(side: int, temperature: float, f
     ]
     assert said[0] == said[1]
     assert said[0].verdict.startswith("B is right more often than A")
+
+
+@pytest.mark.slow
+def test_generators_stand_side_by_side_on_the_page_of_an_experiment(folder: Path) -> None:
+    runs = {"sound": {"generator": "bundled:mnist-vae"}, "wrong": {"generator": "python:worlds.py:inverted"}}
+    settings = {"first": STRIDED, "second": POOLED, "samples": 1, "search": {"steps": 1}, "audited": 100, "taxonomy": "none"}
+    experiment = {"title": "Generators", "settings": settings | {"real": "bundled:mnist-digits"}, "runs": runs}
+    (folder / "generators.yaml").write_text(yaml.safe_dump(experiment))
+    done = called(folder, "experiment", "generators.yaml", "--out", "generators")
+    assert done.returncode == 0, done.stderr
+    page = (folder / "generators" / "index.html").read_text()
+    assert page.count("8 of 1,000") == 2  # real pictures are the same whatever the generator
+    assert page.count("fails its audit.") == 1
+    assert "The generator of <bdi>wrong</bdi> fails" in page

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from gevaldi.figures import Line, as_svg, lines, mean_bands
+from gevaldi.measures.evaluation import Evaluation, generator_fails
 from gevaldi.measures.paths import Band
 from gevaldi.measures.summary import Summary
-from gevaldi.names import plain, told_apart
+from gevaldi.names import called, plain, told_apart
 from gevaldi.reports.environment import environment, written
 from gevaldi.runs.finds import summary_of
 from gevaldi.runs.store import Run
@@ -29,6 +30,31 @@ class Entry:
     second: str
     sizes: tuple[int, int]
     summary: Summary
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What one run rests on: real pictures, and a generator.
+
+    Attributes:
+        run, folder: what it is called, and where its report lies.
+        generator: what it is called.
+        trouble: why it fails its audit; None where it does not.
+        read: how many of its pictures the first and the second read as what was asked for; None where nothing is asked.
+        drawn, real: on how many drawn and real pictures the two differ; None without any.
+        only: on how many real pictures only the first, and only the second, is right; None where that is not known.
+        chance: McNemar's exact p-value of these.
+    """
+
+    run: str
+    folder: str
+    generator: str
+    trouble: str | None
+    read: str | None
+    drawn: str | None
+    real: str | None
+    only: tuple[int, int] | None
+    chance: float | None
 
 
 def write_overview(title: str, question: str, runs: Mapping[str, Run], failed: Mapping[str, str], folder: Path) -> Path:
@@ -55,6 +81,7 @@ def write_overview(title: str, question: str, runs: Mapping[str, Run], failed: M
             title=title,
             question=question,
             entries=[entry for name, run in runs.items() for entry in _entries(name, run)],
+            grounds=[grounds(name, run) for name, run in runs.items()],
             failed=failed,
             set_sizes=sorted({int(column.rpartition("_")[2]) for column in quantities if "set_distance" in column}),
             units=_units(runs),
@@ -62,6 +89,26 @@ def write_overview(title: str, question: str, runs: Mapping[str, Run], failed: M
         )
     )
     return written(folder / "index.html", page)
+
+
+def grounds(name: str, run: Run) -> Grounds:
+    """What a run rests on, by its record."""
+    audit = run.record.get("audit") or {}
+    drawn, found = audit.get("generated"), Evaluation.of(run.record)
+    read = None
+    if drawn and drawn["known_first"] and drawn["known_second"]:
+        read = " / ".join(f"{drawn[f'read_{who}']:,}" for who in ("first", "second")) + f" of {drawn['known_first']:,}"
+    return Grounds(
+        run=name,
+        folder=run.folder.name,
+        generator=plain(called(run.record["models"]["generator"]["name"])),
+        trouble=generator_fails(audit),
+        read=read,
+        drawn=f"{drawn['disagreements']:,} of {drawn['pictures']:,}" if drawn else None,
+        real=f"{found.differ:,} of {found.pictures:,}" if found else None,
+        only=(found.paired.only_first, found.paired.only_second) if found and found.known else None,
+        chance=found.paired.chance() if found and found.known else None,
+    )
 
 
 def _quantities(runs: Mapping[str, Run]) -> dict[str, str]:
