@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -68,10 +69,16 @@ def natural(seed: int, size: int = 224, form: str = "PNG") -> dict[str, Any]:
 
 
 def enlarged(run: Any, folder: Path) -> Any:
-    """The same rows with large pictures."""
+    """The same rows with large pictures, and as many real ones with different answers as a run keeps."""
+    from gevaldi.runs.evaluation import KEPT
+    from gevaldi.runs.pictures import content_of, pictures_of
     from gevaldi.runs.store import Run
 
-    other = Run.create(folder, run.spec, {key: run.record[key] for key in run.record.keys() - {"format", "fingerprint", "spec"}})
+    real = [row for row in pictures_of(run) if row["kind"] == "real"]
+    parted = [row | {"second_label": row["first_label"] + 1, "picture": natural(i % PICTURES)} for i, row in enumerate(real[:KEPT])]
+    content = content_of(parted + real[KEPT:])
+    record = {key: run.record[key] for key in run.record.keys() - {"format", "fingerprint", "spec"}}
+    other = Run.create(folder, run.spec, record | {"pictures": {"sha256": sha256(content).hexdigest()}}, pictures=content)
     rows = []
     for row in run.each():
         start, end = natural(row["index"] % PICTURES), natural((row["index"] + 1) % PICTURES)
@@ -140,7 +147,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         small, large = Path(temporary) / "small", Path(temporary) / "large"
         pair = "bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae"
-        run = gevaldi.compare(*pair, samples=STARTS, out=small).run
+        run = gevaldi.compare(*pair, samples=STARTS, real="bundled:mnist-digits", out=small).run
         measured("MNIST", small)
         enlarged(run, large)
         measured("224 pixels", large)

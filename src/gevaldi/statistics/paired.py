@@ -101,7 +101,6 @@ def anytime_share(successes: int, trials: int) -> Estimate:
     A confidence sequence: shares p against which a bet by the Jeffreys mixture, B(s + 1/2, f + 1/2) / B(1/2, 1/2), has not won
     1/0.05 times p^s (1 - p)^f; by Ville's inequality [Robbins 1970; Howard 2021]. NaN without trials.
     """
-    from scipy.optimize import brentq
     from scipy.special import betaln, xlog1py, xlogy
 
     if trials == 0:
@@ -109,10 +108,15 @@ def anytime_share(successes: int, trials: int) -> Estimate:
     failures, value = trials - successes, successes / trials
     bet = float(betaln(successes + 0.5, failures + 0.5) - betaln(0.5, 0.5)) + math.log(MISS)
 
-    def gain(p: float) -> float:
-        """Below zero inside the interval."""
-        return bet - float(xlogy(successes, p) + xlog1py(failures, -p))
+    def border(outside: float) -> float:
+        """Between a share outside the interval and the value, by halves: `scipy.optimize` takes half a second to load."""
+        inside = value
+        for _ in range(60):
+            p = (inside + outside) / 2
+            if bet < float(xlogy(successes, p) + xlog1py(failures, -p)):
+                inside = p
+            else:
+                outside = p
+        return outside
 
-    low = brentq(gain, 1e-300, value) if successes else 0.0
-    high = brentq(gain, value, 1 - 1e-16) if failures else 1.0
-    return Estimate(value, float(low), float(high))
+    return Estimate(value, border(0.0) if successes else 0.0, border(1.0) if failures else 1.0)
