@@ -20,6 +20,7 @@ from gevaldi.reports.answer import Answer, answer
 from gevaldi.reports.page import render
 from gevaldi.runs.pictures import pictures_of
 from gevaldi.runs.store import Run
+from gevaldi.statistics.paired import Paired
 from gevaldi.wrappers.predictions import Tempered
 from test_reports import Page, evaluation
 
@@ -471,3 +472,16 @@ def test_a_title_given_to_a_run_that_was_begun_without_it_is_answered_with_a_mes
     assert all(f"{flag} has no effect here: the run in run was begun before" in other.stderr for flag in ("--title", "--author"))
     assert Run.open(tmp_path / "run").record["about"] == {"title": "One"}
     assert "<h1>One</h1>" in (tmp_path / "run" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(("official", "better"), [((True, True), "first"), ((False, False), "first"), ((True, False), None)])
+def test_no_side_is_taken_for_the_only_one_that_saw_the_pictures_as_they_are(
+    official: tuple[bool, bool], better: str | None
+) -> None:
+    sides = {
+        who: {"official": own, "right": 90, "right_resized": 40} for who, own in zip(("first", "second"), official, strict=True)
+    }
+    found = Evaluation("x", 100, 40, Paired(50, 40, 0, 10), 0, [], sides)
+    assert found.better == better
+    turned = Evaluation("x", 100, 40, Paired(50, 0, 40, 10), 0, [], sides)
+    assert turned.better == "second"  # though the first saw more of them

@@ -58,8 +58,18 @@ class Evaluation:
 
     @property
     def better(self) -> str | None:
-        """The more accurate one on pictures like these, first or second; None where these do not show it."""
-        return self.paired.better()
+        """The more accurate one on pictures like these, first or second; None where these do not show it.
+
+        Nor do they where it alone has a pipeline of its own: the other saw the pictures at the generator's size.
+        """
+        side = self.paired.better()
+        return None if side and self.favoured == side else side
+
+    @property
+    def favoured(self) -> str | None:
+        """The only one that saw the pictures as they are, by a pipeline of its own; None where both did, or neither."""
+        own = [who for who, side in self.sides.items() if side["official"]]
+        return own[0] if len(own) == 1 else None
 
     @property
     def disagreement(self) -> Estimate:

@@ -78,7 +78,7 @@ def _verdict(found: Evaluation, names: dict[str, str]) -> tuple[str, str]:
     return (
         f"These {found.known:,} real pictures do not show which is better: {first} is right on {right['first']:,}, {second} on "
         f"{right['second']:,}.",
-        _more_needed(found),
+        _alike_first(found, names) if found.paired.better() else _more_needed(found),
     )
 
 
@@ -92,6 +92,12 @@ def _losses(found: Evaluation, better: str, names: dict[str, str]) -> str:
     which, them = (f"the {lost:,} pictures", "them") if lost > 1 else ("the picture", "it")
     worse = names[OTHER[better]]
     return f"Next: look at {which} that only {worse} gets right. Does losing {them} matter more than the {gained:,} gained?"
+
+
+def _alike_first(found: Evaluation, names: dict[str, str]) -> str:
+    """What makes a comparison fair in which only one saw the pictures as they are."""
+    other = names[OTHER[str(found.favoured)]]
+    return f"Next: choose a generator that makes pictures of the size that {other} takes, so that both see the same."
 
 
 def _more_needed(found: Evaluation) -> str:
@@ -121,13 +127,13 @@ def _reasons(found: Evaluation, names: dict[str, str]) -> list[str]:
             f". {found.known:,} pictures have a class that both know: only {first} is right on {counts.only_first:,} of these, "
             f"only {second} on {counts.only_second:,}."
         )
-    unlike = [_seen_otherwise(found, names)] if found.sides["first"]["official"] != found.sides["second"]["official"] else []
+    unlike = [_seen_otherwise(found, names)] if found.favoured else []
     return [parted, f"The difference in accuracy is {difference(counts.difference(), names)}.", *unlike]
 
 
 def _seen_otherwise(found: Evaluation, names: dict[str, str]) -> str:
     """What to know where only one of the two has a pipeline of its own."""
-    own = "first" if found.sides["first"]["official"] else "second"
+    own = str(found.favoured)
     return (
         f"{names[OTHER[own]]} has no pipeline of its own and saw the pictures at the generator's size, which may count against it. "
         f"At that size {names[own]} is right on {found.sides[own]['right_resized']:,}."

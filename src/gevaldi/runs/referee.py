@@ -47,7 +47,7 @@ def judge(run: Run, name: str, told: Told = lambda done: None) -> Opinion:
     check_mode(classifier, "referee")
     done = 0
 
-    def asked(pictures: Iterable[tuple[Key, Any]]) -> Iterator[tuple[Key, Answer]]:
+    def ask(pictures: Iterable[tuple[Key, Any]]) -> Iterator[tuple[Key, Answer]]:
         nonlocal done
         for pair in answered(classifier, pictures):
             done += 1
@@ -63,13 +63,13 @@ def judge(run: Run, name: str, told: Told = lambda done: None) -> Opinion:
 
     parted = {row["index"]: (row["first_label"], row["second_label"]) for row in pictures_of(run) if row["kind"] == "real"}
     read, known, on_real = 0, 0, []
-    for (i, shown), answer in asked(_real(run, classifier)):
+    for (i, shown), answer in ask(_real(run, classifier)):
         if meant := meant_by((shown, shown), classifier):
             known, read = known + 1, read + (answer[0] in meant)
         pair = parted.get(i, (0, 0))
         if pair[0] != pair[1]:
             on_real.append(side(pair, answer))
-    start, end = (sides(side(*both) for both in asked(_searched(run, moment))) for moment in ("start", "end"))
+    start, end = (sides(side(*both) for both in ask(_searched(run, moment))) for moment in ("start", "end"))
     opinion = Opinion(name, read, known, sides(on_real), start, end)
     write_in_run(run.folder / OPINION, opinion.as_json(run.digest).encode())
     return opinion
