@@ -89,7 +89,7 @@ def when_some_rows_are_there(monkeypatch: pytest.MonkeyPatch, act: Callable[[], 
 
 def workers(doing: str = "") -> list[psutil.Process]:
     """The workers of this program's clusters, whose nodes are its children; but not those that only wait to become some."""
-    return [process for process in psutil.Process().children(recursive=True) if f"ray::Worker.{doing}" in title(process)]
+    return [process for process in psutil.Process().children(recursive=True) if f"ray::Worker{doing}" in title(process)]
 
 
 def title(process: psutil.Process) -> str:
@@ -122,7 +122,7 @@ def test_a_worker_that_is_killed_costs_only_what_it_had_not_finished_where_none_
     monkeypatch.setattr("gevaldi.runs.engines.ray.visible", lambda run: nullcontext("a file that nobody sees"))
     monkeypatch.setattr("gevaldi.runs.engines.ray.write_in_run", noted)
     monkeypatch.setattr("gevaldi.progress.Bar.told", lambda bar, texts: told.extend(texts[len(told) :]))
-    acted = when_some_rows_are_there(monkeypatch, lambda: workers("work")[0].kill())
+    acted = when_some_rows_are_there(monkeypatch, lambda: workers()[0].kill())
     pd.testing.assert_frame_equal(compared(tmp_path / "run", at(cluster)).rows(), expected)
     assert acted
     assert any("was lost" in text for text in told)
@@ -168,9 +168,9 @@ def test_what_was_finished_is_safe_after_ctrl_c_and_nobody_works_on(cluster: Any
     driver.send_signal(signal.SIGINT)
     assert "KeyboardInterrupt" in driver.communicate()[1]
     deadline = time.monotonic() + 20
-    while workers() and time.monotonic() < deadline:
+    while workers(".") and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not workers()
+    assert not workers(".")
     assert 0 < len(Run.open(folder).done()) < 120  # what a worker was writing is unfinished, and tidied up by whoever goes on
 
 
