@@ -19,6 +19,7 @@ from scipy import stats
 
 from conftest import IMAGENET, needs_imagenet, record
 from gevaldi.classifiers import load_classifier
+from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments import claims, plates, read_experiment
 from gevaldi.experiments.evidence import Evidence, NotTestable, judged
@@ -36,6 +37,8 @@ from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import distances as between
 from gevaldi.taxonomy import taxonomy_named
 from gevaldi.taxonomy.read import taxonomy_as_json
+
+ON_CPU = Compute("cpu", progress=False)
 
 
 def test_over_three_replicates_a_contrast_is_students_interval_of_the_differences_between_their_means() -> None:
@@ -285,13 +288,13 @@ def test_in_the_quick_set_nothing_is_fetched_and_what_is_not_at_hand_is_said(
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
     asked = read_reproduction("figure-1")
-    *outcomes, last = made_in(asked, "pictures", tmp_path / "out", quick=True, device="cpu")
+    *outcomes, last = made_in(asked, "pictures", tmp_path / "out", ON_CPU, quick=True)
     assert isinstance(last, Made)
     assert [o.run for o in outcomes] == [None]  # type: ignore[union-attr]
     assert {finding.verdict for finding in last.findings} == {"not tested"}
     assert "empty" in last.findings[0].rests_on  # where it was looked for
     assert "only what is on this machine" in last.findings[0].rests_on
-    *none, left_out = made_in(asked, "paper", tmp_path / "out", quick=True)
+    *none, left_out = made_in(asked, "paper", tmp_path / "out", ON_CPU, quick=True)
     assert not none
     assert isinstance(left_out, Made)
     assert {finding.rests_on for finding in left_out.findings} == {"left out of the quick set"}
@@ -299,11 +302,11 @@ def test_in_the_quick_set_nothing_is_fetched_and_what_is_not_at_hand_is_said(
 
 def test_a_world_that_is_not_computed_now_shows_what_was_made_before(tmp_path: Path) -> None:
     asked = read_reproduction("figure-2")
-    small = {"assignments": ["samples=3", "search.steps=4", "audited=2"], "device": "cpu"}
-    *_, nothing = made_in(asked, "digits", tmp_path, compute=False, **small)
+    small = {"assignments": ["samples=3", "search.steps=4", "audited=2"]}
+    *_, nothing = made_in(asked, "digits", tmp_path, None, **small)
     assert {finding.rests_on for finding in nothing.findings} == {"left out"}  # type: ignore[union-attr]
-    *_, now = made_in(asked, "digits", tmp_path, **small)
-    (later,) = made_in(asked, "digits", tmp_path, compute=False, **small)
+    *_, now = made_in(asked, "digits", tmp_path, ON_CPU, **small)
+    (later,) = made_in(asked, "digits", tmp_path, None, **small)
     assert later.findings == now.findings  # type: ignore[union-attr]
 
 

@@ -20,6 +20,7 @@ from torch import nn
 import gevaldi
 from conftest import small_classifier, small_generator, written_again
 from gevaldi.classifiers import load_classifier
+from gevaldi.compute import Compute
 from gevaldi.confusions import confusions
 from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.models import labels_of
@@ -530,7 +531,7 @@ def test_an_object_cannot_be_resumed_by_name_and_the_error_says_how_to_go_on(tmp
     next((tmp_path / "samples").glob("part-*")).unlink()
     spec = Run.open(tmp_path).spec
     with pytest.raises(SpecError, match=r"gevaldi.compare\(..., out=FOLDER\)"):
-        execute(spec, tmp_path, (spec.first, spec.second, spec.generator), "cpu", None, False, "")
+        execute(spec, tmp_path, (spec.first, spec.second, spec.generator), Compute("cpu", progress=False), "")
 
 
 def test_a_broken_contract_leaves_no_run_behind(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from conftest import called, small_classifier, small_generator
 from gevaldi.alignment import align
 from gevaldi.cli.main import app
 from gevaldi.cli.matrices import show_matrices
+from gevaldi.compute import Compute
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.experiments import Sweep, read_sweep, sweep_names
 from gevaldi.experiments.sweep import is_symmetric, limits_of, short_names, sweep_from
@@ -456,11 +457,11 @@ def test_a_classifier_that_is_added_leaves_finished_pairs_alone(
 def test_only_the_pair_that_is_asked_for_is_made(by_name: dict[str, Any], tmp_path: Path) -> None:
     settings = {"samples": 2, "audited": 5, "search": {"steps": 2}}
     sweep = sweep_from({**by_name, "settings": settings})
-    told = list(swept(sweep, tmp_path / "out", Networks(), only=("n1-vs-n2-kl-w0",), device="cpu", batch_size=2))
+    told = list(swept(sweep, tmp_path / "out", Networks(), Compute("cpu", 2, progress=False), only=("n1-vs-n2-kl-w0",)))
     assert [found.name for found in told[1:]] == ["n1-vs-n2-kl-w0"]  # type: ignore[union-attr]
     assert not (tmp_path / "out" / "before.json").exists()
     with pytest.raises(SpecError, match="n1-vs-n2-kl-w0"):
-        list(swept(sweep, tmp_path / "out", Networks(), only=("n1-vs-n3",)))
+        list(swept(sweep, tmp_path / "out", Networks(), Compute(), only=("n1-vs-n3",)))
 
 
 def small_sweep(out: Path, seed: int = 1, **more: Any) -> gevaldi.Swept:
@@ -617,7 +618,7 @@ def test_of_each_comparison_it_is_said_beforehand_which_it_is_of_how_many_and_wh
 
 def test_a_pair_that_there_is_not_is_answered_before_anything_is_written(by_name: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="There is no comparison in this sweep named 'foo'"):
-        list(swept(sweep_from(by_name), tmp_path / "out", Networks(), only=("foo",)))
+        list(swept(sweep_from(by_name), tmp_path / "out", Networks(), Compute(), only=("foo",)))
     assert not (tmp_path / "out").exists()
 
 

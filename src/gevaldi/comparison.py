@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
+from gevaldi.compute import Compute
 from gevaldi.errors import SpecError
 from gevaldi.images import opened
 from gevaldi.names import OBJECT
 from gevaldi.places import Place, place
-from gevaldi.runs.engines import engine as engine_named
 from gevaldi.runs.holding import held
 from gevaldi.runs.spec import Search, Spec, spec_from
 from gevaldi.runs.store import Run
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gevaldi.measures.referee import Opinion
     from gevaldi.measures.summary import Summary
     from gevaldi.models import Classifier, Generator
-    from gevaldi.runs.engines.base import Engine, Fill
+    from gevaldi.runs.engines.base import Engine
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,16 +184,14 @@ def compare(
     folder = Path(tempfile.mkdtemp(prefix="gevaldi-")) if out is None else place(out)
     models = (first, second, generator)
     given = None if isinstance(taxonomy, str) else taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
-    chosen = engine_named(engine) if isinstance(engine, str | None) else engine
 
     def begun(run: Run) -> None:
         for warning in Comparison(run).warnings:
             warn(f"gevaldi: {warning}", stacklevel=4)
 
-    with chosen.opened() as fill:
-        command = command_of(spec, folder, models)
-        about = {"title": title, "note": note, "author": author}
-        return execute(spec, folder, models, device, batch_size, progress, command, given, fill=fill, begun=begun, about=about)
+    compute = Compute(device, batch_size, engine, progress=progress)
+    about = {"title": title, "note": note, "author": author}
+    return execute(spec, folder, models, compute, command_of(spec, folder, models), given, begun=begun, about=about)
 
 
 def named(model: Any) -> str:
@@ -220,21 +218,18 @@ def execute(
     spec: Spec,
     folder: Place,
     models: Sequence[Any],
-    device: str,
-    batch_size: int | None,
-    progress: bool | None,
+    compute: Compute,
     command: str,
     taxonomy: Taxonomy | None = None,
     *,
-    fill: "Fill | None" = None,
     begun: Callable[[Run], None] = lambda run: None,
     about: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Run a spec in a folder, from the start or from where it was interrupted. `models` are the three networks or their names.
 
-    Rows are computed by `fill`, of an engine that was opened, by default in this process; `begun` hears of the run before that.
-    `about` is what the report says of itself: title, note and author.
-    Meanwhile no other process can write to the folder. A run that is complete is only read, so its folder need not be writable.
+    `begun` is called with the run before its first row is computed. `about` is what the report says of itself: title, note and
+    author. Meanwhile no other process can write to the folder. A run that is complete is only read, so its folder need not be
+    writable.
 
     Raises:
         RunFolderError: another process is writing to the folder.
@@ -246,26 +241,27 @@ def execute(
     from gevaldi.runs.session import device_of, models_of, open_run, prepared
 
     refuse_objects(models)
-    first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
     with contextlib.ExitStack() as stack:
+        compute = stack.enter_context(compute.opened())  # before anything is loaded: a cluster may not answer
+        first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
         before = Run.begun(folder)
         if not (before and before.complete):
             stack.enter_context(held(folder, called()))
             before = Run.begun(folder)  # what was there may not be what its last holder left
             if before:
                 before.tidy()
-        watch = stack.enter_context(bar(progress))
+        watch = stack.enter_context(bar(compute.progress))
         watch.measuring()
-        ready = models_of(spec, first, second, generator, device_of(device), before, taxonomy, batch_size)
+        ready = models_of(spec, first, second, generator, device_of(compute.device), before, taxonomy, compute.batch_size)
         stack.enter_context(prepared(ready))
-        run = open_run(folder, spec, ready, batch_size, command, watch.audited, about)
+        run = open_run(folder, spec, ready, compute.batch_size, command, watch.audited, about)
         begun(run)
         given = [
             m if name.startswith(OBJECT) else name
             for name, m in zip((spec.first, spec.second, spec.generator), models, strict=True)
         ]
-        fill = fill or stack.enter_context(engine_named().opened())
-        filling = fill(Task(run, ready, given, batch_size, watch.step))
+        assert compute.fill  # which `opened` sees to
+        filling = compute.fill(Task(run, ready, given, compute.batch_size, watch.step))
         for now in stack.enter_context(contextlib.closing(filling)):
             watch.rows(now.done, now.total)
             if now.workers:

@@ -21,6 +21,7 @@ MANY = 12  # names of a source above which it has one line in a listing
 FIXED = {
     "kinds": [*KINDS, "torchvision", "timm"],
     "orders": ["both", "forward", "reverse"],
+    "conventions": ["published", "edges"],
     "formats": ["png", "svg", "pdf"],
     "devices": ["auto", "cpu", "cuda", "mps"],
     "moments": ["end", "start", "both"],

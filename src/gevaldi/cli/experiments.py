@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gevaldi.cli.options import Address, Batch, Device, Engine, FolderOfAll, SetForAll
+from gevaldi.cli.options import FolderOfAll, SetForAll, computing
 from gevaldi.cli.words import complete, say, tell
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gevaldi.runs.store import Run
 
 
+@computing()
 def experiment(
     name: Annotated[
         str, typer.Argument(help="one that ships (gevaldi list), or a YAML or TOML file", autocompletion=complete("experiments"))
@@ -24,10 +25,7 @@ def experiment(
     ] = None,
     set_: SetForAll = None,
     only: Annotated[list[str] | None, typer.Option(help="make this comparison only; may be repeated")] = None,
-    device: Device = "auto",
-    batch_size: Batch = None,
-    engine: Engine = None,
-    address: Address = None,
+    compute: Any = None,
     out: FolderOfAll = None,
 ) -> None:
     """Make the comparisons of an experiment, and lay them side by side.
@@ -54,13 +52,9 @@ def experiment(
     folder = Path("runs") / cleaned(Path(name).stem) if out is None else folder_of(out)
     try:
         from gevaldi.experiments.execute import carried_out
-        from gevaldi.runs.engines import engine as engine_named
 
-        with engine_named(engine, address).opened() as fill:
-            told = carried_out(
-                specs, folder, only=tuple(only or ()), device=device, batch_size=batch_size, progress=True, fill=fill
-            )
-            runs, failed = _told(told)
+        with compute.opened() as opened:
+            runs, failed = _told(carried_out(specs, folder, opened, only=tuple(only or ())))
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
         raise

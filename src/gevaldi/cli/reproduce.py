@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gevaldi.cli.options import Batch, Device
+from gevaldi.cli.options import computing
 from gevaldi.cli.words import complete, say, tell
 
 if TYPE_CHECKING:
+    from gevaldi.compute import Compute
     from gevaldi.experiments.reproduction import Made, Reproduction
     from gevaldi.reports.reproduction import Judged
 
 ALL = "all"
 
 
+@computing("device", "batch_size")
 def reproduce(
     names: Annotated[
         list[str] | None,
@@ -34,8 +36,7 @@ def reproduce(
         list[str] | None,
         typer.Option("--set", help="a setting for all runs, e.g. samples=16", autocompletion=complete("settings")),
     ] = None,
-    device: Device = "auto",
-    batch_size: Batch = None,
+    compute: Any = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -69,13 +70,14 @@ def reproduce(
         raise SpecError(str(UnknownName("world of these figures", unknown[0], there)))
     given: dict[str, Any] = {
         "models": _models(models, model or []),
-        "options": {"quick": quick, "assignments": set_ or [], "device": device, "batch_size": batch_size},
+        "options": {"quick": quick, "assignments": set_ or []},
+        "compute": compute,
         "worlds": set(world or there),
         "folder": folder_of(f"runs/paper{'-quick' * quick}" if out is None else out),
     }
     words: list[tuple[str, Any]] = [
         *(("--model", model), ("--models", models), ("--world", world), ("--set", set_)),
-        *(("--device", None if device == "auto" else device), ("--batch-size", batch_size), ("--out", out)),
+        *(("--device", None if compute.device == "auto" else compute.device), ("--batch-size", compute.batch_size), ("--out", out)),
     ]
     again = [*(["--quick"] if quick else []), *(str(w) for flag, v in words for one in _listed(v) for w in (flag, one))]
     broken = False
@@ -102,6 +104,7 @@ def _make(
     *,
     models: dict[str, dict[str, str]],
     options: dict[str, Any],
+    compute: "Compute",
     worlds: set[str],
     folder: Path,
     command: str,
@@ -115,7 +118,7 @@ def _make(
     drawn, judged, broken = {}, [], False
     tell(asked.title)
     for world in asked.worlds:
-        for found in made_in(asked, world, folder, compute=world in worlds, models=models.get(world), progress=True, **options):
+        for found in made_in(asked, world, folder, compute if world in worlds else None, models=models.get(world), **options):
             if isinstance(found, Outcome):
                 say(f"gevaldi: {world}: {found.name}: {found.run.folder if found.run else found.error}")
                 broken |= found.run is None and not (found.missing and options["quick"])

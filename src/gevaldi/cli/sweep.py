@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gevaldi.cli.options import Address, Batch, Condition, Device, Engine, FolderOfAll, Generator, Orders, SetForAll, Taxonomy
+from gevaldi.cli.options import FolderOfAll, SetForAll, computing
+from gevaldi.cli.settings import SettingsCommand
 from gevaldi.cli.words import complete, say, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gevaldi.compute import Compute
     from gevaldi.experiments.sweep import Sweep
     from gevaldi.experiments.swept import Swept
-    from gevaldi.runs.engines.base import Fill
     from gevaldi.runs.spec import Spec
 
 SHOWN = 3  # comparisons that are named where there are many
@@ -26,31 +27,25 @@ def _classifiers_and_sweeps(incomplete: str) -> list[str]:
     return [name for kind in ("sweeps", "classifiers") for name in complete(kind)(incomplete)]
 
 
+class SweepCommand(SettingsCommand):
+    """`gevaldi sweep`."""
+
+    own = ("generator", "divergences", "prior_weights", "orders")
+    names = (*own, "samples", "conditions", "taxonomy", "real")
+
+
+@computing()
 def sweep(
+    ctx: typer.Context,
     classifiers: Annotated[
         list[str],
         typer.Argument(
             help="two or more, SOURCE:NAME; or one sweep that ships, or a YAML or TOML file", autocompletion=_classifiers_and_sweeps
         ),
     ],
-    generator: Generator = None,
-    divergence: Annotated[
-        list[str] | None, typer.Option(help="may be repeated", show_default="kl", autocompletion=complete("divergences"))
-    ] = None,
-    prior_weight: Annotated[list[float] | None, typer.Option(help="λ; may be repeated", show_default="0")] = None,
-    orders: Orders = None,
-    samples: Annotated[int | None, typer.Option("--samples", "-n", help="starts of each comparison", show_default="64")] = None,
-    condition: Condition = None,
-    taxonomy: Taxonomy = None,
-    real: Annotated[
-        str | None, typer.Option(help="real pictures to compare on too, e.g. folder:DIR", autocompletion=complete("pictures"))
-    ] = None,
     set_: SetForAll = None,
     only: Annotated[list[str] | None, typer.Option(help="make this comparison only, A-vs-B-kl-w0; may be repeated")] = None,
-    device: Device = "auto",
-    batch_size: Batch = None,
-    engine: Engine = None,
-    address: Address = None,
+    compute: Any = None,
     out: FolderOfAll = None,
 ) -> None:
     """Compare each of some classifiers with each other, and lay out who differs from whom, and who fails.
@@ -67,19 +62,13 @@ def sweep(
     """
     from gevaldi.experiments.execute import folder_of
 
-    given: dict[str, Any] = {
-        "generator": generator, "divergences": divergence, "prior_weights": prior_weight, "orders": orders,
-    }  # fmt: skip
-    shared = {"samples": samples, "conditions": condition, "taxonomy": taxonomy, "real": real}
-    asked, name = _asked(
-        classifiers, {k: v for k, v in given.items() if v}, {k: v for k, v in shared.items() if v not in (None, [])}, set_ or []
-    )
+    own = {key: value for key, value in ctx.obj.items() if key in SweepCommand.own}
+    shared = {key: value for key, value in ctx.obj.items() if key not in own}
+    asked, name = _asked(classifiers, own, shared, set_ or [])
     folder = Path("runs") / name if out is None else folder_of(out)
     try:
-        from gevaldi.runs.engines import engine as engine_named
-
-        with engine_named(engine, address).opened() as fill:
-            found = _carried_out(asked, folder, tuple(only or ()), device, batch_size, fill)
+        with compute.opened() as opened:
+            found = _carried_out(asked, folder, tuple(only or ()), opened)
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
         raise
@@ -115,7 +104,7 @@ def _asked(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any]
     return asked, f"sweep-{hashlib.sha256(asked.model_dump_json().encode()).hexdigest()[:10]}"
 
 
-def _carried_out(asked: "Sweep", folder: Path, only: tuple[str, ...], device: str, batch_size: int | None, fill: "Fill") -> "Swept":
+def _carried_out(asked: "Sweep", folder: Path, only: tuple[str, ...], compute: "Compute") -> "Swept":
     """Make what lacks, and say of each comparison which it is of how many, and what became of it."""
     from gevaldi.experiments.sweep_execute import Before, Networks, swept
     from gevaldi.experiments.swept import gathered
@@ -123,7 +112,7 @@ def _carried_out(asked: "Sweep", folder: Path, only: tuple[str, ...], device: st
     found = []
     names = [name for name in asked.pairs() if not only or name in only]
     left = list(names)
-    for told in swept(asked, folder, Networks(), only=only, device=device, batch_size=batch_size, progress=True, fill=fill):
+    for told in swept(asked, folder, Networks(), compute, only=only):
         found.append(told)
         if isinstance(told, Before):
             for name, error in told.failed.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from gevaldi.compute import Compute
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.experiments.claims import found
 from gevaldi.experiments.evidence import Evidence, Finding, NotTestable
@@ -93,14 +94,11 @@ def made_in(
     reproduction: Reproduction,
     world: str,
     folder: Path,
+    compute: Compute | None,
     *,
     quick: bool = False,
-    compute: bool = True,
     models: Mapping[str, str] | None = None,
     assignments: Sequence[str] = (),
-    device: str = "auto",
-    batch_size: int | None = None,
-    progress: bool = False,
 ) -> Iterator[Outcome | Made]:
     """Make the runs of one world, telling of each, and at the end what they say to the claims.
 
@@ -108,11 +106,10 @@ def made_in(
         reproduction: the figure.
         world: one of its worlds.
         folder: where runs go; those of an experiment that serves several figures are made once.
+        compute: how; None to look only at runs that were made before.
         quick: with the settings of the quick set, and only with what is on this machine.
-        compute: otherwise only what was made before is looked at.
         models: others in the place of the experiment's, by part; of parts that it does not have nothing is taken.
         assignments: settings for all runs.
-        device, batch_size, progress: as for a comparison.
 
     Raises:
         SpecError: a setting or a part is not known.
@@ -131,7 +128,7 @@ def made_in(
         return
     with only_at_hand() if quick else nullcontext():
         if compute:
-            for outcome in carried_out(specs, place, device=device, batch_size=batch_size, progress=progress):
+            for outcome in carried_out(specs, place, compute):
                 outcomes.append(outcome)
                 yield outcome
         evidence = evidence_of(experiment, outcomes, experiment.models | own)

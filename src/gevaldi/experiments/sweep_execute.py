@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.comparison import bar, refuse_objects
+from gevaldi.compute import Compute
 from gevaldi.documents import parsed
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName, described
 from gevaldi.experiments.execute import Outcome, carried_out
@@ -23,7 +24,6 @@ from gevaldi.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Generator
-    from gevaldi.runs.engines.base import Fill
 
 SPEC, BEFORE = "sweep.yaml", "before.json"
 
@@ -120,19 +120,15 @@ def swept(
     sweep: Sweep,
     folder: Path,
     networks: Networks,
+    compute: Compute,
     *,
     only: tuple[str, ...] = (),
-    device: str = "auto",
-    batch_size: int | None = None,
-    progress: bool | None = False,
     taxonomy: Taxonomy | None = None,
-    fill: "Fill | None" = None,
 ) -> Iterator[Before | Outcome]:
     """Make the matrices before any search, unless they were made before, and then every pair in its own sub-folder.
 
     Where `only` some pairs are asked for, the matrices before the search, which need all classifiers, are left for another time.
-    Those that were made without a classifier are made anew when it can be loaded. Rows are computed by `fill`, of an engine that
-    was opened; by default in this process.
+    Those that were made without a classifier are made anew when it can be loaded.
 
     Raises:
         SpecError: a setting is unknown or impossible, or `only` names a pair that there is not.
@@ -159,22 +155,11 @@ def swept(
         decides = _decides(sweep) | {"objects": apart, "hierarchy": hierarchy and sha256(hierarchy.encode()).hexdigest()}
         before = read_before(folder, decides)
         if not only and (before is None or any(map(networks.has, (sweep.classifiers.get(name, name) for name in before.lost)))):
-            before = _before(sweep, [*specs.values()], networks, device, progress, taxonomy)
+            before = _before(sweep, [*specs.values()], networks, compute, taxonomy)
             if before.entries and not _belongs_to_others(folder, specs, apart):
                 _write(folder / BEFORE, _as_json(decides, before))
         yield before or Before()
-        yield from carried_out(
-            specs,
-            folder,
-            only=only,
-            device=device,
-            batch_size=batch_size,
-            progress=progress,
-            models=networks.of,
-            taxonomy=taxonomy,
-            fill=fill,
-            same=same,
-        )
+        yield from carried_out(specs, folder, compute, only=only, models=networks.of, taxonomy=taxonomy, same=same)
 
 
 def _refuse_others(folder: Path, specs: Mapping[str, Spec]) -> None:
@@ -226,15 +211,13 @@ def _text_of(path: Place) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def _before(
-    sweep: Sweep, specs: Sequence[Spec], networks: Networks, device: str, progress: bool | None, taxonomy: Taxonomy | None
-) -> Before:
+def _before(sweep: Sweep, specs: Sequence[Spec], networks: Networks, compute: Compute, taxonomy: Taxonomy | None) -> Before:
     from gevaldi.experiments.sweep_drawn import before_search
     from gevaldi.runs.session import device_of
     from gevaldi.runs.worker import lacks_memory
 
     found, failed = {}, {}
-    on = device_of(device)
+    on = device_of(compute.device)
     for name, model in sweep.classifiers.items():
         try:
             found[name] = networks.classifier(model)
@@ -244,7 +227,7 @@ def _before(
     if len(found) < 2:
         return Before((), failed, lost)
     try:
-        with bar(progress) as watch:
+        with bar(compute.progress) as watch:
             generator = networks.generator(sweep.generator)
             numbers, refused = before_search(sweep, specs, found, generator, on, taxonomy, watch.audited)
     except Exception as error:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.comparison import named
+from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments.execute import Outcome, finished, folder_of
 from gevaldi.experiments.sweep import Pair, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from, unit_of
 from gevaldi.experiments.sweep_execute import SPEC, Before, Networks, before_of, swept
 from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, Seen, columns, entries, seen_in
 from gevaldi.names import OBJECT
-from gevaldi.runs.engines import engine as engine_named
 from gevaldi.runs.spec import Search
 from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
@@ -256,19 +256,8 @@ def sweep(
         source="the arguments",
     )
     folder = Path(tempfile.mkdtemp(prefix="gevaldi-sweep-")) if out is None else folder_of(out)
-    chosen = engine_named(engine) if isinstance(engine, str | None) else engine
-    with chosen.opened() as fill:
-        told = swept(
-            asked,
-            folder,
-            Networks(objects),
-            device=device,
-            batch_size=batch_size,
-            progress=progress,
-            taxonomy=given,
-            fill=fill,
-        )
-        return gathered(asked, folder, told)
+    with Compute(device, batch_size, engine, progress=progress).opened() as compute:
+        return gathered(asked, folder, swept(asked, folder, Networks(objects), compute, taxonomy=given))
 
 
 def _called(given: Any) -> tuple[Any, dict[str, Any]]:
