@@ -13,8 +13,8 @@ from statistics import median
 
 from gevaldi.compute import Compute
 from gevaldi.experiments.execute import carried_out
-from gevaldi.experiments.sweep import sweep_from
-from gevaldi.experiments.sweep_execute import Networks
+from gevaldi.sweeps.execution import Networks
+from gevaldi.sweeps.spec import sweep_from
 
 SWEEP = {
     "classifiers": {name: f"bundled:mnist-{name}" for name in ("strided", "pooled", "referee")},

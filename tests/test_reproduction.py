@@ -21,14 +21,16 @@ from conftest import IMAGENET, needs_imagenet, record
 from gevaldi.classifiers import load_classifier
 from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
-from gevaldi.experiments import claims, plates, read_experiment
-from gevaldi.experiments.evidence import Evidence, NotTestable, judged
-from gevaldi.experiments.plates import plate_of
-from gevaldi.experiments.reproduction import Made, made_in, read_reproduction, reproductions
+from gevaldi.experiments import read_experiment
 from gevaldi.fetching import only_at_hand
 from gevaldi.measures.paths import mean_band
 from gevaldi.registry import Call
 from gevaldi.reports.reproduction import Judged, write_figure, write_index
+from gevaldi.reproduction import claims
+from gevaldi.reproduction import figures as plates
+from gevaldi.reproduction.evidence import Evidence, NotTestable, judged
+from gevaldi.reproduction.figures import plate_of
+from gevaldi.reproduction.spec import Made, made_in, read_reproduction, reproductions
 from gevaldi.runs.schema import Row, schema
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run

@@ -27,18 +27,18 @@ from gevaldi.cli.main import app
 from gevaldi.cli.matrices import show_matrices
 from gevaldi.compute import Compute
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName
-from gevaldi.experiments import Sweep, read_sweep, sweep_names
-from gevaldi.experiments.sweep import is_symmetric, limits_of, short_names, sweep_from
-from gevaldi.experiments.sweep_drawn import asked, before_search, matrices
-from gevaldi.experiments.sweep_execute import Networks, swept
+from gevaldi.experiments import names
 from gevaldi.figures import HeatMap, heat_maps
 from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, Seen, as_csv, entries, seen_in
 from gevaldi.models import Classifier, Generator, Label
-from gevaldi.reports.sweep_sentences import answer as sentences
-from gevaldi.reports.sweep_tables import Matrix, fitting
-from gevaldi.reports.sweep_tables import matrices as tables_of
+from gevaldi.reports.sweep.sentences import answer as sentences
+from gevaldi.reports.sweep.tables import Matrix, fitting
+from gevaldi.reports.sweep.tables import matrices as tables_of
 from gevaldi.runs.audit import BATCH
 from gevaldi.statistics.intervals import Estimate
+from gevaldi.sweeps.execution import Networks, swept
+from gevaldi.sweeps.spec import FOLDER, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from
+from gevaldi.sweeps.unsearched import asked, before_search, matrices
 from gevaldi.taxonomy import read_taxonomy
 from test_report_browser import browser  # noqa: F401
 
@@ -171,7 +171,7 @@ def test_what_is_wrong_in_a_sweep_is_answered(change: dict[str, Any], answer: st
         sweep_from(BASE | change).pairs()
 
 
-@pytest.mark.parametrize("name", sweep_names())
+@pytest.mark.parametrize("name", names(FOLDER))
 def test_every_sweep_that_ships_can_be_read(name: str) -> None:
     assert len(sweep_from(read_sweep(name)).pairs()) >= 3
     with pytest.raises(SpecError, match=f"'{name}'"):
@@ -483,7 +483,7 @@ def test_numbers_of_an_object_are_not_given_for_another_of_the_same_name(tmp_pat
 
 def test_the_same_objects_again_are_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = small_sweep(tmp_path / "out")
-    monkeypatch.setattr("gevaldi.experiments.sweep_drawn.before_search", lambda *given: pytest.fail("made again"))
+    monkeypatch.setattr("gevaldi.sweeps.unsearched.before_search", lambda *given: pytest.fail("made again"))
     monkeypatch.setattr("gevaldi.experiments.execute.execute", lambda *given: pytest.fail("made again"))
     again = small_sweep(tmp_path / "out")
     assert again.entries == first.entries
@@ -536,7 +536,7 @@ def test_the_matrix_before_the_search_is_kept_without_those_that_fail_until_they
     by_name: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
-    monkeypatch.setattr("gevaldi.experiments.sweep_drawn.before_search", lambda *given: calls.append(1) or before_search(*given))
+    monkeypatch.setattr("gevaldi.sweeps.unsearched.before_search", lambda *given: calls.append(1) or before_search(*given))
     source = by_name["generator"].rpartition(":")[0]
     by_name["classifiers"] |= {"late": f"{source.replace('nets_of', 'late_nets_of')}:net,seed=5"}
     first = gevaldi.sweep(**by_name, out=tmp_path / "out", **QUICK)
@@ -555,7 +555,7 @@ def test_memory_that_does_not_suffice_for_all_together_is_told_as_that(tmp_path:
     def scarce(*given: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("gevaldi.experiments.sweep_drawn.before_search", scarce)
+    monkeypatch.setattr("gevaldi.sweeps.unsearched.before_search", scarce)
     found = small_sweep(tmp_path)
     assert not found.failed
     assert "does not suffice for them at once" in found.before.failed["All 2 classifiers together"]

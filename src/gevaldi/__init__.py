@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gevaldi.comparison import Comparison, compare
     from gevaldi.errors import GevaldiError
-    from gevaldi.experiments.swept import Swept, sweep
     from gevaldi.models import Classifier, Generator, Label, classifier, generator
+    from gevaldi.sweeps.results import Swept, sweep
 
 _HOMES = {
     "Comparison": "gevaldi.comparison",
-    "Swept": "gevaldi.experiments.swept",
-    "sweep": "gevaldi.experiments.swept",
+    "Swept": "gevaldi.sweeps.results",
+    "sweep": "gevaldi.sweeps.results",
     "compare": "gevaldi.comparison",
     "GevaldiError": "gevaldi.errors",
     "Classifier": "gevaldi.models",

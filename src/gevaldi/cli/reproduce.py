@@ -12,8 +12,8 @@ from gevaldi.cli.words import complete, say, tell
 
 if TYPE_CHECKING:
     from gevaldi.compute import Compute
-    from gevaldi.experiments.reproduction import Made, Reproduction
     from gevaldi.reports.reproduction import Judged
+    from gevaldi.reproduction.spec import Made, Reproduction
 
 ALL = "all"
 
@@ -57,8 +57,8 @@ def reproduce(
     """
     from gevaldi.errors import SpecError, UnknownName
     from gevaldi.experiments.execute import folder_of
-    from gevaldi.experiments.reproduction import read_reproduction, reproductions
     from gevaldi.reports.reproduction import write_index
+    from gevaldi.reproduction.spec import read_reproduction, reproductions
 
     if not names:
         tell("\n".join(f"{name:16} {read_reproduction(name).title}" for name in reproductions()))
@@ -111,9 +111,9 @@ def _make(
 ) -> bool:
     """Make one figure, and say whether something went wrong in it that is more than what is not at hand."""
     from gevaldi.experiments.execute import Outcome
-    from gevaldi.experiments.reproduction import made_in
     from gevaldi.reports.page import write_report
     from gevaldi.reports.reproduction import Judged, write_figure
+    from gevaldi.reproduction.spec import made_in
 
     drawn, judged, broken = {}, [], False
     tell(asked.title)
@@ -166,8 +166,8 @@ def _models(file: str | None, given: list[str]) -> dict[str, dict[str, str]]:
     """Models by world and part, those of the file first; one file may serve all figures, of which each takes its own parts."""
     from gevaldi.errors import SpecError, UnknownName
     from gevaldi.experiments import read_experiment
-    from gevaldi.experiments.reproduction import read_reproduction, reproductions
     from gevaldi.places import local_path
+    from gevaldi.reproduction.spec import read_reproduction, reproductions
     from gevaldi.runs.spec import read_spec
 
     parts: dict[str, dict[str, str]] = {}

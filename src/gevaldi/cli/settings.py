@@ -68,8 +68,8 @@ class SettingsCommand(TyperCommand):
 
 def options(names: Sequence[str]) -> list[Any]:
     """The options of some settings, as typer makes them of a function's parameters."""
-    from gevaldi.experiments.sweep import Sweep
     from gevaldi.runs.spec import GROUPS, Spec
+    from gevaldi.sweeps.spec import Sweep
 
     def field(name: str) -> "FieldInfo":
         group, _, last = name.rpartition(".")

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gevaldi.compute import Compute
-    from gevaldi.experiments.sweep import Sweep
-    from gevaldi.experiments.swept import Swept
     from gevaldi.runs.spec import Spec
+    from gevaldi.sweeps.results import Swept
+    from gevaldi.sweeps.spec import Sweep
 
 SHOWN = 3  # comparisons that are named where there are many
 
@@ -87,8 +87,8 @@ def sweep(
 def _asked(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any], assignments: list[str]) -> "tuple[Sweep, str]":
     """The sweep of a file or of classifiers that are named, with options that override it, and what its folder is called."""
     from gevaldi.errors import SpecError
-    from gevaldi.experiments.sweep import FILES, read_sweep, sweep_from
     from gevaldi.folders import cleaned
+    from gevaldi.sweeps.spec import FILES, read_sweep, sweep_from
 
     file = len(classifiers) == 1 and (classifiers[0].endswith(FILES) or ":" not in classifiers[0])
     settings: dict[str, Any] = read_sweep(classifiers[0]) if file else {"classifiers": classifiers}
@@ -106,8 +106,8 @@ def _asked(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any]
 
 def _carried_out(asked: "Sweep", folder: Path, only: tuple[str, ...], compute: "Compute") -> "Swept":
     """Make what lacks, and say of each comparison which it is of how many, and what became of it."""
-    from gevaldi.experiments.sweep_execute import Before, Networks, swept
-    from gevaldi.experiments.swept import gathered
+    from gevaldi.sweeps.execution import Before, Networks, swept
+    from gevaldi.sweeps.results import gathered
 
     found = []
     names = [name for name in asked.pairs() if not only or name in only]
@@ -130,7 +130,7 @@ def _carried_out(asked: "Sweep", folder: Path, only: tuple[str, ...], compute: "
 
 def _tell_of_others(asked: "Sweep", folder: Path) -> None:
     """Say which comparisons in the folder are in no table, as those of a sweep of more, and how they come in again."""
-    from gevaldi.experiments.sweep_execute import others_in
+    from gevaldi.sweeps.execution import others_in
 
     if not (others := others_in(folder, asked)):
         return

@@ -1,8 +1,8 @@
 """The set distance of several classifiers from the same third one, before and after the search."""
 
-from gevaldi.experiments.evidence import Evidence, NotTestable, column
-from gevaldi.experiments.plates.base import COLOURS, Plate
 from gevaldi.figures.base import WIDTHS, style
+from gevaldi.reproduction.evidence import Evidence, NotTestable, column
+from gevaldi.reproduction.figures.base import COLOURS, Plate
 
 
 def ranking(evidence: Evidence, *, runs: list[str], sizes: list[int]) -> Plate:

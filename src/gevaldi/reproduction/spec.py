@@ -10,19 +10,19 @@ from pydantic import Field, ValidationError
 
 from gevaldi.compute import Compute
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.experiments.claims import found
-from gevaldi.experiments.evidence import Evidence, Finding, NotTestable
 from gevaldi.experiments.execute import Outcome, carried_out, finished
-from gevaldi.experiments.plates import plate_of
-from gevaldi.experiments.plates.base import Plate
-from gevaldi.experiments.spec import SUFFIX, Experiment, read_experiment, replicate_of
+from gevaldi.experiments.spec import SUFFIX, Experiment, names, read_experiment, replicate_of
 from gevaldi.fetching import only_at_hand
 from gevaldi.registry import explained
+from gevaldi.reproduction.claims import found
+from gevaldi.reproduction.evidence import Evidence, Finding, NotTestable
+from gevaldi.reproduction.figures import plate_of
+from gevaldi.reproduction.figures.base import Plate
 from gevaldi.runs.spec import read_spec
 from gevaldi.runs.store import Run
 from gevaldi.settings import Settings
 
-FOLDER = resources.files("gevaldi.experiments") / "paper"
+FOLDER = resources.files("gevaldi.reproduction") / "paper"
 
 
 class World(Settings):
@@ -39,7 +39,7 @@ class Claim(Settings):
     """A claim of the paper, and how it is tested."""
 
     says: str = Field(description="what the paper says, and where")
-    test: str = Field(description="a claim of gevaldi.experiments.claims with its options")
+    test: str = Field(description="a claim of gevaldi.reproduction.claims with its options")
 
 
 class Reproduction(Settings):
@@ -47,7 +47,7 @@ class Reproduction(Settings):
 
     title: str
     shows: str = Field(description="what is to be seen in the paper")
-    plate: str = Field(description="a plate of gevaldi.experiments.plates with its options")
+    plate: str = Field(description="a plate of gevaldi.reproduction.figures with its options")
     worlds: dict[str, World] = Field(min_length=1)
     claims: tuple[Claim, ...] = Field(min_length=1)
 
@@ -73,7 +73,7 @@ class Made:
 
 def reproductions() -> list[str]:
     """The figures that can be made again."""
-    return sorted(file.name.removesuffix(SUFFIX) for file in FOLDER.iterdir() if file.name.endswith(SUFFIX))
+    return names(FOLDER)
 
 
 def read_reproduction(name: str) -> Reproduction:

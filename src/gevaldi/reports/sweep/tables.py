@@ -12,7 +12,7 @@ from gevaldi.figures import HeatMap
 from gevaldi.measures.sweeps import ALL, Entry
 from gevaldi.names import plain
 from gevaldi.reports.environment import link
-from gevaldi.reports.sweep_pictures import Source
+from gevaldi.reports.sweep.pictures import Source
 from gevaldi.statistics.intervals import Estimate
 
 HOTTEST = 45  # percent of the colour in the cell with the largest number; with more, dark pages cannot be read

@@ -1,7 +1,7 @@
 """The pictures after the search still show what they were meant to show."""
 
-from gevaldi.experiments.evidence import Evidence, Finding, verdict
-from gevaldi.experiments.referee import PART, read
+from gevaldi.reproduction.evidence import Evidence, Finding, verdict
+from gevaldi.reproduction.referee import PART, read
 
 
 def remain_readable(evidence: Evidence, *, run: str, more_than: float) -> Finding:

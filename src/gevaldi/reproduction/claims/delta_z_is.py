@@ -1,6 +1,6 @@
 """How far the latent moves, relative to where it ends."""
 
-from gevaldi.experiments.evidence import Evidence, Finding, column, verdict
+from gevaldi.reproduction.evidence import Evidence, Finding, column, verdict
 
 
 def delta_z_is(evidence: Evidence, *, about: float, within: float) -> Finding:

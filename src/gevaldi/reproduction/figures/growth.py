@@ -1,7 +1,7 @@
 """The divergence and Δz over steps, as the paper's Figure 4."""
 
-from gevaldi.experiments.evidence import Evidence
-from gevaldi.experiments.plates.base import Panel, Plate, band_of, panels
+from gevaldi.reproduction.evidence import Evidence
+from gevaldi.reproduction.figures.base import Panel, Plate, band_of, panels
 
 
 def growth(evidence: Evidence) -> Plate:

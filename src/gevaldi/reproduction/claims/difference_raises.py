@@ -1,7 +1,7 @@
 """A larger difference in capacity raises the divergence's growth and its end."""
 
 from gevaldi.errors import SpecError
-from gevaldi.experiments.evidence import Evidence, Finding, along, judged, less
+from gevaldi.reproduction.evidence import Evidence, Finding, along, judged, less
 
 EARLY = 10  # steps over which growth is looked at, before searches begin to converge
 

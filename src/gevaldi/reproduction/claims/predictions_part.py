@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from gevaldi.experiments.evidence import Evidence, Finding, judged
 from gevaldi.measures.predictions import differs
+from gevaldi.reproduction.evidence import Evidence, Finding, judged
 from gevaldi.runs.schema import Row
 from gevaldi.statistics.intervals import Estimate
 

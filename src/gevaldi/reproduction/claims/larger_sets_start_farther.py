@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from gevaldi.experiments.evidence import Evidence, Finding, column, judged, less
+from gevaldi.reproduction.evidence import Evidence, Finding, column, judged, less
 from gevaldi.runs.schema import Row
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import distances

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.experiments.spec import SUFFIX
+from gevaldi.experiments.spec import SUFFIX, names
 from gevaldi.folders import in_path, unreserved
 from gevaldi.measures.sweeps import exactly
 from gevaldi.names import OBJECT, called
@@ -24,7 +24,7 @@ from gevaldi.settings import Settings
 if TYPE_CHECKING:
     from gevaldi.divergences.base import Traits
 
-FOLDER = resources.files("gevaldi.experiments") / "sweeps"
+FOLDER = resources.files("gevaldi.sweeps")
 FILES = (SUFFIX, ".yml", ".toml")
 OWN = {  # settings of a spec that a sweep has in its own way
     "first": "classifiers",
@@ -231,25 +231,15 @@ def sweep_from(settings: Mapping[str, Any], assignments: Sequence[str] = (), sou
         raise SpecError(f"In {source}: {explained(error)}{known}") from None
 
 
-def sweep_names() -> list[str]:
-    """The sweeps that ship."""
-    return sorted(file.name.removesuffix(SUFFIX) for file in FOLDER.iterdir() if file.name.endswith(SUFFIX))
-
-
-def sweep_text(name: str) -> str:
-    """The file of one that ships."""
-    return (FOLDER / f"{name}{SUFFIX}").read_text(encoding="utf-8").rstrip()
-
-
 def read_sweep(given: str | Path) -> dict[str, Any]:
     """The settings of a sweep that ships, by name, or of a YAML or TOML file, not yet checked, so that a user can override some.
 
     Raises:
         SpecError: there is none of that name, or the file cannot be read.
     """
-    path = Path(str(FOLDER / f"{given}{SUFFIX}")) if str(given) in sweep_names() else local_path(str(given))
+    path = Path(str(FOLDER / f"{given}{SUFFIX}")) if str(given) in names(FOLDER) else local_path(str(given))
     if path.suffix not in FILES:
-        raise SpecError(f"{UnknownName('sweep', str(given), sweep_names())} One of your own is a YAML or TOML file.")
+        raise SpecError(f"{UnknownName('sweep', str(given), names(FOLDER))} One of your own is a YAML or TOML file.")
     found = read_spec(path)
     if isinstance(found.get("settings"), dict):
         find_beside(path, found["settings"])

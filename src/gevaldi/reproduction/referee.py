@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gevaldi.errors import GevaldiError, described
-from gevaldi.experiments.evidence import Evidence, NotTestable
 from gevaldi.images import opened
+from gevaldi.reproduction.evidence import Evidence, NotTestable
 from gevaldi.runs.schema import Row
 
 if TYPE_CHECKING:

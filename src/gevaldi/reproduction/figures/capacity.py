@@ -1,7 +1,7 @@
 """Set distances over steps for two pairs of classifiers, and the divergence for several, as the paper's Figure 3."""
 
-from gevaldi.experiments.evidence import Evidence
-from gevaldi.experiments.plates.base import Panel, Plate, band_of, panels
+from gevaldi.reproduction.evidence import Evidence
+from gevaldi.reproduction.figures.base import Panel, Plate, band_of, panels
 
 
 def capacity(evidence: Evidence, *, pairs: list[str], sizes: list[int]) -> Plate:

@@ -17,7 +17,6 @@ from gevaldi.contract import check_classifier, check_mode, settled
 from gevaldi.divergences import divergence
 from gevaldi.divergences.kl import kl
 from gevaldi.errors import GevaldiError, described
-from gevaldi.experiments.sweep import Sweep, limits_of
 from gevaldi.measures.sweeps import DRAWN, REAL, Entry, Seen, entries
 from gevaldi.models import Classifier, Generator, Label, Pictures
 from gevaldi.objective import Objective
@@ -32,6 +31,7 @@ from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import chosen_conditions
 from gevaldi.runs.worker import Models
 from gevaldi.search import registry as algorithms
+from gevaldi.sweeps.spec import Sweep, limits_of
 from gevaldi.taxonomy import Taxonomy, most_probable
 
 

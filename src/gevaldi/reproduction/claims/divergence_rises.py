@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from gevaldi.experiments.evidence import Evidence, Finding, along, judged, less
+from gevaldi.reproduction.evidence import Evidence, Finding, along, judged, less
 from gevaldi.runs.schema import Row
 
 

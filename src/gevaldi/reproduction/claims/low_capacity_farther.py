@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from gevaldi.errors import SpecError
-from gevaldi.experiments.evidence import Evidence, Finding, column, judged, rise
+from gevaldi.reproduction.evidence import Evidence, Finding, column, judged, rise
 
 
 def low_capacity_farther(

@@ -1,6 +1,6 @@
 """Which classifier stands first changes what is found."""
 
-from gevaldi.experiments.evidence import Evidence, Finding, column
+from gevaldi.reproduction.evidence import Evidence, Finding, column
 
 
 def order_matters(evidence: Evidence, *, one: str, other: str) -> Finding:

@@ -13,13 +13,13 @@ from gevaldi.compute import Compute
 from gevaldi.documents import parsed
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName, described
 from gevaldi.experiments.execute import Outcome, carried_out
-from gevaldi.experiments.sweep import Sweep
 from gevaldi.files import write_whole
 from gevaldi.measures.sweeps import Entry
 from gevaldi.places import Place, read
 from gevaldi.runs.spec import Spec, differences
 from gevaldi.runs.store import Run
 from gevaldi.statistics.intervals import Estimate
+from gevaldi.sweeps.spec import Sweep
 from gevaldi.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -212,9 +212,9 @@ def _text_of(path: Place) -> str:
 
 
 def _before(sweep: Sweep, specs: Sequence[Spec], networks: Networks, compute: Compute, taxonomy: Taxonomy | None) -> Before:
-    from gevaldi.experiments.sweep_drawn import before_search
     from gevaldi.runs.session import device_of
     from gevaldi.runs.worker import lacks_memory
+    from gevaldi.sweeps.unsearched import before_search
 
     found, failed = {}, {}
     on = device_of(compute.device)

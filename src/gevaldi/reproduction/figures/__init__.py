@@ -3,14 +3,14 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gevaldi.experiments.evidence import Evidence
-from gevaldi.experiments.plates.base import Plate
 from gevaldi.registry import Call, Registry, options_for
+from gevaldi.reproduction.evidence import Evidence
+from gevaldi.reproduction.figures.base import Plate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-registry = Registry("plate", "gevaldi.experiments.plates")
+registry = Registry("plate", "gevaldi.reproduction.figures")
 
 
 def plate_of(evidence: Evidence, text: str) -> Plate:

@@ -10,9 +10,9 @@ from gevaldi.folders import in_path
 from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, as_csv, exactly
 from gevaldi.names import called, plain
 from gevaldi.reports.environment import environment, written
-from gevaldi.reports.sweep_pictures import Source, pictures
-from gevaldi.reports.sweep_sentences import answer
-from gevaldi.reports.sweep_tables import Matrix, as_table, fitting, matrices
+from gevaldi.reports.sweep.pictures import Source, pictures
+from gevaldi.reports.sweep.sentences import answer
+from gevaldi.reports.sweep.tables import Matrix, as_table, fitting, matrices
 
 IN_FIGURE = 18  # letters of a name that fit beside a matrix
 MOMENTS = {DRAWN: "drawn by the generator, unsearched", REAL: "real pictures", END: "after the search"}

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from gevaldi.experiments.evidence import Evidence, Finding, judged, less, rise
+from gevaldi.reproduction.evidence import Evidence, Finding, judged, less, rise
 
 
 def rise_shrinks_with_size(evidence: Evidence, *, runs: list[str], sizes: list[int]) -> Finding:

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from gevaldi.experiments.evidence import Evidence, Finding, NotTestable, column, judged
+from gevaldi.reproduction.evidence import Evidence, Finding, NotTestable, column, judged
 
 
 def order_is_told(evidence: Evidence, *, runs: list[str], by: str) -> Finding:

@@ -11,19 +11,19 @@ from gevaldi.comparison import named
 from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments.execute import Outcome, finished, folder_of
-from gevaldi.experiments.sweep import Pair, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from, unit_of
-from gevaldi.experiments.sweep_execute import SPEC, Before, Networks, before_of, swept
 from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, Seen, columns, entries, seen_in
 from gevaldi.names import OBJECT
 from gevaldi.runs.spec import Search
 from gevaldi.runs.store import Run
+from gevaldi.sweeps.execution import SPEC, Before, Networks, before_of, swept
+from gevaldi.sweeps.spec import Pair, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from, unit_of
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gevaldi.models import Classifier, Generator
-    from gevaldi.reports.sweep_pictures import Source
+    from gevaldi.reports.sweep.pictures import Source
     from gevaldi.runs.engines.base import Engine
 
 
@@ -132,7 +132,7 @@ class Swept:
     def report(self) -> Path:
         """Write index.html, matrix.csv, the figures, and what lacks of the reports of the comparisons; returns the page."""
         from gevaldi.reports.page import write_report
-        from gevaldi.reports.sweep import About, Grid, write_sweep
+        from gevaldi.reports.sweep.page import About, Grid, write_sweep
 
         for name, run in self.runs.items():
             if not _is_newer(self.folder / name / "report.html", self.folder / name / "samples"):
@@ -157,7 +157,7 @@ class Swept:
         ]
 
     def _sources(self, divergence: str, weight: float) -> dict[tuple[str, str], "Source"]:
-        from gevaldi.reports.sweep_pictures import Source
+        from gevaldi.reports.sweep.pictures import Source
 
         found = self._finished(divergence, weight)
         return {cell: Source(run, order, row) for pair, run in found for cell, (order, row) in pair.cells().items()}

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from gevaldi.experiments.evidence import Evidence
-from gevaldi.experiments.plates.base import Plate
 from gevaldi.figures.samples import COLUMNS, before_and_after
 from gevaldi.measures.predictions import top
 from gevaldi.names import plain, told_apart
+from gevaldi.reproduction.evidence import Evidence
+from gevaldi.reproduction.figures.base import Plate
 from gevaldi.runs.schema import Row
 
 TOLD = ("index", "order", "condition_name", "divergence_start", "divergence_end", "delta_z", "typicality_end", "shift", "held")

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gevaldi.experiments.evidence import Evidence, NotTestable
 from gevaldi.figures import Line, lines
 from gevaldi.figures.base import BLUE, GREY, ORANGE, WIDTHS, style
 from gevaldi.measures.paths import Band, filled, mean_band
+from gevaldi.reproduction.evidence import Evidence, NotTestable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

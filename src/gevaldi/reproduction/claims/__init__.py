@@ -3,13 +3,13 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gevaldi.experiments.evidence import Evidence, Finding, NotTestable
 from gevaldi.registry import Call, Registry, options_for
+from gevaldi.reproduction.evidence import Evidence, Finding, NotTestable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-registry = Registry("claim", "gevaldi.experiments.claims")
+registry = Registry("claim", "gevaldi.reproduction.claims")
 
 
 def found(evidence: Evidence, text: str) -> Finding:
