@@ -13,7 +13,8 @@ from gevaldi.cli.words import complete, say, tell
 if TYPE_CHECKING:
     from gevaldi.compute import Compute
     from gevaldi.reports.reproduction import Judged
-    from gevaldi.reproduction.spec import Made, Reproduction
+    from gevaldi.reproduction.execution import WorldResult
+    from gevaldi.reproduction.spec import Reproduction
 
 ALL = "all"
 
@@ -113,12 +114,12 @@ def _make(
     from gevaldi.experiments.execute import Outcome
     from gevaldi.reports.page import write_report
     from gevaldi.reports.reproduction import Judged, write_figure
-    from gevaldi.reproduction.spec import made_in
+    from gevaldi.reproduction.execution import reproduce as outcomes_of
 
     drawn, judged, broken = {}, [], False
     tell(asked.title)
     for world in asked.worlds:
-        for found in made_in(asked, world, folder, compute if world in worlds else None, models=models.get(world), **options):
+        for found in outcomes_of(asked, world, folder, compute if world in worlds else None, models=models.get(world), **options):
             if isinstance(found, Outcome):
                 say(f"gevaldi: {world}: {found.name}: {found.run.folder if found.run else found.error}")
                 broken |= found.run is None and not (found.missing and options["quick"])
@@ -137,21 +138,21 @@ def _make(
     return broken
 
 
-def _drawn(asked: "Reproduction", made: "Made", folder: Path) -> Any:
+def _drawn(asked: "Reproduction", made: "WorldResult", folder: Path) -> Any:
     """What the page shows of a world, and the page that has its runs side by side."""
     from gevaldi.experiments import read_experiment
     from gevaldi.reports.experiment import write_overview
     from gevaldi.reports.reproduction import Drawn
 
-    plate, evidence = made.plate, made.evidence
-    if plate is None or evidence is None:
+    figure, evidence = made.figure, made.evidence
+    if figure is None or evidence is None:
         return Drawn(made.about, evidence.models, failed=evidence.failed) if evidence else Drawn(made.about)
     name = asked.worlds[made.world].experiment
     experiment = read_experiment(name)
     runs = {one.folder.name: one for replicates in evidence.runs.values() for one in replicates}
     overview = write_overview(experiment.title, experiment.question, runs, evidence.failed, folder / name)
     where = overview.relative_to(folder).as_posix()
-    return Drawn(made.about, evidence.models, plate.figure, plate.columns, plate.rows, evidence.failed, where)
+    return Drawn(made.about, evidence.models, figure.drawing, figure.columns, figure.rows, evidence.failed, where)
 
 
 def _line(one: "Judged") -> str:

@@ -150,22 +150,17 @@ def _by_start(rows: Sequence[Row], quantity: Quantity) -> list[float]:
 
 def column(name: str) -> Quantity:
     """The number in a column."""
-
-    def found(row: Row) -> float | None:
-        value: float | None = row.get(name)
-        return value
-
-    return found
+    return lambda row: row.get(name)
 
 
 def along(name: str, step: int) -> Quantity:
     """A path's value at a step, or at its last where it ended before; -1 for the last."""
 
-    def found(row: Row) -> float | None:
+    def value(row: Row) -> float | None:
         path = row.get(f"path_{name}")
         return float(path[step if step < 0 else min(step, len(path) - 1)]) if path else None
 
-    return found
+    return value
 
 
 def rise(name: str) -> Quantity:
@@ -176,11 +171,11 @@ def rise(name: str) -> Quantity:
 def less(one: Quantity, other: Quantity) -> Quantity:
     """The difference of two quantities of the same sample."""
 
-    def found(row: Row) -> float | None:
+    def value(row: Row) -> float | None:
         a, b = one(row), other(row)
         return None if a is None or b is None else a - b
 
-    return found
+    return value
 
 
 def judged(measured: dict[str, Estimate], rests_on: str, beside: dict[str, Estimate] | None = None) -> Finding:

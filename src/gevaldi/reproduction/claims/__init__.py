@@ -1,4 +1,4 @@
-"""Claims of the paper, tested on what runs found: a claim a file, a plain function `(evidence, **options) -> Finding`."""
+"""Claims of the paper, tested on the rows of runs, a file each: a plain function `(evidence, **options) -> Finding`."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 registry = Registry("claim", "gevaldi.reproduction.claims")
 
 
-def found(evidence: Evidence, text: str) -> Finding:
+def finding_of(evidence: Evidence, text: str) -> Finding:
     """What these runs say to a claim, `NAME,KEY=VALUE`; not tested, and why, where they cannot say anything.
 
     Raises:

@@ -40,8 +40,8 @@ def larger_sets_start_farther(evidence: Evidence, *, runs: list[str], sizes: lis
 
 
 def _from_itself(matrix: "np.ndarray", n: int) -> Callable[[Row], float | None]:
-    def found(row: Row) -> float | None:
+    def value(row: Row) -> float | None:
         labels = [label["label"] for label in (row.get("first_start") or ())[:n]]
         return float(matrix[labels][:, labels].mean()) if len(labels) == n else None
 
-    return found
+    return value

@@ -50,12 +50,12 @@ def _shift(asked: str) -> Holds:
 def _one_errs(evidence: Evidence, run: str) -> Holds:
     readings = read(evidence, run, "end")
 
-    def found(row: Row) -> bool | None:
+    def value(row: Row) -> bool | None:
         if row["right_end"] is None or readings[id(row)].asked is None:
             return None
         return bool(row["right_start"] == "both" and row["right_end"] in ("first", "second") and readings[id(row)].asked)
 
-    return found
+    return value
 
 
 def _unclear(evidence: Evidence, run: str) -> Holds:

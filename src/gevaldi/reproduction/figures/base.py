@@ -1,4 +1,4 @@
-"""What plates have in common."""
+"""What the figures of the paper have in common."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ STYLES = ("-", "--", "-.", ":")
 
 
 @dataclass(frozen=True)
-class Plate:
+class PaperFigure:
     """A drawing and the numbers in it.
 
     Attributes:
-        figure: the drawing.
+        drawing: the matplotlib figure.
         columns: of the table.
         rows: its rows.
     """
 
-    figure: "Figure"
+    drawing: "Figure"
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
 
@@ -48,7 +48,7 @@ class Panel:
     bands: Mapping[str, Band]
 
 
-def panels(shown: Sequence[Panel]) -> Plate:
+def panels(shown: Sequence[Panel]) -> PaperFigure:
     """Panels side by side, and every point of every line as a row.
 
     Raises:
@@ -79,7 +79,7 @@ def panels(shown: Sequence[Panel]) -> Plate:
         for name, band in panel.bands.items()
         for step, values in enumerate(zip(band.middle, band.low, band.high, strict=True))
     ]
-    return Plate(figure, ("panel", "quantity", "line", "step", "mean", "low", "high"), rows)
+    return PaperFigure(figure, ("panel", "quantity", "line", "step", "mean", "low", "high"), rows)
 
 
 def _kept(band: Band, longest: int) -> Band:

@@ -1,10 +1,10 @@
 """Set distances over steps for two pairs of classifiers, and the divergence for several, as the paper's Figure 3."""
 
 from gevaldi.reproduction.evidence import Evidence
-from gevaldi.reproduction.figures.base import Panel, Plate, band_of, panels
+from gevaldi.reproduction.figures.base import Panel, PaperFigure, band_of, panels
 
 
-def capacity(evidence: Evidence, *, pairs: list[str], sizes: list[int]) -> Plate:
+def capacity(evidence: Evidence, *, pairs: list[str], sizes: list[int]) -> PaperFigure:
     """For each of `pairs` the set distances of `sizes` top classes, and the divergence of all runs."""
     shown = [
         Panel(

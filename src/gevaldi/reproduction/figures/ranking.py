@@ -2,10 +2,10 @@
 
 from gevaldi.figures.base import WIDTHS, style
 from gevaldi.reproduction.evidence import Evidence, NotTestable, column
-from gevaldi.reproduction.figures.base import COLOURS, Plate
+from gevaldi.reproduction.figures.base import COLOURS, PaperFigure
 
 
-def ranking(evidence: Evidence, *, runs: list[str], sizes: list[int]) -> Plate:
+def ranking(evidence: Evidence, *, runs: list[str], sizes: list[int]) -> PaperFigure:
     """Means with 95 % intervals, for each number of top classes.
 
     Raises:
@@ -37,4 +37,4 @@ def ranking(evidence: Evidence, *, runs: list[str], sizes: list[int]) -> Plate:
             axes.set_title(f"n = {n}", loc="left")
         figure.axes[0].set_ylabel("set distance (levels)")
         figure.axes[0].legend(loc="best")
-    return Plate(figure, ("n", "moment", "run", "mean", "low", "high"), rows)
+    return PaperFigure(figure, ("n", "moment", "run", "mean", "low", "high"), rows)

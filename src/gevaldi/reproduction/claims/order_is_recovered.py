@@ -5,7 +5,7 @@ from itertools import pairwise
 from gevaldi.reproduction.evidence import Evidence, Finding, NotTestable, column, judged
 
 
-def order_is_told(evidence: Evidence, *, runs: list[str], by: str) -> Finding:
+def order_is_recovered(evidence: Evidence, *, runs: list[str], by: str) -> Finding:
     """The mean of the column `by` grows from each of `runs` to the next: from who learnt it best to who learnt it worst.
 
     Runs that the experiment does not have are passed by.
