@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from gevaldi.compute import Compute
-from gevaldi.experiments.execute import carried_out
+from gevaldi.experiments.execute import run_all
 from gevaldi.sweeps.execution import Networks
 from gevaldi.sweeps.spec import sweep_from
 
@@ -31,7 +31,7 @@ def seconds(*, stay: bool) -> float:
     with tempfile.TemporaryDirectory() as folder:
         for group in [specs] if stay else [{name: spec} for name, spec in specs.items()]:
             with Compute("cpu", engine="ray", progress=False).opened() as compute:
-                found = list(carried_out(group, Path(folder), compute, models=networks.of))
+                found = list(run_all(group, Path(folder), compute, models=networks.of))
             assert all(outcome.run for outcome in found), [outcome.error for outcome in found]
     return time.perf_counter() - begin
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from gevaldi.comparison import Comparison, compare
     from gevaldi.errors import GevaldiError
     from gevaldi.models import Classifier, Generator, Label, classifier, generator
-    from gevaldi.sweeps.results import Swept, sweep
+    from gevaldi.sweeps.results import SweepResult, sweep
 
 _HOMES = {
     "Comparison": "gevaldi.comparison",
-    "Swept": "gevaldi.sweeps.results",
+    "SweepResult": "gevaldi.sweeps.results",
     "sweep": "gevaldi.sweeps.results",
     "compare": "gevaldi.comparison",
     "GevaldiError": "gevaldi.errors",
@@ -36,7 +36,7 @@ __all__ = [
     "Generator",
     "GevaldiError",
     "Label",
-    "Swept",
+    "SweepResult",
     "classifier",
     "compare",
     "generator",

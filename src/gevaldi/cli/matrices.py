@@ -13,13 +13,13 @@ from gevaldi.reports.sweep.tables import fitting, matrices
 
 if TYPE_CHECKING:
     from gevaldi.reports.sweep.tables import Matrix
-    from gevaldi.sweeps.results import Swept
+    from gevaldi.sweeps.results import SweepResult
 
 TOGETHER = 4  # classifiers up to which a cell has all quantities
 LONGEST, SHORTEST = 30, 8  # letters of a name where there is room, and where there is little
 
 
-def show_matrices(found: "Swept") -> None:
+def show_matrices(found: "SweepResult") -> None:
     """Print the matrices after the searches, and how often each classifier was the wrong one before them."""
     from gevaldi.sweeps.spec import unit_of
 

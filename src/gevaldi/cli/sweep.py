@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gevaldi.compute import Compute
     from gevaldi.runs.spec import Spec
-    from gevaldi.sweeps.results import Swept
+    from gevaldi.sweeps.results import SweepResult
     from gevaldi.sweeps.spec import Sweep
 
 SHOWN = 3  # comparisons that are named where there are many
@@ -52,8 +52,8 @@ def sweep(
 
     Each comparison is a run in a sub-folder, with its own report; index.html, matrix.csv and a figure have all of them: matrix.png,
     or one for each divergence and λ where there are several, such as matrix-kl-w0.png. Before any search, all classifiers are asked
-    about the same pictures. What is finished is not computed again; a comparison that cannot be made is told, and the others are
-    made. Examples:
+    about the same pictures. What is finished is not computed again; a comparison that fails is reported, and the rest still run.
+    Examples:
 
     \b
       gevaldi sweep bundled:mnist-strided bundled:mnist-pooled bundled:mnist-referee -g bundled:mnist-vae --taxonomy mnist-digits
@@ -64,11 +64,11 @@ def sweep(
 
     own = {key: value for key, value in ctx.obj.items() if key in SweepCommand.own}
     shared = {key: value for key, value in ctx.obj.items() if key not in own}
-    asked, name = _asked(classifiers, own, shared, set_ or [])
+    asked, name = _sweep_of(classifiers, own, shared, set_ or [])
     folder = Path("runs") / name if out is None else folder_of(out)
     try:
         with compute.opened() as opened:
-            found = _carried_out(asked, folder, tuple(only or ()), opened)
+            found = _run(asked, folder, tuple(only or ()), opened)
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
         raise
@@ -79,12 +79,12 @@ def sweep(
         show_matrices(found)
         tell(f"numbers: {folder / 'matrix.csv'}")
         tell(f"report:  {page}")
-    _tell_of_others(asked, folder)
+    _tell_of_unlisted(asked, folder)
     if found.failed or found.before.failed:
         sys.exit(2)
 
 
-def _asked(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any], assignments: list[str]) -> "tuple[Sweep, str]":
+def _sweep_of(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any], assignments: list[str]) -> "tuple[Sweep, str]":
     """The sweep of a file or of classifiers that are named, with options that override it, and what its folder is called."""
     from gevaldi.errors import SpecError
     from gevaldi.folders import cleaned
@@ -104,31 +104,31 @@ def _asked(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any]
     return asked, f"sweep-{hashlib.sha256(asked.model_dump_json().encode()).hexdigest()[:10]}"
 
 
-def _carried_out(asked: "Sweep", folder: Path, only: tuple[str, ...], compute: "Compute") -> "Swept":
+def _run(asked: "Sweep", folder: Path, only: tuple[str, ...], compute: "Compute") -> "SweepResult":
     """Make what lacks, and say of each comparison which it is of how many, and what became of it."""
-    from gevaldi.sweeps.execution import Before, Networks, swept
-    from gevaldi.sweeps.results import gathered
+    from gevaldi.sweeps.execution import Before, Networks, run_sweep
+    from gevaldi.sweeps.results import collect
 
     found = []
     names = [name for name in asked.pairs() if not only or name in only]
     left = list(names)
-    for told in swept(asked, folder, Networks(), compute, only=only):
-        found.append(told)
-        if isinstance(told, Before):
-            for name, error in told.failed.items():
-                say(f"gevaldi: {name} cannot be asked. {error}")
+    for outcome in run_sweep(asked, folder, Networks(), compute, only=only):
+        found.append(outcome)
+        if isinstance(outcome, Before):
+            for name, error in outcome.failed.items():
+                say(f"gevaldi: {name} cannot be compared. {error}")
         else:
-            where = f"{told.name} is in {told.run.folder}" if told.run else f"{told.name} could not be made. {told.error}"
+            where = f"{outcome.name} is in {outcome.run.folder}" if outcome.run else f"{outcome.name} failed. {outcome.error}"
             say(f"gevaldi: {where}")
-            if told.name not in left:  # one that was made before, beside those that are asked for
+            if outcome.name not in left:  # one that was made before, beside those that are asked for
                 continue
-            left.remove(told.name)
+            left.remove(outcome.name)
         if left:
             say(f"gevaldi: {len(names) - len(left) + 1} of {len(names)}: {left[0]}")
-    return gathered(asked, folder, found)
+    return collect(asked, folder, found)
 
 
-def _tell_of_others(asked: "Sweep", folder: Path) -> None:
+def _tell_of_unlisted(asked: "Sweep", folder: Path) -> None:
     """Say which comparisons in the folder are in no table, as those of a sweep of more, and how they come in again."""
     from gevaldi.sweeps.execution import others_in
 

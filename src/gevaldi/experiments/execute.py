@@ -1,4 +1,4 @@
-"""An experiment carried out: every run in its own folder, what is finished left alone, what fails told and passed by."""
+"""Runs of an experiment, each in its own folder: what is finished is left alone, and what fails does not stop the rest."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ from gevaldi.taxonomy import Taxonomy
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one run: its folder as a run, or why there is none."""
+    """How one run ended: the run, or the error that there is none."""
 
     name: str
     spec: Spec
     run: Run | None
     error: str | None = None
-    missing: bool = False  # because weights, pictures or a package are not at hand
+    missing: bool = False  # because weights, pictures or a package are missing
 
 
 def folder_of(out: str | Place) -> Path:
@@ -60,7 +60,7 @@ def named_in(spec: Spec) -> Sequence[Any]:
     return spec.first, spec.second, spec.generator
 
 
-def carried_out(
+def run_all(
     specs: Mapping[str, Spec],
     folder: Path,
     compute: Compute,
@@ -70,12 +70,12 @@ def carried_out(
     taxonomy: Taxonomy | None = None,
     same: Callable[[Spec, Run], bool] = lambda spec, run: True,
 ) -> Iterator[Outcome]:
-    """Make the runs one by one in sub-folders of their names, and tell of each when it is finished.
+    """Compute the runs one by one, in sub-folders of their names. Yields the outcome of each when it has ended.
 
-    A run that is complete is not loaded again; one that was interrupted goes on. One that cannot be made is told with its error,
-    and the others are made all the same. `models` gives the three networks of a spec where they are at hand already, and a
-    `taxonomy` takes the place of those that specs name. What is complete is left alone where it is the `same` as would be made now,
-    as far as that can be told without loading anything; where it is not, it is refused as `gevaldi.compare` does.
+    A run that is complete is not loaded again, and one that was interrupted resumes. A run that fails yields its error, and the
+    rest still run. `models` gives the three networks of a spec where they are at hand already, and a `taxonomy` replaces those that
+    specs name. A complete run is left alone if it is the `same` as would be computed now, as far as can be seen without loading
+    anything; otherwise it is refused as `gevaldi.compare` does.
 
     Raises:
         SpecError: `only` names a run that there is not.
@@ -89,7 +89,7 @@ def carried_out(
                 yield Outcome(name, spec, before)  # so that it stands beside the others
             continue
         try:
-            run = _complete(spec, folder / name, same) or _made(spec, folder / name, models, compute, taxonomy)
+            run = _complete(spec, folder / name, same) or _compute(spec, folder / name, models, compute, taxonomy)
         except Exception as error:  # whatever networks may raise
             missing = isinstance(error, WeightsError | DataError | MissingExtra)
             yield Outcome(name, spec, None, str(error) if isinstance(error, GevaldiError) else described(error), missing)
@@ -97,8 +97,8 @@ def carried_out(
             yield Outcome(name, spec, run)
 
 
-def finished(specs: Mapping[str, Spec], folder: Path, why: str) -> Iterator[Outcome]:
-    """The runs that were made before, and of the others `why` they are not made now."""
+def earlier(specs: Mapping[str, Spec], folder: Path, why: str) -> Iterator[Outcome]:
+    """The outcomes of runs that were complete before; of the others, `why` they are not computed now."""
     for name, spec in specs.items():
         run = _complete(spec, folder / name, lambda spec, run: True)
         yield Outcome(name, spec, run, None if run else why, missing=run is None)
@@ -113,7 +113,7 @@ def _complete(spec: Spec, folder: Path, same: Callable[[Spec, Run], bool]) -> Ru
     return run if run.complete and run.spec.deciding == spec.deciding and same(spec, run) else None
 
 
-def _made(spec: Spec, folder: Path, models: Callable[[Spec], Sequence[Any]], compute: Compute, taxonomy: Taxonomy | None) -> Run:
+def _compute(spec: Spec, folder: Path, models: Callable[[Spec], Sequence[Any]], compute: Compute, taxonomy: Taxonomy | None) -> Run:
     loaded, names = models(spec), named_in(spec)
-    told = [model if name.startswith(OBJECT) else name for name, model in zip(names, loaded, strict=True)]
-    return execute(spec, folder, loaded, compute, command_of(spec, folder, told), taxonomy).run
+    shown = [model if name.startswith(OBJECT) else name for name, model in zip(names, loaded, strict=True)]
+    return execute(spec, folder, loaded, compute, command_of(spec, folder, shown), taxonomy).run

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gevaldi.compute import Compute
-from gevaldi.experiments.execute import Outcome, carried_out, finished
+from gevaldi.experiments.execute import Outcome, earlier, run_all
 from gevaldi.experiments.spec import Experiment, read_experiment, replicate_of
 from gevaldi.fetching import only_at_hand
 from gevaldi.reproduction.claims import finding_of
@@ -68,13 +68,13 @@ def reproduce(
     own = {part: name for part, name in (models or {}).items() if part in experiment.models}
     specs = experiment.specs(own, [*((asked.quick or ()) if quick else ()), *assignments])
     place = folder / asked.experiment
-    outcomes = [] if compute else list(finished(specs, place, "not made before, and left out now"))
+    outcomes = [] if compute else list(earlier(specs, place, "not made before, and left out now"))
     if not compute and not any(outcome.run for outcome in outcomes):
         yield _left_out(reproduction, world, "left out")
         return
     with only_at_hand() if quick else nullcontext():
         if compute:
-            for outcome in carried_out(specs, place, compute):
+            for outcome in run_all(specs, place, compute):
                 outcomes.append(outcome)
                 yield outcome
         evidence = evidence_of(experiment, outcomes, experiment.models | own)

@@ -1,4 +1,4 @@
-"""A sweep carried out: networks loaded once for all pairs, the matrix before any search, and then pair by pair."""
+"""Running a sweep: networks are loaded once for all pairs, then come the matrices before any search, and then pair by pair."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from gevaldi.comparison import bar, refuse_objects
 from gevaldi.compute import Compute
 from gevaldi.documents import parsed
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName, described
-from gevaldi.experiments.execute import Outcome, carried_out
+from gevaldi.experiments.execute import Outcome, run_all
 from gevaldi.files import write_whole
 from gevaldi.measures.sweeps import Entry
 from gevaldi.places import Place, read
@@ -58,10 +58,10 @@ class Networks:
         found: Generator = self._once(name, "generator", load_generator)
         return found
 
-    def told_apart(self) -> dict[str, Any]:
-        """What tells the objects from others of the same names: hashes of their weights and settings, by these names.
+    def hashes(self) -> dict[str, Any]:
+        """Hashes of the weights and settings of the objects, by name: other objects of these names have others.
 
-        Nothing is told of one that is no network; what is wrong with it, its comparisons say.
+        An object that is no network has none; its comparisons report what is wrong with it.
         """
         found = {}
         for name, given in self.objects.items():
@@ -96,9 +96,9 @@ class Networks:
 def _hashes(network: Any, name: str) -> dict[str, Any]:
     from gevaldi.runs.identity import describe_network, hash_of_prior
 
-    told = describe_network(network, name)
+    record = describe_network(network, name)
     own = {"prior_sha256": hash_of_prior(network.prior)} if hasattr(network, "prior") else {}
-    return {"sha256": told["sha256"], "settings": told["settings"], **own}
+    return {"sha256": record["sha256"], "settings": record["settings"], **own}
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Before:
     lost: tuple[str, ...] = ()
 
 
-def swept(
+def run_sweep(
     sweep: Sweep,
     folder: Path,
     networks: Networks,
@@ -151,7 +151,7 @@ def swept(
         return all(known) and (hierarchy is None or _text_of(run.folder / "taxonomy.json") == hierarchy)
 
     with hashed_once():
-        apart = networks.told_apart()
+        apart = networks.hashes()
         decides = _decides(sweep) | {"objects": apart, "hierarchy": hierarchy and sha256(hierarchy.encode()).hexdigest()}
         before = read_before(folder, decides)
         if not only and (before is None or any(map(networks.has, (sweep.classifiers.get(name, name) for name in before.lost)))):
@@ -159,7 +159,7 @@ def swept(
             if before.entries and not _belongs_to_others(folder, specs, apart):
                 _write(folder / BEFORE, _as_json(decides, before))
         yield before or Before()
-        yield from carried_out(specs, folder, compute, only=only, models=networks.of, taxonomy=taxonomy, same=same)
+        yield from run_all(specs, folder, compute, only=only, models=networks.of, taxonomy=taxonomy, same=same)
 
 
 def _refuse_others(folder: Path, specs: Mapping[str, Spec]) -> None:
@@ -176,7 +176,7 @@ def _refuse_others(folder: Path, specs: Mapping[str, Spec]) -> None:
     for name, spec in specs.items():
         try:
             begun = Run.begun(folder / name)
-        except RunFolderError:  # which its comparison tells
+        except RunFolderError:  # which its comparison reports
             continue
         # a hierarchy of the user's own is another file in the run's folder
         mine, theirs = (one.model_dump(mode="json", exclude={"speed", "taxonomy"}) for one in (spec, begun.spec if begun else spec))
@@ -222,7 +222,7 @@ def _before(sweep: Sweep, specs: Sequence[Spec], networks: Networks, compute: Co
         try:
             found[name] = networks.classifier(model)
         except Exception as error:
-            failed[name] = _told(error)
+            failed[name] = _words(error)
     lost = tuple(failed)
     if len(found) < 2:
         return Before((), failed, lost)
@@ -237,11 +237,11 @@ def _before(sweep: Sweep, specs: Sequence[Spec], networks: Networks, compute: Co
                 "--device cpu, or fewer classifiers; the comparisons need two at a time."
             )
             return Before((), failed | {f"All {len(found)} classifiers together": why}, lost)
-        return Before((), failed | {sweep.generator: _told(error)}, lost)
+        return Before((), failed | {sweep.generator: _words(error)}, lost)
     return Before(tuple(numbers), failed | refused, lost)
 
 
-def _told(error: Exception) -> str:
+def _words(error: Exception) -> str:
     return str(error) if isinstance(error, GevaldiError) else described(error)
 
 

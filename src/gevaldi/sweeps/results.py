@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from gevaldi.comparison import named
 from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
-from gevaldi.experiments.execute import Outcome, finished, folder_of
+from gevaldi.experiments.execute import Outcome, earlier, folder_of
 from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, Seen, columns, entries, seen_in
 from gevaldi.names import OBJECT
 from gevaldi.runs.spec import Search
 from gevaldi.runs.store import Run
-from gevaldi.sweeps.execution import SPEC, Before, Networks, before_of, swept
+from gevaldi.sweeps.execution import SPEC, Before, Networks, before_of, run_sweep
 from gevaldi.sweeps.spec import Pair, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from, unit_of
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Swept:
-    """A sweep that was carried out, whole or in part, backed by its folder.
+class SweepResult:
+    """A finished (or interrupted) sweep, backed by its folder.
 
     Attributes:
         folder: where its runs lie.
@@ -46,10 +46,10 @@ class Swept:
     before: Before = field(default_factory=Before)
 
     def __repr__(self) -> str:
-        return f"Swept({str(self.folder)!r}, {len(self.runs)} of {len(self.pairs)} comparisons)"
+        return f"SweepResult({str(self.folder)!r}, {len(self.runs)} of {len(self.pairs)} comparisons)"
 
     @classmethod
-    def open(cls, folder: str | Path) -> "Swept":
+    def open(cls, folder: str | Path) -> "SweepResult":
         """A sweep made before, from its folder; what was not finished stands among what failed.
 
         Raises:
@@ -60,7 +60,7 @@ class Swept:
             raise RunFolderError(f"There is no sweep in {folder}: it has no {SPEC}. `gevaldi sweep` makes them.")
         found = sweep_from(read_sweep(folder / SPEC), source=str(folder / SPEC))
         specs = {name: pair.spec for name, pair in found.pairs().items()}
-        return gathered(found, folder, [before_of(folder, found) or Before(), *finished(specs, folder, "not made yet")])
+        return collect(found, folder, [before_of(folder, found) or Before(), *earlier(specs, folder, "not made yet")])
 
     @cached_property
     def pairs(self) -> dict[str, Pair]:
@@ -87,8 +87,8 @@ class Swept:
         """Every number of every matrix, a row each; `gevaldi.measures.sweeps.Entry` says what the columns hold."""
         import pandas as pd
 
-        told = [vars(entry) | vars(entry.estimate) for entry in self.entries]
-        return pd.DataFrame(told).drop(columns="estimate")
+        records = [vars(entry) | vars(entry.estimate) for entry in self.entries]
+        return pd.DataFrame(records).drop(columns="estimate")
 
     def matrix(
         self,
@@ -176,17 +176,17 @@ def _is_newer(page: Path, samples: Path) -> bool:
     return page.exists() and all(page.stat().st_mtime >= part.stat().st_mtime for part in samples.iterdir())
 
 
-def gathered(sweep: Sweep, folder: Path, told: Iterable[Before | Outcome]) -> Swept:
-    """A sweep from what is told of it as it is carried out."""
+def collect(sweep: Sweep, folder: Path, outcomes: Iterable[Before | Outcome]) -> SweepResult:
+    """The result of a sweep, from the outcomes that running it yields."""
     before, runs, failed = Before(), {}, {}
-    for found in told:
+    for found in outcomes:
         if isinstance(found, Before):
             before = found
         elif found.run:
             runs[found.name] = found.run
         else:
             failed[found.name] = str(found.error)
-    return Swept(folder, sweep, runs, failed, before)
+    return SweepResult(folder, sweep, runs, failed, before)
 
 
 def sweep(
@@ -206,7 +206,7 @@ def sweep(
     engine: "str | Engine | None" = None,
     progress: bool | None = None,
     **settings: Any,
-) -> Swept:
+) -> SweepResult:
     """Compare each of some classifiers with each other, under some divergences and some λ.
 
     Networks are loaded once in this program; on a cluster workers stay from pair to pair, and those that have names are not loaded
@@ -257,7 +257,7 @@ def sweep(
     )
     folder = Path(tempfile.mkdtemp(prefix="gevaldi-sweep-")) if out is None else folder_of(out)
     with Compute(device, batch_size, engine, progress=progress).opened() as compute:
-        return gathered(asked, folder, swept(asked, folder, Networks(objects), compute, taxonomy=given))
+        return collect(asked, folder, run_sweep(asked, folder, Networks(objects), compute, taxonomy=given))
 
 
 def _called(given: Any) -> tuple[Any, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The matrix before any search: one pass of the generator, on whose pictures every classifier is asked once."""
+"""The matrix before any search: one pass of the generator, whose pictures each classifier sees once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class Tables:
         classifiers: by name.
         classes: of each picture, where it is known.
         log_ps: of each classifier, batch by batch.
-        failed: why others could not be asked.
+        failed: why others could not classify them.
     """
 
     classifiers: Mapping[str, Classifier]
@@ -70,11 +70,11 @@ class Tables:
         self.classes += classes
 
     @torch.no_grad()
-    def replace(self, name: str, real: RealPictures, told: Callable[[int], None]) -> None:
+    def replace(self, name: str, real: RealPictures, on_progress: Callable[[int], None]) -> None:
         """Put what a classifier's own pipeline says of the pictures as they are in the place of what it said of them resized."""
         done = count()
         try:
-            log_p = officially(self.classifiers[name], real.pictures, lambda: told(next(done) + 1))
+            log_p = officially(self.classifiers[name], real.pictures, lambda: on_progress(next(done) + 1))
         except Exception as error:  # whatever pipelines may raise
             self.failed[name] = described(error)
         else:
@@ -85,8 +85,9 @@ class Tables:
         return torch.cat(self.log_ps[name])
 
 
-class Remembered(Classifier):
-    """A classifier that is not asked again: what it said stands where pictures would, so that it can be aligned with others."""
+class StoredPredictions(Classifier):
+    """Predictions of a classifier in the place of pictures, so that they can be aligned with those of others without computing them
+    again."""
 
     def __init__(self, labels: Sequence[Label]) -> None:
         super().__init__()
@@ -105,7 +106,7 @@ def before_search(
     generator: Generator,
     device: torch.device,
     taxonomy: Taxonomy | None = None,
-    told: Told = lambda done, total: None,
+    on_progress: Told = lambda done, total: None,
 ) -> tuple[list[Entry], dict[str, str]]:
     """The matrices of pictures drawn from the generator and of real ones, and why some classifiers are not in them.
 
@@ -114,13 +115,13 @@ def before_search(
     classifiers are on the device together.
 
     Args:
-        sweep: what is asked.
+        sweep: the sweep.
         specs: of its pairs; what they share is taken from the first.
         classifiers: those that could be loaded, by name.
         generator: of all pairs.
         device: where to compute.
         taxonomy: if given, in the place of the one that the specs name.
-        told: after every batch, how many pictures have been looked at, of how many.
+        on_progress: called after every batch with the pictures seen so far, and with how many there are.
     """
     spec = specs[0]
     widest = max(classifiers.values(), key=lambda one: sum(p.numel() for p in one.parameters()))
@@ -133,7 +134,7 @@ def before_search(
         real = brought_to(as_they_are, shape_made(models)) if as_they_are else None
         official = [name for name, one in classifiers.items() if one.official]
         total = many + (len(real.pictures) * (1 + len(official)) if real else 0)
-        drawn = asked(classifiers, drawn_pictures(models, conditions, many), lambda done: told(done, total))
+        drawn = predictions(classifiers, drawn_pictures(models, conditions, many), partial(_shifted, on_progress, 0, total))
         found, failed = matrices(sweep, drawn, spec, taxonomy, DRAWN), drawn.failed
         if real and as_they_are:
             size, known = batch_of(models), [(name, name) for name in real.classes]
@@ -142,26 +143,26 @@ def before_search(
                 for i in range(0, len(real.pictures), size)
             )
             others = {name: one for name, one in classifiers.items() if name not in failed}
-            shown = asked(others, batches, lambda done: told(many + done, total))
+            shown = predictions(others, batches, partial(_shifted, on_progress, many, total))
             for i, name in enumerate(name for name in official if name not in shown.failed and name in others):
                 before = many + len(real.pictures) * (1 + i)
-                shown.replace(name, as_they_are, partial(_told_from, told, before, total))
+                shown.replace(name, as_they_are, partial(_shifted, on_progress, before, total))
             found, failed = found + matrices(sweep, shown, spec, taxonomy, REAL), failed | shown.failed
     return found, failed
 
 
-def _told_from(told: Told, before: int, total: int, done: int) -> None:
-    told(before + done, total)
+def _shifted(on_progress: Told, before: int, total: int, done: int) -> None:
+    on_progress(before + done, total)
 
 
-def asked(
-    classifiers: Mapping[str, Classifier], batches: Iterable[tuple[Tensor, list[Known]]], told: Callable[[int], None]
+def predictions(
+    classifiers: Mapping[str, Classifier], batches: Iterable[tuple[Tensor, list[Known]]], on_progress: Callable[[int], None]
 ) -> Tables:
     """What all classifiers say of all pictures."""
     tables = Tables(classifiers)
     for pictures, known in batches:
         tables.add(pictures, known)
-        told(len(tables.classes))
+        on_progress(len(tables.classes))
     return tables
 
 
@@ -173,7 +174,7 @@ def matrices(sweep: Sweep, tables: Tables, spec: Spec, taxonomy: Taxonomy | None
         try:
             found = _of_pair(sweep, tables, (one, other), spec, taxonomy)
         except GevaldiError:
-            continue  # what is wrong is told by its comparison
+            continue  # its comparison reports what is wrong
         for text, seen, turned in found:
             cells[text] |= {(one, other): seen, (other, one): turned}
     return [entry for text, of_divergence in cells.items() for entry in entries(of_divergence, text, None, moment, limits_of(text))]
@@ -184,7 +185,7 @@ def _of_pair(
 ) -> list[tuple[str, Seen, Seen]]:
     """Both cells of a pair under each divergence, over the classes that both know."""
     given = taxonomy_asked(spec, taxonomy)
-    sides = [Remembered(tables.classifiers[name].labels) for name in pair]
+    sides = [StoredPredictions(tables.classifiers[name].labels) for name in pair]
     aligned = align(sides[0], sides[1], sweep.classes.get(pair[0]), sweep.classes.get(pair[1]), given)
     both = [side(tables.of(name)[:, None, None]) for side, name in zip((aligned.first, aligned.second), pair, strict=True)]
     good = ~(both[0].isnan().any(1) | both[1].isnan().any(1))
