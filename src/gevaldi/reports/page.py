@@ -48,7 +48,7 @@ def render(run: Run, limit: int = 200) -> str:
     if report.rows == 0:
         raise RunFolderError(f"The run in {run.folder} has no rows yet. Compute some: gevaldi resume {run.folder}")
     script = files("gevaldi.reports").joinpath("templates", "page.js").read_text(encoding="utf-8")
-    return report.html(
+    page = report.html(
         "page.html",
         sections=sections(report),
         data=in_page(_data(report)),
@@ -58,6 +58,7 @@ def render(run: Run, limit: int = 200) -> str:
         date=date_of(run.record),
         about={key: plain(run.record.get("about", {}).get(key, ""), LONGEST_PROSE) for key in ("title", "note", "author")},
     )
+    return str(page)
 
 
 def _data(report: Report) -> dict[str, Any]:
