@@ -154,10 +154,8 @@ def compare(
         title: of the report, such as the question that it answers.
         note: a few words below it, such as what the two are for.
         author: who made it.
-        **settings: all other fields of `Spec` (samples, conditions, orders, divergence, prior_weight, precision, seed, real,
-            audited, convention, set_sizes, first_classes, second_classes), those of its search (algorithm, steps, window, gain,
-            typical_mass, candidates, first_rung), and `speed`, a mapping (threads, memory_format, compiled, graphs,
-            batch_size); `gevaldi show spec` explains them.
+        **settings: all other fields of `Spec`, those of its search such as steps, and `speed`, a mapping; `gevaldi show spec`
+            explains them.
 
     Raises:
         SpecError: a setting is unknown or impossible.
@@ -166,24 +164,20 @@ def compare(
         RunFolderError: the folder cannot be written, holds another run, or is held by another process.
         EngineError: a cluster does not answer, or none of its workers can work.
     """
-    taxonomy = str(taxonomy) if isinstance(taxonomy, Path) else "none" if taxonomy is None else taxonomy
-    search = {key: settings.pop(key) for key in list(settings) if key in Search.model_fields}
-    nested = settings.pop("search", {})
+    hierarchy, given = named_taxonomy(taxonomy)
     alike = not isinstance(first, str) and named(first) == named(second)
     spec = spec_from(
         {
             "first": named(first) + (" (first)" if alike else ""),
             "second": named(second) + (" (second)" if alike else ""),
             "generator": named(generator),
-            "taxonomy": taxonomy if isinstance(taxonomy, str) else f"{OBJECT}Taxonomy",
-            **settings,
-            "search": {**(nested.model_dump() if isinstance(nested, Search) else nested), **search},
+            "taxonomy": hierarchy,
+            **nested(settings),
         },
         "the arguments",
     )
     folder = Path(tempfile.mkdtemp(prefix="gevaldi-")) if out is None else place(out)
     models = (first, second, generator)
-    given = None if isinstance(taxonomy, str) else taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
 
     def begun(run: Run) -> None:
         for warning in Comparison(run).warnings:
@@ -201,6 +195,21 @@ def named(model: Any) -> str:
         if isinstance(model, str)
         else f"{OBJECT}{getattr(model, 'name', None) or type(getattr(model, 'module', model)).__name__}"
     )
+
+
+def named_taxonomy(taxonomy: Any) -> tuple[str, Taxonomy | None]:
+    """What a spec says of a hierarchy of classes, and the hierarchy where the calling program has it as an object."""
+    if taxonomy is None or isinstance(taxonomy, str | Path):
+        return "none" if taxonomy is None else str(taxonomy), None
+    return f"{OBJECT}Taxonomy", taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
+
+
+def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a spec, with those of its search in a group of their own."""
+    own = {key: value for key, value in settings.items() if key in Search.model_fields}
+    search = settings.get("search", {})
+    whole = {**(search.model_dump() if isinstance(search, Search) else search), **own}
+    return {key: value for key, value in settings.items() if key not in own} | ({"search": whole} if whole else {})
 
 
 def command_of(spec: Spec, folder: Place, models: Sequence[Any]) -> str:

@@ -7,17 +7,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.comparison import named
+from gevaldi.comparison import named, named_taxonomy, nested
 from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments.execute import Outcome, earlier, folder_of
 from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, Seen, columns, entries, seen_in
 from gevaldi.names import OBJECT
-from gevaldi.runs.spec import Search
 from gevaldi.runs.store import Run
 from gevaldi.sweeps.execution import SPEC, Before, Networks, before_of, run_sweep
 from gevaldi.sweeps.spec import Pair, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from, unit_of
-from gevaldi.taxonomy import Taxonomy, read_taxonomy
+from gevaldi.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,12 +193,6 @@ def sweep(
     generator: "str | Generator",
     *,
     out: str | Path | None = None,
-    divergences: str | Sequence[str] = ("kl",),
-    prior_weights: float | Sequence[float] = (0.0,),
-    orders: str = "both",
-    classes: Mapping[str, Any] | None = None,
-    title: str = "",
-    question: str = "",
     taxonomy: str | Taxonomy | Any = "auto",
     device: str = "auto",
     batch_size: int | None = None,
@@ -211,20 +204,16 @@ def sweep(
 
     Networks are loaded once in this program; on a cluster workers stay from pair to pair, and those that have names are not loaded
     again if the next pair needs them too. The pictures before any search are generated once for all. A pair that cannot be compared
-    stands in `failed`, and the others are made all the same.
+    stands in `failed`, and the rest still run.
 
     Args:
         classifiers: names or classifiers; as a mapping, what they are called.
         generator: a generator, or its name.
         out: the folder, on this machine, with a sub-folder for each comparison such as a-vs-b-kl-w0; called again, it is continued.
             By default a new temporary folder.
-        divergences: such as ("kl", "jensen-shannon").
-        prior_weights: values of λ.
-        orders: both, forward, reverse; of a symmetric divergence one order is searched, which fills both cells.
-        classes: what the labels of a classifier are, where ids do not tell, by its name.
-        title, question: for the report.
         taxonomy, device, batch_size, engine, progress: as for `gevaldi.compare`; before the search, all is computed here.
-        **settings: all other fields of `Spec` and of its search, for all pairs.
+        **settings: all other fields of a `Sweep` (divergences such as ("kl", "jensen-shannon"), prior_weights, orders, classes,
+            title, question), and for all pairs those of a `Spec` and of its search.
 
     Raises:
         SpecError: a setting is unknown or impossible, or there are fewer than two classifiers.
@@ -232,29 +221,12 @@ def sweep(
         EngineError: a cluster does not answer.
     """
     called, objects = _called(classifiers)
-    name_of_generator = named(generator)
     if not isinstance(generator, str):
-        objects[name_of_generator] = generator
-    search = {key: settings.pop(key) for key in list(settings) if key in Search.model_fields}
-    nested = settings.pop("search", {})
-    nested = nested.model_dump() if isinstance(nested, Search) else nested
-    taxonomy = str(taxonomy) if isinstance(taxonomy, Path) else "none" if taxonomy is None else taxonomy
-    given = None if isinstance(taxonomy, str) else taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
-    shared = {"taxonomy": taxonomy if isinstance(taxonomy, str) else f"{OBJECT}Taxonomy", **settings}
-    asked = sweep_from(
-        {
-            "title": title,
-            "question": question,
-            "classifiers": called,
-            "generator": name_of_generator,
-            "divergences": divergences,
-            "prior_weights": prior_weights,
-            "orders": orders,
-            "classes": dict(classes or {}),
-            "settings": shared | ({"search": {**nested, **search}} if nested or search else {}),
-        },
-        source="the arguments",
-    )
+        objects[named(generator)] = generator
+    hierarchy, given = named_taxonomy(taxonomy)
+    own = {key: settings.pop(key) for key in Sweep.model_fields if key in settings and key != "settings"}
+    shared = {"taxonomy": hierarchy, **nested(settings)}
+    asked = sweep_from({"classifiers": called, "generator": named(generator), **own, "settings": shared}, source="the arguments")
     folder = Path(tempfile.mkdtemp(prefix="gevaldi-sweep-")) if out is None else folder_of(out)
     with Compute(device, batch_size, engine, progress=progress).opened() as compute:
         return collect(asked, folder, run_sweep(asked, folder, Networks(objects), compute, taxonomy=given))
