@@ -68,16 +68,10 @@ class SettingsCommand(TyperCommand):
 
 def options(names: Sequence[str]) -> list[Any]:
     """The options of some settings, as typer makes them of a function's parameters."""
-    from gevaldi.runs.spec import GROUPS, Spec
-    from gevaldi.sweeps.spec import Sweep
-
-    def field(name: str) -> "FieldInfo":
-        group, _, last = name.rpartition(".")
-        return GROUPS[group].model_fields[last] if group else (Spec.model_fields.get(name) or Sweep.model_fields[name])
 
     def command(**values: Any) -> None: ...
 
-    fields = {name.rpartition(".")[2]: field(name) for name in names}
+    fields = {name.rpartition(".")[2]: _field(name) for name in names}
     parameters = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_option(name, one))
         for name, one in fields.items()
@@ -87,6 +81,19 @@ def options(names: Sequence[str]) -> list[Any]:
     app = typer.Typer(add_completion=False)
     app.command()(command)
     return [param for param in typer.main.get_command(app).params if param.name in fields]
+
+
+def _field(name: str) -> "FieldInfo":
+    """The field of a spec or, where a spec has none of that name, of a sweep."""
+    from gevaldi.runs.spec import GROUPS, Spec
+
+    group, _, last = name.rpartition(".")
+    fields = GROUPS[group].model_fields if group else Spec.model_fields
+    if last not in fields:
+        from gevaldi.sweeps.spec import Sweep
+
+        return Sweep.model_fields[last]
+    return fields[last]
 
 
 def _option(name: str, field: "FieldInfo") -> Any:
