@@ -13,14 +13,8 @@ from gevaldi.cli.words import complete
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-FLAGS = {
-    "samples": ("--samples", "-n"),
-    "generator": ("--generator", "-g"),
-    "conditions": ("--condition",),
-    "divergences": ("--divergence",),
-    "prior_weights": ("--prior-weight",),
-}
-"""Flags of fields that are not called like their field, or have a short one."""
+SHORT = {"samples": "-n", "generator": "-g"}
+"""Short flags, by field."""
 
 KINDS = {
     "generator": "generators",
@@ -101,10 +95,12 @@ def _option(name: str, field: "FieldInfo") -> Any:
     from pydantic_core import PydanticUndefined
 
     plain, default = _type(field.annotation), field.default
+    several = get_origin(plain) is list  # given one at a time: --condition 4 --condition 9
+    flag = f"--{name.removesuffix('s') if several else name}".replace("_", "-")
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
     info = typer.Option(
-        *FLAGS.get(name, ()),
-        help=f"{field.description}{'; may be repeated' * (get_origin(plain) is list)}",
+        *filter(None, (flag, SHORT.get(name))),
+        help=f"{field.description}{'; may be repeated' * several}",
         show_default=False if default in (None, PydanticUndefined) else str(default[0] if isinstance(default, tuple) else default),
         metavar="|".join(choices) or None,
         autocompletion=complete(KINDS[name]) if name in KINDS else None,
