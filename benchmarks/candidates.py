@@ -15,7 +15,7 @@ import torch
 from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
 from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.spec import Search, Spec
+from gevaldi.spec import Search, Spec
 from gevaldi.runs.start import Start, starts
 from gevaldi.runs.worker import Models, searched
 

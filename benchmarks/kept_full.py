@@ -18,7 +18,7 @@ from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
 from gevaldi.runs.feed import asked
 from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.spec import Spec
+from gevaldi.spec import Spec
 from gevaldi.runs.start import Start, starts
 from gevaldi.runs.worker import Models, searched
 from gevaldi.search.loop import Entrants, at_once, search

@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
 from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.spec import Spec
+from gevaldi.spec import Spec
 from gevaldi.runs.traces import Traces
 from gevaldi.runs.worker import Models
 from gevaldi.search.loop import Entrants, at_once, search

@@ -94,7 +94,7 @@ def written(folder: Path, rows: int) -> Any:
 
     from gevaldi.runs._part import serialised
     from gevaldi.runs.schema import schema
-    from gevaldi.runs.spec import Spec
+    from gevaldi.spec import Spec
     from gevaldi.runs.store import Run
 
     labels = [{"name": f"class {c}", "id": f"n{c:08d}"} for c in range(CLASSES)]

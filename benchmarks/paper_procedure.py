@@ -22,7 +22,7 @@ from gevaldi.generators import load_generator
 from gevaldi.objective import Evaluation, Objective, within
 from gevaldi.runs.rounding import LANES
 from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.spec import Spec
+from gevaldi.spec import Spec
 from gevaldi.search import registry
 from gevaldi.search.loop import Entrants, at_once, search
 from gevaldi.search.stopping import Stopping

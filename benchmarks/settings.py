@@ -26,7 +26,7 @@ from gevaldi.objective import Evaluation, Objective
 from gevaldi.runs.compiled import made_ready
 from gevaldi.runs.probes import lines_of, made_anew
 from gevaldi.runs.rounding import Rounding
-from gevaldi.runs.spec import Spec
+from gevaldi.spec import Spec
 from gevaldi.runs.speed import chosen_speed
 from gevaldi.runs.threads import in_threads
 

@@ -34,8 +34,8 @@ from gevaldi.reports.page import render, write_report
 from gevaldi.reports.search_path import in_page, thinned
 from gevaldi.reports.typical import at_edge, typicalities
 from gevaldi.runs.pictures import content_of
-from gevaldi.runs.spec import Spec, write_spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec, write_spec
 from gevaldi.statistics.intervals import median, share
 from gevaldi.taxonomy import taxonomy_of
 

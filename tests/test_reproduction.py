@@ -29,8 +29,8 @@ from gevaldi.measures.paths import mean_band
 from gevaldi.registry import Call
 from gevaldi.reports.reproduction import Judged, write_figure, write_index
 from gevaldi.runs.schema import Row, schema
-from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec
 from gevaldi.statistics.contrasts import contrast
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import distances as between

@@ -152,7 +152,7 @@ def compare(
     A killed or interrupted run goes on with the same command.
     """
     from gevaldi.places import place
-    from gevaldi.runs.spec import overridden, read_spec, spec_from
+    from gevaldi.spec import overridden, read_spec, spec_from
 
     settings = {} if spec is None else read_spec(place(spec))
     given: dict[str, Any] = {
@@ -210,7 +210,7 @@ def demo(
     Searches from 64 starts in both orders, audits the generator against 1,000 real digits, and writes the report; takes less
     than a minute.
     """
-    from gevaldi.runs.spec import spec_from
+    from gevaldi.spec import spec_from
 
     bundled = {"first": "strided", "second": "pooled", "generator": "vae", "real": "digits"}
     _execute(
@@ -357,10 +357,10 @@ def _execute(
     models = (spec.first, spec.second, spec.generator)
     try:
         from gevaldi.comparison import command_of, execute
+        from gevaldi.execution.tuning import ignoring_cache, lines_of
         from gevaldi.places import place
         from gevaldi.reports.seriousness import alignment_sentences
         from gevaldi.runs.engines import engine as engine_named
-        from gevaldi.runs.probes import lines_of, made_anew
         from gevaldi.runs.store import Run
 
         where = engine_named(engine, address)
@@ -381,7 +381,7 @@ def _execute(
             for warning in run.record["warnings"]:
                 say(f"gevaldi: warning: {warning}")
 
-        with where.opened() as fill, made_anew() if probe_again else nullcontext():
+        with where.opened() as fill, ignoring_cache() if probe_again else nullcontext():
             comparison = execute(
                 spec, folder, models, device, batch_size, True, command, taxonomy, fill=fill, begun=begun, about=about
             )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gevaldi.experiments.sweep import Sweep
     from gevaldi.experiments.swept import Swept
     from gevaldi.runs.engines.base import Fill
-    from gevaldi.runs.spec import Spec
+    from gevaldi.spec import Spec
 
 SHOWN = 3  # comparisons that are named where there are many
 

@@ -17,9 +17,9 @@ from gevaldi.experiments.plates.base import Plate
 from gevaldi.experiments.spec import SUFFIX, Experiment, read_experiment, replicate_of
 from gevaldi.fetching import only_at_hand
 from gevaldi.registry import explained
-from gevaldi.runs.spec import read_spec
 from gevaldi.runs.store import Run
 from gevaldi.settings import Settings
+from gevaldi.spec import read_spec
 
 FOLDER = resources.files("gevaldi.experiments") / "paper"
 

@@ -15,8 +15,8 @@ from gevaldi.experiments.sweep_execute import SPEC, Before, Networks, before_of,
 from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, Seen, columns, entries, seen_in
 from gevaldi.names import OBJECT
 from gevaldi.runs.engines import engine as engine_named
-from gevaldi.runs.spec import Search
 from gevaldi.runs.store import Run
+from gevaldi.spec import Search
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
 
 if TYPE_CHECKING:

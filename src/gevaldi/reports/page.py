@@ -30,8 +30,8 @@ from gevaldi.reports.typical import at_edge, typicalities
 from gevaldi.runs.finds import finds_of, summary_of
 from gevaldi.runs.opinions import opinion_of
 from gevaldi.runs.pictures import pictures_of
-from gevaldi.runs.spec import write_spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import write_spec
 from gevaldi.statistics.intervals import share
 from gevaldi.taxonomy import Taxonomy
 
