@@ -23,8 +23,8 @@ from gevaldi.runs.engines import engine
 from gevaldi.runs.engines._cluster import connected
 from gevaldi.runs.engines._crew import Crew
 from gevaldi.runs.engines.base import EngineError
-from gevaldi.runs.spec import spec_from
 from gevaldi.runs.store import Run, write_in_run
+from gevaldi.spec import spec_from
 
 pytestmark = [
     pytest.mark.slow,

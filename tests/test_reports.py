@@ -37,8 +37,8 @@ from gevaldi.reports.sections import registry
 from gevaldi.reports.sections.base import Report, section
 from gevaldi.reports.typical import at_edge, typicalities
 from gevaldi.runs.pictures import content_of
-from gevaldi.runs.spec import Spec, write_spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec, write_spec
 from gevaldi.statistics.intervals import median, share
 from gevaldi.taxonomy import taxonomy_of
 

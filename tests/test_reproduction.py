@@ -32,8 +32,8 @@ from gevaldi.reproduction.execution import WorldResult, reproduce
 from gevaldi.reproduction.figures import paper_figure
 from gevaldi.reproduction.spec import read_reproduction, reproductions
 from gevaldi.runs.schema import Row, schema
-from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec
 from gevaldi.statistics.contrasts import contrast
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import distances as between

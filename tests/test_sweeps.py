@@ -409,7 +409,7 @@ def loads_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_each_network_is_loaded_and_hashed_once_and_not_at_all_where_everything_is_finished(
     by_name: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gevaldi.runs import identity
+    from gevaldi import fingerprints as identity
 
     hashed: list[Any] = []
     real = identity.hash_of

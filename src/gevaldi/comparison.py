@@ -15,8 +15,8 @@ from gevaldi.images import opened
 from gevaldi.names import OBJECT
 from gevaldi.places import Place, place
 from gevaldi.runs.holding import held
-from gevaldi.runs.spec import Search, Spec, spec_from
 from gevaldi.runs.store import Run
+from gevaldi.spec import Search, Spec, spec_from
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
 
 if TYPE_CHECKING:
@@ -146,8 +146,7 @@ def compare(
         taxonomy: the hierarchy of the classes: the name of one that ships, a file, a `Taxonomy`, or what
             `gevaldi.taxonomy.read_taxonomy` reads; "auto" for the shipped one that has all the labels' ids, None for none.
         device: auto, cpu, cuda, cuda:1, mps.
-        batch_size: samples searched together; chosen by a short measurement if neither this nor `speed` says it. Rows change by
-            rounding at most.
+        batch_size: samples searched together. Rows do not depend on it, but for the rounding of large networks.
         engine: where to compute: "local" in this process (the default), "ray" on all cores or GPUs of this machine or a cluster,
             "ray,workers=4,address=10.0.0.1:6379"; the rows are the same.
         progress: whether to show a progress bar; by default on a terminal.
@@ -247,7 +246,8 @@ def execute(
     from gevaldi.classifiers import load_classifier
     from gevaldi.generators import load_generator
     from gevaldi.runs.engines.base import Task
-    from gevaldi.runs.session import device_of, models_of, open_run, prepared
+    from gevaldi.runs.session import device_of, models_of, open_run
+    from gevaldi.runs.worker.setup import prepared
 
     refuse_objects(models)
     with contextlib.ExitStack() as stack:
@@ -263,7 +263,7 @@ def execute(
         watch.measuring()
         ready = models_of(spec, first, second, generator, device_of(compute.device), before, taxonomy, compute.batch_size)
         stack.enter_context(prepared(ready))
-        run = open_run(folder, spec, ready, compute.batch_size, command, watch.audited, about)
+        run = open_run(folder, spec, ready, command, watch.audited, about)
         begun(run)
         given = [
             m if name.startswith(OBJECT) else name

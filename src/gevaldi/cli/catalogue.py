@@ -47,7 +47,7 @@ def names_of(kind: str) -> list[str]:
     if kind == "everything":
         return ["spec", *dict.fromkeys(name for k in KINDS for full in _shown(k) for name in (full, full.rpartition(":")[2]))]
     if kind == "settings":
-        from gevaldi.runs.spec import Spec, settings_of_groups
+        from gevaldi.spec import Spec, settings_of_groups
 
         return [f"{name}=" for name in (*Spec.model_fields, *settings_of_groups())]
     if kind == "columns":
@@ -149,7 +149,7 @@ def settings() -> str:
     """Every setting of a spec with its default and what it means, as the YAML file that would set it."""
     import json
 
-    from gevaldi.runs.spec import GROUPS, Spec
+    from gevaldi.spec import GROUPS, Spec
 
     lines = ["The settings of a run, as `gevaldi compare --spec FILE` reads them and every run writes them (spec.yaml).", ""]
     for title, fields in (("", Spec.model_fields), *((name, group.model_fields) for name, group in GROUPS.items())):

@@ -138,7 +138,7 @@ def compare(
     A killed or interrupted run goes on with the same command.
     """
     from gevaldi.places import place
-    from gevaldi.runs.spec import read_spec, spec_from
+    from gevaldi.spec import read_spec, spec_from
 
     settings = {} if spec is None else read_spec(place(spec))
     models = {"first": first, "second": second}
@@ -175,7 +175,7 @@ def demo(
     Searches from 64 starts in both orders, audits the generator against 1,000 real digits, and writes the report; takes less
     than a minute.
     """
-    from gevaldi.runs.spec import spec_from
+    from gevaldi.spec import spec_from
 
     bundled = {"first": "strided", "second": "pooled", "generator": "vae", "real": "digits"}
     spec = spec_from({key: f"bundled:mnist-{name}" for key, name in bundled.items()} | {"taxonomy": "mnist-digits"})
@@ -309,9 +309,9 @@ def _execute(
     models = (spec.first, spec.second, spec.generator)
     try:
         from gevaldi.comparison import command_of, execute
+        from gevaldi.execution.tuning import ignoring_cache, lines_of
         from gevaldi.places import place
         from gevaldi.reports.seriousness import alignment_sentences
-        from gevaldi.runs.probes import lines_of, made_anew
         from gevaldi.runs.store import Run
 
         folder = place(named)
@@ -331,7 +331,7 @@ def _execute(
             for warning in run.record["warnings"]:
                 say(f"gevaldi: warning: {warning}")
 
-        with made_anew() if probe_again else nullcontext():
+        with ignoring_cache() if probe_again else nullcontext():
             comparison = execute(spec, folder, models, compute, command, taxonomy, begun=begun, about=about)
     except KeyboardInterrupt:
         say(f"gevaldi: interrupted{_left(named)}")

@@ -169,7 +169,7 @@ def _models(file: str | None, given: list[str]) -> dict[str, dict[str, str]]:
     from gevaldi.experiments import read_experiment
     from gevaldi.places import local_path
     from gevaldi.reproduction.spec import read_reproduction, reproductions
-    from gevaldi.runs.spec import read_spec
+    from gevaldi.spec import read_spec
 
     parts: dict[str, dict[str, str]] = {}
     for world, named in ({} if file is None else read_spec(local_path(file))).items():

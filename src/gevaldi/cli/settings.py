@@ -79,7 +79,7 @@ def options(names: Sequence[str]) -> list[Any]:
 
 def _field(name: str) -> "FieldInfo":
     """The field of a spec or, where a spec has none of that name, of a sweep."""
-    from gevaldi.runs.spec import GROUPS, Spec
+    from gevaldi.spec import GROUPS, Spec
 
     group, _, last = name.rpartition(".")
     fields = GROUPS[group].model_fields if group else Spec.model_fields
@@ -125,7 +125,7 @@ def override(settings: dict[str, Any], given: Mapping[str, Any], assignments: Se
     Raises:
         SpecError: an assignment is none.
     """
-    from gevaldi.runs.spec import overridden
+    from gevaldi.spec import overridden
 
     settings |= {name: value for name, value in given.items() if "." not in name}
     for assignment in [*(f"{name}={value}" for name, value in given.items() if "." in name), *(assignments or [])]:

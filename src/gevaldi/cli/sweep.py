@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gevaldi.compute import Compute
-    from gevaldi.runs.spec import Spec
+    from gevaldi.spec import Spec
     from gevaldi.sweeps.results import SweepResult
     from gevaldi.sweeps.spec import Sweep
 

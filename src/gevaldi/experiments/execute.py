@@ -19,8 +19,8 @@ from gevaldi.errors import (
 )
 from gevaldi.names import OBJECT
 from gevaldi.places import Place, place
-from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec
 from gevaldi.taxonomy import Taxonomy
 
 

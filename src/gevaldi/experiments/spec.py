@@ -13,8 +13,8 @@ from gevaldi.errors import SpecError, UnknownName
 from gevaldi.folders import check_folder_names
 from gevaldi.places import local_path
 from gevaldi.registry import explained
-from gevaldi.runs.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.settings import Settings
+from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from
 
 FOLDER = resources.files("gevaldi.experiments")
 SUFFIX = ".yaml"

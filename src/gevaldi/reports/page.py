@@ -13,8 +13,8 @@ from gevaldi.reports.environment import LONGEST_PROSE, written
 from gevaldi.reports.search_path import in_page
 from gevaldi.reports.sections import sections
 from gevaldi.reports.sections.base import Report
-from gevaldi.runs.spec import write_spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import write_spec
 
 
 def write_report(run: Run, path: Place | None = None, limit: int = 200) -> Place:

@@ -8,8 +8,8 @@ from pydantic import Field, ValidationError
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.experiments.spec import SUFFIX, names
 from gevaldi.registry import explained
-from gevaldi.runs.spec import read_spec
 from gevaldi.settings import Settings
+from gevaldi.spec import read_spec
 
 FOLDER = resources.files("gevaldi.reproduction") / "paper"
 

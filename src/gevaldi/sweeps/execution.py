@@ -16,8 +16,8 @@ from gevaldi.experiments.execute import Outcome, run_all
 from gevaldi.files import write_whole
 from gevaldi.measures.sweeps import Entry
 from gevaldi.places import Place, read
-from gevaldi.runs.spec import Spec, differences
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec, differences
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.sweeps.spec import Sweep
 from gevaldi.taxonomy import Taxonomy
@@ -94,7 +94,7 @@ class Networks:
 
 
 def _hashes(network: Any, name: str) -> dict[str, Any]:
-    from gevaldi.runs.identity import describe_network, hash_of_prior
+    from gevaldi.fingerprints import describe_network, hash_of_prior
 
     record = describe_network(network, name)
     own = {"prior_sha256": hash_of_prior(network.prior)} if hasattr(network, "prior") else {}
@@ -134,7 +134,7 @@ def run_sweep(
         SpecError: a setting is unknown or impossible, or `only` names a pair that there is not.
         RunFolderError: the folder cannot be written, is that of a single run, or its comparisons have other settings.
     """
-    from gevaldi.runs.identity import hashed_once
+    from gevaldi.fingerprints import hashed_once
     from gevaldi.taxonomy.read import taxonomy_as_json
 
     specs = {name: pair.spec for name, pair in sweep.pairs().items()}
@@ -213,7 +213,7 @@ def _text_of(path: Place) -> str:
 
 def _before(sweep: Sweep, specs: Sequence[Spec], networks: Networks, compute: Compute, taxonomy: Taxonomy | None) -> Before:
     from gevaldi.runs.session import device_of
-    from gevaldi.runs.worker import lacks_memory
+    from gevaldi.runs.worker.search import lacks_memory
     from gevaldi.sweeps.unsearched import before_search
 
     found, failed = {}, {}

@@ -18,8 +18,8 @@ from gevaldi.measures.sweeps import exactly
 from gevaldi.names import OBJECT, called
 from gevaldi.places import local_path
 from gevaldi.registry import Call, explained
-from gevaldi.runs.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.settings import Settings
+from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from
 
 if TYPE_CHECKING:
     from gevaldi.divergences.base import Traits

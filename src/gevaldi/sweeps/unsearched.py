@@ -17,6 +17,7 @@ from gevaldi.contract import check_classifier, check_mode, settled
 from gevaldi.divergences import divergence
 from gevaldi.divergences.kl import kl
 from gevaldi.errors import GevaldiError, described
+from gevaldi.execution.autotune import plan_of
 from gevaldi.measures.sweeps import DRAWN, REAL, Entry, Seen, entries
 from gevaldi.models import Classifier, Generator, Label, Pictures
 from gevaldi.objective import Objective
@@ -26,11 +27,10 @@ from gevaldi.runs.audit import DRAWN as SMALL_ARE_SHOWN
 from gevaldi.runs.audit import DRAWN_BY_LARGE as LARGE_ARE_SHOWN
 from gevaldi.runs.audit import Told, batch_of, drawn_pictures, shape_made
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
-from gevaldi.runs.rounding import chosen_rounding
-from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import chosen_conditions
-from gevaldi.runs.worker import Models
+from gevaldi.runs.worker.setup import Models
 from gevaldi.search import registry as algorithms
+from gevaldi.spec import Spec
 from gevaldi.sweeps.spec import Sweep, limits_of
 from gevaldi.taxonomy import Taxonomy, most_probable
 
@@ -125,11 +125,11 @@ def before_search(
     """
     spec = specs[0]
     widest = max(classifiers.values(), key=lambda one: sum(p.numel() for p in one.parameters()))
-    rounding = chosen_rounding(spec.precision, Objective(widest, widest, generator, kl, prior_weight=0.0), device)
-    models = Models(widest, widest, generator, kl, algorithms.build(spec.search.algorithm), device, rounding)
+    plan, _ = plan_of(spec, Objective(widest, widest, generator, kl, prior_weight=0.0), device)
+    models = Models(widest, widest, generator, kl, algorithms.build(spec.search.algorithm), device, plan)
     conditions = chosen_conditions(spec, generator.conditions)
-    many = spec.audited or (SMALL_ARE_SHOWN if rounding.lanes > 1 else LARGE_ARE_SHOWN)
-    with settled(*classifiers.values(), generator, device=device, dtype=rounding.dtype, channels_last=rounding.channels_last):
+    many = spec.audited or (SMALL_ARE_SHOWN if plan.small else LARGE_ARE_SHOWN)
+    with settled(*classifiers.values(), generator, device=device, dtype=plan.dtype, channels_last=plan.channels_last):
         as_they_are: RealPictures | None = sources.load(spec.real) if spec.real is not None else None
         real = brought_to(as_they_are, shape_made(models)) if as_they_are else None
         official = [name for name, one in classifiers.items() if one.official]
@@ -139,7 +139,7 @@ def before_search(
         if real and as_they_are:
             size, known = batch_of(models), [(name, name) for name in real.classes]
             batches = (
-                (torch.stack(real.pictures[i : i + size]).to(device, rounding.dtype), known[i : i + size])
+                (torch.stack(real.pictures[i : i + size]).to(device, plan.dtype), known[i : i + size])
                 for i in range(0, len(real.pictures), size)
             )
             others = {name: one for name, one in classifiers.items() if name not in failed}

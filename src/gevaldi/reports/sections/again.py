@@ -2,7 +2,7 @@
 
 from gevaldi.names import escaped
 from gevaldi.reports.sections.base import Report, section
-from gevaldi.runs.spec import write_spec
+from gevaldi.spec import write_spec
 
 
 @section("Make it again", place=60)

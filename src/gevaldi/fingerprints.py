@@ -20,8 +20,7 @@ from gevaldi.models import Classifier, Generator, Label
 from gevaldi.names import OBJECT, plain
 from gevaldi.priors.base import Prior
 from gevaldi.registry import Call
-from gevaldi.runs.spec import Spec
-from gevaldi.runs.worker import Models
+from gevaldi.spec import Spec
 
 _hashes: ContextVar[dict[nn.Module, str] | None] = ContextVar("hashes of weights", default=None)
 
@@ -36,9 +35,8 @@ def hashed_once() -> Iterator[None]:
         _hashes.reset(before)
 
 
-def describe(models: Models, spec: Spec) -> dict[str, Any]:
+def describe(first: Classifier, second: Classifier, generator: Generator, spec: Spec) -> dict[str, Any]:
     """Names, labels, sizes, files and hashes of the networks, as the record keeps them."""
-    first, second, generator = models.first, models.second, models.generator
     return {
         "first": describe_network(first, spec.first) | {"files": _files(first), "labels": _labels(first.labels)},
         "second": describe_network(second, spec.second) | {"files": _files(second), "labels": _labels(second.labels)},

@@ -34,33 +34,28 @@ class Search(Stopping):
         1,
         ge=1,
         le=10_000,
-        description="draws for each row, of which the less promising half is given up at each rung (successive halving); a row "
-        "fails where the networks raise an error on one of them",
+        description="draws for each row, of which the one with the largest objective after a short search is searched to the end; "
+        "a row fails where the networks raise an error on one of them",
     )
-    first_rung: int = Field(
-        5, ge=1, le=MOST_STEPS, description="steps after which candidates are first compared; then twice as many, and so on"
-    )
+    first_rung: int = Field(5, ge=1, le=MOST_STEPS, description="steps of the short search after which candidates are compared")
 
 
 class Speed(Settings):
-    """How networks are computed: rows change by rounding at most. What is `auto` is measured, once for each pair and machine."""
+    """How networks are computed. Rows of small networks do not depend on it; those of large ones change by rounding at most."""
 
     threads: int | Literal["auto"] = Field(
         "auto",
-        description="threads of the processor, unless OMP_NUM_THREADS or the program says how many; auto is the fastest of 1, half "
-        "and all usable cores",
+        description="threads of the processor, unless OMP_NUM_THREADS says how many; auto is 1 for small networks and torch's own "
+        "number for large ones",
     )
     memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
         "auto", description="order of the weights of convolutions; auto is what is fastest for large networks, and else contiguous"
     )
-    compiled: bool | Literal["auto"] = Field(
-        "auto", description="whether networks are compiled, which takes minutes; auto tries it only where a run takes hours on CUDA"
-    )
-    graphs: bool | Literal["auto"] = Field(
-        "auto", description="whether an evaluation is recorded once and played again (CUDA only); auto if that is faster"
-    )
+    compiled: bool = Field(False, description="whether networks are compiled by torch, which takes minutes")
     batch_size: int | Literal["auto"] = Field(
-        "auto", description="samples searched together; auto is what does most samples a second"
+        "auto",
+        description="samples searched together; auto is 128 for small networks (512 on CUDA), and for large ones what "
+        "computes most samples a second",
     )
 
     @field_validator("threads", "batch_size", mode="before")
@@ -71,19 +66,19 @@ class Speed(Settings):
             raise ValueError(f"a whole number from 1 to {most:,}, or auto, was expected")
         return value
 
-    @field_validator("compiled", "graphs", mode="before")
+    @field_validator("compiled", mode="before")
     @classmethod
     def _is_a_choice(cls, value: Any) -> Any:
-        if value != "auto" and not isinstance(value, bool):
-            raise ValueError("true, false or auto was expected")
+        if not isinstance(value, bool):
+            raise ValueError("true or false was expected")
         return value
 
 
 class Spec(Settings):
     """One comparison of two classifiers.
 
-    Equal specs give equal rows, after any interruption and, but for rounding, on any batch size and whatever `speed` says. In which
-    numbers large networks are computed is decided by a measurement, unless `precision` says it; a run goes on as it began.
+    Equal specs of small networks give equal rows, whatever `speed`, the engine, the load and interruptions. How large networks are
+    computed is measured, unless `precision` and `speed` say it; a run goes on as it began.
     """
 
     first: str = Field(description="the first classifier, for example bundled:mnist-strided")
@@ -123,8 +118,8 @@ class Spec(Settings):
     search: Search = Search()
     precision: Literal["auto", "float32", "float64", "bfloat16"] = Field(
         "auto",
-        description="numbers to compute in; auto is float64 where small networks would depend on the batch size, bfloat16 on the "
-        "way of searches (not at their ends) where large networks are faster so and agree, and else float32",
+        description="numbers to compute in; auto is float64 for small networks, bfloat16 along the way of searches (not at their "
+        "ends) where large networks are faster with it and agree, and otherwise float32",
     )
     speed: Speed = Speed()
     seed: int = Field(0, ge=0, lt=2**63, description="the run's seed; every sample's own is made from it and the sample's number")
