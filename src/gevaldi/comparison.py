@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
+from gevaldi.engines import engine as engine_named
 from gevaldi.errors import SpecError
 from gevaldi.images import opened
 from gevaldi.names import OBJECT
 from gevaldi.places import Place, place
-from gevaldi.runs.engines import engine as engine_named
 from gevaldi.runs.holding import held
 from gevaldi.runs.spec import Search, Spec, spec_from
 from gevaldi.runs.store import Run
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL import Image
 
+    from gevaldi.engines.base import ComputeRows, Engine
     from gevaldi.measures.evaluation import Evaluation
     from gevaldi.measures.referee import Opinion
     from gevaldi.measures.summary import Summary
     from gevaldi.models import Classifier, Generator
-    from gevaldi.runs.engines.base import Engine, Fill
 
 
 @dataclass(frozen=True, repr=False)
@@ -190,10 +190,12 @@ def compare(
         for warning in Comparison(run).warnings:
             warn(f"gevaldi: {warning}", stacklevel=4)
 
-    with chosen.opened() as fill:
+    with chosen.opened() as compute:
         command = command_of(spec, folder, models)
         about = {"title": title, "note": note, "author": author}
-        return execute(spec, folder, models, device, batch_size, progress, command, given, fill=fill, begun=begun, about=about)
+        return execute(
+            spec, folder, models, device, batch_size, progress, command, given, compute=compute, begun=begun, about=about
+        )
 
 
 def named(model: Any) -> str:
@@ -226,13 +228,13 @@ def execute(
     command: str,
     taxonomy: Taxonomy | None = None,
     *,
-    fill: "Fill | None" = None,
+    compute: "ComputeRows | None" = None,
     begun: Callable[[Run], None] = lambda run: None,
     about: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Run a spec in a folder, from the start or from where it was interrupted. `models` are the three networks or their names.
 
-    Rows are computed by `fill`, of an engine that was opened, by default in this process; `begun` hears of the run before that.
+    Rows are computed by `compute`, of an engine that was opened, by default in this process; `begun` hears of the run before that.
     `about` is what the report says of itself: title, note and author.
     Meanwhile no other process can write to the folder. A run that is complete is only read, so its folder need not be writable.
 
@@ -241,8 +243,8 @@ def execute(
         EngineError: nobody can compute the rows.
     """
     from gevaldi.classifiers import load_classifier
+    from gevaldi.engines.base import Job, compute_missing
     from gevaldi.generators import load_generator
-    from gevaldi.runs.engines.base import Task
     from gevaldi.runs.session import device_of, models_of, open_run, prepared
 
     refuse_objects(models)
@@ -260,17 +262,11 @@ def execute(
         stack.enter_context(prepared(ready))
         run = open_run(folder, spec, ready, batch_size, command, watch.audited, about)
         begun(run)
-        given = [
-            m if name.startswith(OBJECT) else name
-            for name, m in zip((spec.first, spec.second, spec.generator), models, strict=True)
-        ]
-        fill = fill or stack.enter_context(engine_named().opened())
-        filling = fill(Task(run, ready, given, batch_size, watch.step))
-        for now in stack.enter_context(contextlib.closing(filling)):
-            watch.rows(now.done, now.total)
-            if now.workers:
-                watch.working(now.workers.in_words())
-            watch.told(now.told)
+        names = (spec.first, spec.second, spec.generator)
+        sources = [model if name.startswith(OBJECT) else name for name, model in zip(names, models, strict=True)]
+        size = batch_size or run.record["execution"]["batch_size"]
+        compute = compute or stack.enter_context(engine_named().opened())
+        compute_missing(Job(run, ready, sources, size, watch), compute)
     return Comparison(run)
 
 

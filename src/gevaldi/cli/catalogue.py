@@ -14,7 +14,7 @@ REGISTRIES = {
     "taxonomies": "gevaldi.taxonomy",
     "figures": "gevaldi.figures",
     "exports": "gevaldi.exports",
-    "engines": "gevaldi.runs.engines",
+    "engines": "gevaldi.engines",
 }
 KINDS = [*SOURCES, *REGISTRIES, "experiments", "sweeps"]
 MANY = 12  # names of a source above which it has one line in a listing

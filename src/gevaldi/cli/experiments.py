@@ -53,12 +53,12 @@ def experiment(
     specs = asked.specs({part.strip(): named for part, _, named in pairs}, set_ or [])
     folder = Path("runs") / cleaned(Path(name).stem) if out is None else folder_of(out)
     try:
+        from gevaldi.engines import engine as engine_named
         from gevaldi.experiments.execute import carried_out
-        from gevaldi.runs.engines import engine as engine_named
 
-        with engine_named(engine, address).opened() as fill:
+        with engine_named(engine, address).opened() as compute:
             told = carried_out(
-                specs, folder, only=tuple(only or ()), device=device, batch_size=batch_size, progress=True, fill=fill
+                specs, folder, only=tuple(only or ()), device=device, batch_size=batch_size, progress=True, compute=compute
             )
             runs, failed = _told(told)
     except KeyboardInterrupt:

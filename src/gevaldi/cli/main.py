@@ -357,9 +357,9 @@ def _execute(
     models = (spec.first, spec.second, spec.generator)
     try:
         from gevaldi.comparison import command_of, execute
+        from gevaldi.engines import engine as engine_named
         from gevaldi.places import place
         from gevaldi.reports.seriousness import alignment_sentences
-        from gevaldi.runs.engines import engine as engine_named
         from gevaldi.runs.probes import lines_of, made_anew
         from gevaldi.runs.store import Run
 
@@ -381,9 +381,9 @@ def _execute(
             for warning in run.record["warnings"]:
                 say(f"gevaldi: warning: {warning}")
 
-        with where.opened() as fill, made_anew() if probe_again else nullcontext():
+        with where.opened() as compute, made_anew() if probe_again else nullcontext():
             comparison = execute(
-                spec, folder, models, device, batch_size, True, command, taxonomy, fill=fill, begun=begun, about=about
+                spec, folder, models, device, batch_size, True, command, taxonomy, compute=compute, begun=begun, about=about
             )
     except KeyboardInterrupt:
         say(f"gevaldi: interrupted{_left(named)}")

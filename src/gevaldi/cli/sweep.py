@@ -14,9 +14,9 @@ from gevaldi.cli.words import complete, say, tell
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gevaldi.engines.base import ComputeRows
     from gevaldi.experiments.sweep import Sweep
     from gevaldi.experiments.swept import Swept
-    from gevaldi.runs.engines.base import Fill
     from gevaldi.runs.spec import Spec
 
 SHOWN = 3  # comparisons that are named where there are many
@@ -76,10 +76,10 @@ def sweep(
     )
     folder = Path("runs") / name if out is None else folder_of(out)
     try:
-        from gevaldi.runs.engines import engine as engine_named
+        from gevaldi.engines import engine as engine_named
 
-        with engine_named(engine, address).opened() as fill:
-            found = _carried_out(asked, folder, tuple(only or ()), device, batch_size, fill)
+        with engine_named(engine, address).opened() as compute:
+            found = _carried_out(asked, folder, tuple(only or ()), device, batch_size, compute)
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
         raise
@@ -115,7 +115,9 @@ def _asked(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any]
     return asked, f"sweep-{hashlib.sha256(asked.model_dump_json().encode()).hexdigest()[:10]}"
 
 
-def _carried_out(asked: "Sweep", folder: Path, only: tuple[str, ...], device: str, batch_size: int | None, fill: "Fill") -> "Swept":
+def _carried_out(
+    asked: "Sweep", folder: Path, only: tuple[str, ...], device: str, batch_size: int | None, compute: "ComputeRows"
+) -> "Swept":
     """Make what lacks, and say of each comparison which it is of how many, and what became of it."""
     from gevaldi.experiments.sweep_execute import Before, Networks, swept
     from gevaldi.experiments.swept import gathered
@@ -123,7 +125,7 @@ def _carried_out(asked: "Sweep", folder: Path, only: tuple[str, ...], device: st
     found = []
     names = [name for name in asked.pairs() if not only or name in only]
     left = list(names)
-    for told in swept(asked, folder, Networks(), only=only, device=device, batch_size=batch_size, progress=True, fill=fill):
+    for told in swept(asked, folder, Networks(), only=only, device=device, batch_size=batch_size, progress=True, compute=compute):
         found.append(told)
         if isinstance(told, Before):
             for name, error in told.failed.items():

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gevaldi.comparison import command_of, execute
+from gevaldi.engines.base import ComputeRows
 from gevaldi.errors import (
     DataError,
     GevaldiError,
@@ -18,7 +19,6 @@ from gevaldi.errors import (
 )
 from gevaldi.names import OBJECT
 from gevaldi.places import Place, place
-from gevaldi.runs.engines.base import Fill
 from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy
@@ -70,15 +70,15 @@ def carried_out(
     progress: bool | None = False,
     models: Callable[[Spec], Sequence[Any]] = named_in,
     taxonomy: Taxonomy | None = None,
-    fill: Fill | None = None,
+    compute: ComputeRows | None = None,
     same: Callable[[Spec, Run], bool] = lambda spec, run: True,
 ) -> Iterator[Outcome]:
     """Make the runs one by one in sub-folders of their names, and tell of each when it is finished.
 
     A run that is complete is not loaded again; one that was interrupted goes on. One that cannot be made is told with its error,
     and the others are made all the same. `models` gives the three networks of a spec where they are at hand already, a `taxonomy`
-    takes the place of those that specs name, and `fill`, of an engine that was opened, says where to compute. What is complete is
-    left alone where it is the `same` as would be made now, as far as that can be told without loading anything; where it is not,
+    takes the place of those that specs name, and `compute`, of an engine that was opened, says where to compute. What is complete
+    is left alone where it is the `same` as would be made now, as far as that can be told without loading anything; where it is not,
     it is refused as `gevaldi.compare` does.
 
     Raises:
@@ -94,7 +94,7 @@ def carried_out(
             continue
         try:
             run = _complete(spec, folder / name, same) or _made(
-                spec, folder / name, models, device, batch_size, progress, taxonomy, fill
+                spec, folder / name, models, device, batch_size, progress, taxonomy, compute
             )
         except Exception as error:  # whatever networks may raise
             missing = isinstance(error, WeightsError | DataError | MissingExtra)
@@ -127,8 +127,10 @@ def _made(
     batch_size: int | None,
     progress: bool | None,
     taxonomy: Taxonomy | None,
-    fill: Fill | None,
+    compute: ComputeRows | None,
 ) -> Run:
     loaded, names = models(spec), named_in(spec)
     told = [model if name.startswith(OBJECT) else name for name, model in zip(names, loaded, strict=True)]
-    return execute(spec, folder, loaded, device, batch_size, progress, command_of(spec, folder, told), taxonomy, fill=fill).run
+    return execute(
+        spec, folder, loaded, device, batch_size, progress, command_of(spec, folder, told), taxonomy, compute=compute
+    ).run

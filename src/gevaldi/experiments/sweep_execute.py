@@ -22,8 +22,8 @@ from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
+    from gevaldi.engines.base import ComputeRows
     from gevaldi.models import Classifier, Generator
-    from gevaldi.runs.engines.base import Fill
 
 SPEC, BEFORE = "sweep.yaml", "before.json"
 
@@ -126,12 +126,12 @@ def swept(
     batch_size: int | None = None,
     progress: bool | None = False,
     taxonomy: Taxonomy | None = None,
-    fill: "Fill | None" = None,
+    compute: "ComputeRows | None" = None,
 ) -> Iterator[Before | Outcome]:
     """Make the matrices before any search, unless they were made before, and then every pair in its own sub-folder.
 
     Where `only` some pairs are asked for, the matrices before the search, which need all classifiers, are left for another time.
-    Those that were made without a classifier are made anew when it can be loaded. Rows are computed by `fill`, of an engine that
+    Those that were made without a classifier are made anew when it can be loaded. Rows are computed by `compute`, of an engine that
     was opened; by default in this process.
 
     Raises:
@@ -172,7 +172,7 @@ def swept(
             progress=progress,
             models=networks.of,
             taxonomy=taxonomy,
-            fill=fill,
+            compute=compute,
             same=same,
         )
 

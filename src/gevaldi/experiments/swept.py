@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.comparison import named
+from gevaldi.engines import engine as engine_named
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments.execute import Outcome, finished, folder_of
 from gevaldi.experiments.sweep import Pair, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from, unit_of
 from gevaldi.experiments.sweep_execute import SPEC, Before, Networks, before_of, swept
 from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, Seen, columns, entries, seen_in
 from gevaldi.names import OBJECT
-from gevaldi.runs.engines import engine as engine_named
 from gevaldi.runs.spec import Search
 from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
@@ -22,9 +22,9 @@ from gevaldi.taxonomy import Taxonomy, read_taxonomy
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gevaldi.engines.base import Engine
     from gevaldi.models import Classifier, Generator
     from gevaldi.reports.sweep_pictures import Source
-    from gevaldi.runs.engines.base import Engine
 
 
 @dataclass(frozen=True, repr=False)
@@ -257,7 +257,7 @@ def sweep(
     )
     folder = Path(tempfile.mkdtemp(prefix="gevaldi-sweep-")) if out is None else folder_of(out)
     chosen = engine_named(engine) if isinstance(engine, str | None) else engine
-    with chosen.opened() as fill:
+    with chosen.opened() as compute:
         told = swept(
             asked,
             folder,
@@ -266,7 +266,7 @@ def sweep(
             batch_size=batch_size,
             progress=progress,
             taxonomy=given,
-            fill=fill,
+            compute=compute,
         )
         return gathered(asked, folder, told)
 
