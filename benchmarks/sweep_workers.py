@@ -1,4 +1,4 @@
-"""A sweep on Ray whose workers stay from one comparison to the next, against workers that are hired for each of them.
+"""A sweep on Ray whose workers stay from one comparison to the next, against a cluster that is begun for each of them.
 
 The same six comparisons of three bundled classifiers, each way once a round, in turn; all is timed, connecting included.
 
@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from statistics import median
 
+from gevaldi.engines import engine
 from gevaldi.experiments.execute import carried_out
 from gevaldi.experiments.sweep import sweep_from
 from gevaldi.experiments.sweep_execute import Networks
-from gevaldi.runs.engines import engine
 
 SWEEP = {
     "classifiers": {name: f"bundled:mnist-{name}" for name in ("strided", "pooled", "referee")},
@@ -30,8 +30,8 @@ def seconds(*, stay: bool) -> float:
     networks, begin = Networks(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         for group in [specs] if stay else [{name: spec} for name, spec in specs.items()]:
-            with engine("ray").opened() as fill:
-                found = list(carried_out(group, Path(folder), device="cpu", models=networks.of, fill=fill))
+            with engine("ray").opened() as compute:
+                found = list(carried_out(group, Path(folder), device="cpu", models=networks.of, compute=compute))
             assert all(outcome.run for outcome in found), [outcome.error for outcome in found]
     return time.perf_counter() - begin
 
@@ -42,7 +42,7 @@ def main(rounds: int) -> None:
     for turn in range(rounds):
         found = {stay: seconds(stay=stay) for stay in ((True, False) if turn % 2 else (False, True))}
         ratios.append(found[False] / found[True])
-        print(f"hired for each {found[False]:.1f} s, staying {found[True]:.1f} s: {ratios[-1]:.2f} x", flush=True)
+        print(f"begun for each {found[False]:.1f} s, staying {found[True]:.1f} s: {ratios[-1]:.2f} x", flush=True)
     print(f"workers that stay: {median(ratios):.2f} x less time, median of {rounds}")
 
 

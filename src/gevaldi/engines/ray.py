@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BATCHES = 4  # that a chunk has at most
 TRIES = 4  # processes that may die with a chunk
 WAIT = 0.5  # seconds that are waited for a chunk to finish
-LOOK = 2.0  # seconds between two looks at what nodes there are
+LOOK = 1.0  # seconds between two looks at what nodes there are
 PATIENCE = 60.0  # seconds without any result until a user is told, or without any node that has room until that is an error
 
 
