@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 import torch
-from gevaldi.runs.rounding import Rounding
 from torch import nn
 
 import gevaldi
 from conftest import IMAGENET, needs_imagenet
 from gevaldi.classifiers import load_classifier
 from gevaldi.errors import ContractError
+from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.generators import load_generator
 from gevaldi.generators._around import AroundPictures
 from gevaldi.runs.audit import audit_warnings
 from gevaldi.runs.ranges import range_warnings
-from gevaldi.runs.session import models_of, prepared
+from gevaldi.runs.session import models_of
+from gevaldi.runs.worker.setup import prepared
 from gevaldi.spec import Spec
 
 DIGITS = "bundled:mnist-digits"
@@ -147,7 +148,7 @@ def test_weights_from_elsewhere_that_are_shown_pictures_wrongly_are_named_and_th
     assert isinstance(right, gevaldi.Classifier)
     spec = Spec(first="object:a", second="object:b", generator="object:g", samples=1, precision="float64")
     models = models_of(spec, right, wrong, generator, torch.device("cpu"))
-    (warning,) = range_warnings(replace(models, rounding=Rounding()), list(range(len(conditions))), spec)
+    (warning,) = range_warnings(replace(models, plan=ExecutionPlan()), list(range(len(conditions))), spec)
     assert warning.startswith("The second classifier")
     assert "ImageNet's mean and deviation" in warning
     assert wrong.module.preprocessing.mean.flatten().tolist() == [0.0] * 3  # as it was

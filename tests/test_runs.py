@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
@@ -24,13 +24,17 @@ from gevaldi.compute import Compute
 from gevaldi.confusions import confusions
 from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.models import labels_of
+from gevaldi.objective import Evaluation
 from gevaldi.pictures import sources as pictures
 from gevaldi.pictures._levels import in_levels
-from gevaldi.runs import worker, writer
+from gevaldi.runs import writer
 from gevaldi.runs.rows import encode_small
 from gevaldi.runs.schema import FORMAT, schema
 from gevaldi.runs.start import chosen_conditions, sample_seed, start_at, starts
 from gevaldi.runs.store import Run
+from gevaldi.runs.worker import search as worker
+from gevaldi.search import registry
+from gevaldi.search.loop import ActiveBatch, NewSamples
 from gevaldi.spec import Spec, read_spec, spec_from, write_spec
 from gevaldi.statistics.intervals import mean
 from gevaldi.taxonomy import distances, read_taxonomy, taxonomy_from_confusions, write_taxonomy
@@ -39,8 +43,8 @@ QUICK: dict[str, Any] = {"samples": 9, "steps": 30, "batch_size": 4, "device": "
 NUMBERS = ["index", "seed", "condition", "steps", "divergence_end", "log_prior_end", "typicality_end", "delta_z"]
 
 
-def compared(out: Path, **settings: Any) -> gevaldi.Comparison:
-    return gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=out, **(QUICK | settings))
+def compared(out: Path, **changes: Any) -> gevaldi.Comparison:
+    return gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=out, **(QUICK | changes))
 
 
 def test_a_row_tells_the_truth_about_its_sample(tmp_path: Path) -> None:
@@ -230,7 +234,7 @@ def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(tmp_path:
             yield harvest
 
     with monkeypatch.context() as patch:
-        patch.setattr("gevaldi.runs.worker.searched", cut)
+        patch.setattr("gevaldi.runs.worker.search.searched", cut)
         with pytest.raises(KeyboardInterrupt):
             compared(tmp_path / "cut")
     before = {path: path.read_bytes() for path in (tmp_path / "cut" / "samples").glob("part-*")}
@@ -243,7 +247,7 @@ def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(tmp_path:
 
 def test_a_finished_run_is_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compared(tmp_path)
-    monkeypatch.setattr("gevaldi.runs.worker.searched", lambda *args: pytest.fail("computed again"))
+    monkeypatch.setattr("gevaldi.runs.worker.search.searched", lambda *args: pytest.fail("computed again"))
     assert len(compared(tmp_path).rows()) == 18
 
 
@@ -319,6 +323,7 @@ def test_every_column_says_what_it_holds() -> None:
     assert all(field.metadata[b"description"] for field in schema())
 
 
+@settings(deadline=None)
 @given(samples=st.integers(1, 60), orders=st.sampled_from(["both", "forward", "reverse"]), done=st.sets(st.integers(0, 130)))
 def test_the_starts_of_a_run_are_all_that_are_not_done_and_each_is_its_number(samples: int, orders: str, done: set[int]) -> None:
     spec = Spec(first="a", second="b", generator="g", samples=samples, orders=orders)
@@ -572,13 +577,13 @@ def test_a_sampler_ends_at_its_last_step(tmp_path: Path) -> None:
 
 
 def test_the_best_step_is_the_first_of_equally_good_ones() -> None:
-    from gevaldi.runs.traces import Table
-
-    begin = Table(torch.zeros(2, 1), None, torch.tensor([-torch.inf, 5.0]), torch.zeros(2, 1))
-    places, value = torch.tensor([0, 1, 0, 1, 0]), torch.tensor([1.0, 5.0, 3.0, 4.0, 3.0])
-    found = begin.followed(places, torch.arange(1.0, 6.0)[:, None], value)
-    assert found.value.tolist() == [3.0, 5.0]
-    assert found.best.flatten().tolist() == [3.0, 0.0]
+    new = NewSamples.forward(torch.zeros(2, 1), torch.zeros(2, dtype=torch.long), [0, 1])
+    batch = ActiveBatch.of(new, registry.build("langevin"))
+    for step, values in enumerate([(1.0, 5.0), (3.0, 4.0), (3.0, 5.0)], start=1):
+        z, value = torch.full((2, 1), float(step)), torch.tensor(values)
+        batch = batch.evaluated(Evaluation(z, z[:, :, None, None], z, z, value, value, z))
+    assert batch.best_value.tolist() == [3.0, 5.0]
+    assert batch.best.flatten().tolist() == [2.0, 1.0]
 
 
 def test_a_generator_without_conditions_works(tmp_path: Path) -> None:
