@@ -1,5 +1,6 @@
 """Rows of small networks are a function of the spec: one precision, one block shape, nothing that is measured."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def plan(**settings: Any) -> ExecutionPlan:
 def test_blocks_change_neither_the_samples_nor_their_number(size: int) -> None:
     objective = small()
     samples = objective.generator.prior.sample(range(size)), torch.arange(size) % 3, torch.arange(size) % 2 == 0
-    alone, in_block = objective(*samples), in_blocks(objective, 8)(*samples)
+    alone, in_block = objective(*samples), in_blocks([objective], 8)(*samples)
     for name in ("z", "pictures", "log_p", "log_q", "divergence", "value", "gradient"):
         assert torch.allclose(getattr(in_block, name), getattr(alone, name), atol=1e-5), name
 
@@ -75,7 +76,8 @@ def test_nothing_is_measured_for_small_networks(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(autotune, "timed", refused)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert plan(samples=1000) == ExecutionPlan(torch.float64, True, BLOCK, 128, threads=1)
+    monkeypatch.setattr("gevaldi.execution.plan.usable_cores", lambda: 2)
+    assert plan(samples=1000) == ExecutionPlan(torch.float64, True, BLOCK, 128, threads=2)
     assert plan(samples=3).batch_size == 6
 
 
@@ -102,6 +104,8 @@ def test_rows_do_not_depend_on_threads_or_the_batch_size(pair: tuple[str, str], 
             tops = [[row[0]["label"] for row in found[f"{side}_end"]] for found in (reference, others)]
             assert tops[0] == tops[1]
         assert np.allclose(others["divergence_end"], reference["divergence_end"], rtol=1e-4)
+        if batch_size == 64:
+            assert np.array_equal(others["divergence_end"], reference["divergence_end"])
 
 
 def test_networks_of_large_pictures_are_large() -> None:
@@ -137,6 +141,15 @@ def test_a_run_goes_on_in_the_precision_that_it_was_begun_in(tmp_path: Path) -> 
     assert recorded == replace(plan(precision="float32"), batch_size=2)
 
 
+def test_copies_of_an_objective_share_the_blocks_and_give_the_same_bits() -> None:
+    copies = [small(), small(), small()]
+    samples = copies[0].generator.prior.sample(range(50)), torch.arange(50) % 3, torch.arange(50) % 2 == 0
+    with ThreadPoolExecutor(3) as pool:
+        shared, alone = in_blocks(copies, 8, pool)(*samples), in_blocks(copies, 8)(*samples)
+    for name in ("z", "pictures", "log_p", "log_q", "divergence", "value", "gradient"):
+        assert torch.equal(getattr(shared, name), getattr(alone, name)), name
+
+
 def test_threads_of_the_environment_are_used_and_not_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert plan(speed={"threads": 2}).threads == 1
@@ -147,7 +160,7 @@ def test_threads_of_the_environment_are_used_and_not_changed(monkeypatch: pytest
 
 def test_requested_threads_are_at_most_the_usable_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    for module in ("threads", "autotune"):
+    for module in ("threads", "autotune", "plan"):
         monkeypatch.setattr(f"gevaldi.execution.{module}.usable_cores", lambda: 2)
     assert plan(speed={"threads": 16}).threads == 2
 

@@ -1,6 +1,7 @@
 """Dataclasses of tensors with samples in the first dimension: join them, select from them, evaluate them in blocks of one shape."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from typing import TypeVar
 
 import torch
@@ -41,19 +42,36 @@ def select(batch: Batch, keep: Bool[Tensor, " batch"] | Int[Tensor, " kept"] | s
     return batch
 
 
-def in_blocks(evaluate: Evaluate, size: int | None) -> Evaluate:
+def in_blocks(copies: Sequence[Evaluate], size: int | None, pool: Executor | None = None) -> Evaluate:
     """Evaluate any number of samples in blocks of exactly `size`, the last one padded with copies of its last sample.
 
     Kernels round a sample differently in batches of different shapes. With blocks they see one shape, whatever the batch size and
     however full the batch is. Without a size, the samples are evaluated as they come.
+
+    Args:
+        copies: of one objective, each of which one thread at a time uses.
+        size: of a block.
+        pool: threads for the copies; None to evaluate the blocks one after the other.
     """
     if size is None:
-        return evaluate
+        return copies[0]
 
     def evaluated(*samples: Tensor) -> Evaluation:
         count = len(samples[0])
         order = torch.arange(-(-count // size) * size, device=samples[0].device).clamp_max(count - 1)
-        blocks = zip(*(values[order].split(size) for values in samples), strict=True)
-        return select(joined([evaluate(*block) for block in blocks]), slice(count))
+        blocks = list(zip(*(values[order].split(size) for values in samples), strict=True))
+        return select(joined(_evaluations(copies, blocks, pool)), slice(count))
 
     return evaluated
+
+
+def _evaluations(copies: Sequence[Evaluate], blocks: Sequence[tuple[Tensor, ...]], pool: Executor | None) -> list[Evaluation]:
+    """Evaluate blocks, the k-th of every round by the k-th copy."""
+    if pool is None or len(blocks) == 1:
+        return [copies[0](*block) for block in blocks]
+
+    def share(k: int) -> list[Evaluation]:
+        return [copies[k](*block) for block in blocks[k :: len(copies)]]
+
+    shares = list(pool.map(share, range(len(copies))))
+    return [shares[i % len(copies)][i // len(copies)] for i in range(len(blocks))]

@@ -45,8 +45,8 @@ class Speed(Settings):
 
     threads: int | Literal["auto"] = Field(
         "auto",
-        description="threads of the processor, unless OMP_NUM_THREADS says how many; auto is 1 for small networks and torch's own "
-        "number for large ones",
+        description="threads of the processor, unless OMP_NUM_THREADS says how many; auto is one a core, at most 4, for small "
+        "networks, and torch's own number for large ones",
     )
     memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
         "auto", description="order of the weights of convolutions; auto is what is fastest for large networks, and else contiguous"

@@ -1,6 +1,6 @@
 """How the networks of a run are computed, and what of it follows from their size alone.
 
-Small networks are computed in float64, in blocks of one shape and with one thread a core at most, so that rows do not depend on the
+Small networks are computed in float64 and in blocks of one shape, each by one thread, so that rows do not depend on the
 batch size, the number of threads, the load of the machine or an interruption: kernels round a sample differently in batches of
 different shapes, and tens of search steps enlarge the last bit until the sample ends elsewhere. Large networks are computed in the
 fastest way that agrees with float32, which `gevaldi.execution.autotune` measures. `benchmarks/README.md` has the figures.
@@ -17,12 +17,14 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from gevaldi.contract import settled
 from gevaldi.errors import SpecError
+from gevaldi.execution.threads import usable_cores
 from gevaldi.objective import Objective
 
 SMALL = 5_000_000, 64 * 64  # parameters, and pixels of a picture, up to which networks may be small
 CHEAP = 300_000_000  # and operations to make and classify a picture; the bundled networks need 5 million
 COUNTED = 8  # pictures over which operations are counted
 BLOCK = 32  # samples; larger ones are no faster on one thread, and leave more padding when a run ends
+MOST_THREADS = 4  # that blocks of a batch are shared among, unless the user says more
 BATCH = {"cpu": 128, "cuda": 512, "mps": 128}  # samples of small networks that are searched together
 
 
@@ -37,7 +39,8 @@ class ExecutionPlan:
         batch_size: samples searched together.
         mixed: of convolutions and matrix products along the way of a search; its start and end are computed in `dtype`.
         channels_last: whether the weights of convolutions lie in that memory format.
-        threads: of the processor; None for torch's own number.
+        threads: of the processor; None for torch's own number. Small networks are computed by as many threads of Python, a block
+            each, and not by those of torch, which wait for each other so busily that a loaded machine is many times slower.
         compiled: whether networks are compiled.
     """
 
@@ -49,6 +52,11 @@ class ExecutionPlan:
     channels_last: bool = False
     threads: int | None = None
     compiled: bool = False
+
+    @property
+    def workers(self) -> int:
+        """How many blocks are computed at once."""
+        return (self.threads or 1) if self.small else 1
 
     def record(self) -> dict[str, Any]:
         """The plan as `run.json` holds it."""
@@ -88,7 +96,8 @@ def small_plan(precision: str, device: torch.device, batch_size: int | None, tot
     lacking = precision == "float32" or (precision == "auto" and device.type == "mps")
     size = batch_size or min(BATCH[device.type], total)
     block = BLOCK if device.type == "cpu" else size
-    return ExecutionPlan(torch.float32 if lacking else torch.float64, True, block, size, threads=1)
+    threads = min(MOST_THREADS, usable_cores()) if device.type == "cpu" else None
+    return ExecutionPlan(torch.float32 if lacking else torch.float64, True, block, size, threads=threads)
 
 
 def refuse_float64(precision: str, device: torch.device) -> None:

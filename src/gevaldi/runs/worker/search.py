@@ -1,7 +1,9 @@
 """Search from any number of starts, and turn what was searched into results."""
 
+import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -42,11 +44,20 @@ def searched(
     Raises:
         DeviceError: memory does not suffice for one sample, or the device has stopped working.
     """
-    queue = Queue(starts)
+    with ThreadPoolExecutor(models.plan.workers) as pool:
+        yield from _in_batches(Queue(starts), models, spec, batch_size, on_step, pool)
+
+
+def _in_batches(
+    queue: Queue, models: Models, spec: Spec, batch_size: int, on_step: OnStep, pool: ThreadPoolExecutor
+) -> Iterator[Results | Failure]:
+    """The same in one pool of threads."""
+    objective, plan = models.objective(spec.prior_weight), models.plan
+    copies = [objective, *(copy.deepcopy(objective) for _ in range(plan.workers - 1))]  # a network may keep state while it computes
+    exact = in_blocks(copies, plan.block, pool if plan.workers > 1 else None)
+    fast = in_blocks([planned(objective, plan, models.device)], plan.block) if plan.mixed or plan.compiled else exact
+    fast = within(fast, models.generator.prior, spec.search.typical_mass)
     while True:
-        exact = in_blocks(models.objective(spec.prior_weight), models.plan.block)
-        fast = in_blocks(planned(models.objective(spec.prior_weight), models.plan, models.device), models.plan.block)
-        fast = within(fast, models.generator.prior, spec.search.typical_mass)
         scheduler = Scheduler(queue, models, spec.search, fast, batch_size)
         try:
             yield from _searched(scheduler, exact, fast, models, spec, batch_size, on_step)

@@ -64,10 +64,10 @@ class Models:
 
 @contextmanager
 def prepared(models: Models) -> Iterator[None]:
-    """Within it, the networks are on the device, without parameter gradients, and computed by the plan's threads."""
+    """Within it, the networks are on the device and without parameter gradients, and torch has the plan's number of threads."""
     plan, networks = models.plan, (models.first, models.second, models.generator)
     with (
         settled(*networks, device=models.device, dtype=plan.dtype, channels_last=plan.channels_last),
-        in_threads(plan.threads),
+        in_threads(1 if plan.small else plan.threads),
     ):
         yield
