@@ -32,10 +32,9 @@ from gevaldi.cli.main import app
 from gevaldi.cli.main import run as run_cli
 from gevaldi.errors import GevaldiError, MissingExtra, RunFolderError
 from gevaldi.exports import export
-from gevaldi.places import AT_ONCE, Place, ahead, contents, created, is_there, place, read, remove, write
+from gevaldi.places import AT_ONCE, Place, ahead, contents, create, is_there, place, read, remove, write
 from gevaldi.reports.page import write_report
-from gevaldi.runs import _heartbeat, store
-from gevaldi.runs.holding import HOLDER, held
+from gevaldi.runs import store
 from gevaldi.runs.indices import Indices
 from gevaldi.runs.schema import Row
 from gevaldi.runs.spec import Spec, read_spec
@@ -145,13 +144,10 @@ def test_files_are_written_listed_read_and_removed_everywhere(folder: Place) -> 
     write(folder / "samples" / "a", b"three")
     assert [path.name for path in contents(folder)] == ["samples"]
     assert [(path.name, read(path)) for path in contents(folder / "samples")] == [("a", b"three"), ("b", b"one")]
-    assert not created(folder / "samples" / "a", b"four")
-    if getattr(folder, "protocol", None) == "shelf":  # which would look first and write then
-        with pytest.raises(NotImplementedError, match="shelf cannot create exclusively"):
-            created(folder / "c", b"five")
-        assert not is_there(folder / "c")
-    else:
-        assert created(folder / "c", b"five")
+    assert not create(folder / "samples" / "a", b"four")
+    assert create(folder / "c", b"five")
+    assert not create(folder / "c", b"six")
+    assert read(folder / "c") == b"five"
     remove(folder / "samples" / "b")
     remove(folder / "samples" / "b")
     assert [is_there(folder / "samples" / name) for name in ("a", "b")] == [True, False]
@@ -177,28 +173,41 @@ def test_who_loses_to_another_in_creating_a_file_leaves_it_alone_whatever_the_lo
     with monkeypatch.context() as patch:
         patch.setattr(MemoryFileSystem, "pipe_file", late)
         if other:
-            assert not created(path, b"mine")
+            assert not create(path, b"mine")
         else:
             with pytest.raises(OSError, match=str(said.args[-1])):
-                created(path, b"mine")
+                create(path, b"mine")
     assert (read(path) == b"another's") if other else not is_there(path)
 
 
 @pytest.mark.parametrize(
     "said", [NotImplementedError(), TypeError("mode?"), ValueError("mode?"), OSError(errno.ENOSYS, "501")], ids=repr
 )
-def test_a_location_that_cannot_create_exclusively_says_so_and_has_written_nothing(
+def test_where_a_location_cannot_create_exclusively_a_file_is_written_if_there_is_none(
     monkeypatch: pytest.MonkeyPatch, said: Exception
 ) -> None:
-    path = place(f"memory://{uuid.uuid4()}/file")
+    path, pipe = place(f"memory://{uuid.uuid4()}/file"), MemoryFileSystem.pipe_file
 
-    def unknowing(*words: Any, **options: Any) -> None:
-        raise said
+    def unknowing(self: Any, name: str, value: bytes, mode: str = "overwrite") -> None:
+        if mode == "create":
+            raise said
+        pipe(self, name, value)
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", unknowing)
-    with pytest.raises(NotImplementedError):
-        created(path, b"mine")
-    assert not is_there(path)
+    assert [create(path, b"mine"), create(path, b"another's")] == [True, False]
+    assert read(path) == b"mine"
+
+
+def test_a_file_whose_creation_was_confirmed_too_late_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    path, pipe = place(f"memory://{uuid.uuid4()}/file"), MemoryFileSystem.pipe_file
+
+    def again(self: Any, name: str, value: bytes, mode: str = "overwrite") -> None:
+        pipe(self, name, value)
+        raise OSError(errno.EINVAL, "412")  # to the second request, as the answer to the first was lost
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryFileSystem, "pipe_file", again)
+        assert create(path, b"mine")
 
 
 def test_what_another_machine_writes_is_seen_at_once(server: str, tmp_path: Path) -> None:
@@ -218,7 +227,6 @@ def test_what_another_machine_writes_is_seen_at_once(server: str, tmp_path: Path
 def test_a_run_far_away_has_the_rows_and_the_report_of_one_here(
     folder: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_heartbeat, "BEAT", 0.5)
     zoo = tmp_path / "zoo.json"
     zoo.write_text(ZOO)
     here = compared(tmp_path / "local", taxonomy=str(zoo))
@@ -727,23 +735,22 @@ def test_the_errors_of_places_are_answers_of_the_command_line(monkeypatch: pytes
     assert issubclass(RunFolderError, GevaldiError)
 
 
-@pytest.mark.slow
-def test_of_two_drivers_of_one_bucket_the_second_is_refused_until_the_first_is_dead(
-    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from test_holding import HOLDS
+def test_of_many_that_begin_a_run_in_one_bucket_at_once_one_does(server: str, tmp_path: Path) -> None:
+    folder, begin, begun = place(f"s3://bucket/{tmp_path.name}/run"), threading.Barrier(6), list[bool]()
 
-    url = f"s3://bucket/{tmp_path.name}/run"
-    with subprocess.Popen([sys.executable, "-c", HOLDS, url], stdout=subprocess.PIPE, text=True) as first:
-        assert first.stdout is not None
-        assert first.stdout.readline() == "held\n"
-        with pytest.raises(RunFolderError, match=rf"process {first.pid} on .*gevaldi compare new old"):
-            compared(url)
-        assert [path.name for path in contents(place(url))] == [HOLDER]
-        first.kill()
-    slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    with held(place(url), "the next"):
-        pass
-    assert slept == [_heartbeat.BEAT]  # and not for as long as a living one may be silent
-    assert contents(place(url)) == []
+    def come(sample: int) -> None:
+        begin.wait()
+        try:
+            empty_run(folder, sample)
+        except RunFolderError:
+            begun.append(False)
+        else:
+            begun.append(True)
+
+    threads = [threading.Thread(target=come, args=(sample,)) for sample in range(1, 7)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(begun) == 1
+    assert Run.open(folder).total in range(1, 7)

@@ -14,7 +14,7 @@ from gevaldi.images import opened
 from gevaldi.names import OBJECT
 from gevaldi.places import Place, place
 from gevaldi.runs.engines import engine as engine_named
-from gevaldi.runs.holding import held
+from gevaldi.runs.lock import locked
 from gevaldi.runs.spec import Search, Spec, spec_from
 from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
@@ -163,7 +163,7 @@ def compare(
         SpecError: a setting is unknown or impossible.
         TaxonomyError: labels have no place in the hierarchy asked for, or it is none.
         ContractError: the networks do not do what classifiers and generators must; the message says what to do.
-        RunFolderError: the folder cannot be written, holds another run, or is held by another process.
+        RunFolderError: the folder cannot be written, holds another run, or is locked by another process.
         EngineError: a cluster does not answer, or none of its workers can work.
     """
     taxonomy = str(taxonomy) if isinstance(taxonomy, Path) else "none" if taxonomy is None else taxonomy
@@ -234,10 +234,11 @@ def execute(
 
     Rows are computed by `fill`, of an engine that was opened, by default in this process; `begun` hears of the run before that.
     `about` is what the report says of itself: title, note and author.
-    Meanwhile no other process can write to the folder. A run that is complete is only read, so its folder need not be writable.
+    Meanwhile no other process of this machine can write to the folder. A run that is complete is only read, so its folder need not
+    be writable.
 
     Raises:
-        RunFolderError: another process is writing to the folder.
+        RunFolderError: another process has locked the folder.
         EngineError: nobody can compute the rows.
     """
     from gevaldi.classifiers import load_classifier
@@ -250,8 +251,8 @@ def execute(
     with contextlib.ExitStack() as stack:
         before = Run.begun(folder)
         if not (before and before.complete):
-            stack.enter_context(held(folder, called()))
-            before = Run.begun(folder)  # what was there may not be what its last holder left
+            stack.enter_context(locked(folder, called()))
+            before = Run.begun(folder)  # the process that had locked it may have written since
             if before:
                 before.tidy()
         watch = stack.enter_context(bar(progress))
@@ -275,7 +276,7 @@ def execute(
 
 
 def called() -> str:
-    """How this process was called, for those who find that it holds a folder."""
+    """How this process was called, for those who find a folder locked by it."""
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 

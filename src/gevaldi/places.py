@@ -262,42 +262,36 @@ def make_folder(folder: Place) -> None:
         folder.fs.makedirs(folder.path, exist_ok=True)
 
 
-def created(path: Place, content: bytes) -> bool:
-    """Write a file where there is none, whole; False where there is one. Of several that come at once, one has created it.
+def create(path: Place, content: bytes) -> bool:
+    """Create a file whole. Returns False if it exists; if several processes race far away, exactly one succeeds.
+
+    Where a far location cannot create exclusively, and on this machine, where run folders are locked, it only looks first.
 
     Raises:
-        OSError: it could not be written.
-        NotImplementedError: the location cannot tell who came first; nothing was written.
+        OSError: it could not be created.
     """
     if is_there(path):
         return False
-    if isinstance(path, Path):
-        try:
-            with path.open("xb") as file:
-                file.write(content)
-        except FileExistsError:
-            return False
+    if isinstance(path, Path) or not _creates(path.fs):
+        write(path, content)
         return True
-    if not _creates(path.fs):
-        raise NotImplementedError(f"{path.protocol} cannot create exclusively")
     try:
         _create(path, content)
     except FileExistsError:
         return False
-    except (NotImplementedError, TypeError, ValueError) as error:  # it does not know what it is asked for
-        raise NotImplementedError(str(error)) from error
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in LACKING:
-            raise NotImplementedError(str(error)) from error
+        if isinstance(error, NotImplementedError | TypeError | ValueError) or getattr(error, "errno", None) in LACKING:
+            write(path, content)  # the location does not know exclusive creation
+            return True
         with far_errors():
-            if is_there(path):  # it lost to another one, which is not told alike everywhere: of S3's 412, s3fs makes EINVAL
-                return False
+            if is_there(path):  # each location says so in its own way: of S3's 412, s3fs makes EINVAL
+                return read(path) == content  # this process was first if only the answer to its request was lost
             raise
     return True
 
 
 def _creates(fs: Any) -> bool:
-    """Whether a file system has a way of its own to create; that of fsspec looks first and writes then."""
+    """Whether a file system creates exclusively in its own way; that of fsspec looks first and writes then."""
     from fsspec.spec import AbstractFileSystem
 
     return bool(fs.async_impl) or type(fs).pipe_file is not AbstractFileSystem.pipe_file

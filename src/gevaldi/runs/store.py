@@ -22,11 +22,11 @@ import numpy as np
 
 from gevaldi.errors import RunFolderError
 from gevaldi.measures.predictions import rank
-from gevaldi.places import Place, ahead, contents, is_there, make_folder, read, reason, remedy, remove, write
+from gevaldi.places import Place, ahead, contents, create, is_there, make_folder, read, reason, remedy, remove, write
 from gevaldi.runs._finished import remember, remembered
 from gevaldi.runs._part import Origin, answered, check_whole, far_remedy, is_part, may_hold, part_of, read_part
-from gevaldi.runs.holding import HOLDER, check_held, refuse_a_file
 from gevaldi.runs.indices import Indices
+from gevaldi.runs.lock import LOCK, refuse_a_file, unwritable
 from gevaldi.runs.record import check_record
 from gevaldi.runs.schema import FORMAT, Row, schema
 from gevaldi.runs.spec import Spec, spec_from
@@ -37,11 +37,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# What its holder may leave in a run folder when it is killed: files under their temporary names, and what shows workers the folder.
+# What a killed process may leave in a run folder: files under their temporary names, and what shows workers the folder.
 LEFT = re.compile(
-    rf"\.((run\.json|inputs\.sha256|audit\.parquet|referee\.json|spec\.yaml|taxonomy\.json|{re.escape(HOLDER)})\.[0-9a-f]{{8}}|[0-9a-f]{{32}})\.partial"
+    r"\.((run\.json|inputs\.sha256|audit\.parquet|referee\.json|spec\.yaml|taxonomy\.json)\.[0-9a-f]{8}|[0-9a-f]{32})\.partial"
 )
-
 
 INPUTS = "inputs.sha256"  # beside the record: as `sha256sum` prints them
 PICTURES = "audit.parquet"  # also beside it: what the two say of the pictures that were looked at before the search
@@ -87,19 +86,24 @@ class Run:
             if any(not _is_leftover(path) for path in contents(folder)):
                 raise RunFolderError(f"{folder} holds files but no run (no run.json). Give an empty or a new folder with --out.")
         record = {"format": FORMAT, "fingerprint": spec.fingerprint, "spec": spec.model_dump(mode="json"), **record}
-        if isinstance(folder, Path):
-            try:
-                make_folder(folder / "samples")
-            except OSError as error:
-                raise RunFolderError(f"The run folder {folder} cannot be made: {reason(error)}.") from error
-        for name, file in ((INPUTS, inputs), (PICTURES, pictures)):
-            if file is not None:
-                write_in_run(folder / name, file)  # before the record, so that no run lacks it
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
         content = text.encode(errors="backslashreplace")  # half letters, as of a path, as JSON writes them
         run = cls(folder, record, spec, hashlib.sha256(content).hexdigest())
         run.tidy()  # as after one that was killed before it had a record
-        write_in_run(folder / "run.json", content)
+        beside = {folder / name: file for name, file in ((INPUTS, inputs), (PICTURES, pictures)) if file is not None}
+        try:
+            if isinstance(folder, Path):
+                make_folder(folder / "samples")
+            for path, file in beside.items():
+                write(path, file)  # before the record, so that no run lacks it
+            if not create(folder / "run.json", content):
+                raise RunFolderError(
+                    f"Another process has just begun a run in {folder}. Let that one finish, or give another folder with --out."
+                )
+            for path, file in {} if isinstance(folder, Path) else beside.items():
+                write(path, file)  # again: a process that came too late may have written its own meanwhile
+        except OSError as error:
+            raise unwritable(folder, error) from error
         return run
 
     @classmethod
@@ -183,7 +187,7 @@ class Run:
         return _is_in(self.folder, name)
 
     def tidy(self) -> None:
-        """Remove the unfinished files that a killed process left, which must have held the folder, as this one must: see `held`.
+        """Remove the unfinished files of a killed process that had locked the folder, as this one must have: see `locked`.
 
         Those of others stay, such as of a report that is being written.
         """
@@ -201,8 +205,7 @@ class Run:
         and the same ones again are not written again.
 
         Raises:
-            RunFolderError: the disk is full, or the folder cannot be written or is another process's; parts written before are
-                untouched.
+            RunFolderError: the disk is full, or the folder cannot be written; parts written before are untouched.
         """
         name, content = part_of(rows, self.origin)
         path = self.folder / "samples" / name
@@ -354,8 +357,8 @@ def _other(folder: Place) -> str:
 
 
 def _is_leftover(path: Place) -> bool:
-    """What a run that was killed while it began may have left, and the file by which this process holds the folder."""
-    return path.name in (HOLDER, INPUTS, PICTURES) or path.suffix == ".partial" or (path.name == "samples" and not contents(path))
+    """What a run that was killed while it began may have left, and the lock file of this process."""
+    return path.name in (LOCK, INPUTS, PICTURES) or path.suffix == ".partial" or (path.name == "samples" and not contents(path))
 
 
 def _is_in(folder: Place, name: str) -> bool:
@@ -367,10 +370,8 @@ def write_in_run(path: Place, content: Any) -> None:
     """Write a file of a run folder whole.
 
     Raises:
-        RunFolderError: it could not be written, and nothing of it is left; or another process has taken the folder over.
+        RunFolderError: it could not be written, and nothing of it is left.
     """
-    for folder in (path.parent, path.parent.parent):
-        check_held(folder)
     try:
         write(path, content)
     except OSError as error:
