@@ -6,13 +6,13 @@ A sample agrees if its final divergence is the same to 1e-3; bits are the same i
 """
 
 import torch
+from gevaldi.runs.rounding import LANES, Rounding
 
 from gevaldi.classifiers import load_classifier
 from gevaldi.contract import settled
 from gevaldi.divergences import divergence
 from gevaldi.generators import load_generator
 from gevaldi.objective import Objective
-from gevaldi.runs.rounding import LANES, Rounding
 from gevaldi.search import registry
 from gevaldi.search.loop import Entrants, at_once, search
 from gevaldi.search.stopping import Stopping

@@ -15,9 +15,9 @@ import torch
 from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
 from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.spec import Search, Spec
 from gevaldi.runs.start import Start, starts
 from gevaldi.runs.worker import Models, searched
+from gevaldi.spec import Search, Spec
 
 NAMES = {"first": "bundled:mnist-strided", "second": "bundled:mnist-pooled", "generator": "bundled:mnist-vae"}
 BATCH, BUDGET, LARGEST, SERIOUS = 64, 60_000, 64, 5.0

@@ -13,11 +13,11 @@ import torch
 from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
 from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.spec import Spec
 from gevaldi.runs.worker import Models
 from gevaldi.search import registry
 from gevaldi.search.loop import Entrants, at_once, search
 from gevaldi.search.stopping import Stopping
+from gevaldi.spec import Spec
 
 BATCH, STARTS = 64, 256
 

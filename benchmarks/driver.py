@@ -23,8 +23,8 @@ from gevaldi.runs.engines._spread import Spread
 from gevaldi.runs.engines.base import Filled
 from gevaldi.runs.engines.ray import kept
 from gevaldi.runs.indices import Indices
-from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec
 
 WORKERS, CHUNKS, REAL, SIZE = 1000, 200_000, 50_000, 64
 

@@ -13,6 +13,7 @@ from statistics import median
 
 import numpy as np
 import torch
+from gevaldi.runs.traces import BLOCK
 from imagenet_world import data_folder, pictures, squeezenets
 
 from gevaldi.classifiers import load_classifier
@@ -21,8 +22,7 @@ from gevaldi.divergences.kl import kl
 from gevaldi.generators import load_generator
 from gevaldi.runs.hierarchy import hierarchy_of
 from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.spec import Spec
-from gevaldi.runs.traces import BLOCK
+from gevaldi.spec import Spec
 from gevaldi.statistics.intervals import mean
 from gevaldi.taxonomy import Taxonomy, distances, most_probable, registry, set_distance, taxonomy_of
 

@@ -13,16 +13,16 @@ from collections.abc import Callable, Iterator
 from statistics import median
 
 import torch
+from gevaldi.runs.feed import asked
 
 from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
-from gevaldi.runs.feed import asked
 from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import Start, starts
 from gevaldi.runs.worker import Models, searched
 from gevaldi.search.loop import Entrants, at_once, search
 from gevaldi.search.stopping import Stopping
+from gevaldi.spec import Spec
 
 NAMES = {"first": "bundled:mnist-strided", "second": "bundled:mnist-pooled", "generator": "bundled:mnist-vae"}
 BATCH, BATCHES, ROUNDS = 64, 8, 3

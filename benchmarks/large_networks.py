@@ -22,17 +22,17 @@ from statistics import median
 from typing import Any
 
 import torch
+from gevaldi.runs.traces import Traces
 from imagenet_world import around_pictures, data_folder, squeezenets
 from torch.utils.flop_counter import FlopCounterMode
 
 from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
 from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.spec import Spec
-from gevaldi.runs.traces import Traces
 from gevaldi.runs.worker import Models
 from gevaldi.search.loop import Entrants, at_once, search
 from gevaldi.search.stopping import Stopping
+from gevaldi.spec import Spec
 
 BATCHES = (1, 4, 16)
 PAIRS = 5

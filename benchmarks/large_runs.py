@@ -94,8 +94,8 @@ def written(folder: Path, rows: int) -> Any:
 
     from gevaldi.runs._part import serialised
     from gevaldi.runs.schema import schema
-    from gevaldi.runs.spec import Spec
     from gevaldi.runs.store import Run
+    from gevaldi.spec import Spec
 
     labels = [{"name": f"class {c}", "id": f"n{c:08d}"} for c in range(CLASSES)]
     model = {"name": "made:first", "labels": labels, "parameters": 10, "sha256": "0" * 64, "files": [], "settings": {}}

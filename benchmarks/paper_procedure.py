@@ -14,18 +14,18 @@ from itertools import product
 from statistics import mean
 
 import torch
+from gevaldi.runs.rounding import LANES
 
 from gevaldi.classifiers import load_classifier
 from gevaldi.contract import settled
 from gevaldi.divergences import divergence
 from gevaldi.generators import load_generator
 from gevaldi.objective import Evaluation, Objective, within
-from gevaldi.runs.rounding import LANES
 from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.spec import Spec
 from gevaldi.search import registry
 from gevaldi.search.loop import Entrants, at_once, search
 from gevaldi.search.stopping import Stopping
+from gevaldi.spec import Spec
 
 SAMPLES, BATCHES, CPU = 64, 2, torch.device("cpu")
 STARTS = 10_000  # the default settings were chosen on starts 0 to 255

@@ -17,9 +17,9 @@ import torch
 from imagenet_world import around_pictures, data_folder, squeezenets
 
 from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.spec import spec_from
 from gevaldi.runs.start import starts as starts_of
 from gevaldi.runs.worker import searched
+from gevaldi.spec import spec_from
 from gevaldi.statistics.intervals import mean
 
 BATCH = 8

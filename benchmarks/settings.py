@@ -16,6 +16,11 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from gevaldi.runs.compiled import made_ready
+from gevaldi.runs.probes import lines_of, made_anew
+from gevaldi.runs.rounding import Rounding
+from gevaldi.runs.speed import chosen_speed
+from gevaldi.runs.threads import in_threads
 from imagenet_world import around_pictures, data_folder, squeezenets
 
 from gevaldi.classifiers import load_classifier
@@ -23,12 +28,7 @@ from gevaldi.contract import settled
 from gevaldi.divergences.kl import kl
 from gevaldi.generators import load_generator
 from gevaldi.objective import Evaluation, Objective
-from gevaldi.runs.compiled import made_ready
-from gevaldi.runs.probes import lines_of, made_anew
-from gevaldi.runs.rounding import Rounding
-from gevaldi.runs.spec import Spec
-from gevaldi.runs.speed import chosen_speed
-from gevaldi.runs.threads import in_threads
+from gevaldi.spec import Spec
 
 PAIRS = 9
 PICTURES = range(0, 480, 30)

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from statistics import median
 
 import torch
+from gevaldi.runs.traces import Traces
 
 from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
 from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.spec import Spec
-from gevaldi.runs.traces import Traces
 from gevaldi.search.loop import Entrants, at_once, search
 from gevaldi.search.stopping import Stopping
+from gevaldi.spec import Spec
 
 BATCH, PAIRS = 64, 300
 

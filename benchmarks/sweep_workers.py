@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from statistics import median
 
-from gevaldi.experiments.execute import carried_out
-from gevaldi.experiments.sweep import sweep_from
-from gevaldi.experiments.sweep_execute import Networks
-from gevaldi.runs.engines import engine
+from gevaldi.compute import Compute
+from gevaldi.experiments.execute import run_all
+from gevaldi.sweeps.execution import Networks
+from gevaldi.sweeps.spec import sweep_from
 
 SWEEP = {
     "classifiers": {name: f"bundled:mnist-{name}" for name in ("strided", "pooled", "referee")},
@@ -30,8 +30,8 @@ def seconds(*, stay: bool) -> float:
     networks, begin = Networks(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         for group in [specs] if stay else [{name: spec} for name, spec in specs.items()]:
-            with engine("ray").opened() as fill:
-                found = list(carried_out(group, Path(folder), device="cpu", models=networks.of, fill=fill))
+            with Compute("cpu", engine="ray", progress=False).opened() as compute:
+                found = list(run_all(group, Path(folder), compute, models=networks.of))
             assert all(outcome.run for outcome in found), [outcome.error for outcome in found]
     return time.perf_counter() - begin
 

@@ -24,7 +24,7 @@ from gevaldi.runs.engines._spread import Event, Joined, Spread
 from gevaldi.runs.engines.base import Task
 from gevaldi.runs.engines.ray import Ray, job_for, kept, visible
 from gevaldi.runs.session import models_of, open_run, prepared
-from gevaldi.runs.spec import Spec
+from gevaldi.spec import Spec
 
 NAMES = ("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae")
 BATCH = 64

@@ -161,7 +161,7 @@ def test_ctrl_c_is_answered_also_while_networks_are_loaded(folder: Path) -> None
 
 
 def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> None:
-    from gevaldi.runs.spec import overridden
+    from gevaldi.spec import overridden
 
     settings: dict[str, object] = {}
     for assignment in ("search.algorithm=adam,learning_rate=0.05", "conditions=[1, cat]", "search.typical_mass=null", "samples=3"):

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from gevaldi.cli.main import app
 from gevaldi.errors import GevaldiError, TaxonomyError
-from gevaldi.runs.spec import read_spec
+from gevaldi.spec import read_spec
 from gevaldi.taxonomy import (
     distances,
     edge_counts,

@@ -35,10 +35,10 @@ from gevaldi.runs.engines.base import EngineError, Task, Workers
 from gevaldi.runs.engines.local import Local
 from gevaldi.runs.engines.ray import Ray, Site, job_for, pickled
 from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import start_at
 from gevaldi.runs.store import Run
 from gevaldi.runs.worker import searched
+from gevaldi.spec import Spec
 
 QUICK: dict[str, Any] = {"samples": 9, "steps": 30, "batch_size": 4, "device": "cpu", "progress": False}
 

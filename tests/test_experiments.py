@@ -10,11 +10,13 @@ import pytest
 import yaml
 
 from conftest import called
+from gevaldi.compute import Compute
 from gevaldi.errors import SpecError
 from gevaldi.experiments import Experiment, names, read_experiment
-from gevaldi.experiments.execute import carried_out
+from gevaldi.experiments.execute import run_all
 from gevaldi.reports.experiment import write_overview
 
+QUIET = Compute(progress=False)
 SMALL = {
     "title": "Orders & <others>",
     "question": "Does the order matter?",
@@ -70,7 +72,7 @@ def test_what_is_wrong_in_an_experiment_is_answered(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="'run' is not known"):
         read_experiment(tmp_path / "mine.yaml")
     with pytest.raises(SpecError, match="one-first"):
-        next(carried_out(small.specs(), tmp_path, only=("one-frst",)))
+        next(run_all(small.specs(), tmp_path, QUIET, only=("one-frst",)))
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "small.yaml").write_text(yaml.safe_dump(broken))
     done = command(folder)
     assert done.returncode == 2
-    assert "broken could not be made. " in done.stderr
+    assert "broken failed. " in done.stderr
     assert "mnist-pooled" in done.stderr  # the nearest names
     return folder
 
@@ -132,7 +134,7 @@ def test_an_experiment_of_other_settings_is_not_mixed_with_what_is_there(folder:
 @pytest.mark.slow
 def test_runs_in_both_orders_have_a_line_and_a_row_for_each(tmp_path: Path) -> None:
     specs = Experiment.model_validate(SMALL).specs(assignments=["orders=both"])
-    made = [found.run for found in carried_out(specs, tmp_path, only=("one-first",)) if found.run]
+    made = [found.run for found in run_all(specs, tmp_path, QUIET, only=("one-first",)) if found.run]
     page = write_overview("Both", "", {"one-first": made[0]}, {}, tmp_path).read_text(encoding="utf-8")
     assert "one-first, reverse" in page
     assert page.count("<td>reverse</td>") == 1
@@ -141,9 +143,9 @@ def test_runs_in_both_orders_have_a_line_and_a_row_for_each(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_a_run_of_other_settings_is_not_laid_beside(tmp_path: Path) -> None:
     small = Experiment.model_validate(SMALL)
-    assert [found.name for found in carried_out(small.specs(), tmp_path, only=("one-first",))] == ["one-first"]
+    assert [found.name for found in run_all(small.specs(), tmp_path, QUIET, only=("one-first",))] == ["one-first"]
     other = small.specs(assignments=["seed=3"])
-    assert [found.name for found in carried_out(other, tmp_path, only=("other-first",))] == ["other-first"]
+    assert [found.name for found in run_all(other, tmp_path, QUIET, only=("other-first",))] == ["other-first"]
 
 
 def test_a_comparison_whose_networks_fail_is_told_and_the_others_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +153,7 @@ def test_a_comparison_whose_networks_fail_is_told_and_the_others_are_made(tmp_pa
         raise RuntimeError("no such kernel")
 
     monkeypatch.setattr("gevaldi.experiments.execute.execute", failing)
-    found = list(carried_out(Experiment.model_validate(SMALL).specs(), tmp_path))
+    found = list(run_all(Experiment.model_validate(SMALL).specs(), tmp_path, QUIET))
     assert [outcome.name for outcome in found] == ["one-first", "other-first"]
     assert all("no such kernel" in str(outcome.error) for outcome in found)
 

@@ -595,7 +595,7 @@ def test_a_missing_package_is_answered_with_the_line_that_installs_it(monkeypatc
 
 @pytest.mark.slow
 def test_files_that_onnxruntime_computes_are_told_apart_by_what_is_in_them(onnx_folder: Path, tmp_path: Path) -> None:
-    from gevaldi.runs.identity import describe_network
+    from gevaldi.fingerprints import describe_network
 
     def told(name: str) -> dict[str, Any]:
         return describe_network(load_classifier(name), "x")

@@ -31,8 +31,8 @@ from gevaldi.comparison import Comparison
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
 from gevaldi.exports import export, registry
 from gevaldi.folders import folder_names
-from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec
 
 ANIMALS = ["cat", "dog", "eel"]
 HOSTILE = [

@@ -24,8 +24,8 @@ from gevaldi.figures._text import fitted, points_of
 from gevaldi.figures.base import WIDTHS
 from gevaldi.figures.samples import before_and_after
 from gevaldi.measures.paths import Band
-from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec
 
 HOSTILE = '$\\frac{a}{b}$_^{\\alpha}_%&#<script>\u202e"' + "y" * 10_000
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}

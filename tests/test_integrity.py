@@ -253,7 +253,7 @@ def test_a_network_of_a_weights_file_bears_the_hash_that_sha256sum_prints_and_it
         ["sha256sum", tmp_path / "mine.safetensors"], capture_output=True, text=True, check=True
     ).stdout.split()[0]
     assert dict(network.files) == {str(tmp_path / "mine.safetensors"): digest}
-    from gevaldi.runs.identity import settings_of
+    from gevaldi.fingerprints import settings_of
 
     settings = settings_of(network)["module.preprocessing"]
     assert (settings["mean"], settings["std"]) == ([0.5] * 3, [0.229, 0.224, 0.225])

@@ -37,8 +37,8 @@ from gevaldi.reports.page import write_report
 from gevaldi.runs import store
 from gevaldi.runs.indices import Indices
 from gevaldi.runs.schema import Row
-from gevaldi.runs.spec import Spec, read_spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec, read_spec
 
 fsspec_registry = sys.modules["fsspec.registry"]  # of which fsspec itself has a dictionary of the same name
 QUICK: dict[str, Any] = {"samples": 9, "steps": 20, "batch_size": 4, "device": "cpu", "audited": 20}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from gevaldi.runs.rounding import Rounding
 from torch import nn
 
 import gevaldi
@@ -17,9 +18,8 @@ from gevaldi.generators import load_generator
 from gevaldi.generators._around import AroundPictures
 from gevaldi.runs.audit import audit_warnings
 from gevaldi.runs.ranges import range_warnings
-from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.spec import Spec
+from gevaldi.spec import Spec
 
 DIGITS = "bundled:mnist-digits"
 

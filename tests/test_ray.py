@@ -18,12 +18,13 @@ import pytest
 import gevaldi
 from conftest import small_classifier, small_generator
 from gevaldi.comparison import execute
+from gevaldi.compute import Compute
 from gevaldi.runs.engines import engine
 from gevaldi.runs.engines._cluster import connected
 from gevaldi.runs.engines._crew import Crew
 from gevaldi.runs.engines.base import EngineError
-from gevaldi.runs.spec import spec_from
 from gevaldi.runs.store import Run, write_in_run
+from gevaldi.spec import spec_from
 
 pytestmark = [
     pytest.mark.slow,
@@ -250,7 +251,7 @@ def test_a_cluster_of_this_machine_is_begun_anew_if_it_dies_between_two_runs_and
     networks = small_classifier(0), small_classifier(1), small_generator()
     with engine("ray,workers=1").opened() as fill:
         for folder in ("before", "after"):
-            run = execute(spec, tmp_path / folder, networks, "cpu", SETTINGS["batch_size"], False, "", fill=fill)
+            run = execute(spec, tmp_path / folder, networks, Compute("cpu", SETTINGS["batch_size"], progress=False, fill=fill), "")
             pd.testing.assert_frame_equal(run.rows(), expected)
             own = raylets() - others
             assert len(own) == 1

@@ -10,6 +10,7 @@ from collections import Counter
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import networkx as nx
@@ -32,10 +33,12 @@ from gevaldi.reports.experiment import write_overview
 from gevaldi.reports.numbers import typicality
 from gevaldi.reports.page import render, write_report
 from gevaldi.reports.search_path import in_page, thinned
+from gevaldi.reports.sections import registry
+from gevaldi.reports.sections.base import Report, section
 from gevaldi.reports.typical import at_edge, typicalities
 from gevaldi.runs.pictures import content_of
-from gevaldi.runs.spec import Spec, write_spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec, write_spec
 from gevaldi.statistics.intervals import median, share
 from gevaldi.taxonomy import taxonomy_of
 
@@ -392,6 +395,23 @@ def test_the_same_rows_give_the_same_bytes_and_two_hundred_samples_stay_small(tm
     page = render(run)
     assert render(run) == page
     assert len(page.encode()) < 2_000_000
+
+
+def test_every_section_is_listed_and_stands_on_the_page_from_top_to_bottom_also_one_of_another_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @section("<Mine>", place=45)
+    def mine(report: Report) -> str:
+        return report.html("<section><h2 id='mine'>{{ text }}</h2></section>", text="<b>")
+
+    entry = SimpleNamespace(load=lambda: mine)
+    monkeypatch.setitem(registry._added, "mine", entry)
+    page = render(made(tmp_path, [row(0)]))
+    places = [page.index(f'href="#{one}"') for one in ("answer", "real", "gallery", "overview", "mine", "trust", "again")]
+    places += [page.index(f'id="{one}"') for one in ("answer", "real", "gallery", "overview")]
+    places += [page.index("<h2 id='mine'>&lt;b&gt;</h2>"), page.index('id="trust"'), page.index('id="again"')]
+    assert places == sorted(places)
+    assert '<a href="#mine">&lt;Mine&gt;</a>' in page
 
 
 def test_a_report_needs_no_torch(tmp_path: Path) -> None:

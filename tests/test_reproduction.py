@@ -19,23 +19,28 @@ from scipy import stats
 
 from conftest import IMAGENET, needs_imagenet, record
 from gevaldi.classifiers import load_classifier
+from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
-from gevaldi.experiments import claims, plates, read_experiment
-from gevaldi.experiments.evidence import Evidence, NotTestable, judged
-from gevaldi.experiments.plates import plate_of
-from gevaldi.experiments.reproduction import Made, made_in, read_reproduction, reproductions
+from gevaldi.experiments import read_experiment
 from gevaldi.fetching import only_at_hand
 from gevaldi.measures.paths import mean_band
 from gevaldi.registry import Call
 from gevaldi.reports.reproduction import Judged, write_figure, write_index
+from gevaldi.reproduction import claims, figures
+from gevaldi.reproduction.evidence import Evidence, NotTestable, judged
+from gevaldi.reproduction.execution import WorldResult, reproduce
+from gevaldi.reproduction.figures import paper_figure
+from gevaldi.reproduction.spec import read_reproduction, reproductions
 from gevaldi.runs.schema import Row, schema
-from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec
 from gevaldi.statistics.contrasts import contrast
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import distances as between
 from gevaldi.taxonomy import taxonomy_named
 from gevaldi.taxonomy.read import taxonomy_as_json
+
+ON_CPU = Compute("cpu", progress=False)
 
 
 def test_over_three_replicates_a_contrast_is_students_interval_of_the_differences_between_their_means() -> None:
@@ -111,13 +116,13 @@ def distances(starts: Sequence[float], ends: Sequence[float]) -> list[dict[str, 
 def test_claims_about_set_sizes_are_judged_by_what_the_rows_say(
     tmp_path: Path, claim: str, starts: Sequence[float], ends: Sequence[float], verdict: str
 ) -> None:
-    found = claims.found(evidence_of(tmp_path, a=distances(starts, ends)), claim)
+    found = claims.finding_of(evidence_of(tmp_path, a=distances(starts, ends)), claim)
     assert found.verdict == verdict
     assert found.rests_on == "12 starts; of these networks alone"
 
 
 def test_a_run_that_could_not_be_made_is_left_out_of_a_claim_about_each_and_named(tmp_path: Path) -> None:
-    found = claims.found(
+    found = claims.finding_of(
         evidence_of(tmp_path, a=distances((1, 3, 5), (9, 9, 9))), 'larger-sets-start-farther,runs=["a","lost"],sizes=[1,3]'
     )
     assert found.verdict == "holds"
@@ -140,37 +145,37 @@ def test_claims_about_capacity_are_judged_by_what_the_rows_say(tmp_path: Path) -
     other = capacities(tmp_path / "the other way round", 8, 4)
     for of in ("end", "growth"):
         asked = f'difference-raises,of={of},alike=["low","high"],different=["mixed"]'
-        assert (claims.found(found, asked).verdict, claims.found(other, asked).verdict) == ("holds", "does not hold")
-    growth = claims.found(found, 'difference-raises,of=growth,alike=["low","high"],different=["mixed"]').measured
+        assert (claims.finding_of(found, asked).verdict, claims.finding_of(other, asked).verdict) == ("holds", "does not hold")
+    growth = claims.finding_of(found, 'difference-raises,of=growth,alike=["low","high"],different=["mixed"]').measured
     assert next(iter(growth.values())).value == pytest.approx((8 - 4) / 2)  # half of it is reached at step 10
     for of in ("end", "rise"):
-        assert claims.found(found, f'low-capacity-farther,of={of},low=["low"],high=["high"]').verdict == "holds"
+        assert claims.finding_of(found, f'low-capacity-farther,of={of},low=["low"],high=["high"]').verdict == "holds"
         backwards = f'low-capacity-farther,of={of},low=["high"],between=["mixed"],high=["low"]'
-        assert claims.found(found, backwards).verdict == "does not hold"
-    assert claims.found(found, "divergence-rises").verdict == "holds"
-    assert claims.found(found, "order-matters,one=low,other=mixed").verdict == "holds"
-    assert claims.found(found, "order-matters,one=low,other=high").verdict == "undecided"
-    assert claims.found(found, 'order-is-told,by=set_distance_1_end,runs=["high","mixed","low"]').verdict == "holds"
-    assert claims.found(found, "delta-z-is,about=0.25,within=0.05").verdict == "holds"
-    assert claims.found(found, "delta-z-is,about=0.9,within=0.05").verdict == "does not hold"
-    assert claims.found(found, "delta-z-is,about=0.25,within=0.001").verdict == "undecided"
+        assert claims.finding_of(found, backwards).verdict == "does not hold"
+    assert claims.finding_of(found, "divergence-rises").verdict == "holds"
+    assert claims.finding_of(found, "order-matters,one=low,other=mixed").verdict == "holds"
+    assert claims.finding_of(found, "order-matters,one=low,other=high").verdict == "undecided"
+    assert claims.finding_of(found, 'order-is-recovered,by=set_distance_1_end,runs=["high","mixed","low"]').verdict == "holds"
+    assert claims.finding_of(found, "delta-z-is,about=0.25,within=0.05").verdict == "holds"
+    assert claims.finding_of(found, "delta-z-is,about=0.9,within=0.05").verdict == "does not hold"
+    assert claims.finding_of(found, "delta-z-is,about=0.25,within=0.001").verdict == "undecided"
 
 
 def test_what_cannot_be_tested_says_why_and_what_does_not_exist_is_answered(tmp_path: Path) -> None:
     evidence = capacities(tmp_path, 4, 8)
-    found = claims.found(evidence, "order-matters,one=low,other=lost")
+    found = claims.finding_of(evidence, "order-matters,one=low,other=lost")
     assert (found.verdict, found.rests_on) == ("not tested", "its weights are not at hand")
-    found = claims.found(evidence, 'larger-sets-start-farther,runs=["low"],sizes=[1,7]')
+    found = claims.finding_of(evidence, 'larger-sets-start-farther,runs=["low"],sizes=[1,7]')
     assert found.verdict == "not tested"
-    assert claims.found(evidence, "remain-readable,run=low,more_than=0.5").verdict == "not tested"
+    assert claims.finding_of(evidence, "remain-readable,run=low,more_than=0.5").verdict == "not tested"
     with pytest.raises(UnknownName, match="order-matters"):
-        claims.found(evidence, "order-mattrs,one=low,other=high")
+        claims.finding_of(evidence, "order-mattrs,one=low,other=high")
     with pytest.raises(SpecError, match="other"):
-        claims.found(evidence, "order-matters,one=low")
+        claims.finding_of(evidence, "order-matters,one=low")
     with pytest.raises(SpecError, match="end or growth"):
-        claims.found(evidence, 'difference-raises,of=start,alike=["low"],different=["high"]')
+        claims.finding_of(evidence, 'difference-raises,of=start,alike=["low"],different=["high"]')
     with pytest.raises(NotTestable, match="not at hand"):
-        plate_of(evidence, "samples,run=lost,count=2")
+        paper_figure(evidence, "samples,run=lost,count=2")
 
 
 def test_a_pair_that_is_not_above_every_other_keeps_a_claim_about_differences_from_holding(tmp_path: Path) -> None:
@@ -178,7 +183,7 @@ def test_a_pair_that_is_not_above_every_other_keeps_a_claim_about_differences_fr
         name: rows_of(path_divergence=[[0.0, end] for end in spread(level)])
         for name, level in (("low", 8), ("high", 2), ("mixed", 8))
     }
-    found = claims.found(evidence_of(tmp_path, **runs), 'difference-raises,of=end,alike=["low","high"],different=["mixed"]')
+    found = claims.finding_of(evidence_of(tmp_path, **runs), 'difference-raises,of=end,alike=["low","high"],different=["mixed"]')
     assert found.verdict == "undecided"
     assert found.measured["different less alike in the mean, nats"].low > 0  # though in the mean it is above
 
@@ -186,7 +191,7 @@ def test_a_pair_that_is_not_above_every_other_keeps_a_claim_about_differences_fr
 def test_a_search_that_ends_below_its_best_step_is_seen_to_have_fallen(tmp_path: Path) -> None:
     paths = [[1.0, 3.0, 0.5 + 0.01 * i] for i in range(8)]
     rows = rows_of(path_divergence=paths, divergence_start=[1.0] * 8, divergence_end=[3.0] * 8)
-    found = claims.found(evidence_of(tmp_path, a=rows), "divergence-rises")
+    found = claims.finding_of(evidence_of(tmp_path, a=rows), "divergence-rises")
     assert found.verdict == "does not hold"
     assert found.measured["a, share of steps that rise"].value == 0.5
 
@@ -194,7 +199,7 @@ def test_a_search_that_ends_below_its_best_step_is_seen_to_have_fallen(tmp_path:
 def test_two_orders_of_one_start_count_as_one(tmp_path: Path) -> None:
     ends = [1.0, 3.0, 2.0, 6.0, 5.0, 5.0, 0.0, 2.0]
     rows = [{"seed": i // 2, "order": ("forward", "reverse")[i % 2], "delta_z": end} for i, end in enumerate(ends)]
-    found = claims.found(evidence_of(tmp_path, a=rows), "delta-z-is,about=3,within=9").measured["a"]
+    found = claims.finding_of(evidence_of(tmp_path, a=rows), "delta-z-is,about=3,within=9").measured["a"]
     low, high = stats.ttest_1samp([2.0, 4.0, 5.0, 1.0], 0).confidence_interval()
     assert (found.low, found.high) == pytest.approx((low, high))
     assert evidence_of(tmp_path / "again", a=rows).rests_on("a") == "4 starts; of these networks alone"
@@ -207,7 +212,7 @@ def test_a_set_of_classes_has_its_distance_to_itself_shown_beside(tmp_path: Path
     taxonomy = taxonomy_named("mnist-digits")
     (tmp_path / "taxonomy.json").write_text(taxonomy_as_json(taxonomy))
     run = replace(run, record=run.record | {"taxonomy": {"classes": list(taxonomy.classes), "convention": "published"}})
-    found = claims.found(Evidence({"a": [run]}), 'larger-sets-start-farther,runs=["a"],sizes=[1,3]').measured
+    found = claims.finding_of(Evidence({"a": [run]}), 'larger-sets-start-farther,runs=["a"],sizes=[1,3]').measured
     half = between(taxonomy)
     triple = [taxonomy.classes.index(f"digit:{i}") for i in (4, 9, 7)]
     assert found["a, n = 1, the first's set from itself"].value == 0
@@ -221,10 +226,10 @@ def test_a_referee_that_raises_leaves_the_other_claims_alone(tmp_path: Path) -> 
     (tmp_path / "mine.py").write_text(f"import gevaldi\nfrom torch import nn\nreferee = {colours}\n")
     for referee, word in ((f"python:{tmp_path}/mine.py:referee", "3 channels"), ("bundled:mnist-nobody", "mnist-pooled")):
         asked = Evidence(evidence.runs, {}, {"referee": referee})
-        found = claims.found(asked, "remain-readable,run=a,more_than=0.5")
+        found = claims.finding_of(asked, "remain-readable,run=a,more_than=0.5")
         assert found.verdict == "not tested"
         assert word in found.rests_on
-    read = claims.found(Evidence(evidence.runs, {}, {"referee": "bundled:mnist-referee"}), "occurs,kind=unclear,run=a")
+    read = claims.finding_of(Evidence(evidence.runs, {}, {"referee": "bundled:mnist-referee"}), "occurs,kind=unclear,run=a")
     assert read.rests_on.startswith(("0 of 3", "3 of 3"))
 
 
@@ -238,35 +243,35 @@ def test_a_kind_that_was_not_found_is_undecided_with_the_share_that_it_may_still
     kinds = rows_of(flipped=["first"] * 8, shift=["lateral"] * 2 + ["near"] * 6, right_start=["both"] * 8, right_end=["both"] * 8,
                     surer=[False] * 8)  # fmt: skip
     evidence = evidence_of(tmp_path, a=kinds)
-    assert claims.found(evidence, "occurs,kind=lateral,run=a").measured["lateral flips"].value == 2 / 8
-    none = claims.found(evidence, "occurs,kind=surer,run=a")
+    assert claims.finding_of(evidence, "occurs,kind=lateral,run=a").measured["lateral flips"].value == 2 / 8
+    none = claims.finding_of(evidence, "occurs,kind=surer,run=a")
     assert none.verdict == "not seen"
     assert none.measured["both surer and right"].high == pytest.approx(stats.binomtest(0, 8).proportion_ci(method="wilson").high)
     with pytest.raises(SpecError, match="same-level"):
-        claims.found(evidence, "occurs,kind=same-lvel,run=a")
+        claims.finding_of(evidence, "occurs,kind=same-lvel,run=a")
 
 
 @pytest.mark.parametrize("name", reproductions())
-def test_every_figure_names_experiments_plates_claims_and_runs_that_there_are(name: str) -> None:
+def test_every_figure_names_experiments_drawings_claims_and_runs_that_there_are(name: str) -> None:
     asked = read_reproduction(name)
-    plate = Call.parse(asked.plate)
-    assert plate.name in plates.registry.names()
+    figure = Call.parse(asked.figure)
+    assert figure.name in figures.registry.names()
     with pytest.raises(NotTestable):  # and not for want of an option
-        plate_of(Evidence({}, {}), asked.plate)
+        paper_figure(Evidence({}, {}), asked.figure)
     for world in asked.worlds.values():
         runs = set(read_experiment(world.experiment).runs)
         read_experiment(world.experiment).specs(assignments=world.quick or ())
-        assert not (named_in(plate) - runs - {"evenly"})  # of which there are no ImageNet networks
+        assert not (named_in(figure) - runs - {"evenly"})  # of which there are no ImageNet networks
         for claim in asked.claims:
             call = Call.parse(claim.test)
             assert call.name in claims.registry.names()
             assert call.options.get("by", "index") in schema().names
-            assert claims.found(Evidence({}, {}), claim.test).verdict == "not tested"  # its options fit
+            assert claims.finding_of(Evidence({}, {}), claim.test).verdict == "not tested"  # its options fit
             assert not (named_in(call) - runs - {"evenly"})
 
 
 def named_in(call: Call) -> set[str]:
-    """The runs that a claim or a plate names."""
+    """The runs that a claim or a figure names."""
     one = {call.options[key] for key in ("run", "one", "other") if key in call.options}
     several = ("runs", "pairs", "low", "high", "between", "alike", "different")
     return one | {run for key in several for run in call.options.get(key, ())}
@@ -285,25 +290,25 @@ def test_in_the_quick_set_nothing_is_fetched_and_what_is_not_at_hand_is_said(
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
     asked = read_reproduction("figure-1")
-    *outcomes, last = made_in(asked, "pictures", tmp_path / "out", quick=True, device="cpu")
-    assert isinstance(last, Made)
+    *outcomes, last = reproduce(asked, "pictures", tmp_path / "out", ON_CPU, quick=True)
+    assert isinstance(last, WorldResult)
     assert [o.run for o in outcomes] == [None]  # type: ignore[union-attr]
     assert {finding.verdict for finding in last.findings} == {"not tested"}
     assert "empty" in last.findings[0].rests_on  # where it was looked for
     assert "only what is on this machine" in last.findings[0].rests_on
-    *none, left_out = made_in(asked, "paper", tmp_path / "out", quick=True)
+    *none, left_out = reproduce(asked, "paper", tmp_path / "out", ON_CPU, quick=True)
     assert not none
-    assert isinstance(left_out, Made)
+    assert isinstance(left_out, WorldResult)
     assert {finding.rests_on for finding in left_out.findings} == {"left out of the quick set"}
 
 
 def test_a_world_that_is_not_computed_now_shows_what_was_made_before(tmp_path: Path) -> None:
     asked = read_reproduction("figure-2")
-    small = {"assignments": ["samples=3", "search.steps=4", "audited=2"], "device": "cpu"}
-    *_, nothing = made_in(asked, "digits", tmp_path, compute=False, **small)
+    small = {"assignments": ["samples=3", "search.steps=4", "audited=2"]}
+    *_, nothing = reproduce(asked, "digits", tmp_path, None, **small)
     assert {finding.rests_on for finding in nothing.findings} == {"left out"}  # type: ignore[union-attr]
-    *_, now = made_in(asked, "digits", tmp_path, **small)
-    (later,) = made_in(asked, "digits", tmp_path, compute=False, **small)
+    *_, now = reproduce(asked, "digits", tmp_path, ON_CPU, **small)
+    (later,) = reproduce(asked, "digits", tmp_path, None, **small)
     assert later.findings == now.findings  # type: ignore[union-attr]
 
 

@@ -20,6 +20,7 @@ from torch import nn
 import gevaldi
 from conftest import small_classifier, small_generator, written_again
 from gevaldi.classifiers import load_classifier
+from gevaldi.compute import Compute
 from gevaldi.confusions import confusions
 from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.models import labels_of
@@ -28,9 +29,9 @@ from gevaldi.pictures._levels import in_levels
 from gevaldi.runs import worker, writer
 from gevaldi.runs.rows import encode_small
 from gevaldi.runs.schema import FORMAT, schema
-from gevaldi.runs.spec import Spec, read_spec, spec_from, write_spec
 from gevaldi.runs.start import chosen_conditions, sample_seed, start_at, starts
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec, read_spec, spec_from, write_spec
 from gevaldi.statistics.intervals import mean
 from gevaldi.taxonomy import distances, read_taxonomy, taxonomy_from_confusions, write_taxonomy
 
@@ -392,9 +393,9 @@ def test_a_folder_with_a_run_of_another_prior_or_output_is_refused(tmp_path: Pat
 
 
 def test_a_prior_has_the_same_fingerprint_whenever_it_is_made_and_whatever_it_has_done() -> None:
+    from gevaldi.fingerprints import hash_of_prior
     from gevaldi.priors.gaussian import Gaussian
     from gevaldi.priors.truncated_normal import TruncatedNormal
-    from gevaldi.runs.identity import hash_of_prior
 
     used = TruncatedNormal(6, scale=0.5)
     used.typicality(used.sample([0]))
@@ -530,7 +531,7 @@ def test_an_object_cannot_be_resumed_by_name_and_the_error_says_how_to_go_on(tmp
     next((tmp_path / "samples").glob("part-*")).unlink()
     spec = Run.open(tmp_path).spec
     with pytest.raises(SpecError, match=r"gevaldi.compare\(..., out=FOLDER\)"):
-        execute(spec, tmp_path, (spec.first, spec.second, spec.generator), "cpu", None, False, "")
+        execute(spec, tmp_path, (spec.first, spec.second, spec.generator), Compute("cpu", progress=False), "")
 
 
 def test_a_broken_contract_leaves_no_run_behind(tmp_path: Path) -> None:

@@ -5,59 +5,50 @@ import torch
 
 from conftest import small_classifier, small_generator
 from gevaldi.divergences import divergence
-from gevaldi.objective import Objective
+from gevaldi.objective import Objective, within
 from gevaldi.search import registry
-from gevaldi.search.loop import Entrants, Step, at_once, search
+from gevaldi.search.loop import NewSamples, Step, at_once, search
 from gevaldi.search.stopping import Stopping
 from gevaldi.testing.worlds import linear_world
 
 SLOPE = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
-SETTINGS = {
-    "adam": "adam,learning_rate=0.05,decay=1",
-    "sgd": "sgd,learning_rate=0.05",
-    "langevin": "langevin,step_size=0.05,temperature=0.5",
-}
 
 
 def run(
-    name: str, objective: Objective, z: torch.Tensor, stopping: Stopping, seeds: range | None = None, **more: float
+    algorithm: str, objective: Objective, z: torch.Tensor, stopping: Stopping, seeds: range | None = None, mass: float | None = None
 ) -> list[Step]:
     seeds = seeds or range(len(z))
-    supply = at_once(Entrants.all_of(z, torch.zeros(len(z), dtype=torch.long), seeds))
-    return list(search(objective, supply, registry.build(SETTINGS[name]), stopping, **more))
+    supply = at_once(NewSamples.forward(z, torch.zeros(len(z), dtype=torch.long), seeds))
+    evaluate = within(objective, objective.generator.prior, mass)
+    return list(search(evaluate, supply, registry.build(algorithm), stopping))
 
 
-def test_every_algorithm_is_under_these_laws() -> None:
-    assert set(SETTINGS) == set(registry.names())
-
-
-@pytest.mark.parametrize("name", [n for n in sorted(SETTINGS) if registry.get(n).converges])
+@pytest.mark.parametrize("name", [name for name in registry if registry.get(name).converges])
 def test_ascent_ends_at_slope_over_prior_weight(name: str) -> None:
     z = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     last = run(name, linear_world(SLOPE, prior_weight=0.5), z, Stopping(steps=1500, window=1000))[-1]
-    assert torch.allclose(last.evaluation.z, (SLOPE / 0.5).expand(len(last.places), 3), atol=1e-3)
+    assert torch.allclose(last.evaluation.z, (SLOPE / 0.5).expand(len(last.batch.ids), 3), atol=1e-3)
 
 
 def test_langevin_dynamics_ends_in_the_gaussian_that_theory_gives() -> None:
     weight, temperature, step = 1.0, 0.5, 0.05
-    end = run("langevin", linear_world(SLOPE, weight), torch.zeros(4000, 3, dtype=torch.float64), Stopping(steps=150))[
-        -1
-    ].evaluation.z
+    origin, chain = torch.zeros(4000, 3, dtype=torch.float64), f"langevin,step_size={step},temperature={temperature}"
+    end = run(chain, linear_world(SLOPE, weight), origin, Stopping(steps=150))[-1].evaluation.z
     variance = temperature / weight / (1 - step * weight / 2)  # of the discretised chain, exactly
     assert torch.allclose(end.mean(0), SLOPE / weight, atol=4 * (variance / 4000) ** 0.5)
     assert torch.allclose(end.var(0), torch.full((3,), variance, dtype=torch.float64), rtol=0.1)
 
 
-@pytest.mark.parametrize("name", sorted(SETTINGS))
+@pytest.mark.parametrize("name", registry)
 def test_a_sample_does_not_depend_on_its_batch(name: str) -> None:
     objective = Objective(small_classifier(0), small_classifier(1), small_generator(), divergence("kl"), 0.1)
     z, condition = objective.generator.prior.sample(range(7)), torch.arange(7) % 3
-    algorithm, stopping = registry.build(SETTINGS[name]), Stopping(steps=40, window=5)
+    algorithm, stopping = registry.build(name), Stopping(steps=40, window=5)
 
     def ends(places: list[int]) -> dict[int, torch.Tensor]:
         found = {}
-        for step in search(objective, at_once(Entrants.all_of(z[places], condition[places], places)), algorithm, stopping):
-            found |= {places[p]: latent for p, latent in zip(step.places.tolist(), step.evaluation.z, strict=True)}
+        for step in search(objective, at_once(NewSamples.forward(z[places], condition[places], places)), algorithm, stopping):
+            found |= {places[p]: latent for p, latent in zip(step.batch.ids.tolist(), step.evaluation.z, strict=True)}
         return found
 
     together = ends(list(range(7)))
@@ -65,10 +56,10 @@ def test_a_sample_does_not_depend_on_its_batch(name: str) -> None:
         assert torch.allclose(ends([place])[place], together[place], atol=1e-4)
 
 
-@pytest.mark.parametrize("name", sorted(SETTINGS))
+@pytest.mark.parametrize("name", registry)
 def test_the_evaluation_belongs_to_the_latent_it_is_stored_with(name: str) -> None:
     objective = linear_world(SLOPE, 0.5)
-    for step in run(name, objective, torch.randn(3, 3, dtype=torch.float64), Stopping(steps=5), typical_mass=0.5):
+    for step in run(name, objective, torch.randn(3, 3, dtype=torch.float64), Stopping(steps=5), mass=0.5):
         again = objective(step.evaluation.z, torch.zeros(3, dtype=torch.long))
         assert torch.allclose(again.value, step.evaluation.value)
         assert torch.allclose(again.gradient, step.evaluation.gradient)
@@ -89,7 +80,7 @@ def test_the_gradient_is_that_of_finite_differences() -> None:
 
 def test_projection_keeps_the_search_inside_the_region_asked_for() -> None:
     objective = linear_world(100 * SLOPE, 0.0)
-    for step in run("adam", objective, torch.zeros(2, 3, dtype=torch.float64), Stopping(steps=200), typical_mass=0.9):
+    for step in run("adam", objective, torch.zeros(2, 3, dtype=torch.float64), Stopping(steps=200), mass=0.9):
         assert (objective.generator.prior.typicality(step.evaluation.z) <= 0.9 + 1e-6).all()
 
 
@@ -97,8 +88,8 @@ def test_a_sample_that_gains_nothing_stops_and_the_others_go_on() -> None:
     z = torch.stack([SLOPE / 0.5, torch.full((3,), -20.0, dtype=torch.float64)])  # one at the maximum, one far away
     steps = run("adam", linear_world(SLOPE, 0.5), z, Stopping(steps=100, window=5, gain=0.01))
     assert steps[10].leaving == {0: "converged"}
-    assert steps[11].places.tolist() == [1]
-    assert steps[-1].numbers.tolist() == [100]
+    assert steps[11].batch.ids.tolist() == [1]
+    assert steps[-1].batch.steps.tolist() == [100]
 
 
 def test_a_search_of_no_steps_is_its_start() -> None:

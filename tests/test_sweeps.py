@@ -25,19 +25,20 @@ from conftest import called, small_classifier, small_generator
 from gevaldi.alignment import align
 from gevaldi.cli.main import app
 from gevaldi.cli.matrices import show_matrices
+from gevaldi.compute import Compute
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName
-from gevaldi.experiments import Sweep, read_sweep, sweep_names
-from gevaldi.experiments.sweep import is_symmetric, limits_of, short_names, sweep_from
-from gevaldi.experiments.sweep_drawn import asked, before_search, matrices
-from gevaldi.experiments.sweep_execute import Networks, swept
+from gevaldi.experiments import names
 from gevaldi.figures import HeatMap, heat_maps
 from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, Seen, as_csv, entries, seen_in
 from gevaldi.models import Classifier, Generator, Label
-from gevaldi.reports.sweep_sentences import answer as sentences
-from gevaldi.reports.sweep_tables import Matrix, fitting
-from gevaldi.reports.sweep_tables import matrices as tables_of
+from gevaldi.reports.sweep.sentences import answer as sentences
+from gevaldi.reports.sweep.tables import Matrix, fitting
+from gevaldi.reports.sweep.tables import matrices as tables_of
 from gevaldi.runs.audit import BATCH
 from gevaldi.statistics.intervals import Estimate
+from gevaldi.sweeps.execution import Networks, run_sweep
+from gevaldi.sweeps.spec import FOLDER, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from
+from gevaldi.sweeps.unsearched import before_search, matrices, predictions
 from gevaldi.taxonomy import read_taxonomy
 from test_report_browser import browser  # noqa: F401
 
@@ -170,7 +171,7 @@ def test_what_is_wrong_in_a_sweep_is_answered(change: dict[str, Any], answer: st
         sweep_from(BASE | change).pairs()
 
 
-@pytest.mark.parametrize("name", sweep_names())
+@pytest.mark.parametrize("name", names(FOLDER))
 def test_every_sweep_that_ships_can_be_read(name: str) -> None:
     assert len(sweep_from(read_sweep(name)).pairs()) >= 3
     with pytest.raises(SpecError, match=f"'{name}'"):
@@ -253,7 +254,7 @@ def test_cells_before_the_search_are_those_of_the_two_classifiers_shown_the_pict
     pictures = torch.rand(40, 1, 8, 8)
     classifiers = {str(i): net for i, net in enumerate(nets)}
     with torch.no_grad():
-        tables = asked(
+        tables = predictions(
             classifiers, [(pictures[:25], [("cat", "ncat")] * 25), (pictures[25:], [("owl", "nowl")] * 15)], lambda done: None
         )
         sweep = sweep_of(3, 40)
@@ -272,14 +273,14 @@ def test_cells_before_the_search_are_those_of_the_two_classifiers_shown_the_pict
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> gevaldi.Swept:
+def three(tmp_path_factory: pytest.TempPathFactory) -> gevaldi.SweepResult:
     """A sweep of three, of which two are equal."""
     classifiers = {"one": small_classifier(0), "same": deepcopy(small_classifier(0)), "<b>&other": small_classifier(1)}
     folder = tmp_path_factory.mktemp("sweep")
     return gevaldi.sweep(classifiers, small_generator(), out=folder, divergences=("kl", "jensen-shannon"), **QUICK)
 
 
-def test_two_equal_classifiers_have_zero_in_their_cells_before_and_after(three: gevaldi.Swept) -> None:
+def test_two_equal_classifiers_have_zero_in_their_cells_before_and_after(three: gevaldi.SweepResult) -> None:
     assert not three.failed
     for moment in (DRAWN, END):
         for divergence in ("kl", "jensen-shannon"):
@@ -291,20 +292,20 @@ def test_two_equal_classifiers_have_zero_in_their_cells_before_and_after(three: 
     assert three.matrix().loc["one", "<b>&other"] > 0.01
 
 
-def test_a_symmetric_divergence_fills_both_cells_from_one_order(three: gevaldi.Swept) -> None:
+def test_a_symmetric_divergence_fills_both_cells_from_one_order(three: gevaldi.SweepResult) -> None:
     for quantity in ("divergence", "disagreement"):
         found = three.matrix(quantity, divergence="jensen-shannon").to_numpy()
         assert np.array_equal(found, found.T, equal_nan=True)
     assert {order for name in three.runs if "shannon" in name for order in three.runs[name].rows()["order"]} == {"forward"}
 
 
-def test_equal_classifiers_are_alike_in_the_rows_and_columns_of_the_others(three: gevaldi.Swept) -> None:
+def test_equal_classifiers_are_alike_in_the_rows_and_columns_of_the_others(three: gevaldi.SweepResult) -> None:
     found = three.matrix("divergence")
     assert found.loc["one", "<b>&other"] == pytest.approx(found.loc["same", "<b>&other"], rel=1e-5)
     assert found.loc["<b>&other", "one"] == pytest.approx(found.loc["<b>&other", "same"], rel=1e-5)
 
 
-def test_what_is_not_in_a_sweep_is_answered_with_what_is(three: gevaldi.Swept) -> None:
+def test_what_is_not_in_a_sweep_is_answered_with_what_is(three: gevaldi.SweepResult) -> None:
     for arguments, answer in (
         ({"quantity": "divergenc"}, "Did you mean 'divergence'"),
         ({"moment": "start"}, "moment named 'start'"),
@@ -314,14 +315,14 @@ def test_what_is_not_in_a_sweep_is_answered_with_what_is(three: gevaldi.Swept) -
         with pytest.raises(UnknownName, match=answer):
             three.matrix(**arguments)  # type: ignore[arg-type]
     with pytest.raises(RunFolderError, match="no sweep"):
-        gevaldi.Swept.open(three.folder.parent / "nowhere")
+        gevaldi.SweepResult.open(three.folder.parent / "nowhere")
     one = small_classifier(0)
     with pytest.raises(SpecError, match="given twice"):
         gevaldi.sweep([one, one], small_generator())
 
 
 @pytest.mark.slow
-def test_the_table_and_the_frame_say_the_same_and_pages_lead_to_reports_that_there_are(three: gevaldi.Swept) -> None:
+def test_the_table_and_the_frame_say_the_same_and_pages_lead_to_reports_that_there_are(three: gevaldi.SweepResult) -> None:
     page = three.report()
     table = pd.read_csv(three.folder / "matrix.csv", keep_default_na=False, na_values={"value": [""], "prior_weight": [""]})
     own = table[(table.moment == END) & (table.divergence == "kl") & (table.quantity == "divergence")]
@@ -340,11 +341,11 @@ def test_the_table_and_the_frame_say_the_same_and_pages_lead_to_reports_that_the
 
 
 @pytest.mark.slow
-def test_the_same_sweep_gives_the_same_figures_and_pages_to_the_byte(three: gevaldi.Swept) -> None:
+def test_the_same_sweep_gives_the_same_figures_and_pages_to_the_byte(three: gevaldi.SweepResult) -> None:
     three.report()
     written = [three.folder / name for name in ("index.html", "matrix.csv", "matrix-kl-w0.png", "matrix-kl-w0.svg")]
     before = [path.read_bytes() for path in written]
-    again = gevaldi.Swept.open(three.folder)
+    again = gevaldi.SweepResult.open(three.folder)
     again.report()
     assert [path.read_bytes() for path in written] == before
     assert len(again.entries) == len(three.entries)
@@ -408,7 +409,7 @@ def loads_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_each_network_is_loaded_and_hashed_once_and_not_at_all_where_everything_is_finished(
     by_name: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gevaldi.runs import identity
+    from gevaldi import fingerprints as identity
 
     hashed: list[Any] = []
     real = identity.hash_of
@@ -456,14 +457,14 @@ def test_a_classifier_that_is_added_leaves_finished_pairs_alone(
 def test_only_the_pair_that_is_asked_for_is_made(by_name: dict[str, Any], tmp_path: Path) -> None:
     settings = {"samples": 2, "audited": 5, "search": {"steps": 2}}
     sweep = sweep_from({**by_name, "settings": settings})
-    told = list(swept(sweep, tmp_path / "out", Networks(), only=("n1-vs-n2-kl-w0",), device="cpu", batch_size=2))
+    told = list(run_sweep(sweep, tmp_path / "out", Networks(), Compute("cpu", 2, progress=False), only=("n1-vs-n2-kl-w0",)))
     assert [found.name for found in told[1:]] == ["n1-vs-n2-kl-w0"]  # type: ignore[union-attr]
     assert not (tmp_path / "out" / "before.json").exists()
     with pytest.raises(SpecError, match="n1-vs-n2-kl-w0"):
-        list(swept(sweep, tmp_path / "out", Networks(), only=("n1-vs-n3",)))
+        list(run_sweep(sweep, tmp_path / "out", Networks(), Compute(), only=("n1-vs-n3",)))
 
 
-def small_sweep(out: Path, seed: int = 1, **more: Any) -> gevaldi.Swept:
+def small_sweep(out: Path, seed: int = 1, **more: Any) -> gevaldi.SweepResult:
     return gevaldi.sweep({"a": small_classifier(0), "b": small_classifier(seed)}, small_generator(), out=out, **{**QUICK, **more})
 
 
@@ -476,17 +477,17 @@ def test_numbers_of_an_object_are_not_given_for_another_of_the_same_name(tmp_pat
     pd.testing.assert_frame_equal(other.matrix("disagreement", DRAWN), fresh.matrix("disagreement", DRAWN))
     pd.testing.assert_frame_equal(other.matrix("divergence", DRAWN), fresh.matrix("divergence", DRAWN))
     assert not other.matrix("divergence", DRAWN).equals(first.matrix("divergence", DRAWN))
-    kept = gevaldi.Swept.open(tmp_path / "out")
+    kept = gevaldi.SweepResult.open(tmp_path / "out")
     assert kept.entries == first.entries  # and no page has numbers of both
 
 
 def test_the_same_objects_again_are_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = small_sweep(tmp_path / "out")
-    monkeypatch.setattr("gevaldi.experiments.sweep_drawn.before_search", lambda *given: pytest.fail("made again"))
+    monkeypatch.setattr("gevaldi.sweeps.unsearched.before_search", lambda *given: pytest.fail("made again"))
     monkeypatch.setattr("gevaldi.experiments.execute.execute", lambda *given: pytest.fail("made again"))
     again = small_sweep(tmp_path / "out")
     assert again.entries == first.entries
-    assert again.before == gevaldi.Swept.open(tmp_path / "out").before == first.before
+    assert again.before == gevaldi.SweepResult.open(tmp_path / "out").before == first.before
 
 
 def test_numbers_of_a_hierarchy_are_not_given_for_another(tmp_path: Path) -> None:
@@ -535,13 +536,13 @@ def test_the_matrix_before_the_search_is_kept_without_those_that_fail_until_they
     by_name: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
-    monkeypatch.setattr("gevaldi.experiments.sweep_drawn.before_search", lambda *given: calls.append(1) or before_search(*given))
+    monkeypatch.setattr("gevaldi.sweeps.unsearched.before_search", lambda *given: calls.append(1) or before_search(*given))
     source = by_name["generator"].rpartition(":")[0]
     by_name["classifiers"] |= {"late": f"{source.replace('nets_of', 'late_nets_of')}:net,seed=5"}
     first = gevaldi.sweep(**by_name, out=tmp_path / "out", **QUICK)
     again = gevaldi.sweep(**by_name, out=tmp_path / "out", **QUICK)
     assert len(calls) == 1
-    assert set(again.before.failed) == set(gevaldi.Swept.open(tmp_path / "out").before.failed) == {"late"}
+    assert set(again.before.failed) == set(gevaldi.SweepResult.open(tmp_path / "out").before.failed) == {"late"}
     assert again.matrix("divergence", DRAWN).equals(first.matrix("divergence", DRAWN))
     (tmp_path / "late_nets_of_a_sweep.py").write_text(NETS)
     last = gevaldi.sweep(**by_name, out=tmp_path / "out", **QUICK)
@@ -554,7 +555,7 @@ def test_memory_that_does_not_suffice_for_all_together_is_told_as_that(tmp_path:
     def scarce(*given: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("gevaldi.experiments.sweep_drawn.before_search", scarce)
+    monkeypatch.setattr("gevaldi.sweeps.unsearched.before_search", scarce)
     found = small_sweep(tmp_path)
     assert not found.failed
     assert "does not suffice for them at once" in found.before.failed["All 2 classifiers together"]
@@ -564,7 +565,7 @@ def test_a_folder_that_is_far_away_is_refused_and_none_of_its_name_is_made(tmp_p
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "s3fs", None)  # what is not installed is of no use here, so nobody is told to install it
     for out in ("memory://bucket/x", "s3://bucket/x"):
-        for call in (lambda out=out: small_sweep(out), lambda out=out: gevaldi.Swept.open(out)):  # type: ignore[misc]
+        for call in (lambda out=out: small_sweep(out), lambda out=out: gevaldi.SweepResult.open(out)):  # type: ignore[misc]
             with pytest.raises(RunFolderError, match=rf"{out} is far away.*on this machine"):
                 call()
         for words in ("sweep digits", "experiment examples-digits"):
@@ -617,7 +618,7 @@ def test_of_each_comparison_it_is_said_beforehand_which_it_is_of_how_many_and_wh
 
 def test_a_pair_that_there_is_not_is_answered_before_anything_is_written(by_name: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="There is no comparison in this sweep named 'foo'"):
-        list(swept(sweep_from(by_name), tmp_path / "out", Networks(), only=("foo",)))
+        list(run_sweep(sweep_from(by_name), tmp_path / "out", Networks(), Compute(), only=("foo",)))
     assert not (tmp_path / "out").exists()
 
 
@@ -637,7 +638,7 @@ def test_an_answer_begins_with_its_own_words_and_not_with_those_of_a_library(cha
 
 
 @pytest.mark.slow
-def test_the_help_names_a_figure_as_it_is_written(three: gevaldi.Swept) -> None:
+def test_the_help_names_a_figure_as_it_is_written(three: gevaldi.SweepResult) -> None:
     three.report()
     said = CliRunner().invoke(app, ["sweep", "--help"], env={"COLUMNS": "200"}).stdout
     assert "matrix-kl-w0.png" in said
@@ -851,7 +852,7 @@ def test_the_command_makes_a_sweep_and_answers_what_is_wrong(tmp_path: Path) -> 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_to_complain_of_in_a_sweeps_page(
     browser: Any,  # noqa: F811
-    three: gevaldi.Swept,
+    three: gevaldi.SweepResult,
     scheme: str,
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gevaldi.comparison import Comparison, compare
     from gevaldi.errors import GevaldiError
-    from gevaldi.experiments.swept import Swept, sweep
     from gevaldi.models import Classifier, Generator, Label, classifier, generator
+    from gevaldi.sweeps.results import SweepResult, sweep
 
 _HOMES = {
     "Comparison": "gevaldi.comparison",
-    "Swept": "gevaldi.experiments.swept",
-    "sweep": "gevaldi.experiments.swept",
+    "SweepResult": "gevaldi.sweeps.results",
+    "sweep": "gevaldi.sweeps.results",
     "compare": "gevaldi.comparison",
     "GevaldiError": "gevaldi.errors",
     "Classifier": "gevaldi.models",
@@ -36,7 +36,7 @@ __all__ = [
     "Generator",
     "GevaldiError",
     "Label",
-    "Swept",
+    "SweepResult",
     "classifier",
     "compare",
     "generator",

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
+from gevaldi.compute import Compute
 from gevaldi.errors import SpecError
 from gevaldi.images import opened
 from gevaldi.names import OBJECT
 from gevaldi.places import Place, place
-from gevaldi.runs.engines import engine as engine_named
 from gevaldi.runs.lock import locked
-from gevaldi.runs.spec import Search, Spec, spec_from
 from gevaldi.runs.store import Run
+from gevaldi.spec import Search, Spec, spec_from
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gevaldi.measures.referee import Opinion
     from gevaldi.measures.summary import Summary
     from gevaldi.models import Classifier, Generator
-    from gevaldi.runs.engines.base import Engine, Fill
+    from gevaldi.runs.engines.base import Engine
 
 
 @dataclass(frozen=True, repr=False)
@@ -146,18 +146,15 @@ def compare(
         taxonomy: the hierarchy of the classes: the name of one that ships, a file, a `Taxonomy`, or what
             `gevaldi.taxonomy.read_taxonomy` reads; "auto" for the shipped one that has all the labels' ids, None for none.
         device: auto, cpu, cuda, cuda:1, mps.
-        batch_size: samples searched together; chosen by a short measurement if neither this nor `speed` says it. Rows change by
-            rounding at most.
+        batch_size: samples searched together. Rows do not depend on it, but for the rounding of large networks.
         engine: where to compute: "local" in this process (the default), "ray" on all cores or GPUs of this machine or a cluster,
             "ray,workers=4,address=10.0.0.1:6379"; the rows are the same.
         progress: whether to show a progress bar; by default on a terminal.
         title: of the report, such as the question that it answers.
         note: a few words below it, such as what the two are for.
         author: who made it.
-        **settings: all other fields of `Spec` (samples, conditions, orders, divergence, prior_weight, precision, seed, real,
-            audited, convention, set_sizes, first_classes, second_classes), those of its search (algorithm, steps, window, gain,
-            typical_mass, candidates, first_rung), and `speed`, a mapping (threads, memory_format, compiled, graphs,
-            batch_size); `gevaldi show spec` explains them.
+        **settings: all other fields of `Spec`, those of its search such as steps, and `speed`, a mapping; `gevaldi show spec`
+            explains them.
 
     Raises:
         SpecError: a setting is unknown or impossible.
@@ -166,34 +163,28 @@ def compare(
         RunFolderError: the folder cannot be written, holds another run, or is locked by another process.
         EngineError: a cluster does not answer, or none of its workers can work.
     """
-    taxonomy = str(taxonomy) if isinstance(taxonomy, Path) else "none" if taxonomy is None else taxonomy
-    search = {key: settings.pop(key) for key in list(settings) if key in Search.model_fields}
-    nested = settings.pop("search", {})
+    hierarchy, given = named_taxonomy(taxonomy)
     alike = not isinstance(first, str) and named(first) == named(second)
     spec = spec_from(
         {
             "first": named(first) + (" (first)" if alike else ""),
             "second": named(second) + (" (second)" if alike else ""),
             "generator": named(generator),
-            "taxonomy": taxonomy if isinstance(taxonomy, str) else f"{OBJECT}Taxonomy",
-            **settings,
-            "search": {**(nested.model_dump() if isinstance(nested, Search) else nested), **search},
+            "taxonomy": hierarchy,
+            **nested(settings),
         },
         "the arguments",
     )
     folder = Path(tempfile.mkdtemp(prefix="gevaldi-")) if out is None else place(out)
     models = (first, second, generator)
-    given = None if isinstance(taxonomy, str) else taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
-    chosen = engine_named(engine) if isinstance(engine, str | None) else engine
 
     def begun(run: Run) -> None:
         for warning in Comparison(run).warnings:
             warn(f"gevaldi: {warning}", stacklevel=4)
 
-    with chosen.opened() as fill:
-        command = command_of(spec, folder, models)
-        about = {"title": title, "note": note, "author": author}
-        return execute(spec, folder, models, device, batch_size, progress, command, given, fill=fill, begun=begun, about=about)
+    compute = Compute(device, batch_size, engine, progress=progress)
+    about = {"title": title, "note": note, "author": author}
+    return execute(spec, folder, models, compute, command_of(spec, folder, models), given, begun=begun, about=about)
 
 
 def named(model: Any) -> str:
@@ -203,6 +194,21 @@ def named(model: Any) -> str:
         if isinstance(model, str)
         else f"{OBJECT}{getattr(model, 'name', None) or type(getattr(model, 'module', model)).__name__}"
     )
+
+
+def named_taxonomy(taxonomy: Any) -> tuple[str, Taxonomy | None]:
+    """What a spec says of a hierarchy of classes, and the hierarchy where the calling program has it as an object."""
+    if taxonomy is None or isinstance(taxonomy, str | Path):
+        return "none" if taxonomy is None else str(taxonomy), None
+    return f"{OBJECT}Taxonomy", taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
+
+
+def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a spec, with those of its search in a group of their own."""
+    own = {key: value for key, value in settings.items() if key in Search.model_fields}
+    search = settings.get("search", {})
+    whole = {**(search.model_dump() if isinstance(search, Search) else search), **own}
+    return {key: value for key, value in settings.items() if key not in own} | ({"search": whole} if whole else {})
 
 
 def command_of(spec: Spec, folder: Place, models: Sequence[Any]) -> str:
@@ -220,22 +226,18 @@ def execute(
     spec: Spec,
     folder: Place,
     models: Sequence[Any],
-    device: str,
-    batch_size: int | None,
-    progress: bool | None,
+    compute: Compute,
     command: str,
     taxonomy: Taxonomy | None = None,
     *,
-    fill: "Fill | None" = None,
     begun: Callable[[Run], None] = lambda run: None,
     about: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Run a spec in a folder, from the start or from where it was interrupted. `models` are the three networks or their names.
 
-    Rows are computed by `fill`, of an engine that was opened, by default in this process; `begun` hears of the run before that.
-    `about` is what the report says of itself: title, note and author.
-    Meanwhile no other process of this machine can write to the folder. A run that is complete is only read, so its folder need not
-    be writable.
+    `begun` is called with the run before its first row is computed. `about` is what the report says of itself: title, note and
+    author. Meanwhile no other process of this machine can write to the folder. A run that is complete is only read, so its folder
+    need not be writable.
 
     Raises:
         RunFolderError: another process has locked the folder.
@@ -244,29 +246,31 @@ def execute(
     from gevaldi.classifiers import load_classifier
     from gevaldi.generators import load_generator
     from gevaldi.runs.engines.base import Task
-    from gevaldi.runs.session import device_of, models_of, open_run, prepared
+    from gevaldi.runs.session import device_of, models_of, open_run
+    from gevaldi.runs.worker.setup import prepared
 
     refuse_objects(models)
-    first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
     with contextlib.ExitStack() as stack:
+        compute = stack.enter_context(compute.opened())  # before anything is loaded: a cluster may not answer
+        first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
         before = Run.begun(folder)
         if not (before and before.complete):
             stack.enter_context(locked(folder, called()))
             before = Run.begun(folder)  # the process that had locked it may have written since
             if before:
                 before.tidy()
-        watch = stack.enter_context(bar(progress))
+        watch = stack.enter_context(bar(compute.progress))
         watch.measuring()
-        ready = models_of(spec, first, second, generator, device_of(device), before, taxonomy, batch_size)
+        ready = models_of(spec, first, second, generator, device_of(compute.device), before, taxonomy, compute.batch_size)
         stack.enter_context(prepared(ready))
-        run = open_run(folder, spec, ready, batch_size, command, watch.audited, about)
+        run = open_run(folder, spec, ready, command, watch.audited, about)
         begun(run)
         given = [
             m if name.startswith(OBJECT) else name
             for name, m in zip((spec.first, spec.second, spec.generator), models, strict=True)
         ]
-        fill = fill or stack.enter_context(engine_named().opened())
-        filling = fill(Task(run, ready, given, batch_size, watch.step))
+        assert compute.fill  # which `opened` sees to
+        filling = compute.fill(Task(run, ready, given, compute.batch_size, watch.step))
         for now in stack.enter_context(contextlib.closing(filling)):
             watch.rows(now.done, now.total)
             if now.workers:

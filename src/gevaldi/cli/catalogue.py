@@ -16,11 +16,13 @@ REGISTRIES = {
     "exports": "gevaldi.exports",
     "engines": "gevaldi.runs.engines",
 }
-KINDS = [*SOURCES, *REGISTRIES, "experiments", "sweeps"]
+FILES = {"experiments": "gevaldi.experiments", "sweeps": "gevaldi.sweeps"}
+KINDS = [*SOURCES, *REGISTRIES, *FILES]
 MANY = 12  # names of a source above which it has one line in a listing
 FIXED = {
     "kinds": [*KINDS, "torchvision", "timm"],
     "orders": ["both", "forward", "reverse"],
+    "conventions": ["published", "edges"],
     "formats": ["png", "svg", "pdf"],
     "devices": ["auto", "cpu", "cuda", "mps"],
     "moments": ["end", "start", "both"],
@@ -45,7 +47,7 @@ def names_of(kind: str) -> list[str]:
     if kind == "everything":
         return ["spec", *dict.fromkeys(name for k in KINDS for full in _shown(k) for name in (full, full.rpartition(":")[2]))]
     if kind == "settings":
-        from gevaldi.runs.spec import Spec, settings_of_groups
+        from gevaldi.spec import Spec, settings_of_groups
 
         return [f"{name}=" for name in (*Spec.model_fields, *settings_of_groups())]
     if kind == "columns":
@@ -57,17 +59,13 @@ def names_of(kind: str) -> list[str]:
     if kind in SOURCES:
         return _sources(kind).names()
     if kind == "reproductions":
-        from gevaldi.experiments.reproduction import reproductions
+        from gevaldi.reproduction.spec import reproductions
 
         return [*reproductions(), "all"]
-    if kind == "experiments":
-        from gevaldi.experiments import names
+    if kind in FILES:
+        from gevaldi.experiments.spec import names
 
-        return names()
-    if kind == "sweeps":
-        from gevaldi.experiments import sweep_names
-
-        return sweep_names()
+        return names(resources.files(FILES[kind]))
     return _registry(kind).names()
 
 
@@ -89,19 +87,21 @@ def listing(kind: str | None) -> str:
 def _section(kind: str) -> str:
     if kind in SOURCES:
         lines = [line for source in _sources(kind).registry for line in _lines_of(kind, source)]
-    elif kind == "experiments":
-        from gevaldi.experiments import read_experiment
+    elif kind in FILES:
+        import yaml
 
-        lines = [(name, read_experiment(name).title) for name in names_of(kind)]
-    elif kind == "sweeps":
-        from gevaldi.experiments import read_sweep
-
-        lines = [(name, read_sweep(name)["title"]) for name in names_of(kind)]
+        lines = [(name, yaml.safe_load(_file(kind, name))["title"]) for name in names_of(kind)]
     else:
         lines = [(name, _registry(kind).summary(name)) for name in names_of(kind)]
     width = max(len(name) for name, _ in lines)
     room = shutil.get_terminal_size((10_000, 24)).columns - width - 4  # the whole sentence where nobody's terminal cuts it
     return "\n".join([kind, *(f"  {name:<{width}}  {_clipped(text, room)}".rstrip() for name, text in lines)])
+
+
+def _file(kind: str, name: str) -> str:
+    from gevaldi.experiments.spec import text_of
+
+    return text_of(name, resources.files(FILES[kind]))
 
 
 def _shown(kind: str) -> list[str]:
@@ -149,7 +149,7 @@ def settings() -> str:
     """Every setting of a spec with its default and what it means, as the YAML file that would set it."""
     import json
 
-    from gevaldi.runs.spec import GROUPS, Spec
+    from gevaldi.spec import GROUPS, Spec
 
     lines = ["The settings of a run, as `gevaldi compare --spec FILE` reads them and every run writes them (spec.yaml).", ""]
     for title, fields in (("", Spec.model_fields), *((name, group.model_fields) for name, group in GROUPS.items())):
@@ -168,22 +168,16 @@ def documentation(name: str) -> str:
         UnknownName: nothing bears that name.
     """
     from gevaldi.taxonomy import outline, read_taxonomy
-    from gevaldi.taxonomy.labels import FILES
+    from gevaldi.taxonomy.labels import FILES as OF_LABELS
 
     if text := card(name):
         same = [f"{name} ({_registry(k).kind})\n\n{_registry(k).documentation(name)}" for k in REGISTRIES if name in _registry(k)]
         return "\n\n".join([text.rstrip(), *same])
     if name == "spec":
         return settings()
-    if name in names_of("experiments"):
-        from gevaldi.experiments import text_of
-
-        return text_of(name)
-    if name in names_of("sweeps"):
-        from gevaldi.experiments import sweep_text
-
-        return sweep_text(name)
-    if name.endswith(FILES):
+    if kind := next((kind for kind in FILES if name in names_of(kind)), None):
+        return _file(kind, name)
+    if name.endswith(OF_LABELS):
         return outline(read_taxonomy(name))
     stem = name.partition(",")[0].partition(":")[0]
     stem = next((source for k in SOURCES for source, known in _pairs(k) if known == stem), stem)

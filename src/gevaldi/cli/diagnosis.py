@@ -57,11 +57,11 @@ def _is_installed(package: str) -> bool:
 
 def _cache() -> str:
     """Where it is kept how pairs are computed fastest, and of how many."""
-    from gevaldi.runs.probes import cache_folder
+    from gevaldi.execution.tuning import cache_folder
 
     try:
         folder = cache_folder()
-        kept = sum(1 for _ in (folder / "probes").glob("*.json"))
+        kept = sum(1 for _ in (folder / "tuning").glob("*.json"))
     except (OSError, RuntimeError) as error:
         return f"no cache: {error}. How pairs are computed fastest is measured for every run; GEVALDI_CACHE names another folder."
     return f"cache {folder}: how {kept} pair{'s are' if kept != 1 else ' is'} computed fastest"

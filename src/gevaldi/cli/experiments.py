@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gevaldi.cli.options import Address, Batch, Device, Engine, FolderOfAll, SetForAll
+from gevaldi.cli.options import FolderOfAll, SetForAll, computing
 from gevaldi.cli.words import complete, say, tell
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gevaldi.runs.store import Run
 
 
+@computing()
 def experiment(
     name: Annotated[
         str, typer.Argument(help="one that ships (gevaldi list), or a YAML or TOML file", autocompletion=complete("experiments"))
@@ -24,16 +25,13 @@ def experiment(
     ] = None,
     set_: SetForAll = None,
     only: Annotated[list[str] | None, typer.Option(help="make this comparison only; may be repeated")] = None,
-    device: Device = "auto",
-    batch_size: Batch = None,
-    engine: Engine = None,
-    address: Address = None,
+    compute: Any = None,
     out: FolderOfAll = None,
 ) -> None:
     """Make the comparisons of an experiment, and lay them side by side.
 
     Each comparison is a run in a sub-folder, with its own report; index.html and paths.csv have them together. What is finished is
-    not computed again; a comparison that cannot be made is told, and the others are made. Examples:
+    not computed again; a comparison that fails is reported, and the rest still run. Examples:
 
     \b
       gevaldi experiment appendix-b --set samples=16
@@ -53,14 +51,10 @@ def experiment(
     specs = asked.specs({part.strip(): named for part, _, named in pairs}, set_ or [])
     folder = Path("runs") / cleaned(Path(name).stem) if out is None else folder_of(out)
     try:
-        from gevaldi.experiments.execute import carried_out
-        from gevaldi.runs.engines import engine as engine_named
+        from gevaldi.experiments.execute import run_all
 
-        with engine_named(engine, address).opened() as fill:
-            told = carried_out(
-                specs, folder, only=tuple(only or ()), device=device, batch_size=batch_size, progress=True, fill=fill
-            )
-            runs, failed = _told(told)
+        with compute.opened() as opened:
+            runs, failed = _report_each(run_all(specs, folder, opened, only=tuple(only or ())))
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
         raise
@@ -72,20 +66,20 @@ def experiment(
         sys.exit(2)
 
 
-def _told(outcomes: "Iterable[Outcome]") -> tuple[dict[str, "Run"], dict[str, str]]:
-    """Say of each run what became of it, and write its report; the runs, and why there are no others."""
+def _report_each(outcomes: "Iterable[Outcome]") -> tuple[dict[str, "Run"], dict[str, str]]:
+    """Say how each run ended, and write its report. Returns the runs, and the errors of those that failed."""
     from gevaldi.cli.table import summary_table
     from gevaldi.reports.page import write_report
     from gevaldi.runs.finds import summary_of
 
     runs, failed = {}, {}
-    for found in outcomes:
-        if found.run:
-            runs[found.name] = found.run
-            say(f"gevaldi: {found.name} is in {found.run.folder}")
-            summary_table(found.run, summary_of(found.run))
-            write_report(found.run)
+    for outcome in outcomes:
+        if outcome.run:
+            runs[outcome.name] = outcome.run
+            say(f"gevaldi: {outcome.name} is in {outcome.run.folder}")
+            summary_table(outcome.run, summary_of(outcome.run))
+            write_report(outcome.run)
         else:
-            failed[found.name] = str(found.error)
-            say(f"gevaldi: {found.name} could not be made. {found.error}")
+            failed[outcome.name] = str(outcome.error)
+            say(f"gevaldi: {outcome.name} failed. {outcome.error}")
     return runs, failed

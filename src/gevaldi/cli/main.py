@@ -12,11 +12,12 @@ from gevaldi.cli.experiments import experiment
 from gevaldi.cli.export import export
 from gevaldi.cli.figure import figure
 from gevaldi.cli.hierarchy import cluster, distance
-from gevaldi.cli.options import Address, Again, Batch, Condition, Device, Engine, Generator, Orders, Taxonomy, Verbose
+from gevaldi.cli.options import Again, Verbose, computing
 from gevaldi.cli.referee import referee
 from gevaldi.cli.reproduce import reproduce
+from gevaldi.cli.settings import SettingsCommand, override
 from gevaldi.cli.signals import Interrupted, interruptible
-from gevaldi.cli.sweep import sweep
+from gevaldi.cli.sweep import SweepCommand, sweep
 from gevaldi.cli.train import train
 from gevaldi.cli.words import check_text, complete, say, tell
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
@@ -89,33 +90,21 @@ Out = Annotated[
 Folder = Annotated[str, typer.Argument(help="the run's folder, also s3://...", show_default=False)]
 
 
-@app.command()
+class CompareCommand(SettingsCommand):
+    """`gevaldi compare`."""
+
+    names = (
+        *("generator", "samples", "conditions", "orders", "divergence", "taxonomy", "convention", "prior_weight"),
+        *("search.algorithm", "search.steps", "seed", "real"),
+    )
+
+
+@app.command(cls=CompareCommand)
+@computing()
 def compare(
+    ctx: typer.Context,
     first: Classifier = None,
     second: Classifier = None,
-    generator: Generator = None,
-    samples: Annotated[int | None, typer.Option("--samples", "-n", help="starts", show_default="64")] = None,
-    condition: Condition = None,
-    orders: Orders = None,
-    divergence: Annotated[
-        str | None, typer.Option(help="e.g. kl or renyi,order=2", show_default="kl", autocompletion=complete("divergences"))
-    ] = None,
-    taxonomy: Taxonomy = None,
-    convention: Annotated[
-        str | None, typer.Option(help="levels of e edges: published, (e - 1)/2, or edges, e/2", show_default="published")
-    ] = None,
-    prior_weight: Annotated[
-        float | None, typer.Option(help="λ of equation 3", show_default="0: projection keeps latents in the prior")
-    ] = None,
-    algorithm: Annotated[
-        str | None, typer.Option(help="e.g. adam,learning_rate=0.05", show_default="adam", autocompletion=complete("algorithms"))
-    ] = None,
-    steps: Annotated[int | None, typer.Option(help="at most so many steps a sample", show_default="200")] = None,
-    seed: Annotated[int | None, typer.Option(help="the run's seed", show_default="0")] = None,
-    real: Annotated[
-        str | None,
-        typer.Option(help="real pictures that say which is better, e.g. folder:DIR", autocompletion=complete("pictures")),
-    ] = None,
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="search with confidences matched: each at the temperature that fits --real")
     ] = False,
@@ -126,10 +115,7 @@ def compare(
         list[str] | None,
         typer.Option("--set", help="any setting by its dotted name, e.g. search.gain=0.001", autocompletion=complete("settings")),
     ] = None,
-    device: Device = "auto",
-    batch_size: Batch = None,
-    engine: Engine = None,
-    address: Address = None,
+    compute: Any = None,
     out: Out = None,
     title: Annotated[str, typer.Option(help="of the report, such as the question that it answers", show_default=False)] = "",
     note: Annotated[str, typer.Option(help="a few words below the title", show_default=False)] = "",
@@ -152,35 +138,16 @@ def compare(
     A killed or interrupted run goes on with the same command.
     """
     from gevaldi.places import place
-    from gevaldi.runs.spec import overridden, read_spec, spec_from
+    from gevaldi.spec import read_spec, spec_from
 
     settings = {} if spec is None else read_spec(place(spec))
-    given: dict[str, Any] = {
-        "first": first,
-        "second": second,
-        "generator": generator,
-        "samples": samples,
-        "conditions": condition or None,
-        "orders": orders,
-        "divergence": divergence,
-        "taxonomy": taxonomy,
-        "convention": convention,
-        "prior_weight": prior_weight,
-        "seed": seed,
-        "real": real,
-    }
-    settings |= {key: value for key, value in given.items() if value is not None}
-    search = {"algorithm": algorithm, "steps": steps}
-    for key, value in search.items():
-        if value is not None:
-            overridden(settings, f"search.{key}={value}")
-    for assignment in set_ or []:
-        overridden(settings, assignment)
+    models = {"first": first, "second": second}
+    override(settings, {name: value for name, value in models.items() if value is not None} | ctx.obj, set_)
     if calibrate:
         _calibrate(settings)
     checked = spec_from(settings, "the options" if spec is None else spec)
     about = {"title": title, "note": note, "author": author}
-    _execute(checked, out, device, batch_size, engine, address, report, verbose=verbose, probe_again=probe_again, about=about)
+    _execute(checked, out, compute, report, verbose=verbose, probe_again=probe_again, about=about)
 
 
 def _calibrate(settings: dict[str, Any]) -> None:
@@ -197,12 +164,10 @@ def _calibrate(settings: dict[str, Any]) -> None:
 
 
 @app.command()
+@computing()
 def demo(
     out: Annotated[str, typer.Option(help="run folder; the same command continues it", metavar="FOLDER")] = "runs/demo",
-    device: Device = "auto",
-    batch_size: Batch = None,
-    engine: Engine = None,
-    address: Address = None,
+    compute: Any = None,
     verbose: Verbose = False,
 ) -> None:
     """Compare the bundled pair of MNIST classifiers.
@@ -210,28 +175,18 @@ def demo(
     Searches from 64 starts in both orders, audits the generator against 1,000 real digits, and writes the report; takes less
     than a minute.
     """
-    from gevaldi.runs.spec import spec_from
+    from gevaldi.spec import spec_from
 
     bundled = {"first": "strided", "second": "pooled", "generator": "vae", "real": "digits"}
-    _execute(
-        spec_from({key: f"bundled:mnist-{name}" for key, name in bundled.items()} | {"taxonomy": "mnist-digits"}),
-        out,
-        device,
-        batch_size,
-        engine,
-        address,
-        True,
-        verbose=verbose,
-    )
+    spec = spec_from({key: f"bundled:mnist-{name}" for key, name in bundled.items()} | {"taxonomy": "mnist-digits"})
+    _execute(spec, out, compute, verbose=verbose)
 
 
 @app.command()
+@computing()
 def resume(
     folder: Folder,
-    device: Device = "auto",
-    batch_size: Batch = None,
-    engine: Engine = None,
-    address: Address = None,
+    compute: Any = None,
     report: bool = True,
     verbose: Verbose = False,
 ) -> None:
@@ -243,7 +198,7 @@ def resume(
     from gevaldi.runs.store import Run
 
     run = Run.open(place(folder))
-    _execute(run.spec, folder, device, batch_size, engine, address, report, run.taxonomy_copy(), verbose)
+    _execute(run.spec, folder, compute, report, run.taxonomy_copy(), verbose)
 
 
 @app.command(name="report")
@@ -316,7 +271,7 @@ def show(
 app.command()(distance)
 app.command()(cluster)
 app.command()(experiment)
-app.command()(sweep)
+app.command(cls=SweepCommand)(sweep)
 app.command()(reproduce)
 app.command()(figure)
 app.command()(referee)
@@ -343,11 +298,8 @@ app.add_typer(train, name="train")
 def _execute(
     spec: Any,
     out: str | None,
-    device: str,
-    batch_size: int | None,
-    engine: str | None,
-    address: str | None,
-    report: bool,
+    compute: Any,
+    report: bool = True,
     taxonomy: Any = None,
     verbose: bool = False,
     probe_again: bool = False,
@@ -357,13 +309,11 @@ def _execute(
     models = (spec.first, spec.second, spec.generator)
     try:
         from gevaldi.comparison import command_of, execute
+        from gevaldi.execution.tuning import ignoring_cache, lines_of
         from gevaldi.places import place
         from gevaldi.reports.seriousness import alignment_sentences
-        from gevaldi.runs.engines import engine as engine_named
-        from gevaldi.runs.probes import lines_of, made_anew
         from gevaldi.runs.store import Run
 
-        where = engine_named(engine, address)
         folder = place(named)
         before = Run.begun(folder)
         complete = before is not None and before.complete
@@ -381,10 +331,8 @@ def _execute(
             for warning in run.record["warnings"]:
                 say(f"gevaldi: warning: {warning}")
 
-        with where.opened() as fill, made_anew() if probe_again else nullcontext():
-            comparison = execute(
-                spec, folder, models, device, batch_size, True, command, taxonomy, fill=fill, begun=begun, about=about
-            )
+        with ignoring_cache() if probe_again else nullcontext():
+            comparison = execute(spec, folder, models, compute, command, taxonomy, begun=begun, about=about)
     except KeyboardInterrupt:
         say(f"gevaldi: interrupted{_left(named)}")
         raise

@@ -9,19 +9,19 @@ from rich.text import Text
 
 from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, exactly
 from gevaldi.names import plain
-from gevaldi.reports.sweep_tables import fitting, matrices
+from gevaldi.reports.sweep.tables import fitting, matrices
 
 if TYPE_CHECKING:
-    from gevaldi.experiments.swept import Swept
-    from gevaldi.reports.sweep_tables import Matrix
+    from gevaldi.reports.sweep.tables import Matrix
+    from gevaldi.sweeps.results import SweepResult
 
 TOGETHER = 4  # classifiers up to which a cell has all quantities
 LONGEST, SHORTEST = 30, 8  # letters of a name where there is room, and where there is little
 
 
-def show_matrices(found: "Swept") -> None:
+def show_matrices(found: "SweepResult") -> None:
     """Print the matrices after the searches, and how often each classifier was the wrong one before them."""
-    from gevaldi.experiments.sweep import unit_of
+    from gevaldi.sweeps.spec import unit_of
 
     names = list(found.sweep.classifiers)
     for divergence in found.sweep.divergences:

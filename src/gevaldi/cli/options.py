@@ -1,27 +1,21 @@
 """Options that several commands have."""
 
-from typing import Annotated
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
 from gevaldi.cli.words import complete
 
 Data = Annotated[str | None, typer.Option(help="folder of MNIST's four idx files", show_default="download", metavar="FOLDER")]
-Generator = Annotated[str | None, typer.Option("--generator", "-g", help="SOURCE:NAME", autocompletion=complete("generators"))]
-Orders = Annotated[str | None, typer.Option(help="both, forward, reverse", show_default="both", autocompletion=complete("orders"))]
-Condition = Annotated[
-    list[str] | None, typer.Option(help="what to ask the generator for; may be repeated", show_default="all in turn")
-]
-Taxonomy = Annotated[
-    str | None,
-    typer.Option(help="hierarchy of the classes: a name or a file", show_default="by ids", autocompletion=complete("taxonomies")),
-]
 SetForAll = Annotated[
     list[str] | None,
     typer.Option("--set", help="a setting for all comparisons, e.g. search.steps=50", autocompletion=complete("settings")),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps", autocompletion=complete("devices"))]
-Batch = Annotated[
+BatchSize = Annotated[
     int | None,
     typer.Option(min=1, max=1_000_000, help="samples searched together; rows change by rounding at most", show_default="measured"),
 ]
@@ -37,9 +31,34 @@ Address = Annotated[
     str | None,
     typer.Option(help="a Ray cluster: HOST:6379, ray://HOST:10001 or auto", show_default="this machine", metavar="HOST:PORT"),
 ]
+COMPUTE = {"device": (Device, "auto"), "batch_size": (BatchSize, None), "engine": (Engine, None), "address": (Address, None)}
+"""The options of `Compute` with their defaults."""
 FolderOfAll = Annotated[
     str | None,
     typer.Option(help="its folder, on this machine; the same command continues it", show_default="runs/NAME", metavar="FOLDER"),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="say how networks are computed, what was tried, and why")]
 Again = Annotated[bool, typer.Option("--probe-again", help="measure anew how the networks are computed fastest")]
+
+
+def computing(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `Compute`, of all or of those named, in the place of its parameter `compute`."""
+    chosen = {name: COMPUTE[name] for name in names or COMPUTE}
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def with_options(**values: Any) -> None:
+            from gevaldi.compute import Compute
+
+            own = {name: values.pop(name) for name in chosen}
+            command(**values, compute=Compute(**own, progress=True))
+
+        parameters: list[inspect.Parameter] = []
+        for one in inspect.signature(command).parameters.values():
+            shown = {name: one.replace(name=name, annotation=kind, default=default) for name, (kind, default) in chosen.items()}
+            parameters += shown.values() if one.name == "compute" else [one]
+        with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        with_options.__annotations__ = {one.name: one.annotation for one in parameters}
+        return with_options
+
+    return decorate

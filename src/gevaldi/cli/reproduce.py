@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gevaldi.cli.options import Batch, Device
+from gevaldi.cli.options import computing
 from gevaldi.cli.words import complete, say, tell
 
 if TYPE_CHECKING:
-    from gevaldi.experiments.reproduction import Made, Reproduction
+    from gevaldi.compute import Compute
     from gevaldi.reports.reproduction import Judged
+    from gevaldi.reproduction.execution import WorldResult
+    from gevaldi.reproduction.spec import Reproduction
 
 ALL = "all"
 
 
+@computing("device", "batch_size")
 def reproduce(
     names: Annotated[
         list[str] | None,
@@ -34,8 +37,7 @@ def reproduce(
         list[str] | None,
         typer.Option("--set", help="a setting for all runs, e.g. samples=16", autocompletion=complete("settings")),
     ] = None,
-    device: Device = "auto",
-    batch_size: Batch = None,
+    compute: Any = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -56,8 +58,8 @@ def reproduce(
     """
     from gevaldi.errors import SpecError, UnknownName
     from gevaldi.experiments.execute import folder_of
-    from gevaldi.experiments.reproduction import read_reproduction, reproductions
     from gevaldi.reports.reproduction import write_index
+    from gevaldi.reproduction.spec import read_reproduction, reproductions
 
     if not names:
         tell("\n".join(f"{name:16} {read_reproduction(name).title}" for name in reproductions()))
@@ -69,13 +71,14 @@ def reproduce(
         raise SpecError(str(UnknownName("world of these figures", unknown[0], there)))
     given: dict[str, Any] = {
         "models": _models(models, model or []),
-        "options": {"quick": quick, "assignments": set_ or [], "device": device, "batch_size": batch_size},
+        "options": {"quick": quick, "assignments": set_ or []},
+        "compute": compute,
         "worlds": set(world or there),
         "folder": folder_of(f"runs/paper{'-quick' * quick}" if out is None else out),
     }
     words: list[tuple[str, Any]] = [
         *(("--model", model), ("--models", models), ("--world", world), ("--set", set_)),
-        *(("--device", None if device == "auto" else device), ("--batch-size", batch_size), ("--out", out)),
+        *(("--device", None if compute.device == "auto" else compute.device), ("--batch-size", compute.batch_size), ("--out", out)),
     ]
     again = [*(["--quick"] if quick else []), *(str(w) for flag, v in words for one in _listed(v) for w in (flag, one))]
     broken = False
@@ -102,20 +105,21 @@ def _make(
     *,
     models: dict[str, dict[str, str]],
     options: dict[str, Any],
+    compute: "Compute",
     worlds: set[str],
     folder: Path,
     command: str,
 ) -> bool:
     """Make one figure, and say whether something went wrong in it that is more than what is not at hand."""
     from gevaldi.experiments.execute import Outcome
-    from gevaldi.experiments.reproduction import made_in
     from gevaldi.reports.page import write_report
     from gevaldi.reports.reproduction import Judged, write_figure
+    from gevaldi.reproduction.execution import reproduce as outcomes_of
 
     drawn, judged, broken = {}, [], False
     tell(asked.title)
     for world in asked.worlds:
-        for found in made_in(asked, world, folder, compute=world in worlds, models=models.get(world), progress=True, **options):
+        for found in outcomes_of(asked, world, folder, compute if world in worlds else None, models=models.get(world), **options):
             if isinstance(found, Outcome):
                 say(f"gevaldi: {world}: {found.name}: {found.run.folder if found.run else found.error}")
                 broken |= found.run is None and not (found.missing and options["quick"])
@@ -134,21 +138,21 @@ def _make(
     return broken
 
 
-def _drawn(asked: "Reproduction", made: "Made", folder: Path) -> Any:
+def _drawn(asked: "Reproduction", made: "WorldResult", folder: Path) -> Any:
     """What the page shows of a world, and the page that has its runs side by side."""
     from gevaldi.experiments import read_experiment
     from gevaldi.reports.experiment import write_overview
     from gevaldi.reports.reproduction import Drawn
 
-    plate, evidence = made.plate, made.evidence
-    if plate is None or evidence is None:
+    figure, evidence = made.figure, made.evidence
+    if figure is None or evidence is None:
         return Drawn(made.about, evidence.models, failed=evidence.failed) if evidence else Drawn(made.about)
     name = asked.worlds[made.world].experiment
     experiment = read_experiment(name)
     runs = {one.folder.name: one for replicates in evidence.runs.values() for one in replicates}
     overview = write_overview(experiment.title, experiment.question, runs, evidence.failed, folder / name)
     where = overview.relative_to(folder).as_posix()
-    return Drawn(made.about, evidence.models, plate.figure, plate.columns, plate.rows, evidence.failed, where)
+    return Drawn(made.about, evidence.models, figure.drawing, figure.columns, figure.rows, evidence.failed, where)
 
 
 def _line(one: "Judged") -> str:
@@ -163,9 +167,9 @@ def _models(file: str | None, given: list[str]) -> dict[str, dict[str, str]]:
     """Models by world and part, those of the file first; one file may serve all figures, of which each takes its own parts."""
     from gevaldi.errors import SpecError, UnknownName
     from gevaldi.experiments import read_experiment
-    from gevaldi.experiments.reproduction import read_reproduction, reproductions
     from gevaldi.places import local_path
-    from gevaldi.runs.spec import read_spec
+    from gevaldi.reproduction.spec import read_reproduction, reproductions
+    from gevaldi.spec import read_spec
 
     parts: dict[str, dict[str, str]] = {}
     for world, named in ({} if file is None else read_spec(local_path(file))).items():

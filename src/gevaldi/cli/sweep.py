@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gevaldi.cli.options import Address, Batch, Condition, Device, Engine, FolderOfAll, Generator, Orders, SetForAll, Taxonomy
+from gevaldi.cli.options import FolderOfAll, SetForAll, computing
+from gevaldi.cli.settings import SettingsCommand
 from gevaldi.cli.words import complete, say, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gevaldi.experiments.sweep import Sweep
-    from gevaldi.experiments.swept import Swept
-    from gevaldi.runs.engines.base import Fill
-    from gevaldi.runs.spec import Spec
+    from gevaldi.compute import Compute
+    from gevaldi.spec import Spec
+    from gevaldi.sweeps.results import SweepResult
+    from gevaldi.sweeps.spec import Sweep
 
 SHOWN = 3  # comparisons that are named where there are many
 
@@ -26,39 +27,33 @@ def _classifiers_and_sweeps(incomplete: str) -> list[str]:
     return [name for kind in ("sweeps", "classifiers") for name in complete(kind)(incomplete)]
 
 
+class SweepCommand(SettingsCommand):
+    """`gevaldi sweep`."""
+
+    own = ("generator", "divergences", "prior_weights", "orders")
+    names = (*own, "samples", "conditions", "taxonomy", "real")
+
+
+@computing()
 def sweep(
+    ctx: typer.Context,
     classifiers: Annotated[
         list[str],
         typer.Argument(
             help="two or more, SOURCE:NAME; or one sweep that ships, or a YAML or TOML file", autocompletion=_classifiers_and_sweeps
         ),
     ],
-    generator: Generator = None,
-    divergence: Annotated[
-        list[str] | None, typer.Option(help="may be repeated", show_default="kl", autocompletion=complete("divergences"))
-    ] = None,
-    prior_weight: Annotated[list[float] | None, typer.Option(help="λ; may be repeated", show_default="0")] = None,
-    orders: Orders = None,
-    samples: Annotated[int | None, typer.Option("--samples", "-n", help="starts of each comparison", show_default="64")] = None,
-    condition: Condition = None,
-    taxonomy: Taxonomy = None,
-    real: Annotated[
-        str | None, typer.Option(help="real pictures to compare on too, e.g. folder:DIR", autocompletion=complete("pictures"))
-    ] = None,
     set_: SetForAll = None,
     only: Annotated[list[str] | None, typer.Option(help="make this comparison only, A-vs-B-kl-w0; may be repeated")] = None,
-    device: Device = "auto",
-    batch_size: Batch = None,
-    engine: Engine = None,
-    address: Address = None,
+    compute: Any = None,
     out: FolderOfAll = None,
 ) -> None:
     """Compare each of some classifiers with each other, and lay out who differs from whom, and who fails.
 
     Each comparison is a run in a sub-folder, with its own report; index.html, matrix.csv and a figure have all of them: matrix.png,
     or one for each divergence and λ where there are several, such as matrix-kl-w0.png. Before any search, all classifiers are asked
-    about the same pictures. What is finished is not computed again; a comparison that cannot be made is told, and the others are
-    made. Examples:
+    about the same pictures. What is finished is not computed again; a comparison that fails is reported, and the rest still run.
+    Examples:
 
     \b
       gevaldi sweep bundled:mnist-strided bundled:mnist-pooled bundled:mnist-referee -g bundled:mnist-vae --taxonomy mnist-digits
@@ -67,19 +62,13 @@ def sweep(
     """
     from gevaldi.experiments.execute import folder_of
 
-    given: dict[str, Any] = {
-        "generator": generator, "divergences": divergence, "prior_weights": prior_weight, "orders": orders,
-    }  # fmt: skip
-    shared = {"samples": samples, "conditions": condition, "taxonomy": taxonomy, "real": real}
-    asked, name = _asked(
-        classifiers, {k: v for k, v in given.items() if v}, {k: v for k, v in shared.items() if v not in (None, [])}, set_ or []
-    )
+    own = {key: value for key, value in ctx.obj.items() if key in SweepCommand.own}
+    shared = {key: value for key, value in ctx.obj.items() if key not in own}
+    asked, name = _sweep_of(classifiers, own, shared, set_ or [])
     folder = Path("runs") / name if out is None else folder_of(out)
     try:
-        from gevaldi.runs.engines import engine as engine_named
-
-        with engine_named(engine, address).opened() as fill:
-            found = _carried_out(asked, folder, tuple(only or ()), device, batch_size, fill)
+        with compute.opened() as opened:
+            found = _run(asked, folder, tuple(only or ()), opened)
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
         raise
@@ -90,16 +79,16 @@ def sweep(
         show_matrices(found)
         tell(f"numbers: {folder / 'matrix.csv'}")
         tell(f"report:  {page}")
-    _tell_of_others(asked, folder)
+    _tell_of_unlisted(asked, folder)
     if found.failed or found.before.failed:
         sys.exit(2)
 
 
-def _asked(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any], assignments: list[str]) -> "tuple[Sweep, str]":
+def _sweep_of(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any], assignments: list[str]) -> "tuple[Sweep, str]":
     """The sweep of a file or of classifiers that are named, with options that override it, and what its folder is called."""
     from gevaldi.errors import SpecError
-    from gevaldi.experiments.sweep import FILES, read_sweep, sweep_from
     from gevaldi.folders import cleaned
+    from gevaldi.sweeps.spec import FILES, read_sweep, sweep_from
 
     file = len(classifiers) == 1 and (classifiers[0].endswith(FILES) or ":" not in classifiers[0])
     settings: dict[str, Any] = read_sweep(classifiers[0]) if file else {"classifiers": classifiers}
@@ -115,33 +104,33 @@ def _asked(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any]
     return asked, f"sweep-{hashlib.sha256(asked.model_dump_json().encode()).hexdigest()[:10]}"
 
 
-def _carried_out(asked: "Sweep", folder: Path, only: tuple[str, ...], device: str, batch_size: int | None, fill: "Fill") -> "Swept":
+def _run(asked: "Sweep", folder: Path, only: tuple[str, ...], compute: "Compute") -> "SweepResult":
     """Make what lacks, and say of each comparison which it is of how many, and what became of it."""
-    from gevaldi.experiments.sweep_execute import Before, Networks, swept
-    from gevaldi.experiments.swept import gathered
+    from gevaldi.sweeps.execution import Before, Networks, run_sweep
+    from gevaldi.sweeps.results import collect
 
     found = []
     names = [name for name in asked.pairs() if not only or name in only]
     left = list(names)
-    for told in swept(asked, folder, Networks(), only=only, device=device, batch_size=batch_size, progress=True, fill=fill):
-        found.append(told)
-        if isinstance(told, Before):
-            for name, error in told.failed.items():
-                say(f"gevaldi: {name} cannot be asked. {error}")
+    for outcome in run_sweep(asked, folder, Networks(), compute, only=only):
+        found.append(outcome)
+        if isinstance(outcome, Before):
+            for name, error in outcome.failed.items():
+                say(f"gevaldi: {name} cannot be compared. {error}")
         else:
-            where = f"{told.name} is in {told.run.folder}" if told.run else f"{told.name} could not be made. {told.error}"
+            where = f"{outcome.name} is in {outcome.run.folder}" if outcome.run else f"{outcome.name} failed. {outcome.error}"
             say(f"gevaldi: {where}")
-            if told.name not in left:  # one that was made before, beside those that are asked for
+            if outcome.name not in left:  # one that was made before, beside those that are asked for
                 continue
-            left.remove(told.name)
+            left.remove(outcome.name)
         if left:
             say(f"gevaldi: {len(names) - len(left) + 1} of {len(names)}: {left[0]}")
-    return gathered(asked, folder, found)
+    return collect(asked, folder, found)
 
 
-def _tell_of_others(asked: "Sweep", folder: Path) -> None:
+def _tell_of_unlisted(asked: "Sweep", folder: Path) -> None:
     """Say which comparisons in the folder are in no table, as those of a sweep of more, and how they come in again."""
-    from gevaldi.experiments.sweep_execute import others_in
+    from gevaldi.sweeps.execution import others_in
 
     if not (others := others_in(folder, asked)):
         return

@@ -1,4 +1,4 @@
-"""An experiment carried out: every run in its own folder, what is finished left alone, what fails told and passed by."""
+"""Runs of an experiment, each in its own folder: what is finished is left alone, and what fails does not stop the rest."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gevaldi.comparison import command_of, execute
+from gevaldi.compute import Compute
 from gevaldi.errors import (
     DataError,
     GevaldiError,
@@ -18,21 +19,20 @@ from gevaldi.errors import (
 )
 from gevaldi.names import OBJECT
 from gevaldi.places import Place, place
-from gevaldi.runs.engines.base import Fill
-from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec
 from gevaldi.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one run: its folder as a run, or why there is none."""
+    """How one run ended: the run, or the error that there is none."""
 
     name: str
     spec: Spec
     run: Run | None
     error: str | None = None
-    missing: bool = False  # because weights, pictures or a package are not at hand
+    missing: bool = False  # because weights, pictures or a package are missing
 
 
 def folder_of(out: str | Place) -> Path:
@@ -60,26 +60,22 @@ def named_in(spec: Spec) -> Sequence[Any]:
     return spec.first, spec.second, spec.generator
 
 
-def carried_out(
+def run_all(
     specs: Mapping[str, Spec],
     folder: Path,
+    compute: Compute,
     *,
     only: tuple[str, ...] = (),
-    device: str = "auto",
-    batch_size: int | None = None,
-    progress: bool | None = False,
     models: Callable[[Spec], Sequence[Any]] = named_in,
     taxonomy: Taxonomy | None = None,
-    fill: Fill | None = None,
     same: Callable[[Spec, Run], bool] = lambda spec, run: True,
 ) -> Iterator[Outcome]:
-    """Make the runs one by one in sub-folders of their names, and tell of each when it is finished.
+    """Compute the runs one by one, in sub-folders of their names. Yields the outcome of each when it has ended.
 
-    A run that is complete is not loaded again; one that was interrupted goes on. One that cannot be made is told with its error,
-    and the others are made all the same. `models` gives the three networks of a spec where they are at hand already, a `taxonomy`
-    takes the place of those that specs name, and `fill`, of an engine that was opened, says where to compute. What is complete is
-    left alone where it is the `same` as would be made now, as far as that can be told without loading anything; where it is not,
-    it is refused as `gevaldi.compare` does.
+    A run that is complete is not loaded again, and one that was interrupted resumes. A run that fails yields its error, and the
+    rest still run. `models` gives the three networks of a spec where they are at hand already, and a `taxonomy` replaces those that
+    specs name. A complete run is left alone if it is the `same` as would be computed now, as far as can be seen without loading
+    anything; otherwise it is refused as `gevaldi.compare` does.
 
     Raises:
         SpecError: `only` names a run that there is not.
@@ -93,9 +89,7 @@ def carried_out(
                 yield Outcome(name, spec, before)  # so that it stands beside the others
             continue
         try:
-            run = _complete(spec, folder / name, same) or _made(
-                spec, folder / name, models, device, batch_size, progress, taxonomy, fill
-            )
+            run = _complete(spec, folder / name, same) or _compute(spec, folder / name, models, compute, taxonomy)
         except Exception as error:  # whatever networks may raise
             missing = isinstance(error, WeightsError | DataError | MissingExtra)
             yield Outcome(name, spec, None, str(error) if isinstance(error, GevaldiError) else described(error), missing)
@@ -103,8 +97,8 @@ def carried_out(
             yield Outcome(name, spec, run)
 
 
-def finished(specs: Mapping[str, Spec], folder: Path, why: str) -> Iterator[Outcome]:
-    """The runs that were made before, and of the others `why` they are not made now."""
+def earlier(specs: Mapping[str, Spec], folder: Path, why: str) -> Iterator[Outcome]:
+    """The outcomes of runs that were complete before; of the others, `why` they are not computed now."""
     for name, spec in specs.items():
         run = _complete(spec, folder / name, lambda spec, run: True)
         yield Outcome(name, spec, run, None if run else why, missing=run is None)
@@ -119,16 +113,7 @@ def _complete(spec: Spec, folder: Path, same: Callable[[Spec, Run], bool]) -> Ru
     return run if run.complete and run.spec.deciding == spec.deciding and same(spec, run) else None
 
 
-def _made(
-    spec: Spec,
-    folder: Path,
-    models: Callable[[Spec], Sequence[Any]],
-    device: str,
-    batch_size: int | None,
-    progress: bool | None,
-    taxonomy: Taxonomy | None,
-    fill: Fill | None,
-) -> Run:
+def _compute(spec: Spec, folder: Path, models: Callable[[Spec], Sequence[Any]], compute: Compute, taxonomy: Taxonomy | None) -> Run:
     loaded, names = models(spec), named_in(spec)
-    told = [model if name.startswith(OBJECT) else name for name, model in zip(names, loaded, strict=True)]
-    return execute(spec, folder, loaded, device, batch_size, progress, command_of(spec, folder, told), taxonomy, fill=fill).run
+    shown = [model if name.startswith(OBJECT) else name for name, model in zip(names, loaded, strict=True)]
+    return execute(spec, folder, loaded, compute, command_of(spec, folder, shown), taxonomy).run

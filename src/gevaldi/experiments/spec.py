@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from gevaldi.errors import SpecError, UnknownName
 from gevaldi.folders import check_folder_names
 from gevaldi.places import local_path
 from gevaldi.registry import explained
-from gevaldi.runs.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.settings import Settings
+from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from
 
+FOLDER = resources.files("gevaldi.experiments")
 SUFFIX = ".yaml"
 TOGETHER = ("index.html", "paths.csv")  # which lie beside the folders of the runs
 MOST_RUNS = 10_000
@@ -85,15 +87,14 @@ def replicate_of(name: str, replicate: int) -> str:
     return f"{name}-{replicate}"
 
 
-def names() -> list[str]:
-    """The experiments that ship."""
-    folder = resources.files("gevaldi.experiments")
+def names(folder: Traversable = FOLDER) -> list[str]:
+    """The experiments that ship, or what else ships as files in a folder of the package."""
     return sorted(file.name.removesuffix(SUFFIX) for file in folder.iterdir() if file.name.endswith(SUFFIX))
 
 
-def text_of(name: str) -> str:
+def text_of(name: str, folder: Traversable = FOLDER) -> str:
     """The file of one that ships."""
-    return (resources.files("gevaldi.experiments") / f"{name}{SUFFIX}").read_text(encoding="utf-8").rstrip()
+    return (folder / f"{name}{SUFFIX}").read_text(encoding="utf-8").rstrip()
 
 
 def read_experiment(given: str | Path) -> Experiment:
@@ -103,7 +104,7 @@ def read_experiment(given: str | Path) -> Experiment:
         SpecError: there is none of that name, or the file is none that can be read.
     """
     if str(given) in names():
-        path = Path(str(resources.files("gevaldi.experiments"))) / f"{given}{SUFFIX}"
+        path = Path(str(FOLDER / f"{given}{SUFFIX}"))
     elif (path := local_path(str(given))).suffix not in (SUFFIX, ".yml", ".toml"):
         raise SpecError(f"{UnknownName('experiment', str(given), names())} One of your own is a YAML or TOML file.")
     try:

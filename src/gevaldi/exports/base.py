@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gevaldi.folders import folder_names
-from gevaldi.runs.spec import Spec
+from gevaldi.spec import Spec
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 
@@ -46,8 +46,8 @@ def squared_norm(z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
     return z.flatten(1).square().sum(-1)
 
 
-def per_sample(values: Float[Tensor, " batch"], z: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
-    """One number per sample, shaped so that it multiplies latents."""
+def per_sample(values: Shaped[Tensor, " batch"], z: Float[Tensor, "batch ..."]) -> Shaped[Tensor, "batch ..."]:
+    """One value per sample, shaped so that it broadcasts over latents."""
     return values.view(-1, *[1] * (z.dim() - 1))
 
 

@@ -1,6 +1,6 @@
 """What the pages share: how templates are filled, and how a page is written."""
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ P = TypeVar("P", bound=Place)
 LONGEST_PROSE = 1000  # characters of a text that a user wrote
 
 
+@cache
 def environment() -> "Environment":
     """Templates in which what comes from users is escaped, also its direction marks, and what is missing is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined

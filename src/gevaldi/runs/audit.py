@@ -19,9 +19,9 @@ from gevaldi.provenance import as_lines, files_read
 from gevaldi.runs.evaluation import SIDES, Answers, drawn_rows, record_of, rows_of
 from gevaldi.runs.features import Features, distance_record
 from gevaldi.runs.schema import Row
-from gevaldi.runs.spec import Spec
 from gevaldi.runs.start import sample_seed
-from gevaldi.runs.worker import Models
+from gevaldi.runs.worker.setup import Models
+from gevaldi.spec import Spec
 from gevaldi.statistics.intervals import share
 
 DRAWN, DRAWN_BY_LARGE = 1000, 100  # pictures, by small networks and by large ones, unless the spec says how many
@@ -58,7 +58,7 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
     condition, or the real picture's) is one of the first classifier's, `read_first` those among them that it reads so; the same for
     the second. `kernel_distance` is how far drawn pictures are from real ones, as the second classifier sees them.
     """
-    drawn = spec.audited or (DRAWN if models.rounding.lanes > 1 else DRAWN_BY_LARGE)
+    drawn = spec.audited or (DRAWN if models.plan.small else DRAWN_BY_LARGE)
     with files_read() as files:
         real: RealPictures | None = sources.load(spec.real) if spec.real is not None else None
         resized = brought_to(real, shape_made(models)) if real is not None else None
@@ -99,7 +99,7 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
 
 def batch_of(models: Models) -> int:
     """How many pictures are looked at together."""
-    return BATCH if models.rounding.lanes > 1 else BATCH_OF_LARGE
+    return BATCH if models.plan.small else BATCH_OF_LARGE
 
 
 @torch.no_grad()
@@ -170,7 +170,7 @@ class Tally:
     def add(self, pictures: Tensor, classes: Sequence[Known]) -> None:
         """Classify some more pictures of these classes."""
         self.some += pictures[: SHOWN - len(self.some)].cpu()
-        pictures = pictures.to(self.models.rounding.dtype)
+        pictures = pictures.to(self.models.plan.dtype)
         self.classes += classes
         for who, log_ps in self.log_ps.items():
             classifier = self.models.classifier(who)

@@ -10,8 +10,8 @@ from torch import Tensor
 from gevaldi.measures.kinds import Scale
 from gevaldi.models import Label
 from gevaldi.names import OBJECT
-from gevaldi.runs.spec import Spec
 from gevaldi.runs.store import Run
+from gevaldi.spec import Spec
 from gevaldi.taxonomy import Taxonomy, distances, edge_counts, fitting, over, set_distance, taxonomy_named
 from gevaldi.taxonomy.base import hash_of_taxonomy
 from gevaldi.taxonomy.distances import frequencies

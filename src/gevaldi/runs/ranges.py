@@ -17,8 +17,8 @@ from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.models import Classifier, ModuleClassifier, Pictures
 from gevaldi.pictures import load_pictures
 from gevaldi.runs.audit import batch_of, drawn_pictures, shape_made
-from gevaldi.runs.spec import Spec
-from gevaldi.runs.worker import Models
+from gevaldi.runs.worker.setup import Models
+from gevaldi.spec import Spec
 
 LOOKED_AT = 64  # pictures; a network of 1,000 classes that sees them wrongly is found out by fewer
 SURE = 0.01  # the chance of a warning where no other preparation is better
@@ -65,7 +65,7 @@ def range_warnings(models: Models, conditions: Sequence[int], spec: Spec) -> lis
     if not asked:
         return []
     pictures, classes = _known_pictures(models, conditions, spec)
-    pictures = pictures.to(models.device, models.rounding.dtype)
+    pictures = pictures.to(models.device, models.plan.dtype)
     return [warning for who in asked for warning in _warning(who, models, pictures, classes)]
 
 

@@ -118,13 +118,12 @@ class Execution(TypedDict):
     batch_size: Annotated[int, Field(ge=1)]
     device: str
     precision: Literal["float32", "float64", "bfloat16"]
-    lanes: Annotated[int, Field(ge=1)]
-    any_batch_size: bool
+    small: bool
+    block: Annotated[int, Field(ge=1)] | None
     channels_last: bool
     threads: Annotated[int, Field(ge=1)] | None
     compiled: bool
-    graphs: bool
-    probe: NotRequired[dict[str, Any] | None]
+    tuning: NotRequired[dict[str, Any] | None]
 
 
 def _within(counts: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """One run from beginning to end on this machine: check, audit, search, store; and the same again where it was interrupted."""
 
 from collections import abc
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -9,10 +8,13 @@ from typing import Any
 import torch
 
 from gevaldi.alignment import align
-from gevaldi.contract import check_contract, settled
+from gevaldi.contract import check_contract
 from gevaldi.divergences import divergence
 from gevaldi.divergences.kl import kl
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, described
+from gevaldi.execution.autotune import plan_of
+from gevaldi.execution.plan import ExecutionPlan
+from gevaldi.fingerprints import describe, describe_divergence, device_name, differing, versions
 from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Objective
 from gevaldi.places import Place
@@ -20,18 +22,15 @@ from gevaldi.provenance import as_lines, files_read
 from gevaldi.runs.audit import Audited, Told, audit, audit_warnings
 from gevaldi.runs.engines.base import Filled
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
-from gevaldi.runs.identity import describe, describe_divergence, device_name, differing, versions
 from gevaldi.runs.pictures import content_of
 from gevaldi.runs.ranges import range_warnings
-from gevaldi.runs.rounding import Rounding
-from gevaldi.runs.spec import Spec, differences, write_spec
-from gevaldi.runs.speed import chosen_speed
 from gevaldi.runs.start import chosen_conditions, starts
 from gevaldi.runs.store import Run, write_in_run
-from gevaldi.runs.threads import in_threads
-from gevaldi.runs.worker import Models, Watch, searched
+from gevaldi.runs.worker.search import OnStep, searched
+from gevaldi.runs.worker.setup import Models
 from gevaldi.runs.writer import Writer
 from gevaldi.search import registry as algorithms
+from gevaldi.spec import Spec, differences, write_spec
 from gevaldi.taxonomy import Taxonomy
 from gevaldi.taxonomy.labels import are_only_numbers
 from gevaldi.taxonomy.read import taxonomy_as_json
@@ -65,11 +64,11 @@ def models_of(
     begun: Run | None = None,
     taxonomy: Taxonomy | None = None,
     batch_size: int | None = None,
+    threads: int | None = None,
 ) -> Models:
-    """What workers need, from loaded networks and the names in a spec, with a measurement of how they are computed fastest.
+    """What workers need, from loaded networks and the names in a spec, with the plan of how the networks are computed.
 
-    A run that was `begun` before goes on as it began. A `taxonomy` that is given takes the place of the one that the spec names,
-    and a `batch_size` that of the one that would be measured.
+    A run that was `begun` before goes on as it began. `taxonomy`, `batch_size` and `threads` take precedence over the spec's.
 
     Raises:
         ContractError: the classifiers have other classes, and nothing says which are the same.
@@ -80,17 +79,19 @@ def models_of(
     first, second = alignment.first, alignment.second
     hierarchy = hierarchy_of(spec, asked, first.labels, second.labels, device)
     raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
-    probe = None if begun else chosen_speed(spec, Objective(first, second, generator, kl, prior_weight=0.0), device, batch_size)
-    rounding = Rounding.recorded(probe.chosen.model_dump() if probe else begun.record["execution"] if begun else {}, device)
+    tuning = None
+    if begun:
+        plan = ExecutionPlan.recorded(begun.record["execution"], device)
+    else:
+        plan, tuning = plan_of(spec, Objective(first, second, generator, kl, prior_weight=0.0), device, batch_size, threads)
     algorithm = algorithms.build(spec.search.algorithm)
-    return Models(first, second, generator, raised, algorithm, device, rounding, hierarchy, alignment, probe)
+    return Models(first, second, generator, raised, algorithm, device, plan, hierarchy, alignment, tuning)
 
 
 def open_run(
     folder: Place,
     spec: Spec,
     models: Models,
-    batch_size: int | None,
     command: str,
     told: Told = lambda done, total: None,
     about: abc.Mapping[str, str] | None = None,
@@ -98,23 +99,21 @@ def open_run(
     """The run of a spec in a folder: begun, or taken up again if it was begun before.
 
     The networks must be settled on the device. Checks the contract; for a new run, also audits the generator, of which `told` hears
-    after every batch, and fixes the batch size. `about` is what its report says of itself.
+    after every batch. `about` is what its report says of itself.
 
     Raises:
         RunFolderError: the folder holds a run of another spec, or of networks with other weights.
         ContractError: the networks do not fit.
     """
     conditions = chosen_conditions(spec, models.generator.conditions)
-    warnings = check_contract(models.first, models.second, models.generator, models.device, models.rounding.dtype)
-    found = describe(models, spec)
+    warnings = check_contract(models.first, models.second, models.generator, models.device, models.plan.dtype)
+    found = describe(models.first, models.second, models.generator, spec)
     run = Run.begun(folder)
     if run is not None:
         _check_same(run, spec, models, found)
         _write_beside(run, models)
         return run
     _refuse_equal_candidates(spec, models)
-    probe = models.probe
-    batch_size = batch_size or (probe.chosen.batch_size if probe else 1)
     with files_read() as files:
         files |= {**models.first.files, **models.second.files, **models.generator.files}
         audited, trouble = _audited(models, conditions, spec, told)
@@ -134,10 +133,9 @@ def open_run(
         "versions": versions(),
         "device": device_name(models.device),
         "execution": {
-            "batch_size": batch_size,
             "device": str(models.device),
-            **models.rounding.record(),
-            "probe": probe.record() if probe else None,
+            **models.plan.record(),
+            "tuning": models.tuning.record() if models.tuning else None,
         },
         "command": command,
         "about": {key: text.strip() for key, text in (about or {}).items() if text.strip()},
@@ -177,7 +175,7 @@ def _audited(models: Models, conditions: list[int], spec: Spec, told: Told) -> t
 
 
 def fill(
-    run: Run, models: Models, batch_size: int | None = None, watch: Watch = lambda searching, step: None
+    run: Run, models: Models, batch_size: int | None = None, watch: OnStep = lambda searching, step: None
 ) -> abc.Generator[Filled, None, None]:
     """Compute the rows that a run still lacks; yields how many are on disk, at first and whenever samples have finished."""
     done = run.done()
@@ -191,16 +189,6 @@ def fill(
             writer.put(harvest)
             yield Filled(len(done) + writer.written, run.total)
     yield Filled(len(done) + writer.written, run.total)
-
-
-def prepared(models: Models) -> ExitStack:
-    """A context in which the networks are on the device, without parameter gradients, computed by the threads of the run."""
-    stack = ExitStack()
-    networks = (models.first, models.second, models.generator)
-    dtype, channels_last = models.rounding.dtype, models.rounding.channels_last
-    stack.enter_context(settled(*networks, device=models.device, dtype=dtype, channels_last=channels_last))
-    stack.enter_context(in_threads(models.rounding.threads))
-    return stack
 
 
 def hierarchy_warnings(spec: Spec, models: Models) -> list[str]:

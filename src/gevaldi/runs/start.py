@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.runs.spec import Spec
+from gevaldi.spec import Spec
 
 if TYPE_CHECKING:
     from gevaldi.models import Label

@@ -29,7 +29,7 @@ from gevaldi.runs.indices import Indices
 from gevaldi.runs.lock import LOCK, refuse_a_file, unwritable
 from gevaldi.runs.record import check_record
 from gevaldi.runs.schema import FORMAT, Row, schema
-from gevaldi.runs.spec import Spec, spec_from
+from gevaldi.spec import Spec, spec_from
 from gevaldi.taxonomy.base import Taxonomy
 from gevaldi.taxonomy.read import read_taxonomy
 

@@ -18,9 +18,9 @@ from gevaldi.provenance import from_lines, sha256_of
 from gevaldi.runs._part import check_whole, read_part
 from gevaldi.runs.pictures import pictures_of
 from gevaldi.runs.schema import Row
-from gevaldi.runs.spec import Spec, read_spec, spec_from
 from gevaldi.runs.start import chosen_conditions, sample_seed, start_at
 from gevaldi.runs.store import INPUTS, PICTURES, Run
+from gevaldi.spec import Spec, read_spec, spec_from
 from gevaldi.taxonomy import edge_counts
 from gevaldi.taxonomy.base import hash_of_taxonomy
 from gevaldi.taxonomy.distances import frequencies

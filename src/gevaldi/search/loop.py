@@ -1,7 +1,7 @@
-"""The loop, once: it takes the steps, lets samples go one by one and others in, and yields."""
+"""The search loop, once for all algorithms: samples take steps together, and join and leave one by one."""
 
 import math
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,8 +9,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from gevaldi.batches import joined, select
 from gevaldi.noise import Noise
-from gevaldi.objective import Evaluation, Objective, joined, select, within
+from gevaldi.objective import Evaluate, Evaluation
+from gevaldi.priors.base import per_sample
 from gevaldi.search.algorithms.base import Algorithm, Memory
 from gevaldi.search.stopping import Stopping
 
@@ -18,177 +20,152 @@ Status = Literal["converged", "out of steps", "failed"]
 
 
 @dataclass(frozen=True)
-class Entrants:
+class NewSamples:
     """Samples before their first step.
 
     Attributes:
         z: the latents to start from.
-        condition: what the generator is asked for.
-        exchanged: whether the second classifier is p₁.
+        condition: what the generator is conditioned on.
+        swapped: whether the second classifier is p₁.
         seeds: the noise of a sample's step is a function of (seed, step).
-        places: numbers by which the samples are told apart in what the loop yields.
+        ids: numbers that identify the samples in what the loop yields.
     """
 
     z: Float[Tensor, "batch ..."]
     condition: Int[Tensor, " batch"]
-    exchanged: Bool[Tensor, " batch"]
+    swapped: Bool[Tensor, " batch"]
     seeds: Sequence[int]
-    places: Sequence[int]
+    ids: Sequence[int]
 
     @classmethod
-    def all_of(cls, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"], seeds: Sequence[int]) -> "Entrants":
-        """Samples of the first order, numbered from 0."""
+    def forward(cls, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"], seeds: Sequence[int]) -> "NewSamples":
+        """Samples in forward order, numbered from 0."""
         return cls(z, condition, torch.zeros_like(condition, dtype=torch.bool), seeds, range(len(z)))
 
 
 @dataclass(frozen=True)
-class Step:
-    """One yield of the loop: where the samples stand, and which of them now leave.
+class ActiveBatch:
+    """The samples that are searching. What the host decides by (seeds, ids, steps) is on the CPU.
 
     Attributes:
-        numbers: the steps that each has taken, 0 at its start; on the CPU.
-        places: by which they are told apart; on the CPU.
-        evaluation: where they stand, in the order of `places`.
-        leaving: who leaves after this step, by position in `places`, and why.
-        pausing: whose search rests after this step, by position, until it is supplied again or never.
+        z: the latents to evaluate next.
+        start: the latents where the samples were first evaluated.
+        best: the latents with the largest objective so far, and `best_value` that objective.
+        before: the sum of the objective over the last whole window.
+        latest: its sum since then.
+        steps: how many steps each sample has taken.
     """
-
-    numbers: Int[Tensor, " active"]
-    places: Int[Tensor, " active"]
-    evaluation: Evaluation
-    leaving: dict[int, Status]
-    pausing: Sequence[int] = ()
-
-
-@dataclass(frozen=True)
-class Searching:
-    """The samples in the loop, and where each goes next; what decides on their way lies on the CPU."""
 
     z: Float[Tensor, "batch ..."]
     condition: Int[Tensor, " batch"]
-    exchanged: Bool[Tensor, " batch"]
+    swapped: Bool[Tensor, " batch"]
     memory: Memory
-    earlier: Float[Tensor, " batch"]  # the sum of the objective over the last whole window
-    latest: Float[Tensor, " batch"]  # and since then
+    start: Float[Tensor, "batch ..."]
+    best: Float[Tensor, "batch ..."]
+    best_value: Float[Tensor, " batch"]
+    before: Float[Tensor, " batch"]
+    latest: Float[Tensor, " batch"]
     seeds: Int[Tensor, " batch"]
-    places: Int[Tensor, " batch"]
-    numbers: Int[Tensor, " batch"]
+    ids: Int[Tensor, " batch"]
+    steps: Int[Tensor, " batch"]
 
+    @classmethod
+    def of(cls, new: NewSamples, algorithm: Algorithm) -> "ActiveBatch":
+        """New samples, before their first evaluation."""
+        zeros = new.z.new_zeros(len(new.z))
+        return cls(
+            z=new.z,
+            condition=new.condition,
+            swapped=new.swapped,
+            memory=algorithm.start(new.z),
+            start=new.z,
+            best=new.z,
+            best_value=zeros - torch.inf,
+            before=zeros,
+            latest=zeros,
+            seeds=torch.tensor(new.seeds),
+            ids=torch.tensor(new.ids),
+            steps=torch.zeros(len(new.z), dtype=torch.long),
+        )
 
-Supply = Callable[[int], Sequence[Entrants | Searching]]
-"""Told how many samples are searching, who joins them before the next step: new ones, and some that have rested."""
+    def evaluated(self, now: Evaluation) -> "ActiveBatch":
+        """The batch with an evaluation taken into account: starts, best latents so far and the sums of the objective."""
+        better = now.value > self.best_value
+        return replace(
+            self,
+            start=torch.where(per_sample(self.steps == 0, now.z).to(now.z.device), now.z, self.start),
+            best=torch.where(per_sample(better, now.z), now.z, self.best),
+            best_value=torch.where(better, now.value, self.best_value),
+            latest=self.latest + now.value,
+        )
 
 
 @dataclass(frozen=True)
-class Rests:
-    """After which numbers of steps searches rest, and who is given them then, in the order of `Step.pausing`."""
+class Step:
+    """One yield of the loop.
 
-    after: Container[int]
-    given: Callable[[Searching], None]
-
-
-def search(
-    objective: Objective,
-    supply: Supply,
-    algorithm: Algorithm,
-    stopping: Stopping,
-    typical_mass: float | None = None,
-    lanes: int = 1,
-    rests: Rests | None = None,
-) -> Iterator[Step]:
-    """Search from every latent that is supplied, in one batch that samples leave and join; yields every step, until nobody is left.
-
-    Samples are at different steps of their ways. What becomes of one does not depend on the others.
-
-    Args:
-        objective: what is maximised.
-        supply: who joins; asked before every step.
-        algorithm: how a step is taken.
-        stopping: when a sample's search ends.
-        typical_mass: if given, latents are kept by projection in the region that holds this share of the prior.
-        lanes: the networks are given batches padded to a multiple of it; see `gevaldi.runs.rounding`.
-        rests: if given, when searches are interrupted.
+    Attributes:
+        batch: the samples that took the step, and how many each has taken (0 at its start).
+        evaluation: where they are, in the same order.
+        leaving: which of them leave now, by position, and why.
     """
-    prior = objective.generator.prior
-    pool: Searching | None = None
-    while True:
-        joining = supply(len(pool.places) if pool else 0)
-        if pool is None and not joining:
-            return
-        if joining:
-            new = [_begun(some, algorithm) if isinstance(some, Entrants) else some for some in joining]
-            pool = joined([*([pool] if pool else []), *new])
-        assert pool
-        exchanged = pool.exchanged.to(pool.z.device) if bool(pool.exchanged.any()) else None
-        evaluate = objective.given(pool.condition, lanes, exchanged)
-        now = (evaluate if typical_mass is None else within(evaluate, prior, typical_mass))(pool.z)
-        pool, leaving = _judged(pool, now, algorithm, stopping)
-        pausing = (
-            [i for i, number in enumerate(pool.numbers.tolist()) if number in rests.after and i not in leaving] if rests else []
-        )
-        yield Step(pool.numbers, pool.places, now, leaving, pausing)
-        if len(leaving) == len(pool.places):
-            pool = None
-            continue
-        if leaving or pausing:  # those that rest come last, to be cut off after their next latents are known
-            stay = [i for i in range(len(pool.places)) if i not in leaving and i not in pausing]
-            kept = torch.tensor([*stay, *pausing])
-            pool, now = select(pool, kept), select(now, kept)
-        numbers = pool.numbers + 1
-        z, memory = algorithm.step(now, pool.memory, Noise(pool.seeds.tolist(), numbers.tolist()))
-        pool = replace(pool, z=z, memory=memory, numbers=numbers)
-        if rests and pausing:
-            rests.given(select(pool, slice(len(numbers) - len(pausing), None)))
-            pool = select(pool, slice(len(numbers) - len(pausing))) if len(pausing) < len(numbers) else None
+
+    batch: ActiveBatch
+    evaluation: Evaluation
+    leaving: dict[int, Status]
 
 
-def at_once(entrants: Entrants) -> Supply:
-    """These samples together, and nobody after them."""
-    waiting = [entrants]
+Supply = Callable[[int], Sequence[NewSamples]]
+"""Given how many samples are searching, returns those that join before the next step."""
+
+
+def search(evaluate: Evaluate, supply: Supply, algorithm: Algorithm, stopping: Stopping) -> Iterator[Step]:
+    """Search from all latents that `supply` returns, in one batch; yield every step, until nobody searches any more.
+
+    Samples may be at different steps. What becomes of one does not depend on the others.
+    """
+    batches: list[ActiveBatch] = []
+    while batches := [*batches, *(ActiveBatch.of(new, algorithm) for new in supply(sum(len(batch.ids) for batch in batches)))]:
+        batch = joined(batches)
+        now = evaluate(batch.z, batch.condition, batch.swapped)
+        batch, leaving = with_leaving(batch.evaluated(now), now, algorithm.converges, stopping)
+        yield Step(batch, now, leaving)
+        staying = torch.tensor([i for i in range(len(batch.ids)) if i not in leaving], dtype=torch.long)
+        batches = [advanced(select(batch, staying), select(now, staying), algorithm)] if len(staying) else []
+
+
+def at_once(samples: NewSamples) -> Supply:
+    """Supplies these samples together, and none after them."""
+    waiting = [samples]
     return lambda searching: [waiting.pop()] if waiting else []
 
 
-def _begun(entrants: Entrants, algorithm: Algorithm) -> Searching:
-    nothing = torch.zeros(len(entrants.z), dtype=entrants.z.dtype, device=entrants.z.device)
-    return Searching(
-        z=entrants.z,
-        condition=entrants.condition,
-        exchanged=entrants.exchanged.cpu(),
-        memory=algorithm.start(entrants.z),
-        earlier=nothing,
-        latest=nothing,
-        seeds=torch.tensor(entrants.seeds),
-        places=torch.tensor(entrants.places),
-        numbers=torch.zeros(len(entrants.z), dtype=torch.long),
-    )
+def advanced(batch: ActiveBatch, now: Evaluation, algorithm: Algorithm) -> ActiveBatch:
+    """The batch one step further."""
+    steps = batch.steps + 1
+    z, memory = algorithm.step(now, batch.memory, Noise(batch.seeds.tolist(), steps.tolist()))
+    return replace(batch, z=z, memory=memory, steps=steps)
 
 
-def _judged(pool: Searching, now: Evaluation, algorithm: Algorithm, stopping: Stopping) -> tuple[Searching, dict[int, Status]]:
-    """Who leaves after an evaluation, and the sums of the objective by which convergence is told from now on.
-
-    A device is waited for once.
-    """
-    numbers = pool.numbers.tolist()
-    leaving: dict[int, Status] = {i: "out of steps" for i, number in enumerate(numbers) if number == stopping.steps}
-    whole = now.value + now.gradient.flatten(1).sum(1)  # where this is no number a search cannot go on
-    latest = pool.latest + now.value
-    ended = [number % stopping.window == 0 for number in numbers]
-    if not (algorithm.converges and any(ended)):
-        failed = [] if math.isfinite(whole.sum()) else positions(~whole.isfinite())
-        return replace(pool, latest=latest), leaving | dict.fromkeys(failed, "failed")
-    here = torch.tensor(ended, device=latest.device)
-    enough = latest - pool.earlier > stopping.gain * stopping.window * now.divergence.abs()
-    finite, gaining = torch.stack([whole.isfinite(), enough]).tolist()
-    for i, number in enumerate(numbers):
-        if not finite[i]:
-            leaving[i] = "failed"
-        elif ended[i] and not gaining[i] and number >= 2 * stopping.window:
-            leaving[i] = "converged"
-    pool = replace(pool, earlier=torch.where(here, latest, pool.earlier), latest=latest.masked_fill(here, 0))
-    return pool, leaving
+def with_leaving(batch: ActiveBatch, now: Evaluation, converges: bool, stopping: Stopping) -> tuple[ActiveBatch, dict[int, Status]]:
+    """Decide who leaves after an evaluation, and begin new windows where they end. The device is waited for once."""
+    steps = batch.steps.tolist()
+    leaving: dict[int, Status] = {i: "out of steps" for i, taken in enumerate(steps) if taken == stopping.steps}
+    whole = now.value + now.gradient.flatten(1).sum(1)  # where this is not finite, a search cannot go on
+    window_ends = [taken % stopping.window == 0 for taken in steps]
+    if not (converges and any(window_ends)):
+        return batch, leaving | ({} if math.isfinite(whole.sum()) else dict.fromkeys(positions(~whole.isfinite()), "failed"))
+    gains = batch.latest - batch.before > stopping.gain * stopping.window * now.divergence.abs()
+    finite, gaining = torch.stack([whole.isfinite(), gains]).tolist()
+    stalled = {i for i, taken in enumerate(steps) if window_ends[i] and not gaining[i] and taken >= 2 * stopping.window}
+    leaving |= dict.fromkeys(stalled, "converged")
+    leaving |= dict.fromkeys([i for i, is_finite in enumerate(finite) if not is_finite], "failed")
+    here = torch.tensor(window_ends, device=now.value.device)
+    batch = replace(batch, before=torch.where(here, batch.latest, batch.before), latest=batch.latest.masked_fill(here, 0))
+    return batch, leaving
 
 
 def positions(mask: Bool[Tensor, " batch"]) -> list[int]:
-    """Where a mask is true."""
-    found: list[int] = mask.nonzero().flatten().tolist()
-    return found
+    """The indices at which a mask is true."""
+    indices: list[int] = mask.nonzero().flatten().tolist()
+    return indices

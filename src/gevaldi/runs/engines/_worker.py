@@ -23,7 +23,7 @@ from gevaldi.runs.store import Run
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Generator
-    from gevaldi.runs.worker import Models
+    from gevaldi.runs.worker.setup import Models
 
 WAITING = 8  # harvests that may wait to become rows; more, and the search waits for them
 
@@ -182,8 +182,9 @@ class Shift:
     def _loaded(self) -> "Models":
         import torch
 
-        from gevaldi.runs.session import device_of, models_of, prepared
+        from gevaldi.runs.session import device_of, models_of
         from gevaldi.runs.start import chosen_conditions
+        from gevaldi.runs.worker.setup import prepared
 
         job = self._job
         _check_versions(job.versions)
@@ -193,7 +194,7 @@ class Shift:
         sys.path += [entry for entry in job.path if entry not in sys.path and Path(entry).exists()]
         first, second, generator = self._three()
         models = models_of(job.run.spec, first, second, generator, device_of(job.device), job.run, job.taxonomy)
-        models = replace(models, rounding=replace(models.rounding, threads=job.threads))
+        models = replace(models, plan=replace(models.plan, threads=job.threads))
         self._stack.enter_context(prepared(models))
         check_same(models, job.run)
         self._conditions = chosen_conditions(job.run.spec, generator.conditions)
@@ -234,7 +235,7 @@ class Shift:
 
     def _search(self, models: "Models") -> None:
         """Search until the job ends; a batch is filled from all chunks that are there."""
-        from gevaldi.runs.worker import searched
+        from gevaldi.runs.worker.search import searched
 
         try:
             while self._inflow.wait():
@@ -287,9 +288,9 @@ def check_same(models: "Models", run: Run) -> None:
     Raises:
         RunFolderError: a weight, a setting, a label or the hierarchy is another here.
     """
-    from gevaldi.runs.identity import describe, differing
+    from gevaldi.fingerprints import describe, differing
 
-    for who, found in describe(models, run.spec).items():
+    for who, found in describe(models.first, models.second, models.generator, run.spec).items():
         if other := differing(found, run.record["models"][who]):
             words = {"sha256": "other weights", "settings": "other settings", "files": "another source"}
             raise RunFolderError(

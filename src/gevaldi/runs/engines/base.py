@@ -11,7 +11,8 @@ from gevaldi.runs.store import Run
 from gevaldi.settings import Settings
 
 if TYPE_CHECKING:
-    from gevaldi.runs.worker import Models, Watch
+    from gevaldi.runs.worker.search import OnStep
+    from gevaldi.runs.worker.setup import Models
 
 
 class EngineError(GevaldiError):
@@ -34,7 +35,7 @@ class Task:
     models: "Models"
     given: Sequence[Any]
     batch_size: int | None
-    watch: "Watch"
+    watch: "OnStep"
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from uuid import uuid4
 from pydantic import Field
 
 from gevaldi.errors import SpecError, described
+from gevaldi.execution.threads import usable_cores
 from gevaldi.places import remove
 from gevaldi.runs.engines._job import Job, Part, versions
 from gevaldi.runs.engines._spread import Done, Event
 from gevaldi.runs.engines.base import Engine, Fill, Filled, Task
 from gevaldi.runs.store import Run, write_in_run
-from gevaldi.runs.threads import usable_cores
 
 if TYPE_CHECKING:
     import torch
@@ -82,7 +82,7 @@ class Site:
         with visible(task.run) as token:
             job = job_for(self._engine, task, token)
             with self._at_work(job) as crew:
-                size = chunk_size(missing, job.batch_size, crew.capacity(), task.models.rounding.lanes)
+                size = chunk_size(missing, job.batch_size, crew.capacity(), task.models.plan.block or 1)
                 spread = Spread(chunks(total, done, size), -(-missing // size), crew, crew.capacity())
                 for now in kept(spread, task.run):
                     yield Filled(total - missing + now, total, crew.at_work(spread.again), tuple(crew.told))

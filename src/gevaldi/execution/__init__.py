@@ -1,0 +1,1 @@
+"""How networks are computed on a machine: precision, block shape, threads, memory format, batch size."""

@@ -1,0 +1,31 @@
+"""The number of processor threads that networks are computed with."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+FIXING = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # environment variables by which a user fixes the number
+
+
+def usable_cores() -> int:
+    """Logical cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def fixed() -> int | None:
+    """The number of threads that the environment fixes, if it does."""
+    return torch.get_num_threads() if any(os.environ.get(name) for name in FIXING) else None
+
+
+@contextmanager
+def in_threads(count: int | None) -> Iterator[None]:
+    """Compute with `count` threads, at most one a usable core; with as many as before if it is None or the environment fixes it."""
+    before = torch.get_num_threads()
+    if count is not None and fixed() is None:
+        torch.set_num_threads(min(count, usable_cores()))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

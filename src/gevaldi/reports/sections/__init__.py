@@ -1,0 +1,26 @@
+"""The sections of the report, one a file: a plain function `(report) -> HTML` with a title and a place on the page.
+
+To add one, add a file that holds a function of the file's name, decorated with `section`.
+"""
+
+from dataclasses import dataclass
+
+from gevaldi.registry import Registry
+from gevaldi.reports.sections.base import Report
+
+registry = Registry("section of the report", "gevaldi.reports.sections")
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A section as it stands on a page: its name, its title in the list of sections, and its HTML."""
+
+    name: str
+    title: str
+    html: str
+
+
+def sections(report: Report) -> list[Filled]:
+    """All sections of a report, from top to bottom."""
+    members = {name: registry.get(name) for name in registry}
+    return [Filled(name, one.title, one(report)) for name, one in sorted(members.items(), key=lambda item: item[1].place)]

@@ -1,0 +1,17 @@
+"""The first screen."""
+
+from gevaldi.reports import evaluation
+from gevaldi.reports.answer import answer as answer_of
+from gevaldi.reports.sections.base import Report, section
+
+
+@section("Answer", place=10)
+def answer(report: Report) -> str:
+    """Which of the two is better as far as real pictures show it, with some pictures."""
+    found = answer_of(report.run.record, report.names)
+    return report.html(
+        "answer.html",
+        answer=found,
+        beside=evaluation.beside(report.pictures) if found.trouble else {},
+        first_pictures=evaluation.on_first_screen(report.cards) if report.evaluation else [],
+    )

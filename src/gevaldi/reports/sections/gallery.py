@@ -1,0 +1,17 @@
+"""The samples."""
+
+from gevaldi.reports.pictures import LOSSLESS
+from gevaldi.reports.sections.base import Report, section
+from gevaldi.reports.sentences import caution, duplicates, search_sentences
+
+
+@section("Samples", place=30)
+def gallery(report: Report) -> str:
+    """The samples, to be sorted and filtered, and what the searches found in sentences."""
+    return report.html(
+        "gallery.html",
+        search_sentences=search_sentences(report.run.record, report.summaries),
+        caution=caution(report.run.record),
+        duplicates=duplicates(report.finds),
+        lossless=LOSSLESS,
+    )

@@ -1,0 +1,47 @@
+"""How far to trust the run."""
+
+from collections import Counter
+from typing import Any
+
+from gevaldi.measures.summary import TYPICAL
+from gevaldi.names import plain
+from gevaldi.reports.environment import LONGEST_PROSE
+from gevaldi.reports.samples import plain_error
+from gevaldi.reports.sections.base import Report, section
+from gevaldi.reports.typical import at_edge, typicalities
+from gevaldi.statistics.intervals import share
+
+ERRORS = 5  # that are shown
+
+
+@section("Trust", place=50)
+def trust(report: Report) -> str:
+    """Warnings, the audit of the generator, where samples lie in the prior, and errors."""
+    run = report.run
+    failed = Counter(plain_error(row["error"]) for row in run.each(["status", "error"]) if row["status"] == "failed")
+    return report.html(
+        "trust.html",
+        audit=audit_table(run.record),
+        kernel=(run.record.get("audit") or {}).get("kernel_distance"),
+        typical=TYPICAL,
+        typicalities=typicalities(run.each(["typicality_start", "typicality_end"])),
+        at_edge=at_edge(run.each(["typicality_end"]), run.spec.search.typical_mass),
+        errors=failed.most_common(ERRORS),
+        warnings=[plain(warning, LONGEST_PROSE) for warning in run.record.get("warnings", ())],
+        failed=failed.total(),
+        errors_left_out=max(0, len(failed) - ERRORS),
+    )
+
+
+def audit_table(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Generated and real pictures side by side: disagreement with its interval, confidence, and classes read as meant."""
+    table = []
+    for key, title in (("generated", "drawn by the generator, unsearched"), ("real", "real pictures")):
+        found = (record.get("audit") or {}).get(key)
+        if found:
+            rate = share(found["disagreements"], found["pictures"])
+            interval = f"{100 * rate.value:.1f} % ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
+            known = {who: found[f"known_{who}"] for who in ("first", "second")}
+            read = [found[f"read_{who}"] / known[who] if known[who] else None for who in known]
+            table.append({"title": title, **found, "rate": interval, "read": read})
+    return table

@@ -1,0 +1,163 @@
+"""A sweep as one page, one table and a figure for each divergence and λ."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gevaldi.figures import HeatMap, heat_maps, saved
+from gevaldi.folders import in_path
+from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, as_csv, exactly
+from gevaldi.names import called, plain
+from gevaldi.reports.environment import environment, written
+from gevaldi.reports.sweep.pictures import Source, pictures
+from gevaldi.reports.sweep.sentences import answer
+from gevaldi.reports.sweep.tables import Matrix, as_table, fitting, matrices
+
+IN_FIGURE = 18  # letters of a name that fit beside a matrix
+MOMENTS = {DRAWN: "drawn by the generator, unsearched", REAL: "real pictures", END: "after the search"}
+
+
+@dataclass(frozen=True)
+class About:
+    """What is told of a sweep beside its numbers.
+
+    Attributes:
+        title, question: as the user gave them.
+        classifiers: by what they are called in the matrix, in its order.
+        generator: its name.
+        command: what makes it again.
+        failed: why comparisons could not be made, or classifiers not asked, by name.
+    """
+
+    title: str
+    question: str
+    classifiers: Mapping[str, str]
+    generator: str
+    command: str
+    failed: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What was searched under one divergence and one λ.
+
+    Attributes:
+        divergence: as the user named it.
+        unit: what it counts.
+        symmetric: whether it claims to be the same both ways.
+        prior_weight: λ.
+        sources: where the cells come from, by row and column.
+    """
+
+    divergence: str
+    unit: str
+    symmetric: bool
+    prior_weight: float
+    sources: Mapping[tuple[str, str], Source]
+
+
+def write_sweep(folder: Path, about: About, entries: Sequence[Entry], grids: Sequence[Grid]) -> Path:
+    """Write `index.html`, `matrix.csv` and `matrix….png` and `.svg` into the folder of a sweep; returns the page.
+
+    Raises:
+        RunFolderError: they cannot be written.
+    """
+    names = list(about.classifiers)
+    written(folder / "matrix.csv", as_csv(entries))
+    units = {grid.divergence: grid.unit for grid in grids}
+    searched = [_searched(grid, entries, names, len(grids) > 1) for grid in grids]
+    for grid, shown in zip(grids, searched, strict=True):
+        _figures(folder / shown["figure"], grid, entries, names)
+    page = (
+        environment()
+        .get_template("sweep.html")
+        .render(
+            title=about.title or f"{len(names)} classifiers, each against each other",
+            question=about.question,
+            names={plain(name): called(full) for name, full in about.classifiers.items()},
+            generator=called(about.generator),
+            command=about.command,
+            failed={plain(name): plain(why, None) for name, why in about.failed.items()},
+            answer=answer(entries, units, {grid.divergence for grid in grids if grid.symmetric}),
+            searched=[shown for shown in searched if shown["tables"]],
+            before=[found for moment in (DRAWN, REAL) if (found := _before(entries, names, moment, units))],
+            ranking=_ranking(entries, names),
+        )
+    )
+    return written(folder / "index.html", page)
+
+
+def of(entries: Sequence[Entry], moment: str, divergence: str, prior_weight: float | None) -> list[Entry]:
+    """The numbers of one matrix."""
+    return [e for e in entries if (e.moment, e.divergence, e.prior_weight) == (moment, divergence, prior_weight)]
+
+
+def _sought(grid: Grid) -> str:
+    """What the search of a cell was for."""
+    if grid.symmetric:
+        return "The divergence is symmetric, so both cells of two classifiers show the same search."
+    what = "what the row's classifier holds and the column's denies" if grid.divergence == "kl" else "the largest"
+    return f"A cell is the search for {what}, D[row || column]; the cell across the diagonal is the other way round."
+
+
+def _searched(grid: Grid, entries: Sequence[Entry], names: Sequence[str], several: bool) -> dict[str, Any]:
+    own = of(entries, END, grid.divergence, grid.prior_weight)
+    stem = f"-{in_path(grid.divergence)}-w{exactly(grid.prior_weight)}" if several else ""
+    return {
+        "heading": f"{plain(grid.divergence)}, λ = {exactly(grid.prior_weight)}",
+        "sought": _sought(grid),
+        "figure": f"matrix{stem}",
+        "tables": [as_table(found, grid.sources) for found in matrices(own, names, grid.unit)],
+        "columns": [plain(name) for name in names],
+        "pictures": pictures(names, grid.sources),
+        "samples": sorted({e.samples + e.failed for e in own if e.quantity == "divergence"}),
+    }
+
+
+def _before(entries: Sequence[Entry], names: Sequence[str], moment: str, units: Mapping[str, str]) -> dict[str, Any] | None:
+    """The matrices of unsearched pictures: the mean of each divergence, and what is the same for all of them."""
+    found = [each for text, unit in units.items() for each in matrices(of(entries, moment, text, None), names, unit)]
+    first = [each for each in found if each.divergence == next(iter(units)) and each.quantity != "divergence"]
+    shown = [each for each in found if each.quantity == "divergence"] + first
+    if not shown:
+        return None
+    counts = [e.samples + e.failed for e in entries if e.moment == moment and e.quantity == "divergence"]
+    return {"heading": MOMENTS[moment], "pictures": max(counts), "tables": [as_table(each, {}) for each in shown]}
+
+
+def _ranking(entries: Sequence[Entry], names: Sequence[str]) -> dict[str, Any] | None:
+    """How often each was the wrong one of two, those that were it most often first; None where no class was asked for."""
+    wrong = [e for e in entries if e.column == ALL]
+    if not wrong:
+        return None
+    moments = [moment for moment in (REAL, DRAWN) if any(e.moment == moment for e in wrong)]
+    known = {(e.row, e.moment): e for e in wrong}
+    order = sorted(names, key=lambda name: -known[name, moments[0]].estimate.value if (name, moments[0]) in known else 0)
+    return {
+        "columns": [MOMENTS[moment] for moment in moments],
+        "rows": [{"name": plain(name), "cells": [known.get((name, moment)) for moment in moments]} for name in order],
+    }
+
+
+def _figures(stem: Path, grid: Grid, entries: Sequence[Entry], names: Sequence[str]) -> None:
+    """The heat maps of one divergence and λ: before the search at the left, after it at the right, a quantity a row."""
+    by_moment = {
+        moment: matrices(of(entries, moment, grid.divergence, grid.prior_weight if moment == END else None), names, grid.unit)
+        for moment in MOMENTS
+    }
+    there = {moment: {m.quantity: m for m in found} for moment, found in by_moment.items() if found}
+    rows = [[_titled(found[q], moment) for moment, found in there.items() if q in found] for q in _quantities(there)]
+    if rows:
+        drawn = heat_maps(fitting(names, IN_FIGURE), rows)
+        for ending in (".png", ".svg"):
+            saved(drawn, stem.with_name(stem.name + ending))
+
+
+def _quantities(there: Mapping[str, Mapping[str, Matrix]]) -> list[str]:
+    return list(dict.fromkeys(quantity for found in there.values() for quantity in found if quantity != "row_alone_wrong"))
+
+
+def _titled(found: Matrix, moment: str) -> HeatMap:
+    heat = found.heat()
+    return replace(heat, title=f"{heat.title}\n{MOMENTS[moment]}")

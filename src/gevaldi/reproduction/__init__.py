@@ -1,0 +1,1 @@
+"""The paper's figures made again in several worlds, and its claims tested on what comes out."""

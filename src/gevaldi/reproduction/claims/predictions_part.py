@@ -1,0 +1,22 @@
+"""After the search the two classifiers more often name different classes than before it."""
+
+from functools import partial
+
+from gevaldi.measures.predictions import differs
+from gevaldi.reproduction.evidence import Evidence, Finding, judged
+from gevaldi.runs.schema import Row
+from gevaldi.statistics.intervals import Estimate
+
+MOMENTS = {"start": "before", "end": "after"}
+
+
+def predictions_part(evidence: Evidence, *, run: str) -> Finding:
+    """The share of samples with different top classes is larger after the search than before it."""
+    more = evidence.mean(run, _more)
+    more = Estimate(more.value, max(-1.0, more.low), min(1.0, more.high))  # of shares
+    shares = {f"share {said}": evidence.share(run, partial(differs, moment=moment)) for moment, said in MOMENTS.items()}
+    return judged({"share after less share before": more}, evidence.rests_on(run), shares)
+
+
+def _more(row: Row) -> float:
+    return float(differs(row, "end")) - float(differs(row, "start"))

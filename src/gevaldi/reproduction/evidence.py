@@ -1,0 +1,202 @@
+"""What the runs of an experiment say to a claim: an estimate with its interval, and a plain verdict."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from gevaldi.runs.schema import Row
+from gevaldi.runs.store import Run
+from gevaldi.statistics.contrasts import contrast
+from gevaldi.statistics.intervals import Estimate, share
+
+Verdict = Literal["holds", "does not hold", "undecided", "seen", "not seen", "not tested"]
+
+Quantity = Callable[[Row], float | None]
+"""A number of a sample; None where it has none."""
+
+UNREAD = ("picture_original", "path_pictures", "z_start", "z_end")
+"""Columns that no claim looks at, and that are large."""
+
+
+class NotTestable(Exception):
+    """These runs cannot test a claim; the message says why."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of a claim in one world.
+
+    Attributes:
+        verdict: holds, does not hold, undecided (the interval holds both), or not tested; of a claim that something occurs, seen or
+            not seen.
+        measured: what was estimated, by a few words each.
+        rests_on: on how much, or why it was not tested.
+    """
+
+    verdict: Verdict
+    measured: dict[str, Estimate] = field(default_factory=dict)
+    rests_on: str = ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The finished runs of one experiment.
+
+    Attributes:
+        runs: by name, each with its replicates.
+        failed: why others could not be made, by name.
+        models: what plays which part.
+    """
+
+    runs: Mapping[str, Sequence[Run]]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def _rows(self) -> dict[str, list[list[Row]]]:
+        return {name: [[*_read(run)] for run in replicates] for name, replicates in self.runs.items()}
+
+    def there(self, asked: Sequence[str] | None = None) -> list[str]:
+        """The runs that could be made, of all or of those asked for.
+
+        Raises:
+            NotTestable: none could.
+        """
+        names = [*self.runs, *self.failed] if asked is None else asked
+        if not any(name in self.runs for name in names):
+            raise NotTestable("; ".join(self.failed[name] for name in names if name in self.failed) or "there are no runs here")
+        return [name for name in names if name in self.runs]
+
+    def rows(self, name: str) -> list[list[Row]]:
+        """The samples of a run that did not fail, for each of its replicates.
+
+        Raises:
+            NotTestable: the run could not be made, or has no samples.
+        """
+        if name not in self.runs:
+            raise NotTestable(self.failed.get(name, f"there is no run {name!r} here"))
+        if not all(self._rows[name]):
+            raise NotTestable(f"no sample of the run {name!r} came to an end")
+        return self._rows[name]
+
+    def values(self, name: str, quantity: Quantity) -> list[list[float]]:
+        """A number of each start, for each replicate of a run: of a start that was searched in both orders, the mean of the two.
+
+        Raises:
+            NotTestable: no sample has one.
+        """
+        found = [_by_start(rows, quantity) for rows in self.rows(name)]
+        if not all(found):
+            raise NotTestable(f"the samples of the run {name!r} do not have what would be looked at")
+        return found
+
+    def mean(self, name: str, quantity: Quantity) -> Estimate:
+        """The mean of a quantity over one run.
+
+        Raises:
+            NotTestable: the run is not there, or no sample has it.
+        """
+        return self.contrast({name: 1.0}, quantity)
+
+    def share(self, name: str, holds: Callable[[Row], bool | None]) -> Estimate:
+        """The share of a run's samples of which something holds; those of which it cannot be said are left out.
+
+        Raises:
+            NotTestable: the run is not there, or it can be said of no sample.
+        """
+
+        def counted(row: Row) -> float | None:
+            found = holds(row)
+            return None if found is None else float(found)
+
+        values = self.values(name, counted)
+        whole = [value for replicate in values for value in replicate]
+        if len(values) < 3 and all(value in (0, 1) for value in whole):
+            return share(int(sum(whole)), len(whole))
+        found = self.mean(name, counted)
+        return Estimate(found.value, max(0.0, found.low), min(1.0, found.high))
+
+    def contrast(self, weights: Mapping[str, float], quantity: Quantity) -> Estimate:
+        """The weighted sum of a quantity's means over runs, with the interval that their replicates or samples allow.
+
+        Raises:
+            NotTestable: a run is not there.
+        """
+        return contrast([*weights.values()], [self.values(name, quantity) for name in weights])
+
+    def without(self, asked: Sequence[str] | None = None) -> str:
+        """A word on the runs that could not be made, of all or of those asked for."""
+        lost = [name for name in (self.failed if asked is None else asked) if name not in self.runs]
+        return f"; without {' and '.join(lost)}, which could not be made" if lost else ""
+
+    def rests_on(self, *names: str) -> str:
+        """How much a finding rests on, in words."""
+        starts = sum(len({row["seed"] for row in rows}) for name in names for rows in self.rows(name))
+        replicates = len(self.rows(names[0]))
+        if replicates < 3:
+            return f"{starts} starts; of these networks alone"
+        return f"{starts} starts; intervals over networks of {replicates} seeds"
+
+
+def _by_start(rows: Sequence[Row], quantity: Quantity) -> list[float]:
+    known: dict[int, list[float]] = {}
+    for row in rows:
+        value = quantity(row)
+        if value is not None and value == value:
+            known.setdefault(row["seed"], []).append(value)
+    return [sum(values) / len(values) for values in known.values()]
+
+
+def column(name: str) -> Quantity:
+    """The number in a column."""
+    return lambda row: row.get(name)
+
+
+def along(name: str, step: int) -> Quantity:
+    """A path's value at a step, or at its last where it ended before; -1 for the last."""
+
+    def value(row: Row) -> float | None:
+        path = row.get(f"path_{name}")
+        return float(path[step if step < 0 else min(step, len(path) - 1)]) if path else None
+
+    return value
+
+
+def rise(name: str) -> Quantity:
+    """What a search added: the column NAME_end less the column NAME_start."""
+    return less(column(f"{name}_end"), column(f"{name}_start"))
+
+
+def less(one: Quantity, other: Quantity) -> Quantity:
+    """The difference of two quantities of the same sample."""
+
+    def value(row: Row) -> float | None:
+        a, b = one(row), other(row)
+        return None if a is None or b is None else a - b
+
+    return value
+
+
+def judged(measured: dict[str, Estimate], rests_on: str, beside: dict[str, Estimate] | None = None) -> Finding:
+    """A claim that all that was measured is above zero: holds if every interval is, does not if one is below.
+
+    What stands `beside` is shown and not judged.
+    """
+    shown = measured | (beside or {})
+    if any(e.low != e.low for e in measured.values()):
+        return Finding("undecided", shown, f"{rests_on}; too few for an interval")
+    holds, fails = all(e.low > 0 for e in measured.values()), any(e.high < 0 for e in measured.values())
+    return Finding(verdict(holds, fails), shown, rests_on)
+
+
+def verdict(holds: bool, fails: bool) -> Verdict:
+    """In words; undecided if neither."""
+    return "holds" if holds else "does not hold" if fails else "undecided"
+
+
+def _read(run: Run) -> list[Row]:
+    from gevaldi.runs.schema import schema
+
+    wanted: list[Any] = [name for name in schema(run.spec.set_sizes).names if name not in UNREAD]
+    return [row for row in run.each(wanted) if row["status"] != "failed"]

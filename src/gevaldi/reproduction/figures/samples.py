@@ -1,0 +1,30 @@
+"""Pictures before and after the search with both predictions, as the paper's Figures 1, 2 and 5."""
+
+from typing import Any
+
+from gevaldi.figures.samples import COLUMNS, before_and_after
+from gevaldi.measures.predictions import top
+from gevaldi.names import plain, told_apart
+from gevaldi.reproduction.evidence import Evidence
+from gevaldi.reproduction.figures.base import PaperFigure
+from gevaldi.runs.schema import Row
+
+TOLD = ("index", "order", "condition_name", "divergence_start", "divergence_end", "delta_z", "typicality_end", "shift", "held")
+"""Columns of the table beside the predictions."""
+
+
+def samples(evidence: Evidence, *, run: str, count: int) -> PaperFigure:
+    """The `count` samples of a run with the largest divergence, of both orders if it has both."""
+    evidence.rows(run)  # says why, where there are none
+    made = evidence.runs[run][0]
+    models = made.record["models"]
+    names = dict(zip(("first", "second"), told_apart(models["first"]["name"], models["second"]["name"]), strict=True))
+    shown = made.largest(count, [*dict.fromkeys([*COLUMNS, *TOLD])])
+    figure = before_and_after(shown, names, plain(made.record["divergence"]["unit"]))
+    said = [f"{who}_{moment}{what}" for who in names for moment in ("start", "end") for what in ("", "_probability")]
+    return PaperFigure(figure, (*TOLD, *said), [(*(row[key] for key in TOLD), *_said(row)) for row in shown])
+
+
+def _said(row: Row) -> list[Any]:
+    found = [top(row, who, moment) or {} for who in ("first", "second") for moment in ("start", "end")]
+    return [value for label in found for value in (label.get("name"), label.get("probability"))]

@@ -1,0 +1,1 @@
+"""From starts to samples: scheduling, search, recording, results."""

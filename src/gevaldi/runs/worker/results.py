@@ -1,0 +1,208 @@
+"""Finished samples, and the rows that are made of them: without a network, so that a thread of its own can make them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from gevaldi.measures.kinds import kind
+from gevaldi.models import Label
+from gevaldi.names import escaped
+from gevaldi.objective import Evaluation
+from gevaldi.pictures._levels import Levels, in_levels
+from gevaldi.priors.base import Prior
+from gevaldi.runs.hierarchy import Hierarchy
+from gevaldi.runs.rows import encode_png, encode_small, known, out_of_range, probability_of, top_classes
+from gevaldi.runs.sample import Row, Sample
+from gevaldi.runs.start import Start
+from gevaldi.runs.worker.recorder import Exit
+
+SIDES = {"forward": ("first", "second"), "reverse": ("second", "first")}  # which classifier is p₁, and which p₂
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What rows keep of an evaluation, off the device; samples in the first dimension."""
+
+    pictures: Levels
+    lowest: Float[np.ndarray, " batch"]
+    highest: Float[np.ndarray, " batch"]
+    log_p: Float[np.ndarray, "batch classes"]
+    log_q: Float[np.ndarray, "batch classes"]
+    z: Float[np.ndarray, "batch size"]
+    divergence: list[float]
+    log_prior: list[float]
+    typicality: list[float]
+
+    @classmethod
+    def of(cls, e: Evaluation, prior: Prior) -> "Stage":
+        """The same of an evaluation on a device."""
+        flat = e.pictures.flatten(1)
+        return cls(
+            pictures=in_levels(e.pictures),
+            lowest=flat.amin(1).cpu().numpy(),
+            highest=flat.amax(1).cpu().numpy(),
+            log_p=e.log_p.cpu().numpy(),
+            log_q=e.log_q.cpu().numpy(),
+            z=e.z.flatten(1).cpu().numpy(),
+            divergence=e.divergence.tolist(),
+            log_prior=prior.log_prob(e.z).tolist(),
+            typicality=prior.typicality(e.z).tolist(),
+        )
+
+    def of_classifier(self, side: str, order: str) -> Float[np.ndarray, "batch classes"]:
+        """Log-probabilities of the first or second classifier, for a sample of this order."""
+        return self.log_p if SIDES[order][0] == side else self.log_q
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A start on which the networks raised an error."""
+
+    start: Start
+    conditions: tuple[Label, ...]
+    error: str
+
+    def rows(self) -> list[Row]:
+        """Its row."""
+        return [Sample(**identity(self.start, self.conditions), status="failed", error=escaped(self.error), steps=0).row()]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One finished sample.
+
+    Attributes:
+        start: where it came from.
+        exit: how it left the search.
+        step_end: the step at which it ends.
+        path: its columns, a row a step.
+        pictures: at some steps before its end.
+        trouble: why the search could not go on, where it failed.
+    """
+
+    start: Start
+    exit: Exit
+    step_end: int
+    path: dict[str, np.ndarray]
+    pictures: dict[int, Levels]
+    trouble: str | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """Samples that finished together.
+
+    Attributes:
+        samples: in the order of all the rest.
+        before: the evaluations where they started.
+        after: the evaluations where they ended.
+        stored: the top class that each classifier names on the stored picture of the end.
+        differ_by_chance: whether their top classes differ as far from the start as the search ended, in a random direction.
+        labels: of each classifier.
+        conditions: all that the generator takes.
+        originals: the real pictures that belong to the conditions, where conditions are pictures.
+        target_classes: the indices of the compared classes that are each sample's condition.
+        hierarchy: of the classes, where there is one.
+    """
+
+    samples: Sequence[Ended]
+    before: Stage
+    after: Stage
+    stored: dict[str, list[int]]
+    differ_by_chance: list[bool]
+    labels: dict[str, tuple[Label, ...]]
+    conditions: tuple[Label, ...]
+    originals: Tensor | None
+    target_classes: list[list[int]]
+    hierarchy: Hierarchy | None
+
+    def rows(self) -> list[Row]:
+        """One row a sample, also of those that failed."""
+        return [self._row(i, sample) for i, sample in enumerate(self.samples)]
+
+    def _row(self, i: int, ended: Ended) -> Row:
+        start, path, step_end = ended.start, ended.path, ended.step_end
+        before, after = self.before, self.after
+        trouble = ended.trouble or out_of_range(float(after.lowest[i]), float(after.highest[i]))
+        sizes = self.hierarchy.sizes if self.hierarchy else ()
+        distances = {n: path[f"set_distance_{n}"] for n in sizes}
+        tops = {
+            f"{side}_{stage}": top_classes(there.of_classifier(side, start.order)[i], self.labels[side])
+            for side in ("first", "second")
+            for stage, there in (("start", before), ("end", after))
+        }
+        targets = {
+            f"asked_{side}_{stage}": probability_of(there.of_classifier(side, start.order)[i], self.target_classes[i])
+            for side in ("first", "second")
+            for stage, there in (("start", before), ("end", after))
+        }
+        paths = dict(zip(SIDES[start.order], (path["p"], path["q"]), strict=True))
+        predictions: Row = {**tops, **targets, "asked_labels": self.target_classes[i]}
+        good = not trouble and tops["first_end"] and tops["second_end"]
+        return Sample(
+            **identity(start, self.conditions),
+            **predictions,
+            **kind(predictions, self.hierarchy.scale if self.hierarchy else None),
+            status="failed" if trouble else ended.exit.status,
+            error=trouble,
+            steps=ended.exit.steps,
+            step_end=step_end,
+            divergence_start=before.divergence[i],
+            divergence_end=after.divergence[i],
+            log_prior_start=before.log_prior[i],
+            log_prior_end=after.log_prior[i],
+            typicality_start=before.typicality[i],
+            typicality_end=after.typicality[i],
+            delta_z=float(path["delta_z"][step_end]),
+            held=all(self.stored[side][i] == tops[f"{side}_end"][0]["label"] for side in self.labels) if good else None,
+            differ_by_chance=self.differ_by_chance[i] if good else None,
+            set_distance_start={n: known(float(distance[0])) for n, distance in distances.items()},
+            set_distance_end={n: known(float(distance[step_end])) for n, distance in distances.items()},
+            picture_original=self._original(start.condition),
+            picture_start=_image(encode_png(before.pictures[i])),
+            picture_end=_image(encode_png(after.pictures[i])),
+            z_start=before.z[i],
+            z_end=after.z[i],
+            path_divergence=path["divergence"],
+            path_log_prior=path["log_prior"],
+            path_delta_z=path["delta_z"],
+            path_set_distance=distances,
+            path_first=paths["first"].tolist(),
+            path_second=paths["second"].tolist(),
+            **self._pictures_along(i, ended),
+        ).row()
+
+    def _original(self, condition: int | None) -> Row | None:
+        if self.originals is None or condition is None:
+            return None
+        return _image(encode_png(in_levels(self.originals[condition])))
+
+    def _pictures_along(self, i: int, ended: Ended) -> Row:
+        """The pictures of a path, from its start to its end."""
+        ends = {0: self.before.pictures[i], ended.step_end: self.after.pictures[i]}
+        pictures = sorted((ended.pictures | ends).items())
+        return {
+            "path_pictures": [_image(encode_small(picture)) for _, picture in pictures],
+            "path_picture_steps": [step for step, _ in pictures],
+        }
+
+
+def identity(start: Start, conditions: tuple[Label, ...]) -> Row:
+    """What identifies a sample before its search."""
+    condition = None if start.condition is None else conditions[start.condition]
+    return {
+        "index": start.index,
+        "seed": start.seed,
+        "candidate": start.candidate,
+        "order": start.order,
+        "condition": start.condition,
+        "condition_name": condition.name if condition else None,
+        "condition_id": condition.id if condition else None,
+    }
+
+
+def _image(content: bytes) -> Row:
+    return {"bytes": content, "path": None}

@@ -1,0 +1,227 @@
+"""Search from any number of starts, and turn what was searched into results."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gevaldi.batches import in_blocks, joined, select
+from gevaldi.errors import DeviceError, GevaldiError
+from gevaldi.execution.networks import planned
+from gevaldi.noise import Noise
+from gevaldi.objective import Evaluate, Evaluation, within
+from gevaldi.pictures._levels import in_levels
+from gevaldi.priors.base import Prior, per_sample
+from gevaldi.runs.rows import first_trouble
+from gevaldi.runs.start import Start
+from gevaldi.runs.worker.reclassify import reclassify
+from gevaldi.runs.worker.recorder import BLOCK, PathRecorder, Trajectory, steps_end
+from gevaldi.runs.worker.results import Ended, Failure, Results, Stage
+from gevaldi.runs.worker.scheduler import Queue, Scheduler, inputs
+from gevaldi.runs.worker.setup import Models
+from gevaldi.search.loop import search
+from gevaldi.spec import Spec
+
+NO_STEP = 2**32  # a step of which no search draws noise
+PATIENCE = 2.0  # seconds that finished samples wait for others at most, where steps are long
+
+OnStep = Callable[[int, int], None]
+"""Called after every step with the number of samples that are searching and the number of steps of the batch."""
+
+
+def searched(
+    starts: Iterable[Start], models: Models, spec: Spec, batch_size: int, on_step: OnStep = lambda searching, step: None
+) -> Iterator[Results | Failure]:
+    """Search from any number of starts in a batch that is kept full: each sample that finishes makes room for the next.
+
+    If the networks raise an error on the whole batch, its samples are tried in halves, so that only the culprits fail. If memory
+    does not suffice, the batch is half as large from then on.
+
+    Raises:
+        DeviceError: memory does not suffice for one sample, or the device has stopped working.
+    """
+    queue = Queue(starts)
+    while True:
+        exact = in_blocks(models.objective(spec.prior_weight), models.plan.block)
+        fast = in_blocks(planned(models.objective(spec.prior_weight), models.plan, models.device), models.plan.block)
+        fast = within(fast, models.generator.prior, spec.search.typical_mass)
+        scheduler = Scheduler(queue, models, spec.search, fast, batch_size)
+        try:
+            yield from _searched(scheduler, exact, fast, models, spec, batch_size, on_step)
+            return
+        except GevaldiError:
+            raise
+        except Exception as error:  # whatever the user's networks may raise
+            lost = list(scheduler.unfinished.values())
+            if not lost:
+                raise
+            if not lacks_memory(error):
+                yield from _culprits(lost, error, models, spec, batch_size, on_step)
+                continue
+            if batch_size == 1:
+                raise DeviceError(
+                    f"The memory of {models.device} does not suffice for one sample: {error}. What was finished is safe. Use "
+                    "--device cpu, smaller networks or pictures, or close what else needs memory there; then go on with: "
+                    "gevaldi resume FOLDER"
+                ) from error
+            batch_size = batch_size // 2
+            queue.put_back(lost)
+
+
+def _searched(
+    scheduler: Scheduler, exact: Evaluate, fast: Evaluate, models: Models, spec: Spec, batch_size: int, on_step: OnStep
+) -> Iterator[Results]:
+    """The same, until something is raised; the scheduler's unfinished starts are then lost."""
+    recorder = PathRecorder(models, scheduler.trajectories)
+    ended: list[int] = []
+
+    def results() -> Iterator[Results]:
+        if ended:
+            recorder.flush()
+            trajectories = scheduler.finish(ended)
+            yield results_of(trajectories, recorder, in_halves(exact), models, spec)
+            for index in ended:
+                del scheduler.unfinished[index]
+            ended.clear()
+
+    since = time.monotonic()
+    for number, step in enumerate(search(fast, scheduler.supply, models.algorithm, spec.search)):
+        ended += recorder.record(step)
+        on_step(len(step.batch.ids), number)
+        late = time.monotonic() - since > PATIENCE
+        if number % BLOCK == BLOCK - 1 or late or len(ended) >= batch_size:
+            yield from results()
+            since = time.monotonic()
+    yield from results()
+
+
+def _culprits(
+    lost: list[Start], error: Exception, models: Models, spec: Spec, batch_size: int, on_step: OnStep
+) -> Iterator[Results | Failure]:
+    """Search in halves from starts of which at least one leads to an error; alone it fails with it."""
+    if len(lost) == 1:
+        if not works(models.device):
+            raise DeviceError(
+                f"The device {models.device} has stopped working: {error}. What was finished is safe; go on, perhaps after the "
+                "driver or the machine was started anew, with: gevaldi resume FOLDER"
+            ) from error
+        yield Failure(lost[0], models.generator.conditions, f"{type(error).__name__}: {error}")
+        return
+    middle = len(lost) // 2
+    for half in (lost[:middle], lost[middle:]):
+        yield from searched(half, models, spec, batch_size, on_step)
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether an error means that memory does not suffice; for the processor's and MPS's memory, torch has no type of its own."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and any(text in str(error).lower() for text in words)
+    )
+
+
+def works(device: torch.device) -> bool:
+    """Whether a device still computes; after some errors CUDA refuses everything, whatever the networks."""
+    try:
+        return torch.ones(2, device=device).sum().item() == 2
+    except Exception:
+        return False
+
+
+def results_of(
+    trajectories: Sequence[Trajectory], recorder: PathRecorder, evaluate: Evaluate, models: Models, spec: Spec
+) -> Results:
+    """Evaluate the ends of finished samples, and a random direction beside them; take all that rows need off the device."""
+    starts = [trajectory.start for trajectory in trajectories]
+    exits = [trajectory.exit for trajectory in trajectories if trajectory.exit]
+    condition, swapped = inputs(starts, models.device)
+    before = joined([trajectory.first for trajectory in trajectories if trajectory.first])
+    after = evaluate(torch.cat([left.z for left in exits]), condition, swapped)
+    paths = [trajectory.path() for trajectory in trajectories]
+    step_end = steps_end(trajectories, paths, models.algorithm.converges)
+    if models.plan.mixed:
+        before = evaluate(before.z, condition, swapped)
+        if models.algorithm.converges:
+            after, step_end = _not_below_start(before, after, step_end)
+        _overwrite(paths, step_end, recorder, condition, before, after)
+    chance = evaluate(
+        as_far_by_chance(starts, before.z, after.z, models.generator.prior, spec.search.typical_mass), condition, swapped
+    )
+    levels, prior = in_levels(after.pictures), models.generator.prior
+    return Results(
+        samples=[
+            Ended(
+                start=trajectory.start,
+                exit=left,
+                step_end=step,
+                path=path,
+                pictures={at: picture for at, picture in trajectory.pictures.items() if at < step},
+                trouble=_trouble(after, i, path, trajectory.start) if left.status == "failed" else None,
+            )
+            for i, (trajectory, left, step, path) in enumerate(zip(trajectories, exits, step_end, paths, strict=True))
+        ],
+        before=Stage.of(before, prior),
+        after=Stage.of(after, prior),
+        stored={side: reclassify(models.classifier(side), levels, models.device, models.plan) for side in ("first", "second")},
+        differ_by_chance=(chance.log_p.argmax(1) != chance.log_q.argmax(1)).tolist(),
+        labels={side: models.classifier(side).labels for side in ("first", "second")},
+        conditions=models.generator.conditions,
+        originals=models.generator.originals,
+        target_classes=[models.target_classes(start.condition) for start in starts],
+        hierarchy=models.hierarchy,
+    )
+
+
+def _trouble(after: Evaluation, i: int, path: dict[str, np.ndarray], start: Start) -> str:
+    return first_trouble(select(after, slice(i, i + 1)), path["divergence"], start.order)
+
+
+def _not_below_start(before: Evaluation, after: Evaluation, step_end: list[int]) -> tuple[Evaluation, list[int]]:
+    """Let samples that turn out to be below their start, once evaluated in single precision, end at their start."""
+    below = after.value < before.value
+    order = torch.arange(len(below), device=below.device) + len(below) * below
+    return select(joined([after, before]), order), [
+        0 if back else step for back, step in zip(below.tolist(), step_end, strict=True)
+    ]
+
+
+def _overwrite(
+    paths: Sequence[dict[str, np.ndarray]],
+    step_end: Sequence[int],
+    recorder: PathRecorder,
+    condition: Tensor,
+    before: Evaluation,
+    after: Evaluation,
+) -> None:
+    """Replace the ends of paths in mixed precision by those in single precision."""
+    ends = [recorder.columns_at(condition, before, there) for there in (before, after)]
+    for i, path in enumerate(paths):
+        for step, columns in zip((0, step_end[i]), ends, strict=True):
+            for key, values in columns.items():
+                path[key][step] = values[i]
+
+
+def as_far_by_chance(starts: Sequence[Start], before: Tensor, after: Tensor, prior: Prior, mass: float | None) -> Tensor:
+    """Latents as far from the starts as the searches ended, in random directions, and kept in the prior as the searches were."""
+    distance = (after - before).flatten(1).norm(dim=1)
+    drawn = Noise([start.seed for start in starts], [NO_STEP] * len(starts)).normal(tuple(before.shape[1:])).to(before)
+    direction = drawn / per_sample(drawn.flatten(1).norm(dim=1), drawn)
+    there = before + per_sample(distance, direction) * direction
+    return prior.project(there, mass) if mass else there
+
+
+def in_halves(evaluate: Evaluate) -> Evaluate:
+    """The same, in halves where memory does not suffice: ends in single precision need more than the way in bfloat16."""
+
+    def evaluated(*samples: Tensor) -> Evaluation:
+        try:
+            return evaluate(*samples)
+        except Exception as error:
+            if len(samples[0]) == 1 or not lacks_memory(error):
+                raise
+        middle = len(samples[0]) // 2
+        return joined([evaluated(*(part[:middle] for part in samples)), evaluated(*(part[middle:] for part in samples))])
+
+    return evaluated

@@ -1,0 +1,73 @@
+"""What a worker needs: the three networks and the parts of the objective, ready on a device."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from gevaldi.alignment import Alignment, places_of
+from gevaldi.contract import settled
+from gevaldi.divergences.base import Divergence
+from gevaldi.execution.plan import ExecutionPlan
+from gevaldi.execution.threads import in_threads
+from gevaldi.execution.tuning import Tuning
+from gevaldi.models import Classifier, Generator
+from gevaldi.objective import Objective
+from gevaldi.runs.hierarchy import Hierarchy
+from gevaldi.search.algorithms.base import Algorithm
+
+
+@dataclass(frozen=True)
+class Models:
+    """The three networks, the other parts of the objective, and how they are computed on a device."""
+
+    first: Classifier
+    second: Classifier
+    generator: Generator
+    divergence: Divergence
+    algorithm: Algorithm
+    device: torch.device
+    plan: ExecutionPlan
+    hierarchy: Hierarchy | None = None
+    alignment: Alignment | None = None
+    tuning: Tuning | None = None
+
+    def drawn(self, seeds: Sequence[int]) -> Tensor:
+        """Latents drawn from the generator's prior, one a seed."""
+        return self.generator.prior.sample(seeds).to(self.device, self.plan.dtype)
+
+    def starts(self, seeds: Sequence[int]) -> Tensor:
+        """Latents to start searches from, one a seed: drawn, or zero where latents are offsets from something real."""
+        drawn = self.drawn(seeds)
+        return torch.zeros_like(drawn) if self.generator.starts_at_zero else drawn
+
+    def classifier(self, side: str) -> Classifier:
+        """The first or the second classifier."""
+        return self.first if side == "first" else self.second
+
+    def target_classes(self, condition: int | None) -> list[int]:
+        """The indices of the compared classes that are a condition; empty where none is."""
+        return [] if condition is None else self._target_classes[condition]
+
+    @cached_property
+    def _target_classes(self) -> list[list[int]]:
+        sides = (self.first, self.second)
+        return [sorted({i for side in sides for i in places_of(label.name, label.id, side)}) for label in self.generator.conditions]
+
+    def objective(self, prior_weight: float) -> Objective:
+        """Equation 3 with p₁ of the first classifier."""
+        return Objective(self.first, self.second, self.generator, self.divergence, prior_weight)
+
+
+@contextmanager
+def prepared(models: Models) -> Iterator[None]:
+    """Within it, the networks are on the device, without parameter gradients, and computed by the plan's threads."""
+    plan, networks = models.plan, (models.first, models.second, models.generator)
+    with (
+        settled(*networks, device=models.device, dtype=plan.dtype, channels_last=plan.channels_last),
+        in_threads(plan.threads),
+    ):
+        yield

@@ -1,0 +1,257 @@
+"""`gevaldi.sweep`: some classifiers and a generator in; the matrix of each against each other out."""
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gevaldi.comparison import named, named_taxonomy, nested
+from gevaldi.compute import Compute
+from gevaldi.errors import RunFolderError, SpecError, UnknownName
+from gevaldi.experiments.execute import Outcome, earlier, folder_of
+from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, Seen, columns, entries, seen_in
+from gevaldi.names import OBJECT
+from gevaldi.runs.store import Run
+from gevaldi.sweeps.execution import SPEC, Before, Networks, before_of, run_sweep
+from gevaldi.sweeps.spec import Pair, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from, unit_of
+from gevaldi.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gevaldi.models import Classifier, Generator
+    from gevaldi.reports.sweep.pictures import Source
+    from gevaldi.runs.engines.base import Engine
+
+
+@dataclass(frozen=True, repr=False)
+class SweepResult:
+    """A finished (or interrupted) sweep, backed by its folder.
+
+    Attributes:
+        folder: where its runs lie.
+        sweep: what was asked for.
+        runs: the finished comparisons, by the name of their sub-folder.
+        failed: why others could not be made.
+        before: the matrices before any search.
+    """
+
+    folder: Path
+    sweep: Sweep
+    runs: Mapping[str, Run]
+    failed: Mapping[str, str] = field(default_factory=dict)
+    before: Before = field(default_factory=Before)
+
+    def __repr__(self) -> str:
+        return f"SweepResult({str(self.folder)!r}, {len(self.runs)} of {len(self.pairs)} comparisons)"
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "SweepResult":
+        """A sweep made before, from its folder; what was not finished stands among what failed.
+
+        Raises:
+            RunFolderError: there is no sweep.
+        """
+        folder = folder_of(folder)
+        if not (folder / SPEC).exists():
+            raise RunFolderError(f"There is no sweep in {folder}: it has no {SPEC}. `gevaldi sweep` makes them.")
+        found = sweep_from(read_sweep(folder / SPEC), source=str(folder / SPEC))
+        specs = {name: pair.spec for name, pair in found.pairs().items()}
+        return collect(found, folder, [before_of(folder, found) or Before(), *earlier(specs, folder, "not made yet")])
+
+    @cached_property
+    def pairs(self) -> dict[str, Pair]:
+        """All comparisons that were asked for, by the name of their sub-folder."""
+        return self.sweep.pairs()
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """Every number of every matrix."""
+        found = list(self.before.entries)
+        for divergence in self.sweep.divergences:
+            for weight in self.sweep.prior_weights:
+                found += entries(self._cells(divergence, weight), divergence, weight, END, limits_of(divergence))
+        return found
+
+    def _cells(self, divergence: str, weight: float) -> Cells:
+        found: dict[tuple[str, str], Seen] = {}
+        for pair, run in self._finished(divergence, weight):
+            for cell, (order, row_is) in pair.cells().items():
+                found[cell] = seen_in(run.each(columns(pair.spec.set_sizes)), order, row_is)
+        return found
+
+    def numbers(self) -> "pd.DataFrame":
+        """Every number of every matrix, a row each; `gevaldi.measures.sweeps.Entry` says what the columns hold."""
+        import pandas as pd
+
+        records = [vars(entry) | vars(entry.estimate) for entry in self.entries]
+        return pd.DataFrame(records).drop(columns="estimate")
+
+    def matrix(
+        self,
+        quantity: str = "divergence",
+        moment: str = END,
+        divergence: str | None = None,
+        prior_weight: float | None = None,
+    ) -> "pd.DataFrame":
+        """One number of each classifier (row) against each other (column); NaN on the diagonal and where there is none.
+
+        Args:
+            quantity: divergence, disagreement, set_distance_1, row_alone_wrong, column_alone_wrong.
+            moment: end, of the searches; drawn, on pictures of the generator, unsearched; real, on real ones.
+            divergence: which of the sweep's; its first if not given.
+            prior_weight: which λ of the sweep's; its first if not given. Before the search there is none.
+
+        Raises:
+            UnknownName: there is no such number in this sweep.
+        """
+        import pandas as pd
+
+        divergence = divergence or self.sweep.divergences[0]
+        weight = (self.sweep.prior_weights[0] if prior_weight is None else float(prior_weight)) if moment == END else None
+        for kind, name, known in (
+            ("moment", moment, (DRAWN, REAL, END)),
+            ("divergence in this sweep", divergence, self.sweep.divergences),
+            ("λ in this sweep", str(weight), [*map(str, self.sweep.prior_weights), "None"]),
+        ):
+            if name not in known:
+                raise UnknownName(kind, name, known)
+        own = [e for e in self.entries if (e.divergence, e.prior_weight, e.moment) == (divergence, weight, moment) and e.column]
+        if own and quantity not in {e.quantity for e in own}:
+            raise UnknownName("quantity in this sweep", quantity, {e.quantity for e in own})
+        names = list(self.sweep.classifiers)
+        frame = pd.DataFrame(float("nan"), index=pd.Index(names, name="row"), columns=pd.Index(names, name="column"))
+        for e in own:
+            if e.quantity == quantity:
+                frame.loc[e.row, e.column] = e.estimate.value
+        return frame
+
+    def report(self) -> Path:
+        """Write index.html, matrix.csv, the figures, and what lacks of the reports of the comparisons; returns the page."""
+        from gevaldi.reports.page import write_report
+        from gevaldi.reports.sweep.page import About, Grid, write_sweep
+
+        for name, run in self.runs.items():
+            if not _is_newer(self.folder / name / "report.html", self.folder / name / "samples"):
+                write_report(run)
+        grids = [
+            Grid(text, unit_of(text), is_symmetric(text), weight, self._sources(text, weight))
+            for text in self.sweep.divergences
+            for weight in self.sweep.prior_weights
+        ]
+        words = About(
+            self.sweep.title, self.sweep.question, self.sweep.classifiers, self.sweep.generator, self.command(),
+            {**self.before.failed, **self.failed},
+        )  # fmt: skip
+        return write_sweep(self.folder, words, self.entries, grids)
+
+    def _finished(self, divergence: str, weight: float) -> list[tuple[Pair, Run]]:
+        asked = (divergence, weight)
+        return [
+            (pair, self.runs[name])
+            for name, pair in self.pairs.items()
+            if name in self.runs and (pair.divergence, pair.prior_weight) == asked
+        ]
+
+    def _sources(self, divergence: str, weight: float) -> dict[tuple[str, str], "Source"]:
+        from gevaldi.reports.sweep.pictures import Source
+
+        found = self._finished(divergence, weight)
+        return {cell: Source(run, order, row) for pair, run in found for cell, (order, row) in pair.cells().items()}
+
+    def command(self) -> str:
+        """What makes the sweep again."""
+        asked = self.sweep
+        if not any(name.startswith(OBJECT) for name in (*asked.classifiers.values(), asked.generator)):
+            return f"gevaldi sweep {self.folder / SPEC} --out NEW_FOLDER"
+        given = asked.model_dump(exclude_defaults=True, exclude={"classifiers", "generator", "settings"}) | asked.settings
+        names = [f"[{', '.join(asked.classifiers)}]", asked.generator.removeprefix(OBJECT)]
+        return f"gevaldi.sweep({', '.join([*names, *(f'{key}={value!r}' for key, value in given.items())])})"
+
+
+def _is_newer(page: Path, samples: Path) -> bool:
+    return page.exists() and all(page.stat().st_mtime >= part.stat().st_mtime for part in samples.iterdir())
+
+
+def collect(sweep: Sweep, folder: Path, outcomes: Iterable[Before | Outcome]) -> SweepResult:
+    """The result of a sweep, from the outcomes that running it yields."""
+    before, runs, failed = Before(), {}, {}
+    for found in outcomes:
+        if isinstance(found, Before):
+            before = found
+        elif found.run:
+            runs[found.name] = found.run
+        else:
+            failed[found.name] = str(found.error)
+    return SweepResult(folder, sweep, runs, failed, before)
+
+
+def sweep(
+    classifiers: "Sequence[str | Classifier] | Mapping[str, str | Classifier]",
+    generator: "str | Generator",
+    *,
+    out: str | Path | None = None,
+    taxonomy: str | Taxonomy | Any = "auto",
+    device: str = "auto",
+    batch_size: int | None = None,
+    engine: "str | Engine | None" = None,
+    progress: bool | None = None,
+    **settings: Any,
+) -> SweepResult:
+    """Compare each of some classifiers with each other, under some divergences and some λ.
+
+    Networks are loaded once in this program; on a cluster workers stay from pair to pair, and those that have names are not loaded
+    again if the next pair needs them too. The pictures before any search are generated once for all. A pair that cannot be compared
+    stands in `failed`, and the rest still run.
+
+    Args:
+        classifiers: names or classifiers; as a mapping, what they are called.
+        generator: a generator, or its name.
+        out: the folder, on this machine, with a sub-folder for each comparison such as a-vs-b-kl-w0; called again, it is continued.
+            By default a new temporary folder.
+        taxonomy, device, batch_size, engine, progress: as for `gevaldi.compare`; before the search, all is computed here.
+        **settings: all other fields of a `Sweep` (divergences such as ("kl", "jensen-shannon"), prior_weights, orders, classes,
+            title, question), and for all pairs those of a `Spec` and of its search.
+
+    Raises:
+        SpecError: a setting is unknown or impossible, or there are fewer than two classifiers.
+        RunFolderError: the folder cannot be written, is far away, or holds a sweep with other settings.
+        EngineError: a cluster does not answer.
+    """
+    called, objects = _called(classifiers)
+    if not isinstance(generator, str):
+        objects[named(generator)] = generator
+    hierarchy, given = named_taxonomy(taxonomy)
+    own = {key: settings.pop(key) for key in Sweep.model_fields if key in settings and key != "settings"}
+    shared = {"taxonomy": hierarchy, **nested(settings)}
+    asked = sweep_from({"classifiers": called, "generator": named(generator), **own, "settings": shared}, source="the arguments")
+    folder = Path(tempfile.mkdtemp(prefix="gevaldi-sweep-")) if out is None else folder_of(out)
+    with Compute(device, batch_size, engine, progress=progress).opened() as compute:
+        return collect(asked, folder, run_sweep(asked, folder, Networks(objects), compute, taxonomy=given))
+
+
+def _called(given: Any) -> tuple[Any, dict[str, Any]]:
+    """The names of classifiers in specs, by what they are called, and the objects among them by these names.
+
+    Raises:
+        SpecError: an object is given twice.
+    """
+    if isinstance(given, str) or not isinstance(given, Mapping | Sequence):
+        return given, {}  # which is refused with what was expected
+    models = list(given.values() if isinstance(given, Mapping) else given)
+    objects = [model for model in models if not isinstance(model, str)]
+    if not objects:
+        return given if isinstance(given, Mapping) else models, {}
+    if len({*map(id, objects)}) < len(objects):
+        raise SpecError("A classifier was given twice; each is compared with all others, so once is enough.")
+    if not isinstance(given, Mapping):
+        given = dict(zip(short_names(_numbered([named(model).removeprefix(OBJECT) for model in models])), models, strict=True))
+    names = {called: model if isinstance(model, str) else f"{OBJECT}{called}" for called, model in given.items()}
+    return names, {names[called]: model for called, model in given.items() if not isinstance(model, str)}
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """The names, with a number each where several are the same, as those of objects may be."""
+    return [f"{name} {names[: i + 1].count(name)}" if names.count(name) > 1 else name for i, name in enumerate(names)]

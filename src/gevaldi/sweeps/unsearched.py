@@ -1,0 +1,220 @@
+"""The matrix before any search: one pass of the generator, whose pictures each classifier sees once."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import combinations, count
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gevaldi.alignment import Known, align, meant_by
+from gevaldi.classifiers._official import officially
+from gevaldi.contract import check_classifier, check_mode, settled
+from gevaldi.divergences import divergence
+from gevaldi.divergences.kl import kl
+from gevaldi.errors import GevaldiError, described
+from gevaldi.execution.autotune import plan_of
+from gevaldi.measures.sweeps import DRAWN, REAL, Entry, Seen, entries
+from gevaldi.models import Classifier, Generator, Label, Pictures
+from gevaldi.objective import Objective
+from gevaldi.pictures import sources
+from gevaldi.pictures.base import RealPictures, brought_to
+from gevaldi.runs.audit import DRAWN as SMALL_ARE_SHOWN
+from gevaldi.runs.audit import DRAWN_BY_LARGE as LARGE_ARE_SHOWN
+from gevaldi.runs.audit import Told, batch_of, drawn_pictures, shape_made
+from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
+from gevaldi.runs.start import chosen_conditions
+from gevaldi.runs.worker.setup import Models
+from gevaldi.search import registry as algorithms
+from gevaldi.spec import Spec
+from gevaldi.sweeps.spec import Sweep, limits_of
+from gevaldi.taxonomy import Taxonomy, most_probable
+
+
+@dataclass
+class Tables:
+    """What every classifier says of the same pictures: log-probabilities over its own labels.
+
+    Attributes:
+        classifiers: by name.
+        classes: of each picture, where it is known.
+        log_ps: of each classifier, batch by batch.
+        failed: why others could not classify them.
+    """
+
+    classifiers: Mapping[str, Classifier]
+    classes: list[Known] = field(default_factory=list)
+    log_ps: dict[str, list[Tensor]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @torch.no_grad()
+    def add(self, pictures: Pictures, classes: Sequence[Known]) -> None:
+        """Ask all of them about some more pictures."""
+        for name, classifier in self.classifiers.items():
+            if name in self.failed:
+                continue
+            try:
+                if name not in self.log_ps:
+                    check_mode(classifier, f"classifier {name}")
+                    log_p = check_classifier(classifier, pictures, f"classifier {name}")
+                else:
+                    log_p = classifier(pictures)
+            except Exception as error:  # whatever networks may raise
+                self.failed[name] = str(error) if isinstance(error, GevaldiError) else described(error)
+            else:
+                self.log_ps.setdefault(name, []).append(log_p.cpu())
+        self.classes += classes
+
+    @torch.no_grad()
+    def replace(self, name: str, real: RealPictures, on_progress: Callable[[int], None]) -> None:
+        """Put what a classifier's own pipeline says of the pictures as they are in the place of what it said of them resized."""
+        done = count()
+        try:
+            log_p = officially(self.classifiers[name], real.pictures, lambda: on_progress(next(done) + 1))
+        except Exception as error:  # whatever pipelines may raise
+            self.failed[name] = described(error)
+        else:
+            self.log_ps[name] = [torch.from_numpy(log_p)]
+
+    def of(self, name: str) -> Float[Tensor, "pictures classes"]:
+        """All that one of them said."""
+        return torch.cat(self.log_ps[name])
+
+
+class StoredPredictions(Classifier):
+    """Predictions of a classifier in the place of pictures, so that they can be aligned with those of others without computing them
+    again."""
+
+    def __init__(self, labels: Sequence[Label]) -> None:
+        super().__init__()
+        self.labels = tuple(labels)
+        self.eval()
+
+    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+        """The rows of a table, as (pictures, 1, 1, classes)."""
+        return pictures[:, 0, 0]
+
+
+def before_search(
+    sweep: Sweep,
+    specs: Sequence[Spec],
+    classifiers: Mapping[str, Classifier],
+    generator: Generator,
+    device: torch.device,
+    taxonomy: Taxonomy | None = None,
+    on_progress: Told = lambda done, total: None,
+) -> tuple[list[Entry], dict[str, str]]:
+    """The matrices of pictures drawn from the generator and of real ones, and why some classifiers are not in them.
+
+    The pictures drawn are those of the audit of a pair of the largest classifiers: as many, from the same seeds; a pair of small
+    ones may be audited on more. Each is generated once and shown once to each classifier, whatever their number; for that, all
+    classifiers are on the device together.
+
+    Args:
+        sweep: the sweep.
+        specs: of its pairs; what they share is taken from the first.
+        classifiers: those that could be loaded, by name.
+        generator: of all pairs.
+        device: where to compute.
+        taxonomy: if given, in the place of the one that the specs name.
+        on_progress: called after every batch with the pictures seen so far, and with how many there are.
+    """
+    spec = specs[0]
+    widest = max(classifiers.values(), key=lambda one: sum(p.numel() for p in one.parameters()))
+    plan, _ = plan_of(spec, Objective(widest, widest, generator, kl, prior_weight=0.0), device)
+    models = Models(widest, widest, generator, kl, algorithms.build(spec.search.algorithm), device, plan)
+    conditions = chosen_conditions(spec, generator.conditions)
+    many = spec.audited or (SMALL_ARE_SHOWN if plan.small else LARGE_ARE_SHOWN)
+    with settled(*classifiers.values(), generator, device=device, dtype=plan.dtype, channels_last=plan.channels_last):
+        as_they_are: RealPictures | None = sources.load(spec.real) if spec.real is not None else None
+        real = brought_to(as_they_are, shape_made(models)) if as_they_are else None
+        official = [name for name, one in classifiers.items() if one.official]
+        total = many + (len(real.pictures) * (1 + len(official)) if real else 0)
+        drawn = predictions(classifiers, drawn_pictures(models, conditions, many), partial(_shifted, on_progress, 0, total))
+        found, failed = matrices(sweep, drawn, spec, taxonomy, DRAWN), drawn.failed
+        if real and as_they_are:
+            size, known = batch_of(models), [(name, name) for name in real.classes]
+            batches = (
+                (torch.stack(real.pictures[i : i + size]).to(device, plan.dtype), known[i : i + size])
+                for i in range(0, len(real.pictures), size)
+            )
+            others = {name: one for name, one in classifiers.items() if name not in failed}
+            shown = predictions(others, batches, partial(_shifted, on_progress, many, total))
+            for i, name in enumerate(name for name in official if name not in shown.failed and name in others):
+                before = many + len(real.pictures) * (1 + i)
+                shown.replace(name, as_they_are, partial(_shifted, on_progress, before, total))
+            found, failed = found + matrices(sweep, shown, spec, taxonomy, REAL), failed | shown.failed
+    return found, failed
+
+
+def _shifted(on_progress: Told, before: int, total: int, done: int) -> None:
+    on_progress(before + done, total)
+
+
+def predictions(
+    classifiers: Mapping[str, Classifier], batches: Iterable[tuple[Tensor, list[Known]]], on_progress: Callable[[int], None]
+) -> Tables:
+    """What all classifiers say of all pictures."""
+    tables = Tables(classifiers)
+    for pictures, known in batches:
+        tables.add(pictures, known)
+        on_progress(len(tables.classes))
+    return tables
+
+
+def matrices(sweep: Sweep, tables: Tables, spec: Spec, taxonomy: Taxonomy | None, moment: str) -> list[Entry]:
+    """The matrix of each divergence, from what all classifiers said; pairs that have nothing in common are left out."""
+    cells: dict[str, dict[tuple[str, str], Seen]] = {text: {} for text in sweep.divergences}
+    there = [name for name in tables.classifiers if name not in tables.failed]
+    for one, other in combinations(there, 2):
+        try:
+            found = _of_pair(sweep, tables, (one, other), spec, taxonomy)
+        except GevaldiError:
+            continue  # its comparison reports what is wrong
+        for text, seen, turned in found:
+            cells[text] |= {(one, other): seen, (other, one): turned}
+    return [entry for text, of_divergence in cells.items() for entry in entries(of_divergence, text, None, moment, limits_of(text))]
+
+
+def _of_pair(
+    sweep: Sweep, tables: Tables, pair: tuple[str, str], spec: Spec, taxonomy: Taxonomy | None
+) -> list[tuple[str, Seen, Seen]]:
+    """Both cells of a pair under each divergence, over the classes that both know."""
+    given = taxonomy_asked(spec, taxonomy)
+    sides = [StoredPredictions(tables.classifiers[name].labels) for name in pair]
+    aligned = align(sides[0], sides[1], sweep.classes.get(pair[0]), sweep.classes.get(pair[1]), given)
+    both = [side(tables.of(name)[:, None, None]) for side, name in zip((aligned.first, aligned.second), pair, strict=True)]
+    good = ~(both[0].isnan().any(1) | both[1].isnan().any(1))
+    log_p, log_q = (log[good] for log in both)
+    labels = aligned.first.labels, aligned.second.labels
+    hierarchy = hierarchy_of(spec, given, *labels, torch.device("cpu"))
+    size = max(hierarchy.sizes, default=1) if hierarchy else 1
+    first, second = most_probable(log_p, size), most_probable(log_q, size)
+    places = good.nonzero()[:, 0].tolist()
+    meant = {known: meant_by(known, aligned.first) | meant_by(known, aligned.second) for known in set(tables.classes)}
+    right = {
+        place: (int(first[i, 0]) in wanted, int(second[i, 0]) in wanted)
+        for i, place in enumerate(places)
+        if (wanted := meant[tables.classes[place]])
+    }
+    seen: Any = {
+        "starts": places,
+        "differ": (first[:, 0] != second[:, 0]).numpy(),
+        "set_distances": {n: d.numpy() for n, d in hierarchy.along(first, second).items()} if hierarchy else {},
+        "right": right,
+        "failed": int((~good).sum()),
+    }
+    found = []
+    for text in sweep.divergences:
+        try:
+            between = divergence(text, len(labels[0]), hierarchy.taxonomy if hierarchy else None)
+        except GevaldiError:
+            continue
+        there, back = (np.asarray(between(*logs), dtype=float) for logs in ((log_p, log_q), (log_q, log_p)))
+        cell = Seen(divergence=there, **seen)
+        found.append((text, cell, cell.turned(back)))
+    return found
