@@ -1,108 +1,52 @@
-"""What a chunk costs the program that gives the work out, with 1,000 workers whose chunks cost nothing.
+"""What a row costs the program that began a run on a cluster, which alone writes: chunks whose rows are there at once.
 
-All of the driver runs but Ray itself, in whose place stands one whose workers have always finished already: chunks are made, given,
-answered and counted, and the memory of the process is read on the way. Then 50,000 chunks go to two real workers of Ray, which do
-nothing with them; that has Ray's own cost per call in it.
+A task does nothing but return rows of the bundled pair that were computed before, as if there were very many workers. All of the
+program's own work is timed: chunks are made and given, rows are fetched from Ray, written as Parquet and counted.
 
-    python benchmarks/driver.py
+    python benchmarks/driver.py [SAMPLES]
 """
 
+import sys
+import tempfile
 import time
-from concurrent.futures import Future
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from unittest.mock import patch
 
 import psutil
 
-from gevaldi.runs.engines._chunks import chunks
-from gevaldi.runs.engines._cluster import connected
-from gevaldi.runs.engines._crew import Crew, Room
-from gevaldi.runs.engines._job import Arrival, Part
-from gevaldi.runs.engines._spread import Spread
-from gevaldi.runs.engines.base import Filled
-from gevaldi.runs.engines.ray import kept
-from gevaldi.runs.indices import Indices
+import gevaldi
+from gevaldi.engines import _task, engine
+from gevaldi.engines.base import Job, compute_missing
+from gevaldi.progress import Bar
 from gevaldi.runs.store import Run
 from gevaldi.spec import Spec
 
-WORKERS, CHUNKS, REAL, SIZE = 1000, 200_000, 50_000, 64
+NAMES = ("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae")
+BATCH = 64
 
 
-class Idle:
-    """A worker that has finished whatever it is given."""
+def main(samples: int) -> None:
+    """Print milliseconds a row, and what the memory grew by meanwhile."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = gevaldi.compare(*NAMES, out=Path(folder) / "made", samples=BATCH, orders="forward", audited=50, device="cpu").run
+        rows = list(made.each())
+        spec = made.spec.model_copy(update={"samples": samples})
+        run = Run.create(
+            Path(folder) / "run", spec, {key: made.record[key] for key in made.record.keys() - {"spec", "fingerprint"}}
+        )
 
-    def ready(self, job: Any) -> Arrival:
-        """At once."""
-        return Arrival("node", "host")
+        def returned(key: str, setup: list[object], indices: list[int]) -> list[dict[str, object]]:
+            return [rows[index % len(rows)] | {"index": index} for index in indices]
 
-    def work(self, indices: list[int]) -> Part:
-        """Nothing, as if the rows were on disk."""
-        return Part(len(indices), "part", None)
-
-
-def answered(method: Any) -> Any:
-    """A method of an actor whose answers are there at once, called as Ray has it."""
-
-    def remote(*arguments: Any) -> Any:
-        future: Future[Any] = Future()
-        future.set_result(method(*arguments))
-        return SimpleNamespace(future=lambda: future)
-
-    return SimpleNamespace(remote=remote)
-
-
-class NoRay:
-    """What a crew needs of Ray, in this process."""
-
-    def __init__(self, workers: int) -> None:
-        self._nodes = [{"NodeID": "node", "Alive": True, "Resources": {"CPU": float(workers)}}]
-
-    def put(self, what: Any) -> Any:
-        """Nowhere."""
-        return what
-
-    def nodes(self) -> list[dict[str, Any]]:
-        """One, which is large."""
-        return self._nodes
-
-    def kill(self, actor: Any) -> None:
-        """Nobody is there."""
-
-    def remote(self, kind: type) -> Any:
-        """A class whose objects are actors."""
-
-        def made() -> Any:
-            worker = kind()
-            return SimpleNamespace(ready=answered(worker.ready), work=answered(worker.work))
-
-        return SimpleNamespace(options=lambda **options: SimpleNamespace(remote=made))
-
-
-def measured(ray: Any, workers: int, count: int) -> None:
-    """Print milliseconds a chunk, and what the memory grew by from the tenth to the last part of the chunks."""
-    spec = Spec(first="a", second="b", generator="c", samples=count * SIZE, orders="forward")
-    run, process = Run(Path(), {}, spec), psutil.Process()
-    crew = Crew(ray, None, Room(1, 0), workers, Idle)  # type: ignore[arg-type]
-    spread = Spread(chunks(run.total, Indices(run.total), SIZE), count, crew, workers)
-    early, rows, begin = 0, 0, time.perf_counter()
-    for rows in kept(spread, run):
-        Filled(rows, run.total, crew.at_work(spread.again), tuple(crew.told))
-        if not early and rows > run.total / 10:
-            early = process.memory_info().rss
-    seconds = time.perf_counter() - begin
-    assert rows == run.total
-    grown = (process.memory_info().rss - early) / 2**20
-    print(f"{workers} workers, {count:,} chunks: {1e3 * seconds / count:.3f} ms a chunk, {grown:+.1f} MiB from a tenth to the end")
-    crew.dismiss()
-
-
-def main() -> None:
-    """Print both."""
-    measured(NoRay(WORKERS), WORKERS, CHUNKS)
-    with connected(None, 2, 0, False) as ray:
-        measured(ray, 2, REAL)
+        with patch.object(_task, "compute_chunk", returned), engine("ray,workers=2,device=cpu").opened() as compute:
+            models = type("Models", (), {"hierarchy": None, "device": type("Device", (), {"type": "cpu"})})
+            before, begin = psutil.Process().memory_info().rss, time.perf_counter()
+            compute_missing(Job(run, models, NAMES, BATCH, Bar(False)), compute)  # type: ignore[arg-type]
+            seconds = time.perf_counter() - begin
+        assert run.complete
+    grown = (psutil.Process().memory_info().rss - before) / 2**20
+    print(f"{samples:,} rows: {1e3 * seconds / samples:.3f} ms a row, connecting included; {grown:+.1f} MiB")
 
 
 if __name__ == "__main__":
-    main()
+    main(*(int(text) for text in sys.argv[1:]), *(20_000,)[len(sys.argv) - 1 :])

@@ -1,4 +1,4 @@
-"""A sweep on Ray whose workers stay from one comparison to the next, against workers that are hired for each of them.
+"""A sweep on Ray whose workers stay from one comparison to the next, against a cluster that is begun for each of them.
 
 The same six comparisons of three bundled classifiers, each way once a round, in turn; all is timed, connecting included.
 
@@ -42,7 +42,7 @@ def main(rounds: int) -> None:
     for turn in range(rounds):
         found = {stay: seconds(stay=stay) for stay in ((True, False) if turn % 2 else (False, True))}
         ratios.append(found[False] / found[True])
-        print(f"hired for each {found[False]:.1f} s, staying {found[True]:.1f} s: {ratios[-1]:.2f} x", flush=True)
+        print(f"begun for each {found[False]:.1f} s, staying {found[True]:.1f} s: {ratios[-1]:.2f} x", flush=True)
     print(f"workers that stay: {median(ratios):.2f} x less time, median of {rounds}")
 
 

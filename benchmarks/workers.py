@@ -1,6 +1,6 @@
 """Two workers of one thread each against one worker of one thread: the same run of the bundled pair by the engine ray.
 
-The clock runs from when all workers have loaded their networks to the last row on disk. One and two take turns.
+Both have computed a small run before, so that their processes are there. One and two take turns.
 
     python benchmarks/workers.py [SAMPLES [ROUNDS]]
 """
@@ -8,7 +8,6 @@ The clock runs from when all workers have loaded their networks to the last row 
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,13 +15,10 @@ from typing import Any
 import torch
 
 from gevaldi.classifiers import load_classifier
+from gevaldi.engines import engine
+from gevaldi.engines.base import Job, compute_missing
 from gevaldi.generators import load_generator
-from gevaldi.runs.engines._chunks import chunk_size, chunks
-from gevaldi.runs.engines._cluster import connected
-from gevaldi.runs.engines._crew import Crew, Room
-from gevaldi.runs.engines._spread import Event, Joined, Spread
-from gevaldi.runs.engines.base import Task
-from gevaldi.runs.engines.ray import Ray, job_for, kept, visible
+from gevaldi.progress import Bar
 from gevaldi.runs.session import models_of, open_run, prepared
 from gevaldi.spec import Spec
 
@@ -30,56 +26,29 @@ NAMES = ("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae")
 BATCH = 64
 
 
-class Together:
-    """A crew whose workers are said to be ready when all of them are."""
-
-    def __init__(self, crew: Crew, workers: int) -> None:
-        self.crew, self.workers, self.begin = crew, workers, 0.0
-        self._ready: list[Event] = []
-
-    def submit(self, worker: int, number: int, chunk: list[int]) -> None:
-        """As the crew does."""
-        self.crew.submit(worker, number, chunk)
-
-    def finished(self) -> Iterable[Event]:
-        """As of the crew, from when all are there."""
-        events = list(self.crew.finished())
-        if self.begin:
-            return events
-        self._ready += [event for event in events if isinstance(event, Joined)]
-        if len(self._ready) < self.workers:
-            return []
-        self.begin = time.perf_counter()
-        return self._ready
+def seconds(workers: int, samples: int, ready: Any) -> float:
+    """From the first chunk to the last row on disk."""
+    with tempfile.TemporaryDirectory() as folder, engine(f"ray,workers={workers}").opened() as compute:
+        for count in (8 * workers, samples):
+            run = open_run(Path(folder) / str(count), spec_of(count), ready, BATCH, "benchmarks/workers.py")
+            begin = time.perf_counter()
+            compute_missing(Job(run, ready, NAMES, BATCH, Bar(False)), compute)
+        return time.perf_counter() - begin
 
 
-def seconds(ray: Any, workers: int, spec: Spec, ready: Any) -> float:
-    """From when the workers are ready to the last row."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = open_run(Path(folder) / "run", spec, ready, BATCH, "benchmarks/workers.py")
-        task = Task(run, ready, NAMES, BATCH, lambda searching, step: None)
-        with visible(run) as token:
-            job = job_for(Ray(threads=1), task, token)
-            crew = Crew(ray, job, Room(1, 0), workers)
-            pool = Together(crew, workers)
-            size = chunk_size(run.total, BATCH, workers, ready.rounding.lanes)
-            try:
-                for _ in kept(Spread(chunks(run.total, (), size), -(-run.total // size), pool, workers), run):
-                    pass
-                return time.perf_counter() - pool.begin
-            finally:
-                crew.dismiss()
+def spec_of(samples: int) -> Spec:
+    """A run of the bundled pair."""
+    return Spec(first=NAMES[0], second=NAMES[1], generator=NAMES[2], samples=samples, audited=50, taxonomy="mnist-digits")
 
 
 def main(samples: int, rounds: int) -> None:
     """Print the times, and the median of their ratios."""
     torch.set_num_threads(1)
-    spec = Spec(first=NAMES[0], second=NAMES[1], generator=NAMES[2], samples=samples, audited=50, taxonomy="mnist-digits")
     given = load_classifier(NAMES[0]), load_classifier(NAMES[1]), load_generator(NAMES[2])
-    ready, ratios = models_of(spec, *given, torch.device("cpu")), []
-    with prepared(ready), connected(None, 2, 0, False) as ray:
+    ready, ratios = models_of(spec_of(samples), *given, torch.device("cpu")), []
+    with prepared(ready):
         for turn in range(rounds):
-            found = {workers: seconds(ray, workers, spec, ready) for workers in ((1, 2) if turn % 2 else (2, 1))}
+            found = {workers: seconds(workers, samples, ready) for workers in ((1, 2) if turn % 2 else (2, 1))}
             ratios.append(found[1] / found[2])
             print(f"one worker {found[1]:.1f} s, two {found[2]:.1f} s: {ratios[-1]:.2f} x", flush=True)
     print(f"{2 * samples:,} searches in batches of {BATCH}: two workers are {median(ratios):.2f} x one, median of {rounds}")

@@ -27,7 +27,7 @@ sys.path.insert(0, {tests!r})
 from killing import compare
 compare(Path({folder!r}), samples={samples}, engine="ray,address={address},workers=2")
 """
-WORKER = "ray::Worker"
+WORKER = "ray::compute_chunk"
 SAMPLES = 600  # so that the search takes longer than the beginning
 LOST = 2  # workers that a program loses at most: fewer than are lost with the same samples before these are blamed
 

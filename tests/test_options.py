@@ -15,9 +15,9 @@ import gevaldi.generators
 import gevaldi.pictures
 from conftest import called
 from gevaldi.classifiers import load_classifier
+from gevaldi.engines import engine
 from gevaldi.errors import GevaldiError, SpecError
 from gevaldi.generators import load_generator
-from gevaldi.runs.engines import engine
 from hostile.options import SPELLINGS, Bomb
 
 SOURCES = (gevaldi.classifiers.sources, gevaldi.generators.sources, gevaldi.pictures.sources)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,10 @@ import gevaldi
 from conftest import small_classifier, small_generator
 from gevaldi.comparison import execute
 from gevaldi.compute import Compute
-from gevaldi.runs.engines import engine
-from gevaldi.runs.engines._cluster import connected
-from gevaldi.runs.engines._crew import Crew
-from gevaldi.runs.engines.base import EngineError
-from gevaldi.runs.store import Run, write_in_run
+from gevaldi.engines import engine
+from gevaldi.engines._cluster import connected
+from gevaldi.engines.base import EngineError
+from gevaldi.runs.store import Run
 from gevaldi.spec import spec_from
 
 pytestmark = [
@@ -88,9 +87,9 @@ def when_some_rows_are_there(monkeypatch: pytest.MonkeyPatch, act: Callable[[], 
     return acted
 
 
-def workers(doing: str = "") -> list[psutil.Process]:
-    """The workers of this program's clusters, whose nodes are its children; but not those that only wait to become some."""
-    return [process for process in psutil.Process().children(recursive=True) if f"ray::Worker{doing}" in title(process)]
+def workers() -> list[psutil.Process]:
+    """The processes that compute chunks on this program's clusters, whose nodes are its children."""
+    return [process for process in psutil.Process().children(recursive=True) if "ray::compute_chunk" in title(process)]
 
 
 def title(process: psutil.Process) -> str:
@@ -105,29 +104,19 @@ def test_the_rows_are_those_of_the_local_engine_on_two_nodes(
     seen: list[str] = []
     monkeypatch.setattr("gevaldi.progress.Bar.working", lambda bar, who: seen.append(who))
     pd.testing.assert_frame_equal(compared(tmp_path / "run", at(cluster, ",workers=2")).rows(), expected)
-    assert seen[0] == "waiting for workers"
-    assert seen[-1] == "2 workers on 2 nodes"
+    assert set(seen) == {"2 workers on 2 nodes"}
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_a_worker_that_is_killed_costs_only_what_it_had_not_finished_where_none_sees_the_folder(
+def test_a_worker_that_is_killed_costs_only_what_it_had_not_finished(
     cluster: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
-    written: list[str] = []
-
-    def noted(path: Path, content: bytes) -> None:
-        written.append(path.name)
-        write_in_run(path, content)
-
-    monkeypatch.setattr("gevaldi.runs.engines.ray.visible", lambda run: nullcontext("a file that nobody sees"))
-    monkeypatch.setattr("gevaldi.runs.engines.ray.write_in_run", noted)
-    monkeypatch.setattr("gevaldi.progress.Bar.told", lambda bar, texts: told.extend(texts[len(told) :]))
+    notices: list[str] = []
+    monkeypatch.setattr("gevaldi.progress.Bar.notice", lambda bar, text: notices.append(text))
     acted = when_some_rows_are_there(monkeypatch, lambda: workers()[0].kill())
     pd.testing.assert_frame_equal(compared(tmp_path / "run", at(cluster)).rows(), expected)
     assert acted
-    assert any("was lost" in text for text in told)
-    assert sorted(written) == sorted(path.name for path in (tmp_path / "run" / "samples").iterdir())
+    assert any("was lost" in text for text in notices)
 
 
 def test_a_node_that_is_removed_and_one_that_joins_leave_the_rows_as_they_are(
@@ -169,9 +158,9 @@ def test_what_was_finished_is_safe_after_ctrl_c_and_nobody_works_on(cluster: Any
     driver.send_signal(signal.SIGINT)
     assert "KeyboardInterrupt" in driver.communicate()[1]
     deadline = time.monotonic() + 20
-    while workers(".") and time.monotonic() < deadline:
+    while workers() and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not workers(".")
+    assert not workers()
     assert 0 < len(Run.open(folder).done()) < 120  # what a worker was writing is unfinished, and tidied up by whoever goes on
 
 
@@ -184,12 +173,12 @@ def test_a_node_without_the_weights_is_told_and_the_others_do_the_work(
     cluster: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = cluster.add_node(num_cpus=1, env_vars={"LACKS": "1"})
-    told: list[str] = []
-    monkeypatch.setattr("gevaldi.progress.Bar.told", lambda bar, texts: told.extend(texts[len(told) :]))
+    notices: list[str] = []
+    monkeypatch.setattr("gevaldi.progress.Bar.notice", lambda bar, text: notices.append(text))
     rows = gevaldi.compare(*named(tmp_path), out=tmp_path / "run", engine=at(cluster), **SETTINGS).rows()
     cluster.remove_node(node)
     pd.testing.assert_frame_equal(rows, expected)
-    assert any("cannot work" in text and "weights.safetensors" in text for text in told)
+    assert any("cannot work" in text and "weights.safetensors" in text for text in notices)
 
 
 def test_an_address_that_is_not_that_of_the_programs_own_cluster_is_refused(cluster: Any) -> None:
@@ -210,28 +199,45 @@ def test_an_address_that_is_not_that_of_the_programs_own_cluster_is_refused(clus
         ray.shutdown()
 
 
-def test_a_sweep_begins_its_cluster_and_hires_its_workers_once_and_finds_what_it_finds_without_one(
+def test_a_sweep_begins_its_cluster_once_loads_named_networks_once_and_finds_what_it_finds_without_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ray
 
-    begin, begun, crews = ray.init, list[str](), list[Any]()
+    begin, begun = ray.init, list[str]()
     monkeypatch.setattr(ray, "init", lambda address, **options: (begun.append(address), begin(address, **options)))
-    hire = Crew.__init__
-    monkeypatch.setattr(Crew, "__init__", lambda crew, *given: (crews.append(crew), hire(crew, *given))[1])
-    small = {name: small_classifier(seed) for seed, name in enumerate("abc")}
+    monkeypatch.setenv("LOADS", str(tmp_path / "loads"))
+    (tmp_path / "nets.py").write_text(COUNTED)
+    small = {name: f"python:{tmp_path / 'nets.py'}:{name}" for name in "abc"}
     settings = {**SETTINGS, "samples": 4, "steps": 5, "audited": 10}
     there, here = (
-        gevaldi.sweep(small, small_generator(), out=tmp_path / name, engine=engine, **settings)
+        gevaldi.sweep(small, f"python:{tmp_path / 'nets.py'}:g", out=tmp_path / name, engine=engine, **settings)
         for name, engine in (("there", "ray,workers=1"), ("here", None))
     )
     assert begun == ["local"]
-    assert len(crews) == 1
     assert not ray.is_initialized()
     assert there.failed == {}
     assert len(there.runs) == 3
     for name, run in there.runs.items():
         pd.testing.assert_frame_equal(run.rows(), here.runs[name].rows())
+    # b is not kept while a and c are compared
+    processes = [line.split() for line in (tmp_path / "loads").read_text().splitlines()]
+    assert sorted(name for pid, name in processes if pid != str(os.getpid())) == ["a", "b", "b", "c", "g"]
+
+
+COUNTED = """
+import os
+from conftest import small_classifier, small_generator
+
+def noted(name):
+    with open(os.environ["LOADS"], "a") as file:
+        file.write(f"{os.getpid()} {name}\\n")
+
+def a(): noted("a"); return small_classifier(0)
+def b(): noted("b"); return small_classifier(1)
+def c(): noted("c"); return small_classifier(2)
+def g(): noted("g"); return small_generator()
+"""
 
 
 def raylets() -> set[psutil.Process]:
@@ -249,9 +255,11 @@ def test_a_cluster_of_this_machine_is_begun_anew_if_it_dies_between_two_runs_and
     search = {key: SETTINGS[key] for key in ("steps", "gain")}
     spec = spec_from({**names, "samples": SETTINGS["samples"], "search": search})
     networks = small_classifier(0), small_classifier(1), small_generator()
-    with engine("ray,workers=1").opened() as fill:
+    with engine("ray,workers=1").opened() as compute:
         for folder in ("before", "after"):
-            run = execute(spec, tmp_path / folder, networks, Compute("cpu", SETTINGS["batch_size"], progress=False, fill=fill), "")
+            run = execute(
+                spec, tmp_path / folder, networks, Compute("cpu", SETTINGS["batch_size"], progress=False, rows=compute), ""
+            )
             pd.testing.assert_frame_equal(run.rows(), expected)
             own = raylets() - others
             assert len(own) == 1
@@ -261,6 +269,24 @@ def test_a_cluster_of_this_machine_is_begun_anew_if_it_dies_between_two_runs_and
                     process.wait()
     assert not ray.is_initialized()
     assert raylets() == others
+
+
+def test_a_head_node_that_is_killed_ends_the_program_with_how_to_go_on(expected: pd.DataFrame, tmp_path: Path) -> None:
+    from ray.cluster_utils import Cluster
+
+    folder, doomed = tmp_path / "run", Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    driver = subprocess.Popen([sys.executable, __file__, str(folder), at(doomed)], stderr=subprocess.PIPE, text=True)
+    while not list(folder.glob("samples/part-*")):
+        assert driver.poll() is None
+        time.sleep(0.02)
+    doomed.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
+    assert (
+        f"What was finished is safe. When the cluster is there again, go on with: gevaldi resume {folder}"
+        in driver.communicate()[1]
+    )
+    assert driver.returncode == 1
+    assert 0 < len(Run.open(folder).done()) < len(expected)
+    pd.testing.assert_frame_equal(compared(folder).rows(), expected)
 
 
 if __name__ == "__main__":

@@ -221,14 +221,16 @@ def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(tmp_path:
     unbroken = compared(tmp_path / "whole").rows()
     monkeypatch.setattr(writer, "PART", 1)
 
+    whole_search = worker.searched
+
     def cut(*args: Any) -> Iterator[Any]:
-        for number, harvest in enumerate(worker.searched(*args)):
+        for number, harvest in enumerate(whole_search(*args)):
             if number == 2:
                 raise KeyboardInterrupt
             yield harvest
 
     with monkeypatch.context() as patch:
-        patch.setattr("gevaldi.runs.session.searched", cut)
+        patch.setattr("gevaldi.runs.worker.searched", cut)
         with pytest.raises(KeyboardInterrupt):
             compared(tmp_path / "cut")
     before = {path: path.read_bytes() for path in (tmp_path / "cut" / "samples").glob("part-*")}
@@ -241,7 +243,7 @@ def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(tmp_path:
 
 def test_a_finished_run_is_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compared(tmp_path)
-    monkeypatch.setattr("gevaldi.runs.session.searched", lambda *args: pytest.fail("computed again"))
+    monkeypatch.setattr("gevaldi.runs.worker.searched", lambda *args: pytest.fail("computed again"))
     assert len(compared(tmp_path).rows()) == 18
 
 

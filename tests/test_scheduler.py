@@ -364,12 +364,14 @@ def test_equal_specs_give_equal_rows_with_candidates_after_an_interruption_too(
     networks = small_classifier(0), small_classifier(1), small_generator()
     whole = gevaldi.compare(*networks, out=tmp_path / "whole", **asked).rows()
 
+    whole_search = worker.searched
+
     def cut(*args: Any) -> Any:
-        yield next(iter(worker.searched(*args)))
+        yield next(iter(whole_search(*args)))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("gevaldi.runs.session.searched", cut)
+        patch.setattr("gevaldi.runs.worker.searched", cut)
         with pytest.raises(KeyboardInterrupt):
             gevaldi.compare(*networks, out=tmp_path / "cut", **asked)
     assert 0 < len(Run.open(tmp_path / "cut").done()) < 16

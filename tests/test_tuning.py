@@ -176,7 +176,7 @@ def test_a_user_who_asks_is_told_how_the_networks_are_computed_and_before_the_se
     def interrupted(*given: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gevaldi.runs.session.fill", interrupted)
+    monkeypatch.setattr("gevaldi.engines.base.compute_missing", interrupted)
     cut = CliRunner().invoke(app, ["compare", *pair, *short[:-1], str(tmp_path / "other"), "--verbose"])
     assert "Computed in float" in cut.output
     assert "distinct find" not in cut.output

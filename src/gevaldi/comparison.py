@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL import Image
 
+    from gevaldi.engines.base import Engine
     from gevaldi.measures.evaluation import Evaluation
     from gevaldi.measures.referee import Opinion
     from gevaldi.measures.summary import Summary
     from gevaldi.models import Classifier, Generator
-    from gevaldi.runs.engines.base import Engine
 
 
 @dataclass(frozen=True, repr=False)
@@ -244,8 +244,8 @@ def execute(
         EngineError: nobody can compute the rows.
     """
     from gevaldi.classifiers import load_classifier
+    from gevaldi.engines.base import Job, compute_missing
     from gevaldi.generators import load_generator
-    from gevaldi.runs.engines.base import Task
     from gevaldi.runs.session import device_of, models_of, open_run
     from gevaldi.runs.worker.setup import prepared
 
@@ -261,21 +261,17 @@ def execute(
                 before.tidy()
         watch = stack.enter_context(bar(compute.progress))
         watch.measuring()
-        ready = models_of(spec, first, second, generator, device_of(compute.device), before, taxonomy, compute.batch_size)
+        ready = models_of(
+            spec, first, second, generator, device_of(compute.device), before, taxonomy, compute.batch_size, compute.threads
+        )
         stack.enter_context(prepared(ready))
         run = open_run(folder, spec, ready, command, watch.audited, about)
         begun(run)
-        given = [
-            m if name.startswith(OBJECT) else name
-            for name, m in zip((spec.first, spec.second, spec.generator), models, strict=True)
-        ]
-        assert compute.fill  # which `opened` sees to
-        filling = compute.fill(Task(run, ready, given, compute.batch_size, watch.step))
-        for now in stack.enter_context(contextlib.closing(filling)):
-            watch.rows(now.done, now.total)
-            if now.workers:
-                watch.working(now.workers.in_words())
-            watch.told(now.told)
+        names = (spec.first, spec.second, spec.generator)
+        sources = [model if name.startswith(OBJECT) else name for name, model in zip(names, models, strict=True)]
+        size = compute.batch_size or run.record["execution"]["batch_size"]
+        assert compute.rows  # which `opened` sees to
+        compute_missing(Job(run, ready, sources, size, watch), compute.rows)
     return Comparison(run)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gevaldi.runs.engines.base import Engine, Fill
+    from gevaldi.engines.base import ComputeRows, Engine
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Compute:
         engine: where rows are computed, an engine or its name such as "ray,workers=4"; None for this process.
         address: of a cluster, for an engine that is named.
         progress: whether to show a progress bar; None to show it on a terminal only.
-        fill: what the engine computes rows with while it is open.
+        rows: what the engine computes rows with while it is open.
+        threads: of the processor that the open engine computes with; None where the plan of the run says it.
     """
 
     device: str = "auto"
@@ -27,7 +28,8 @@ class Compute:
     engine: "str | Engine | None" = None
     address: str | None = None
     progress: bool | None = None
-    fill: "Fill | None" = None
+    rows: "ComputeRows | None" = None
+    threads: int | None = None
 
     @contextmanager
     def opened(self) -> Iterator["Compute"]:
@@ -39,11 +41,11 @@ class Compute:
             UnknownName, SpecError: there is no such engine, or it does not take these options.
             EngineError: a cluster does not answer.
         """
-        if self.fill:
+        if self.rows:
             yield self
             return
-        from gevaldi.runs.engines import engine as engine_named
+        from gevaldi.engines import engine as engine_named
 
         chosen = engine_named(self.engine, self.address) if isinstance(self.engine, str | None) else self.engine
-        with chosen.opened() as fill:
-            yield replace(self, fill=fill)
+        with chosen.opened() as rows:
+            yield replace(self, rows=rows, threads=getattr(chosen, "threads", None))

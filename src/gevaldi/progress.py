@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Any
@@ -61,7 +60,6 @@ class Bar:
         period = Seldom.LAST if self._lines else 30.0  # seconds over which the rate is taken
         self._progress = Progress(*columns, console=console, disable=not (shown and drawn), speed_estimate_period=period)
         self._task = self._progress.add_task("", total=None)
-        self._heard = 0
 
     def __enter__(self) -> "Bar":
         self._progress.start()
@@ -75,19 +73,17 @@ class Bar:
         self._now(completed=done, total=total)
 
     def working(self, who: str) -> None:
-        """These are at work."""
+        """What a cluster does."""
         self._now(description=who)
 
-    def told(self, texts: Sequence[str]) -> None:
-        """What a user should hear, each text once: above the bar or among the lines, or as a warning where there are none."""
-        for text in texts[self._heard :]:
-            if self._lines:
-                print(f"gevaldi: {text}", file=self._stream, flush=True)
-            elif self._progress.disable:
-                warn(f"gevaldi: {text}", stacklevel=3)
-            else:
-                self._progress.console.print(f"gevaldi: {text}", markup=False, highlight=False)
-        self._heard = len(texts)
+    def notice(self, text: str) -> None:
+        """Show what went wrong: above the bar or among the lines, or as a warning where there are none."""
+        if self._lines:
+            print(f"gevaldi: {text}", file=self._stream, flush=True)
+        elif self._progress.disable:
+            warn(f"gevaldi: {text}", stacklevel=3)
+        else:
+            self._progress.console.print(f"gevaldi: {text}", markup=False, highlight=False)
 
     def audited(self, done: int, total: int) -> None:
         """So many pictures have been looked at before the search."""

@@ -14,7 +14,7 @@ REGISTRIES = {
     "taxonomies": "gevaldi.taxonomy",
     "figures": "gevaldi.figures",
     "exports": "gevaldi.exports",
-    "engines": "gevaldi.runs.engines",
+    "engines": "gevaldi.engines",
 }
 FILES = {"experiments": "gevaldi.experiments", "sweeps": "gevaldi.sweeps"}
 KINDS = [*SOURCES, *REGISTRIES, *FILES]

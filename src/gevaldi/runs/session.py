@@ -20,15 +20,12 @@ from gevaldi.objective import Objective
 from gevaldi.places import Place
 from gevaldi.provenance import as_lines, files_read
 from gevaldi.runs.audit import Audited, Told, audit, audit_warnings
-from gevaldi.runs.engines.base import Filled
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
 from gevaldi.runs.pictures import content_of
 from gevaldi.runs.ranges import range_warnings
-from gevaldi.runs.start import chosen_conditions, starts
+from gevaldi.runs.start import chosen_conditions
 from gevaldi.runs.store import Run, write_in_run
-from gevaldi.runs.worker.search import OnStep, searched
 from gevaldi.runs.worker.setup import Models
-from gevaldi.runs.writer import Writer
 from gevaldi.search import registry as algorithms
 from gevaldi.spec import Spec, differences, write_spec
 from gevaldi.taxonomy import Taxonomy
@@ -172,23 +169,6 @@ def _audited(models: Models, conditions: list[int], spec: Spec, told: Told) -> t
     except Exception as error:
         return None, [f"The generator could not be audited. {described(error)}"]
     return audited, audit_warnings(audited.audit) + range_warnings(models, conditions, spec)
-
-
-def fill(
-    run: Run, models: Models, batch_size: int | None = None, watch: OnStep = lambda searching, step: None
-) -> abc.Generator[Filled, None, None]:
-    """Compute the rows that a run still lacks; yields how many are on disk, at first and whenever samples have finished."""
-    done = run.done()
-    yield Filled(len(done), run.total)
-    if len(done) >= run.total:
-        return
-    missing = starts(run.spec, chosen_conditions(run.spec, models.generator.conditions), done)
-    size = batch_size or run.record["execution"]["batch_size"]
-    with Writer(run) as writer:
-        for harvest in searched(missing, models, run.spec, size, watch):
-            writer.put(harvest)
-            yield Filled(len(done) + writer.written, run.total)
-    yield Filled(len(done) + writer.written, run.total)
 
 
 def hierarchy_warnings(spec: Spec, models: Models) -> list[str]:

@@ -21,9 +21,9 @@ from gevaldi.taxonomy import Taxonomy
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gevaldi.engines.base import Engine
     from gevaldi.models import Classifier, Generator
     from gevaldi.reports.sweep.pictures import Source
-    from gevaldi.runs.engines.base import Engine
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,9 +10,9 @@ from gevaldi.errors import SpecError
 from gevaldi.registry import Call, Registry, made
 
 if TYPE_CHECKING:
-    from gevaldi.runs.engines.base import Engine
+    from gevaldi.engines.base import Engine
 
-registry = Registry("engine", "gevaldi.runs.engines")
+registry = Registry("engine", "gevaldi.engines")
 
 
 def engine(text: str | None = None, address: str | None = None) -> "Engine":

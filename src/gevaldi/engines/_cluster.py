@@ -7,19 +7,38 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from gevaldi.engines.base import EngineError
 from gevaldi.errors import MissingExtra
-from gevaldi.runs.engines.base import EngineError
 
-SECONDS = 10  # that an address is given to answer
-OBJECT_STORE = 200_000_000  # bytes; rows are on disk, so that little is in it
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(
-    [0, 0, 0, 4, 0, 0, 0, 0, 0]
-)  # how a gRPC client begins, with settings of none
-SETTINGS = 4  # the kind of the frame that a gRPC server answers with, in its fourth byte
+SECONDS = 10.0  # that an address is given to answer
+OBJECT_STORE = 200_000_000  # bytes of a new cluster; rows are fetched as soon as they are there, so that little is in it
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster that this program is connected to.
+
+    Attributes:
+        ray: the package.
+        lifelines: hosts and ports without which Ray would end this program: of the head, and of the node that the program is on.
+    """
+
+    ray: Any
+    lifelines: tuple[tuple[str, int], ...]
+
+    def answers(self) -> bool:
+        """Whether the cluster is still there; it is not used for that, because Ray ends a program that uses one that is gone."""
+        try:
+            for lifeline in self.lifelines:
+                socket.create_connection(lifeline, SECONDS).close()
+        except OSError:
+            return False
+        return True
 
 
 def asked(address: str | None) -> str:
@@ -44,8 +63,8 @@ def imported(logs: bool) -> Any:
 
 
 @contextmanager
-def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iterator[Any]:
-    """The package ray, connected: to the cluster at an address, or else to a new one on this machine that ends with the context.
+def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iterator[Cluster]:
+    """The cluster at an address, or else a new one on this machine that ends with the context.
 
     A program that has begun Ray itself keeps what it has, which has to be the cluster that was asked for.
 
@@ -61,7 +80,7 @@ def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iter
     ray = imported(logs)
     if ray.is_initialized():
         check_connected(address)
-        yield ray
+        yield Cluster(ray, lifelines(ray, address))
         return
     address = asked(address)
     check_answers(address)
@@ -76,7 +95,7 @@ def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iter
         ray.shutdown()
         raise EngineError(_refused(address, error)) from error
     try:
-        yield ray
+        yield Cluster(ray, lifelines(ray, address))
     finally:
         ray.shutdown()
 
@@ -92,22 +111,15 @@ def handler_kept(number: int) -> Iterator[None]:
             signal.signal(number, before)
 
 
-def still_answers(ray: Any) -> bool:
-    """Whether the cluster that this program is connected to is still there, as far as can be told without using it.
-
-    Ray would end the program if it used a node of its own that is gone, of which the others hear only some seconds later.
-    """
+def lifelines(ray: Any, address: str | None) -> tuple[tuple[str, int], ...]:
+    """Hosts and ports of what this program's connection to a cluster depends on."""
     from ray.util.client import ray as client
 
-    try:
-        if client.is_connected():  # through a server, which tells itself that it is gone
-            return bool(ray.nodes())
-        own = ray.get_runtime_context().get_node_id()
-        mine = next(node for node in ray.nodes() if node["NodeID"] == own and node["Alive"])
-        socket.create_connection((mine["NodeManagerAddress"], mine["NodeManagerPort"]), SECONDS).close()
-    except Exception:  # of many kinds, some of them of gRPC
-        return False
-    return True
+    if client.is_connected():
+        return (host_and_port(address),) if address and address.startswith("ray://") else ()
+    own = ray.get_runtime_context().get_node_id()
+    mine = next(node for node in ray.nodes() if node["NodeID"] == own)
+    return host_and_port(ray.get_runtime_context().gcs_address), (mine["NodeManagerAddress"], mine["NodeManagerPort"])
 
 
 def check_connected(address: str | None) -> None:
@@ -138,31 +150,32 @@ def _same(address: str, other: str) -> bool:
         return False
 
 
+def host_and_port(address: str) -> tuple[str, int]:
+    """What an address stands for.
+
+    Raises:
+        EngineError: it is no address of a cluster.
+    """
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    with suppress(ValueError):  # of a port that is no number
+        if parts.hostname and parts.scheme in ("", "ray"):
+            return parts.hostname, parts.port or (10001 if parts.scheme == "ray" else 6379)
+    raise EngineError(
+        f"{address!r} is no address of a Ray cluster. HOST:PORT was expected, such as 10.0.0.1:6379 on one of its nodes; "
+        "ray://HOST:10001 from elsewhere; or auto for the cluster that this machine belongs to."
+    )
+
+
 def check_answers(address: str) -> None:
-    """Refuse an address at which no gRPC server answers; Ray itself would try for minutes.
+    """Refuse an address at which nobody answers; Ray itself would try for minutes.
 
     Raises:
         EngineError: it is no address, or nobody answers in time; it says what to do.
     """
     if address in ("local", "auto"):  # of which Ray knows at once
         return
-    parts = urlsplit(address if "://" in address else f"//{address}")
     try:
-        host, port = parts.hostname, parts.port or (10001 if parts.scheme == "ray" else 6379)
-    except ValueError:
-        host, port = None, 0
-    if not host or parts.scheme not in ("", "ray"):
-        raise EngineError(
-            f"{address!r} is no address of a Ray cluster. HOST:PORT was expected, such as 10.0.0.1:6379 on one of its nodes; "
-            "ray://HOST:10001 from elsewhere; or auto for the cluster that this machine belongs to."
-        )
-    try:
-        with socket.create_connection((host, port), SECONDS) as connection:
-            if os.environ.get("RAY_USE_TLS", "0") in ("0", "false", "False"):
-                connection.settimeout(SECONDS)
-                connection.sendall(PREFACE)
-                if connection.recv(9)[3:4] != bytes([SETTINGS]):
-                    raise OSError("something else than Ray listens there")
+        socket.create_connection(host_and_port(address), SECONDS).close()
     except (OSError, UnicodeError) as error:  # the latter of a host whose name is none
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise EngineError(

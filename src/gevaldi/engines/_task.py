@@ -1,0 +1,241 @@
+"""What runs on the machines of a cluster: a task that computes a chunk of rows, with networks that its process loads once a run."""
+
+import io
+import os
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gevaldi.engines.base import Job
+from gevaldi.engines.local import compute
+from gevaldi.errors import GevaldiError, RunFolderError, SpecError, described
+from gevaldi.progress import Bar
+from gevaldi.runs.schema import Row
+from gevaldi.runs.store import Run
+from gevaldi.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import torch
+
+    from gevaldi.runs.worker.setup import Models
+
+PACKAGES = ("gevaldi", "torch")  # another version of these would compute other rows
+
+
+def versions() -> dict[str, str]:
+    """What has to be the same on all machines of a run; builds of one version for other devices are."""
+    return {package: version(package).partition("+")[0] for package in PACKAGES}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a process needs to compute rows of a run, sent once.
+
+    Attributes:
+        run: the run as it was opened; its record says how rows are computed.
+        names: of the three networks; None for one that is an object of the calling program.
+        objects: these objects, pickled, by their places among the three.
+        taxonomy: the hierarchy of the classes, where it is the user's own.
+        device: cpu or cuda.
+        batch_size: samples searched together.
+        threads: of the processor, for each task.
+        folder: the current one of the calling program, from which relative paths start.
+        path: where the calling program looks for modules.
+        versions: those of the calling program.
+    """
+
+    run: Run
+    names: tuple[str | None, ...]
+    objects: bytes
+    taxonomy: Taxonomy | None
+    device: str
+    batch_size: int
+    threads: int
+    folder: str
+    path: tuple[str, ...]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why nothing can be computed on a node: a result and no exception, so that any program can read it."""
+
+    host: str
+    node: str
+    why: str
+
+    def in_words(self) -> str:
+        """The same, as a user reads it."""
+        return f"The worker on {self.host} cannot work. {self.why}"
+
+
+def compute_chunk(key: str, setup: list[Any], indices: list[int]) -> list[Row] | Trouble:
+    """Compute the rows of some samples, as a Ray task; `setup` holds the reference of the `Setup` that `key` names."""
+    import ray
+
+    try:
+        return process.rows(key, lambda: ray.get(setup[0]), indices)
+    except Exception as error:
+        host = f"{socket.gethostname()} ({ray.util.get_node_ip_address()})"
+        why = str(error) if isinstance(error, GevaldiError) else described(error)
+        return Trouble(host, ray.get_runtime_context().get_node_id(), why)
+
+
+class Process:
+    """The networks that this process has loaded, ready for the latest run whose rows it computed.
+
+    Networks that have names, and that the next run needs too, are not loaded again.
+    """
+
+    def __init__(self) -> None:
+        self._key: str | None = None
+        self._job: Job | None = None
+        self._networks: dict[tuple[str, str, str], Any] = {}  # by their kind, name, and the folder from which relative names start
+        self._stack = ExitStack()
+
+    def rows(self, key: str, setup: Callable[[], Setup], indices: Sequence[int]) -> list[Row]:
+        """The rows of some samples of the run that `key` stands for.
+
+        Raises:
+            RunFolderError: this machine has other versions or other networks than the program that began the run.
+        """
+        if key != self._key or not self._job:
+            self._key, self._job = None, None
+            self._stack.close()
+            self._job = self._load(setup())
+            self._key = key
+        return [row for finished in compute(self._job, indices) for row in finished.rows()]
+
+    def _load(self, setup: Setup) -> Job:
+        import torch
+
+        from gevaldi.runs.session import device_of, models_of
+        from gevaldi.runs.worker.setup import prepared
+
+        check_versions(setup.versions)
+        os.environ["OMP_NUM_THREADS"] = str(setup.threads)  # which says that their number is fixed
+        torch.set_num_threads(setup.threads)
+        if Path(setup.folder).is_dir():
+            os.chdir(setup.folder)
+        sys.path += [entry for entry in setup.path if entry not in sys.path and Path(entry).exists()]
+        first, second, generator = self._three(setup)
+        models = models_of(setup.run.spec, first, second, generator, device_of(setup.device), setup.run, setup.taxonomy)
+        self._stack.enter_context(prepared(models))
+        check_same(models, setup.run)
+        return Job(setup.run, models, setup.names, setup.batch_size, Bar(False))
+
+    def _three(self, setup: Setup) -> list[Any]:
+        from gevaldi.classifiers import load_classifier
+        from gevaldi.generators import load_generator
+
+        objects = unpickled(setup.objects)
+        loaded = {key: network for key, network in self._networks.items() if key[1] in setup.names}  # the others go first
+        self._networks = loaded
+        three = []
+        for place, (name, load) in enumerate(zip(setup.names, (load_classifier, load_classifier, load_generator), strict=True)):
+            if name is None:
+                three.append(load(objects[place]))
+                continue
+            key = ("generator" if place == 2 else "classifier", name, setup.folder)
+            if key not in loaded:
+                loaded[key] = load(name)
+            three.append(loaded[key])
+        return three
+
+
+process = Process()
+
+
+def check_versions(expected: dict[str, str]) -> None:
+    """Refuse packages of other versions than the calling program has.
+
+    Raises:
+        RunFolderError: there is one.
+    """
+    here = versions()
+    if other := [name for name in expected if here[name] != expected[name]]:
+        words = ", ".join(f"{name} {here[name]} here, {expected[name]} where the run was begun" for name in other)
+        raise RunFolderError(f"{words}: rows of both would not belong together. Install the same version on every node.")
+
+
+def check_same(models: "Models", run: Run) -> None:
+    """Refuse networks that are others than those of a run.
+
+    Raises:
+        RunFolderError: a weight, a setting, a label or the hierarchy is another here.
+    """
+    from gevaldi.fingerprints import describe, differing
+
+    for who, network in describe(models.first, models.second, models.generator, run.spec).items():
+        if other := differing(network, run.record["models"][who]):
+            words = {"sha256": "other weights", "settings": "other settings", "files": "another source"}
+            raise RunFolderError(
+                f"{network['name']} is not the {who} that the run was begun with: "
+                f"{', '.join(words.get(key, key) for key in other)}. Rows of both would not belong together. Give every node the "
+                "same files."
+            )
+    here, there = models.hierarchy.record() if models.hierarchy else {}, run.record.get("taxonomy") or {}
+    if here.get("sha256") != there.get("sha256"):
+        raise RunFolderError(f"The hierarchy of the classes is another here ({here.get('name')}) than where the run was begun.")
+
+
+def pickled(objects: dict[int, Any]) -> bytes:
+    """Networks that are objects of this program, as workers read them: on the processor, wherever they are here.
+
+    Raises:
+        SpecError: one holds something that belongs to this process alone.
+    """
+    import torch
+    from ray import cloudpickle
+
+    class OnTheProcessor(cloudpickle.Pickler):
+        def reducer_override(self, thing: Any) -> Any:
+            if isinstance(thing, torch.Tensor) and thing.device.type != "cpu":
+                return on_the_processor(thing).__reduce_ex__(4)
+            return super().reducer_override(thing)
+
+    sink = io.BytesIO()
+    try:
+        OnTheProcessor(sink).dump(objects)
+    except Exception as error:
+        raise SpecError(
+            f"A network that was given as an object cannot be sent to workers. {described(error)}. Give it by name, "
+            "python:module:factory, or use the engine local."
+        ) from error
+    return sink.getvalue()
+
+
+def on_the_processor(tensor: "torch.Tensor") -> "torch.Tensor":
+    """A copy of a tensor, or of a parameter as one, on the processor."""
+    import torch
+
+    copy = tensor.detach().cpu()
+    return torch.nn.Parameter(copy, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else copy
+
+
+def unpickled(objects: bytes) -> dict[int, Any]:
+    """The networks that the calling program pickled, by their places among the three.
+
+    Raises:
+        RunFolderError: they cannot be made again here.
+    """
+    import pickle
+
+    try:
+        networks: dict[int, Any] = pickle.loads(objects)
+    except (ImportError, AttributeError) as error:
+        raise RunFolderError(
+            f"The networks were given as objects, and what they are made of cannot be imported here: {error}. Put that module "
+            "where this node finds it, or give the networks by name: python:module:factory."
+        ) from error
+    except Exception as error:  # whatever unpickling a user's networks may raise
+        raise RunFolderError(
+            f"The networks were given as objects, which cannot be made again here: {described(error)}. Give them by name: "
+            "python:module:factory."
+        ) from error
+    return networks
