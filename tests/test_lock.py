@@ -20,11 +20,11 @@ from fsspec.implementations.memory import MemoryFileSystem
 import gevaldi
 from conftest import small_classifier, small_generator
 from gevaldi.errors import ContractError, RunFolderError
-from gevaldi.places import Place, contents, create, place, read, write
 from gevaldi.runs import lock as lock_module
 from gevaldi.runs import store
 from gevaldi.runs.lock import LOCK, locked
 from gevaldi.runs.store import PICTURES, Run
+from gevaldi.storage import Location, contents, create, location, read, write
 
 QUICK: dict[str, Any] = {"samples": 5, "steps": 10, "batch_size": 4, "device": "cpu"}
 FILES = ["audit.parquet", "inputs.sha256", "run.json", "samples", "spec.yaml"]
@@ -38,7 +38,7 @@ with locked(Path(sys.argv[1]), "gevaldi compare new old"):
 """
 
 
-def compared(out: str | Place, **settings: Any) -> gevaldi.Comparison:
+def compared(out: str | Location, **settings: Any) -> gevaldi.Comparison:
     return gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=out, **(QUICK | settings))
 
 
@@ -262,7 +262,7 @@ def test_what_others_write_beside_a_run_is_left_when_it_is_taken_up_again(tmp_pa
 def test_of_two_that_begin_a_far_run_at_once_the_second_is_refused_and_the_first_one_is_whole(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    far = place(f"memory://{request.node.name}/run")
+    far = location(f"memory://{request.node.name}/run")
     pipe, refused = MemoryFileSystem.pipe_file, []
 
     def faster(self: Any, path: str, value: bytes, mode: str = "overwrite") -> None:
@@ -281,9 +281,9 @@ def test_of_two_that_begin_a_far_run_at_once_the_second_is_refused_and_the_first
 def test_the_files_beside_the_record_of_a_far_run_are_those_of_the_process_that_created_it(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    far = place(f"memory://{request.node.name}/run")
+    far = location(f"memory://{request.node.name}/run")
 
-    def after_another_wrote(path: Place, content: bytes) -> bool:
+    def after_another_wrote(path: Location, content: bytes) -> bool:
         write(path.with_name(PICTURES), b"of one that comes too late")
         return create(path, content)
 
@@ -295,7 +295,7 @@ def test_the_files_beside_the_record_of_a_far_run_are_those_of_the_process_that_
 def test_two_that_go_on_with_a_far_run_at_once_compute_the_same_rows(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    far, append, rows = place(f"memory://{request.node.name}/run"), Run.append, []
+    far, append, rows = location(f"memory://{request.node.name}/run"), Run.append, []
 
     def second_comes(self: Run, some: Any) -> Any:
         monkeypatch.setattr(Run, "append", append)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import RunFolderError
 from gevaldi.names import plain
-from gevaldi.places import Place, contents, read, reason, remedy
+from gevaldi.storage import Location, contents, read, reason, remedy
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -27,7 +27,7 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # as s
 
 
 @contextlib.contextmanager
-def locked(folder: Place, command: str) -> Iterator[None]:
+def locked(folder: Location, command: str) -> Iterator[None]:
     """Lock a run folder for this process, and create it if it does not exist.
 
     A folder in which no run was begun is left as it was. A disk without locks is used without one, as far locations are: refusing
@@ -55,7 +55,7 @@ def locked(folder: Place, command: str) -> Iterator[None]:
             _release(lock, new)
 
 
-def refuse_a_file(folder: Place) -> None:
+def refuse_a_file(folder: Location) -> None:
     """Refuse to make a run where a file of this machine is, or below one.
 
     Raises:
@@ -69,7 +69,7 @@ def refuse_a_file(folder: Place) -> None:
         raise RunFolderError(f"{file} is a file; a run needs a folder. Give another with --out.")
 
 
-def unwritable(folder: Place, error: OSError) -> RunFolderError:
+def unwritable(folder: Location, error: OSError) -> RunFolderError:
     """The answer to a run folder in which no run can be begun."""
     return RunFolderError(
         f"The run folder {folder} cannot be written: {reason(error)}. {remedy(folder, error)} Or give another with --out."

@@ -1,7 +1,7 @@
 """A run on disk: one folder, written so that it can be killed at any moment. Needs no torch.
 
 `run.json` holds the spec and all that makes the run again; `samples/part-*.parquet` hold the rows. Each file is written whole
-(`gevaldi.places.write`) and never changed after; so what is there is complete, and what is not there was not finished. The folder
+(`gevaldi.storage.write`) and never changed after; so what is there is complete, and what is not there was not finished. The folder
 may lie on this machine or far away, at any location that fsspec knows. Parts may overlap, as where two workers of a cluster have
 computed the same chunk: a sample is the one in the first part by name.
 """
@@ -22,7 +22,6 @@ import numpy as np
 
 from gevaldi.errors import RunFolderError
 from gevaldi.measures.predictions import rank
-from gevaldi.places import Place, ahead, contents, create, is_there, make_folder, read, reason, remedy, remove, write
 from gevaldi.runs._finished import remember, remembered
 from gevaldi.runs._part import Origin, answered, check_whole, far_remedy, is_part, may_hold, part_of, read_part
 from gevaldi.runs.indices import Indices
@@ -30,6 +29,7 @@ from gevaldi.runs.lock import LOCK, refuse_a_file, unwritable
 from gevaldi.runs.record import check_record
 from gevaldi.runs.schema import FORMAT, Row, schema
 from gevaldi.spec import Spec, spec_from
+from gevaldi.storage import Location, ahead, contents, create, is_there, make_folder, read, reason, remedy, remove, write
 from gevaldi.taxonomy.base import Taxonomy
 from gevaldi.taxonomy.read import read_taxonomy
 
@@ -59,7 +59,7 @@ class Run:
         copies: where copies of parts lie on this machine, if there are any.
     """
 
-    folder: Place
+    folder: Location
     record: dict[str, Any]
     spec: Spec
     digest: str
@@ -67,7 +67,7 @@ class Run:
 
     @classmethod
     def create(
-        cls, folder: Place, spec: Spec, record: dict[str, Any], inputs: bytes | None = None, pictures: bytes | None = None
+        cls, folder: Location, spec: Spec, record: dict[str, Any], inputs: bytes | None = None, pictures: bytes | None = None
     ) -> "Run":
         """Begin a run in a folder that holds none.
 
@@ -107,7 +107,7 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, folder: Place) -> "Run":
+    def open(cls, folder: Location) -> "Run":
         """A run that exists.
 
         Raises:
@@ -147,7 +147,7 @@ class Run:
         return cls(folder, record, spec, hashlib.sha256(content).hexdigest())
 
     @classmethod
-    def begun(cls, folder: Place) -> "Run | None":
+    def begun(cls, folder: Location) -> "Run | None":
         """The run in a folder, or None where there is none yet.
 
         Raises:
@@ -198,7 +198,7 @@ class Run:
             for path in left:
                 remove(path)
 
-    def append(self, rows: Sequence[Row]) -> Place:
+    def append(self, rows: Sequence[Row]) -> Location:
         """Write finished rows, any of the run's, as one part, whole; may be called from several threads and processes.
 
         The part's name has the first and the last of their indices and a hash of its bytes, so that other rows have another name,
@@ -313,7 +313,7 @@ class Run:
     def _schema(self) -> Any:
         return schema(self.spec.set_sizes)
 
-    def parts(self) -> list[Place]:
+    def parts(self) -> list[Location]:
         """The files of its rows, by name.
 
         Raises:
@@ -327,17 +327,17 @@ class Run:
             raise RunFolderError(f"{other} is called as a part of a run, and is not a file. Take it out of the folder.")
         return found
 
-    def _tables(self, columns: Sequence[str] | None, met: Indices, parts: Sequence[Place]) -> Iterator["pa.Table"]:
+    def _tables(self, columns: Sequence[str] | None, met: Indices, parts: Sequence[Location]) -> Iterator["pa.Table"]:
         """The rows of each part that no part before it had, which are put into `met`."""
         for table in self._fetched(columns, parts, whole=True):
             fresh = met.fresh(table["index"].to_numpy())
             rows = table if fresh.all() else table.filter(fresh)
             yield rows if columns is None or "index" in columns else rows.drop_columns(["index"])
 
-    def _fetched(self, columns: Sequence[str] | None, parts: Sequence[Place], whole: bool = False) -> Iterator["pa.Table"]:
+    def _fetched(self, columns: Sequence[str] | None, parts: Sequence[Location], whole: bool = False) -> Iterator["pa.Table"]:
         """The parts, far ones a few at a time; those on this machine are compared `whole` with their names before, if asked for."""
 
-        def fetch(part: Place) -> "pa.Table":
+        def fetch(part: Location) -> "pa.Table":
             if whole and isinstance(part, Path):
                 check_whole(part)
             return read_part(part, columns, self.origin, self.copies)
@@ -345,7 +345,7 @@ class Run:
         return map(fetch, parts) if isinstance(self.folder, Path) else ahead(fetch, parts)
 
 
-def _other(folder: Place) -> str:
+def _other(folder: Location) -> str:
     """What is in a folder that has no run, and what to do with it."""
     with contextlib.suppress(OSError):
         if is_there(folder / "sweep.yaml"):
@@ -356,17 +356,17 @@ def _other(folder: Place) -> str:
     return "`gevaldi compare` makes runs."
 
 
-def _is_leftover(path: Place) -> bool:
+def _is_leftover(path: Location) -> bool:
     """What a run that was killed while it began may have left, and the lock file of this process."""
     return path.name in (LOCK, INPUTS, PICTURES) or path.suffix == ".partial" or (path.name == "samples" and not contents(path))
 
 
-def _is_in(folder: Place, name: str) -> bool:
+def _is_in(folder: Location, name: str) -> bool:
     with answered(folder / name):
         return is_there(folder / name)
 
 
-def write_in_run(path: Place, content: Any) -> None:
+def write_in_run(path: Location, content: Any) -> None:
     """Write a file of a run folder whole.
 
     Raises:
