@@ -294,7 +294,7 @@ def test_a_program_too_is_told_what_is_no_path(path: str) -> None:
 
 def test_what_a_run_left_that_was_killed_while_it_began_goes_with_the_next_one(folder: Path) -> None:
     (folder / "run" / "samples").mkdir(parents=True)
-    for name in (".run.json.0123abcd.partial", ".spec.yaml.0123abcd.partial", ".holder.json"):
+    for name in (".run.json.0123abcd.partial", ".spec.yaml.0123abcd.partial", ".lock"):
         (folder / "run" / name).touch()
     assert called(folder, *SHORT).returncode == 0
     assert not list((folder / "run").rglob(".*"))

@@ -13,10 +13,10 @@ from gevaldi.compute import Compute
 from gevaldi.errors import SpecError
 from gevaldi.images import opened
 from gevaldi.names import OBJECT
-from gevaldi.places import Place, place
-from gevaldi.runs.holding import held
+from gevaldi.runs.lock import locked
 from gevaldi.runs.store import Run
 from gevaldi.spec import Search, Spec, spec_from
+from gevaldi.storage import Location, location
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ class Comparison:
         return f"Comparison({str(self.run.folder)!r}, {len(self.run.done())} of {self.run.total} rows)"
 
     @classmethod
-    def open(cls, folder: str | Place) -> "Comparison":
+    def open(cls, folder: str | Location) -> "Comparison":
         """A comparison made before, from its run folder; needs no torch.
 
         Raises:
             RunFolderError: there is no run that can be read.
         """
-        return cls(Run.open(place(folder)))
+        return cls(Run.open(location(folder)))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -99,11 +99,11 @@ class Comparison:
         found = self.run.largest(count, ["index", "picture_end"])
         return [opened(row["picture_end"]["bytes"], f"The picture of sample {row['index']}") for row in found]
 
-    def report(self, path: str | Place | None = None) -> Place:
+    def report(self, path: str | Location | None = None) -> Location:
         """Write the report, one self-contained HTML page, into the run folder or to `path`; returns where it is."""
         from gevaldi.reports.page import write_report
 
-        return write_report(self.run, None if path is None else place(path))
+        return write_report(self.run, None if path is None else location(path))
 
     def export(self, to: str, out: str | Path | None = None, **chosen: Any) -> Path:
         """Write samples in a format that other tools open; returns where they are.
@@ -116,7 +116,7 @@ class Comparison:
         """
         from gevaldi.exports import export
 
-        return export(self.run, to, None if out is None else place(out), **chosen).path
+        return export(self.run, to, None if out is None else location(out), **chosen).path
 
 
 def compare(
@@ -124,7 +124,7 @@ def compare(
     second: "str | Classifier",
     generator: "str | Generator",
     *,
-    out: str | Place | None = None,
+    out: str | Location | None = None,
     taxonomy: str | Taxonomy | Any = "auto",
     device: str = "auto",
     batch_size: int | None = None,
@@ -160,7 +160,7 @@ def compare(
         SpecError: a setting is unknown or impossible.
         TaxonomyError: labels have no place in the hierarchy asked for, or it is none.
         ContractError: the networks do not do what classifiers and generators must; the message says what to do.
-        RunFolderError: the folder cannot be written, holds another run, or is held by another process.
+        RunFolderError: the folder cannot be written, holds another run, or is locked by another process.
         EngineError: a cluster does not answer, or none of its workers can work.
     """
     hierarchy, given = named_taxonomy(taxonomy)
@@ -175,7 +175,7 @@ def compare(
         },
         "the arguments",
     )
-    folder = Path(tempfile.mkdtemp(prefix="gevaldi-")) if out is None else place(out)
+    folder = Path(tempfile.mkdtemp(prefix="gevaldi-")) if out is None else location(out)
     models = (first, second, generator)
 
     def begun(run: Run) -> None:
@@ -211,7 +211,7 @@ def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if key not in own} | ({"search": whole} if whole else {})
 
 
-def command_of(spec: Spec, folder: Place, models: Sequence[Any]) -> str:
+def command_of(spec: Spec, folder: Location, models: Sequence[Any]) -> str:
     """What makes a run again: a line for the shell where all models have names, otherwise the call with its settings."""
     if all(isinstance(model, str) for model in models):
         return f"gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
@@ -224,7 +224,7 @@ def command_of(spec: Spec, folder: Place, models: Sequence[Any]) -> str:
 
 def execute(
     spec: Spec,
-    folder: Place,
+    folder: Location,
     models: Sequence[Any],
     compute: Compute,
     command: str,
@@ -236,11 +236,11 @@ def execute(
     """Run a spec in a folder, from the start or from where it was interrupted. `models` are the three networks or their names.
 
     `begun` is called with the run before its first row is computed. `about` is what the report says of itself: title, note and
-    author. Meanwhile no other process can write to the folder. A run that is complete is only read, so its folder need not be
-    writable.
+    author. Meanwhile no other process of this machine can write to the folder. A run that is complete is only read, so its folder
+    need not be writable.
 
     Raises:
-        RunFolderError: another process is writing to the folder.
+        RunFolderError: another process has locked the folder.
         EngineError: nobody can compute the rows.
     """
     from gevaldi.classifiers import load_classifier
@@ -255,8 +255,8 @@ def execute(
         first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
         before = Run.begun(folder)
         if not (before and before.complete):
-            stack.enter_context(held(folder, called()))
-            before = Run.begun(folder)  # what was there may not be what its last holder left
+            stack.enter_context(locked(folder, called()))
+            before = Run.begun(folder)  # the process that had locked it may have written since
             if before:
                 before.tidy()
         watch = stack.enter_context(bar(compute.progress))
@@ -276,7 +276,7 @@ def execute(
 
 
 def called() -> str:
-    """How this process was called, for those who find that it holds a folder."""
+    """How this process was called, for those who find a folder locked by it."""
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 

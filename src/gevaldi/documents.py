@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from gevaldi.errors import GevaldiError
-from gevaldi.places import Place, read, reason
 from gevaldi.provenance import note_files
+from gevaldi.storage import Location, read, reason
 
 MOST_BYTES = 32 * 2**20
 MOST_BYTES_OF_TOML = 2**20  # Python reads it letter by letter
@@ -51,7 +51,7 @@ class TextFile:
     kind: type[GevaldiError]
     hint: str = ""
 
-    def text(self, path: Place) -> str:
+    def text(self, path: Location) -> str:
         """The text in it, in UTF-8.
 
         Raises:
@@ -69,7 +69,7 @@ class TextFile:
             raise self._error(path, "is no text in UTF-8: it holds NUL bytes")
         return text
 
-    def lines(self, path: Place) -> list[str]:
+    def lines(self, path: Location) -> list[str]:
         """The lines of it, without empty ones and spaces around them.
 
         Raises:
@@ -77,7 +77,7 @@ class TextFile:
         """
         return [line.strip() for line in self.text(path).splitlines() if line.strip()]
 
-    def values(self, path: Place) -> Any:
+    def values(self, path: Location) -> Any:
         """The values in a JSON, YAML or TOML file, told apart by its suffix; YAML where it has none of these.
 
         Raises:
@@ -92,7 +92,7 @@ class TextFile:
         except ValueError as error:
             raise self._error(path, f"cannot be read: {error}") from None
 
-    def rows(self, path: Place) -> list[list[str]]:
+    def rows(self, path: Location) -> list[list[str]]:
         """The rows of a CSV file, without empty ones.
 
         Raises:
@@ -109,7 +109,7 @@ class TextFile:
             raise self._error(path, f"is not valid CSV: {error}") from None
         return found
 
-    def _error(self, path: Place, problem: str) -> GevaldiError:
+    def _error(self, path: Location, problem: str) -> GevaldiError:
         return self.kind(" ".join(filter(None, [f"{self.name} {path} {problem}.", self.hint])))
 
 

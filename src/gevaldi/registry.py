@@ -22,8 +22,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from gevaldi.errors import GevaldiError, SpecError, UnknownName, described
 from gevaldi.names import plain
-from gevaldi.places import local_path
 from gevaldi.provenance import note_files
+from gevaldi.storage import local_path
 
 SHOWN, LONGEST = 10, 200  # problems that are named, and characters of a value
 OPENING, CLOSING = "([{", ")]}"

@@ -11,10 +11,10 @@ from pydantic import Field, ValidationError, field_validator
 
 from gevaldi.documents import Malformed, TextFile, parsed
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.places import Place, far_errors
 from gevaldi.registry import SHOWN, explained
 from gevaldi.search.stopping import MOST_STEPS, Stopping
 from gevaldi.settings import Settings
+from gevaldi.storage import Location, far_errors
 from gevaldi.taxonomy.labels import mapping_of
 from gevaldi.taxonomy.shipped import registry as taxonomies
 
@@ -251,7 +251,7 @@ def settings_of_groups() -> list[str]:
     return [f"{group}.{name}" for group, members in GROUPS.items() for name in members.model_fields]
 
 
-def read_spec(path: Place) -> dict[str, Any]:
+def read_spec(path: Location) -> dict[str, Any]:
     """The settings in a YAML or TOML file, not yet checked, so that the command line can override some.
 
     A taxonomy that lies beside the file is found there, whatever the current folder.
@@ -266,7 +266,7 @@ def read_spec(path: Place) -> dict[str, Any]:
     return settings
 
 
-def find_beside(path: Place, settings: dict[str, Any]) -> None:
+def find_beside(path: Location, settings: dict[str, Any]) -> None:
     """Let a taxonomy that lies beside the file of settings be found there, whatever the current folder."""
     with contextlib.suppress(OSError), far_errors():  # a name that is too long is none of a file
         if isinstance(beside := settings.get("taxonomy"), str) and (path.parent / beside).is_file():

@@ -18,9 +18,9 @@ from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.documents import TextFile
 from gevaldi.errors import GevaldiError, SpecError, WeightsError
 from gevaldi.models import Classifier, Label, Output, Pictures, classifier, labels_of
-from gevaldi.places import local_path
 from gevaldi.provenance import note_files
 from gevaldi.settings import Settings
+from gevaldi.storage import local_path
 
 IMAGENET = "imagenet"
 LABELS = TextFile(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.documents import TextFile
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.places import local_path
+from gevaldi.storage import local_path
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Label

@@ -12,8 +12,8 @@ from gevaldi.classifiers._hub import note_model as _note_model
 from gevaldi.classifiers._hub import refuse_without_network as _refuse_without_network
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
 from gevaldi.fetching import announce
-from gevaldi.places import local_path
 from gevaldi.provenance import note_files
+from gevaldi.storage import local_path
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Label

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import SpecError, UnknownName, WeightsError
 from gevaldi.fetching import announce
-from gevaldi.places import local_path
 from gevaldi.provenance import note_files
+from gevaldi.storage import local_path
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gevaldi.classifiers._hub import is_cached, note_model, refuse_without_network
 from gevaldi.errors import GevaldiError, MissingExtra, SpecError, WeightsError
 from gevaldi.fetching import announce
-from gevaldi.places import local_path
+from gevaldi.storage import local_path
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier

@@ -46,16 +46,16 @@ def export(
       gevaldi export runs/demo --to imagefolder --label labelled.csv --out training
     """
     from gevaldi.exports import export as exported
-    from gevaldi.places import place
     from gevaldi.runs.store import Run
+    from gevaldi.storage import location
 
     indices = numbers(samples) if samples is not None else None
-    found = Run.open(place(run))
+    found = Run.open(location(run))
     try:
         done = exported(
             found,
             to,
-            None if out is None else place(out),
+            None if out is None else location(out),
             pictures=pictures,
             where=where or (),
             top=top,

@@ -7,8 +7,8 @@ import typer
 from gevaldi.cli.words import complete, tell
 
 if TYPE_CHECKING:
-    from gevaldi.places import Place
     from gevaldi.runs.store import Run
+    from gevaldi.storage import Location
 
 
 def figure(
@@ -42,10 +42,10 @@ def figure(
       gevaldi figure runs/demo filmstrip --set index=7 --format png --format pdf
     """
     from gevaldi.errors import SpecError
-    from gevaldi.places import place
     from gevaldi.runs.store import Run
+    from gevaldi.storage import location
 
-    run = Run.open(place(folder))
+    run = Run.open(location(folder))
     if name is None:
         if out is not None or format_ or set_:
             raise SpecError("Which figure? gevaldi figure RUN NAME; without any option, gevaldi figure RUN lists them.")
@@ -55,7 +55,7 @@ def figure(
     from gevaldi.figures.base import ending_of
 
     called = ",".join([name, *(set_ or [])])
-    paths = _paths(run.folder, called, None if out is None else place(out), format_ or [])
+    paths = _paths(run.folder, called, None if out is None else location(out), format_ or [])
     for path in paths:
         ending_of(path)  # before anything is written
     drawn = figure_of(run, called)
@@ -63,7 +63,7 @@ def figure(
         tell(f"figure: {saved(drawn, path)}")
 
 
-def _paths(folder: "Place", called: str, out: "Place | None", formats: list[str]) -> "list[Place]":
+def _paths(folder: "Location", called: str, out: "Location | None", formats: list[str]) -> "list[Location]":
     """Where a figure is written: a file for each `--format`, beside `--out` or else in the folder, and `--out` itself.
 
     With formats, an `--out` that ends in none that can be written is what the files are called before their endings.

@@ -60,7 +60,7 @@ def cluster(
     from gevaldi.classifiers import load_classifier
     from gevaldi.confusions import confusions
     from gevaldi.pictures import sources
-    from gevaldi.places import local_path
+    from gevaldi.storage import local_path
     from gevaldi.taxonomy import outline, taxonomy_from_confusions, write_taxonomy
 
     file = local_path(out)

@@ -137,10 +137,10 @@ def compare(
     Settings not listed here are set by their dotted names: --set search.typical_mass=0.99 (gevaldi show spec has them all).
     A killed or interrupted run goes on with the same command.
     """
-    from gevaldi.places import place
     from gevaldi.spec import read_spec, spec_from
+    from gevaldi.storage import location
 
-    settings = {} if spec is None else read_spec(place(spec))
+    settings = {} if spec is None else read_spec(location(spec))
     models = {"first": first, "second": second}
     override(settings, {name: value for name, value in models.items() if value is not None} | ctx.obj, set_)
     if calibrate:
@@ -194,10 +194,10 @@ def resume(
 
     What was finished is not computed again.
     """
-    from gevaldi.places import place
     from gevaldi.runs.store import Run
+    from gevaldi.storage import location
 
-    run = Run.open(place(folder))
+    run = Run.open(location(folder))
     _execute(run.spec, folder, compute, report, run.taxonomy_copy(), verbose)
 
 
@@ -211,11 +211,11 @@ def report_command(
 
     The run may be complete or not. Needs no torch and no models.
     """
-    from gevaldi.places import place
     from gevaldi.reports.page import write_report
     from gevaldi.runs.store import Run
+    from gevaldi.storage import location
 
-    tell(f"report: {write_report(Run.open(place(folder)), None if out is None else place(out), limit)}")
+    tell(f"report: {write_report(Run.open(location(folder)), None if out is None else location(out), limit)}")
 
 
 @app.command()
@@ -226,11 +226,11 @@ def verify(folder: Folder) -> None:
     The last line is a checksum of the run, to be kept elsewhere: whoever changes a row or the record changes it. Exit code 2 if
     something does not hold. Needs no torch and no models.
     """
-    from gevaldi.places import place
     from gevaldi.runs.store import Run
     from gevaldi.runs.verification import verified
+    from gevaldi.storage import location
 
-    run, holds = Run.open(place(folder)), True
+    run, holds = Run.open(location(folder)), True
     for finding in verified(run):
         tell(f"{'ok   ' if finding.holds else 'FAIL '} {finding.text}")
         holds = holds and finding.holds
@@ -310,11 +310,11 @@ def _execute(
     try:
         from gevaldi.comparison import command_of, execute
         from gevaldi.execution.tuning import ignoring_cache, lines_of
-        from gevaldi.places import place
         from gevaldi.reports.seriousness import alignment_sentences
         from gevaldi.runs.store import Run
+        from gevaldi.storage import location
 
-        folder = place(named)
+        folder = location(named)
         before = Run.begun(folder)
         complete = before is not None and before.complete
         command = command_of(spec, folder, models)
@@ -353,10 +353,10 @@ def _execute(
 
 def _left(folder: str) -> str:
     """What an interrupted run leaves, and how to go on."""
-    from gevaldi.places import place
     from gevaldi.runs.store import Run
+    from gevaldi.storage import location
 
-    run = Run.begun(place(folder))
+    run = Run.begun(location(folder))
     if run is None:
         return f"; there is no run in {folder}, so nothing can go on."
     return f"; {len(run.done())} of {run.total} rows are safe. Go on with: gevaldi resume {folder}"

@@ -26,11 +26,11 @@ def referee(
     """
     from gevaldi.comparison import Comparison, bar
     from gevaldi.names import called, told_apart
-    from gevaldi.places import place
     from gevaldi.reports.opinion import opinion_sentences
     from gevaldi.runs.referee import judge
+    from gevaldi.storage import location
 
-    comparison = Comparison.open(place(folder))
+    comparison = Comparison.open(location(folder))
     with bar(True) as watch:
         opinion = judge(comparison.run, name, watch.judged)
     models = comparison.run.record["models"]

@@ -167,9 +167,9 @@ def _models(file: str | None, given: list[str]) -> dict[str, dict[str, str]]:
     """Models by world and part, those of the file first; one file may serve all figures, of which each takes its own parts."""
     from gevaldi.errors import SpecError, UnknownName
     from gevaldi.experiments import read_experiment
-    from gevaldi.places import local_path
     from gevaldi.reproduction.spec import read_reproduction, reproductions
     from gevaldi.spec import read_spec
+    from gevaldi.storage import local_path
 
     parts: dict[str, dict[str, str]] = {}
     for world, named in ({} if file is None else read_spec(local_path(file))).items():

@@ -41,7 +41,7 @@ def ladder(
 
 def _train_with(trained: Any, data: str | None, out: str, seeds: int) -> None:
     """Train, and say which files were made."""
-    from gevaldi.places import local_path
+    from gevaldi.storage import local_path
 
     try:
         for model in trained(None if data is None else local_path(data), local_path(out), seeds):

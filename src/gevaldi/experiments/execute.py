@@ -18,9 +18,9 @@ from gevaldi.errors import (
     described,
 )
 from gevaldi.names import OBJECT
-from gevaldi.places import Place, place
 from gevaldi.runs.store import Run
 from gevaldi.spec import Spec
+from gevaldi.storage import Location, location
 from gevaldi.taxonomy import Taxonomy
 
 
@@ -35,15 +35,15 @@ class Outcome:
     missing: bool = False  # because weights, pictures or a package are missing
 
 
-def folder_of(out: str | Place) -> Path:
+def folder_of(out: str | Location) -> Path:
     """The folder of several comparisons.
 
     Raises:
         RunFolderError: it is not on this machine.
     """
-    folder: Place | None
+    folder: Location | None
     try:
-        folder = place(out)
+        folder = location(out)
     except (MissingExtra, RunFolderError):  # far away, whether or not it could be opened
         folder = None
     if not isinstance(folder, Path):

@@ -11,10 +11,10 @@ from pydantic import Field, ValidationError, field_validator
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.folders import check_folder_names
-from gevaldi.places import local_path
 from gevaldi.registry import explained
 from gevaldi.settings import Settings
 from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from
+from gevaldi.storage import local_path
 
 FOLDER = resources.files("gevaldi.experiments")
 SUFFIX = ".yaml"

@@ -9,8 +9,8 @@ from gevaldi.errors import RunFolderError
 from gevaldi.registry import Registry
 
 if TYPE_CHECKING:
-    from gevaldi.places import Place
     from gevaldi.runs.store import Run
+    from gevaldi.storage import Location
 
 registry = Registry("export format", "gevaldi.exports")
 
@@ -43,7 +43,7 @@ def columns() -> list[str]:
 def export(
     run: "Run",
     to: str,
-    out: "Place | None" = None,
+    out: "Location | None" = None,
     *,
     pictures: str = "end",
     where: Sequence[str] = (),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gevaldi.errors import RunFolderError
-from gevaldi.places import remove_unfinished
+from gevaldi.storage import remove_unfinished
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
 from gevaldi.names import plain
-from gevaldi.places import Place, make_folder, reason, remedy, remove_unfinished, write
+from gevaldi.storage import Location, make_folder, reason, remedy, remove_unfinished, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -95,7 +95,7 @@ def inches_of(width: str | float) -> float:
     return inches
 
 
-def saved(figure: "Figure", path: Place) -> Place:
+def saved(figure: "Figure", path: Location) -> Location:
     """Write a figure as what its name ends in: .png (200 dots an inch), .svg or .pdf. The same figure gives the same bytes.
 
     Raises:
@@ -116,7 +116,7 @@ def saved(figure: "Figure", path: Place) -> Place:
     return path
 
 
-def ending_of(path: Place) -> str:
+def ending_of(path: Location) -> str:
     """The ending of a figure's file: .png, .svg or .pdf.
 
     Raises:

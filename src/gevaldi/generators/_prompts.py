@@ -6,7 +6,7 @@ from gevaldi.classifiers._imagenet import ilsvrc_labels
 from gevaldi.documents import TextFile
 from gevaldi.errors import DataError
 from gevaldi.models import Label
-from gevaldi.places import local_path
+from gevaldi.storage import local_path
 from gevaldi.taxonomy import registry
 
 FILE = TextFile("The file of prompts", DataError)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
 from gevaldi.fetching import announce
-from gevaldi.places import local_path
+from gevaldi.storage import local_path
 
 if TYPE_CHECKING:
     from gevaldi.models import Generator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.generators._diffusers_hub import check_components, loaded, require
-from gevaldi.places import local_path
+from gevaldi.storage import local_path
 
 if TYPE_CHECKING:
     from gevaldi.generators._diffusion import Arguments

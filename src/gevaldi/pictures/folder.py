@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gevaldi.errors import DataError
-from gevaldi.places import local_path
+from gevaldi.storage import local_path
 
 if TYPE_CHECKING:
     from gevaldi.pictures.base import RealPictures

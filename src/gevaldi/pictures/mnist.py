@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, get_args
 
 from gevaldi.errors import UnknownName
-from gevaldi.places import local_path
+from gevaldi.storage import local_path
 
 if TYPE_CHECKING:
     from gevaldi.pictures.base import RealPictures

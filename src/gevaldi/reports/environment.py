@@ -6,13 +6,13 @@ from urllib.parse import quote
 
 from gevaldi.errors import RunFolderError
 from gevaldi.names import escaped, plain
-from gevaldi.places import Place, reason, remedy, remove_unfinished, write
 from gevaldi.reports.numbers import level, mean_of_levels, number, percent, signed, typicality, whole_percent
+from gevaldi.storage import Location, reason, remedy, remove_unfinished, write
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-P = TypeVar("P", bound=Place)
+P = TypeVar("P", bound=Location)
 LONGEST_PROSE = 1000  # characters of a text that a user wrote
 
 

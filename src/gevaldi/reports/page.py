@@ -8,16 +8,16 @@ from typing import Any
 
 from gevaldi.errors import RunFolderError
 from gevaldi.names import plain
-from gevaldi.places import Place
 from gevaldi.reports.environment import LONGEST_PROSE, written
 from gevaldi.reports.search_path import in_page
 from gevaldi.reports.sections import sections
 from gevaldi.reports.sections.base import Report
 from gevaldi.runs.store import Run
 from gevaldi.spec import write_spec
+from gevaldi.storage import Location
 
 
-def write_report(run: Run, path: Place | None = None, limit: int = 200) -> Place:
+def write_report(run: Run, path: Location | None = None, limit: int = 200) -> Location:
     """Write the page of a run, complete or not; the same rows give the same bytes.
 
     Args:

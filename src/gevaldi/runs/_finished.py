@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gevaldi.places import Place
 from gevaldi.runs.indices import Indices
+from gevaldi.storage import Location
 
 FOLDERS = 8  # that are remembered, of which a process seldom has more than one
 
@@ -24,7 +24,7 @@ class Finished:
     samples: Indices
 
 
-def remembered(folder: Place, parts: Iterable[str], expected: int) -> Finished:
+def remembered(folder: Location, parts: Iterable[str], expected: int) -> Finished:
     """What is known of these parts of a folder; nothing where one that was known is no longer among them.
 
     `expected` is how many samples there will be.
@@ -36,7 +36,7 @@ def remembered(folder: Place, parts: Iterable[str], expected: int) -> Finished:
     return known
 
 
-def remember(folder: Place, known: Finished, samples: dict[str, np.ndarray]) -> None:
+def remember(folder: Location, known: Finished, samples: dict[str, np.ndarray]) -> None:
     """Add the samples of further parts to what is known of a folder. Their names must say what they hold."""
     together = known.samples.copy()
     for indices in samples.values():
@@ -48,5 +48,5 @@ def remember(folder: Place, known: Finished, samples: dict[str, np.ndarray]) -> 
             del _known[next(iter(_known))]
 
 
-def _key(folder: Place) -> str:
+def _key(folder: Location) -> str:
     return str(folder.absolute() if isinstance(folder, Path) else folder)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from gevaldi.errors import RunFolderError
-from gevaldi.places import Place, far_errors, read, reason, remedy
 from gevaldi.runs._values import troubles
 from gevaldi.runs.schema import FORMAT, Row, schema
+from gevaldi.storage import Location, far_errors, read, reason, remedy
 
 DIGITS = 32  # hexadecimal, of the SHA-256 that stands in the name of a part
 NAME = re.compile(rf"part-(\d{{9,}})-(\d{{9,}})-([0-9a-f]{{{DIGITS}}})\.parquet")
@@ -60,18 +60,18 @@ def serialised(table: Any, origin: Origin) -> tuple[str, bytes]:
     return f"part-{first:09d}-{last:09d}-{hashlib.sha256(content).hexdigest()[:DIGITS]}.parquet", content
 
 
-def may_hold(part: Place, indices: Sequence[int]) -> bool:
+def may_hold(part: Location, indices: Sequence[int]) -> bool:
     """Whether the name of a part, which has its first and last sample, leaves room for some of these."""
     name = NAME.fullmatch(part.name)
     return name is None or any(int(name[1]) <= index <= int(name[2]) for index in indices)
 
 
-def is_part(path: Place) -> bool:
+def is_part(path: Location) -> bool:
     """Whether a file is a part by its name."""
     return path.name.startswith("part-") and path.suffix == ".parquet"
 
 
-def read_part(part: Place, columns: Sequence[str] | None, origin: Origin, copies: Path | None = None) -> Any:
+def read_part(part: Location, columns: Sequence[str] | None, origin: Origin, copies: Path | None = None) -> Any:
     """A part's table, or some columns of it, always with the index; from its copy, if there is a good one.
 
     Raises:
@@ -101,7 +101,7 @@ def read_part(part: Place, columns: Sequence[str] | None, origin: Origin, copies
         raise _damaged(part, str(error)) from error
 
 
-def _table(source: Any, columns: Sequence[str] | None, part: Place, origin: Origin) -> Any:
+def _table(source: Any, columns: Sequence[str] | None, part: Location, origin: Origin) -> Any:
     import pyarrow.parquet as pq
 
     if columns is not None:
@@ -116,7 +116,7 @@ def _table(source: Any, columns: Sequence[str] | None, part: Place, origin: Orig
     return table
 
 
-def _check_origin(part: Place, columns: Any, origin: Origin) -> None:
+def _check_origin(part: Location, columns: Any, origin: Origin) -> None:
     """Check that a part bears the marks of its run, and has the columns of its rows.
 
     Raises:
@@ -146,7 +146,7 @@ def _check_origin(part: Place, columns: Any, origin: Origin) -> None:
         raise RunFolderError(f"{part} is not a part of a run: its rows have no index. Take it out of the folder.")
 
 
-def _check_indices(part: Place, column: Any, origin: Origin) -> None:
+def _check_indices(part: Location, column: Any, origin: Origin) -> None:
     if not len(column) or column.null_count:
         raise _damaged(part, "rows without an index" if len(column) else "it has no rows")
     indices = column.to_numpy()
@@ -154,14 +154,14 @@ def _check_indices(part: Place, column: Any, origin: Origin) -> None:
         raise _damaged(part, f"its indices are not those of different rows, each from 0 to {origin.total - 1:,}")
 
 
-def _damaged(part: Place, why: str) -> RunFolderError:
+def _damaged(part: Location, why: str) -> RunFolderError:
     return RunFolderError(
         f"{part} cannot be read: {why}. Parts are written whole, so the disk or a copy damaged it; "
         "delete it and `gevaldi resume` computes its samples again."
     )
 
 
-def check_whole(part: Place, content: bytes | None = None) -> None:
+def check_whole(part: Location, content: bytes | None = None) -> None:
     """Check that a part has the bytes that were written, by the hash in its name; once in a process, unless it changes.
 
     Args:
@@ -188,7 +188,7 @@ def check_whole(part: Place, content: bytes | None = None) -> None:
 
 
 @contextlib.contextmanager
-def answered(path: Place) -> Iterator[None]:
+def answered(path: Location) -> Iterator[None]:
     """Within it, errors of the disk or the location are answered.
 
     Raises:
@@ -200,5 +200,5 @@ def answered(path: Place) -> Iterator[None]:
         raise RunFolderError(f"{path} cannot be read: {reason(error)}.{far_remedy(path)}") from error
 
 
-def far_remedy(path: Place) -> str:
+def far_remedy(path: Location) -> str:
     return "" if isinstance(path, Path) else f" {remedy(path)}"

@@ -4,8 +4,8 @@ import json
 
 from gevaldi.errors import RunFolderError
 from gevaldi.measures.referee import Opinion
-from gevaldi.places import read, reason
 from gevaldi.runs.store import Run
+from gevaldi.storage import read, reason
 
 OPINION = "referee.json"
 

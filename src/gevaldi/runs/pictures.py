@@ -7,9 +7,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import RunFolderError
-from gevaldi.places import read, reason
 from gevaldi.runs.schema import Row
 from gevaldi.runs.store import PICTURES, Run
+from gevaldi.storage import read, reason
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,7 +17,6 @@ from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.fingerprints import describe, describe_divergence, device_name, differing, versions
 from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Objective
-from gevaldi.places import Place
 from gevaldi.provenance import as_lines, files_read
 from gevaldi.runs.audit import Audited, Told, audit, audit_warnings
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
@@ -28,6 +27,7 @@ from gevaldi.runs.store import Run, write_in_run
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search import registry as algorithms
 from gevaldi.spec import Spec, differences, write_spec
+from gevaldi.storage import Location
 from gevaldi.taxonomy import Taxonomy
 from gevaldi.taxonomy.labels import are_only_numbers
 from gevaldi.taxonomy.read import taxonomy_as_json
@@ -86,7 +86,7 @@ def models_of(
 
 
 def open_run(
-    folder: Place,
+    folder: Location,
     spec: Spec,
     models: Models,
     command: str,

@@ -1,7 +1,7 @@
 """A run on disk: one folder, written so that it can be killed at any moment. Needs no torch.
 
 `run.json` holds the spec and all that makes the run again; `samples/part-*.parquet` hold the rows. Each file is written whole
-(`gevaldi.places.write`) and never changed after; so what is there is complete, and what is not there was not finished. The folder
+(`gevaldi.storage.write`) and never changed after; so what is there is complete, and what is not there was not finished. The folder
 may lie on this machine or far away, at any location that fsspec knows. Parts may overlap, as where two workers of a cluster have
 computed the same chunk: a sample is the one in the first part by name.
 """
@@ -22,14 +22,14 @@ import numpy as np
 
 from gevaldi.errors import RunFolderError
 from gevaldi.measures.predictions import rank
-from gevaldi.places import Place, ahead, contents, is_there, make_folder, read, reason, remedy, remove, write
 from gevaldi.runs._finished import remember, remembered
 from gevaldi.runs._part import Origin, answered, check_whole, far_remedy, is_part, may_hold, part_of, read_part
-from gevaldi.runs.holding import HOLDER, check_held, refuse_a_file
 from gevaldi.runs.indices import Indices
+from gevaldi.runs.lock import LOCK, refuse_a_file, unwritable
 from gevaldi.runs.record import check_record
 from gevaldi.runs.schema import FORMAT, Row, schema
 from gevaldi.spec import Spec, spec_from
+from gevaldi.storage import Location, ahead, contents, create, is_there, make_folder, read, reason, remedy, remove, write
 from gevaldi.taxonomy.base import Taxonomy
 from gevaldi.taxonomy.read import read_taxonomy
 
@@ -37,11 +37,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# What its holder may leave in a run folder when it is killed: files under their temporary names, and what shows workers the folder.
+# What a killed process may leave in a run folder: files under their temporary names, and what shows workers the folder.
 LEFT = re.compile(
-    rf"\.((run\.json|inputs\.sha256|audit\.parquet|referee\.json|spec\.yaml|taxonomy\.json|{re.escape(HOLDER)})\.[0-9a-f]{{8}}|[0-9a-f]{{32}})\.partial"
+    r"\.((run\.json|inputs\.sha256|audit\.parquet|referee\.json|spec\.yaml|taxonomy\.json)\.[0-9a-f]{8}|[0-9a-f]{32})\.partial"
 )
-
 
 INPUTS = "inputs.sha256"  # beside the record: as `sha256sum` prints them
 PICTURES = "audit.parquet"  # also beside it: what the two say of the pictures that were looked at before the search
@@ -60,7 +59,7 @@ class Run:
         copies: where copies of parts lie on this machine, if there are any.
     """
 
-    folder: Place
+    folder: Location
     record: dict[str, Any]
     spec: Spec
     digest: str
@@ -68,7 +67,7 @@ class Run:
 
     @classmethod
     def create(
-        cls, folder: Place, spec: Spec, record: dict[str, Any], inputs: bytes | None = None, pictures: bytes | None = None
+        cls, folder: Location, spec: Spec, record: dict[str, Any], inputs: bytes | None = None, pictures: bytes | None = None
     ) -> "Run":
         """Begin a run in a folder that holds none.
 
@@ -87,23 +86,28 @@ class Run:
             if any(not _is_leftover(path) for path in contents(folder)):
                 raise RunFolderError(f"{folder} holds files but no run (no run.json). Give an empty or a new folder with --out.")
         record = {"format": FORMAT, "fingerprint": spec.fingerprint, "spec": spec.model_dump(mode="json"), **record}
-        if isinstance(folder, Path):
-            try:
-                make_folder(folder / "samples")
-            except OSError as error:
-                raise RunFolderError(f"The run folder {folder} cannot be made: {reason(error)}.") from error
-        for name, file in ((INPUTS, inputs), (PICTURES, pictures)):
-            if file is not None:
-                write_in_run(folder / name, file)  # before the record, so that no run lacks it
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
         content = text.encode(errors="backslashreplace")  # half letters, as of a path, as JSON writes them
         run = cls(folder, record, spec, hashlib.sha256(content).hexdigest())
         run.tidy()  # as after one that was killed before it had a record
-        write_in_run(folder / "run.json", content)
+        beside = {folder / name: file for name, file in ((INPUTS, inputs), (PICTURES, pictures)) if file is not None}
+        try:
+            if isinstance(folder, Path):
+                make_folder(folder / "samples")
+            for path, file in beside.items():
+                write(path, file)  # before the record, so that no run lacks it
+            if not create(folder / "run.json", content):
+                raise RunFolderError(
+                    f"Another process has just begun a run in {folder}. Let that one finish, or give another folder with --out."
+                )
+            for path, file in {} if isinstance(folder, Path) else beside.items():
+                write(path, file)  # again: a process that came too late may have written its own meanwhile
+        except OSError as error:
+            raise unwritable(folder, error) from error
         return run
 
     @classmethod
-    def open(cls, folder: Place) -> "Run":
+    def open(cls, folder: Location) -> "Run":
         """A run that exists.
 
         Raises:
@@ -143,7 +147,7 @@ class Run:
         return cls(folder, record, spec, hashlib.sha256(content).hexdigest())
 
     @classmethod
-    def begun(cls, folder: Place) -> "Run | None":
+    def begun(cls, folder: Location) -> "Run | None":
         """The run in a folder, or None where there is none yet.
 
         Raises:
@@ -183,7 +187,7 @@ class Run:
         return _is_in(self.folder, name)
 
     def tidy(self) -> None:
-        """Remove the unfinished files that a killed process left, which must have held the folder, as this one must: see `held`.
+        """Remove the unfinished files of a killed process that had locked the folder, as this one must have: see `locked`.
 
         Those of others stay, such as of a report that is being written.
         """
@@ -194,15 +198,14 @@ class Run:
             for path in left:
                 remove(path)
 
-    def append(self, rows: Sequence[Row]) -> Place:
+    def append(self, rows: Sequence[Row]) -> Location:
         """Write finished rows, any of the run's, as one part, whole; may be called from several threads and processes.
 
         The part's name has the first and the last of their indices and a hash of its bytes, so that other rows have another name,
         and the same ones again are not written again.
 
         Raises:
-            RunFolderError: the disk is full, or the folder cannot be written or is another process's; parts written before are
-                untouched.
+            RunFolderError: the disk is full, or the folder cannot be written; parts written before are untouched.
         """
         name, content = part_of(rows, self.origin)
         path = self.folder / "samples" / name
@@ -310,7 +313,7 @@ class Run:
     def _schema(self) -> Any:
         return schema(self.spec.set_sizes)
 
-    def parts(self) -> list[Place]:
+    def parts(self) -> list[Location]:
         """The files of its rows, by name.
 
         Raises:
@@ -324,17 +327,17 @@ class Run:
             raise RunFolderError(f"{other} is called as a part of a run, and is not a file. Take it out of the folder.")
         return found
 
-    def _tables(self, columns: Sequence[str] | None, met: Indices, parts: Sequence[Place]) -> Iterator["pa.Table"]:
+    def _tables(self, columns: Sequence[str] | None, met: Indices, parts: Sequence[Location]) -> Iterator["pa.Table"]:
         """The rows of each part that no part before it had, which are put into `met`."""
         for table in self._fetched(columns, parts, whole=True):
             fresh = met.fresh(table["index"].to_numpy())
             rows = table if fresh.all() else table.filter(fresh)
             yield rows if columns is None or "index" in columns else rows.drop_columns(["index"])
 
-    def _fetched(self, columns: Sequence[str] | None, parts: Sequence[Place], whole: bool = False) -> Iterator["pa.Table"]:
+    def _fetched(self, columns: Sequence[str] | None, parts: Sequence[Location], whole: bool = False) -> Iterator["pa.Table"]:
         """The parts, far ones a few at a time; those on this machine are compared `whole` with their names before, if asked for."""
 
-        def fetch(part: Place) -> "pa.Table":
+        def fetch(part: Location) -> "pa.Table":
             if whole and isinstance(part, Path):
                 check_whole(part)
             return read_part(part, columns, self.origin, self.copies)
@@ -342,7 +345,7 @@ class Run:
         return map(fetch, parts) if isinstance(self.folder, Path) else ahead(fetch, parts)
 
 
-def _other(folder: Place) -> str:
+def _other(folder: Location) -> str:
     """What is in a folder that has no run, and what to do with it."""
     with contextlib.suppress(OSError):
         if is_there(folder / "sweep.yaml"):
@@ -353,24 +356,22 @@ def _other(folder: Place) -> str:
     return "`gevaldi compare` makes runs."
 
 
-def _is_leftover(path: Place) -> bool:
-    """What a run that was killed while it began may have left, and the file by which this process holds the folder."""
-    return path.name in (HOLDER, INPUTS, PICTURES) or path.suffix == ".partial" or (path.name == "samples" and not contents(path))
+def _is_leftover(path: Location) -> bool:
+    """What a run that was killed while it began may have left, and the lock file of this process."""
+    return path.name in (LOCK, INPUTS, PICTURES) or path.suffix == ".partial" or (path.name == "samples" and not contents(path))
 
 
-def _is_in(folder: Place, name: str) -> bool:
+def _is_in(folder: Location, name: str) -> bool:
     with answered(folder / name):
         return is_there(folder / name)
 
 
-def write_in_run(path: Place, content: Any) -> None:
+def write_in_run(path: Location, content: Any) -> None:
     """Write a file of a run folder whole.
 
     Raises:
-        RunFolderError: it could not be written, and nothing of it is left; or another process has taken the folder over.
+        RunFolderError: it could not be written, and nothing of it is left.
     """
-    for folder in (path.parent, path.parent.parent):
-        check_held(folder)
     try:
         write(path, content)
     except OSError as error:

@@ -15,10 +15,10 @@ from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName,
 from gevaldi.experiments.execute import Outcome, run_all
 from gevaldi.files import write_whole
 from gevaldi.measures.sweeps import Entry
-from gevaldi.places import Place, read
 from gevaldi.runs.store import Run
 from gevaldi.spec import Spec, differences
 from gevaldi.statistics.intervals import Estimate
+from gevaldi.storage import Location, read
 from gevaldi.sweeps.spec import Sweep
 from gevaldi.taxonomy import Taxonomy
 
@@ -207,7 +207,7 @@ def _belongs_to_others(folder: Path, specs: Mapping[str, Spec], apart: Mapping[s
     return other and any((folder / name / "run.json").exists() for name in specs)
 
 
-def _text_of(path: Place) -> str:
+def _text_of(path: Location) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 

@@ -16,10 +16,10 @@ from gevaldi.experiments.spec import SUFFIX, names
 from gevaldi.folders import in_path, unreserved
 from gevaldi.measures.sweeps import exactly
 from gevaldi.names import OBJECT, called
-from gevaldi.places import local_path
 from gevaldi.registry import Call, explained
 from gevaldi.settings import Settings
 from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from
+from gevaldi.storage import local_path
 
 if TYPE_CHECKING:
     from gevaldi.divergences.base import Traits

@@ -6,7 +6,7 @@ from typing import Any
 
 from gevaldi.documents import TextFile
 from gevaldi.errors import GevaldiError, SpecError, TaxonomyError
-from gevaldi.places import local_path, place
+from gevaldi.storage import local_path, location
 from gevaldi.taxonomy.base import MOST_NODES, Taxonomy, index_of, restricted
 from gevaldi.taxonomy.read import read_taxonomy
 from gevaldi.taxonomy.shipped import registry
@@ -36,12 +36,12 @@ def taxonomy_named(text: str) -> Taxonomy:
         UnknownName: there is none of that name.
         TaxonomyError: the file cannot be read, or holds no hierarchy.
     """
-    return read_taxonomy(place(text)) if text.endswith(FILES) else registry.build(text)
+    return read_taxonomy(location(text)) if text.endswith(FILES) else registry.build(text)
 
 
 def is_there(text: str) -> bool:
     """Whether a user's name of a taxonomy is one that ships, or a file that exists."""
-    return place(text).exists() if text.endswith(FILES) else text in registry.names()
+    return location(text).exists() if text.endswith(FILES) else text in registry.names()
 
 
 def fitting(labels: Sequence[Named]) -> tuple[str, Taxonomy] | None:

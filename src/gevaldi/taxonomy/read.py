@@ -8,7 +8,7 @@ from typing import Any
 from gevaldi.documents import TextFile, check
 from gevaldi.errors import TaxonomyError
 from gevaldi.files import write_whole
-from gevaldi.places import Place, place
+from gevaldi.storage import Location, location
 from gevaldi.taxonomy.base import Taxonomy, restricted, taxonomy_of
 
 Edge = tuple[str, str]
@@ -16,7 +16,7 @@ LONGEST = 200  # characters of a value that a message shows
 FILE = TextFile("The taxonomy", TaxonomyError)
 
 
-def read_taxonomy(source: str | Place | Mapping[str, Any] | Any, classes: Sequence[str] | None = None) -> Taxonomy:
+def read_taxonomy(source: str | Location | Mapping[str, Any] | Any, classes: Sequence[str] | None = None) -> Taxonomy:
     """A taxonomy from what a user has.
 
     Args:
@@ -28,13 +28,13 @@ def read_taxonomy(source: str | Place | Mapping[str, Any] | Any, classes: Sequen
     Raises:
         TaxonomyError: the source cannot be read, or what it says is no hierarchy with one root.
     """
-    given = _values_of(place(source)) if isinstance(source, str | Place) else _checked(source)
+    given = _values_of(location(source)) if isinstance(source, str | Location) else _checked(source)
     if isinstance(given, dict) and given.keys() == {"classes", "nodes"}:
         found = taxonomy_of(*_whole(given))
         return restricted(found, classes) if classes else found
     edges = list(_edges(given))
     if not edges:
-        shown = source if isinstance(source, str | Place) else f"The {type(source).__name__}"
+        shown = source if isinstance(source, str | Location) else f"The {type(source).__name__}"
         raise TaxonomyError(f"{shown} holds no edges; pairs (node, its hypernym) or a nested mapping were expected.")
     above = {upper for _, upper in edges}
     return taxonomy_of(classes or list(dict.fromkeys(lower for lower, _ in edges if lower not in above)), edges)
@@ -59,7 +59,7 @@ def _called(taxonomy: Taxonomy, node: str) -> dict[str, list[str]]:
     return {"names": list(taxonomy.names[node])} if node in taxonomy.names else {}
 
 
-def _values_of(path: Place) -> Any:
+def _values_of(path: Location) -> Any:
     """What a file holds."""
     if path.suffix not in (".csv", ".json", ".yaml", ".yml"):
         raise TaxonomyError(f"{path} is no file of a kind that is known; .csv, .json, .yaml or .yml was expected.")

@@ -1,7 +1,7 @@
-"""Where files lie: on this machine, or at any location that fsspec knows, such as s3://bucket/run.
+"""Files on this machine or at any location that fsspec knows, such as s3://bucket/run.
 
-A place of this machine is a `Path`, one that is far a `UPath`; both have `/`, `name`, `parent`, `exists` and `read_bytes`. What
-the two do not share is here. Whatever the library of a far location raises, these functions raise an OSError.
+A location on this machine is a `Path`, a far one a `UPath`; both have `/`, `name`, `parent`, `exists` and `read_bytes`. What the
+two do not share is here. Whatever the library of a far location raises, these functions raise an OSError.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from gevaldi.errors import MissingExtra, PathError, RunFolderError, UnknownName
 from gevaldi.files import write_whole
 from gevaldi.names import plain
 
-Place = Path | UPath
+Location = Path | UPath
 
 EXTRAS = {"s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3"), "gs": ("gcsfs", "gcs"), "gcs": ("gcsfs", "gcs")}
 OF_THIS_MACHINE = ("file", "local")
@@ -38,12 +38,12 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
-def place(text: str | Path | UPath) -> Place:
-    """The place that a text names: a path, or PROTOCOL://... for what fsspec opens; credentials and endpoint are fsspec's to find.
+def location(text: str | Path | UPath) -> Location:
+    """The location that a text names: a path, or PROTOCOL://... for what fsspec opens, which finds credentials and endpoint itself.
 
     Raises:
         PathError: the text is no path, or one that cannot be looked at.
-        RunFolderError: there is no such protocol, or the text names no place of it.
+        RunFolderError: there is no such protocol, or the text names no folder of it.
         MissingExtra: its package is not installed.
     """
     if isinstance(text, Path):
@@ -112,7 +112,7 @@ def _far(protocol: str, rest: str) -> UPath:
 
 @contextlib.contextmanager
 def far_errors() -> Iterator[None]:
-    """Within it, errors of whatever kind that the library of a far location has are OSErrors."""
+    """Turn whatever the library of a far location raises into OSErrors."""
     try:
         yield
     except (OSError, ImportError):
@@ -126,8 +126,8 @@ def reason(error: OSError) -> str:
     return " ".join((error.strerror or str(error) or type(error).__name__).split()).rstrip(".")
 
 
-def remedy(path: Place, error: OSError | None = None) -> str:
-    """What helps where a place cannot be read or written, for such a reason, in a sentence."""
+def remedy(path: Location, error: OSError | None = None) -> str:
+    """What helps if a location cannot be read or written for such a reason, in a sentence."""
     if isinstance(path, Path):
         if error and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             return "See that you may write there."
@@ -145,12 +145,12 @@ def _access(protocol: str, first: str) -> str:
 
 
 def _first(path: UPath) -> str:
-    """The first folder of a far place: the bucket, where there are buckets."""
+    """The first folder of a far location: the bucket, where there are buckets."""
     inner = path.path.lstrip("/")
     return str(path.path[: len(path.path) - len(inner)] + inner.partition("/")[0])
 
 
-def contents(folder: Place) -> list[Place]:
+def contents(folder: Location) -> list[Location]:
     """What lies in a folder, by name; nothing where it is not there. Never as it was before: others write there too.
 
     Raises:
@@ -170,7 +170,7 @@ def contents(folder: Place) -> list[Place]:
     return [folder / name for name in sorted(path.strip("/").rpartition("/")[2] for path in listed if path.strip("/") != own)]
 
 
-def is_there(path: Place) -> bool:
+def is_there(path: Location) -> bool:
     """Whether a file is there.
 
     Raises:
@@ -180,7 +180,7 @@ def is_there(path: Place) -> bool:
         return bool(path.exists())
 
 
-def read(path: Place, most: int | None = None) -> bytes:
+def read(path: Location, most: int | None = None) -> bytes:
     """A file; never a pipe or a device, for which one might wait for ever.
 
     Raises:
@@ -214,7 +214,7 @@ def check_regular(path: Path) -> None:
         raise OSError(errno.EINVAL, "it is a pipe or a device, and no file")
 
 
-def write(path: Place, content: Any) -> None:
+def write(path: Location, content: Any) -> None:
     """Write a file whole.
 
     On this machine under a temporary name, synced and renamed (`write_whole`). Far away by one request, which object stores (S3,
@@ -236,7 +236,7 @@ def write(path: Place, content: Any) -> None:
             path.fs.pipe_file(path.path, content)
 
 
-def remove_unfinished(path: Place) -> None:
+def remove_unfinished(path: Location) -> None:
     """Remove what writers of a file or a folder left under temporary names when they were killed, a day ago or earlier.
 
     What is younger may be that of a writer at work. Far away there are no temporary names.
@@ -247,7 +247,7 @@ def remove_unfinished(path: Place) -> None:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
-def make_folder(folder: Place) -> None:
+def make_folder(folder: Location) -> None:
     """Make a folder and those above it; far away not the first of them, which may be a bucket.
 
     Raises:
@@ -262,42 +262,36 @@ def make_folder(folder: Place) -> None:
         folder.fs.makedirs(folder.path, exist_ok=True)
 
 
-def created(path: Place, content: bytes) -> bool:
-    """Write a file where there is none, whole; False where there is one. Of several that come at once, one has created it.
+def create(path: Location, content: bytes) -> bool:
+    """Create a file whole. Returns False if it exists; if several processes race far away, exactly one succeeds.
+
+    Where a far location cannot create exclusively, and on this machine, where run folders are locked, it only looks first.
 
     Raises:
-        OSError: it could not be written.
-        NotImplementedError: the location cannot tell who came first; nothing was written.
+        OSError: it could not be created.
     """
     if is_there(path):
         return False
-    if isinstance(path, Path):
-        try:
-            with path.open("xb") as file:
-                file.write(content)
-        except FileExistsError:
-            return False
+    if isinstance(path, Path) or not _creates(path.fs):
+        write(path, content)
         return True
-    if not _creates(path.fs):
-        raise NotImplementedError(f"{path.protocol} cannot create exclusively")
     try:
         _create(path, content)
     except FileExistsError:
         return False
-    except (NotImplementedError, TypeError, ValueError) as error:  # it does not know what it is asked for
-        raise NotImplementedError(str(error)) from error
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in LACKING:
-            raise NotImplementedError(str(error)) from error
+        if isinstance(error, NotImplementedError | TypeError | ValueError) or getattr(error, "errno", None) in LACKING:
+            write(path, content)  # the location does not know exclusive creation
+            return True
         with far_errors():
-            if is_there(path):  # it lost to another one, which is not told alike everywhere: of S3's 412, s3fs makes EINVAL
-                return False
+            if is_there(path):  # each location says so in its own way: of S3's 412, s3fs makes EINVAL
+                return read(path) == content  # this process was first if only the answer to its request was lost
             raise
     return True
 
 
 def _creates(fs: Any) -> bool:
-    """Whether a file system has a way of its own to create; that of fsspec looks first and writes then."""
+    """Whether a file system creates exclusively in its own way; that of fsspec looks first and writes then."""
     from fsspec.spec import AbstractFileSystem
 
     return bool(fs.async_impl) or type(fs).pipe_file is not AbstractFileSystem.pipe_file
@@ -311,7 +305,7 @@ def _create(path: UPath, content: bytes) -> None:
         path.fs.pipe_file(path.path, content, mode="create")
 
 
-def remove(path: Place) -> None:
+def remove(path: Location) -> None:
     """Remove a file, if it is there.
 
     Raises:

@@ -32,14 +32,13 @@ from gevaldi.cli.main import app
 from gevaldi.cli.main import run as run_cli
 from gevaldi.errors import GevaldiError, MissingExtra, RunFolderError
 from gevaldi.exports import export
-from gevaldi.places import AT_ONCE, Place, ahead, contents, created, is_there, place, read, remove, write
 from gevaldi.reports.page import write_report
-from gevaldi.runs import _heartbeat, store
-from gevaldi.runs.holding import HOLDER, held
+from gevaldi.runs import store
 from gevaldi.runs.indices import Indices
 from gevaldi.runs.schema import Row
 from gevaldi.runs.store import Run
 from gevaldi.spec import Spec, read_spec
+from gevaldi.storage import AT_ONCE, Location, ahead, contents, create, is_there, location, read, remove, write
 
 fsspec_registry = sys.modules["fsspec.registry"]  # of which fsspec itself has a dictionary of the same name
 QUICK: dict[str, Any] = {"samples": 9, "steps": 20, "batch_size": 4, "device": "cpu", "audited": 20}
@@ -47,7 +46,7 @@ ZOO = '{"all": {"pets": ["0", "1"], "wild": ["2"]}}'
 NUMBERS = ["index", "seed", "condition", "steps", "divergence_end", "log_prior_end", "delta_z"]
 
 
-def compared(out: str | Place, **settings: Any) -> gevaldi.Comparison:
+def compared(out: str | Location, **settings: Any) -> gevaldi.Comparison:
     return gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=out, **(QUICK | settings))
 
 
@@ -77,40 +76,40 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture(params=["memory", "s3", "shelf", "here"])
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     """An empty place of each kind."""
     if request.param == "s3":
         request.getfixturevalue("server")
-        return place(f"s3://bucket/{tmp_path.name}/run")
+        return location(f"s3://bucket/{tmp_path.name}/run")
     if request.param == "shelf":
         fsspec.register_implementation("shelf", Shelf, clobber=True)
-        return place(f"shelf://{tmp_path}/run")
-    return place(f"memory://{tmp_path.name}/run") if request.param == "memory" else tmp_path / "run"
+        return location(f"shelf://{tmp_path}/run")
+    return location(f"memory://{tmp_path.name}/run") if request.param == "memory" else tmp_path / "run"
 
 
 def row(index: int, **columns: Any) -> Row:
     return {"index": index, "seed": index, "order": "forward", "status": "converged", "steps": 1, "divergence_end": 1.0} | columns
 
 
-def read_spec_of(folder: Place) -> dict[str, Any]:
+def read_spec_of(folder: Location) -> dict[str, Any]:
     """The settings beside a run, as `--spec` reads them, without the names of objects."""
     settings = read_spec(folder / "spec.yaml")
     return {key: value for key, value in settings.items() if key not in ("first", "second", "generator")}
 
 
-def empty_run(folder: Place, samples: int = 9) -> Run:
+def empty_run(folder: Location, samples: int = 9) -> Run:
     return Run.create(folder, Spec(first="a", second="b", generator="g", samples=samples, orders="forward"), record())
 
 
 def test_a_text_is_a_path_unless_it_has_a_protocol(tmp_path: Path) -> None:
-    assert place("runs/demo") == Path("runs/demo")
-    assert place("C:\\runs") == Path("C:\\runs")
-    assert place(tmp_path) is tmp_path
-    assert place(f"file://{tmp_path}/run") == tmp_path / "run"
-    far = place("memory://a/b")
+    assert location("runs/demo") == Path("runs/demo")
+    assert location("C:\\runs") == Path("C:\\runs")
+    assert location(tmp_path) is tmp_path
+    assert location(f"file://{tmp_path}/run") == tmp_path / "run"
+    far = location("memory://a/b")
     assert not isinstance(far, Path)
     assert (str(far / "run.json"), (far / "run.json").name) == ("memory://a/b/run.json", "run.json")
-    assert place(far) is far
+    assert location(far) is far
 
 
 @pytest.mark.parametrize(
@@ -121,9 +120,9 @@ def test_a_text_is_a_path_unless_it_has_a_protocol(tmp_path: Path) -> None:
         ("zip::s3://bucket/run.zip", "a file system inside another one"),
     ],
 )
-def test_a_place_that_is_none_is_answered(text: str, answer: str) -> None:
+def test_a_location_that_is_none_is_answered(text: str, answer: str) -> None:
     with pytest.raises(RunFolderError, match=answer):
-        place(text)
+        location(text)
 
 
 @pytest.mark.parametrize(("protocol", "package", "extra"), [("s3", "s3fs", "s3"), ("gs", "gcsfs", "gcs")])
@@ -133,10 +132,10 @@ def test_a_missing_package_is_answered_with_the_line_that_installs_it(
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.delitem(fsspec_registry._registry, protocol, raising=False)
     with pytest.raises(MissingExtra, match=rf"needs the package {package}.*pip install 'gevaldi\[{extra}\]'"):
-        place(f"{protocol}://bucket/run")
+        location(f"{protocol}://bucket/run")
 
 
-def test_files_are_written_listed_read_and_removed_everywhere(folder: Place) -> None:
+def test_files_are_written_listed_read_and_removed_everywhere(folder: Location) -> None:
     assert contents(folder) == []
     if isinstance(folder, Path):  # a bucket has no folders to make
         (folder / "samples").mkdir(parents=True)
@@ -145,13 +144,10 @@ def test_files_are_written_listed_read_and_removed_everywhere(folder: Place) -> 
     write(folder / "samples" / "a", b"three")
     assert [path.name for path in contents(folder)] == ["samples"]
     assert [(path.name, read(path)) for path in contents(folder / "samples")] == [("a", b"three"), ("b", b"one")]
-    assert not created(folder / "samples" / "a", b"four")
-    if getattr(folder, "protocol", None) == "shelf":  # which would look first and write then
-        with pytest.raises(NotImplementedError, match="shelf cannot create exclusively"):
-            created(folder / "c", b"five")
-        assert not is_there(folder / "c")
-    else:
-        assert created(folder / "c", b"five")
+    assert not create(folder / "samples" / "a", b"four")
+    assert create(folder / "c", b"five")
+    assert not create(folder / "c", b"six")
+    assert read(folder / "c") == b"five"
     remove(folder / "samples" / "b")
     remove(folder / "samples" / "b")
     assert [is_there(folder / "samples" / name) for name in ("a", "b")] == [True, False]
@@ -167,7 +163,7 @@ LOST = [OSError(errno.EINVAL, "412"), OSError(errno.EBUSY, "409"), TimeoutError(
 def test_who_loses_to_another_in_creating_a_file_leaves_it_alone_whatever_the_location_says(
     monkeypatch: pytest.MonkeyPatch, said: Exception, other: bool
 ) -> None:
-    path, pipe = place(f"memory://{uuid.uuid4()}/file"), MemoryFileSystem.pipe_file
+    path, pipe = location(f"memory://{uuid.uuid4()}/file"), MemoryFileSystem.pipe_file
 
     def late(self: Any, name: str, value: bytes, mode: str = "overwrite") -> None:
         if other:
@@ -177,34 +173,47 @@ def test_who_loses_to_another_in_creating_a_file_leaves_it_alone_whatever_the_lo
     with monkeypatch.context() as patch:
         patch.setattr(MemoryFileSystem, "pipe_file", late)
         if other:
-            assert not created(path, b"mine")
+            assert not create(path, b"mine")
         else:
             with pytest.raises(OSError, match=str(said.args[-1])):
-                created(path, b"mine")
+                create(path, b"mine")
     assert (read(path) == b"another's") if other else not is_there(path)
 
 
 @pytest.mark.parametrize(
     "said", [NotImplementedError(), TypeError("mode?"), ValueError("mode?"), OSError(errno.ENOSYS, "501")], ids=repr
 )
-def test_a_location_that_cannot_create_exclusively_says_so_and_has_written_nothing(
+def test_where_a_location_cannot_create_exclusively_a_file_is_written_if_there_is_none(
     monkeypatch: pytest.MonkeyPatch, said: Exception
 ) -> None:
-    path = place(f"memory://{uuid.uuid4()}/file")
+    path, pipe = location(f"memory://{uuid.uuid4()}/file"), MemoryFileSystem.pipe_file
 
-    def unknowing(*words: Any, **options: Any) -> None:
-        raise said
+    def unknowing(self: Any, name: str, value: bytes, mode: str = "overwrite") -> None:
+        if mode == "create":
+            raise said
+        pipe(self, name, value)
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", unknowing)
-    with pytest.raises(NotImplementedError):
-        created(path, b"mine")
-    assert not is_there(path)
+    assert [create(path, b"mine"), create(path, b"another's")] == [True, False]
+    assert read(path) == b"mine"
+
+
+def test_a_file_whose_creation_was_confirmed_too_late_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    path, pipe = location(f"memory://{uuid.uuid4()}/file"), MemoryFileSystem.pipe_file
+
+    def again(self: Any, name: str, value: bytes, mode: str = "overwrite") -> None:
+        pipe(self, name, value)
+        raise OSError(errno.EINVAL, "412")  # to the second request, as the answer to the first was lost
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryFileSystem, "pipe_file", again)
+        assert create(path, b"mine")
 
 
 def test_what_another_machine_writes_is_seen_at_once(server: str, tmp_path: Path) -> None:
     import boto3
 
-    folder = place(f"s3://bucket/{tmp_path.name}")
+    folder = location(f"s3://bucket/{tmp_path.name}")
     write(folder / "a", b"1")
     assert [path.name for path in contents(folder)] == ["a"]
     client = boto3.client("s3")
@@ -216,15 +225,14 @@ def test_what_another_machine_writes_is_seen_at_once(server: str, tmp_path: Path
 
 @pytest.mark.slow
 def test_a_run_far_away_has_the_rows_and_the_report_of_one_here(
-    folder: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_heartbeat, "BEAT", 0.5)
     zoo = tmp_path / "zoo.json"
     zoo.write_text(ZOO)
     here = compared(tmp_path / "local", taxonomy=str(zoo))
     appended, append = 0, Run.append
 
-    def cut(self: Run, rows: Any) -> Place:
+    def cut(self: Run, rows: Any) -> Location:
         nonlocal appended
         appended += 1
         if appended == 2:
@@ -269,15 +277,15 @@ def test_every_command_takes_a_run_in_a_bucket(server: str, tmp_path: Path, monk
     words = [*PAIR, "-n", "6", "--steps", "10"]
     assert f"report: {url}/report.html" in said(*words, "--out", url)
     said(*words, "--out", "here")
-    one, other = (Run.open(place(where)).rows()[NUMBERS] for where in (url, "here"))
+    one, other = (Run.open(location(where)).rows()[NUMBERS] for where in (url, "here"))
     pd.testing.assert_frame_equal(one, other)
     assert "was complete" in said("resume", url, "--device", "cpu") + said("resume", url, "--device", "cpu")
     assert f"report: {url}/other.html" in said("report", url, "--out", f"{url}/other.html")
     assert f"figure: {url}/figures/divergence.png" in said("figure", url, "divergence")
-    assert read(place(f"{url}/figures/divergence.png"))[:4] == b"\x89PNG"
+    assert read(location(f"{url}/figures/divergence.png"))[:4] == b"\x89PNG"
     assert "exports/run/imagefolder" in said("export", url, "--to", "imagefolder", "--label", "first")
     assert len(list((tmp_path / "exports" / "run" / "imagefolder").rglob("*.png"))) == 12
-    assert {path.name for path in contents(place(url))} == {
+    assert {path.name for path in contents(location(url))} == {
         "inputs.sha256", "audit.parquet", "run.json", "spec.yaml", "samples", "report.html", "other.html", "figures",
     }  # fmt: skip
 
@@ -285,12 +293,12 @@ def test_every_command_takes_a_run_in_a_bucket(server: str, tmp_path: Path, monk
 def test_an_export_far_away_is_refused_with_what_to_do(tmp_path: Path) -> None:
     run = empty_run(tmp_path / "run")
     with pytest.raises(RunFolderError, match=r"far away, and an export is made on this machine. Give a folder here"):
-        export(run, "imagefolder", place("memory://exports/a"))
+        export(run, "imagefolder", location("memory://exports/a"))
 
 
 @pytest.mark.parametrize("what", ["open", "begin"])
 def test_a_bucket_that_is_not_there_is_said_and_not_made(server: str, what: str) -> None:
-    folder = place("s3://nowhere/run")
+    folder = location("s3://nowhere/run")
     if what == "open":
         with pytest.raises(RunFolderError, match="There is no run in s3://nowhere/run"):
             Run.open(folder)
@@ -322,7 +330,7 @@ def test_a_location_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch
 def test_a_location_that_fails_when_the_run_is_opened_is_answered(monkeypatch: pytest.MonkeyPatch, begun: bool) -> None:
     from gevaldi.runs import session
 
-    folder, described = place(f"memory://{uuid.uuid4()}/run"), session.describe
+    folder, described = location(f"memory://{uuid.uuid4()}/run"), session.describe
     if begun:
         compared(folder, samples=2)
 
@@ -348,7 +356,7 @@ def test_missing_rights_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
         compared("memory://denied/run")
 
 
-def test_a_part_damaged_by_a_copy_is_named_wherever_it_lies(folder: Place) -> None:
+def test_a_part_damaged_by_a_copy_is_named_wherever_it_lies(folder: Location) -> None:
     run = empty_run(folder)
     run.append([row(0), row(1)])
     part = run.append([row(2), row(3)])
@@ -362,7 +370,7 @@ def test_a_part_damaged_by_a_copy_is_named_wherever_it_lies(folder: Place) -> No
 
 
 def test_a_location_that_fails_while_rows_are_read_is_not_taken_for_a_damaged_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = empty_run(place("memory://failing/run"))
+    run = empty_run(location("memory://failing/run"))
     run.append([row(0)])
 
     def dead(*words: Any, **options: Any) -> None:
@@ -393,10 +401,10 @@ def test_a_part_that_cannot_be_read_at_this_moment_is_not_said_to_be_damaged(
     assert run.done() == {0}
 
 
-def test_a_part_is_read_once_to_know_what_is_finished(folder: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_is_read_once_to_know_what_is_finished(folder: Location, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def counted(part: Place, *words: Any, **options: Any) -> Any:
+    def counted(part: Location, *words: Any, **options: Any) -> Any:
         asked.append(part.name)
         return look(part, *words, **options)
 
@@ -425,7 +433,7 @@ def test_a_part_is_read_once_to_know_what_is_finished(folder: Place, monkeypatch
 @given(st.lists(st.tuples(st.booleans(), st.sets(st.integers(0, 9), min_size=1)), max_size=8))
 @settings(max_examples=30, deadline=None)
 def test_what_is_finished_is_what_the_parts_hold_as_they_come_and_go(moves: list[tuple[bool, set[int]]]) -> None:
-    run = empty_run(place(f"memory://{uuid.uuid4()}"), 10)
+    run = empty_run(location(f"memory://{uuid.uuid4()}"), 10)
     there: dict[str, set[int]] = {}
     for adds, samples in moves:
         if adds or not there:
@@ -440,7 +448,7 @@ def test_what_is_finished_is_what_the_parts_hold_as_they_come_and_go(moves: list
 def test_few_bytes_of_a_far_part_are_fetched_for_one_column(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from s3fs import S3FileSystem
 
-    run = empty_run(place(f"s3://bucket/{tmp_path.name}/run"), 40)
+    run = empty_run(location(f"s3://bucket/{tmp_path.name}/run"), 40)
     noise = np.random.default_rng(0)
     for first in (0, 20):
         pictures = [{"bytes": noise.bytes(50_000), "path": None} for _ in range(20)]
@@ -459,7 +467,7 @@ def test_few_bytes_of_a_far_part_are_fetched_for_one_column(server: str, tmp_pat
 
 
 def test_a_report_fetches_each_far_part_once_and_is_the_same_where_copies_find_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = compared(place("memory://near/run"), samples=70, steps=3).run
+    run = compared(location("memory://near/run"), samples=70, steps=3).run
     parts = [part.name for part in run.parts()]
     assert len(parts) > 1
     fetched, folders, temporary = list[str](), list[Path](), tempfile.TemporaryDirectory
@@ -494,7 +502,7 @@ def test_a_report_fetches_each_far_part_once_and_is_the_same_where_copies_find_n
 
 
 def test_far_parts_are_read_several_at_a_time_and_told_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = empty_run(place("memory://many/run"), 60)
+    run = empty_run(location("memory://many/run"), 60)
     for index in range(60):
         run.append([row(index)])
     waiting, most, lock, opened = 0, 0, threading.Lock(), MemoryFileSystem._open
@@ -535,7 +543,7 @@ def test_what_is_fetched_ahead_is_in_order_bounded_and_left_when_nobody_asks() -
 @given(parts=st.lists(st.lists(st.integers(0, 11), min_size=1, unique=True), max_size=6))
 @settings(max_examples=40, deadline=None)
 def test_every_sample_is_shown_once_and_from_the_first_part_by_name(parts: list[list[int]]) -> None:
-    run = empty_run(place(f"memory://{uuid.uuid4()}"), 12)
+    run = empty_run(location(f"memory://{uuid.uuid4()}"), 12)
     numbers: dict[str, int] = {}
     for number, part in enumerate(parts):
         name = run.append([row(index, steps=number) for index in part]).name
@@ -558,7 +566,7 @@ def test_every_sample_is_shown_once_and_from_the_first_part_by_name(parts: list[
 @given(one=st.sets(st.integers(0, 30), min_size=1), other=st.sets(st.integers(0, 30), min_size=1))
 @settings(max_examples=40, deadline=None)
 def test_parts_of_other_samples_have_other_names_and_of_the_same_ones_the_same(one: set[int], other: set[int]) -> None:
-    run = empty_run(place(f"memory://{uuid.uuid4()}"), 31)
+    run = empty_run(location(f"memory://{uuid.uuid4()}"), 31)
     names = [run.append([row(index) for index in sorted(part, reverse=True)]).name for part in (one, other)]
     assert (names[0] == names[1]) == (one == other)
     assert names[0].startswith(f"part-{min(one):09d}-{max(one):09d}-")
@@ -580,7 +588,7 @@ def test_flags_behave_as_a_set_does(one: set[int], other: set[int], more: list[i
     assert (7 in flags, -1 in flags, 999 in flags, "a" in flags) == (False,) * 4
 
 
-def test_rows_are_appended_from_many_threads_at_once(folder: Place) -> None:
+def test_rows_are_appended_from_many_threads_at_once(folder: Location) -> None:
     run = empty_run(folder, 40)
     chunks = [list(range(start, 40, 8)) for start in range(8)] * 2  # every chunk by two of them
     threads = [threading.Thread(target=run.append, args=([row(index) for index in chunk],)) for chunk in chunks]
@@ -623,7 +631,7 @@ def test_a_disk_that_is_full_in_mid_run_loses_nothing_and_the_run_goes_on_when_t
     whole = compared(tmp_path / "whole").rows()
     append, parts = Run.append, 0
 
-    def filling(self: Run, rows: Any) -> Place:
+    def filling(self: Run, rows: Any) -> Location:
         nonlocal parts
         parts += 1
         if parts == 3:
@@ -718,7 +726,7 @@ def test_a_report_that_goes_to_a_pipe_or_a_device_is_written_there(tmp_path: Pat
     assert list(Path("/dev").glob(".null.*")) == []
 
 
-def test_the_errors_of_places_are_answers_of_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_the_errors_of_storage_are_answers_of_the_command_line(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setattr("sys.argv", ["gevaldi", "report", "s4://bucket/run"])
     with pytest.raises(SystemExit) as ended:
         run_cli()
@@ -727,23 +735,22 @@ def test_the_errors_of_places_are_answers_of_the_command_line(monkeypatch: pytes
     assert issubclass(RunFolderError, GevaldiError)
 
 
-@pytest.mark.slow
-def test_of_two_drivers_of_one_bucket_the_second_is_refused_until_the_first_is_dead(
-    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from test_holding import HOLDS
+def test_of_many_that_begin_a_run_in_one_bucket_at_once_one_does(server: str, tmp_path: Path) -> None:
+    folder, begin, begun = location(f"s3://bucket/{tmp_path.name}/run"), threading.Barrier(6), list[bool]()
 
-    url = f"s3://bucket/{tmp_path.name}/run"
-    with subprocess.Popen([sys.executable, "-c", HOLDS, url], stdout=subprocess.PIPE, text=True) as first:
-        assert first.stdout is not None
-        assert first.stdout.readline() == "held\n"
-        with pytest.raises(RunFolderError, match=rf"process {first.pid} on .*gevaldi compare new old"):
-            compared(url)
-        assert [path.name for path in contents(place(url))] == [HOLDER]
-        first.kill()
-    slept: list[float] = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    with held(place(url), "the next"):
-        pass
-    assert slept == [_heartbeat.BEAT]  # and not for as long as a living one may be silent
-    assert contents(place(url)) == []
+    def come(sample: int) -> None:
+        begin.wait()
+        try:
+            empty_run(folder, sample)
+        except RunFolderError:
+            begun.append(False)
+        else:
+            begun.append(True)
+
+    threads = [threading.Thread(target=come, args=(sample,)) for sample in range(1, 7)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(begun) == 1
+    assert Run.open(folder).total in range(1, 7)
