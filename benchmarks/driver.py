@@ -19,7 +19,6 @@ from gevaldi.engines import _task, engine
 from gevaldi.engines.base import Job, compute_missing
 from gevaldi.progress import Bar
 from gevaldi.runs.store import Run
-from gevaldi.spec import Spec
 
 NAMES = ("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae")
 BATCH = 64

@@ -20,12 +20,12 @@ from gevaldi.runs.compiled import made_ready
 from gevaldi.runs.probes import lines_of, made_anew
 from gevaldi.runs.rounding import Rounding
 from gevaldi.runs.speed import chosen_speed
-from gevaldi.execution.threads import in_threads
 from imagenet_world import around_pictures, data_folder, squeezenets
 
 from gevaldi.classifiers import load_classifier
 from gevaldi.contract import settled
 from gevaldi.divergences.kl import kl
+from gevaldi.execution.threads import in_threads
 from gevaldi.generators import load_generator
 from gevaldi.objective import Evaluation, Objective
 from gevaldi.spec import Spec
