@@ -27,7 +27,7 @@ from gevaldi.engines._cluster import Cluster, check_answers
 from gevaldi.engines._task import Process, Setup, Trouble, pickled, versions
 from gevaldi.engines.base import EngineError, Job
 from gevaldi.engines.local import Local
-from gevaldi.engines.ray import Ray, Tasks, chunks, said, setup_of
+from gevaldi.engines.ray import Ray, Tasks, chunks, reason_of, setup_of
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.progress import Bar
 from gevaldi.runs.store import Run
@@ -191,7 +191,7 @@ def test_a_cluster_that_is_gone_ends_the_run_with_how_to_go_on() -> None:
 def test_what_a_worker_raised_is_told_without_rays_traceback() -> None:
     error = RuntimeError("ray::compute_chunk() (pid=1, ip=10.0.0.1)\n  File x\nOSError: No space left")
     error.cause = OSError(28, "No space left on device")  # type: ignore[attr-defined]
-    assert said(error) == "OSError: [Errno 28] No space left on device"
+    assert reason_of(error) == "OSError: [Errno 28] No space left on device"
 
 
 def test_engines_are_named_like_everything_else() -> None:

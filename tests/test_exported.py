@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as F
 
 from gevaldi.classifiers import load_classifier
-from gevaldi.classifiers._files import FixedBatch, Told, labels_told, with_ids
+from gevaldi.classifiers._files import FixedBatch, FileOptions, labels_told, with_ids
 from gevaldi.classifiers._imagenet import ilsvrc_labels
 from gevaldi.classifiers.exported import Exported
 from gevaldi.classifiers.onnx import Onnx
@@ -401,7 +401,7 @@ def test_networks_that_classify_no_pictures_are_answered(tmp_path: Path) -> None
 
 def test_no_source_of_files_lists_names() -> None:
     assert Onnx().names() == Exported().names() == Torchscript().names() == []
-    assert set(Told.model_fields) >= {"labels", "size", "mean", "std", "scale", "channels", "output"}
+    assert set(FileOptions.model_fields) >= {"labels", "size", "mean", "std", "scale", "channels", "output"}
 
 
 def altered(path: Path, to: Path, change: Callable[[Any], None]) -> Path:

@@ -60,7 +60,7 @@ class Aligned(Classifier):
     def _normalised(self, log_p: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
         return log_p - log_sum_exp(log_p).unsqueeze(-1) if None in self.places else log_p
 
-    def kept(self, pictures: Pictures) -> Float[Tensor, " batch"]:
+    def probability_kept(self, pictures: Pictures) -> Float[Tensor, " batch"]:
         """The probability that the classifier gives to classes that are not left out, before it is renormalised."""
         return log_sum_exp(self._gathered(self.inner(pictures))).exp()
 

@@ -145,7 +145,7 @@ class Registry:
             UnknownName, SpecError: the name or an option is not known, or a value is impossible.
         """
         call = Call.parse(text)
-        return made(self.get(call.name), call, self.kind)
+        return construct(self.get(call.name), call, self.kind)
 
     def documentation(self, name: str) -> str:
         """What the member's docstring says, and its options, read from the file without importing it where there is one."""
@@ -197,7 +197,7 @@ class Sources:
         if source not in self.registry.names() and source.endswith(".py"):
             raise SpecError(f"{call.name!r} names no source. For a function in a file, write python:{call.name}")
         member = self.registry.get(source)()
-        return made(partial(member.load, name), Call(call.name, call.options), self.kind)
+        return construct(partial(member.load, name), Call(call.name, call.options), self.kind)
 
     def resolve(self, given: Any, expected: type, remedy: str) -> Any:
         """What was given, by name or as it is, if it is of the type expected.
@@ -337,7 +337,7 @@ def _in_words(expected: Any) -> str:
     return "a list"
 
 
-def made(factory: Any, call: Call, kind: str) -> Any:
+def construct(factory: Any, call: Call, kind: str) -> Any:
     """Call a factory with the options that a user wrote, and answer a misfit with what the factory takes."""
     from pydantic import ValidationError
 

@@ -37,7 +37,7 @@ SOURCES = {".onnx": "onnx", ".pt2": "exported", ".pt": "torchscript", ".pth": "t
 Numbers = float | tuple[float, ...] | Literal["imagenet"] | None
 
 
-class Told(Settings):
+class FileOptions(Settings):
     """Options of classifiers from files. Without them a file takes pictures in [0, 1] as they come, and gives logits."""
 
     labels: int | str | None = Field(
@@ -103,9 +103,9 @@ class FixedBatch(nn.Module):
 
     def forward(self, pictures: Pictures) -> Tensor:
         """The outputs one after another, without those of the filling."""
-        return torch.cat([self._asked(part) for part in pictures.split(self.most or len(pictures))])
+        return torch.cat([self._outputs(part) for part in pictures.split(self.most or len(pictures))])
 
-    def _asked(self, part: Pictures) -> Tensor:
+    def _outputs(self, part: Pictures) -> Tensor:
         filling = part[-1:].expand(max(0, self.least - len(part)), -1, -1, -1)
         output = self.module(torch.cat([part, filling]))
         if not isinstance(output, Tensor):
@@ -179,7 +179,7 @@ def is_code(path: Path, call: str, reason: str) -> WeightsError:
     )
 
 
-def behind_preprocessing(network: nn.Module, told: Told, found: Input) -> nn.Module:
+def behind_preprocessing(network: nn.Module, told: FileOptions, found: Input) -> nn.Module:
     """A network behind the preprocessing that a user told, in evaluation mode, its weights frozen.
 
     Raises:
@@ -205,7 +205,7 @@ def behind_preprocessing(network: nn.Module, told: Told, found: Input) -> nn.Mod
     return module.eval().requires_grad_(False)
 
 
-def _crop(told: Told, found: Input) -> tuple[int, int] | None:
+def _crop(told: FileOptions, found: Input) -> tuple[int, int] | None:
     """Height and width that the network is given, where somebody says so."""
     stated = (found.height, found.width)
     if told.size and any(side not in (None, told.size) for side in stated):
@@ -249,7 +249,7 @@ def _checked(output: Any, name: str) -> Tensor:
     return output
 
 
-def as_classifier(module: nn.Module, told: Told, classes: int, name: str, names: Sequence[str] = ()) -> Classifier:
+def as_classifier(module: nn.Module, told: FileOptions, classes: int, name: str, names: Sequence[str] = ()) -> Classifier:
     """A network behind its preprocessing as a classifier, under the labels that were told, or else the names in the file.
 
     Raises:

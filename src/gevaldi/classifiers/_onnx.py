@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gevaldi.classifiers._files import Input, Told, behind_preprocessing, broken
+from gevaldi.classifiers._files import FileOptions, Input, behind_preprocessing, broken
 from gevaldi.errors import ContractError, SpecError, described
 from gevaldi.models import Pictures
 from gevaldi.provenance import note_files
@@ -78,7 +78,7 @@ def pictures_of(graph: Any) -> list[Any]:
     return [value for value in graph.input if value.name not in constants]
 
 
-def with_gradients(model: Any, path: Path, told: Told, found: Input, reference: nn.Module, picture: Pictures) -> nn.Module:
+def with_gradients(model: Any, path: Path, told: FileOptions, found: Input, reference: nn.Module, picture: Pictures) -> nn.Module:
     """A model in torch, behind its preprocessing; asked for one picture at a time where, against its word, it is right only then.
 
     Raises:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.bundled import ladder
 from gevaldi.errors import UnknownName
-from gevaldi.registry import Call, made
+from gevaldi.registry import Call, construct
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,7 +36,7 @@ class Bundled:
         if name not in NAMES:
             raise UnknownName("bundled classifier", name, NAMES)
         network = partial(ladder.load if name in ladder.FAMILIES else _alone, name)
-        return classifier(made(network, Call(f"bundled:{name}", options), "classifier"), labels=10).eval()
+        return classifier(construct(network, Call(f"bundled:{name}", options), "classifier"), labels=10).eval()
 
 
 def _alone(name: str) -> "nn.Module":

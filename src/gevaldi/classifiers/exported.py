@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import SpecError
-from gevaldi.registry import Call, made
+from gevaldi.registry import Call, construct
 
 if TYPE_CHECKING:
     from gevaldi.classifiers._files import Input
@@ -33,9 +33,12 @@ class Exported:
             WeightsError: the file is missing or damaged, or `pickle=true` was not said.
             SpecError: it is no classifier of pictures, or an option is wrong.
         """
-        from gevaldi.classifiers._files import Told, as_classifier, behind_preprocessing, existing, is_code, probed
+        from gevaldi.classifiers._files import FileOptions, as_classifier, behind_preprocessing, existing, is_code, probed
 
-        told, path = made(Told, Call(f"exported:{name}", options), "classifier"), existing(name, (".pt2",), "exported program")
+        told, path = (
+            construct(FileOptions, Call(f"exported:{name}", options), "classifier"),
+            existing(name, (".pt2",), "exported program"),
+        )
         if not pickle:
             raise is_code(
                 path, f"exported:{name}", "torch reads exported programs with pickle, which runs whatever is hidden in them"

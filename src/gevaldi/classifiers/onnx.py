@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import MissingExtra, SpecError
-from gevaldi.registry import Call, made
+from gevaldi.registry import Call, construct
 
 if TYPE_CHECKING:
     from gevaldi.classifiers._files import Input
@@ -40,10 +40,10 @@ class Onnx:
         for package in PACKAGES:
             if find_spec(package) is None:
                 raise MissingExtra(package, f"onnx:{name}", "onnx")
-        from gevaldi.classifiers._files import Told, as_classifier, behind_preprocessing, existing, probed
+        from gevaldi.classifiers._files import FileOptions, as_classifier, behind_preprocessing, existing, probed
         from gevaldi.classifiers._onnx import Runtime, with_gradients
 
-        told, path = made(Told, Call(f"onnx:{name}", options), "classifier"), existing(name, (".onnx",), "ONNX file")
+        told, path = construct(FileOptions, Call(f"onnx:{name}", options), "classifier"), existing(name, (".onnx",), "ONNX file")
         model = _read(path)
         found = _input(model, path.name)
         reference = behind_preprocessing(Runtime(path), told, found)

@@ -4,7 +4,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.registry import Call, made
+from gevaldi.registry import Call, construct
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
@@ -31,9 +31,12 @@ class Torchscript:
             WeightsError: the file is missing, damaged, or no archive of TorchScript, or `pickle=true` was not said.
             SpecError: it is no classifier of pictures, or an option is wrong.
         """
-        from gevaldi.classifiers._files import Input, Told, as_classifier, behind_preprocessing, existing, is_code, probed
+        from gevaldi.classifiers._files import FileOptions, Input, as_classifier, behind_preprocessing, existing, is_code, probed
 
-        told, path = made(Told, Call(f"torchscript:{name}", options), "classifier"), existing(name, SUFFIXES, "TorchScript archive")
+        told, path = (
+            construct(FileOptions, Call(f"torchscript:{name}", options), "classifier"),
+            existing(name, SUFFIXES, "TorchScript archive"),
+        )
         if not pickle:
             raise is_code(path, f"torchscript:{name}", "TorchScript is code, which can overwrite files as soon as it is read")
         found = Input()

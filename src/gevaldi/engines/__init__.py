@@ -7,7 +7,7 @@ underscore are parts of engines.
 from typing import TYPE_CHECKING
 
 from gevaldi.errors import SpecError
-from gevaldi.registry import Call, Registry, made
+from gevaldi.registry import Call, Registry, construct
 
 if TYPE_CHECKING:
     from gevaldi.engines.base import Engine
@@ -32,5 +32,5 @@ def engine(text: str | None = None, address: str | None = None) -> "Engine":
             f"Two addresses were given, {call.options['address']} to the engine and {address} as --address. Leave one of them out."
         )
     call = Call(call.name, call.options | ({"address": address} if address else {}))
-    found: Engine = made(registry.get(call.name), call, registry.kind)
+    found: Engine = construct(registry.get(call.name), call, registry.kind)
     return found

@@ -41,7 +41,7 @@ class Cluster:
         return True
 
 
-def asked(address: str | None) -> str:
+def address_of(address: str | None) -> str:
     """The address that is meant: what was given, or RAY_ADDRESS, or a cluster of this machine alone."""
     return address or os.environ.get("RAY_ADDRESS") or "local"
 
@@ -82,7 +82,7 @@ def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iter
         check_connected(address)
         yield Cluster(ray, lifelines(ray, address))
         return
-    address = asked(address)
+    address = address_of(address)
     check_answers(address)
     quiet: dict[str, Any] = {"log_to_driver": logs, "logging_level": logging.INFO if logs else logging.ERROR}
     if address == "local":

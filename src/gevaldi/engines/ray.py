@@ -50,10 +50,10 @@ class Ray(Engine):
     @contextmanager
     def opened(self) -> Iterator[ComputeRows]:
         """Ray is installed, and something answers at the address; the first run connects to it."""
-        from gevaldi.engines._cluster import asked, check_answers, imported
+        from gevaldi.engines._cluster import address_of, check_answers, imported
 
         imported(self.logs)
-        check_answers(asked(self.address))
+        check_answers(address_of(self.address))
         with closing(Connection(self)) as connection:
             yield connection.compute
 
@@ -274,7 +274,7 @@ class Tasks:
             result = self._ray.get(reference)
         except RayTaskError as error:  # the task could not begin, as where gevaldi is not installed
             node = next((node["NodeID"] for node in self._nodes if node["NodeManagerAddress"] == error.ip), "")
-            result = Trouble(error.ip, node, said(error) + ".")
+            result = Trouble(error.ip, node, reason_of(error) + ".")
         except RayError as error:
             self._lose(chunk, error)
             return []
@@ -291,7 +291,7 @@ class Tasks:
         """Compute a chunk again, unless too many processes have died with it; for a node that is gone no chunk is to blame."""
         from ray.exceptions import OutOfMemoryError, WorkerCrashedError
 
-        why = said(error)
+        why = reason_of(error)
         deaths = chunk.deaths + isinstance(error, WorkerCrashedError | OutOfMemoryError)
         if deaths == TRIES:
             raise EngineError(
@@ -316,7 +316,7 @@ class Tasks:
         return "; ".join(f"{node.get('CPU', 0):g} cores, {node.get('GPU', 0):g} GPUs" for node in nodes[:5]) or "nothing"
 
 
-def said(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """What Ray says of a lost worker, in a sentence and without its traceback."""
     if isinstance(cause := getattr(error, "cause", None), BaseException):
         return f"{type(cause).__name__}: {cause}".rstrip(".")

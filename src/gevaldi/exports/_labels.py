@@ -54,12 +54,12 @@ def labeller(given: Given, classes: Classes) -> Labels:
         else read_labels(local_path(str(given)))
     )
     return Labels(
-        lambda row, moment: _said(said.get((row["index"], moment)) or said.get((row["index"], None)), classes),
+        lambda row, moment: _class_name(said.get((row["index"], moment)) or said.get((row["index"], None)), classes),
         frozenset(index for index, _ in said),
     )
 
 
-def _said(name: str | None, classes: Classes) -> str | None:
+def _class_name(name: str | None, classes: Classes) -> str | None:
     return classes.named(str(name)) if name else None
 
 

@@ -73,7 +73,7 @@ def path_lines(run: Run, columns: Sequence[str], order: str | None = None) -> di
     for column, bands in median_bands(run, columns).items():
         length = max((len(band.middle) for band in bands.values()), default=0)
         asked = [o for o in bands if order in (None, o)]
-        found[column] = [Line(bands[o].kept(length), COLOURS[o], STYLES[o == "reverse"], o) for o in asked]
+        found[column] = [Line(bands[o].extended(length), COLOURS[o], STYLES[o == "reverse"], o) for o in asked]
     return found
 
 

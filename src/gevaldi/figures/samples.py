@@ -105,7 +105,7 @@ def before_and_after(
 
 
 @dataclass(frozen=True)
-class Said:
+class Caption:
     """What a classifier says of a picture, as it is written below: the lines of the name, and the probability."""
 
     lines: list[str]
@@ -120,7 +120,7 @@ class Pair:
     asked: str
     found: str
     pictures: dict[str, np.ndarray]
-    said: dict[tuple[str, str], Said]
+    said: dict[tuple[str, str], Caption]
 
     def pictures_high(self, side: float) -> float:
         """How much height its pictures take when they are so wide."""
@@ -135,18 +135,18 @@ def _pair(row: Row, side: float, unit: str, told: bool) -> Pair:
         asked,
         found,
         {moment: pixels_of(row[f"picture_{moment}"]) for moment in MOMENTS},
-        {(who, moment): _said(row, who, moment, side) for who in INK for moment in MOMENTS},
+        {(who, moment): _caption(row, who, moment, side) for who in INK for moment in MOMENTS},
     )
 
 
-def _said(row: Row, who: str, moment: str, side: float) -> Said:
+def _caption(row: Row, who: str, moment: str, side: float) -> Caption:
     label: dict[str, Any] | None = top(row, who, moment)
     if label is None:
-        return Said(["no prediction"], "", False)
+        return Caption(["no prediction"], "", False)
     bold = is_condition(row, label)
     probability = f"{label['probability']:.2f}"
     room = side - points_of(probability, LETTERS) - 3
-    return Said(fitted(label["name"], room, lines=MOST_LINES, size=LETTERS, bold=bold), probability, bold)
+    return Caption(fitted(label["name"], room, lines=MOST_LINES, size=LETTERS, bold=bold), probability, bold)
 
 
 def _lines(shelf: Sequence[Pair]) -> dict[str, int]:

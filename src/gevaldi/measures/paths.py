@@ -19,7 +19,7 @@ class Band:
     low: np.ndarray
     high: np.ndarray
 
-    def kept(self, length: int) -> "Band":
+    def extended(self, length: int) -> "Band":
         """The same with its last values kept up to a length."""
         return Band(*(np.pad(values, (0, length - len(values)), mode="edge") for values in (self.middle, self.low, self.high)))
 
@@ -191,11 +191,11 @@ def band(paths: Sequence[Any], length: int | None = None) -> Band:
     for _ in range(READINGS):
         found.add(given)
         found.turn()
-    return found.band().kept(length or given.longest)
+    return found.band().extended(length or given.longest)
 
 
 def mean_band(paths: Sequence[Any], length: int | None = None) -> Band:
     """The mean and its 95 % interval, NaN for a single path: for quantities that take few different values."""
     found, given = Means(), Paths.of(paths)
     found.add(given)
-    return found.band().kept(length or given.longest)
+    return found.band().extended(length or given.longest)

@@ -178,7 +178,7 @@ class Tally:
             if who == "second":
                 self.features.take(log_ps[-1])
             if isinstance(classifier, Aligned) and None in classifier.places:
-                self.kept[who].append(classifier.kept(pictures).cpu())
+                self.kept[who].append(classifier.probability_kept(pictures).cpu())
 
     def record(self) -> dict[str, Any]:
         """The counts."""

@@ -30,7 +30,7 @@ def finds_of(run: Run) -> Finds:
     Latents of more than 128 numbers are compared by 128 sums of these with random signs, which tell a distance to 6 %. Some bytes
     of each sample are kept. The latents after the search are read as often as it takes to hold few of them at once.
     """
-    kept = _Kept(run.total)
+    kept = _Samples(run.total)
     for table in run.tables(COLUMNS):
         kept.add(table)
     like = np.where(kept.there, np.arange(run.total), -1)
@@ -48,7 +48,7 @@ def finds_of(run: Run) -> Finds:
 
 
 @dataclass
-class _Kept:
+class _Samples:
     """What is kept of each sample, by its index, and the sums by which starts are told to be far apart."""
 
     total: int
@@ -94,7 +94,7 @@ class _Kept:
             self.squares += np.square(starts, dtype=float).sum(0)
 
 
-def _batches(kept: _Kept) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _batches(kept: _Samples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The samples of some groups of several, by group and then by divergence, with the groups' sizes: what the budget holds."""
     index = np.flatnonzero(kept.there)
     key = kept.reverse[index].astype(int)

@@ -27,7 +27,7 @@ def keys_of(
         SpecError, TaxonomyError, UnknownName: what was said fits no label or class, or several, or two things were said of one; or
             several labels bear a name that alone would tell the class. All candidates are listed.
     """
-    keys = _said(labels, said, others, taxonomy, set(said_of_others.values()))
+    keys = _keys_of(labels, said, others, taxonomy, set(said_of_others.values()))
     rest = [i for i in range(len(labels)) if i not in keys]
     if taxonomy is not None and rest and not any(own for _, own in labels):
         keys |= dict(zip(rest, over(taxonomy, [labels[i] for i in rest]).classes, strict=True))
@@ -47,7 +47,7 @@ def is_an_id(key: str, labels: Sequence[Named], taxonomy: Taxonomy | None) -> bo
     return any(own == key for _, own in labels) or bool(taxonomy and key in taxonomy.hypernyms) or bool(WORDNET.fullmatch(key))
 
 
-def _said(
+def _keys_of(
     labels: Sequence[Named],
     said: Mapping[str, str | None],
     others: Sequence[Named],

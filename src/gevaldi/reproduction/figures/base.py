@@ -64,7 +64,7 @@ def panels(shown: Sequence[Panel]) -> PaperFigure:
         for axes, panel in zip(np.ravel(figure.subplots(1, len(shown))), shown, strict=True):
             longest = max(len(band.middle) for band in panel.bands.values())
             drawn = [
-                Line(_kept(band, longest), COLOURS[i % 4], STYLES[i % 4], name)
+                Line(_shortened(band, longest), COLOURS[i % 4], STYLES[i % 4], name)
                 for i, (name, band) in enumerate(panel.bands.items())
             ]
             lines(drawn, panel.label, axes=axes)
@@ -82,7 +82,7 @@ def panels(shown: Sequence[Panel]) -> PaperFigure:
     return PaperFigure(figure, ("panel", "quantity", "line", "step", "mean", "low", "high"), rows)
 
 
-def _kept(band: Band, longest: int) -> Band:
+def _shortened(band: Band, longest: int) -> Band:
     """A band that keeps its last values up to where the longest ends."""
     return Band(*(np.pad(values, (0, longest - len(values)), mode="edge") for values in (band.middle, band.low, band.high)))
 

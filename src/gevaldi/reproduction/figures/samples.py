@@ -22,9 +22,9 @@ def samples(evidence: Evidence, *, run: str, count: int) -> PaperFigure:
     shown = made.largest(count, [*dict.fromkeys([*COLUMNS, *TOLD])])
     figure = before_and_after(shown, names, plain(made.record["divergence"]["unit"]))
     said = [f"{who}_{moment}{what}" for who in names for moment in ("start", "end") for what in ("", "_probability")]
-    return PaperFigure(figure, (*TOLD, *said), [(*(row[key] for key in TOLD), *_said(row)) for row in shown])
+    return PaperFigure(figure, (*TOLD, *said), [(*(row[key] for key in TOLD), *_predictions(row)) for row in shown])
 
 
-def _said(row: Row) -> list[Any]:
+def _predictions(row: Row) -> list[Any]:
     found = [top(row, who, moment) or {} for who in ("first", "second") for moment in ("start", "end")]
     return [value for label in found for value in (label.get("name"), label.get("probability"))]
