@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo reproduce test quick hostile browser lint format benchmarks clean
+.PHONY: help demo reproduce test quick hostile browser lint format architecture benchmarks clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ lint: .venv/installed-test ## format, style, types, layers
 format: .venv/installed-test ## put the code into its format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+architecture: .venv/installed-test ## draw the rooms in docs/architecture.md from the code
+	$(BIN)/python docs/draw_rooms.py
 
 benchmarks: .venv/installed-test ## measure again what benchmarks/README.md says
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

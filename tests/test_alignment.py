@@ -63,7 +63,7 @@ def test_predictions_over_a_subset_are_renormalised_over_it() -> None:
     assert torch.allclose(found.first(PICTURES), expected, atol=1e-6)
     assert torch.allclose(found.second(PICTURES), expected, atol=1e-6)
     assert isinstance(found.first, Aligned)
-    assert torch.allclose(found.first.kept(PICTURES), NET(PICTURES).softmax(-1)[:, [1, 2, 4]].sum(-1), atol=1e-6)
+    assert torch.allclose(found.first.probability_kept(PICTURES), NET(PICTURES).softmax(-1)[:, [1, 2, 4]].sum(-1), atol=1e-6)
     assert found.record()["first"]["left_out"] == [IDS[0], IDS[3], IDS[5]]
     assert found.record()["second"]["left_out"] == []
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as F
 
 from gevaldi.classifiers import load_classifier
-from gevaldi.classifiers._files import FixedBatch, FileOptions, labels_told, with_ids
+from gevaldi.classifiers._files import FileOptions, FixedBatch, labels_told, with_ids
 from gevaldi.classifiers._imagenet import ilsvrc_labels
 from gevaldi.classifiers.exported import Exported
 from gevaldi.classifiers.onnx import Onnx

@@ -1,9 +1,13 @@
-"""Functions and types are called by nouns and verbs of the field; a participle says nothing about what it is."""
+"""Names are the field's, and the picture of the rooms is that of the code."""
 
 import ast
 from pathlib import Path
 
+import pytest
+
 import gevaldi
+
+DOCS = Path(__file__).parent.parent / "docs"
 
 PARTICIPLES = {"found", "told", "said", "asked", "kept", "given", "made"}
 
@@ -17,3 +21,11 @@ def test_no_function_or_type_is_called_by_a_bare_participle() -> None:
         if isinstance(node, named) and node.name.strip("_").lower() in PARTICIPLES
     }
     assert not names
+
+
+def test_the_picture_of_the_rooms_is_drawn_from_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS)
+    import draw_rooms
+
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    assert draw_rooms.drawn(page) == page, "run: make architecture"
