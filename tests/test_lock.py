@@ -246,7 +246,6 @@ def test_what_others_write_beside_a_run_is_left_when_it_is_taken_up_again(tmp_pa
     others = [".report.html.0a1b2c3d.partial", ".other.html.0a1b2c3d.partial"]
     dead = [
         *(f".{name}.0a1b2c3d.partial" for name in ("run.json", "spec.yaml", "taxonomy.json")),
-        f".{'0a1b2c3d' * 4}.partial",  # what shows workers the folder
         "samples/.part-000000000-000000009-0a1b2c3d4e5f6071.parquet.0a1b2c3d.partial",
     ]
     for name in (*others, *dead):

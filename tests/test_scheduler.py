@@ -216,6 +216,21 @@ def test_a_device_that_dies_ends_the_run_and_its_samples_do_not_count_as_failed(
     assert "failed" not in found
 
 
+def test_networks_that_cannot_be_copied_are_computed_by_one_thread() -> None:
+    class Locked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net, self.lock = small_classifier(1).module, threading.Lock()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            with self.lock:
+                return self.net(x)
+
+    second, plan = gevaldi.classifier(Locked(), labels=3).eval(), ExecutionPlan(small=True, block=8, threads=2)
+    rows, expected = (rows_of(spec(), 24, models(second=each, plan=plan)) for each in (second, small_classifier(1)))
+    assert [row["divergence_end"] for row in rows.values()] == [expected[index]["divergence_end"] for index in rows]
+
+
 def test_a_device_that_computes_works() -> None:
     assert worker.works(torch.device("cpu"))
     assert not worker.works(torch.device("meta"))

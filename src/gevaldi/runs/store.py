@@ -37,10 +37,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# What a killed process may leave in a run folder: files under their temporary names, and what shows workers the folder.
-LEFT = re.compile(
-    r"\.((run\.json|inputs\.sha256|audit\.parquet|referee\.json|spec\.yaml|taxonomy\.json)\.[0-9a-f]{8}|[0-9a-f]{32})\.partial"
-)
+# What a killed process may leave in a run folder: files under their temporary names.
+LEFT = re.compile(r"\.(run\.json|inputs\.sha256|audit\.parquet|referee\.json|spec\.yaml|taxonomy\.json)\.[0-9a-f]{8}\.partial")
 
 INPUTS = "inputs.sha256"  # beside the record: as `sha256sum` prints them
 PICTURES = "audit.parquet"  # also beside it: what the two say of the pictures that were looked at before the search

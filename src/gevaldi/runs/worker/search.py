@@ -13,7 +13,7 @@ from gevaldi.batches import in_blocks, joined, select
 from gevaldi.errors import DeviceError, GevaldiError
 from gevaldi.execution.networks import planned
 from gevaldi.noise import Noise
-from gevaldi.objective import Evaluate, Evaluation, within
+from gevaldi.objective import Evaluate, Evaluation, Objective, within
 from gevaldi.pictures._levels import in_levels
 from gevaldi.priors.base import Prior, per_sample
 from gevaldi.runs.rows import first_trouble
@@ -53,8 +53,8 @@ def _in_batches(
 ) -> Iterator[Results | Failure]:
     """The same in one pool of threads."""
     objective, plan = models.objective(spec.prior_weight), models.plan
-    copies = [objective, *(copy.deepcopy(objective) for _ in range(plan.workers - 1))]  # a network may keep state while it computes
-    exact = in_blocks(copies, plan.block, pool if plan.workers > 1 else None)
+    copies = copies_of(objective, plan.workers)
+    exact = in_blocks(copies, plan.block, pool if len(copies) > 1 else None)
     fast = in_blocks([planned(objective, plan, models.device)], plan.block) if plan.mixed or plan.compiled else exact
     fast = within(fast, models.generator.prior, spec.search.typical_mass)
     while True:
@@ -79,6 +79,14 @@ def _in_batches(
                 ) from error
             batch_size = batch_size // 2
             queue.put_back(lost)
+
+
+def copies_of(objective: Objective, count: int) -> list[Objective]:
+    """The objective and copies of it, since a network may keep state while it computes; alone if a network cannot be copied."""
+    try:
+        return [objective, *(copy.deepcopy(objective) for _ in range(count - 1))]
+    except Exception:  # as of a session of onnxruntime
+        return [objective]
 
 
 def _searched(
