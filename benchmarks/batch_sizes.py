@@ -1,59 +1,55 @@
-"""Do rows depend on the batch size? The same starts of the bundled pair in batches of 64, 7 and 1, with and without lanes.
+"""Are rows a function of the spec? The same starts of four pairs of small networks, on one and two threads, in batches of 1, 7, 64.
 
-A sample agrees if its final divergence is the same to 1e-3; bits are the same if nothing at all differs.
+Each run is compared with that of one thread and batches of 64 in the same precision: the share of rows with the same top classes,
+with a final divergence equal to 1e-4 (relative), and with the same bits.
 
-    python benchmarks/batch_sizes.py
+    python benchmarks/batch_sizes.py 128     # starts, each searched in both orders
 """
 
-import torch
-from gevaldi.runs.rounding import LANES, Rounding
+import os
+import sys
 
-from gevaldi.classifiers import load_classifier
-from gevaldi.contract import settled
-from gevaldi.divergences import divergence
-from gevaldi.generators import load_generator
-from gevaldi.objective import Objective
-from gevaldi.search import registry
-from gevaldi.search.loop import Entrants, at_once, search
-from gevaldi.search.stopping import Stopping
+import numpy as np
 
-STARTS, SIZES = 64, (64, 7, 1)
+import gevaldi
 
+os.environ.pop("OMP_NUM_THREADS", None)  # which would fix the number of threads
 
-def ends(objective: Objective, size: int, rounding: Rounding) -> torch.Tensor:
-    """The final divergence of every start, and its two top classes."""
-    z, condition = objective.generator.prior.sample(range(STARTS)).to(rounding.dtype), torch.arange(STARTS) % 10
-    found = torch.zeros(STARTS, 3, dtype=torch.float64)
-    for begin in range(0, STARTS, size):
-        part = slice(begin, min(begin + size, STARTS))
-        seeds = range(part.start, part.stop)
-        supply = at_once(Entrants.all_of(z[part], condition[part], seeds))
-        for step in search(objective, supply, registry.build("adam"), Stopping(), 0.999, rounding.lanes):
-            now = step.evaluation
-            tops = now.log_p.argmax(1), now.log_q.argmax(1)
-            found[begin + step.places] = torch.stack([now.divergence.double(), *(top.double() for top in tops)], 1)
-    return found
+PAIRS = (
+    ("bundled:mnist-strided", "bundled:mnist-pooled"),
+    ("bundled:mnist-strided-1k", "bundled:mnist-pooled-1k"),
+    ("bundled:mnist-strided-61k", "bundled:mnist-pooled-89k"),
+    ("bundled:mnist-referee", "bundled:mnist-errs-far"),
+)
+WAYS = ((64, 2), (7, 1), (1, 2))
 
 
-def main() -> None:
+def ends(pair: tuple[str, str], starts: int, precision: str, batch_size: int, threads: int) -> tuple[np.ndarray, np.ndarray]:
+    """Final divergences (rows,) and top classes (rows, 2)."""
+    speed = {"batch_size": batch_size, "threads": threads}
+    settings = {"samples": starts, "precision": precision, "speed": speed, "audited": 4, "device": "cpu", "progress": False}
+    rows = gevaldi.compare(*pair, "bundled:mnist-vae", **settings).rows()
+    tops = [[row[0]["label"] for row in rows[side]] for side in ("first_end", "second_end")]
+    return rows["divergence_end"].to_numpy(), np.array(tops).T
+
+
+def main(starts: int) -> None:
     """Print the table."""
-    first, second = load_classifier("bundled:mnist-strided"), load_classifier("bundled:mnist-pooled")
-    generator, cpu = load_generator("bundled:mnist-vae"), torch.device("cpu")
-    print("| numbers | lanes | batch size | agree with 64 | same top classes | same bits |")
-    print("|---|---|---|---|---|---|")
-    for dtype in (torch.float32, torch.float64):
-        for lanes in (1, LANES):
-            with settled(first, second, generator, device=cpu, dtype=dtype):
-                objective = Objective(first, second, generator, divergence("kl"), 0.0)
-                found = {size: ends(objective, size, Rounding(dtype, lanes)) for size in SIZES}
-            for size in SIZES[1:]:
-                agree = ((found[size] / found[64])[:, 0] - 1).abs() < 1e-3
-                alike = (found[size][:, 1:] == found[64][:, 1:]).all(1)
-                bits = (found[size] == found[64]).all(1)
-                cells = [str(dtype).removeprefix("torch."), str(lanes), str(size)]
-                cells += [f"{kind.float().mean():.0%}" for kind in (agree, alike, bits)]
-                print("|", " | ".join(cells), "|", flush=True)
+    print("| pair | precision | batch size | threads | same top classes | within 1e-4 | same bits |\n|---|---|---|---|---|---|---|")
+    for pair in PAIRS:
+        for precision in ("float64", "float32"):
+            divergence, tops = ends(pair, starts, precision, 64, 1)
+            for batch_size, threads in WAYS:
+                other, other_tops = ends(pair, starts, precision, batch_size, threads)
+                shares = (other_tops == tops).all(1), np.isclose(other, divergence, rtol=1e-4, atol=0), other == divergence
+                name = " and ".join(part.removeprefix("bundled:mnist-") for part in pair)
+                print(
+                    "|",
+                    " | ".join([name, precision, str(batch_size), str(threads), *(f"{100 * s.mean():.1f} %" for s in shares)]),
+                    "|",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 128)

@@ -14,9 +14,10 @@ import torch
 
 from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
-from gevaldi.runs.session import models_of, prepared
+from gevaldi.runs.session import models_of
 from gevaldi.runs.start import Start, starts
-from gevaldi.runs.worker import Models, searched
+from gevaldi.runs.worker.search import searched
+from gevaldi.runs.worker.setup import Models, prepared
 from gevaldi.spec import Search, Spec
 
 NAMES = {"first": "bundled:mnist-strided", "second": "bundled:mnist-pooled", "generator": "bundled:mnist-vae"}
@@ -43,7 +44,7 @@ def outcome(models: Models, spec: Spec) -> tuple[int, int, list[float], set[tupl
     """Evaluations, rows, final divergences, and pairs of top classes."""
     budget, values, pairs = Budget(), list[float](), set[tuple[int, int]]()
     for harvest in searched(budget.starts(spec), models, spec, BATCH, budget.watch):
-        end = harvest.moments["end"]
+        end = harvest.after
         values += end.divergence
         pairs |= set(zip(end.log_p.argmax(1).tolist(), end.log_q.argmax(1).tolist(), strict=True))
     return budget.spent, len(values), sorted(values, reverse=True), pairs

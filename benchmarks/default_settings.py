@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 
 import torch
 
+from gevaldi.batches import in_blocks
 from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
-from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.worker import Models
+from gevaldi.objective import within
+from gevaldi.runs.session import models_of
+from gevaldi.runs.worker.setup import Models, prepared
 from gevaldi.search import registry
-from gevaldi.search.loop import Entrants, at_once, search
+from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
 from gevaldi.spec import Spec
 
@@ -63,20 +65,22 @@ class Outcome:
 
 def outcome(models: Models, setting: Setting) -> Outcome:
     """Search from all starts in both orders."""
-    sums = torch.zeros(4)
-    for order in ("forward", "reverse"):
+    sums = torch.zeros(4, dtype=torch.float64)
+    for swapped in (False, True):
         for begin in range(0, STARTS, BATCH):
             z, condition = models.starts(range(begin, begin + BATCH)), torch.arange(begin, begin + BATCH) % 10
-            objective, algorithm = models.objective(order, setting.prior_weight), registry.build(setting.algorithm)
-            differ, inside, divergence, evaluations = torch.zeros(4, BATCH)
-            supply = at_once(Entrants.all_of(z, condition, range(BATCH)))
-            steps = search(objective, supply, algorithm, setting.stopping, typical_mass=0.999, lanes=models.rounding.lanes)
+            algorithm = registry.build(setting.algorithm)
+            evaluate = in_blocks([models.objective(setting.prior_weight)], models.plan.block)
+            evaluate = within(evaluate, models.generator.prior, 0.999)
+            differ, inside, divergence, evaluations = torch.zeros(4, BATCH, dtype=torch.float64)
+            supply = at_once(NewSamples(z, condition, torch.full((BATCH,), swapped), range(BATCH), range(BATCH)))
+            steps = search(evaluate, supply, algorithm, setting.stopping)
             for step in steps:
                 now = step.evaluation
-                differ[step.places] = (now.log_p.argmax(1) != now.log_q.argmax(1)).float()
-                inside[step.places] = (models.generator.prior.typicality(now.z) <= 0.999).float()
-                divergence[step.places] = now.divergence
-                evaluations[step.places] += 1
+                differ[step.batch.ids] = (now.log_p.argmax(1) != now.log_q.argmax(1)).double()
+                inside[step.batch.ids] = (models.generator.prior.typicality(now.z) <= 0.999).double()
+                divergence[step.batch.ids] = now.divergence
+                evaluations[step.batch.ids] += 1
             sums += torch.stack([differ, inside, divergence, evaluations]).sum(1)
     return Outcome(*(sums / (2 * STARTS)).tolist())
 

@@ -13,7 +13,6 @@ from statistics import median
 
 import numpy as np
 import torch
-from gevaldi.runs.traces import BLOCK
 from imagenet_world import data_folder, pictures, squeezenets
 
 from gevaldi.classifiers import load_classifier
@@ -21,7 +20,9 @@ from gevaldi.divergences import divergence
 from gevaldi.divergences.kl import kl
 from gevaldi.generators import load_generator
 from gevaldi.runs.hierarchy import hierarchy_of
-from gevaldi.runs.session import models_of, prepared
+from gevaldi.runs.session import models_of
+from gevaldi.runs.worker.recorder import BLOCK
+from gevaldi.runs.worker.setup import prepared
 from gevaldi.spec import Spec
 from gevaldi.statistics.intervals import mean
 from gevaldi.taxonomy import Taxonomy, distances, most_probable, registry, set_distance, taxonomy_of

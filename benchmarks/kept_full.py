@@ -13,14 +13,17 @@ from collections.abc import Callable, Iterator
 from statistics import median
 
 import torch
-from gevaldi.runs.feed import asked
 
+from gevaldi.batches import in_blocks
 from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
-from gevaldi.runs.session import models_of, prepared
+from gevaldi.objective import within
+from gevaldi.runs.session import models_of
 from gevaldi.runs.start import Start, starts
-from gevaldi.runs.worker import Models, searched
-from gevaldi.search.loop import Entrants, at_once, search
+from gevaldi.runs.worker.scheduler import inputs
+from gevaldi.runs.worker.search import searched
+from gevaldi.runs.worker.setup import Models, prepared
+from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
 from gevaldi.spec import Spec
 
@@ -39,12 +42,13 @@ def to_the_slowest(models: Models, spec: Spec) -> int:
     counted = 0
     for batch in batches(spec):
         seeds = [start.seed for start in batch]
-        supply = at_once(Entrants(models.starts(seeds), *asked(batch, models.device), seeds, range(len(batch))))
+        supply = at_once(NewSamples(models.starts(seeds), *inputs(batch, models.device), seeds, range(len(batch))))
+        evaluate = within(in_blocks([models.objective(0.0)], models.plan.block), models.generator.prior, 0.999)
         for_ever = Stopping(steps=spec.search.steps, gain=0.0, window=10**6)
         slowest = max(own_steps(models, spec, batch))
-        for step in search(models.objective("forward", 0.0), supply, models.algorithm, for_ever, 0.999, models.rounding.lanes):
-            counted += len(step.places)
-            if int(step.numbers[0]) == slowest:
+        for step in search(evaluate, supply, models.algorithm, for_ever):
+            counted += len(step.batch.ids)
+            if int(step.batch.steps[0]) == slowest:
                 break
     return counted
 
@@ -53,7 +57,7 @@ def own_steps(models: Models, spec: Spec, batch: list[Start], known: dict[int, i
     """After how many steps each of a batch has converged; looked up, so that it is not part of what is timed."""
     if not known:
         for harvest in searched(starts(spec, list(range(10))), models, spec, BATCH):
-            known |= {start.index: found.steps for start, found in zip(harvest.starts, harvest.samples, strict=True)}
+            known |= {ended.start.index: ended.exit.steps for ended in harvest.samples}
     return [known[start.index] for start in batch]
 
 

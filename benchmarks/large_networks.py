@@ -3,7 +3,7 @@
 Two worlds: SqueezeNet 1.0 and 1.1 with TAEF2 around real pictures at 224 pixels (with a data folder, see `imagenet_world.py`), and
 AlexNet and GoogLeNet with BigGAN-deep at 128 pixels, all three with random weights. A *bare* evaluation is one forward pass through
 the three networks and one backward pass to the latent; *usual* is single precision in torch's usual order of weights, *chosen* what
-`gevaldi.runs.speed` chooses for a run. The peak is that of a product of two square matrices in the same process.
+`gevaldi.execution.autotune` chooses for a run. The peak is that of a product of two square matrices in the same process.
 
     python benchmarks/large_networks.py DATA
 """
@@ -22,15 +22,18 @@ from statistics import median
 from typing import Any
 
 import torch
-from gevaldi.runs.traces import Traces
 from imagenet_world import around_pictures, data_folder, squeezenets
 from torch.utils.flop_counter import FlopCounterMode
 
 from gevaldi.classifiers import load_classifier
+from gevaldi.execution.networks import planned
 from gevaldi.generators import load_generator
-from gevaldi.runs.session import models_of, prepared
-from gevaldi.runs.worker import Models
-from gevaldi.search.loop import Entrants, at_once, search
+from gevaldi.objective import within
+from gevaldi.runs.session import models_of
+from gevaldi.runs.start import Start
+from gevaldi.runs.worker.recorder import PathRecorder, Trajectory
+from gevaldi.runs.worker.setup import Models, prepared
+from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
 from gevaldi.spec import Spec
 
@@ -54,7 +57,7 @@ def loaded(world: str, data: Path | None, precision: str) -> Models:
 
 def forward(models: Models, latent: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
     """The divergence, summed over the batch, in the numbers of the run."""
-    mixed = models.rounding.mixed
+    mixed = models.plan.mixed
     with torch.autocast("cpu", mixed) if mixed else nullcontext():
         pictures = models.generator(latent, condition).float()
         log_p, log_q = models.first(pictures), models.second(pictures)
@@ -76,11 +79,15 @@ def operations(models: Models, z: torch.Tensor, condition: torch.Tensor) -> int:
 
 def stepping(models: Models, z: torch.Tensor, condition: torch.Tensor) -> Callable[[], None]:
     """A step of a running search and what is kept of it."""
-    objective = models.objective("forward", 0.0, models.rounding.mixed)
-    supply = at_once(Entrants.all_of(z, condition, range(len(z))))
-    steps = search(objective, supply, models.algorithm, Stopping(steps=10**6, window=10**6), 0.999)
-    traces = Traces(models.generator.prior, models.hierarchy)
-    return lambda: traces.follow(next(steps))
+    evaluate = within(planned(models.objective(0.0), models.plan, torch.device("cpu")), models.generator.prior, 0.999)
+    supply = at_once(NewSamples.forward(z, condition, range(len(z))))
+    steps = search(evaluate, supply, models.algorithm, Stopping(steps=10**6, window=10**6))
+    recorder = PathRecorder(models, {i: Trajectory(Start(i, i, int(condition[i]), "forward")) for i in range(len(z))})
+
+    def step() -> None:
+        recorder.record(next(steps))
+
+    return step
 
 
 def timed(work: Callable[[], Any]) -> float:
@@ -117,7 +124,7 @@ def one(world: str, data: Path | None, batch: int, precision: str, what: str) ->
     """Times of bare evaluations and steps in turn, or the memory that one of the two needs."""
     models = loaded(world, data, "float32" if precision == "usual" else precision)
     if precision == "usual":
-        models = replace(models, rounding=replace(models.rounding, mixed=None, channels_last=False))
+        models = replace(models, plan=replace(models.plan, mixed=None, channels_last=False))
     z = models.starts(range(batch))
     condition = torch.arange(batch) % len(models.generator.conditions)
     with prepared(models):
@@ -132,7 +139,7 @@ def one(world: str, data: Path | None, batch: int, precision: str, what: str) ->
         "ratio": median(s / a for a, s in times),
         "operations": counted,
         "peak": {"float32": peak(torch.float32), "bfloat16": peak(torch.bfloat16)},
-        "rounding": models.rounding.record(),
+        "plan": models.plan.record(),
     }
 
 
@@ -158,7 +165,7 @@ def main() -> None:
         for batch in BATCHES:
             usual, chosen = (child(world, data, batch, precision, "time") for precision in ("usual", "auto"))
             peaks = [child(world, data, batch, "auto", what)["kilobytes"] for what in ("step", "bare")]
-            record = chosen["rounding"]
+            record = chosen["plan"]
             numbers = record["precision"] + (", channels last" if record["channels_last"] else "")
             share = chosen["operations"] / chosen["bare"] / chosen["peak"][record["precision"]]
             print(

@@ -99,8 +99,8 @@ def written(folder: Path, rows: int) -> Any:
 
     labels = [{"name": f"class {c}", "id": f"n{c:08d}"} for c in range(CLASSES)]
     model = {"name": "made:first", "labels": labels, "parameters": 10, "sha256": "0" * 64, "files": [], "settings": {}}
-    execution = {"batch_size": 64, "device": "cpu", "precision": "float32", "lanes": 8, "any_batch_size": True,
-        "channels_last": False, "threads": 1, "compiled": False, "graphs": False}  # fmt: skip
+    execution = {"batch_size": 64, "device": "cpu", "precision": "float64", "small": True, "block": 32,
+        "channels_last": False, "threads": 1, "compiled": False}  # fmt: skip
     record = {
         "models": {"first": model, "second": model | {"name": "made:second"}, "generator": model | {"conditions": labels}},
         "divergence": {"name": "kl", "unit": "nats", "symmetric": False, "bound": None, "summary": "Kullback-Leibler divergence"},

@@ -14,16 +14,18 @@ from itertools import product
 from statistics import mean
 
 import torch
-from gevaldi.runs.rounding import LANES
 
+from gevaldi.batches import in_blocks
 from gevaldi.classifiers import load_classifier
 from gevaldi.contract import settled
 from gevaldi.divergences import divergence
+from gevaldi.execution.plan import BLOCK
 from gevaldi.generators import load_generator
 from gevaldi.objective import Evaluation, Objective, within
-from gevaldi.runs.session import models_of, prepared
+from gevaldi.runs.session import models_of
+from gevaldi.runs.worker.setup import prepared
 from gevaldi.search import registry
-from gevaldi.search.loop import Entrants, at_once, search
+from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
 from gevaldi.spec import Spec
 
@@ -33,8 +35,11 @@ STARTS = 10_000  # the default settings were chosen on starts 0 to 255
 
 def paper(objective: Objective, z: torch.Tensor, condition: torch.Tensor, mass: float | None) -> tuple[Evaluation, int]:
     """The paper's procedure, written out, on the same objective; `mass` confines it as our search is confined."""
-    evaluate = objective.given(condition)
-    evaluate = within(evaluate, objective.generator.prior, mass) if mass else evaluate
+    in_prior, forward = within(objective, objective.generator.prior, mass), torch.zeros_like(condition, dtype=torch.bool)
+
+    def evaluate(latents: torch.Tensor) -> Evaluation:
+        return in_prior(latents, condition, forward)
+
     m, v, history, step = torch.zeros_like(z), torch.zeros_like(z), [], 0
     now = evaluate(z)
     while True:
@@ -62,10 +67,14 @@ def ours(objective: Objective, z: torch.Tensor, condition: torch.Tensor, mass: f
     """The search at default settings."""
     begin, reached = time.perf_counter(), None
     end, typical, evaluations = torch.zeros_like(z[:, 0]), torch.zeros_like(z[:, 0]), 0
-    supply = at_once(Entrants.all_of(z, condition, range(len(z))))
-    for step in search(objective, supply, registry.build("adam"), Stopping(), mass, LANES):
-        end[step.places], typical[step.places] = step.evaluation.divergence, objective.generator.prior.typicality(step.evaluation.z)
-        evaluations += len(step.places)
+    supply = at_once(NewSamples.forward(z, condition, range(len(z))))
+    evaluate = within(in_blocks([objective], BLOCK), objective.generator.prior, mass)
+    for step in search(evaluate, supply, registry.build("adam"), Stopping()):
+        end[step.batch.ids], typical[step.batch.ids] = (
+            step.evaluation.divergence,
+            objective.generator.prior.typicality(step.evaluation.z),
+        )
+        evaluations += len(step.batch.ids)
         if reached is None and end.mean().item() >= goal:
             reached = time.perf_counter() - begin
     inside = (typical <= 0.999).float().mean().item()
@@ -93,7 +102,7 @@ def main() -> None:
                 took, goal = time.perf_counter() - begin, end.divergence.mean().item()
             inside = (generator.prior.typicality(end.z) <= 0.999).float().mean().item()
             with prepared(models):
-                found = ours(objective, z.to(models.rounding.dtype), condition, mass, goal)
+                found = ours(objective, z.to(models.plan.dtype), condition, mass, goal)
             quick = found.seconds_to_goal
             cells = [weight, "yes" if mass else "no", order, batch + 1, f"{goal:.3f}", f"{inside:.0%}", f"{took:.1f}"]
             cells += [f"{found.mean:.3f}", f"{found.inside:.0%}", f"{found.seconds:.1f} ({took / found.seconds:.1f} x less)"]

@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from imagenet_world import around_pictures, data_folder, squeezenets
 
-from gevaldi.runs.session import models_of, prepared
+from gevaldi.runs.session import models_of
 from gevaldi.runs.start import starts as starts_of
-from gevaldi.runs.worker import searched
+from gevaldi.runs.worker.search import searched
+from gevaldi.runs.worker.setup import prepared
 from gevaldi.spec import spec_from
 from gevaldi.statistics.intervals import mean
 

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from statistics import median
 
 import torch
-from gevaldi.runs.traces import Traces
 
 from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
-from gevaldi.runs.session import models_of, prepared
-from gevaldi.search.loop import Entrants, at_once, search
+from gevaldi.objective import within
+from gevaldi.runs.session import models_of
+from gevaldi.runs.start import starts
+from gevaldi.runs.worker.recorder import PathRecorder, Trajectory
+from gevaldi.runs.worker.setup import prepared
+from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
 from gevaldi.spec import Spec
 
@@ -43,21 +46,31 @@ def main() -> None:
 
     ratios, times = [], []
     with prepared(models):
-        objective, stopping = models.objective("forward", 0.0), Stopping(steps=PAIRS + 20, window=10**6)
-        supply = at_once(Entrants.all_of(z, condition, range(BATCH)))
-        steps = search(objective, supply, models.algorithm, stopping, 0.999, models.rounding.lanes)
-        traces = Traces(generator.prior)
+        evaluate = within(models.objective(0.0), generator.prior, 0.999)
+        stopping = Stopping(steps=PAIRS + 20, window=10**6)
+            within(in_blocks([models.objective(0.0)], None), generator.prior, 0.999),
+            Stopping(steps=PAIRS + 20, window=10**6),
+        )
+        supply = at_once(NewSamples.forward(z, condition, range(BATCH)))
+        steps = search(evaluate, supply, models.algorithm, stopping)
+        run = Spec(**names, samples=BATCH, orders="forward")
+        trajectories = {start.index: Trajectory(start) for start in starts(run, list(range(10)))}
+            index: Trajectory(start)
+            for index, start in enumerate(starts(Spec(**names, samples=BATCH), list(range(10))))
+            if index < BATCH
+        }
+        recorder = PathRecorder(models, trajectories)
         for _ in range(20):
-            traces.follow(next(steps))
+            recorder.record(next(steps))
             bare()
         for pair in range(PAIRS):
             if pair % 2:  # each goes first as often as the other
-                step, alone = _timed(lambda: traces.follow(next(steps))), _timed(bare)
+                step, alone = _timed(lambda: recorder.record(next(steps))), _timed(bare)
             else:
-                alone, step = _timed(bare), _timed(lambda: traces.follow(next(steps)))
+                alone, step = _timed(bare), _timed(lambda: recorder.record(next(steps)))
             ratios.append(step / alone)
             times.append(alone)
-    print(f"{models.rounding.dtype}: bare {1e3 * median(times):.2f} ms, median of {PAIRS} pairs at batch {BATCH}")
+    print(f"{models.plan.dtype}: bare {1e3 * median(times):.2f} ms, median of {PAIRS} pairs at batch {BATCH}")
     print(f"step / bare = {median(ratios):.3f}")
 
 
