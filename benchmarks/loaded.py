@@ -1,7 +1,7 @@
 """Is the default fast, on an idle machine and on a loaded one?
 
-`gevaldi compare` of the bundled pair as it comes, and with batch sizes and threads fixed, in turn; idle, and with a busy loop on each
-core.
+`gevaldi compare` of the bundled pair as it comes, and with batch sizes and threads fixed, in turn; idle, and with a busy loop on
+each core.
 
     python benchmarks/loaded.py 256 3        # starts, rounds
 """

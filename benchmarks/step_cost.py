@@ -48,17 +48,10 @@ def main() -> None:
     with prepared(models):
         evaluate = within(models.objective(0.0), generator.prior, 0.999)
         stopping = Stopping(steps=PAIRS + 20, window=10**6)
-            within(in_blocks([models.objective(0.0)], None), generator.prior, 0.999),
-            Stopping(steps=PAIRS + 20, window=10**6),
-        )
         supply = at_once(NewSamples.forward(z, condition, range(BATCH)))
         steps = search(evaluate, supply, models.algorithm, stopping)
         run = Spec(**names, samples=BATCH, orders="forward")
         trajectories = {start.index: Trajectory(start) for start in starts(run, list(range(10)))}
-            index: Trajectory(start)
-            for index, start in enumerate(starts(Spec(**names, samples=BATCH), list(range(10))))
-            if index < BATCH
-        }
         recorder = PathRecorder(models, trajectories)
         for _ in range(20):
             recorder.record(next(steps))

@@ -19,7 +19,8 @@ from gevaldi.engines import engine
 from gevaldi.engines.base import Job, compute_missing
 from gevaldi.generators import load_generator
 from gevaldi.progress import Bar
-from gevaldi.runs.session import models_of, open_run, prepared
+from gevaldi.runs.session import models_of, open_run
+from gevaldi.runs.worker.setup import prepared
 from gevaldi.spec import Spec
 
 NAMES = ("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae")
