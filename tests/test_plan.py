@@ -63,6 +63,7 @@ def test_networks_see_one_shape_in_a_search(monkeypatch: pytest.MonkeyPatch, tmp
             return self.net(x)
 
     monkeypatch.setattr("gevaldi.execution.autotune.are_small", lambda *networks: True)
+    monkeypatch.setattr("gevaldi.execution.autotune.computes_in_float64", lambda *networks: True)
     monkeypatch.setattr("gevaldi.runs.session.check_contract", lambda *models: [])
     monkeypatch.setattr("gevaldi.runs.session._audited", lambda *args: (None, []))
     second = gevaldi.classifier(Watching(), labels=3).eval()
@@ -127,6 +128,16 @@ def test_networks_that_compute_much_on_small_pictures_are_large() -> None:
 @pytest.mark.parametrize(("precision", "dtype"), [("auto", torch.float64), ("float64", torch.float64), ("float32", torch.float32)])
 def test_small_networks_are_computed_in_float64_unless_the_user_says_otherwise(precision: str, dtype: torch.dtype) -> None:
     assert plan(precision=precision).dtype == dtype
+
+
+def test_networks_that_know_only_single_precision_are_computed_in_it() -> None:
+    class Single(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.flatten(1)[:, :3] @ torch.eye(3)
+
+    second = gevaldi.classifier(Single().eval(), labels=3)
+    found, _ = plan_of(Spec(first="a", second="b", generator="g"), replace(small(), second=second), CPU)
+    assert (found.dtype, found.small) == (torch.float32, True)
 
 
 def test_float64_is_refused_on_a_device_that_has_none() -> None:

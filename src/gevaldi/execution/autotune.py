@@ -17,7 +17,7 @@ import torch
 from gevaldi.contract import settled
 from gevaldi.errors import SpecError, described
 from gevaldi.execution.networks import planned
-from gevaldi.execution.plan import ExecutionPlan, are_small, refuse_float64, small_plan
+from gevaldi.execution.plan import ExecutionPlan, are_small, computes_in_float64, refuse_float64, small_plan
 from gevaldi.execution.threads import fixed, in_threads, usable_cores
 from gevaldi.execution.tuning import Choice, Trial, Tuning, in_words, load, save
 from gevaldi.fingerprints import describe_network, hash_of_prior
@@ -58,7 +58,8 @@ def plan_of(
     with in_threads(1):  # on a busy machine the least that can take long
         small = spec.precision != "bfloat16" and are_small(objective, device)
     if small:
-        plan, tuning = small_plan(spec.precision, device, size, total), None
+        precision = "float32" if spec.precision == "auto" and not computes_in_float64(objective, device) else spec.precision
+        plan, tuning = small_plan(precision, device, size, total), None
         plan = replace(plan, threads=count or plan.threads, channels_last=spec.speed.memory_format == "channels_last")
     else:
         threads = count or (torch.get_num_threads() if device.type == "cpu" else None)

@@ -88,7 +88,7 @@ def small_plan(precision: str, device: torch.device, batch_size: int | None, tot
     """The plan for small networks.
 
     Args:
-        precision: as the spec names it; `auto` is float64, or float32 where the device has no float64.
+        precision: as the spec names it; `auto` is float64, or float32 where the device has none.
         device: to compute on.
         batch_size: samples searched together, if the user says so.
         total: samples of the run.
@@ -126,6 +126,19 @@ def are_small(objective: Objective, device: torch.device) -> bool:
         except Exception:
             return False  # the check of the contract, which comes next, says what is wrong
     return bool(pictures.shape[-2:].numel() <= SMALL[1]) and sum(operations) <= CHEAP * COUNTED
+
+
+def computes_in_float64(objective: Objective, device: torch.device) -> bool:
+    """Whether networks compute in float64; some know only single precision, as where they make constants of their own."""
+    networks = (objective.first, objective.second, objective.generator)
+    with settled(*networks, device=device, dtype=torch.float64):
+        try:
+            objective(
+                objective.generator.prior.sample([0]).to(device, torch.float64), torch.zeros(1, dtype=torch.long, device=device)
+            )
+        except Exception:  # whatever networks may raise; what is wrong in every precision, the check of the contract says
+            return False
+    return True
 
 
 @contextmanager
