@@ -1,4 +1,4 @@
-"""Many cheap starts against few: plain searches and successive halving within rows, on the same budget of evaluations.
+"""Many cheap starts against few: plain searches and the best of several draws for each row, on the same budget of evaluations.
 
 A setting is given starts of the bundled pair, both orders, until its searches have cost so many evaluations of a sample; those
 under way are then searched to their ends. Ends differ in what a user would do with them: mean KL, the largest, and how many
@@ -36,15 +36,20 @@ class Budget:
         self.spent += searching
 
     def starts(self, spec: Spec) -> Iterator[Start]:
-        """Starts while there is something left."""
-        return (start for start in starts(spec, list(range(10))) if self.spent < BUDGET)
+        """Starts while there is something left; the short searches of their candidates are paid for here."""
+        short = spec.search.candidates * (spec.search.first_rung + 1) if spec.search.candidates > 1 else 0
+        for start in starts(spec, list(range(10))):
+            if self.spent >= BUDGET:
+                return
+            self.spent += short
+            yield start
 
 
 def outcome(models: Models, spec: Spec) -> tuple[int, int, list[float], set[tuple[int, int]]]:
     """Evaluations, rows, final divergences, and pairs of top classes."""
     budget, values, pairs = Budget(), list[float](), set[tuple[int, int]]()
-    for harvest in searched(budget.starts(spec), models, spec, BATCH, budget.watch):
-        end = harvest.after
+    for results in searched(budget.starts(spec), models, spec, BATCH, budget.watch):
+        end = results.after
         values += end.divergence
         pairs |= set(zip(end.log_p.argmax(1).tolist(), end.log_q.argmax(1).tolist(), strict=True))
     return budget.spent, len(values), sorted(values, reverse=True), pairs

@@ -114,7 +114,7 @@ def share_of_a_step() -> None:
     z, condition = models.starts(range(64)), torch.arange(64) % 10
     p, q = (torch.randn(64 * BLOCK, 10).topk(5).indices for _ in range(2))
     with prepared(models):
-        objective = models.objective("forward", 0.0)
+        objective = models.objective(0.0)
         step, block = timed(lambda: objective(z, condition), lambda: hierarchy.along(p, q), times=100)
     print(f"set distances along the path: {100 * block / (BLOCK * step):.2f} % of a step")
 

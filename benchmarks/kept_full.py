@@ -56,8 +56,8 @@ def to_the_slowest(models: Models, spec: Spec) -> int:
 def own_steps(models: Models, spec: Spec, batch: list[Start], known: dict[int, int] = {}) -> list[int]:  # noqa: B006
     """After how many steps each of a batch has converged; looked up, so that it is not part of what is timed."""
     if not known:
-        for harvest in searched(starts(spec, list(range(10))), models, spec, BATCH):
-            known |= {ended.start.index: ended.exit.steps for ended in harvest.samples}
+        for results in searched(starts(spec, list(range(10))), models, spec, BATCH):
+            known |= {ended.start.index: ended.exit.steps for ended in results.samples}
     return [known[start.index] for start in batch]
 
 

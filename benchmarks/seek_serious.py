@@ -33,8 +33,8 @@ def found(divergence: str, networks: tuple[Any, ...], starts: int, steps: int) -
     models = models_of(spec, *networks, torch.device("cpu"))
     rows, begin = [], time.perf_counter()
     with prepared(models):
-        for harvest in searched(starts_of(spec, list(range(starts))), models, spec, BATCH):
-            rows += harvest.rows()
+        for results in searched(starts_of(spec, list(range(starts))), models, spec, BATCH):
+            rows += results.rows()
             print(f"{divergence}: {len(rows)} of {starts}, {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
     return sorted(rows, key=lambda row: int(row["index"]))  # they come as they finish, and are compared start by start
 

@@ -18,10 +18,11 @@ from imagenet_world import around_pictures, data_folder, squeezenets
 
 from gevaldi.contract import settled
 from gevaldi.divergences.kl import kl
+from gevaldi.execution.autotune import plan_of
 from gevaldi.execution.networks import planned
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.execution.threads import in_threads
-from gevaldi.execution.tuning import lines_of
+from gevaldi.execution.tuning import ignoring_cache, lines_of
 from gevaldi.objective import Evaluation, Objective
 from gevaldi.spec import Spec
 
