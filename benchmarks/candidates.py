@@ -36,13 +36,8 @@ class Budget:
         self.spent += searching
 
     def starts(self, spec: Spec) -> Iterator[Start]:
-        """Starts while there is something left; the short searches of their candidates are paid for here."""
-        short = spec.search.candidates * (spec.search.first_rung + 1) if spec.search.candidates > 1 else 0
-        for start in starts(spec, list(range(10))):
-            if self.spent >= BUDGET:
-                return
-            self.spent += short
-            yield start
+        """Starts while there is something left."""
+        return (start for start in starts(spec, list(range(10))) if self.spent < BUDGET)
 
 
 def outcome(models: Models, spec: Spec) -> tuple[int, int, list[float], set[tuple[int, int]]]:

@@ -264,6 +264,13 @@ def test_impossible_settings_of_speed_are_answered(settings: dict[str, Any], mes
         spec(**settings)
 
 
+def test_specs_of_earlier_versions_are_read_where_they_left_the_choice_open() -> None:
+    earlier = {"threads": "auto", "memory_format": "auto", "compiled": "auto", "graphs": "auto", "batch_size": "auto"}
+    assert spec(speed=earlier) == spec()
+    with pytest.raises(SpecError, match="graphs"):
+        spec(speed={"graphs": True})
+
+
 @pytest.mark.parametrize(("text", "expected"), [("threads=1", 1), ("compiled=true", True), ("threads=auto", "auto")])
 def test_settings_of_speed_are_given_by_their_dotted_names(text: str, expected: object) -> None:
     given: dict[str, Any] = {"first": "a", "second": "b", "generator": "g"}

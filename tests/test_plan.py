@@ -140,6 +140,12 @@ def test_networks_that_know_only_single_precision_are_computed_in_it() -> None:
     assert (found.dtype, found.small) == (torch.float32, True)
 
 
+def test_the_threads_of_an_engine_are_those_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    found, _ = plan_of(Spec(first="a", second="b", generator="g"), small(), CPU, threads=3)
+    assert found.threads == 3
+
+
 def test_float64_is_refused_on_a_device_that_has_none() -> None:
     with pytest.raises(SpecError, match="MPS"):
         plan_of(Spec(first="a", second="b", generator="g", precision="float64"), small(), torch.device("mps"))

@@ -278,6 +278,15 @@ def test_the_candidate_that_is_searched_to_its_end_has_the_largest_objective_aft
         assert list(row["path_divergence"]) == pytest.approx(paths[best], rel=1e-5)
 
 
+def test_the_short_searches_of_candidates_show_their_progress() -> None:
+    counts: list[int] = []
+    asked = spec(samples=5, search={"steps": 3, "window": 5, "candidates": 4, "first_rung": 2})
+    for _ in worker.searched(starts(asked, [0]), models(), asked, 20, lambda searching, step: counts.append(searching)):
+        pass
+    assert counts[:3] == [20, 20, 20]  # of 40 draws
+    assert sum(counts) == 10 * 4 * 3 + 10 * 4
+
+
 def test_candidates_of_searches_that_all_start_at_the_same_latent_are_refused(tmp_path: Path) -> None:
     generator = small_generator()
     generator.starts_at_zero = True

@@ -1,4 +1,4 @@
-"""Where and how rows are computed: what a user chooses beside the spec, and what changes rows by rounding at most."""
+"""Where and how rows are computed: what a user chooses beside the spec; rows of small networks do not depend on it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

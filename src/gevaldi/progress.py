@@ -94,8 +94,8 @@ class Bar:
         self._now(description=f"asking the referee: {done:,} pictures")
 
     def measuring(self) -> None:
-        """How the networks are computed fastest is being found out."""
-        self._now(description="measuring how the networks are computed fastest")
+        """The networks are loaded, checked and, where they are large, timed."""
+        self._now(description="preparing the networks")
 
     def step(self, searching: int, number: int) -> None:
         """The batch took a step."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gevaldi.documents import Malformed, TextFile, parsed
 from gevaldi.errors import SpecError, UnknownName
@@ -65,6 +65,15 @@ class Speed(Settings):
         if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most):
             raise ValueError(f"a whole number from 1 to {most:,}, or auto, was expected")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_automatic_choices(cls, values: Any) -> Any:
+        """Read specs of earlier versions, which wrote out what was chosen automatically then."""
+        if not isinstance(values, Mapping):
+            return values
+        earlier = {"graphs": ("auto", False), "compiled": ("auto",)}
+        return {key: value for key, value in values.items() if value not in earlier.get(key, ())}
 
     @field_validator("compiled", mode="before")
     @classmethod

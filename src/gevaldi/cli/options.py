@@ -17,7 +17,12 @@ SetForAll = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps", autocompletion=complete("devices"))]
 BatchSize = Annotated[
     int | None,
-    typer.Option(min=1, max=1_000_000, help="samples searched together; rows change by rounding at most", show_default="measured"),
+    typer.Option(
+        min=1,
+        max=1_000_000,
+        help="samples searched together; large networks round differently",
+        show_default="128; measured for large networks",
+    ),
 ]
 Engine = Annotated[
     str | None,
@@ -38,7 +43,7 @@ FolderOfAll = Annotated[
     typer.Option(help="its folder, on this machine; the same command continues it", show_default="runs/NAME", metavar="FOLDER"),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="say how networks are computed, what was tried, and why")]
-Again = Annotated[bool, typer.Option("--probe-again", help="measure anew how the networks are computed fastest")]
+Again = Annotated[bool, typer.Option("--probe-again", help="measure again how large networks are computed fastest")]
 
 
 def computing(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

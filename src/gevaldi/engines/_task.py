@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +125,7 @@ class Process:
         sys.path += [entry for entry in setup.path if entry not in sys.path and Path(entry).exists()]
         first, second, generator = self._three(setup)
         models = models_of(setup.run.spec, first, second, generator, device_of(setup.device), setup.run, setup.taxonomy)
+        models = replace(models, plan=replace(models.plan, threads=setup.threads))  # and not those of where the run was begun
         self._stack.enter_context(prepared(models))
         check_same(models, setup.run)
         return Job(setup.run, models, setup.names, setup.batch_size, Bar(False))

@@ -1,6 +1,7 @@
 """What every engine must do, and the loop above all of them."""
 
 from abc import ABC, abstractmethod
+from array import array
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ def compute_missing(job: Job, compute: ComputeRows) -> None:
     """
     done, total = job.run.done(), job.run.total
     job.progress.rows(len(done), total)
-    missing = [index for index in range(total) if index not in done]
+    missing = array("q", (index for index in range(total) if index not in done))  # 8 bytes a row, of which there may be 100 million
     if not missing:
         return
     with closing(compute(job, missing)) as results, Writer(job.run) as writer:

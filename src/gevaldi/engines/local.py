@@ -17,7 +17,7 @@ class Local(Engine):
 
 
 def compute(job: Job, indices: Sequence[int]) -> Generator[Finished, None, None]:
-    """One search after the other, in a batch that is kept full."""
+    """Search in this process, in a batch that is kept full."""
     from gevaldi.runs.start import chosen_conditions, start_at
     from gevaldi.runs.worker.search import searched
 

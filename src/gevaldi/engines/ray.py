@@ -36,9 +36,8 @@ class Ray(Engine):
     nodes that join later are used.
 
     The address is HOST:6379 on a node of the cluster, ray://HOST:10001 from elsewhere, or auto; by default it is what RAY_ADDRESS
-    says, and without that a cluster of this machine alone, which ends with the work. There are as many workers as there is room
-    for, if it is not said; each has 1 thread if it is not said. The device is that of the run (same), cpu or cuda. With logs, what
-    workers print is shown.
+    says, and without that a cluster of this machine alone, which ends with the work. By default there are as many workers as there
+    is room for, with 1 thread each. The device is that of the run (same), cpu or cuda. With logs, what workers print is shown.
     """
 
     address: str | None = Field(None)
@@ -123,11 +122,11 @@ def setup_of(engine: Ray, job: Job) -> "Setup":
 class Rows:
     """The rows of a chunk that has finished; none where nothing has for a while."""
 
-    made: Sequence[Row] = ()
+    content: Sequence[Row] = ()
 
     def rows(self) -> list[Row]:
         """They are there."""
-        return list(self.made)
+        return list(self.content)
 
 
 def chunks(indices: Sequence[int], batch_size: int, workers: Callable[[], int]) -> Iterator[list[int]]:
@@ -196,7 +195,7 @@ class Tasks:
             if not self._running:
                 return
             ready, _ = self._ray.wait([*self._running], num_returns=1, timeout=WAIT)
-            rows = [row for reference in ready for row in self._fetched(reference)]
+            rows = [row for reference in ready for row in self._fetch(reference)]
             self._submit()  # so that nobody is idle while these rows are written
             yield Rows(rows)
 
@@ -213,7 +212,7 @@ class Tasks:
             raise self.lost()
         self._nodes = [node for node in self._ray.nodes() if node["Alive"]]
         self._looked = time.monotonic()
-        self._despair()
+        self._check_progress()
         nodes, tasks = len(self._usable()), self._slots()
         text = f"{tasks} worker{'s' * (tasks > 1)} on {nodes} node{'s' * (nodes > 1)}" if nodes else "waiting for workers"
         self._job.progress.working(text + (f", {self._retried} chunk{'s' * (self._retried > 1)} again" if self._retried else ""))
@@ -227,7 +226,7 @@ class Tasks:
         wanted = {"CPU": self._takes["num_cpus"], "GPU": self._takes["num_gpus"]}
         return min(int(node["Resources"].get(name, 0)) // count for name, count in wanted.items() if count)
 
-    def _despair(self) -> None:
+    def _check_progress(self) -> None:
         """Raise where nothing can be computed; tell where nothing has come for a while."""
         usable, late = self._usable(), time.monotonic() - self._since > PATIENCE
         if self._refused and not usable:
@@ -263,7 +262,7 @@ class Tasks:
 
         return NodeLabelSchedulingStrategy(hard={"ray.io/node-id": NotIn(*self._refused)})
 
-    def _fetched(self, reference: Any) -> list[Row]:
+    def _fetch(self, reference: Any) -> list[Row]:
         """The rows of a task that has ended; none where it has failed, and its chunk is computed again."""
         from ray.exceptions import RayError, RayTaskError
 

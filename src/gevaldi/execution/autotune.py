@@ -45,7 +45,7 @@ def plan_of(
         objective: the three networks, on whatever device they are; they are given back as they were.
         device: to compute on.
         batch_size: takes precedence over the spec's.
-        threads: takes precedence over the spec's, as where an engine says how many.
+        threads: of the engine, where it says how many; takes precedence over the spec's and the environment's.
 
     Raises:
         SpecError: float64 was requested on a device that has none, or the networks cannot be compiled.
@@ -53,8 +53,8 @@ def plan_of(
     refuse_float64(spec.precision, device)
     size = batch_size or (None if spec.speed.batch_size == "auto" else spec.speed.batch_size)
     total = spec.samples * len(spec.searches)
-    wanted = threads or (None if spec.speed.threads == "auto" else spec.speed.threads)
-    count = None if device.type != "cpu" else fixed() or (min(wanted, usable_cores()) if wanted else None)
+    wanted = None if spec.speed.threads == "auto" else spec.speed.threads
+    count = (threads or fixed() or (min(wanted, usable_cores()) if wanted else None)) if device.type == "cpu" else None
     with in_threads(1):  # on a busy machine the least that can take long
         small = spec.precision != "bfloat16" and are_small(objective, device)
     if small:

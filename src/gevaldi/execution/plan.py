@@ -88,16 +88,15 @@ def small_plan(precision: str, device: torch.device, batch_size: int | None, tot
     """The plan for small networks.
 
     Args:
-        precision: as the spec names it; `auto` is float64, or float32 where the device has none.
+        precision: as the spec names it; `auto` is float64.
         device: to compute on.
         batch_size: samples searched together, if the user says so.
         total: samples of the run.
     """
-    lacking = precision == "float32" or (precision == "auto" and device.type == "mps")
     size = batch_size or min(BATCH[device.type], total)
     block = BLOCK if device.type == "cpu" else size
     threads = min(MOST_THREADS, usable_cores()) if device.type == "cpu" else None
-    return ExecutionPlan(torch.float32 if lacking else torch.float64, True, block, size, threads=threads)
+    return ExecutionPlan(torch.float32 if precision == "float32" else torch.float64, True, block, size, threads=threads)
 
 
 def refuse_float64(precision: str, device: torch.device) -> None:
@@ -131,13 +130,12 @@ def are_small(objective: Objective, device: torch.device) -> bool:
 def computes_in_float64(objective: Objective, device: torch.device) -> bool:
     """Whether networks compute in float64; some know only single precision, as where they make constants of their own."""
     networks = (objective.first, objective.second, objective.generator)
-    with settled(*networks, device=device, dtype=torch.float64):
-        try:
-            objective(
-                objective.generator.prior.sample([0]).to(device, torch.float64), torch.zeros(1, dtype=torch.long, device=device)
-            )
-        except Exception:  # whatever networks may raise; what is wrong in every precision, the check of the contract says
-            return False
+    try:
+        with settled(*networks, device=device, dtype=torch.float64):
+            z = objective.generator.prior.sample([0]).to(device, torch.float64)
+            objective(z, torch.zeros(1, dtype=torch.long, device=device))
+    except Exception:  # whatever networks or a device without float64 may raise; the check of the contract says what is wrong
+        return False
     return True
 
 

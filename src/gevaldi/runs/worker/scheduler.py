@@ -1,7 +1,7 @@
 """Starts wait in a queue and are given the free slots of a batch."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 import torch
@@ -13,6 +13,9 @@ from gevaldi.runs.worker.recorder import Trajectory
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search.loop import NewSamples, search
 from gevaldi.spec import Search
+
+OnStep = Callable[[int, int], None]
+"""Called after every step with the number of samples that are searching and the number of steps of the batch."""
 
 
 class Queue(Iterator[Start]):
@@ -37,12 +40,14 @@ class Scheduler:
         trajectories: those that are searching or wait for their results, by index.
     """
 
-    def __init__(self, queue: Queue, models: Models, settings: Search, evaluate: Evaluate, batch_size: int) -> None:
+    def __init__(
+        self, queue: Queue, models: Models, settings: Search, evaluate: Evaluate, batch_size: int, on_step: OnStep
+    ) -> None:
         self.unfinished: dict[int, Start] = {}
         self.trajectories: dict[int, Trajectory] = {}
         self._models, self._batch_size = models, batch_size
-        starts = self._taken(queue)
-        self._starts = best_of(starts, models, settings, evaluate, batch_size) if settings.candidates > 1 else starts
+        starts = self._take(queue)
+        self._starts = best_of(starts, models, settings, evaluate, batch_size, on_step) if settings.candidates > 1 else starts
 
     def supply(self, searching: int) -> list[NewSamples]:
         """New samples for the free slots."""
@@ -54,13 +59,15 @@ class Scheduler:
         """Take the trajectories of these samples out."""
         return [self.trajectories.pop(index) for index in indices]
 
-    def _taken(self, queue: Queue) -> Iterator[Start]:
+    def _take(self, queue: Queue) -> Iterator[Start]:
         for start in queue:
             self.unfinished[start.index] = start
             yield start
 
 
-def best_of(starts: Iterator[Start], models: Models, settings: Search, evaluate: Evaluate, batch_size: int) -> Iterator[Start]:
+def best_of(
+    starts: Iterator[Start], models: Models, settings: Search, evaluate: Evaluate, batch_size: int, on_step: OnStep
+) -> Iterator[Start]:
     """Of several draws for each row, the one with the largest objective after a short search; of equals the earlier draw."""
     stopping = settings.model_copy(update={"steps": settings.first_rung})
     while rows := list(islice(starts, batch_size)):
@@ -71,7 +78,8 @@ def best_of(starts: Iterator[Start], models: Models, settings: Search, evaluate:
             ids = list(islice(waiting, batch_size - searching))
             return [new_samples([draws[i] for i in ids], models, ids)] if ids else []
 
-        for step in search(evaluate, supply, models.algorithm, stopping):
+        for number, step in enumerate(search(evaluate, supply, models.algorithm, stopping)):
+            on_step(len(step.batch.ids), number)
             ended = [i for i, status in step.leaving.items() if status != "failed"]
             values[step.batch.ids[ended]] = step.evaluation.value[ended].cpu().double()
         best = values.view(len(rows), -1).argmax(1).tolist()

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -21,16 +21,13 @@ from gevaldi.runs.start import Start
 from gevaldi.runs.worker.reclassify import reclassify
 from gevaldi.runs.worker.recorder import BLOCK, PathRecorder, Trajectory, steps_end
 from gevaldi.runs.worker.results import Ended, Failure, Results, Stage
-from gevaldi.runs.worker.scheduler import Queue, Scheduler, inputs
+from gevaldi.runs.worker.scheduler import OnStep, Queue, Scheduler, inputs
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search.loop import search
 from gevaldi.spec import Spec
 
 NO_STEP = 2**32  # a step of which no search draws noise
 PATIENCE = 2.0  # seconds that finished samples wait for others at most, where steps are long
-
-OnStep = Callable[[int, int], None]
-"""Called after every step with the number of samples that are searching and the number of steps of the batch."""
 
 
 def searched(
@@ -58,7 +55,7 @@ def _in_batches(
     fast = in_blocks([planned(objective, plan, models.device)], plan.block) if plan.mixed or plan.compiled else exact
     fast = within(fast, models.generator.prior, spec.search.typical_mass)
     while True:
-        scheduler = Scheduler(queue, models, spec.search, fast, batch_size)
+        scheduler = Scheduler(queue, models, spec.search, fast, batch_size, on_step)
         try:
             yield from _searched(scheduler, exact, fast, models, spec, batch_size, on_step)
             return
