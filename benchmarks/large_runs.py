@@ -36,10 +36,10 @@ SUMMARY = "import sys; from gevaldi import Comparison; Comparison.open(sys.argv[
 
 
 @cache
-def picture(seed: int, side: int = SIDE) -> dict[str, Any]:
+def picture(seed: int, width: int = SIDE) -> dict[str, Any]:
     """A blurred blot, whose PNG is about as large as that of a drawn digit."""
     random = np.random.default_rng(seed)
-    x, y = np.meshgrid(*[np.linspace(-1, 1, side)] * 2)
+    x, y = np.meshgrid(*[np.linspace(-1, 1, width)] * 2)
     blot = sum(np.exp(-8 * ((x - a) ** 2 + (y - b) ** 2)) for a, b in random.uniform(-0.6, 0.6, (3, 2)))
     sink = BytesIO()
     Image.fromarray((255 * np.clip(blot, 0, 1)).astype(np.uint8)).save(sink, "PNG")
@@ -67,17 +67,17 @@ def made_up(number: int) -> dict[str, Any]:
     frames = sorted({*(2**i for i in range(7) if 2**i < steps), 0, steps})
     tops = random.integers(0, CLASSES, (2, steps + 1, 5)).tolist()
     distances = {
-        f"set_distance_{n}_{moment}": float(random.integers(0, 6)) / 2 + (moment == "end")
+        f"set_distance_{n}_{stage}": float(random.integers(0, 6)) / 2 + (stage == "end")
         for n in (1, 3, 5)
-        for moment in ("start", "end")
+        for stage in ("start", "end")
     }
     return {
         "condition": asked, "condition_name": f"class {asked}", "condition_id": f"n{asked:08d}", "status": "converged",
         "steps": steps, "step_end": steps, "divergence_start": float(random.gamma(1, 1e-3)), "log_prior_start": -20.0,
-        "log_prior_end": -30.0, "typicality_start": float(random.uniform()), "typicality_end": 0.998, "held": True,
-        "asked_labels": [asked], "flipped": flipped, "shift": "near", "shift_first": 1.0, "shift_second": 1.0,
-        "right_start": "both", "right_end": "second" if flipped == "first" else "first", "surer": False,
-        **{f"asked_{who}_{moment}": 0.5 for who in ("first", "second") for moment in ("start", "end")}, **distances,
+        "log_prior_end": -30.0, "typicality_start": float(random.uniform()), "typicality_end": 0.998, "survives_storage": True,
+        "target_classes": [asked], "flipped": flipped, "shift": "near", "shift_first": 1.0, "shift_second": 1.0,
+        "right_start": "both", "right_end": "second" if flipped == "first" else "first", "both_more_confident": False,
+        **{f"target_{side}_{stage}": 0.5 for side in ("first", "second") for stage in ("start", "end")}, **distances,
         "first_start": predictions(random, asked), "first_end": predictions(random, first),
         "second_start": predictions(random, asked), "second_end": predictions(random, second),
         "picture_start": picture(number), "picture_end": picture(number + 1),

@@ -42,14 +42,14 @@ def pushed_apart(network: nn.Module, samples: int, seed: int, folder: Path) -> C
     return gevaldi.compare(first, *names, samples=samples, seed=seed, orders="forward", out=folder, progress=False)
 
 
-def pictures_of(comparison: Comparison, moment: str) -> Tensor:
+def pictures_of(comparison: Comparison, stage: str) -> Tensor:
     """The pictures of a run's samples before ("start") or after ("end") the search."""
     from io import BytesIO
 
     import numpy as np
     from PIL import Image
 
-    stored = [row[f"picture_{moment}"]["bytes"] for row in comparison.run.each([f"picture_{moment}"])]
+    stored = [row[f"picture_{stage}"]["bytes"] for row in comparison.run.each([f"picture_{stage}"])]
     return torch.from_numpy(np.stack([np.asarray(Image.open(BytesIO(png)), np.float32) / 255 for png in stored])).unsqueeze(1)
 
 
@@ -96,8 +96,8 @@ def one_round(
     strided, referee = load("mnist-strided"), load("mnist-referee")
     searched = pushed_apart(strided, samples, seed, folder / "samples")
     more: dict[str, Digits | None] = {"none": None}
-    for arm, moment in (("unsearched", "start"), ("searched", "end")):
-        pictures = pictures_of(searched, moment)
+    for arm, stage in (("unsearched", "start"), ("searched", "end")):
+        pictures = pictures_of(searched, stage)
         with torch.no_grad():
             more[arm] = Digits(pictures, referee(pictures).argmax(1))
     asked = torch.tensor(searched.rows()["condition"].to_numpy())

@@ -290,10 +290,10 @@ def test_what_was_asked_for_is_known_through_the_labels_before_alignment(tmp_pat
         first_classes={0: "low", 1: "low", 2: "high"},
     )  # fmt: skip
     rows = done.rows().to_dict("records")
-    assert [row["asked_labels"].tolist() for row in rows] == [[0], [0], [1]]
+    assert [row["target_classes"].tolist() for row in rows] == [[0], [0], [1]]
     for row in rows:
         named = {said["label"]: said["probability"] for said in row["first_start"]}
-        assert row["asked_first_start"] == pytest.approx(named[row["asked_labels"][0]], abs=1e-6)
+        assert row["target_first_start"] == pytest.approx(named[row["target_classes"][0]], abs=1e-6)
         assert row["right_start"] is not None
 
 

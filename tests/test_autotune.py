@@ -57,11 +57,11 @@ def test_a_run_in_bfloat16_says_of_its_ends_what_single_precision_says_of_them(r
     assert run.run.record["execution"]["precision"] == "bfloat16"
     for row in run.rows().to_dict("records"):
         pair = (classifier(0), classifier(1)) if row["order"] == "forward" else (classifier(1), classifier(0))
-        for moment in ("start", "end"):
-            z = torch.tensor(np.array(row[f"z_{moment}"]))[None]
+        for stage in ("start", "end"):
+            z = torch.tensor(np.array(row[f"z_{stage}"]))[None]
             pictures = generator()(z, torch.zeros(1, dtype=torch.long))
             expected = divergence("kl")(*(side(pictures) for side in pair)).item()
-            assert row[f"divergence_{moment}"] == pytest.approx(expected, rel=1e-4, abs=1e-6)
+            assert row[f"divergence_{stage}"] == pytest.approx(expected, rel=1e-4, abs=1e-6)
         assert row["divergence_end"] >= row["divergence_start"]
         path = row["path_divergence"]
         assert path[0] == pytest.approx(row["divergence_start"], rel=1e-6)

@@ -47,8 +47,8 @@ def test_batch_sizes_give_the_same_samples_on_the_bundled_pair(tmp_path: Path) -
         ratio = runs[size]["divergence_end"] / runs[64]["divergence_end"]
         same = [
             a[0]["label"] == b[0]["label"]
-            for who in ("first_end", "second_end")
-            for a, b in zip(runs[size][who], runs[64][who], strict=True)
+            for side in ("first_end", "second_end")
+            for a, b in zip(runs[size][side], runs[64][side], strict=True)
         ]
         assert len(same) == 24
         assert np.max(np.abs(ratio.to_numpy() - 1)) < 1e-3

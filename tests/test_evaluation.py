@@ -258,7 +258,7 @@ def judged(record: dict[str, Any]) -> tuple[Any, ...]:
     """All of the answer that must not depend on a temperature."""
     found, said = Evaluation.of(record), answer(record, NAMES)
     assert found
-    rights = [found.sides[who]["right"] for who in ("first", "second")]
+    rights = [found.sides[side]["right"] for side in ("first", "second")]
     return found.better, rights, {key: record["evaluation"][key] for key in SAME}, said.verdict, said.reasons, said.tiles
 
 
@@ -479,7 +479,7 @@ def test_no_side_is_taken_for_the_only_one_that_saw_the_pictures_as_they_are(
     official: tuple[bool, bool], better: str | None
 ) -> None:
     sides = {
-        who: {"official": own, "right": 90, "right_resized": 40} for who, own in zip(("first", "second"), official, strict=True)
+        side: {"official": own, "right": 90, "right_resized": 40} for side, own in zip(("first", "second"), official, strict=True)
     }
     found = Evaluation("x", 100, 40, Paired(50, 40, 0, 10), 0, [], sides)
     assert found.better == better

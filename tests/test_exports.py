@@ -77,7 +77,7 @@ def row(index: int, names: list[str], asked: bool = True) -> dict[str, Any]:
     tops |= {"first_end": predicted(other, probability=0.1), "second_end": predicted(name)}
     tops |= {f"{key}": [{**each, "label": names.index(each["name"])} for each in found] for key, found in tops.items()}
     numbers = {"divergence_start": 0.1, "divergence_end": float((7 * index) % 11), "log_prior_end": -float("inf"), "delta_z": 0.3}
-    flags = {"held": index % 3 > 0, "flipped": "first", "asked_labels": [index % len(names)] if asked else []}
+    flags = {"survives_storage": index % 3 > 0, "flipped": "first", "target_classes": [index % len(names)] if asked else []}
     pictures = {"picture_start": stored(index), "picture_end": stored(1000 + index)}
     return common | tops | numbers | flags | pictures | {"status": "converged", "set_distance_1_end": 1.5}
 
@@ -155,7 +155,7 @@ def test_pandas_duckdb_and_datasets_read_the_same_table_as_the_run_has(run: Run)
     by_duckdb = duckdb.sql(f"SELECT *, image.bytes AS png FROM '{path}'").df().set_index("index")
     by_datasets = pd.DataFrame(list(load_dataset(str(path.parent), split="train"))).set_index("index")
     for found in (by_pandas, by_duckdb, by_datasets):
-        for column in ("divergence_end", "condition_name", "held", "seed"):
+        for column in ("divergence_end", "condition_name", "survives_storage", "seed"):
             assert found[column].tolist() == expected[column].tolist()
         assert found["label"].tolist() == expected["condition_name"].tolist()
         assert found["first_end"].tolist() == [tops[0]["name"] for tops in expected["first_end"]]
@@ -180,15 +180,15 @@ def test_fiftyone_samples_are_as_its_format_is_documented(run: Run) -> None:
     folder = export(run, "fiftyone", pictures="both", where=["condition_name=dog"]).path
     samples = json.loads((folder / "samples.json").read_text(), parse_constant=pytest.fail)["samples"]
     assert "version" not in json.loads((folder / "metadata.json").read_text())  # or FiftyOne takes it for its database's own dump
-    assert [(each["index"], each["moment"]) for each in samples] == [(i, m) for i in (1, 4, 7, 10) for m in ("start", "end")]
+    assert [(each["index"], each["stage"]) for each in samples] == [(i, m) for i in (1, 4, 7, 10) for m in ("start", "end")]
     for each in samples:
         np.testing.assert_array_equal(
-            np.asarray(Image.open(folder / each["filepath"])), picture(each["index"] + 1000 * (each["moment"] == "end"))
+            np.asarray(Image.open(folder / each["filepath"])), picture(each["index"] + 1000 * (each["stage"] == "end"))
         )
         assert each["label"] == {"_cls": "Classification", "label": "dog"}
         assert each["second"] == {"_cls": "Classification", "label": "dog", "confidence": 0.75}
-        assert each["first"]["label"] == ("eel" if each["moment"] == "end" else "dog")
-        assert each["tags"] == [("forward", "reverse")[each["index"] % 2], each["moment"], "flipped first"]
+        assert each["first"]["label"] == ("eel" if each["stage"] == "end" else "dog")
+        assert each["tags"] == [("forward", "reverse")[each["index"] % 2], each["stage"], "flipped first"]
         assert "log_prior_end" not in each  # minus infinity, which is no JSON
         assert not {"id", "metadata", "created_at", "last_modified_at"} & set(each)  # which FiftyOne keeps for itself
 
@@ -220,7 +220,7 @@ def test_what_people_chose_comes_back_as_label_studio_writes_it(run: Run, tmp_pa
     from torchvision.datasets import ImageFolder
 
     chosen = (
-        'annotation_id,"image","index","label","moment"\n1,x,0,dog,end\n2,x,1,"a newt, or two",end\n3,x,2,,end\n4,x,3,eel,start\n'
+        'annotation_id,"image","index","label","stage"\n1,x,0,dog,end\n2,x,1,"a newt, or two",end\n3,x,2,,end\n4,x,3,eel,start\n'
     )
     (tmp_path / "labels.CSV").write_text(chosen, encoding="utf-8-sig")
     done = export(run, "imagefolder", label=str(tmp_path / "labels.CSV"))
@@ -285,16 +285,18 @@ def test_of_two_classes_with_one_name_each_keeps_its_own_samples(tmp_path: Path)
     ("where", "query"),
     [
         (["order=forward"], "order == 'forward'"),
-        (["divergence_end>=4", "held=true"], "divergence_end >= 4 and held"),
+        (["divergence_end>=4", "survives_storage=true"], "divergence_end >= 4 and survives_storage"),
         (["divergence_end<4", "order != forward"], "divergence_end < 4 and order != 'forward'"),
-        (["held=no"], "not held"),
+        (["survives_storage=no"], "not survives_storage"),
         (["condition = 1"], "condition == 1"),
         (["first_end=dog"], "first_top == 'dog'"),
         (["index>8"], "index > 8"),
     ],
 )
 def test_filters_leave_what_pandas_would_leave(run: Run, where: list[str], query: str) -> None:
-    rows = good(run).assign(first_top=lambda rows: [tops[0]["name"] for tops in rows["first_end"]]).astype({"held": bool})
+    rows = (
+        good(run).assign(first_top=lambda rows: [tops[0]["name"] for tops in rows["first_end"]]).astype({"survives_storage": bool})
+    )
     expected = rows.query(query)["index"].tolist()
     assert 0 < len(expected) < 11
     assert pd.read_parquet(export(run, "parquet", where=where).path)["index"].tolist() == expected
@@ -317,7 +319,7 @@ def test_the_top_samples_are_those_with_the_largest_divergence(run: Run) -> None
 
 def test_samples_are_chosen_by_index_and_both_pictures_lie_side_by_side(run: Run) -> None:
     table = pd.read_parquet(export(run, "parquet", samples=[7, 2], pictures="both").path)
-    assert list(zip(table["index"], table["moment"], strict=True)) == [(2, "start"), (2, "end"), (7, "start"), (7, "end")]
+    assert list(zip(table["index"], table["stage"], strict=True)) == [(2, "start"), (2, "end"), (7, "start"), (7, "end")]
     assert [each["bytes"] for each in table["image"]] == [stored(n)["bytes"] for n in (2, 1002, 7, 1007)]
 
 
@@ -345,7 +347,7 @@ def test_without_conditions_the_answer_says_which_labels_there_are(tmp_path: Pat
 
 def test_conditions_that_are_no_classes_are_told(tmp_path: Path) -> None:
     run = made(tmp_path / "run", count=0)
-    run.append([row(i, ANIMALS) | {"asked_labels": [], "condition_name": f"photo {i}"} for i in range(3)])
+    run.append([row(i, ANIMALS) | {"target_classes": [], "condition_name": f"photo {i}"} for i in range(3)])
     assert any("no classes of the classifiers" in note for note in export(run, "imagefolder").notes)
 
 
@@ -417,10 +419,10 @@ def test_rows_of_older_runs_are_exported_with_what_they_have(tmp_path: Path) -> 
     run = made(tmp_path / "run")
     for part in (run.folder / "samples").iterdir():
         table = pq.read_table(part)
-        written_again(part, table.drop_columns(["held", "asked_labels", "set_distance_1_end"]))
+        written_again(part, table.drop_columns(["survives_storage", "target_classes", "set_distance_1_end"]))
     table = pd.read_parquet(export(run, "parquet").path)
     assert len(table) == 11
-    assert table["held"].isna().all()
+    assert table["survives_storage"].isna().all()
 
 
 def test_every_export_says_what_it_is_and_what_its_columns_hold(run: Run) -> None:
@@ -436,8 +438,8 @@ def test_every_export_says_what_it_is_and_what_its_columns_hold(run: Run) -> Non
 def test_hostile_words_in_the_page_of_an_export_are_words_in_code(tmp_path: Path) -> None:
     run = made(tmp_path / "run", count=3)
     hostile = "object:`\u202e</x>" + "y" * 10_000
-    for who in ("first", "second", "generator"):
-        run.record["models"][who]["name"] = hostile
+    for side in ("first", "second", "generator"):
+        run.record["models"][side]["name"] = hostile
     run.record["command"] = hostile
     for to in registry:
         export(run, to)
@@ -461,7 +463,7 @@ def test_a_sample_whose_divergence_is_not_known_is_not_among_the_top(tmp_path: P
         ({"where": ["order"]}, "COLUMN=VALUE was expected"),
         ({"where": ["divergense_end>1"]}, "Did you mean 'divergence_end'"),
         ({"where": ["divergence_end>much"]}, "divergence_end is a number, and 'much' is not"),
-        ({"where": ["held=1"]}, "held is true or false"),
+        ({"where": ["survives_storage=1"]}, "survives_storage is true or false"),
         ({"where": ["steps=1.5"]}, "steps is a whole number"),
         ({"where": ["label=dog"]}, "no column to filter by named 'label'"),
         ({"where": ["status=failed"]}, "1 sample left out, where the search failed"),
@@ -495,10 +497,10 @@ def test_labels_of_another_run_and_labels_that_contradict_each_other_are_refused
         path.write_text("index,label\n" + text)
         with pytest.raises(SpecError, match=answer):
             export(run, "parquet", label=path)
-    path.write_text("index,label,moment\n1,dog,end\n1,eel,end\n")
+    path.write_text("index,label,stage\n1,dog,end\n1,eel,end\n")
     with pytest.raises(SpecError, match=r"sample 1 \(end\) both"):
         export(run, "parquet", label=path)
-    path.write_text("index,label,moment\n1,dog,end\n1,dog,end\n1,eel,start\n1,,end\n")
+    path.write_text("index,label,stage\n1,dog,end\n1,dog,end\n1,eel,start\n1,,end\n")
     assert pd.read_parquet(export(run, "parquet", label=path, pictures="both").path)["label"].tolist() == ["eel", "dog"]
 
 
@@ -517,7 +519,7 @@ def test_the_command_says_where_the_export_is_and_what_is_missing(run: Run, tmp_
 
 def test_a_comparison_exports_itself(run: Run, tmp_path: Path) -> None:
     path = Comparison(run).export("parquet", tmp_path / "out", where=["order=forward"], pictures="start")
-    assert pd.read_parquet(path)["moment"].tolist() == ["start"] * 6
+    assert pd.read_parquet(path)["stage"].tolist() == ["start"] * 6
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ def row(index: int, name: str = "cat", colour: bool = False, **other: Any) -> di
     path = np.cumsum(noise.random(5 + index % 3)).astype(np.float32).tolist()
     return {
         "index": index, "seed": index, "order": ("forward", "reverse")[index % 2], "condition": 0, "condition_name": name,
-        "asked_labels": [0], "status": "converged", "steps": len(path) - 1, "step_end": len(path) - 1,
+        "target_classes": [0], "status": "converged", "steps": len(path) - 1, "step_end": len(path) - 1,
         "divergence_start": path[0], "divergence_end": path[-1], "delta_z": 0.2,
         "typicality_start": (index + 0.5) / 16, "typicality_end": 0.9995 if index % 4 == 0 else 0.62,
         "first_start": said(name, 0), "second_start": said(name, 0), "first_end": said(name, 0, 0.5), "second_end": said("eel", 1),

@@ -67,7 +67,7 @@ def test_a_comparison_on_imagenet_finds_its_taxonomy_by_the_ids_and_its_report_t
     )
     assert done.run.record["taxonomy"]["name"] == "ilsvrc"
     for row in done.rows().to_dict("records"):
-        first, second = (row[f"{who}_end"][0]["label"] for who in ("first", "second"))
+        first, second = (row[f"{side}_end"][0]["label"] for side in ("first", "second"))
         assert row["set_distance_1_end"] == distances(ILSVRC)[first, second]
     assert done.rows()["set_distance_1_end"].max() > 0
     assert "they meet at" in done.report().read_text()

@@ -20,15 +20,15 @@ def prediction(name: str | None) -> list[dict[str, Any]]:
 
 
 def row(asked: str | None, *, first: tuple[str | None, str], second: tuple[str | None, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {"asked_labels": [ILSVRC.classes.index(ILSVRC.find(asked))] if asked else []}
-    for who, (before, after) in (("first", first), ("second", second)):
-        found |= {f"{who}_start": prediction(before), f"{who}_end": prediction(after)}
-        found |= {f"asked_{who}_start": 0.7 if asked else None, f"asked_{who}_end": 0.6 if asked else None}
+    found: dict[str, Any] = {"target_classes": [ILSVRC.classes.index(ILSVRC.find(asked))] if asked else []}
+    for side, (before, after) in (("first", first), ("second", second)):
+        found |= {f"{side}_start": prediction(before), f"{side}_end": prediction(after)}
+        found |= {f"target_{side}_start": 0.7 if asked else None, f"target_{side}_end": 0.6 if asked else None}
     return found
 
 
-def apart(found: dict[str, Any], moment: str) -> float:
-    first, second = (found[f"{who}_{moment}"][0]["label"] for who in ("first", "second"))
+def apart(found: dict[str, Any], stage: str) -> float:
+    first, second = (found[f"{side}_{stage}"][0]["label"] for side in ("first", "second"))
     return float(PUBLISHED[first, second])
 
 
@@ -37,7 +37,7 @@ def test_the_harvestman_that_one_calls_a_barn_spider_is_a_flip_at_the_same_level
     assert (apart(sample, "start"), apart(sample, "end")) == (0.0, 1.0)
     assert kind(sample, SCALE) == {
         "flipped": "second", "shift": "same level", "shift_first": 0.0, "shift_second": 1.0,
-        "right_start": "both", "right_end": "first", "surer": False,
+        "right_start": "both", "right_end": "first", "both_more_confident": False,
     }  # fmt: skip
 
 
@@ -51,12 +51,16 @@ def test_the_orange_that_one_calls_a_maraca_is_a_lateral_shift() -> None:
 
 def test_a_picture_that_both_come_to_read_rightly_is_one_on_which_both_became_surer() -> None:
     both = row("brambling", first=("goldfinch", "brambling"), second=("house finch", "brambling"))
-    found = kind(both | {"asked_first_start": 0.1, "asked_second_start": 0.2}, SCALE)
-    assert (found["right_start"], found["right_end"], found["surer"]) == ("neither", "both", True)
+    found = kind(both | {"target_first_start": 0.1, "target_second_start": 0.2}, SCALE)
+    assert (found["right_start"], found["right_end"], found["both_more_confident"]) == ("neither", "both", True)
     already = row("brambling", first=("brambling",) * 2, second=("brambling",) * 2)
-    assert kind(already, SCALE)["surer"] is False
-    surer = already | {"asked_first_end": 0.9, "asked_second_end": 0.8}
-    assert (kind(surer, SCALE)["flipped"], kind(surer, SCALE)["shift"], kind(surer, SCALE)["surer"]) == ("neither", None, True)
+    assert kind(already, SCALE)["both_more_confident"] is False
+    more = already | {"target_first_end": 0.9, "target_second_end": 0.8}
+    assert (kind(more, SCALE)["flipped"], kind(more, SCALE)["shift"], kind(more, SCALE)["both_more_confident"]) == (
+        "neither",
+        None,
+        True,
+    )
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_summary_has_the_numbers_that_pandas_finds_in_the_rows(run: Run, order
     assert found.passages == rows.groupby(["right_start", "right_end"]).size().to_dict()
     tops = {key: rows[key].map(lambda classes: classes[0]["label"]) for key in ("first_end", "second_end", "first_start")}
     assert found.differ_end.value == pytest.approx((tops["first_end"] != tops["second_end"]).mean())
-    asked = rows["asked_labels"].map(lambda labels: labels[0])
+    asked = rows["target_classes"].map(lambda labels: labels[0])
     assert found.left_first
     assert found.left_first.value == pytest.approx((tops["first_end"] != asked)[tops["first_start"] == asked].mean())
 

@@ -102,7 +102,7 @@ def test_the_rows_are_those_of_the_local_engine_on_two_nodes(
     cluster: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    monkeypatch.setattr("gevaldi.progress.Bar.working", lambda bar, who: seen.append(who))
+    monkeypatch.setattr("gevaldi.progress.Bar.working", lambda bar, side: seen.append(side))
     pd.testing.assert_frame_equal(compared(tmp_path / "run", at(cluster, ",workers=2")).rows(), expected)
     assert set(seen) == {"2 workers on 2 nodes"}
     assert not list(tmp_path.rglob("*.partial"))

@@ -110,7 +110,7 @@ def test_filters_show_the_samples_that_fit_and_say_how_many(tab: Any, address: s
     becomes(tab, shown, [5])
     tab.get_by_text("Show all again").click()
     tab.locator("#count", has_text="40 of 40").wait_for()
-    choose(tab, "held", "no")
+    choose(tab, "survives_storage", "no")
     becomes(tab, numbers, {i for i in range(SAMPLES) if i % 3 == 0})
     tab.locator('input[name="divergence-from"]').fill("4")  # the divergence of sample i is 1 + i / 10
     becomes(tab, numbers, {30, 33, 36, 39})

@@ -60,9 +60,7 @@ def row(index: int, failed: bool = False, name: str = "cat", size: int = 28) -> 
     common = {"index": index, "seed": index, "order": ("forward", "reverse")[index % 2], "condition": 0, "condition_name": name}
     if failed:
         return common | {"status": "failed", "error": f"RuntimeError: {HOSTILE}", "steps": 0}
-    values = {
-        f"{key}_{moment}": 0.1 * index + (moment == "end") for key in ("divergence", "log_prior") for moment in ("start", "end")
-    }
+    values = {f"{key}_{stage}": 0.1 * index + (stage == "end") for key in ("divergence", "log_prior") for stage in ("start", "end")}
     found = (
         common
         | values
@@ -82,9 +80,9 @@ def row(index: int, failed: bool = False, name: str = "cat", size: int = 28) -> 
         | {"path_pictures": [png(index + i, size) for i in (0, 2, 1)], "path_picture_steps": [0, 1, 2], "step_end": 2}
         | {"path_divergence": [0.0, 0.5, 1.0], "path_log_prior": [0.0] * 3, "path_delta_z": [0.0, 0.1, 0.2]}
         | {"path_first": [[ord(name[0])], [ord(name[0])], [ord("d")]], "path_second": [[ord(name[0])], [ord("e")], [ord("e")]]}
-        | {"asked_labels": [ord(name[0])], "held": index % 3 > 0}
-        | {f"asked_{who}_{moment}": 0.5 for who in ("first", "second") for moment in ("start", "end")}
-        | {f"set_distance_{n}_{moment}": index + n + (moment == "end") for n in (1, 3) for moment in ("start", "end")}
+        | {"target_classes": [ord(name[0])], "survives_storage": index % 3 > 0}
+        | {f"target_{side}_{stage}": 0.5 for side in ("first", "second") for stage in ("start", "end")}
+        | {f"set_distance_{n}_{stage}": index + n + (stage == "end") for n in (1, 3) for stage in ("start", "end")}
         | {f"path_set_distance_{n}": [index + n, index + n + 1, index + n + 1] for n in (1, 3)}
     )
     return found | kind(found, Scale(np.full((256, 256), 10) - 10 * np.eye(256, dtype=int)))
@@ -106,10 +104,10 @@ def pictures(text: str = "cat", **counts: int) -> list[dict[str, Any]]:
     for kind_of, some in (("drawn", [("cat", "cat", False)] * 10), ("real", ends)):
         for i, (first, second, known) in enumerate(some):
             own = {"kind": kind_of, "index": i, "name": text, "class": text if known or kind_of == "drawn" else None}
-            for who, said in (("first", first), ("second", second)):
+            for side, said in (("first", first), ("second", second)):
                 named_so = {"label": ord(said[0]), "class": text if said == "cat" else f"{said} {text}", "probability": 0.75}
                 named_so |= {"right": said == "cat" if known else None, "log_truth": -0.25 if known else None}
-                own |= {f"{who}_{key}": value for key, value in (named_so | {"resized": ord(said[0])}).items()}
+                own |= {f"{side}_{key}": value for key, value in (named_so | {"resized": ord(said[0])}).items()}
             rows.append(own | {"picture": png(i)})
     return rows
 
@@ -119,11 +117,11 @@ def evaluation(text: str = "cat", unknown: int = 0, **counts: int) -> dict[str, 
     every = dict.fromkeys(OUTCOMES, 0) | counts
     known, differ = sum(every.values()), every["only_first"] + every["only_second"] + every["both_wrong_differently"] + unknown
     sides = {}
-    for who in ("first", "second"):
-        right = every["both_right"] + every[f"only_{who}"]
+    for side in ("first", "second"):
+        right = every["both_right"] + every[f"only_{side}"]
         curve = [{"pictures": known, "confidence": 0.75, "right": right}] if known else []
-        sides[who] = {"official": who == "first", "right": right, "right_resized": right, "log_loss": 0.25 if known else None}
-        sides[who] |= {"calibration_error": 0.1 if known else None, "temperature": None, "reliability": curve}
+        sides[side] = {"official": side == "first", "right": right, "right_resized": right, "log_loss": 0.25 if known else None}
+        sides[side] |= {"calibration_error": 0.1 if known else None, "temperature": None, "reliability": curve}
     by_class = [{"class": text, "pictures": known, **every}] if every["both_right"] < known else []
     whole = {"name": text, "pictures": known + unknown, "differ": differ, "known": known, "by_class": by_class}
     return whole | every | sides
@@ -300,8 +298,8 @@ def test_two_names_that_differ_still_do_when_they_are_short(first: str, second: 
 
 def test_the_page_tells_the_two_apart_wherever_it_names_them_and_has_their_full_names_once(tmp_path: Path) -> None:
     run = made(tmp_path, [row(i) for i in range(16)])
-    for who, file in (("first", "old.py:model"), ("second", "new.py:model")):
-        run.record["models"][who]["name"] = LONG + file
+    for side, file in (("first", "old.py:model"), ("second", "new.py:model")):
+        run.record["models"][side]["name"] = LONG + file
     text = render(run)
     page = Page(text)
     assert "<title>old.py:model vs new.py:model · GeValDi</title>" in text
@@ -313,8 +311,8 @@ def test_the_page_tells_the_two_apart_wherever_it_names_them_and_has_their_full_
 
 def test_the_page_of_an_experiment_tells_the_two_apart(tmp_path: Path) -> None:
     run = made(tmp_path / "run", [row(i) for i in range(16)])
-    for who, file in (("first", "old.py:model"), ("second", "new.py:model")):
-        run.record["models"][who]["name"] = LONG + file
+    for side, file in (("first", "old.py:model"), ("second", "new.py:model")):
+        run.record["models"][side]["name"] = LONG + file
     page = Page(write_overview("title", "question", {"run": run}, {}, tmp_path).read_text(encoding="utf-8"))
     assert "old.py:model" in page.words
     assert "new.py:model" in page.words
@@ -465,7 +463,18 @@ def test_rows_of_an_older_version_render(tmp_path: Path) -> None:
 
     run = made(tmp_path, [row(i, failed=i == 5) for i in range(16)])
     (part,) = (tmp_path / "samples").iterdir()
-    newer = ("path_", "set_distance", "asked_", "right_", "picture_original", "held", "flipped", "shift", "surer", "step_end")
+    newer = (
+        "path_",
+        "set_distance",
+        "target_",
+        "right_",
+        "picture_original",
+        "survives_storage",
+        "flipped",
+        "shift",
+        "both_more_confident",
+        "step_end",
+    )
     whole = pq.read_table(part)
     written_again(part, whole.select([c for c in whole.column_names if not c.startswith(newer) or c == "path_divergence"]))
     page = Page(render(run))
@@ -485,8 +494,8 @@ def test_a_run_of_which_all_samples_failed_renders_and_says_so(tmp_path: Path) -
 
 def test_a_run_without_conditions_hierarchy_or_a_second_order_and_with_numbers_that_are_none_renders(tmp_path: Path) -> None:
     bare: dict[str, Any] = dict.fromkeys(("condition", "condition_name", "right_start", "right_end", "shift"))
-    bare |= {"asked_labels": [], "order": "forward", "surer": None}
-    bare |= {f"set_distance_{n}_{moment}": None for n in (1, 3) for moment in ("start", "end")}
+    bare |= {"target_classes": [], "order": "forward", "both_more_confident": None}
+    bare |= {f"set_distance_{n}_{stage}": None for n in (1, 3) for stage in ("start", "end")}
     rows = [row(i) | bare for i in range(4)]
     nothing = float("nan")
     rows[1] |= {"divergence_end": nothing, "typicality_start": nothing, "typicality_end": nothing, "delta_z": nothing}

@@ -241,12 +241,14 @@ def png() -> dict[str, Any]:
 
 def test_a_kind_that_was_not_found_is_undecided_with_the_share_that_it_may_still_have(tmp_path: Path) -> None:
     kinds = rows_of(flipped=["first"] * 8, shift=["lateral"] * 2 + ["near"] * 6, right_start=["both"] * 8, right_end=["both"] * 8,
-                    surer=[False] * 8)  # fmt: skip
+                    both_more_confident=[False] * 8)  # fmt: skip
     evidence = evidence_of(tmp_path, a=kinds)
     assert claims.finding_of(evidence, "occurs,kind=lateral,run=a").measured["lateral flips"].value == 2 / 8
-    none = claims.finding_of(evidence, "occurs,kind=surer,run=a")
+    none = claims.finding_of(evidence, "occurs,kind=both-more-confident,run=a")
     assert none.verdict == "not seen"
-    assert none.measured["both surer and right"].high == pytest.approx(stats.binomtest(0, 8).proportion_ci(method="wilson").high)
+    assert none.measured["both more confident and right"].high == pytest.approx(
+        stats.binomtest(0, 8).proportion_ci(method="wilson").high
+    )
     with pytest.raises(SpecError, match="same-level"):
         claims.finding_of(evidence, "occurs,kind=same-lvel,run=a")
 

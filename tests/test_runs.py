@@ -90,20 +90,20 @@ def test_the_set_distances_of_a_row_are_equation_4_of_its_top_classes_at_every_s
             assert row[f"path_set_distance_{n}"] == pytest.approx(path, rel=1e-6)
             assert row[f"set_distance_{n}_start"] == pytest.approx(path[0], rel=1e-6)
             assert row[f"set_distance_{n}_end"] == pytest.approx(path[row["step_end"]], rel=1e-6)
-        for who in ("first", "second"):
-            assert row[f"shift_{who}"] == half[row[f"{who}_start"][0]["label"], row[f"{who}_end"][0]["label"]]
+        for side in ("first", "second"):
+            assert row[f"shift_{side}"] == half[row[f"{side}_start"][0]["label"], row[f"{side}_end"][0]["label"]]
     assert (rows["set_distance_1_end"] > rows["set_distance_1_start"]).any()
 
 
 def test_a_row_keeps_the_probability_of_the_class_asked_for(tmp_path: Path) -> None:
     for row in compared(tmp_path).rows().to_dict("records"):
-        for moment in ("start", "end"):
-            listed = {said["label"]: said["probability"] for said in row[f"first_{moment}"]}
-            assert row[f"asked_first_{moment}"] == pytest.approx(listed[row["condition"]], abs=1e-6)
-            right = [row[f"{who}_{moment}"][0]["label"] == row["condition"] for who in ("first", "second")]
-            assert row[f"right_{moment}"] == ["neither", "second", "first", "both"][2 * right[0] + right[1]]
-        assert row["surer"] == (
-            row["right_end"] == "both" and all(row[f"asked_{w}_end"] > row[f"asked_{w}_start"] for w in ("first", "second"))
+        for stage in ("start", "end"):
+            listed = {said["label"]: said["probability"] for said in row[f"first_{stage}"]}
+            assert row[f"target_first_{stage}"] == pytest.approx(listed[row["condition"]], abs=1e-6)
+            right = [row[f"{side}_{stage}"][0]["label"] == row["condition"] for side in ("first", "second")]
+            assert row[f"right_{stage}"] == ["neither", "second", "first", "both"][2 * right[0] + right[1]]
+        assert row["both_more_confident"] == (
+            row["right_end"] == "both" and all(row[f"target_{w}_end"] > row[f"target_{w}_start"] for w in ("first", "second"))
         )
 
 
@@ -152,8 +152,8 @@ def test_a_difference_finer_than_the_8_bits_of_a_stored_picture_does_not_hold(tm
     rows = done.rows()
     light = [row["first_end"][0]["label"] == 0 for row in rows.to_dict("records")]
     assert 0 < sum(light) < len(light)
-    assert rows["held"].tolist() == light  # stored, all of them are lighter than 0.301
-    assert done.summary()[0].held.value == np.mean(light[::2])
+    assert rows["survives_storage"].tolist() == light  # stored, all of them are lighter than 0.301
+    assert done.summary()[0].survives_storage.value == np.mean(light[::2])
 
 
 def test_a_row_keeps_the_pictures_of_its_path_at_steps_that_double(tmp_path: Path) -> None:

@@ -282,10 +282,10 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> gevaldi.SweepResult:
 
 def test_two_equal_classifiers_have_zero_in_their_cells_before_and_after(three: gevaldi.SweepResult) -> None:
     assert not three.failed
-    for moment in (DRAWN, END):
+    for stage in (DRAWN, END):
         for divergence in ("kl", "jensen-shannon"):
             for quantity in ("divergence", "disagreement", "row_alone_wrong", "column_alone_wrong"):
-                found = three.matrix(quantity, moment, divergence)
+                found = three.matrix(quantity, stage, divergence)
                 assert found.loc["one", "same"] == pytest.approx(0, abs=1e-6)
                 assert found.loc["same", "one"] == pytest.approx(0, abs=1e-6)
                 assert np.isnan(np.diag(found)).all()
@@ -308,7 +308,7 @@ def test_equal_classifiers_are_alike_in_the_rows_and_columns_of_the_others(three
 def test_what_is_not_in_a_sweep_is_answered_with_what_is(three: gevaldi.SweepResult) -> None:
     for arguments, answer in (
         ({"quantity": "divergenc"}, "Did you mean 'divergence'"),
-        ({"moment": "start"}, "moment named 'start'"),
+        ({"stage": "start"}, "stage named 'start'"),
         ({"divergence": "js"}, "jensen-shannon"),
         ({"prior_weight": 0.5}, "0.0"),
     ):
@@ -325,7 +325,7 @@ def test_what_is_not_in_a_sweep_is_answered_with_what_is(three: gevaldi.SweepRes
 def test_the_table_and_the_frame_say_the_same_and_pages_lead_to_reports_that_there_are(three: gevaldi.SweepResult) -> None:
     page = three.report()
     table = pd.read_csv(three.folder / "matrix.csv", keep_default_na=False, na_values={"value": [""], "prior_weight": [""]})
-    own = table[(table.moment == END) & (table.divergence == "kl") & (table.quantity == "divergence")]
+    own = table[(table.stage == END) & (table.divergence == "kl") & (table.quantity == "divergence")]
     frame = three.matrix()
     for _, line in own.iterrows():
         assert line.value == pytest.approx(frame.loc[line.row, line["column"]], rel=1e-4)

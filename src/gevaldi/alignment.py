@@ -85,7 +85,7 @@ class Alignment:
     def record(self) -> dict[str, Any]:
         """As `run.json` keeps it: for each classifier its own labels, their places, which are left out and which were added up."""
         sides = {"first": self.first, "second": self.second}
-        return {"how": self.how, "classes": len(self.first.labels)} | {who: _record(side) for who, side in sides.items()}
+        return {"how": self.how, "classes": len(self.first.labels)} | {side: _record(own) for side, own in sides.items()}
 
 
 def align(
@@ -150,7 +150,7 @@ def _by_names_alone(first: Classifier, second: Classifier, sides: list[list[Name
     if len(names[0]) == len(names[1]) and all(a == b or not {a, b} & shared for a, b in zip(*names, strict=True)):
         return Alignment(first, second)  # the contract warns of the other names
     counts = f"The first classifier has {len(names[0])} classes and the second {len(names[1])}"
-    lone = [(who, name) for who, own in zip(("first", "second"), names, strict=True) for name in own if name not in shared]
+    lone = [(side, name) for side, own in zip(("first", "second"), names, strict=True) for name in own if name not in shared]
     example = f"{lone[0][0]}_classes.{lone[0][1]}=null" if lone else "first_classes.NAME=null"
     same = f" {len(shared)} names are the same: leaving one out, as in --set {example}, matches the rest by name."
     raise ContractError(
@@ -167,8 +167,8 @@ def _over_common(
     common = [key for key in dict.fromkeys(keys[0]) if key is not None and key in others]
     if len(common) < 2:
         only = [
-            f"the {who}'s are such as {', '.join(map(repr, [key for key in side if key][:3]))}"
-            for who, side in zip(("first", "second"), keys, strict=True)
+            f"the {side}'s are such as {', '.join(map(repr, [key for key in own if key][:3]))}"
+            for side, own in zip(("first", "second"), keys, strict=True)
         ]
         raise ContractError(
             f"The two classifiers have {len(common)} classes in common, where two or more were expected: {'; '.join(only)}. "

@@ -67,26 +67,26 @@ def check_contract(
     Raises:
         ContractError: a promise is broken; it says which, by whom, and what to do.
     """
-    for who, module in {"first classifier": first, "second classifier": second, "generator": generator}.items():
-        check_mode(module, who)
+    for role, module in {"first classifier": first, "second classifier": second, "generator": generator}.items():
+        check_mode(module, role)
     z = generator.prior.sample(range(PROBES)).to(device, dtype).requires_grad_()
     condition = torch.arange(PROBES, device=device) % max(1, len(generator.conditions))
     with torch.enable_grad():
         pictures = _generate(generator, z, condition)
-        for who, aligned in {"first classifier": first, "second classifier": second}.items():
+        for role, aligned in {"first classifier": first, "second classifier": second}.items():
             if isinstance(aligned, Aligned):
-                check_classifier(aligned.inner, pictures, who)
+                check_classifier(aligned.inner, pictures, role)
         log_p = check_classifier(first, pictures, "first classifier")
         log_q = check_classifier(second, pictures, "second classifier")
         _check_gradient(log_p, z, "first classifier")
         _check_gradient(log_q, z, "second classifier")
     _check_batch(generator, z, condition, pictures)
-    for who, module, log_probabilities in (("first classifier", first, log_p), ("second classifier", second, log_q)):
-        _check_alone(module, pictures, log_probabilities, who)
+    for role, module, log_probabilities in (("first classifier", first, log_p), ("second classifier", second, log_q)):
+        _check_alone(module, pictures, log_probabilities, role)
     return [*_check_labels(first, second), *_check_contrast(pictures)]
 
 
-def check_mode(module: nn.Module, who: str) -> None:
+def check_mode(module: nn.Module, role: str) -> None:
     """Refuse a module in training mode, in which a sample depends on its batch and on chance.
 
     Raises:
@@ -95,12 +95,12 @@ def check_mode(module: nn.Module, who: str) -> None:
     training = [name or type(part).__name__ for name, part in module.named_modules() if part.training]
     if training:
         raise ContractError(
-            f"The {who} is in training mode ({_some(training)}), where dropout and batch normalisation make a result depend on "
+            f"The {role} is in training mode ({_some(training)}), where dropout and batch normalisation make a result depend on "
             "chance and on the batch. Call .eval() on it first."
         )
 
 
-def check_pictures(pictures: Tensor, who: str) -> None:
+def check_pictures(pictures: Tensor, role: str) -> None:
     """Refuse what is not a batch of pictures in [0, 1].
 
     Raises:
@@ -108,18 +108,18 @@ def check_pictures(pictures: Tensor, who: str) -> None:
     """
     if pictures.dim() != 4 or pictures.shape[1] not in (1, 3):
         raise ContractError(
-            f"The {who} gave pictures of shape {tuple(pictures.shape)}; (batch, 1 or 3 channels, height, width) was expected."
+            f"The {role} gave pictures of shape {tuple(pictures.shape)}; (batch, 1 or 3 channels, height, width) was expected."
         )
     known = pictures.nan_to_num(nan=0.5, posinf=math.inf, neginf=-math.inf)  # a picture of NaN fails as a sample, not as a run
     low, high = known.min().item(), known.max().item()
     if low < -RANGE_TOLERANCE or high > 1 + RANGE_TOLERANCE:
         raise ContractError(
-            f"The {who} gave pictures that range from {low:.3g} to {high:.3g}; [0, 1] was expected. "
+            f"The {role} gave pictures that range from {low:.3g} to {high:.3g}; [0, 1] was expected. "
             "Say which range it has, gevaldi.generator(..., output_range=(-1, 1)) for one that ends in tanh, or clamp it."
         )
 
 
-def check_classifier(classifier: Classifier, pictures: Pictures, who: str) -> Float[Tensor, "batch classes"]:
+def check_classifier(classifier: Classifier, pictures: Pictures, role: str) -> Float[Tensor, "batch classes"]:
     """What a classifier says of pictures, if it is log-probabilities over its labels.
 
     Raises:
@@ -128,41 +128,41 @@ def check_classifier(classifier: Classifier, pictures: Pictures, who: str) -> Fl
     for values in (classifier.mean, classifier.std) if isinstance(classifier, ModuleClassifier) else ():
         if values.shape[1] not in (1, pictures.shape[1]):
             raise ContractError(
-                f"The {who} has mean and std of {values.shape[1]} channels, but the pictures have {pictures.shape[1]}. "
+                f"The {role} has mean and std of {values.shape[1]} channels, but the pictures have {pictures.shape[1]}. "
                 "Give one number per channel, or let the module itself bring the pictures to the channels that it needs."
             )
     try:
         log_p: Tensor = classifier(pictures)
     except Exception as error:
-        raise ContractError(f"The {who} fails on pictures of shape {tuple(pictures.shape)}. {described(error)}") from error
+        raise ContractError(f"The {role} fails on pictures of shape {tuple(pictures.shape)}. {described(error)}") from error
     if not isinstance(log_p, Tensor) or log_p.dim() != 2 or len(log_p) != len(pictures):
         found = tuple(log_p.shape) if isinstance(log_p, Tensor) else type(log_p).__name__
-        raise ContractError(f"The {who} gave {found}; log-probabilities of shape ({len(pictures)}, classes) were expected.")
+        raise ContractError(f"The {role} gave {found}; log-probabilities of shape ({len(pictures)}, classes) were expected.")
     if log_p.shape[1] != len(classifier.labels):
         raise ContractError(
-            f"The {who} gives {log_p.shape[1]} classes but has {len(classifier.labels)} labels. Give it one label per class."
+            f"The {role} gives {log_p.shape[1]} classes but has {len(classifier.labels)} labels. Give it one label per class."
         )
     if isinstance(classifier, ModuleClassifier):
-        _check_declared_output(classifier, pictures, who)
+        _check_declared_output(classifier, pictures, role)
     else:
-        _check_normalised(log_p, who, "A Classifier's forward should end in log_softmax.")
+        _check_normalised(log_p, role, "A Classifier's forward should end in log_softmax.")
     if not log_p.isfinite().any(-1).any():
-        raise ContractError(f"The {who} gives no finite number on any of {len(pictures)} generated pictures.")
+        raise ContractError(f"The {role} gives no finite number on any of {len(pictures)} generated pictures.")
     return log_p
 
 
-def _check_declared_output(classifier: ModuleClassifier, pictures: Pictures, who: str) -> None:
+def _check_declared_output(classifier: ModuleClassifier, pictures: Pictures, role: str) -> None:
     with torch.no_grad():
         raw = classifier.raw(pictures)
     remedy = "Say what the module ends in: gevaldi.classifier(..., output='logits'|'log-probabilities'|'probabilities')."
     if classifier.output == "logits":
         if _are_probabilities(raw):
-            raise ContractError(f"The {who} gives probabilities, but was declared to give logits. {remedy}")
+            raise ContractError(f"The {role} gives probabilities, but was declared to give logits. {remedy}")
     elif classifier.output == "log-probabilities":
-        _check_normalised(raw, who, remedy)
+        _check_normalised(raw, role, remedy)
     elif bool((raw < 0).any()) or not _are_probabilities(raw[raw.isfinite().all(-1)]):
         raise ContractError(
-            f"The {who} was declared to give probabilities, but gives numbers from {raw.min():.3g} to {raw.max():.3g} whose rows "
+            f"The {role} was declared to give probabilities, but gives numbers from {raw.min():.3g} to {raw.max():.3g} whose rows "
             f"add up to {raw.sum(-1).min():.3g} to {raw.sum(-1).max():.3g}. {remedy}"
         )
 
@@ -171,14 +171,14 @@ def _are_probabilities(raw: Tensor) -> bool:
     return bool((raw >= 0).all() and ((raw.sum(-1) - 1).abs() < 1e-3).all())
 
 
-def _check_normalised(log_p: Tensor, who: str, remedy: str) -> None:
+def _check_normalised(log_p: Tensor, role: str, remedy: str) -> None:
     if _are_probabilities(log_p):
-        raise ContractError(f"The {who} gives probabilities; log-probabilities were expected. {remedy}")
+        raise ContractError(f"The {role} gives probabilities; log-probabilities were expected. {remedy}")
     totals = log_p.cpu().double().logsumexp(-1).exp()
     if bool(((totals - 1).abs() > 1e-3).any()):
         kind = "logits, it seems" if bool((log_p > 0).any() or (totals > 1).any()) else "not normalised"
         raise ContractError(
-            f"The {who} gives rows whose probabilities add up to {totals.min():.3g} to {totals.max():.3g} instead of 1 ({kind}); "
+            f"The {role} gives rows whose probabilities add up to {totals.min():.3g} to {totals.max():.3g} instead of 1 ({kind}); "
             f"log-probabilities were expected. {remedy}"
         )
 
@@ -204,15 +204,15 @@ def _generate(generator: Generator, z: Tensor, condition: Int[Tensor, " batch"])
     return pictures
 
 
-def _check_gradient(log_p: Tensor, z: Tensor, who: str) -> None:
+def _check_gradient(log_p: Tensor, z: Tensor, role: str) -> None:
     if not log_p.requires_grad:
-        raise ContractError(f"No gradient passes through the {who}: does it run under torch.no_grad, or leave torch?")
+        raise ContractError(f"No gradient passes through the {role}: does it run under torch.no_grad, or leave torch?")
     # Without the first class, because all together are normalised and so have hardly a gradient.
     score = torch.where(log_p.isfinite(), log_p, 0.0)[:, 1:].sum()
     (gradient,) = torch.autograd.grad(score, z, allow_unused=True, retain_graph=True)
     if gradient is None or not bool((gradient != 0).any()):
         raise ContractError(
-            f"The gradient of the {who}'s predictions with respect to the latent is zero: the search would not move. Is something "
+            f"The gradient of the {role}'s predictions with respect to the latent is zero: the search would not move. Is something "
             "rounded, detached, or computed from other pictures? Or are mean, std or the range of pictures wrong, so that it is "
             "equally sure whatever it is shown?"
         )
@@ -224,17 +224,17 @@ def _check_batch(generator: Generator, z: Tensor, condition: Tensor, pictures: P
     _refuse_difference(alone, pictures[:1], "generator", "pictures", 1e-3)
 
 
-def _check_alone(classifier: Classifier, pictures: Pictures, together: Tensor, who: str) -> None:
+def _check_alone(classifier: Classifier, pictures: Pictures, together: Tensor, role: str) -> None:
     with torch.no_grad():
         alone = classifier(pictures[:1].detach())
-    _refuse_difference(alone.exp(), together[:1].exp(), who, "probabilities", 1e-3)
+    _refuse_difference(alone.exp(), together[:1].exp(), role, "probabilities", 1e-3)
 
 
-def _refuse_difference(alone: Tensor, together: Tensor, who: str, what: str, tolerance: float) -> None:
+def _refuse_difference(alone: Tensor, together: Tensor, role: str, what: str, tolerance: float) -> None:
     difference = (alone - together).abs().max().item()
     if difference > tolerance:
         raise ContractError(
-            f"The {who} gives other {what} for a sample alone than in a batch of {PROBES} (by {difference:.2g}): it looks at its "
+            f"The {role} gives other {what} for a sample alone than in a batch of {PROBES} (by {difference:.2g}): it looks at its "
             "neighbours. Is a batch normalisation in training mode, or the batch size fixed?"
         )
 

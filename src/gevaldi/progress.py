@@ -72,9 +72,9 @@ class Bar:
         """So many samples are on disk."""
         self._now(completed=done, total=total)
 
-    def working(self, who: str) -> None:
+    def working(self, side: str) -> None:
         """What a cluster does."""
-        self._now(description=who)
+        self._now(description=side)
 
     def notice(self, text: str) -> None:
         """Show what went wrong: above the bar or among the lines, or as a warning where there are none."""

@@ -69,9 +69,7 @@ def lines(chance: random.Random) -> str:
         ("{}", "{},{}", "{}\t{}", "n{:08d}\tx", "{},{},{}", "index,label", '"{}', '"{}","{}"', "=cmd|{}", "\u2028{}", " ")
     )
     text = "\n".join(line.format(i % 10 if count == 10 else i, i, i) for i in range(count))
-    return (
-        chance.choice(("", "", "index,label\n", "label,index,moment\n")) + text + chance.choice(("", "\n", "\r\n", "x" * 200_000))
-    )
+    return chance.choice(("", "", "index,label\n", "label,index,stage\n")) + text + chance.choice(("", "\n", "\r\n", "x" * 200_000))
 
 
 def mapping(chance: random.Random) -> dict[Any, Any]:

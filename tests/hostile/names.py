@@ -147,7 +147,7 @@ def _export(chance: random.Random, folder: Path) -> list[str]:
 def _labels(chance: random.Random, folder: Path) -> list[str]:
     run, file = _copied(chance, folder), f"{_file_name(chance)}.csv"
     quoted = [f'"{_name(chance)}"' if chance.random() < 0.5 else _name(chance) for _ in range(2)]
-    text = chance.choice(("index,label\n", "index,label,moment\n", "\ufeffindex,label\n")) + f"0,{quoted[0]}\n1,{quoted[1]},end\n"
+    text = chance.choice(("index,label\n", "index,label,stage\n", "\ufeffindex,label\n")) + f"0,{quoted[0]}\n1,{quoted[1]},end\n"
     (folder / file).write_bytes(text.encode(errors="surrogatepass"))
     return ["export", run, "--to", chance.choice(FORMATS), "--label", file, *_out(chance)]
 

@@ -181,8 +181,8 @@ class Workshop:
     def flow(self, network: DigitGenerator) -> None:
         """By the likelihood of latents drawn anew from q(z | x, y) in each epoch; the weights' moving average is kept."""
         labels = self.digits.labels
-        moments = audit.in_batches(lambda x, y: torch.stack(network.encoder(x, y), 1), self.digits.pictures, labels)
-        mean, deviation = moments[:, 0], (moments[:, 1] / 2).exp()
+        stages = audit.in_batches(lambda x, y: torch.stack(network.encoder(x, y), 1), self.digits.pictures, labels)
+        mean, deviation = stages[:, 0], (stages[:, 1] / 2).exp()
         flow = network.flow
         flow.start_from(mean, deviation, labels)
         average = Average(flow, self.recipe.flow_memory)

@@ -25,7 +25,7 @@ FIXED = {
     "conventions": ["published", "edges"],
     "formats": ["png", "svg", "pdf"],
     "devices": ["auto", "cpu", "cuda", "mps"],
-    "moments": ["end", "start", "both"],
+    "stages": ["end", "start", "both"],
     "labels": ["condition", "first", "second", "agreed"],
 }
 

@@ -15,7 +15,7 @@ def export(
         typer.Option(help="an empty or a new folder of this machine", show_default="RUN/exports/FORMAT", metavar="FOLDER"),
     ] = None,
     pictures: Annotated[
-        str, typer.Option(help="end, start (before the search), or both", autocompletion=complete("moments"))
+        str, typer.Option(help="end, start (before the search), or both", autocompletion=complete("stages"))
     ] = "end",
     where: Annotated[
         list[str] | None,
@@ -42,7 +42,7 @@ def export(
 
     \b
       gevaldi export runs/demo --to imagefolder
-      gevaldi export runs/demo --to label-studio --where order=forward --where held=true --top 50
+      gevaldi export runs/demo --to label-studio --where order=forward --where survives_storage=true --top 50
       gevaldi export runs/demo --to imagefolder --label labelled.csv --out training
     """
     from gevaldi.exports import export as exported

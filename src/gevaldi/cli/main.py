@@ -158,9 +158,9 @@ def _calibrate(settings: dict[str, Any]) -> None:
     """
     if not settings.get("real"):
         raise SpecError("--calibrate was given without --real; a temperature is fitted on real pictures of known classes.")
-    for who in ("first", "second"):
-        if settings.get(who):
-            settings[who] = f"calibrated:({settings[who]}),pictures=({settings['real']})"
+    for side in ("first", "second"):
+        if settings.get(side):
+            settings[side] = f"calibrated:({settings[side]}),pictures=({settings['real']})"
 
 
 @app.command()

@@ -26,7 +26,7 @@ def show_matrices(found: "SweepResult") -> None:
     names = list(found.sweep.classifiers)
     for divergence in found.sweep.divergences:
         for weight in found.sweep.prior_weights:
-            own = [e for e in found.entries if (e.divergence, e.prior_weight, e.moment) == (divergence, weight, END)]
+            own = [e for e in found.entries if (e.divergence, e.prior_weight, e.stage) == (divergence, weight, END)]
             shown = [m for m in matrices(own, names, unit_of(divergence)) if m.quantity != "row_alone_wrong"]
             heading = f"{plain(divergence)}, λ = {exactly(weight)}, after the search"
             if shown and min(_room(m, names) for m in shown) >= SHORTEST:
@@ -69,7 +69,7 @@ def _words(group: "Sequence[Matrix]", row: str, column: str) -> str:
 
 def _print_wrong(wrong: Sequence[Entry], names: Sequence[str]) -> None:
     """A table of all that fits: intervals stand below their numbers, and then what was drawn is left to the page."""
-    drawn, real = ({e.row: e for e in wrong if e.moment == moment} for moment in (DRAWN, REAL))
+    drawn, real = ({e.row: e for e in wrong if e.stage == stage} for stage in (DRAWN, REAL))
     last = {"real pictures": real} if real else {"drawn pictures": drawn}
     (own,) = last.values()
     if not own:

@@ -172,11 +172,11 @@ def check_same(models: "Models", run: Run) -> None:
     """
     from gevaldi.fingerprints import describe, differing
 
-    for who, network in describe(models.first, models.second, models.generator, run.spec).items():
-        if other := differing(network, run.record["models"][who]):
+    for side, network in describe(models.first, models.second, models.generator, run.spec).items():
+        if other := differing(network, run.record["models"][side]):
             words = {"sha256": "other weights", "settings": "other settings", "files": "another source"}
             raise RunFolderError(
-                f"{network['name']} is not the {who} that the run was begun with: "
+                f"{network['name']} is not the {side} that the run was begun with: "
                 f"{', '.join(words.get(key, key) for key in other)}. Rows of both would not belong together. Give every node the "
                 "same files."
             )

@@ -8,7 +8,7 @@ from gevaldi.exports._classes import Classes
 from gevaldi.measures.predictions import top
 from gevaldi.runs.schema import Row, schema
 
-TOPS = tuple((who, moment) for who in ("first", "second") for moment in ("start", "end"))
+TOPS = tuple((side, stage) for side in ("first", "second") for stage in ("start", "end"))
 KINDS = {"int32": int, "int64": int, "float": float, "string": str, "bool": bool}
 
 
@@ -31,13 +31,13 @@ def columns_of(set_sizes: tuple[int, ...]) -> dict[str, Column]:
     fields = [field for field in schema(set_sizes) if str(field.type) in KINDS]
     scalars = {field.name: Column(KINDS[str(field.type)], field.metadata[b"description"].decode()) for field in fields}
     tops = {}
-    for who, moment in TOPS:
-        when = {"start": "before", "end": "after"}[moment]
-        tops[f"{who}_{moment}"] = Column(str, f"the {who} classifier's most probable class {when}")
-        tops[f"{who}_{moment}_probability"] = Column(float, "its probability")
+    for side, stage in TOPS:
+        when = {"start": "before", "end": "after"}[stage]
+        tops[f"{side}_{stage}"] = Column(str, f"the {side} classifier's most probable class {when}")
+        tops[f"{side}_{stage}_probability"] = Column(float, "its probability")
     index = {"index": scalars.pop("index")}
     own = {
-        "moment": Column(str, "which picture of the sample it is: start, before the search, or end, after it"),
+        "stage": Column(str, "which picture of the sample it is: start, before the search, or end, after it"),
         "label": Column(str, "the class that the picture is filed under"),
     }
     return index | own | tops | scalars
@@ -49,12 +49,12 @@ def needed(set_sizes: tuple[int, ...]) -> list[str]:
 
 
 def flat(row: Row, set_sizes: tuple[int, ...], classes: Classes) -> dict[str, Any]:
-    """A row's flat columns, all but `moment` and `label`, which belong to a picture."""
+    """A row's flat columns, all but `stage` and `label`, which belong to a picture."""
     found = {name: row.get(name) for name in columns_of(set_sizes)}
-    for who, moment in TOPS:
-        first = top(row, who, moment)
-        found[f"{who}_{moment}"] = classes.named(first["name"], first["id"]) if first else None
-        found[f"{who}_{moment}_probability"] = first["probability"] if first else None
+    for side, stage in TOPS:
+        first = top(row, side, stage)
+        found[f"{side}_{stage}"] = classes.named(first["name"], first["id"]) if first else None
+        found[f"{side}_{stage}_probability"] = first["probability"] if first else None
     return {name: _short(value) if isinstance(value, float) else value for name, value in found.items()}
 
 

@@ -1,4 +1,4 @@
-"""Filters as a user writes them: order=forward, divergence_end>=2, held=true."""
+"""Filters as a user writes them: order=forward, divergence_end>=2, survives_storage=true."""
 
 import operator
 import re
@@ -17,7 +17,7 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
 }
 WRITTEN = re.compile(rf"\s*(\w+)\s*({'|'.join(OPERATORS)})\s*(.*?)\s*", re.DOTALL)
-OF_PICTURES = ("moment", "label")  # columns that a sample does not have
+OF_PICTURES = ("stage", "label")  # columns that a sample does not have
 
 Filter = Callable[[Mapping[str, Any]], bool]
 

@@ -21,7 +21,7 @@ FILE = TextFile(
     "class.",
 )
 Labelled = Callable[[Row, str], str | None]
-"""Takes a row and a moment; None where there is no label."""
+"""Takes a row and a stage; None where there is no label."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def labeller(given: Given, classes: Classes) -> Labels:
     """
     if isinstance(given, str) and given in KNOWN:
         known = KNOWN[given]
-        return Labels(lambda row, moment: _named(known(row, moment), classes))
+        return Labels(lambda row, stage: _named(known(row, stage), classes))
     if isinstance(given, str | Path) and not str(given).lower().endswith(".csv"):
         raise UnknownName("label", str(given), [*KNOWN, "FILE.csv"])
     said: dict[tuple[int, str | None], str] = (
@@ -54,7 +54,7 @@ def labeller(given: Given, classes: Classes) -> Labels:
         else read_labels(local_path(str(given)))
     )
     return Labels(
-        lambda row, moment: _class_name(said.get((row["index"], moment)) or said.get((row["index"], None)), classes),
+        lambda row, stage: _class_name(said.get((row["index"], stage)) or said.get((row["index"], None)), classes),
         frozenset(index for index, _ in said),
     )
 
@@ -67,20 +67,20 @@ def _named(label: Mapping[str, Any] | None, classes: Classes) -> str | None:
     return classes.named(label["name"], label["id"]) if label else None
 
 
-def _condition(row: Row, moment: str) -> dict[str, Any] | None:
+def _condition(row: Row, stage: str) -> dict[str, Any] | None:
     known = row["condition"] is not None and row["condition_name"] is not None
     return {"name": row["condition_name"], "id": row["condition_id"]} if known else None
 
 
-def _agreed(row: Row, moment: str) -> dict[str, Any] | None:
+def _agreed(row: Row, stage: str) -> dict[str, Any] | None:
     first, second = top(row, "first", "start"), top(row, "second", "start")
     return first if first and second and first["label"] == second["label"] else None
 
 
 KNOWN: dict[str, Callable[[Row, str], dict[str, Any] | None]] = {
     "condition": _condition,
-    "first": lambda row, moment: top(row, "first", moment),
-    "second": lambda row, moment: top(row, "second", moment),
+    "first": lambda row, stage: top(row, "first", stage),
+    "second": lambda row, stage: top(row, "second", stage),
     "agreed": _agreed,
 }
 """What the generator was asked for; what a classifier names on that picture; what both named before the search."""
@@ -89,7 +89,7 @@ KNOWN: dict[str, Callable[[Row, str], dict[str, Any] | None]] = {
 def read_labels(path: Path) -> dict[tuple[int, str | None], str]:
     """Labels by the index of their sample, from a CSV file with the columns index and label.
 
-    If it has a column moment (start or end) too, a label is of that picture alone. A line may be there twice.
+    If it has a column stage (start or end) too, a label is of that picture alone. A line may be there twice.
 
     Raises:
         SpecError: it cannot be read, has no such columns, or says two things of one picture.
@@ -99,7 +99,7 @@ def read_labels(path: Path) -> dict[tuple[int, str | None], str]:
     for line in lines:
         row = dict(zip(columns, line, strict=False))
         try:
-            key, label = (int(row["index"]), row.get("moment") or None), text_of(row["label"])
+            key, label = (int(row["index"]), row.get("stage") or None), text_of(row["label"])
         except (KeyError, ValueError) as error:
             raise SpecError(f"{path} does not hold labels: {type(error).__name__}: {error}. {FILE.hint}") from None
         if label and found.setdefault(key, label) != label:

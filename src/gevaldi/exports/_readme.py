@@ -13,7 +13,9 @@ def readme(about: Export, documentation: str, notes: Sequence[str]) -> str:
     files = "data.parquet" if (about.folder / "data.parquet").exists() else "**"
     said, bar = "".join(f" {note}" for note in notes), r"\|"
     models = about.record.get("models", {})
-    named = {who: called(models.get(who, {}).get("name") or getattr(about.spec, who)) for who in ("first", "second", "generator")}
+    named = {
+        side: called(models.get(side, {}).get("name") or getattr(about.spec, side)) for side in ("first", "second", "generator")
+    }
     columns = "\n".join(
         f"| {name} | {column.meaning.replace('|', bar)} |" for name, column in columns_of(about.spec.set_sizes).items()
     )

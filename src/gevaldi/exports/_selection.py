@@ -20,7 +20,7 @@ from gevaldi.runs.finds import finds_of
 from gevaldi.runs.schema import Row
 from gevaldi.runs.store import Run
 
-MOMENTS = {"end": ("end",), "start": ("start",), "both": ("start", "end")}
+STAGES = {"end": ("end",), "start": ("start",), "both": ("start", "end")}
 LEFT = {
     "failed": "the search failed, and there is no picture",
     "unlabelled": "there is no label",
@@ -33,7 +33,7 @@ class Selection:
 
     Attributes:
         run: where from.
-        moments: which pictures of each sample.
+        stages: which pictures of each sample.
         indices: of the samples, in their order.
         labels: for each of them and each of these pictures, the place of its class among all.
         classes: all classes that there are.
@@ -41,7 +41,7 @@ class Selection:
     """
 
     run: Run
-    moments: tuple[str, ...]
+    stages: tuple[str, ...]
     indices: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
@@ -50,7 +50,7 @@ class Selection:
     @property
     def pictures(self) -> int:
         """How many pictures there are."""
-        return len(self.indices) * len(self.moments)
+        return len(self.indices) * len(self.stages)
 
     def each(self, begun: Callable[[int, int], None] = lambda number, total: None) -> Iterator[Picture]:
         """The pictures one by one, in the order in which the run has them; only a part of the run is in memory.
@@ -58,15 +58,15 @@ class Selection:
         `begun` is told how many samples of how many have been reached.
         """
         sizes, number, classes = self.run.spec.set_sizes, 0, Classes(self.run.record)
-        columns = [*needed(sizes), *(f"picture_{moment}" for moment in self.moments)]
+        columns = [*needed(sizes), *(f"picture_{stage}" for stage in self.stages)]
         for table in self.run.tables(columns):
             for row in table.filter(np.isin(table["index"].to_numpy(), self.indices)).to_pylist():
                 number += 1
                 begun(number, len(self.indices))
                 known = flat(dict.fromkeys(columns) | row, sizes, classes)
                 labels = self.labels[np.searchsorted(self.indices, row["index"])]
-                for moment, label in zip(self.moments, labels, strict=True):
-                    yield Picture(row[f"picture_{moment}"]["bytes"], known | {"moment": moment, "label": self.classes[label]})
+                for stage, label in zip(self.stages, labels, strict=True):
+                    yield Picture(row[f"picture_{stage}"]["bytes"], known | {"stage": stage, "label": self.classes[label]})
 
 
 @dataclass
@@ -89,19 +89,19 @@ class Pass:
     left: Counter[str] = field(default_factory=Counter)
     used: set[str] = field(default_factory=set)
 
-    def add(self, row: Row, columns: Mapping[str, Any], named: Labelled, moments: Sequence[str]) -> None:
+    def add(self, row: Row, columns: Mapping[str, Any], named: Labelled, stages: Sequence[str]) -> None:
         """Judge a row that the user asked for."""
-        labels = tuple(name for moment in moments if (name := named(row, moment)) is not None)
+        labels = tuple(name for stage in stages if (name := named(row, stage)) is not None)
         if row["status"] == "failed":
             self.left["failed"] += 1
-        elif len(labels) < len(moments):
+        elif len(labels) < len(stages):
             self.left["unlabelled"] += 1
         else:
             self.index.append(row["index"])
             self.divergence.append(rank(row["divergence_end"]))
-            self.asked.append(bool(row["asked_labels"]))
+            self.asked.append(bool(row["target_classes"]))
             self.labels.extend(self.names.setdefault(name, len(self.names)) for name in labels)
-            tops = (columns[f"{who}_{moment}"] for who in ("first", "second") for moment in moments)
+            tops = (columns[f"{side}_{stage}"] for side in ("first", "second") for stage in stages)
             self.used |= {*labels, *(name for name in tops if name is not None)}
 
 
@@ -119,19 +119,19 @@ def selected(
     Raises:
         UnknownName, SpecError: something asked for is not known, or nothing is left.
     """
-    if pictures not in MOMENTS:
-        raise UnknownName("picture of a sample", pictures, MOMENTS)
+    if pictures not in STAGES:
+        raise UnknownName("picture of a sample", pictures, STAGES)
     if top is not None and top < 1:
         raise SpecError(f"top={top} was given; at least one sample has to be left.")
-    sizes, moments, classes = run.spec.set_sizes, MOMENTS[pictures], Classes(run.record)
+    sizes, stages, classes = run.spec.set_sizes, STAGES[pictures], Classes(run.record)
     wanted, labels, first = passes(where, columns_of(sizes)), labeller(label, classes), Pass()
     asked = None if samples is None else set(samples)
-    for row in run.each([*needed(sizes), "asked_labels"]):
+    for row in run.each([*needed(sizes), "target_classes"]):
         columns = flat(row, sizes, classes)
         if (asked is None or row["index"] in asked) and wanted(columns):
-            first.add(row, columns, labels.named, moments)
+            first.add(row, columns, labels.named, stages)
     _check_indices(run, samples or (), labels.samples)
-    return _chosen(run, first, moments, classes, top, label, distinct)
+    return _chosen(run, first, stages, classes, top, label, distinct)
 
 
 def _check_indices(run: Run, samples: Sequence[int], labelled: Set[int]) -> None:
@@ -147,7 +147,7 @@ def _check_indices(run: Run, samples: Sequence[int], labelled: Set[int]) -> None
 
 
 def _chosen(
-    run: Run, first: Pass, moments: tuple[str, ...], classes: Classes, top: int | None, label: Given, distinct: bool
+    run: Run, first: Pass, stages: tuple[str, ...], classes: Classes, top: int | None, label: Given, distinct: bool
 ) -> Selection:
     """The selection after the first pass."""
     index, divergence = np.asarray(first.index), np.asarray(first.divergence)
@@ -165,8 +165,8 @@ def _chosen(
     kept = kept[np.argsort(index[kept])]
     known = classes.together_with(first.used)
     place = np.array([known.index(name) for name in first.names], dtype=np.int32)
-    labels = place[np.asarray(first.labels).reshape(len(index), len(moments))[kept]]
-    return Selection(run, moments, index[kept], labels, known, notes)
+    labels = place[np.asarray(first.labels).reshape(len(index), len(stages))[kept]]
+    return Selection(run, stages, index[kept], labels, known, notes)
 
 
 def _notes(left: Counter[str], alike: int, smaller: int) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ class Picture:
     Attributes:
         png: as it lies in the run.
         columns: what is known of the sample, flat, as `gevaldi.exports.columns` lists it; None where it is not known.
-            `moment` says which of the sample's pictures it is, `label` under which class it is filed.
+            `stage` says which of the sample's pictures it is, `label` under which class it is filed.
     """
 
     png: bytes
@@ -26,7 +26,7 @@ class Picture:
     @property
     def name(self) -> str:
         """Its file's name, by which it is found again in the run: sample-000012-end.png."""
-        return f"sample-{self.columns['index']:06d}-{self.columns['moment']}.png"
+        return f"sample-{self.columns['index']:06d}-{self.columns['stage']}.png"
 
 
 @dataclass(frozen=True)

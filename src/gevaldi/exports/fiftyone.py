@@ -30,15 +30,15 @@ def _sample(picture: Picture, about: Export) -> dict[str, Any]:
     fields = known({name: value for name, value in columns.items() if name != "label"})
     return {
         "filepath": written(picture, about, "data"),
-        "tags": [tag for tag in (columns["order"], columns["moment"], flipped, columns["shift"]) if tag],
+        "tags": [tag for tag in (columns["order"], columns["stage"], flipped, columns["shift"]) if tag],
         "label": _classification(columns["label"]),
-        **{who: _classification(columns[f"{who}_{columns['moment']}"], _sure(picture, who)) for who in PREDICTED},
+        **{side: _classification(columns[f"{side}_{columns['stage']}"], _sure(picture, side)) for side in PREDICTED},
         **fields,
     }
 
 
-def _sure(picture: Picture, who: str) -> float | None:
-    probability: float | None = picture.columns[f"{who}_{picture.columns['moment']}_probability"]
+def _sure(picture: Picture, side: str) -> float | None:
+    probability: float | None = picture.columns[f"{side}_{picture.columns['stage']}_probability"]
     return probability
 
 

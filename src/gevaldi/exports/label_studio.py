@@ -20,7 +20,7 @@ def label_studio(pictures: Pictures, about: Export) -> Path:
     LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=FOLDER (absolute). Make a project with
     config.xml as its labelling interface, add a local storage for FOLDER/pictures without syncing it, and import tasks.json.
     What people chose comes back by its CSV export: `gevaldi export RUN --to imagefolder --label FILE.csv` takes the columns index,
-    moment and label as they are there.
+    stage and label as they are there.
     """
     names = {name: visible(name) for name in about.classes}
     write_list(about.folder / "tasks.json", (_task(picture, about, names) for picture in pictures))
@@ -45,16 +45,16 @@ def _task(picture: Picture, about: Export, names: dict[str, str]) -> dict[str, A
     columns = known(picture.columns)
     shown = {key: str(value) if isinstance(value, int) and abs(value) > EXACT else value for key, value in columns.items()}
     filed = {"filed_under": shown.pop("label")}  # what people choose is called label
-    moment = picture.columns["moment"]
+    stage = picture.columns["stage"]
     predictions = [
-        _prediction(who, columns[f"{who}_{moment}"], columns.get(f"{who}_{moment}_probability"), names)
-        for who in ("first", "second")
-        if f"{who}_{moment}" in columns
+        _prediction(side, columns[f"{side}_{stage}"], columns.get(f"{side}_{stage}_probability"), names)
+        for side in ("first", "second")
+        if f"{side}_{stage}" in columns
     ]
     return {"data": {"image": SERVED + written(picture, about, "pictures"), **shown, **filed}, "predictions": predictions}
 
 
-def _prediction(who: str, name: str, probability: float | None, names: dict[str, str]) -> dict[str, Any]:
+def _prediction(side: str, name: str, probability: float | None, names: dict[str, str]) -> dict[str, Any]:
     chosen = {"choices": [names.get(name, visible(name))]}
-    result = {"id": who, "from_name": "label", "to_name": "image", "type": "choices", "value": chosen}
-    return {"model_version": who, "score": probability, "result": [result]}
+    result = {"id": side, "from_name": "label", "to_name": "image", "type": "choices", "value": chosen}
+    return {"model_version": side, "score": probability, "result": [result]}

@@ -34,10 +34,10 @@ def kinds(run: Run, *, order: str | None = None, width: str | float = "single") 
         panels = figure.subplots(1, len(orders), sharey=True, sharex=True, squeeze=False)[0]
         for panel, name in zip(panels, orders, strict=True):
             samples = sum(count for (order, _, _), count in found.items() if order == name)
-            for i, who in enumerate(WHICH.values()):
+            for i, side in enumerate(WHICH.values()):
                 left = 0.0
                 for shift in (*SHIFTS, None):
-                    share = 100 * found[name, who, shift] / samples
+                    share = 100 * found[name, side, shift] / samples
                     panel.barh(i, share, left=left, height=0.7, color=SHIFTS[shift] if shift else GREY)
                     left += share
             panel.set_xlabel("samples (%)")

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = [
-    *("order", "condition_name", "asked_labels", "divergence_end", "picture_start", "picture_end"),
+    *("order", "condition_name", "target_classes", "divergence_end", "picture_start", "picture_end"),
     *("first_start", "first_end", "second_start", "second_end"),
 ]
 """What is drawn of a row."""
 
 INK = {"first": BLUE, "second": ORANGE}
-MOMENTS = {"start": "before", "end": "after"}
+STAGES = {"start": "before", "end": "after"}
 WIDE = 95  # points that a pair takes at least, unless it is said how many stand side by side
 BETWEEN, INSIDE, BELOW = 18, 8, 7  # points between pairs, between the pictures of one, and between rows of them
 MOST_LINES = 2  # of a class's name
@@ -84,23 +84,23 @@ def before_and_after(
     room = (points - BETWEEN * (across - 1)) / across if is_number(across) and across > 0 else 0
     if room < 30:
         raise SpecError(f"columns={columns} was given; from 1 to {int((points + BETWEEN) // (30 + BETWEEN))} fit side by side.")
-    side = (room - INSIDE) / 2
+    edge = (room - INSIDE) / 2
     told = len({row["order"] for row in rows}) > 1
-    pairs = [_pair(row, side, unit, told) for row in rows]
+    pairs = [_pair(row, edge, unit, told) for row in rows]
     shelves = [pairs[i : i + across] for i in range(0, len(pairs), across)]
     head, labels = 1.7 * LINE, LINE
-    height = head + labels + sum(_height(shelf, side) + BELOW for shelf in shelves) - BELOW
+    height = head + labels + sum(_height(shelf, edge) + BELOW for shelf in shelves) - BELOW
     sheet = Sheet.blank(points, height)
     _legend(sheet, names, points)
     for place in range(len(shelves[0])):
-        for k, word in enumerate(MOMENTS.values()):
-            left = place * (room + BETWEEN) + k * (side + INSIDE)
-            sheet.text(word, left + side / 2, head, ha="center", color=GREY)
+        for k, word in enumerate(STAGES.values()):
+            left = place * (room + BETWEEN) + k * (edge + INSIDE)
+            sheet.text(word, left + edge / 2, head, ha="center", color=GREY)
     down = head + labels
     for shelf in shelves:
         for place, pair in enumerate(shelf):
-            _put(sheet, pair, place * (room + BETWEEN), down, side, max(p.pictures_high(side) for p in shelf), _lines(shelf))
-        down += _height(shelf, side) + BELOW
+            _put(sheet, pair, place * (room + BETWEEN), down, edge, max(p.pictures_high(edge) for p in shelf), _lines(shelf))
+        down += _height(shelf, edge) + BELOW
     return sheet.figure
 
 
@@ -122,63 +122,63 @@ class Pair:
     pictures: dict[str, np.ndarray]
     said: dict[tuple[str, str], Caption]
 
-    def pictures_high(self, side: float) -> float:
+    def pictures_high(self, edge: float) -> float:
         """How much height its pictures take when they are so wide."""
-        return max(height_of(pixels, side) for pixels in self.pictures.values())
+        return max(height_of(pixels, edge) for pixels in self.pictures.values())
 
 
-def _pair(row: Row, side: float, unit: str, told: bool) -> Pair:
+def _pair(row: Row, edge: float, unit: str, told: bool) -> Pair:
     found = f"{short(row['divergence_end'])} {unit}" + (f", {row['order']}" if told else "")
-    room = 2 * side + INSIDE - points_of(found, LETTERS) - 4
+    room = 2 * edge + INSIDE - points_of(found, LETTERS) - 4
     asked = "" if row["condition_name"] is None else fitted(row["condition_name"], room, size=LETTERS, bold=True)[0]
     return Pair(
         asked,
         found,
-        {moment: pixels_of(row[f"picture_{moment}"]) for moment in MOMENTS},
-        {(who, moment): _caption(row, who, moment, side) for who in INK for moment in MOMENTS},
+        {stage: pixels_of(row[f"picture_{stage}"]) for stage in STAGES},
+        {(side, stage): _caption(row, side, stage, edge) for side in INK for stage in STAGES},
     )
 
 
-def _caption(row: Row, who: str, moment: str, side: float) -> Caption:
-    label: dict[str, Any] | None = top(row, who, moment)
+def _caption(row: Row, side: str, stage: str, edge: float) -> Caption:
+    label: dict[str, Any] | None = top(row, side, stage)
     if label is None:
         return Caption(["no prediction"], "", False)
     bold = is_condition(row, label)
     probability = f"{label['probability']:.2f}"
-    room = side - points_of(probability, LETTERS) - 3
+    room = edge - points_of(probability, LETTERS) - 3
     return Caption(fitted(label["name"], room, lines=MOST_LINES, size=LETTERS, bold=bold), probability, bold)
 
 
 def _lines(shelf: Sequence[Pair]) -> dict[str, int]:
     """How many lines each classifier's names take in a row of pairs, so that neighbours stand level."""
-    return {who: max(len(pair.said[who, moment].lines) for pair in shelf for moment in MOMENTS) for who in INK}
+    return {side: max(len(pair.said[side, stage].lines) for pair in shelf for stage in STAGES) for side in INK}
 
 
-def _height(shelf: Sequence[Pair], side: float) -> float:
-    return LINE + max(pair.pictures_high(side) for pair in shelf) + 3 + LINE * sum(_lines(shelf).values())
+def _height(shelf: Sequence[Pair], edge: float) -> float:
+    return LINE + max(pair.pictures_high(edge) for pair in shelf) + 3 + LINE * sum(_lines(shelf).values())
 
 
-def _put(sheet: Sheet, pair: Pair, left: float, top: float, side: float, high: float, lines: dict[str, int]) -> None:
+def _put(sheet: Sheet, pair: Pair, left: float, top: float, edge: float, high: float, lines: dict[str, int]) -> None:
     """One sample: above its condition and divergence, the two pictures, below them what the two classifiers say."""
     sheet.text(pair.asked, left, top, fontweight="bold")
-    sheet.text(pair.found, left + 2 * side + INSIDE, top, ha="right", color=GREY)
-    for k, moment in enumerate(MOMENTS):
-        begin = left + k * (side + INSIDE)
-        sheet.picture(pair.pictures[moment], begin, top + LINE + 1, side, high)
+    sheet.text(pair.found, left + 2 * edge + INSIDE, top, ha="right", color=GREY)
+    for k, stage in enumerate(STAGES):
+        begin = left + k * (edge + INSIDE)
+        sheet.picture(pair.pictures[stage], begin, top + LINE + 1, edge, high)
         down = top + LINE + high + 3
-        for who, colour in INK.items():
-            said = pair.said[who, moment]
+        for side, colour in INK.items():
+            said = pair.said[side, stage]
             weight = "bold" if said.bold else "normal"
             for i, line in enumerate(said.lines):
                 sheet.text(line, begin, down + i * LINE, color=colour, fontweight=weight)
-            sheet.text(said.probability, begin + side, down, ha="right", color=colour)
-            down += lines[who] * LINE
+            sheet.text(said.probability, begin + edge, down, ha="right", color=colour)
+            down += lines[side] * LINE
 
 
 def _legend(sheet: Sheet, names: dict[str, str], points: float) -> None:
     """Whose colour is whose."""
     left = 0.0
-    for who, colour in INK.items():
-        words = f"{who}: {fitted(names[who], points / 2 - 50, size=LETTERS)[0]}"
+    for side, colour in INK.items():
+        words = f"{side}: {fitted(names[side], points / 2 - 50, size=LETTERS)[0]}"
         sheet.text(words, left, 0, color=colour)
         left += points_of(words, LETTERS) + BETWEEN

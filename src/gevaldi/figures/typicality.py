@@ -29,7 +29,7 @@ def typicality(run: Run, *, order: str | None = None, width: str | float = "sing
     asked = order_named(order)
     before, after = array("f"), {o: array("f") for o in COLOURS}
     for row in finished(run, asked, ["typicality_start", "typicality_end"]):
-        if all(_known(row[f"typicality_{moment}"]) for moment in ("start", "end")):
+        if all(_known(row[f"typicality_{stage}"]) for stage in ("start", "end")):
             before.append(row["typicality_start"])
             after[row["order"]].append(row["typicality_end"])
     if not before:

@@ -48,7 +48,7 @@ class Evaluation:
             paired=Paired(found["both_right"], found["only_first"], found["only_second"], neither),
             both_wrong_differently=found["both_wrong_differently"],
             by_class=found["by_class"],
-            sides={who: found[who] for who in ("first", "second")},
+            sides={side: found[side] for side in ("first", "second")},
         )
 
     @property
@@ -62,13 +62,13 @@ class Evaluation:
 
         Nor do they where it alone has a pipeline of its own: the other saw the pictures at the generator's size.
         """
-        side = self.paired.better()
-        return None if side and self.favoured == side else side
+        better = self.paired.better()
+        return None if better and self.favoured == better else better
 
     @property
     def favoured(self) -> str | None:
         """The only one that saw the pictures as they are, by a pipeline of its own; None where both did, or neither."""
-        own = [who for who, side in self.sides.items() if side["official"]]
+        own = [side for side, own in self.sides.items() if own["official"]]
         return own[0] if len(own) == 1 else None
 
     @property
@@ -92,7 +92,7 @@ def generator_fails(audit: Mapping[str, Any] | None) -> str | None:
     drawn, real = (audit or {}).get("generated"), (audit or {}).get("real")
     if not drawn or min(drawn["known_first"], drawn["known_second"]) < ENOUGH:
         return None
-    best = max(("first", "second"), key=lambda who: drawn[f"read_{who}"] / drawn[f"known_{who}"])
+    best = max(("first", "second"), key=lambda side: drawn[f"read_{side}"] / drawn[f"known_{side}"])
     read, known = drawn[f"read_{best}"], drawn[f"known_{best}"]
     seen = share(read, known)
     if real and real[f"known_{best}"] >= ENOUGH:

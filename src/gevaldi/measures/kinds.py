@@ -17,11 +17,11 @@ RULES = {
     "near": "It went farther than that, but less far than two classes of the hierarchy are apart in the mean.",
     "lateral": "It went farther than that, at least as far as two classes are apart in the mean. Of two flips the farther counts.",
     "right": "Which of the two name the class asked for. Wrong is no error where the picture no longer shows it.",
-    "surer": "Both are right after the search, and each gives the class asked for more probability than before.",
+    "both_more_confident": "Both are right after the search, and each gives the class asked for more probability than before.",
 }
 """What the kinds mean, as reports show it."""
 
-COLUMNS = ("flipped", "shift", "shift_first", "shift_second", "right_start", "right_end", "surer")
+COLUMNS = ("flipped", "shift", "shift_first", "shift_second", "right_start", "right_end", "both_more_confident")
 WHICH = {(False, False): "neither", (True, False): "first", (False, True): "second", (True, True): "both"}
 
 
@@ -61,21 +61,21 @@ def kind(row: dict[str, Any], scale: Scale | None = None) -> dict[str, Any]:
 
     Args:
         row: with both classifiers' most probable classes before and after, the indices of those that are the condition
-            (`asked_labels`), and the probability that each gave to them before and after (`asked_first_start` and so on).
+            (`target_classes`), and the probability that each gave to them before and after (`target_first_start` and so on).
         scale: without it, shifts are not known.
 
     Returns:
         `flipped`, `right_start`, `right_end`: neither, first, second or both, the latter two None without a condition that both
         know; `shift`: same level, near or lateral, None where neither flipped; `shift_first`, `shift_second`: how far each went, in
-        levels; `surer`: whether both became surer and right.
+        levels; `both_more_confident`: whether both became more confident and right.
     """
-    tops = {(who, moment): top(row, who, moment) for who in ("first", "second") for moment in ("start", "end")}
+    tops = {(side, stage): top(row, side, stage) for side in ("first", "second") for stage in ("start", "end")}
     if any(found is None for found in tops.values()):
         return dict.fromkeys(COLUMNS)
-    moves = [(tops[who, "start"]["label"], tops[who, "end"]["label"]) for who in ("first", "second")]  # type: ignore[index]
+    moves = [(tops[side, "start"]["label"], tops[side, "end"]["label"]) for side in ("first", "second")]  # type: ignore[index]
     far = [int(scale.edges[before, after]) for before, after in moves] if scale else None
     in_levels = [float(levels(edges, scale.convention)) for edges in far] if scale and far else [None, None]
-    right = {moment: _right(row, moment, tops) for moment in ("start", "end")}
+    right = {stage: _right(row, stage, tops) for stage in ("start", "end")}
     return {
         "flipped": WHICH[moves[0][0] != moves[0][1], moves[1][0] != moves[1][1]],
         "shift": shift_of(max(far), scale.mean) if scale and far and max(far) else None,
@@ -83,7 +83,7 @@ def kind(row: dict[str, Any], scale: Scale | None = None) -> dict[str, Any]:
         "shift_second": in_levels[1],
         "right_start": right["start"],
         "right_end": right["end"],
-        "surer": None if right["end"] is None else right["end"] == "both" and _surer(row),
+        "both_more_confident": None if right["end"] is None else right["end"] == "both" and _both_more_confident(row),
     }
 
 
@@ -92,11 +92,11 @@ def shift_of(edges: int, mean: float) -> str:
     return "same level" if edges <= SAME_LEVEL else "near" if edges < mean else "lateral"
 
 
-def _right(row: dict[str, Any], moment: str, tops: dict[tuple[str, str], Any]) -> str | None:
-    if not row["asked_labels"]:
+def _right(row: dict[str, Any], stage: str, tops: dict[tuple[str, str], Any]) -> str | None:
+    if not row["target_classes"]:
         return None
-    return WHICH[is_condition(row, tops["first", moment]), is_condition(row, tops["second", moment])]
+    return WHICH[is_condition(row, tops["first", stage]), is_condition(row, tops["second", stage])]
 
 
-def _surer(row: dict[str, Any]) -> bool:
-    return all(row[f"asked_{who}_end"] > row[f"asked_{who}_start"] for who in ("first", "second"))
+def _both_more_confident(row: dict[str, Any]) -> bool:
+    return all(row[f"target_{side}_end"] > row[f"target_{side}_start"] for side in ("first", "second"))

@@ -9,21 +9,21 @@ def only(piece: str, *columns: str) -> tuple[str, ...]:
     return tuple(f"{column}.list.element.{piece}" for column in columns)
 
 
-def top(row: dict[str, Any], who: str, moment: str) -> dict[str, Any] | None:
+def top(row: dict[str, Any], side: str, stage: str) -> dict[str, Any] | None:
     """A classifier's most probable class, where it gave any."""
-    classes = row[f"{who}_{moment}"]
+    classes = row[f"{side}_{stage}"]
     return classes[0] if classes is not None and len(classes) else None
 
 
-def differs(row: dict[str, Any], moment: str) -> bool:
+def differs(row: dict[str, Any], stage: str) -> bool:
     """Whether the two classifiers' top classes differ."""
-    first, second = top(row, "first", moment), top(row, "second", moment)
+    first, second = top(row, "first", stage), top(row, "second", stage)
     return first is not None and second is not None and first["label"] != second["label"]
 
 
 def is_condition(row: dict[str, Any], label: dict[str, Any]) -> bool:
     """Whether a class is what the generator was asked for."""
-    return label["label"] in (row["asked_labels"] or ())
+    return label["label"] in (row["target_classes"] or ())
 
 
 def rank(divergence: float | None) -> float:

@@ -13,8 +13,8 @@ from gevaldi.measures.predictions import differs, is_condition, only, top
 from gevaldi.statistics.intervals import Estimate, mean, median, share
 
 SUMMARISED = [
-    *("order", "status", "asked_labels", "divergence_start", "divergence_end", "delta_z", "typicality_end"),
-    *("flipped", "shift", "right_start", "right_end", "surer", "held"),
+    *("order", "status", "target_classes", "divergence_start", "divergence_end", "delta_z", "typicality_end"),
+    *("flipped", "shift", "right_start", "right_end", "both_more_confident", "survives_storage"),
     "differ_by_chance",
     *only("label", "first_start", "first_end", "second_start", "second_end"),
 ]
@@ -23,7 +23,7 @@ SUMMARISED = [
 
 def summarised(set_sizes: Sequence[int]) -> list[str]:
     """The columns that a summary is made of, where set distances are followed for these numbers of classes."""
-    return SUMMARISED + [f"set_distance_{n}_{moment}" for n in set_sizes for moment in ("start", "end")]
+    return SUMMARISED + [f"set_distance_{n}_{stage}" for n in set_sizes for stage in ("start", "end")]
 
 
 TYPICAL = 0.999  # a latent farther out than this share of the prior is called atypical
@@ -43,13 +43,13 @@ class Summary:
             not say.
         divergence_start, divergence_end: medians, in the divergence's unit.
         delta_z: the median of |z - z_start| / |z|.
-        held: share on which both name the same top classes when the picture is stored in 8 bits and read by their own pipelines.
+        survives_storage: share on which both name the same top classes on the picture stored in 8 bits, by their own pipelines.
         typicality: the median of the share of the prior that lies nearer its centre than the latent after the search, of those of
             which the prior says it; NaN of none.
         set_distance_start, set_distance_end: means in levels, by the number of top classes; empty without a hierarchy.
         kinds: how many samples are of each kind (`flipped`, `shift`), as `gevaldi.measures.kinds` tells them.
         passages: how many samples went from one `right_start` to one `right_end`; empty where no class was asked for.
-        surer: share on which both became surer and right; None where no class was asked for.
+        both_more_confident: share on which both became more confident and right; None where no class was asked for.
         left_first, left_second: of the samples whose condition that classifier named before, the share whose it no longer names
             after; None if there are none, as without conditions or where these are no classes of the classifier.
     """
@@ -65,13 +65,13 @@ class Summary:
     divergence_start: Estimate
     divergence_end: Estimate
     delta_z: Estimate
-    held: Estimate
+    survives_storage: Estimate
     typicality: Estimate
     set_distance_start: dict[int, Estimate]
     set_distance_end: dict[int, Estimate]
     kinds: dict[tuple[str, str | None], int]
     passages: dict[tuple[str, str], int]
-    surer: Estimate | None
+    both_more_confident: Estimate | None
     left_first: Estimate | None
     left_second: Estimate | None
 
@@ -114,21 +114,21 @@ class Tally:
             self.counts["failed"] += 1
             return
         self.counts["converged"] += row["status"] == "converged"
-        for moment in ("start", "end"):
-            self.counts[f"differ_{moment}"] += differs(row, moment)
+        for stage in ("start", "end"):
+            self.counts[f"differ_{stage}"] += differs(row, stage)
         typicality = row["typicality_end"]
         if typicality is not None and not math.isnan(typicality):
             self.values["typicality_end"].append(typicality)
-        self._share("held", row["held"])
+        self._share("survives_storage", row["survives_storage"])
         self._share("differ_by_chance", row.get("differ_by_chance"))
-        self._share("surer", row["surer"])
-        for who in ("first", "second"):
-            self._share(f"left_{who}", left(row, who))
+        self._share("both_more_confident", row["both_more_confident"])
+        for side in ("first", "second"):
+            self._share(f"left_{side}", left(row, side))
         for key in ("divergence_start", "divergence_end", "delta_z"):
             self.values[key].append(math.nan if row[key] is None else row[key])
         for n in set_sizes_of(row):
-            for moment in ("start", "end"):
-                self.distances[n, moment].append(row[f"set_distance_{n}_{moment}"])
+            for stage in ("start", "end"):
+                self.distances[n, stage].append(row[f"set_distance_{n}_{stage}"])
         if row["flipped"]:
             self.kinds[row["flipped"], row["shift"]] += 1
         if row["right_end"]:
@@ -155,13 +155,13 @@ class Tally:
             divergence_start=median(self.values["divergence_start"]),
             divergence_end=median(self.values["divergence_end"]),
             delta_z=median(self.values["delta_z"]),
-            held=self._known("held") or share(0, 0),
+            survives_storage=self._known("survives_storage") or share(0, 0),
             typicality=median(self.values["typicality_end"]),
-            set_distance_start={n: mean(values) for (n, moment), values in sorted(self.distances.items()) if moment == "start"},
-            set_distance_end={n: mean(values) for (n, moment), values in sorted(self.distances.items()) if moment == "end"},
+            set_distance_start={n: mean(values) for (n, stage), values in sorted(self.distances.items()) if stage == "start"},
+            set_distance_end={n: mean(values) for (n, stage), values in sorted(self.distances.items()) if stage == "end"},
             kinds=dict(self.kinds),
             passages=dict(self.passages),
-            surer=self._known("surer"),
+            both_more_confident=self._known("both_more_confident"),
             left_first=self._known("left_first"),
             left_second=self._known("left_second"),
         )
@@ -182,7 +182,7 @@ def _set_distances(columns: tuple[str, ...]) -> list[tuple[int, str]]:
     return sorted((int(match[1]), match[0]) for match in found if match)
 
 
-def left(row: dict[str, Any], who: str) -> bool | None:
+def left(row: dict[str, Any], side: str) -> bool | None:
     """Whether a classifier that named the condition before the search no longer names it after; None if it did not before."""
-    before, after = top(row, who, "start"), top(row, who, "end")
+    before, after = top(row, side, "start"), top(row, side, "end")
     return not is_condition(row, after) if before and after and is_condition(row, before) else None

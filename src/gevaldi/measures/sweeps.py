@@ -13,7 +13,7 @@ from gevaldi.measures.summary import set_sizes_of
 from gevaldi.statistics.intervals import Estimate, mean, share
 
 DRAWN, REAL, END = "drawn", "real", "end"
-"""Moments: pictures drawn from the generator, unsearched; real ones; those at the ends of the searches."""
+"""Stages: pictures drawn from the generator, unsearched; real ones; those at the ends of the searches."""
 
 ALL = ""  # stands in the column of an entry that is about a classifier against all others
 
@@ -27,7 +27,7 @@ QUANTITIES = {
 """What is told of cells, beside `set_distance_n`, the mean set distance of the n most probable classes in levels."""
 
 HEAD = (
-    *("divergence", "prior_weight", "moment", "row", "column", "quantity"),
+    *("divergence", "prior_weight", "stage", "row", "column", "quantity"),
     *("value", "low", "high", "samples", "failed"),
 )
 
@@ -69,7 +69,7 @@ class Entry:
     Attributes:
         divergence: as the user named it.
         prior_weight: λ of the search; None where nothing was searched.
-        moment: drawn, real or end.
+        stage: drawn, real or end.
         row, column: classifiers; the column is empty where it is about the row's against all others.
         quantity: one of `QUANTITIES`, or set_distance_n.
         estimate: the number with its interval of 95 %.
@@ -79,7 +79,7 @@ class Entry:
 
     divergence: str
     prior_weight: float | None
-    moment: str
+    stage: str
     row: str
     column: str
     quantity: str
@@ -133,7 +133,7 @@ Cells = Mapping[tuple[str, str], Seen]
 
 
 def entries(
-    cells: Cells, divergence: str, prior_weight: float | None, moment: str, limits: tuple[float, float] = (0.0, math.inf)
+    cells: Cells, divergence: str, prior_weight: float | None, stage: str, limits: tuple[float, float] = (0.0, math.inf)
 ) -> list[Entry]:
     """All numbers of a matrix: those of the cells, and, before a search, for each classifier how often it was the wrong one of two.
 
@@ -142,15 +142,15 @@ def entries(
     The `limits` are those of the divergence, beyond which no mean can be, nor an interval reach.
     """
     found = [
-        Entry(divergence, prior_weight, moment, row, column, quantity, estimate, samples, seen.failed)
+        Entry(divergence, prior_weight, stage, row, column, quantity, estimate, samples, seen.failed)
         for (row, column), seen in cells.items()
         for quantity, (estimate, samples) in _numbers(seen).items()
     ]
-    for name in dict.fromkeys(name for pair in cells for name in pair) if moment != END else ():
+    for name in dict.fromkeys(name for pair in cells for name in pair) if stage != END else ():
         wrong = _alone_wrong(cells, name)
         if wrong:
             failed = sum(seen.failed for pair, seen in cells.items() if name in pair and not seen.again)
-            found.append(Entry(divergence, prior_weight, moment, name, ALL, "alone_wrong", *_over_starts(wrong), failed))
+            found.append(Entry(divergence, prior_weight, stage, name, ALL, "alone_wrong", *_over_starts(wrong), failed))
     return [_possible(entry, limits) for entry in found]
 
 
@@ -221,5 +221,5 @@ def as_csv(found: Sequence[Entry]) -> str:
 def _as_row(e: Entry) -> list[Any]:
     numbers = (e.estimate.value, e.estimate.low, e.estimate.high)
     weight = "" if e.prior_weight is None else exactly(e.prior_weight)
-    told = [e.divergence, weight, e.moment, e.row, e.column, e.quantity]
+    told = [e.divergence, weight, e.stage, e.row, e.column, e.quantity]
     return [*told, *("" if n != n else f"{n:.6g}" for n in numbers), e.samples, e.failed]

@@ -66,7 +66,7 @@ def _verdict(found: Evaluation, names: dict[str, str]) -> tuple[str, str]:
             "there is not known.",
             f"Next: label the {found.differ:,} pictures on which they differ. No other picture can decide.",
         )
-    right = {who: found.sides[who]["right"] for who in ("first", "second")}
+    right = {side: found.sides[side]["right"] for side in ("first", "second")}
     better = found.better
     if better:
         worse = OTHER[better]
@@ -166,9 +166,9 @@ def _percent(value: float) -> str:
 
 def _tiles(found: Evaluation, names: dict[str, str]) -> list[dict[str, str]]:
     tiles = []
-    for who in ("first", "second") if found.known else ():
-        right = found.sides[who]["right"]
-        tiles.append(_tile(f"{right:,} of {found.known:,}", f"{names[who]} is right", _range(share(right, found.known)), who))
+    for side in ("first", "second") if found.known else ():
+        right = found.sides[side]["right"]
+        tiles.append(_tile(f"{right:,} of {found.known:,}", f"{names[side]} is right", _range(share(right, found.known)), side))
     around = found.disagreement
     tiles.append(_tile(f"{found.differ:,} of {found.pictures:,}", "get different answers", _range(around)))
     return tiles
@@ -187,5 +187,5 @@ def _range(around: Estimate) -> str:
     return f"{100 * around.low:.1f} to {100 * around.high:.1f} %"
 
 
-def _tile(value: str, title: str, beside: str, who: str = "") -> dict[str, str]:
-    return {"value": value, "title": title, "beside": beside, "who": who}
+def _tile(value: str, title: str, beside: str, side: str = "") -> dict[str, str]:
+    return {"value": value, "title": title, "beside": beside, "side": side}

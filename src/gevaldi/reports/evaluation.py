@@ -64,12 +64,12 @@ def _card(row: dict[str, Any], group: str) -> dict[str, Any]:
         "class": plain(row["class"]) if row["class"] else None,
         "says": [
             {
-                "who": who,
-                "class": plain(row[f"{who}_class"]),
-                "probability": row[f"{who}_probability"],
-                "right": row[f"{who}_right"],
+                "side": side,
+                "class": plain(row[f"{side}_class"]),
+                "probability": row[f"{side}_probability"],
+                "right": row[f"{side}_right"],
             }
-            for who in ("first", "second")
+            for side in ("first", "second")
         ],
     }
 
@@ -91,7 +91,7 @@ def _small(row: dict[str, Any]) -> dict[str, Any]:
 
 def seen_as(found: Evaluation) -> str:
     """How the two saw the pictures."""
-    own = [who for who in ("first", "second") if found.sides[who]["official"]]
+    own = [side for side in ("first", "second") if found.sides[side]["official"]]
     if len(own) == 2:
         return "Each saw them as they are, prepared by the pipeline of its own package."
     brought = "pictures of another size than the generator's were brought to that size"
@@ -117,12 +117,12 @@ def calibration(found: Evaluation) -> list[dict[str, Any]]:
     """Accuracy and calibration of each, with its interval and the points of its reliability curve in the unit square."""
     return [
         {
-            "who": who,
-            "rate": share(side["right"], found.known),
-            **side,
-            "points": [(b["confidence"], b["right"] / b["pictures"], b["pictures"]) for b in side["reliability"]],
+            "side": side,
+            "rate": share(own["right"], found.known),
+            **own,
+            "points": [(b["confidence"], b["right"] / b["pictures"], b["pictures"]) for b in own["reliability"]],
         }
-        for who, side in found.sides.items()
+        for side, own in found.sides.items()
         if found.known
     ]
 

@@ -97,7 +97,7 @@ def grounds(name: str, run: Run) -> Grounds:
     drawn, found = audit.get("generated"), Evaluation.of(run.record)
     read = None
     if drawn and drawn["known_first"] and drawn["known_second"]:
-        read = " / ".join(f"{drawn[f'read_{who}']:,}" for who in ("first", "second")) + f" of {drawn['known_first']:,}"
+        read = " / ".join(f"{drawn[f'read_{side}']:,}" for side in ("first", "second")) + f" of {drawn['known_first']:,}"
     return Grounds(
         run=name,
         folder=run.folder.name,

@@ -17,9 +17,9 @@ def opinion_sentences(found: Opinion, names: dict[str, str]) -> list[str]:
         sentences.append(f"How often {names['referee']} itself is right is not known: no real pictures of its classes were given.")
     if found.real.total:
         sentences.append(f"Of {_many(found.real, 'real picture')} on which the two differ, {_sides(found.real, names)}.")
-    for moment, there in (("before", found.start), ("after", found.end)):
+    for stage, there in (("before", found.start), ("after", found.end)):
         if there.total:
-            sentences.append(f"Of {_many(there, 'sample')} on which they differ {moment} the search, {_sides(there, names)}.")
+            sentences.append(f"Of {_many(there, 'sample')} on which they differ {stage} the search, {_sides(there, names)}.")
     if found.end.total:
         sentences.append(
             "On searched pictures its side depends on how sure of itself each of the two is: compare them with --calibrate to take "

@@ -75,8 +75,8 @@ def _data(report: Report) -> dict[str, Any]:
 
 def _longest(report: Report) -> int:
     """Letters of the longest class beside a bar, and one more."""
-    moments = (moment for sample in report.gallery.samples for moment in sample["moments"])
-    return max((len(bar["name"]) for moment in moments for bars in moment["bars"].values() for bar in bars), default=0) + 1
+    stages = (stage for sample in report.gallery.samples for stage in sample["stages"])
+    return max((len(bar["name"]) for stage in stages for bars in stage["bars"].values() for bar in bars), default=0) + 1
 
 
 def date_of(record: dict[str, Any]) -> str:

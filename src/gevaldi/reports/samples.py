@@ -19,9 +19,20 @@ from gevaldi.runs.store import Run
 from gevaldi.taxonomy import Taxonomy
 
 COLUMNS = [
-    *("seed", "order", "status", "error", "steps", "condition", "condition_name", "asked_labels", "divergence_start"),
+    *("seed", "order", "status", "error", "steps", "condition", "condition_name", "target_classes", "divergence_start"),
     *("divergence_end", "delta_z", "typicality_start", "typicality_end", "picture_original", "picture_start", "picture_end"),
-    *("first_start", "first_end", "second_start", "second_end", "flipped", "shift", "right_start", "right_end", "surer", "held"),
+    *(
+        "first_start",
+        "first_end",
+        "second_start",
+        "second_end",
+        "flipped",
+        "shift",
+        "right_start",
+        "right_end",
+        "both_more_confident",
+        "survives_storage",
+    ),
 ]
 SHOWN = 3  # classes per classifier
 
@@ -52,7 +63,7 @@ class Gallery:
 def gallery(run: Run, limit: int, finds: Finds, taxonomy: Taxonomy | None = None) -> Gallery:
     """The samples, largest divergence first, then failed ones; of more than `limit` those that show what there is."""
     sizes = run.spec.set_sizes
-    columns = [*COLUMNS, *PATH_COLUMNS, *(f"set_distance_{n}_{moment}" for n in sizes for moment in ("start", "end"))]
+    columns = [*COLUMNS, *PATH_COLUMNS, *(f"set_distance_{n}_{stage}" for n in sizes for stage in ("start", "end"))]
     columns += [f"path_set_distance_{n}" for n in sizes]
     failed = Indices(run.total)
     for row in run.each(["index", "status"]):
@@ -103,17 +114,17 @@ def like(index: int, finds: Finds, some: bool) -> dict[str, Any] | None:
 def sample(row: dict[str, Any], pictures: Shown, taxonomy: Taxonomy | None = None) -> dict[str, Any]:
     """One sample."""
     asked = row["condition_name"]
-    moments = [moment(row, "start", "before", pictures.start), moment(row, "end", "after", pictures.end)]
+    stages = [stage(row, "start", "before", pictures.start), stage(row, "end", "after", pictures.end)]
     return {
         "kind": kind_in_words(row),
-        "way": between(taxonomy, *(_label(row, who) for who in ("first", "second"))),
+        "way": between(taxonomy, *(_label(row, side) for side in ("first", "second"))),
         "set_distances": [(n, row[f"set_distance_{n}_start"], row[f"set_distance_{n}_end"]) for n in set_sizes_of(row)],
         **{key: row[key] for key in ("index", "seed", "order", "status", "steps", "divergence_start", "divergence_end")},
-        **{key: row[key] for key in ("delta_z", "typicality_start", "typicality_end", "held")},
+        **{key: row[key] for key in ("delta_z", "typicality_start", "typicality_end", "survives_storage")},
         "error": plain_error(row["error"]),
         "condition": plain(asked) if asked is not None else None,
         "pictures": pictures,
-        "moments": moments if pictures.start and pictures.end else [],
+        "stages": stages if pictures.start and pictures.end else [],
         "path": path_of(row, pictures, nearest_size(row)),
         "sought": sought(row),
     }
@@ -126,7 +137,7 @@ def sought(row: dict[str, Any]) -> dict[str, Any]:
         "index": row["index"],
         **{key: row[key] for key in ("order", "status", "flipped", "shift", "condition")},
         "right": row["right_end"],
-        "held": None if row["held"] is None else "yes" if row["held"] else "no",
+        "survives_storage": None if row["survives_storage"] is None else "yes" if row["survives_storage"] else "no",
         "first": _label(row, "first"),
         "second": _label(row, "second"),
         "kind": kind_in_words(row) or None,
@@ -152,7 +163,7 @@ def filters(samples: Sequence[dict[str, Any]], names: dict[int, str]) -> list[di
         "shift": ("how far", {}),
         "condition": ("asked for", conditions),
         "right": ("right after", RIGHT),
-        "held": ("holds as a stored picture", {}),
+        "survives_storage": ("holds as a stored picture", {}),
         "first": ("the first says after", names),
         "second": ("the second says after", names),
     }
@@ -171,8 +182,8 @@ def names_of(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
     return dict(sorted(found.items()))
 
 
-def _label(row: dict[str, Any], who: str) -> int | None:
-    return (top(row, who, "end") or {}).get("label")
+def _label(row: dict[str, Any], side: str) -> int | None:
+    return (top(row, side, "end") or {}).get("label")
 
 
 def kind_in_words(row: dict[str, Any]) -> str:
@@ -183,7 +194,11 @@ def kind_in_words(row: dict[str, Any]) -> str:
     if row["right_end"]:
         before, after = RIGHT[row["right_start"]], RIGHT[row["right_end"]]
         parts.append(
-            f"{before}, and surer" if row["surer"] and before == after else f"{before} → {after}" if before != after else before
+            f"{before}, more confident"
+            if row["both_more_confident"] and before == after
+            else f"{before} → {after}"
+            if before != after
+            else before
         )
     return " · ".join(parts)
 
@@ -193,10 +208,10 @@ def plain_error(error: Any) -> str | None:
     return None if error is None else plain(" ".join(str(error).split()), 300)
 
 
-def moment(row: dict[str, Any], key: str, title: str, picture: str | None) -> dict[str, Any]:
+def stage(row: dict[str, Any], key: str, title: str, picture: str | None) -> dict[str, Any]:
     """A sample before or after its search."""
-    bars = {who: [_bar(row, found) for found in (row[f"{who}_{key}"] or [])[:SHOWN]] for who in ("first", "second")}
-    said = {who: shown[0]["name"] if shown else "no prediction" for who, shown in bars.items()}
+    bars = {side: [_bar(row, found) for found in (row[f"{side}_{key}"] or [])[:SHOWN]] for side in ("first", "second")}
+    said = {side: shown[0]["name"] if shown else "no prediction" for side, shown in bars.items()}
     return {"title": title, "picture": picture, "bars": bars, "said": said}
 
 

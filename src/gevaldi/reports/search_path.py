@@ -26,7 +26,7 @@ def path_of(row: dict[str, Any], pictures: Shown, nearest: int | None) -> dict[s
     if nearest is not None:
         columns["distance"] = f"path_set_distance_{nearest}"
     curves = {name: [finite(row[column][i]) for i in kept] for name, column in columns.items() if _long(row[column], length)}
-    said = [[_top(row[f"path_{who}"], step) for who in ("first", "second")] for step in frames]
+    said = [[_top(row[f"path_{side}"], step) for side in ("first", "second")] for step in frames]
     shape = {"strip": pictures.strip, "aspect": pictures.aspect}
     return {"frames": frames, **shape, "said": said, "points": kept, "curves": curves}
 

@@ -25,8 +25,8 @@ def distance_table(found: list[Summary]) -> list[dict[str, Any]]:
 
 def kinds_table(found: list[Summary]) -> list[dict[str, Any]]:
     """How many samples are of each kind, in each order; the kinds that occur, in a fixed sequence."""
-    kinds = [(who, shift) for who in WHO for shift in (*SHIFTS, None)]
-    return _counts(found, kinds, lambda s: s.kinds, lambda kind: {"who": WHO[kind[0]], "shift": kind[1] or "–"})
+    kinds = [(side, shift) for side in WHO for shift in (*SHIFTS, None)]
+    return _counts(found, kinds, lambda s: s.kinds, lambda kind: {"side": WHO[kind[0]], "shift": kind[1] or "–"})
 
 
 def passages_table(found: list[Summary]) -> list[dict[str, Any]]:
@@ -79,7 +79,7 @@ def flips(found: Summary) -> str | None:
     total = sum(found.kinds.values())
     if not total:
         return None
-    share = {who: sum(count for (flipped, _), count in found.kinds.items() if flipped == who) / total for who in WHO}
+    share = {side: sum(count for (flipped, _), count in found.kinds.items() if flipped == side) / total for side in WHO}
     lateral = sum(count for (_, shift), count in found.kinds.items() if shift == "lateral") / total
     far = f"; {100 * lateral:.0f} % are lateral shifts in the hierarchy" if any(shift for _, shift in found.kinds) else ""
     return (
@@ -95,15 +95,15 @@ def alignment_sentences(record: dict[str, Any]) -> list[str]:
         return []
     how = {"by id": "by taxonomy id", "by name": "by name"}.get(alignment["how"], alignment["how"])
     sentences = [f"The two have other classes or orders of classes and were aligned {how}, over {alignment['classes']:,} classes."]
-    for who in ("first", "second"):
-        if left := alignment[who]["left_out"]:
-            kept = ((record.get("audit") or {}).get("generated") or {}).get(f"kept_{who}")
+    for side in ("first", "second"):
+        if left := alignment[side]["left_out"]:
+            kept = ((record.get("audit") or {}).get("generated") or {}).get(f"kept_{side}")
             before = f", to which it gave {100 * kept:.1f} % of its probability on drawn pictures" if kept is not None else ""
-            many = f"{len(left):,} classes of the {who} are" if len(left) > 1 else f"One class of the {who} is"
+            many = f"{len(left):,} classes of the {side} are" if len(left) > 1 else f"One class of the {side} is"
             sentences.append(f"{many} left out ({_some(left)}), and its predictions renormalised over the rest{before}.")
-        if added := alignment[who]["added_up"]:
+        if added := alignment[side]["added_up"]:
             sentences.append(
-                f"The {who}'s probabilities of {_some([f'{new}: ' + ', '.join(old) for new, old in added.items()])} are added."
+                f"The {side}'s probabilities of {_some([f'{new}: ' + ', '.join(old) for new, old in added.items()])} are added."
             )
     return sentences
 

@@ -17,8 +17,8 @@ def typicalities(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     found = {"start": array("f"), "end": array("f")}
     for row in rows:
-        for moment, values in found.items():
-            value = row[f"typicality_{moment}"]
+        for stage, values in found.items():
+            value = row[f"typicality_{stage}"]
             if value is not None and value == value:
                 values.append(value)
     before, after = (np.histogram(np.asarray(values, dtype=float), EDGES)[0] for values in found.values())

@@ -23,7 +23,7 @@ class Reading:
     probability: float
 
 
-def read(evidence: Evidence, run: str, moment: str) -> dict[int, Reading]:
+def read(evidence: Evidence, run: str, stage: str) -> dict[int, Reading]:
     """What the part `referee` says of the pictures of a run at the start or the end, by the object of the row.
 
     Raises:
@@ -33,14 +33,14 @@ def read(evidence: Evidence, run: str, moment: str) -> dict[int, Reading]:
     if PART not in evidence.models:
         raise NotTestable("there is no third classifier to ask, and people were not")
     try:
-        readings = _readings(rows, evidence.models[PART], moment)
+        readings = _readings(rows, evidence.models[PART], stage)
     except Exception as error:  # whatever a user's network may raise
         reason = str(error) if isinstance(error, GevaldiError) else described(error)
         raise NotTestable(f"the third classifier could not be asked: {reason}") from error
     return {id(row): reading for row, reading in zip(rows, readings, strict=True)}
 
 
-def _readings(rows: Sequence[Row], name: str, moment: str) -> list[Reading]:
+def _readings(rows: Sequence[Row], name: str, stage: str) -> list[Reading]:
     import torch
 
     from gevaldi.alignment import places_of
@@ -52,7 +52,7 @@ def _readings(rows: Sequence[Row], name: str, moment: str) -> list[Reading]:
         for row in rows:
             asked = row["condition_name"]
             meant = places_of(asked, row["condition_id"], classifier) if asked is not None else set()
-            probability, top = classifier(_picture(row[f"picture_{moment}"]["bytes"]))[0].exp().max(0)
+            probability, top = classifier(_picture(row[f"picture_{stage}"]["bytes"]))[0].exp().max(0)
             readings.append(Reading(int(top) in meant if meant else None, float(probability)))
     return readings
 

@@ -63,7 +63,7 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
         real: RealPictures | None = sources.load(spec.real) if spec.real is not None else None
         resized = brought_to(real, shape_made(models)) if real is not None else None
     size = batch_of(models)
-    official = sum(models.classifier(who).official is not None for who in SIDES)
+    official = sum(models.classifier(side).official is not None for side in SIDES)
     total, done = drawn + (len(real.pictures) * (1 + official) if real else 0), 0
 
     def on_picture(count: int = 1) -> None:
@@ -81,7 +81,7 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
 
     generated = tallied(drawn_pictures(models, conditions, drawn))
     record: dict[str, Any] = {"generated": {"name": spec.generator} | generated.record(), "real": None, "kernel_distance": None}
-    rows = [*drawn_rows(generated.some, {who: generated.answers(who) for who in SIDES}, [name for name, _ in generated.classes])]
+    rows = [*drawn_rows(generated.some, {side: generated.answers(side) for side in SIDES}, [name for name, _ in generated.classes])]
     if real is None or resized is None or spec.real is None:
         return Audited(record, None, rows)
     classes: list[Known] = [(name, name) for name in real.classes]
@@ -92,7 +92,7 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
     record["real"] |= {"sha256": sha256(as_lines(files).encode(errors="surrogateescape")).hexdigest()}
     record["kernel_distance"] = distance_record(generated.features, found.features)
     with torch.no_grad():
-        first, second = (found.answers(who, officially(models.classifier(who), real.pictures, on_picture)) for who in SIDES)
+        first, second = (found.answers(side, officially(models.classifier(side), real.pictures, on_picture)) for side in SIDES)
     rows += rows_of(first, second, real)
     return Audited(record, {"name": spec.real} | record_of(first, second, real.classes), rows)
 
@@ -133,10 +133,10 @@ def audit_warnings(record: dict[str, Any]) -> list[str]:
     warnings = []
     looked_at, where = (real, "real") if real else (generated, "drawn")
     if min(looked_at["known_first"], looked_at["known_second"]) >= ENOUGH:
-        reads = {who: share(looked_at[f"read_{who}"], looked_at[f"known_{who}"]) for who in ("first", "second")}
-        worse, better = sorted(reads, key=lambda who: reads[who].value)
+        reads = {side: share(looked_at[f"read_{side}"], looked_at[f"known_{side}"]) for side in ("first", "second")}
+        worse, better = sorted(reads, key=lambda side: reads[side].value)
         if reads[worse].high < reads[better].low / 2:
-            low, high = (f"{100 * reads[who].value:.1f} %" for who in (worse, better))
+            low, high = (f"{100 * reads[side].value:.1f} %" for side in (worse, better))
             warnings.append(
                 f"The {worse} classifier reads {low} of the {where} pictures as their class, the {better} {high}. Are pictures "
                 "shown to it as it expects them (range, inversion, colours), and are its labels in the right order?"
@@ -172,33 +172,33 @@ class Tally:
         self.some += pictures[: SHOWN - len(self.some)].cpu()
         pictures = pictures.to(self.models.plan.dtype)
         self.classes += classes
-        for who, log_ps in self.log_ps.items():
-            classifier = self.models.classifier(who)
+        for side, log_ps in self.log_ps.items():
+            classifier = self.models.classifier(side)
             log_ps.append(classifier(pictures).cpu())
-            if who == "second":
+            if side == "second":
                 self.features.take(log_ps[-1])
             if isinstance(classifier, Aligned) and None in classifier.places:
-                self.kept[who].append(classifier.probability_kept(pictures).cpu())
+                self.kept[side].append(classifier.probability_kept(pictures).cpu())
 
     def record(self) -> dict[str, Any]:
         """The counts."""
         log_p, log_q = (torch.cat(parts) for parts in self.log_ps.values())
         result: dict[str, Any] = {
             "pictures": len(self.classes),
-            **{f"kept_{who}": _mean(torch.cat(kept)) if kept else None for who, kept in self.kept.items()},
+            **{f"kept_{side}": _mean(torch.cat(kept)) if kept else None for side, kept in self.kept.items()},
             "disagreements": int((log_p.argmax(1) != log_q.argmax(1)).sum()),
             "confidence_first": _mean(log_p.exp().amax(1)),
             "confidence_second": _mean(log_q.exp().amax(1)),
             "divergence_mean": _mean(self.models.divergence(log_p, log_q)),
         }
-        for who in SIDES:
-            own = self.answers(who)
-            result |= {f"known_{who}": int(own.truth.any(1).sum()), f"read_{who}": int(own.right.sum())}
+        for side in SIDES:
+            own = self.answers(side)
+            result |= {f"known_{side}": int(own.truth.any(1).sum()), f"read_{side}": int(own.right.sum())}
         return result
 
-    def answers(self, who: str, official: LogP | None = None) -> Answers:
+    def answers(self, side: str, official: LogP | None = None) -> Answers:
         """What a classifier says of the pictures, beside what it says by its `official` pipeline where it has one."""
-        classifier, resized = self.models.classifier(who), torch.cat(self.log_ps[who]).float().numpy()
+        classifier, resized = self.models.classifier(side), torch.cat(self.log_ps[side]).float().numpy()
         meant = {known: [*meant_by(known, classifier)] for known in set(self.classes)}
         truth = np.zeros(resized.shape, dtype=bool)
         for i, known in enumerate(self.classes):

@@ -145,7 +145,7 @@ def rows_of(first: Answers, second: Answers, real: RealPictures) -> Iterator[Row
 def drawn_rows(pictures: Sequence[Tensor], answers: Mapping[str, Answers], classes: Sequence[str | None]) -> Iterator[Row]:
     """A row for each of some pictures that the generator drew."""
     for i, picture in enumerate(pictures):
-        says = {key: value for who, own in answers.items() for key, value in _says(who, own, i, known=False).items()}
+        says = {key: value for side, own in answers.items() for key, value in _says(side, own, i, known=False).items()}
         yield {"kind": "drawn", "index": i, "name": None, "class": classes[i], **says} | {
             "picture": {"bytes": encoded(picture.cpu()), "path": None}
         }
@@ -163,16 +163,18 @@ def _to_keep(first: Answers, second: Answers) -> list[int]:
     return [*differ[one_right].tolist(), *differ[~one_right].tolist()][:KEPT]
 
 
-def _says(who: str, answers: Answers, i: int, known: bool) -> Row:
+def _says(side: str, answers: Answers, i: int, known: bool) -> Row:
     top = int(answers.top[i])
     given = top != NO_ANSWER
     return {
-        f"{who}_label": top,
-        f"{who}_class": answers.classifier.labels[top].name if given else "no answer",
-        f"{who}_probability": float(np.exp(answers.log_p[i, top])) if given else 0.0,
-        f"{who}_right": bool(answers.right[i]) if known else None,
-        f"{who}_log_truth": float(log_of_truth(answers.log_p[i : i + 1], answers.truth[i : i + 1])[0]) if known and given else None,
-        f"{who}_resized": int(_top(answers.resized[i : i + 1])[0]),
+        f"{side}_label": top,
+        f"{side}_class": answers.classifier.labels[top].name if given else "no answer",
+        f"{side}_probability": float(np.exp(answers.log_p[i, top])) if given else 0.0,
+        f"{side}_right": bool(answers.right[i]) if known else None,
+        f"{side}_log_truth": float(log_of_truth(answers.log_p[i : i + 1], answers.truth[i : i + 1])[0])
+        if known and given
+        else None,
+        f"{side}_resized": int(_top(answers.resized[i : i + 1])[0]),
     }
 
 
@@ -187,6 +189,6 @@ def encoded(picture: Picture) -> bytes:
     """A picture to look at, not to compute with."""
     scale = SIDE / max(picture.shape[-2:])
     if scale < 1:
-        size = [max(1, round(side * scale)) for side in picture.shape[-2:]]
+        size = [max(1, round(length * scale)) for length in picture.shape[-2:]]
         picture = torch.nn.functional.interpolate(picture[None], size, mode="bilinear", antialias=True)[0]
     return encode_small(in_levels(picture))

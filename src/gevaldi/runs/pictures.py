@@ -31,13 +31,13 @@ def schema_of_pictures() -> "pa.Schema":
             "the class that it shows, as the classifiers call it; null where it is not known",
         ),
         *(
-            (f"{who}_{key}", kind, text)
-            for who in ("first", "second")
+            (f"{side}_{key}", kind, text)
+            for side in ("first", "second")
             for key, kind, text in (
                 (
                     "label",
                     pa.int32(),
-                    f"index of the {who} classifier's top class, by its own pipeline where it has one; -1 for no number",
+                    f"index of the {side} classifier's top class, by its own pipeline where it has one; -1 for no number",
                 ),
                 ("class", pa.string(), "the name of that class"),
                 ("probability", pa.float32(), "the probability that it gives to it"),
@@ -92,8 +92,8 @@ def _checked(table: "pa.Table") -> list[Row]:
         raise ValueError("it has other columns")
     rows: list[dict[str, Any]] = table.to_pylist()
     for row in rows:
-        answers = [row[f"{who}_{key}"] for who in ("first", "second") for key in ("label", "class", "probability")]
-        if None in (row["index"], *answers) or not all(0 <= row[f"{who}_probability"] <= 1.001 for who in ("first", "second")):
+        answers = [row[f"{side}_{key}"] for side in ("first", "second") for key in ("label", "class", "probability")]
+        if None in (row["index"], *answers) or not all(0 <= row[f"{side}_probability"] <= 1.001 for side in ("first", "second")):
             raise ValueError("a row has no number, or no answer of one of the two")
         if row["kind"] not in ("real", "drawn") or (row["picture"] is not None and row["picture"]["bytes"] is None):
             raise ValueError(f"picture {row['index']} is of no kind, or has no bytes")

@@ -61,17 +61,17 @@ def range_warnings(models: Models, conditions: Sequence[int], spec: Spec) -> lis
     Looks at real pictures where the run has some, else at those of the generator, as far as their classes are known. Networks whose
     weights and preprocessing come from one package together are not looked at.
     """
-    asked = [who for who in ("first", "second") if not getattr(models.classifier(who).official, "trusted", False)]
+    asked = [side for side in ("first", "second") if not getattr(models.classifier(side).official, "trusted", False)]
     if not asked:
         return []
     pictures, classes = _known_pictures(models, conditions, spec)
     pictures = pictures.to(models.device, models.plan.dtype)
-    return [warning for who in asked for warning in _warning(who, models, pictures, classes)]
+    return [warning for side in asked for warning in _warning(side, models, pictures, classes)]
 
 
 @torch.no_grad()
-def _warning(who: str, models: Models, pictures: Pictures, classes: Sequence[Known]) -> list[str]:
-    classifier = models.classifier(who)
+def _warning(side: str, models: Models, pictures: Pictures, classes: Sequence[Known]) -> list[str]:
+    classifier = models.classifier(side)
     meant = [meant_by(known, classifier) for known in classes]
     known = torch.tensor([bool(places) for places in meant])
     if not known.any():
@@ -96,7 +96,7 @@ def _warning(who: str, models: Models, pictures: Pictures, classes: Sequence[Kno
         return []
     likely = [seen for seen, then in tried if not _knows_more(best, then, UNLIKE)]
     return [
-        f"The {who} classifier reads {int(best.sum())} of {int(known.sum())} pictures as what they are when they come "
+        f"The {side} classifier reads {int(best.sum())} of {int(known.sum())} pictures as what they are when they come "
         f"{' or '.join(seen.rather for seen in likely)}, and {int(now.sum())} as it is shown them now. {likely[0].remedy}"
     ]
 

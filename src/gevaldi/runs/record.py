@@ -227,11 +227,11 @@ def _adds_up(counts: dict[str, Any]) -> dict[str, Any]:
     apart = counts["only_first"] + counts["only_second"] + counts["both_wrong_differently"]
     if not apart <= counts["differ"] <= apart + counts["both_right"] + counts["pictures"] - counts["known"]:
         raise ValueError(f"differ is {counts['differ']}, which does not fit its other counts")
-    for who in ("first", "second"):
-        if counts[who]["right"] != counts["both_right"] + counts[f"only_{who}"]:
-            raise ValueError(f"{who}.right is {counts[who]['right']}, which is not both_right and only_{who} together")
-        if counts[who]["right_resized"] > counts["known"]:
-            raise ValueError(f"{who}.right_resized is {counts[who]['right_resized']}, and known only {counts['known']}")
+    for side in ("first", "second"):
+        if counts[side]["right"] != counts["both_right"] + counts[f"only_{side}"]:
+            raise ValueError(f"{side}.right is {counts[side]['right']}, which is not both_right and only_{side} together")
+        if counts[side]["right_resized"] > counts["known"]:
+            raise ValueError(f"{side}.right_resized is {counts[side]['right_resized']}, and known only {counts['known']}")
     by_class = counts["by_class"]
     if any(sum(own[key] for key in OUTCOMES) != own["pictures"] for own in by_class) or any(
         sum(own[key] for own in by_class) > counts[key] for key in OUTCOMES

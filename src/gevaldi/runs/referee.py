@@ -69,18 +69,18 @@ def judge(run: Run, name: str, told: Told = lambda done: None) -> Opinion:
         pair = parted.get(i, (0, 0))
         if pair[0] != pair[1]:
             on_real.append(side(pair, answer))
-    start, end = (sides(side(*both) for both in ask(_searched(run, moment))) for moment in ("start", "end"))
+    start, end = (sides(side(*both) for both in ask(_searched(run, stage))) for stage in ("start", "end"))
     opinion = Opinion(name, read, known, sides(on_real), start, end)
     write_in_run(run.folder / OPINION, opinion.as_json(run.digest).encode())
     return opinion
 
 
-def _searched(run: Run, moment: str) -> Iterator[tuple[tuple[int, int], Any]]:
+def _searched(run: Run, stage: str) -> Iterator[tuple[tuple[int, int], Any]]:
     """The pictures of samples on which the two differ, with the classes that they name."""
-    for row in run.each(["status", f"picture_{moment}", f"first_{moment}", f"second_{moment}"]):
-        first, second = top(row, "first", moment), top(row, "second", moment)
+    for row in run.each(["status", f"picture_{stage}", f"first_{stage}", f"second_{stage}"]):
+        first, second = top(row, "first", stage), top(row, "second", stage)
         if row["status"] != "failed" and first and second and first["label"] != second["label"]:
-            yield (first["label"], second["label"]), opened(row[f"picture_{moment}"]["bytes"], NAME)
+            yield (first["label"], second["label"]), opened(row[f"picture_{stage}"]["bytes"], NAME)
 
 
 def _real(run: Run, classifier: Classifier) -> Iterator[tuple[tuple[int, str | None], Any]]:

@@ -52,13 +52,13 @@ class Sample:
         "float32", "the same after; above 0.999 the picture is hardly one that the generator draws"
     )
     delta_z: float | None = column("float32", "|z - z_start| / |z|: how far the search went, relative to where it ended")
-    held: bool | None = column(
+    survives_storage: bool | None = column(
         "bool", "both name the same top classes on the stored 8-bit picture, by their official pipelines where they have one"
     )
     differ_by_chance: bool | None = column(
         "bool", "top classes differ as far from the start as the search ended, in a direction drawn at random"
     )
-    asked_labels: list[int] | None = column(
+    target_classes: list[int] | None = column(
         ["int32"], "indices of the classes compared that are the condition; empty where none is"
     )
     flipped: str | None = column("string", "which classifiers' top class the search changed: neither, first, second, both")
@@ -69,13 +69,13 @@ class Sample:
     shift_second: float | None = column("float32", "levels from the second classifier's top class before to the one after")
     right_start: str | None = column("string", "which of the two named the condition before: neither, first, second, both")
     right_end: str | None = column("string", "and after")
-    surer: bool | None = column("bool", "both name the condition after, each with more probability than before")
-    asked_first_start: float | None = column("float32", "probability that the first classifier gave to the condition at the start")
-    asked_first_end: float | None = column("float32", "probability that the first classifier gave to the condition at the end")
-    asked_second_start: float | None = column(
+    both_more_confident: bool | None = column("bool", "both name the condition after, each with more probability than before")
+    target_first_start: float | None = column("float32", "probability that the first classifier gave to the condition at the start")
+    target_first_end: float | None = column("float32", "probability that the first classifier gave to the condition at the end")
+    target_second_start: float | None = column(
         "float32", "probability that the second classifier gave to the condition at the start"
     )
-    asked_second_end: float | None = column("float32", "probability that the second classifier gave to the condition at the end")
+    target_second_end: float | None = column("float32", "probability that the second classifier gave to the condition at the end")
     set_distance_start: Mapping[int, float | None] = column_of_sizes(
         "float32", "levels between the two sets of top-{n} classes (equation 4) at the start"
     )

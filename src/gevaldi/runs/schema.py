@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "ORDERS", "TOP", "Row", "schema"]
 
-FORMAT = 6  # of run folders; raised when an older program could no longer read what a newer one writes
+FORMAT = 7  # of run folders; raised when an older program could no longer read what a newer one writes
 
 TOP = 5  # how many of a classifier's most probable classes a row keeps
 

@@ -251,10 +251,10 @@ def _check_same(run: Run, spec: Spec, models: Models, found: dict[str, Any]) -> 
             f"{run.folder} was begun with classifiers of other labels, aligned in another way; its rows and new ones would not "
             "belong together. Give another folder with --out."
         )
-    for who, model in found.items():
-        before = run.record["models"][who]
+    for side, model in found.items():
+        before = run.record["models"][side]
         if changed := differing(model, before):
             raise RunFolderError(
-                f"{run.folder} was begun with another {who} ({model['name']}): {_changes(changed)}; its rows and new "
+                f"{run.folder} was begun with another {side} ({model['name']}): {_changes(changed)}; its rows and new "
                 "ones would not belong together. Give another folder with --out."
             )

@@ -151,7 +151,7 @@ class Rules:
         }
         if row["status"] != "failed":
             expected |= _ends_of_path(row) | kind(row, self._scale)
-            expected.pop("surer", None)  # which was decided by more digits than a row has
+            expected.pop("both_more_confident", None)  # which was decided by more digits than a row has
         for column, value in expected.items():
             if row[column] != value:
                 yield f"{column} is {row[column]!r}, where {value!r} was expected"

@@ -147,7 +147,7 @@ def run_sweep(
     def same(spec: Spec, run: Run) -> bool:
         models = run.record.get("models", {})
         names = {"first": spec.first, "second": spec.second, "generator": spec.generator}
-        known = [bool(apart[n]) and apart[n].items() <= models.get(who, {}).items() for who, n in names.items() if n in apart]
+        known = [bool(apart[n]) and apart[n].items() <= models.get(side, {}).items() for side, n in names.items() if n in apart]
         return all(known) and (hierarchy is None or _text_of(run.folder / "taxonomy.json") == hierarchy)
 
     with hashed_once():

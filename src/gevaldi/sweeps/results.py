@@ -92,7 +92,7 @@ class SweepResult:
     def matrix(
         self,
         quantity: str = "divergence",
-        moment: str = END,
+        stage: str = END,
         divergence: str | None = None,
         prior_weight: float | None = None,
     ) -> "pd.DataFrame":
@@ -100,7 +100,7 @@ class SweepResult:
 
         Args:
             quantity: divergence, disagreement, set_distance_1, row_alone_wrong, column_alone_wrong.
-            moment: end, of the searches; drawn, on pictures of the generator, unsearched; real, on real ones.
+            stage: end, of the searches; drawn, on pictures of the generator, unsearched; real, on real ones.
             divergence: which of the sweep's; its first if not given.
             prior_weight: which λ of the sweep's; its first if not given. Before the search there is none.
 
@@ -110,15 +110,15 @@ class SweepResult:
         import pandas as pd
 
         divergence = divergence or self.sweep.divergences[0]
-        weight = (self.sweep.prior_weights[0] if prior_weight is None else float(prior_weight)) if moment == END else None
+        weight = (self.sweep.prior_weights[0] if prior_weight is None else float(prior_weight)) if stage == END else None
         for kind, name, known in (
-            ("moment", moment, (DRAWN, REAL, END)),
+            ("stage", stage, (DRAWN, REAL, END)),
             ("divergence in this sweep", divergence, self.sweep.divergences),
             ("λ in this sweep", str(weight), [*map(str, self.sweep.prior_weights), "None"]),
         ):
             if name not in known:
                 raise UnknownName(kind, name, known)
-        own = [e for e in self.entries if (e.divergence, e.prior_weight, e.moment) == (divergence, weight, moment) and e.column]
+        own = [e for e in self.entries if (e.divergence, e.prior_weight, e.stage) == (divergence, weight, stage) and e.column]
         if own and quantity not in {e.quantity for e in own}:
             raise UnknownName("quantity in this sweep", quantity, {e.quantity for e in own})
         names = list(self.sweep.classifiers)

@@ -166,7 +166,7 @@ def predictions(
     return tables
 
 
-def matrices(sweep: Sweep, tables: Tables, spec: Spec, taxonomy: Taxonomy | None, moment: str) -> list[Entry]:
+def matrices(sweep: Sweep, tables: Tables, spec: Spec, taxonomy: Taxonomy | None, stage: str) -> list[Entry]:
     """The matrix of each divergence, from what all classifiers said; pairs that have nothing in common are left out."""
     cells: dict[str, dict[tuple[str, str], Seen]] = {text: {} for text in sweep.divergences}
     there = [name for name in tables.classifiers if name not in tables.failed]
@@ -177,7 +177,7 @@ def matrices(sweep: Sweep, tables: Tables, spec: Spec, taxonomy: Taxonomy | None
             continue  # its comparison reports what is wrong
         for text, seen, turned in found:
             cells[text] |= {(one, other): seen, (other, one): turned}
-    return [entry for text, of_divergence in cells.items() for entry in entries(of_divergence, text, None, moment, limits_of(text))]
+    return [entry for text, of_divergence in cells.items() for entry in entries(of_divergence, text, None, stage, limits_of(text))]
 
 
 def _of_pair(

@@ -52,7 +52,7 @@ class Report:
     @cached_property
     def full_names(self) -> dict[str, str]:
         """Their names in full."""
-        return {who: called(self.run.record["models"][who]["name"]) for who in ("first", "second", "generator")}
+        return {side: called(self.run.record["models"][side]["name"]) for side in ("first", "second", "generator")}
 
     @cached_property
     def unit(self) -> str:

@@ -41,7 +41,7 @@ def audit_table(record: dict[str, Any]) -> list[dict[str, Any]]:
         if found:
             rate = share(found["disagreements"], found["pictures"])
             interval = f"{100 * rate.value:.1f} % ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
-            known = {who: found[f"known_{who}"] for who in ("first", "second")}
-            read = [found[f"read_{who}"] / known[who] if known[who] else None for who in known]
+            known = {side: found[f"known_{side}"] for side in ("first", "second")}
+            read = [found[f"read_{side}"] / known[side] if known[side] else None for side in known]
             table.append({"title": title, **found, "rate": interval, "read": read})
     return table

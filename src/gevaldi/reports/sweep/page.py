@@ -15,7 +15,7 @@ from gevaldi.reports.sweep.sentences import answer
 from gevaldi.reports.sweep.tables import Matrix, as_table, fitting, matrices
 
 IN_FIGURE = 18  # letters of a name that fit beside a matrix
-MOMENTS = {DRAWN: "drawn by the generator, unsearched", REAL: "real pictures", END: "after the search"}
+STAGES = {DRAWN: "drawn by the generator, unsearched", REAL: "real pictures", END: "after the search"}
 
 
 @dataclass(frozen=True)
@@ -81,16 +81,16 @@ def write_sweep(folder: Path, about: About, entries: Sequence[Entry], grids: Seq
             failed={plain(name): plain(why, None) for name, why in about.failed.items()},
             answer=answer(entries, units, {grid.divergence for grid in grids if grid.symmetric}),
             searched=[shown for shown in searched if shown["tables"]],
-            before=[found for moment in (DRAWN, REAL) if (found := _before(entries, names, moment, units))],
+            before=[found for stage in (DRAWN, REAL) if (found := _before(entries, names, stage, units))],
             ranking=_ranking(entries, names),
         )
     )
     return written(folder / "index.html", page)
 
 
-def of(entries: Sequence[Entry], moment: str, divergence: str, prior_weight: float | None) -> list[Entry]:
+def of(entries: Sequence[Entry], stage: str, divergence: str, prior_weight: float | None) -> list[Entry]:
     """The numbers of one matrix."""
-    return [e for e in entries if (e.moment, e.divergence, e.prior_weight) == (moment, divergence, prior_weight)]
+    return [e for e in entries if (e.stage, e.divergence, e.prior_weight) == (stage, divergence, prior_weight)]
 
 
 def _sought(grid: Grid) -> str:
@@ -115,15 +115,15 @@ def _searched(grid: Grid, entries: Sequence[Entry], names: Sequence[str], severa
     }
 
 
-def _before(entries: Sequence[Entry], names: Sequence[str], moment: str, units: Mapping[str, str]) -> dict[str, Any] | None:
+def _before(entries: Sequence[Entry], names: Sequence[str], stage: str, units: Mapping[str, str]) -> dict[str, Any] | None:
     """The matrices of unsearched pictures: the mean of each divergence, and what is the same for all of them."""
-    found = [each for text, unit in units.items() for each in matrices(of(entries, moment, text, None), names, unit)]
+    found = [each for text, unit in units.items() for each in matrices(of(entries, stage, text, None), names, unit)]
     first = [each for each in found if each.divergence == next(iter(units)) and each.quantity != "divergence"]
     shown = [each for each in found if each.quantity == "divergence"] + first
     if not shown:
         return None
-    counts = [e.samples + e.failed for e in entries if e.moment == moment and e.quantity == "divergence"]
-    return {"heading": MOMENTS[moment], "pictures": max(counts), "tables": [as_table(each, {}) for each in shown]}
+    counts = [e.samples + e.failed for e in entries if e.stage == stage and e.quantity == "divergence"]
+    return {"heading": STAGES[stage], "pictures": max(counts), "tables": [as_table(each, {}) for each in shown]}
 
 
 def _ranking(entries: Sequence[Entry], names: Sequence[str]) -> dict[str, Any] | None:
@@ -131,23 +131,23 @@ def _ranking(entries: Sequence[Entry], names: Sequence[str]) -> dict[str, Any] |
     wrong = [e for e in entries if e.column == ALL]
     if not wrong:
         return None
-    moments = [moment for moment in (REAL, DRAWN) if any(e.moment == moment for e in wrong)]
-    known = {(e.row, e.moment): e for e in wrong}
-    order = sorted(names, key=lambda name: -known[name, moments[0]].estimate.value if (name, moments[0]) in known else 0)
+    stages = [stage for stage in (REAL, DRAWN) if any(e.stage == stage for e in wrong)]
+    known = {(e.row, e.stage): e for e in wrong}
+    order = sorted(names, key=lambda name: -known[name, stages[0]].estimate.value if (name, stages[0]) in known else 0)
     return {
-        "columns": [MOMENTS[moment] for moment in moments],
-        "rows": [{"name": plain(name), "cells": [known.get((name, moment)) for moment in moments]} for name in order],
+        "columns": [STAGES[stage] for stage in stages],
+        "rows": [{"name": plain(name), "cells": [known.get((name, stage)) for stage in stages]} for name in order],
     }
 
 
 def _figures(stem: Path, grid: Grid, entries: Sequence[Entry], names: Sequence[str]) -> None:
     """The heat maps of one divergence and λ: before the search at the left, after it at the right, a quantity a row."""
     by_moment = {
-        moment: matrices(of(entries, moment, grid.divergence, grid.prior_weight if moment == END else None), names, grid.unit)
-        for moment in MOMENTS
+        stage: matrices(of(entries, stage, grid.divergence, grid.prior_weight if stage == END else None), names, grid.unit)
+        for stage in STAGES
     }
-    there = {moment: {m.quantity: m for m in found} for moment, found in by_moment.items() if found}
-    rows = [[_titled(found[q], moment) for moment, found in there.items() if q in found] for q in _quantities(there)]
+    there = {stage: {m.quantity: m for m in found} for stage, found in by_moment.items() if found}
+    rows = [[_titled(found[q], stage) for stage, found in there.items() if q in found] for q in _quantities(there)]
     if rows:
         drawn = heat_maps(fitting(names, IN_FIGURE), rows)
         for ending in (".png", ".svg"):
@@ -158,6 +158,6 @@ def _quantities(there: Mapping[str, Mapping[str, Matrix]]) -> list[str]:
     return list(dict.fromkeys(quantity for found in there.values() for quantity in found if quantity != "row_alone_wrong"))
 
 
-def _titled(found: Matrix, moment: str) -> HeatMap:
+def _titled(found: Matrix, stage: str) -> HeatMap:
     heat = found.heat()
-    return replace(heat, title=f"{heat.title}\n{MOMENTS[moment]}")
+    return replace(heat, title=f"{heat.title}\n{STAGES[stage]}")

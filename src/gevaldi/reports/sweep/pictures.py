@@ -43,7 +43,7 @@ def _cell(row: str, column: str, source: Source | None) -> dict[str, Any] | None
     sample = _largest(source) if source else None
     if source is None or sample is None:
         return None
-    said = [_prediction(sample, who) for who in (source.row, "second" if source.row == "first" else "first")]
+    said = [_prediction(sample, side) for side in (source.row, "second" if source.row == "first" else "first")]
     address, small = _small(sample["picture_end"]["bytes"])
     return {
         "source": address,
@@ -66,8 +66,8 @@ def _largest(source: Source) -> Row | None:
     return next((row for row in rows if row["picture_end"]), None)
 
 
-def _prediction(row: Row, who: str) -> str:
-    named = top(row, who, "end")
+def _prediction(row: Row, side: str) -> str:
+    named = top(row, side, "end")
     return plain(named["name"]) if named else "nothing"
 
 

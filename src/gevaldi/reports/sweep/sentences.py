@@ -24,8 +24,8 @@ def answer(entries: Sequence[Entry], units: Mapping[str, str], symmetric: Contai
         units: of its divergences.
         symmetric: those of them that claim to be.
     """
-    sentences = [sentence for moment in (DRAWN, REAL) if (sentence := _apart_before(entries, moment))]
-    searched = [e for e in entries if e.moment == END]
+    sentences = [sentence for stage in (DRAWN, REAL) if (sentence := _apart_before(entries, stage))]
+    searched = [e for e in entries if e.stage == END]
     by_setting: dict[tuple[str, float | None], list[Entry]] = {}
     for e in searched:
         by_setting.setdefault((e.divergence, e.prior_weight), []).append(e)
@@ -46,13 +46,13 @@ def _failed(searched: Sequence[Entry], symmetric: Container[str]) -> int:
     return sum(each.values())
 
 
-def _apart_before(entries: Sequence[Entry], moment: str) -> str | None:
-    found = [e for e in entries if e.moment == moment and e.quantity == "disagreement" and e.samples]
+def _apart_before(entries: Sequence[Entry], stage: str) -> str | None:
+    found = [e for e in entries if e.stage == stage and e.quantity == "disagreement" and e.samples]
     found = [e for e in found if e.divergence == found[0].divergence]
     if not found:
         return None
     most, least = (pick(found, key=lambda e: e.estimate.value) for pick in (max, min))
-    where = f"Of {most.samples:,} {WHERE[moment]}"
+    where = f"Of {most.samples:,} {WHERE[stage]}"
     if len({frozenset((e.row, e.column)) for e in found}) == 1:
         return f"{where}, the two name different classes on {100 * most.estimate.value:.1f} %."
     if most.estimate.value == least.estimate.value:
@@ -88,7 +88,7 @@ def _right_more_often(entries: Sequence[Entry]) -> str:
 
     Its chances are multiplied by the number of pairs [Bonferroni].
     """
-    real = [e for e in entries if e.moment == REAL and e.quantity in ALONE and e.samples]
+    real = [e for e in entries if e.stage == REAL and e.quantity in ALONE and e.samples]
     if not real:
         return "No real pictures of known classes were given, so nothing here shows which classifier is better. A search cannot."
     counts: dict[tuple[str, str], dict[str, int]] = {}

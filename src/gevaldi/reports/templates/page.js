@@ -150,7 +150,7 @@
     byId("frame").style.objectPosition = position ?? "50% 50%";
     byId("frame").alt = `Sample ${opened.index} at step ${step}`;
     byId("step").textContent = `step ${step} of ${last}`;
-    ["first", "second"].forEach((who, i) => (byId(`says-${who}`).textContent = names[i] ?? "–"));
+    ["first", "second"].forEach((side, i) => (byId(`says-${side}`).textContent = names[i] ?? "–"));
     byId("slider").setAttribute("aria-valuetext", `step ${step} of ${last}; the first says ${names[0]}, the second ${names[1]}`);
     follow.forEach((c) => c.mark(step));
   }

@@ -16,7 +16,7 @@ Holds = Callable[[Row], bool | None]
 def occurs(evidence: Evidence, *, kind: str, run: str) -> Finding:
     """Whether a search was seen to end in a `kind` of failure. That none was says not that there is none.
 
-    Kinds are same-level and lateral (flips), surer (both are, and right), one-errs (both were right, one no longer is, and the
+    Kinds are same-level and lateral (flips), both-more-confident (and right), one-errs (both were right, one no longer is, and the
     referee still reads the class) and unclear (the referee finds no class more probable than a half).
 
     Raises:
@@ -25,7 +25,7 @@ def occurs(evidence: Evidence, *, kind: str, run: str) -> Finding:
     kinds: dict[str, tuple[str, Callable[[], Holds]]] = {
         "same-level": ("flips at the same level", lambda: _shift("same level")),
         "lateral": ("lateral flips", lambda: _shift("lateral")),
-        "surer": ("both surer and right", lambda: lambda row: row["surer"]),
+        "both-more-confident": ("both more confident and right", lambda: lambda row: row["both_more_confident"]),
         "one-errs": ("one errs on what the referee still reads", lambda: _one_errs(evidence, run)),
         "unclear": ("the referee finds no class more probable than a half", lambda: _unclear(evidence, run)),
     }

@@ -7,14 +7,14 @@ from gevaldi.reproduction.evidence import Evidence, Finding, judged
 from gevaldi.runs.schema import Row
 from gevaldi.statistics.intervals import Estimate
 
-MOMENTS = {"start": "before", "end": "after"}
+STAGES = {"start": "before", "end": "after"}
 
 
 def predictions_part(evidence: Evidence, *, run: str) -> Finding:
     """The share of samples with different top classes is larger after the search than before it."""
     more = evidence.mean(run, _more)
     more = Estimate(more.value, max(-1.0, more.low), min(1.0, more.high))  # of shares
-    shares = {f"share {said}": evidence.share(run, partial(differs, moment=moment)) for moment, said in MOMENTS.items()}
+    shares = {f"share {said}": evidence.share(run, partial(differs, stage=stage)) for stage, said in STAGES.items()}
     return judged({"share after less share before": more}, evidence.rests_on(run), shares)
 
 

@@ -15,11 +15,11 @@ def ranking(evidence: Evidence, *, runs: list[str], sizes: list[int]) -> PaperFi
 
     there = [run for run in runs if run in evidence.runs]
     rows = [
-        (n, moment, run, estimate.value, estimate.low, estimate.high)
+        (n, stage, run, estimate.value, estimate.low, estimate.high)
         for n in sizes
-        for moment in ("start", "end")
+        for stage in ("start", "end")
         for run in there
-        for estimate in [evidence.contrast({run: 1.0}, column(f"set_distance_{n}_{moment}"))]
+        for estimate in [evidence.contrast({run: 1.0}, column(f"set_distance_{n}_{stage}"))]
     ]
     if not rows:
         raise NotTestable("no run that it shows could be made")
@@ -37,4 +37,4 @@ def ranking(evidence: Evidence, *, runs: list[str], sizes: list[int]) -> PaperFi
             axes.set_title(f"n = {n}", loc="left")
         figure.axes[0].set_ylabel("set distance (levels)")
         figure.axes[0].legend(loc="best")
-    return PaperFigure(figure, ("n", "moment", "run", "mean", "low", "high"), rows)
+    return PaperFigure(figure, ("n", "stage", "run", "mean", "low", "high"), rows)

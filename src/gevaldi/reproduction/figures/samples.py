@@ -9,7 +9,17 @@ from gevaldi.reproduction.evidence import Evidence
 from gevaldi.reproduction.figures.base import PaperFigure
 from gevaldi.runs.schema import Row
 
-TOLD = ("index", "order", "condition_name", "divergence_start", "divergence_end", "delta_z", "typicality_end", "shift", "held")
+TOLD = (
+    "index",
+    "order",
+    "condition_name",
+    "divergence_start",
+    "divergence_end",
+    "delta_z",
+    "typicality_end",
+    "shift",
+    "survives_storage",
+)
 """Columns of the table beside the predictions."""
 
 
@@ -21,10 +31,10 @@ def samples(evidence: Evidence, *, run: str, count: int) -> PaperFigure:
     names = dict(zip(("first", "second"), told_apart(models["first"]["name"], models["second"]["name"]), strict=True))
     shown = made.largest(count, [*dict.fromkeys([*COLUMNS, *TOLD])])
     figure = before_and_after(shown, names, plain(made.record["divergence"]["unit"]))
-    said = [f"{who}_{moment}{what}" for who in names for moment in ("start", "end") for what in ("", "_probability")]
+    said = [f"{side}_{stage}{what}" for side in names for stage in ("start", "end") for what in ("", "_probability")]
     return PaperFigure(figure, (*TOLD, *said), [(*(row[key] for key in TOLD), *_predictions(row)) for row in shown])
 
 
 def _predictions(row: Row) -> list[Any]:
-    found = [top(row, who, moment) or {} for who in ("first", "second") for moment in ("start", "end")]
+    found = [top(row, side, stage) or {} for side in ("first", "second") for stage in ("start", "end")]
     return [value for label in found for value in (label.get("name"), label.get("probability"))]

@@ -135,12 +135,12 @@ class Results:
             for stage, there in (("start", before), ("end", after))
         }
         targets = {
-            f"asked_{side}_{stage}": probability_of(there.of_classifier(side, start.order)[i], self.target_classes[i])
+            f"target_{side}_{stage}": probability_of(there.of_classifier(side, start.order)[i], self.target_classes[i])
             for side in ("first", "second")
             for stage, there in (("start", before), ("end", after))
         }
         paths = dict(zip(SIDES[start.order], (path["p"], path["q"]), strict=True))
-        predictions: Row = {**tops, **targets, "asked_labels": self.target_classes[i]}
+        predictions: Row = {**tops, **targets, "target_classes": self.target_classes[i]}
         good = not trouble and tops["first_end"] and tops["second_end"]
         return Sample(
             **identity(start, self.conditions),
@@ -157,7 +157,7 @@ class Results:
             typicality_start=before.typicality[i],
             typicality_end=after.typicality[i],
             delta_z=float(path["delta_z"][step_end]),
-            held=all(self.stored[side][i] == tops[f"{side}_end"][0]["label"] for side in self.labels) if good else None,
+            survives_storage=all(self.stored[side][i] == tops[f"{side}_end"][0]["label"] for side in self.labels) if good else None,
             differ_by_chance=self.differ_by_chance[i] if good else None,
             set_distance_start={n: known(float(distance[0])) for n, distance in distances.items()},
             set_distance_end={n: known(float(distance[step_end])) for n, distance in distances.items()},
