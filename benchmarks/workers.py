@@ -20,7 +20,7 @@ from gevaldi.engines.base import Job, compute_missing
 from gevaldi.generators import load_generator
 from gevaldi.progress import Bar
 from gevaldi.runs.session import models_of, open_run
-from gevaldi.runs.worker.setup import prepared
+from gevaldi.runs.worker.setup import prepare_torch
 from gevaldi.spec import Spec
 
 NAMES = ("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae")
@@ -47,7 +47,7 @@ def main(samples: int, rounds: int) -> None:
     torch.set_num_threads(1)
     given = load_classifier(NAMES[0]), load_classifier(NAMES[1]), load_generator(NAMES[2])
     ready, ratios = models_of(spec_of(samples), *given, torch.device("cpu")), []
-    with prepared(ready):
+    with prepare_torch(ready):
         for turn in range(rounds):
             found = {workers: seconds(workers, samples, ready) for workers in ((1, 2) if turn % 2 else (2, 1))}
             ratios.append(found[1] / found[2])

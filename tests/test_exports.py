@@ -534,10 +534,10 @@ def test_an_export_needs_no_torch_and_not_the_package_it_is_for(run: Run) -> Non
 
 
 def test_the_progress_is_of_samples_and_reaches_its_end(run: Run) -> None:
-    from gevaldi.exports._selection import selected
+    from gevaldi.exports._selection import select_samples
 
     begun: list[tuple[int, int]] = []
-    assert len(list(selected(run, "both", (), 3, None, "condition").each(lambda *now: begun.append(now)))) == 6
+    assert len(list(select_samples(run, "both", (), 3, None, "condition").each(lambda *now: begun.append(now)))) == 6
     assert begun == [(1, 3), (2, 3), (3, 3)]
 
 

@@ -20,7 +20,7 @@ from conftest import record
 from gevaldi.cli.main import app
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.figures import Line, NothingToDraw, as_svg, figure_of, lines, registry, saved
-from gevaldi.figures._text import fitted, points_of
+from gevaldi.figures._text import fit_name, points_of
 from gevaldi.figures.base import WIDTHS
 from gevaldi.figures.samples import before_and_after
 from gevaldi.measures.paths import Band
@@ -251,7 +251,7 @@ def test_letters_of_a_script_that_the_font_lacks_are_no_warning(tmp_path: Path) 
 @pytest.mark.parametrize("name", ["daddy longlegs, harvestman", "Granny_Smith-apple", "x" * 10_000, HOSTILE, "", "a"])
 @pytest.mark.parametrize("bold", [False, True])
 def test_a_name_is_broken_and_shortened_to_the_room_that_there_is(name: str, bold: bool) -> None:
-    found = fitted(name, 40, lines=2, size=7, bold=bold)
+    found = fit_name(name, 40, lines=2, size=7, bold=bold)
     assert 1 <= len(found) <= 2
     assert all(points_of(line, 7, bold) <= 40 for line in found)
     joined = "".join(found).replace(" ", "")

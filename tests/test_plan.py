@@ -154,7 +154,7 @@ def test_float64_is_refused_on_a_device_that_has_none() -> None:
 def test_a_run_goes_on_in_the_precision_that_it_was_begun_in(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"samples": 4, "steps": 20, "device": "cpu", "batch_size": 2, "precision": "float32"}
     gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=tmp_path, **settings)
-    recorded = ExecutionPlan.recorded(Run.open(tmp_path).record["execution"], CPU)
+    recorded = ExecutionPlan.recorded_plan(Run.open(tmp_path).record["execution"], CPU)
     assert recorded == replace(plan(precision="float32"), batch_size=2)
 
 
@@ -195,6 +195,6 @@ def test_requested_threads_are_at_most_the_usable_cores(monkeypatch: pytest.Monk
     )
 )
 def test_a_record_says_what_the_plan_was(plan: ExecutionPlan) -> None:
-    assert ExecutionPlan.recorded(plan.record(), CPU) == plan
+    assert ExecutionPlan.recorded_plan(plan.record(), CPU) == plan
     mixed = replace(plan, dtype=torch.float32, mixed=torch.bfloat16)
-    assert ExecutionPlan.recorded(mixed.record(), CPU) == mixed
+    assert ExecutionPlan.recorded_plan(mixed.record(), CPU) == mixed

@@ -225,7 +225,7 @@ def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(tmp_path:
     unbroken = compared(tmp_path / "whole").rows()
     monkeypatch.setattr(writer, "PART", 1)
 
-    whole_search = worker.searched
+    whole_search = worker.search_all
 
     def cut(*args: Any) -> Iterator[Any]:
         for number, harvest in enumerate(whole_search(*args)):

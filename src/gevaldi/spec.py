@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from gevaldi.documents import Malformed, TextFile, parsed
+from gevaldi.documents import Malformed, TextFile, parse
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.registry import SHOWN, explained
+from gevaldi.registry import SHOWN, explain_validation_error
 from gevaldi.search.stopping import MOST_STEPS, Stopping
 from gevaldi.settings import Settings
 from gevaldi.storage import Location, far_errors
@@ -206,7 +206,7 @@ def spec_from(settings: dict[str, Any], source: str = "the spec") -> Spec:
             hints.append(
                 "A comparison needs first, second and generator, each named SOURCE:NAME; gevaldi list shows what there is."
             )
-        raise SpecError(" ".join([f"In {source}: {explained(error)}", *hints])) from None
+        raise SpecError(" ".join([f"In {source}: {explain_validation_error(error)}", *hints])) from None
 
 
 def differences(here: Mapping[str, Any], there: Mapping[str, Any], group: str = "") -> list[str]:
@@ -238,7 +238,7 @@ def overridden(settings: dict[str, Any], assignment: str) -> None:
         if not isinstance(settings, dict):
             raise SpecError(f"--set {key}: {group!r} is no group of settings; those are {', '.join(NAMED)}.")
     try:
-        settings[last] = parsed(value, ".yaml")
+        settings[last] = parse(value, ".yaml")
     except Malformed:
         settings[last] = value
     except ValueError as error:

@@ -49,7 +49,7 @@ def figure(
     if name is None:
         if out is not None or format_ or set_:
             raise SpecError("Which figure? gevaldi figure RUN NAME; without any option, gevaldi figure RUN lists them.")
-        tell(listed(run))
+        tell(list_figures(run))
         return
     from gevaldi.figures import figure_of, saved
     from gevaldi.figures.base import ending_of
@@ -78,7 +78,7 @@ def _paths(folder: "Location", called: str, out: "Location | None", formats: lis
     return list(dict.fromkeys(([out] if out and (whole or not paths) else []) + paths))
 
 
-def listed(run: "Run") -> str:
+def list_figures(run: "Run") -> str:
     """The figures with a line each, and what a run lacks for some of them."""
     from gevaldi.figures import NothingToDraw, figure_of, registry
 

@@ -57,7 +57,7 @@ def run() -> None:
 
     Output that cannot be written costs no result. Where its reader has gone, the exit code is that of the work; otherwise it is 1.
     """
-    from gevaldi.cli.completion import colons_completed
+    from gevaldi.cli.completion import complete_colons
 
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if stream is None:
@@ -65,7 +65,7 @@ def run() -> None:
     sys.stdout, sys.stderr = lossy(sys.stdout), lossy(sys.stderr)
     try:
         check_text(sys.argv[1:])
-        with colons_completed(), interruptible():
+        with complete_colons(), interruptible():
             app()
     except GevaldiError as error:
         say(f"gevaldi: {error}")
@@ -227,11 +227,11 @@ def verify(folder: Folder) -> None:
     something does not hold. Needs no torch and no models.
     """
     from gevaldi.runs.store import Run
-    from gevaldi.runs.verification import verified
+    from gevaldi.runs.verification import verify
     from gevaldi.storage import location
 
     run, holds = Run.open(location(folder)), True
-    for finding in verified(run):
+    for finding in verify(run):
         tell(f"{'ok   ' if finding.holds else 'FAIL '} {finding.text}")
         holds = holds and finding.holds
     tell(f"checksum {run.checksum}")

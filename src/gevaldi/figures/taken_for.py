@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gevaldi.errors import SpecError
-from gevaldi.figures._run import finished, is_number, models_of, order_named, without_rows
-from gevaldi.figures._text import fitted, points_of
+from gevaldi.figures._run import finished_rows, is_number, models_of, order_named, without_rows
+from gevaldi.figures._text import fit_name, points_of
 from gevaldi.figures.base import NothingToDraw, inches_of, style
-from gevaldi.measures.taken import COLUMNS, Taken
-from gevaldi.measures.taken import taken_for as counted
+from gevaldi.measures.taken import COLUMNS, Confusion
+from gevaldi.measures.taken import confusion_of as counted
 from gevaldi.runs.store import Run
 
 if TYPE_CHECKING:
@@ -32,17 +32,17 @@ def taken_for(run: Run, *, order: str | None = None, limit: int = 20, width: str
     asked = order_named(order)
     if not is_number(limit) or limit < 2:
         raise SpecError(f"limit={limit} was given; a number of classes from 2 was expected.")
-    found = counted(finished(run, asked, COLUMNS), run.taxonomy(), limit)
+    found = counted(finished_rows(run, asked, COLUMNS), run.taxonomy(), limit)
     if not found.samples:
         raise NothingToDraw(without_rows(run, asked))
     return _drawn(found, *models_of(run), inches_of(width))
 
 
-def _drawn(found: Taken, first: str, second: str, inches: float) -> "Figure":
+def _drawn(found: Confusion, first: str, second: str, inches: float) -> "Figure":
     from matplotlib.figure import Figure
 
     size = min(7.0, 0.8 * (72 * inches - NAMES) / len(found.names))
-    names = ["\n".join(fitted(name, NAMES, size=size)) for name in found.names]
+    names = ["\n".join(fit_name(name, NAMES, size=size)) for name in found.names]
     with style():
         figure = Figure(figsize=(inches, inches), layout="constrained")
         axes = figure.subplots()

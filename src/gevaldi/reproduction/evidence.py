@@ -178,7 +178,7 @@ def less(one: Quantity, other: Quantity) -> Quantity:
     return value
 
 
-def judged(measured: dict[str, Estimate], rests_on: str, beside: dict[str, Estimate] | None = None) -> Finding:
+def judge(measured: dict[str, Estimate], rests_on: str, beside: dict[str, Estimate] | None = None) -> Finding:
     """A claim that all that was measured is above zero: holds if every interval is, does not if one is below.
 
     What stands `beside` is shown and not judged.

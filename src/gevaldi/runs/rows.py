@@ -48,7 +48,7 @@ def probability_of(log_p: Float[np.ndarray, " classes"], classes: list[int]) -> 
     return found if classes and math.isfinite(found) else None
 
 
-def known(value: float) -> float | None:
+def finite(value: float) -> float | None:
     """A number, or None for what is none, as averages over rows leave it out."""
     return None if math.isnan(value) else value
 

@@ -36,7 +36,7 @@ class Finding:
     text: str
 
 
-def verified(run: Run) -> Iterator[Finding]:
+def verify(run: Run) -> Iterator[Finding]:
     """Look at all of a run, one thing after another; the rows take time, and are counted as they pass by."""
     yield Finding(True, f"run.json: SHA-256 {run.digest}, spec {run.spec.fingerprint}")
     yield from _spec_file(run)

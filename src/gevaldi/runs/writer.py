@@ -15,7 +15,7 @@ WAITING = 8  # harvests that may wait to be written; more, and the search waits 
 
 
 @runtime_checkable
-class Finished(Protocol):
+class FinishedSamples(Protocol):
     """Samples whose search has ended."""
 
     def rows(self) -> list[Row]:
@@ -49,7 +49,7 @@ class Writer:
         if self._error and not isinstance(error, Exception):
             raise self._error
 
-    def put(self, finished: Finished) -> None:
+    def put(self, finished: FinishedSamples) -> None:
         """Hand over what has finished; waits while much is still to be written.
 
         Raises:
@@ -85,7 +85,7 @@ class Writer:
         now = time.monotonic()
         return self._since + min(most, max(least, (now - self._begun) / 100)) - now
 
-    def _keep(self, finished: Finished) -> None:
+    def _keep(self, finished: FinishedSamples) -> None:
         if not self._rows:
             self._since = time.monotonic()
         if self._error is None:
