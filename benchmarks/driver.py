@@ -18,7 +18,7 @@ import gevaldi
 from gevaldi.engines import _task, engine
 from gevaldi.engines.base import Job, compute_missing
 from gevaldi.progress import Bar
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 NAMES = ("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae")
 BATCH = 64

@@ -12,9 +12,9 @@ from gevaldi.exports import export
 from gevaldi.figures import figure_of
 from gevaldi.measures.duplicates import Deduplicated, choose, leaders
 from gevaldi.reports.page import render
-from gevaldi.runs import finds as reading
-from gevaldi.runs.finds import deduplicate, summary_of
-from gevaldi.runs.store import Run
+from gevaldi.runs import near_duplicates as reading
+from gevaldi.runs.near_duplicates import deduplicate, summary_of
+from gevaldi.runs.store.run import Run
 from test_reports import Page, made, prediction, row
 
 

@@ -30,7 +30,7 @@ from gevaldi.engines.local import Local
 from gevaldi.engines.ray import Ray, Tasks, chunks, reason_of, setup_of
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.progress import Bar
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec
 
 QUICK: dict[str, Any] = {"samples": 9, "steps": 30, "batch_size": 4, "device": "cpu", "progress": False}

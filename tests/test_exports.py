@@ -31,7 +31,7 @@ from gevaldi.comparison import Comparison
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
 from gevaldi.exports import export, registry
 from gevaldi.folders import folder_names
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec
 
 ANIMALS = ["cat", "dog", "eel"]
@@ -385,7 +385,7 @@ def test_a_killed_export_leaves_nothing_that_looks_whole(tmp_path: Path) -> None
     run = made(tmp_path / "run", count=600, samples=300)
     out = run.folder / "exports" / "out"
     code = (
-        "from pathlib import Path; from gevaldi.exports import export; from gevaldi.runs.store import Run\n"
+        "from pathlib import Path; from gevaldi.exports import export; from gevaldi.runs.store.run import Run\n"
         f"export(Run.open(Path({str(run.folder)!r})), 'imagefolder', Path({str(out)!r}))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])

@@ -14,12 +14,12 @@ from scipy import stats
 
 from gevaldi.figures import mean_bands, path_lines
 from gevaldi.figures._run import chosen_rows
+from gevaldi.measures.confusion import COLUMNS as TAKEN
+from gevaldi.measures.confusion import confusion_of
 from gevaldi.measures.paths import READINGS, Means, Paths, Quantiles
 from gevaldi.measures.summary import columns_of_summary, summaries
-from gevaldi.measures.taken import COLUMNS as TAKEN
-from gevaldi.measures.taken import confusion_of
 from gevaldi.reports.typical import EDGES, typicalities
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 NUMBERS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 SOME_PATHS = st.lists(npst.arrays(np.float32, st.integers(1, 9), elements=NUMBERS), min_size=1, max_size=30)

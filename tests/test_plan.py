@@ -23,7 +23,7 @@ from gevaldi.execution.autotune import plan_of
 from gevaldi.execution.plan import BLOCK, ExecutionPlan, are_small
 from gevaldi.execution.threads import in_threads
 from gevaldi.objective import Objective
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec
 
 CPU = torch.device("cpu")

@@ -16,8 +16,8 @@ from gevaldi.errors import ContractError
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.generators import load_generator
 from gevaldi.generators._around import AroundPictures
-from gevaldi.runs.audit import audit_warnings
-from gevaldi.runs.ranges import range_warnings
+from gevaldi.runs.checks.audit import audit_warnings
+from gevaldi.runs.checks.preprocessing import range_warnings
 from gevaldi.runs.session import models_of
 from gevaldi.runs.worker.setup import prepare_torch
 from gevaldi.spec import Spec

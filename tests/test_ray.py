@@ -22,7 +22,7 @@ from gevaldi.compute import Compute
 from gevaldi.engines import engine
 from gevaldi.engines._cluster import connect
 from gevaldi.engines.base import EngineError
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import spec_from
 
 pytestmark = [

@@ -23,10 +23,10 @@ from report_page import natural
 from scipy import stats
 
 from conftest import record, written_again
+from gevaldi.measures.confusion import confusion_of, depth_first
 from gevaldi.measures.kinds import Scale, kind
 from gevaldi.measures.paths import band
 from gevaldi.measures.summary import summaries
-from gevaldi.measures.taken import confusion_of, depth_first
 from gevaldi.names import full_name, told_apart
 from gevaldi.reports.evaluation import cards, on_first_screen
 from gevaldi.reports.experiment import write_overview
@@ -36,8 +36,8 @@ from gevaldi.reports.search_path import in_page, thinned
 from gevaldi.reports.sections import registry
 from gevaldi.reports.sections.base import Report, section
 from gevaldi.reports.typical import at_edge, typicalities
-from gevaldi.runs.pictures import content_of
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.pictures import content_of
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec, write_spec
 from gevaldi.statistics.intervals import median, share
 from gevaldi.taxonomy import taxonomy_of

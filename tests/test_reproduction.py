@@ -31,8 +31,8 @@ from gevaldi.reproduction.evidence import Evidence, NotTestable, judge
 from gevaldi.reproduction.execution import WorldResult, reproduce
 from gevaldi.reproduction.figures import paper_figure
 from gevaldi.reproduction.spec import read_reproduction, reproductions
-from gevaldi.runs.schema import Row, schema
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row, schema
 from gevaldi.spec import Spec
 from gevaldi.statistics.contrasts import contrast
 from gevaldi.statistics.intervals import Estimate

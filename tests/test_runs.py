@@ -27,11 +27,11 @@ from gevaldi.models import labels_of
 from gevaldi.objective import Evaluation
 from gevaldi.pictures import sources as pictures
 from gevaldi.pictures._levels import in_levels
-from gevaldi.runs import writer
 from gevaldi.runs.rows import encode_small
-from gevaldi.runs.schema import FORMAT, schema
 from gevaldi.runs.start import chosen_conditions, sample_seed, start_at, starts
-from gevaldi.runs.store import Run
+from gevaldi.runs.store import writer
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import FORMAT, schema
 from gevaldi.runs.worker import search as worker
 from gevaldi.search import registry
 from gevaldi.search.loop import ActiveBatch, NewSamples

@@ -22,12 +22,12 @@ from gevaldi.errors import DeviceError, RunFolderError, SpecError
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.noise import Noise
 from gevaldi.objective import Evaluation, Objective
-from gevaldi.runs import writer
 from gevaldi.runs.start import candidates, starts
-from gevaldi.runs.store import Run
+from gevaldi.runs.store import writer
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.writer import Writer
 from gevaldi.runs.worker import search as worker
 from gevaldi.runs.worker.setup import Models
-from gevaldi.runs.writer import Writer
 from gevaldi.search import registry
 from gevaldi.search.algorithms.base import Algorithm
 from gevaldi.search.loop import NewSamples, Step, search

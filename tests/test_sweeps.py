@@ -34,7 +34,7 @@ from gevaldi.models import Classifier, Generator, Label
 from gevaldi.reports.sweep.sentences import answer as sentences
 from gevaldi.reports.sweep.tables import Matrix, fitting
 from gevaldi.reports.sweep.tables import matrices as tables_of
-from gevaldi.runs.audit import BATCH
+from gevaldi.runs.checks.audit import BATCH
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.sweeps.execution import Networks, run_sweep
 from gevaldi.sweeps.spec import FOLDER, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from

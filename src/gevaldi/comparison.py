@@ -13,8 +13,8 @@ from gevaldi.compute import Compute
 from gevaldi.errors import SpecError
 from gevaldi.images import open_picture
 from gevaldi.names import OBJECT
-from gevaldi.runs.lock import locked
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.lock import locked
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Search, Spec, spec_from
 from gevaldi.storage import Location, location
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
@@ -61,14 +61,14 @@ class Comparison:
         return Evaluation.of(self.run.record)
 
     def pictures(self) -> "pd.DataFrame":
-        """What both say of every real picture, and of some drawn ones; `gevaldi.runs.pictures` says what the columns hold.
+        """What both say of every real picture, and of some drawn ones; `gevaldi.runs.store.pictures` says what the columns hold.
 
         Raises:
             RunFolderError: the file of them is missing or was changed.
         """
         import pandas as pd
 
-        from gevaldi.runs.pictures import pictures_of, schema_of_pictures
+        from gevaldi.runs.store.pictures import pictures_of, schema_of_pictures
 
         return pd.DataFrame(pictures_of(self.run), columns=schema_of_pictures().names)
 
@@ -85,12 +85,12 @@ class Comparison:
         return judge(self.run, name)
 
     def rows(self) -> "pd.DataFrame":
-        """One row a sample; `gevaldi.runs.schema` says what the columns hold."""
+        """One row a sample; `gevaldi.runs.store.schema` says what the columns hold."""
         return self.run.rows()
 
     def summary(self) -> "list[Summary]":
         """What came out, one `Summary` for each order."""
-        from gevaldi.runs.finds import summary_of
+        from gevaldi.runs.near_duplicates import summary_of
 
         return summary_of(self.run)
 

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gevaldi.runs.schema import FORMAT
+from gevaldi.runs.store.schema import FORMAT
 
 PAIR = ("bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae")
 SHORT = ("-n", "1", "--set", "search.steps=1", "--set", "audited=1", "--device", "cpu", "--batch-size", "1")
@@ -92,7 +92,7 @@ READINGS: tuple[tuple[str, ...], ...] = (
     ("figure", "run", "divergence"),
     ("figure", "run", "samples"),
     ("figure", "run", "filmstrip"),
-    ("figure", "run", "taken-for"),
+    ("figure", "run", "confusion"),
     ("figure", "run", "kinds"),
     ("figure", "run", "typicality"),
     ("resume", "run", "--device", "cpu"),

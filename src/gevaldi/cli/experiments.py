@@ -12,7 +12,7 @@ from gevaldi.cli.words import complete, say, tell
 
 if TYPE_CHECKING:
     from gevaldi.experiments.execute import Outcome
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
 
 
 @computing()
@@ -70,7 +70,7 @@ def _report_each(outcomes: "Iterable[Outcome]") -> tuple[dict[str, "Run"], dict[
     """Say how each run ended, and write its report. Returns the runs, and the errors of those that failed."""
     from gevaldi.cli.table import summary_table
     from gevaldi.reports.page import write_report
-    from gevaldi.runs.finds import summary_of
+    from gevaldi.runs.near_duplicates import summary_of
 
     runs, failed = {}, {}
     for outcome in outcomes:

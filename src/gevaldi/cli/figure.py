@@ -7,7 +7,7 @@ import typer
 from gevaldi.cli.words import complete, tell
 
 if TYPE_CHECKING:
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
     from gevaldi.storage import Location
 
 
@@ -42,7 +42,7 @@ def figure(
       gevaldi figure runs/demo filmstrip --set index=7 --format png --format pdf
     """
     from gevaldi.errors import SpecError
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
     from gevaldi.storage import location
 
     run = Run.open(location(folder))

@@ -194,7 +194,7 @@ def resume(
 
     What was finished is not computed again.
     """
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
     from gevaldi.storage import location
 
     run = Run.open(location(folder))
@@ -212,7 +212,7 @@ def report_command(
     The run may be complete or not. Needs no torch and no models.
     """
     from gevaldi.reports.page import write_report
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
     from gevaldi.storage import location
 
     tell(f"report: {write_report(Run.open(location(folder)), None if out is None else location(out), limit)}")
@@ -226,7 +226,7 @@ def verify(folder: Folder) -> None:
     The last line is a checksum of the run, to be kept elsewhere: whoever changes a row or the record changes it. Exit code 2 if
     something does not hold. Needs no torch and no models.
     """
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
     from gevaldi.runs.verification import verify
     from gevaldi.storage import location
 
@@ -311,7 +311,7 @@ def _execute(
         from gevaldi.comparison import command_of, execute
         from gevaldi.execution.tuning import ignoring_cache, lines_of
         from gevaldi.reports.seriousness import alignment_sentences
-        from gevaldi.runs.store import Run
+        from gevaldi.runs.store.run import Run
         from gevaldi.storage import location
 
         folder = location(named)
@@ -353,7 +353,7 @@ def _execute(
 
 def _left(folder: str) -> str:
     """What an interrupted run leaves, and how to go on."""
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
     from gevaldi.storage import location
 
     run = Run.begun(location(folder))

@@ -15,8 +15,8 @@ from gevaldi.engines.base import Job
 from gevaldi.engines.local import compute
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, describe_error
 from gevaldi.progress import Bar
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row
 from gevaldi.taxonomy import Taxonomy
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import GevaldiError
-from gevaldi.runs.store import Run
-from gevaldi.runs.writer import FinishedSamples, Writer
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.writer import FinishedSamples, Writer
 from gevaldi.settings import Settings
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 from gevaldi.engines.base import ComputeRows, Engine, Job
-from gevaldi.runs.writer import FinishedSamples
+from gevaldi.runs.store.writer import FinishedSamples
 
 
 class Local(Engine):

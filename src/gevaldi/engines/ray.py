@@ -16,7 +16,7 @@ from pydantic import Field
 from gevaldi.engines.base import ComputeRows, Engine, EngineError, Job
 from gevaldi.errors import SpecError
 from gevaldi.execution.threads import usable_cores
-from gevaldi.runs.schema import Row
+from gevaldi.runs.store.schema import Row
 
 if TYPE_CHECKING:
     from gevaldi.engines._cluster import Cluster

@@ -18,7 +18,7 @@ from gevaldi.errors import (
     describe_error,
 )
 from gevaldi.names import OBJECT
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec
 from gevaldi.storage import Location, location
 from gevaldi.taxonomy import Taxonomy

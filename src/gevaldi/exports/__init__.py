@@ -9,7 +9,7 @@ from gevaldi.errors import RunFolderError
 from gevaldi.registry import Registry
 
 if TYPE_CHECKING:
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
     from gevaldi.storage import Location
 
 registry = Registry("export format", "gevaldi.exports")

@@ -6,7 +6,7 @@ from typing import Any
 
 from gevaldi.exports._classes import Classes
 from gevaldi.measures.predictions import top
-from gevaldi.runs.schema import Row, schema
+from gevaldi.runs.store.schema import Row, schema
 
 TOPS = tuple((side, stage) for side in ("first", "second") for stage in ("start", "end"))
 KINDS = {"int32": int, "int64": int, "float": float, "string": str, "bool": bool}

@@ -9,7 +9,7 @@ from gevaldi.documents import TextFile
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.exports._classes import Classes
 from gevaldi.measures.predictions import top
-from gevaldi.runs.schema import Row
+from gevaldi.runs.store.schema import Row
 from gevaldi.storage import local_path
 from gevaldi.tables import text_of
 

@@ -16,9 +16,9 @@ from gevaldi.exports._labels import Given, Labelled, labeller
 from gevaldi.exports.base import Picture
 from gevaldi.measures.duplicates import in_order
 from gevaldi.measures.predictions import rank
-from gevaldi.runs.finds import deduplicate
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.near_duplicates import deduplicate
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row
 
 STAGES = {"end": ("end",), "start": ("start",), "both": ("start", "end")}
 LEFT = {

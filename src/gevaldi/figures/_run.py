@@ -8,9 +8,9 @@ from gevaldi.errors import SpecError, UnknownName
 from gevaldi.figures.base import NothingToDraw
 from gevaldi.measures.predictions import rank
 from gevaldi.names import plain, told_apart
-from gevaldi.runs.finds import deduplicate
-from gevaldi.runs.schema import ORDERS, Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.near_duplicates import deduplicate
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import ORDERS, Row
 
 
 def unit_of(run: Run) -> str:

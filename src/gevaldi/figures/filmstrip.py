@@ -7,8 +7,8 @@ from gevaldi.figures._pictures import LETTERS, LINE, Sheet, height_of, pixels_of
 from gevaldi.figures._run import again, chosen_rows, order_named, unit_of
 from gevaldi.figures._text import fit_name, points_of
 from gevaldi.figures.base import GREY, NothingToDraw, inches_of, style
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from gevaldi.figures._run import finished_rows, order_named, without_rows
 from gevaldi.figures.base import BLUE, GREY, NothingToDraw, blank, style
 from gevaldi.measures.kinds import WHICH
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

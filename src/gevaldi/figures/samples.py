@@ -12,8 +12,8 @@ from gevaldi.figures._run import chosen_rows, is_number, models_of, order_named,
 from gevaldi.figures._text import fit_name, points_of
 from gevaldi.figures.base import BLUE, GREY, ORANGE, NothingToDraw, inches_of, style
 from gevaldi.measures.predictions import is_condition, top
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

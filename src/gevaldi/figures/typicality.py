@@ -10,7 +10,7 @@ from gevaldi.figures._lines import STYLES
 from gevaldi.figures._run import finished_rows, order_named
 from gevaldi.figures.base import COLOURS, GREY, NothingToDraw, blank, style
 from gevaldi.measures.summary import TYPICAL
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

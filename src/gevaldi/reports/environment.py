@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from gevaldi.errors import RunFolderError
-from gevaldi.names import visible, plain
+from gevaldi.names import plain, visible
 from gevaldi.reports.numbers import level, mean_of_levels, number, percent, signed, typicality, whole_percent
 from gevaldi.storage import Location, reason, remedy, remove_unfinished, write
 

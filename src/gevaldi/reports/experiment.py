@@ -12,8 +12,8 @@ from gevaldi.measures.paths import Band
 from gevaldi.measures.summary import Summary
 from gevaldi.names import full_name, plain, told_apart
 from gevaldi.reports.environment import environment, written
-from gevaldi.runs.finds import summary_of
-from gevaldi.runs.store import Run
+from gevaldi.runs.near_duplicates import summary_of
+from gevaldi.runs.store.run import Run
 from gevaldi.tables import as_csv
 
 COLOURS = ("#0a6ebd", "#c4570a", "#2e7d4f", "#8e4b9e", "#6f7d8a")  # in turn, with another style where they begin again

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gevaldi.measures.taken import Confusion
+from gevaldi.measures.confusion import Confusion
 from gevaldi.names import plain
 
 

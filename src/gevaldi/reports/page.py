@@ -12,7 +12,7 @@ from gevaldi.reports.environment import LONGEST_PROSE, written
 from gevaldi.reports.search_path import in_page
 from gevaldi.reports.sections import sections
 from gevaldi.reports.sections.base import Report
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import write_spec
 from gevaldi.storage import Location
 

@@ -14,8 +14,8 @@ from gevaldi.reports.pictures import EmbeddedPictures, Thrift, embed_pictures, l
 from gevaldi.reports.search_path import COLUMNS as PATH_COLUMNS
 from gevaldi.reports.search_path import finite, nearest_size, path_of
 from gevaldi.reports.seriousness import RIGHT, WHO, between
-from gevaldi.runs.indices import Indices
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.indices import Indices
+from gevaldi.runs.store.run import Run
 from gevaldi.taxonomy import Taxonomy
 
 COLUMNS = [

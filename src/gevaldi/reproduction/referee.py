@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gevaldi.errors import GevaldiError, describe_error
 from gevaldi.images import open_picture
 from gevaldi.reproduction.evidence import Evidence, NotTestable
-from gevaldi.runs.schema import Row
+from gevaldi.runs.store.schema import Row
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,7 +10,7 @@ from torch import Tensor
 from gevaldi.measures.kinds import Scale
 from gevaldi.models import Label
 from gevaldi.names import OBJECT
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec
 from gevaldi.taxonomy import Taxonomy, distances, edge_counts, find_taxonomy, fitting, over, set_distance
 from gevaldi.taxonomy.base import hash_of_taxonomy

@@ -10,7 +10,7 @@ from gevaldi.contract import RANGE_TOLERANCE
 from gevaldi.models import Label
 from gevaldi.objective import Evaluation
 from gevaldi.pictures._levels import Levels, as_image
-from gevaldi.runs.schema import TOP, Row
+from gevaldi.runs.store.schema import TOP, Row
 
 LOSSLESS = 64  # pixels: up to this size pictures along a path are kept to the bit
 

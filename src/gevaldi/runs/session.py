@@ -18,12 +18,12 @@ from gevaldi.fingerprints import describe, describe_divergence, device_name, dif
 from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Objective
 from gevaldi.provenance import as_lines, record_files
-from gevaldi.runs.audit import AuditResult, Told, audit, audit_warnings
+from gevaldi.runs.checks.audit import AuditResult, Told, audit, audit_warnings
+from gevaldi.runs.checks.preprocessing import range_warnings
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_of_spec
-from gevaldi.runs.pictures import content_of
-from gevaldi.runs.ranges import range_warnings
 from gevaldi.runs.start import chosen_conditions
-from gevaldi.runs.store import Run, write_in_run
+from gevaldi.runs.store.pictures import content_of
+from gevaldi.runs.store.run import Run, write_in_run
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search import registry as algorithms
 from gevaldi.spec import Spec, differences, write_spec

@@ -15,7 +15,7 @@ from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName,
 from gevaldi.experiments.execute import Outcome, run_all
 from gevaldi.files import write_whole
 from gevaldi.measures.sweeps import Entry
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec, differences
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.storage import Location, read

@@ -13,7 +13,7 @@ from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments.execute import Outcome, earlier, folder_of
 from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, PairPredictions, columns, entries, seen_in
 from gevaldi.names import OBJECT
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.sweeps.execution import SPEC, Before, Networks, before_of, run_sweep
 from gevaldi.sweeps.spec import Pair, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from, unit_of
 from gevaldi.taxonomy import Taxonomy

@@ -23,9 +23,9 @@ from gevaldi.models import Classifier, Generator, Label, Pictures
 from gevaldi.objective import Objective
 from gevaldi.pictures import sources
 from gevaldi.pictures.base import RealPictures, brought_to
-from gevaldi.runs.audit import DRAWN as SMALL_ARE_SHOWN
-from gevaldi.runs.audit import DRAWN_BY_LARGE as LARGE_ARE_SHOWN
-from gevaldi.runs.audit import Told, batch_of, drawn_pictures, picture_shape
+from gevaldi.runs.checks.audit import DRAWN as SMALL_ARE_SHOWN
+from gevaldi.runs.checks.audit import DRAWN_BY_LARGE as LARGE_ARE_SHOWN
+from gevaldi.runs.checks.audit import Told, batch_of, drawn_pictures, picture_shape
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_of_spec
 from gevaldi.runs.start import chosen_conditions
 from gevaldi.runs.worker.setup import Models

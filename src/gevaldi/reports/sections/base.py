@@ -13,9 +13,9 @@ from gevaldi.reports.environment import environment
 from gevaldi.reports.evaluation import cards
 from gevaldi.reports.samples import Gallery, gallery
 from gevaldi.reports.search_path import in_page
-from gevaldi.runs.finds import deduplicate, summary_of
-from gevaldi.runs.pictures import pictures_of
-from gevaldi.runs.store import Run
+from gevaldi.runs.near_duplicates import deduplicate, summary_of
+from gevaldi.runs.store.pictures import pictures_of
+from gevaldi.runs.store.run import Run
 from gevaldi.taxonomy import Taxonomy
 
 Section = TypeVar("Section", bound=Callable[..., str])

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gevaldi.figures import path_figures, set_distance_figures
-from gevaldi.measures.taken import COLUMNS, confusion_of
+from gevaldi.measures.confusion import COLUMNS, confusion_of
 from gevaldi.reports.matrix import matrix
 from gevaldi.reports.sections.base import Report, section
 from gevaldi.reports.seriousness import distance_table, flips, kinds_table, passages_table, rules

@@ -12,8 +12,8 @@ from gevaldi.measures.predictions import rank, top
 from gevaldi.names import plain
 from gevaldi.reports.environment import link
 from gevaldi.reports.numbers import number
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row
 
 SIDE = 112  # pixels of the longer side, at most
 LOSSLESS = 64  # pixels up to which a picture stays as it is

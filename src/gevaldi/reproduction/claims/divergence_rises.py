@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from gevaldi.reproduction.evidence import Evidence, Finding, along, judge, less
-from gevaldi.runs.schema import Row
+from gevaldi.runs.store.schema import Row
 
 
 def divergence_rises(evidence: Evidence) -> Finding:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gevaldi.reproduction.evidence import Evidence, Finding, column, judge, less
-from gevaldi.runs.schema import Row
+from gevaldi.runs.store.schema import Row
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import distances
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from gevaldi.measures.predictions import differs
 from gevaldi.reproduction.evidence import Evidence, Finding, judge
-from gevaldi.runs.schema import Row
+from gevaldi.runs.store.schema import Row
 from gevaldi.statistics.intervals import Estimate
 
 STAGES = {"start": "before", "end": "after"}

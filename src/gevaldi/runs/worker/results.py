@@ -15,8 +15,8 @@ from gevaldi.pictures._levels import Levels, in_levels
 from gevaldi.priors.base import Prior
 from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.runs.rows import encode_png, encode_small, finite, out_of_range, probability_of, top_classes
-from gevaldi.runs.sample import Row, Sample
 from gevaldi.runs.start import Start
+from gevaldi.runs.store.sample import Row, Sample
 from gevaldi.runs.worker.recorder import Exit
 
 SIDES = {"forward": ("first", "second"), "reverse": ("second", "first")}  # which classifier is p₁, and which p₂

@@ -16,7 +16,7 @@ from gevaldi.alignment import Aligned, Known, target_classes
 from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.models import Classifier, ModuleClassifier, Pictures
 from gevaldi.pictures import load_pictures
-from gevaldi.runs.audit import batch_of, drawn_pictures, picture_shape
+from gevaldi.runs.checks.audit import batch_of, drawn_pictures, picture_shape
 from gevaldi.runs.worker.setup import Models
 from gevaldi.spec import Spec
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from gevaldi.errors import RunFolderError
-from gevaldi.runs._values import troubles
-from gevaldi.runs.schema import FORMAT, Row, schema
+from gevaldi.runs.store.schema import FORMAT, Row, schema
+from gevaldi.runs.store.values import troubles
 from gevaldi.storage import Location, far_errors, read, reason, remedy
 
 DIGITS = 32  # hexadecimal, of the SHA-256 that stands in the name of a part
@@ -201,4 +201,5 @@ def translate_errors(path: Location) -> Iterator[None]:
 
 
 def far_remedy(path: Location) -> str:
+    """What helps where a far location cannot be read, after a space; nothing for a file of this disk."""
     return "" if isinstance(path, Path) else f" {remedy(path)}"

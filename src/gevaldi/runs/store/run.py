@@ -22,12 +22,12 @@ import numpy as np
 
 from gevaldi.errors import RunFolderError
 from gevaldi.measures.predictions import rank
-from gevaldi.runs._finished import recall, remember
-from gevaldi.runs._part import Origin, check_whole, far_remedy, is_part, may_hold, part_of, read_part, translate_errors
-from gevaldi.runs.indices import Indices
-from gevaldi.runs.lock import LOCK, refuse_a_file, unwritable
-from gevaldi.runs.record import check_record
-from gevaldi.runs.schema import FORMAT, Row, schema
+from gevaldi.runs.store.finished import recall, remember
+from gevaldi.runs.store.indices import Indices
+from gevaldi.runs.store.lock import LOCK, refuse_a_file, unwritable
+from gevaldi.runs.store.part import Origin, check_whole, far_remedy, is_part, may_hold, part_of, read_part, translate_errors
+from gevaldi.runs.store.record import check_record
+from gevaldi.runs.store.schema import FORMAT, Row, schema
 from gevaldi.spec import Spec, spec_from
 from gevaldi.storage import Location, ahead, contents, create, is_there, make_folder, read, reason, remedy, remove, write
 from gevaldi.taxonomy.base import Taxonomy

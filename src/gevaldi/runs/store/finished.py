@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gevaldi.runs.indices import Indices
+from gevaldi.runs.store.indices import Indices
 from gevaldi.storage import Location
 
 FOLDERS = 8  # that are remembered, of which a process seldom has more than one

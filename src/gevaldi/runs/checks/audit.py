@@ -16,10 +16,10 @@ from gevaldi.classifiers._official import LogP, officially
 from gevaldi.pictures import sources
 from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.provenance import as_lines, record_files
-from gevaldi.runs.evaluation import SIDES, Answers, drawn_rows, record_of, rows_of
-from gevaldi.runs.features import Features, distance_record
-from gevaldi.runs.schema import Row
+from gevaldi.runs.checks.evaluation import SIDES, Answers, drawn_rows, record_of, rows_of
+from gevaldi.runs.checks.features import Features, distance_record
 from gevaldi.runs.start import sample_seed
+from gevaldi.runs.store.schema import Row
 from gevaldi.runs.worker.setup import Models
 from gevaldi.spec import Spec
 from gevaldi.statistics.intervals import share

@@ -6,8 +6,8 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row
 
 PART = 64  # rows that are written as one part
 PATIENCE = 2.0, 60.0  # seconds that a row waits for others: a hundredth of the time that has passed, but no less and no more

@@ -9,7 +9,7 @@ import numpy as np
 from gevaldi.measures.duplicates import REACH, Deduplicated, in_order, leaders
 from gevaldi.measures.predictions import only
 from gevaldi.measures.summary import Summary, columns_of_summary, summaries
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 if TYPE_CHECKING:
     import pyarrow as pa

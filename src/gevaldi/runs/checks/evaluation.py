@@ -16,7 +16,7 @@ from gevaldi.models import Classifier
 from gevaldi.pictures._levels import in_levels
 from gevaldi.pictures.base import Files, Picture, RealPictures
 from gevaldi.runs.rows import encode_small
-from gevaldi.runs.schema import Row
+from gevaldi.runs.store.schema import Row
 from gevaldi.statistics.calibration import expected_calibration_error, fitted_temperature, log_of_truth, reliability
 
 FITTED_ON = 5_000  # pictures for a temperature, evenly spaced over all
