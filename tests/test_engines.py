@@ -109,7 +109,7 @@ def computed(
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks at once, and no patience."""
-    for name, value in {"LOOK": -1.0, "PATIENCE": -1.0}.items():
+    for name, value in {"LOOK": -1.0, "LONGEST_SILENCE": -1.0}.items():
         monkeypatch.setattr(f"gevaldi.engines.ray.{name}", value)
 
 

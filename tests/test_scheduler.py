@@ -369,7 +369,7 @@ def test_rows_that_cannot_be_made_do_not_take_others_with_them(tmp_path: Path) -
 
 
 def test_slow_rows_do_not_wait_for_others_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "PATIENCE", (0.01, 0.01))
+    monkeypatch.setattr(writer, "LONGEST_WAIT", (0.01, 0.01))
     run = Run.create(tmp_path, spec(), record())
     written = threading.Event()
     appended = Run.append

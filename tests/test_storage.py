@@ -494,7 +494,7 @@ def test_a_report_fetches_each_far_part_once_and_is_the_same_where_copies_find_n
     def nowhere(**options: Any) -> Any:
         raise FileNotFoundError("No usable temporary directory found")
 
-    for name, value in ((store, ("NEAR", 0)), (tempfile, ("TemporaryDirectory", nowhere))):
+    for name, value in ((store, ("MOST_COPIED", 0)), (tempfile, ("TemporaryDirectory", nowhere))):
         monkeypatch.setattr(name, *value)
         fetched.clear()
         assert read(write_report(run)) == expected

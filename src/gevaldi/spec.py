@@ -15,8 +15,6 @@ from gevaldi.registry import SHOWN, explain_validation_error
 from gevaldi.search.stopping import MOST_STEPS, Stopping
 from gevaldi.settings import Settings
 from gevaldi.storage import Location, far_errors
-from gevaldi.taxonomy.labels import mapping_of
-from gevaldi.taxonomy.shipped import registry as taxonomies
 
 FILE = TextFile("The spec", SpecError, "It should be a YAML or TOML file of settings such as 'samples: 64'.")
 
@@ -157,6 +155,8 @@ class Spec(Settings):
     @field_validator("first_classes", "second_classes", mode="before")
     @classmethod
     def _as_mapping(cls, value: Any) -> Any:
+        from gevaldi.taxonomy.labels import mapping_of  # with NumPy, which help in a shell does without
+
         return mapping_of(value) if value is None or isinstance(value, Mapping | str | Path) else value
 
     @field_validator("set_sizes")
@@ -177,6 +177,8 @@ class Spec(Settings):
     @property
     def names_own_taxonomy(self) -> bool:
         """Whether the hierarchy of classes is a user's own, a file or an object, and none that ships."""
+        from gevaldi.taxonomy.shipped import registry as taxonomies
+
         return self.taxonomy not in ("auto", "none", *taxonomies)
 
     @property

@@ -34,9 +34,9 @@ class Group(TyperGroup):
         except Interrupted as signal:
             raise typer.Exit(signal.code) from None
         except typer.BadParameter as error:
-            told = getattr(error.param, "help", None)
-            if told and not error.message:  # as of what is missing
-                error.message = told[0].upper() + told[1:]
+            description = getattr(error.param, "help", None)
+            if description and not error.message:  # as of what is missing
+                error.message = description[0].upper() + description[1:]
             raise
 
 

@@ -26,7 +26,7 @@ BATCHES = 4  # that a chunk has at most
 TRIES = 4  # processes that may die with a chunk
 WAIT = 0.5  # seconds that are waited for a chunk to finish
 LOOK = 1.0  # seconds between two looks at what nodes there are
-PATIENCE = 60.0  # seconds without any result until a user is told, or without any node that has room until that is an error
+LONGEST_SILENCE = 60.0  # seconds without any result until a user is told, or without any node that has room until that is an error
 
 
 class Ray(Engine):
@@ -228,7 +228,7 @@ class Tasks:
 
     def _check_progress(self) -> None:
         """Raise where nothing can be computed; tell where nothing has come for a while."""
-        usable, late = self._usable(), time.monotonic() - self._since > PATIENCE
+        usable, late = self._usable(), time.monotonic() - self._since > LONGEST_SILENCE
         if self._refused and not usable:
             words = dict.fromkeys(trouble.in_words() for trouble in self._refused.values())
             raise EngineError(" ".join(["No worker can work.", *list(words)[:3], "What was finished before is safe."]))

@@ -28,7 +28,7 @@ TRIED_ON = {"cpu": 1, "cuda": 8, "mps": 4}  # samples on which ways of computing
 SIZES = (1, 4, 16, 64, 128)  # batch sizes that are tried
 SIZES_CUDA = (*SIZES, 256, 512, 1024)
 BUDGET = 4.0  # seconds for trying batch sizes, unless single samples take long
-PATIENCE = 8  # evaluations of a sample that trying batch sizes may take instead
+TRIAL_EVALUATIONS = 8  # evaluations of a sample that trying batch sizes may take instead
 LONG = 1.0  # seconds of evaluations, after which the same is not evaluated again
 GAIN = 1.1  # ratio of speeds from which on something is preferred to what is simpler
 TOLERANCE = 0.05  # total variation between predictions in bfloat16 and in float32, up to which bfloat16 is safe
@@ -193,7 +193,7 @@ def best_batch_size(bench: Bench, plan: ExecutionPlan, sizes: Sequence[int]) -> 
         return sizes[0]
     best, least, begin = sizes[0], float("inf"), time.perf_counter()
     for size in sizes:
-        if least < float("inf") and time.perf_counter() - begin + least * size > max(BUDGET, PATIENCE * least):
+        if least < float("inf") and time.perf_counter() - begin + least * size > max(BUDGET, TRIAL_EVALUATIONS * least):
             bench.note(plan, size, None, "no time left to try it")
             break
         try:

@@ -25,8 +25,8 @@ from gevaldi.runs.store.run import Run, write_in_run
 BATCH = 50  # pictures asked about together, where the referee has no pipeline of its own
 NAME = "A picture of the run"
 
-Told = Callable[[int], None]
-"""Told after every picture, how many have been looked at."""
+OnProgress = Callable[[int], None]
+"""Called after every picture, how many have been looked at."""
 
 Answer = tuple[int, float]
 """The most probable class, and its probability."""
@@ -34,7 +34,7 @@ Answer = tuple[int, float]
 Key = TypeVar("Key")
 
 
-def judge(run: Run, name: str, told: Told = lambda done: None) -> Opinion:
+def judge(run: Run, name: str, on_progress: OnProgress = lambda done: None) -> Opinion:
     """Ask a classifier about the pictures of a run, and keep what it says in `referee.json` beside the record.
 
     Raises:
@@ -51,7 +51,7 @@ def judge(run: Run, name: str, told: Told = lambda done: None) -> Opinion:
         nonlocal done
         for pair in answers_of(classifier, pictures):
             done += 1
-            told(done)
+            on_progress(done)
             yield pair
 
     @cache

@@ -18,7 +18,7 @@ from gevaldi.fingerprints import describe, describe_divergence, device_name, dif
 from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Objective
 from gevaldi.provenance import as_lines, record_files
-from gevaldi.runs.checks.audit import AuditResult, Told, audit, audit_warnings
+from gevaldi.runs.checks.audit import AuditResult, OnProgress, audit, audit_warnings
 from gevaldi.runs.checks.preprocessing import range_warnings
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_of_spec
 from gevaldi.runs.start import chosen_conditions
@@ -90,12 +90,12 @@ def open_run(
     spec: Spec,
     models: Models,
     command: str,
-    told: Told = lambda done, total: None,
+    on_progress: OnProgress = lambda done, total: None,
     about: abc.Mapping[str, str] | None = None,
 ) -> Run:
     """The run of a spec in a folder: begun, or taken up again if it was begun before.
 
-    The networks must be settled on the device. Checks the contract; for a new run, also audits the generator, of which `told` hears
+    The networks must be on the device. Checks the contract; for a new run, also audits the generator and calls `on_progress`
     after every batch. `about` is what its report says of itself.
 
     Raises:
@@ -113,7 +113,7 @@ def open_run(
     _refuse_equal_candidates(spec, models)
     with record_files() as files:
         files |= {**models.first.files, **models.second.files, **models.generator.files}
-        audited, trouble = _run_audit(models, conditions, spec, told)
+        audited, trouble = _run_audit(models, conditions, spec, on_progress)
     inputs = as_lines(files).encode(errors="surrogateescape")
     pictures = content_of(audited.pictures) if audited else None
     divergence_record = describe_divergence(spec.divergence, models.divergence)
@@ -157,13 +157,13 @@ def _write_beside(run: Run, models: Models) -> None:
         write_in_run(run.folder / "taxonomy.json", taxonomy_as_json(models.hierarchy.whole).encode())
 
 
-def _run_audit(models: Models, conditions: list[int], spec: Spec, told: Told) -> tuple[AuditResult | None, list[str]]:
+def _run_audit(models: Models, conditions: list[int], spec: Spec, on_progress: OnProgress) -> tuple[AuditResult | None, list[str]]:
     """The audit and what it gives rise to, or a warning where the networks fail on one of its pictures.
 
     A search may still go on from other pictures.
     """
     try:
-        audited = audit(models, conditions, spec, told)
+        audited = audit(models, conditions, spec, on_progress)
     except GevaldiError:
         raise
     except Exception as error:

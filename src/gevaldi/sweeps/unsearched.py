@@ -25,7 +25,7 @@ from gevaldi.pictures import sources
 from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.runs.checks.audit import DRAWN as SMALL_ARE_SHOWN
 from gevaldi.runs.checks.audit import DRAWN_BY_LARGE as LARGE_ARE_SHOWN
-from gevaldi.runs.checks.audit import Told, batch_of, drawn_pictures, picture_shape
+from gevaldi.runs.checks.audit import OnProgress, batch_of, drawn_pictures, picture_shape
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_of_spec
 from gevaldi.runs.start import chosen_conditions
 from gevaldi.runs.worker.setup import Models
@@ -106,7 +106,7 @@ def before_search(
     generator: Generator,
     device: torch.device,
     taxonomy: Taxonomy | None = None,
-    on_progress: Told = lambda done, total: None,
+    on_progress: OnProgress = lambda done, total: None,
 ) -> tuple[list[Entry], dict[str, str]]:
     """The matrices of pictures drawn from the generator and of real ones, and why some classifiers are not in them.
 
@@ -151,7 +151,7 @@ def before_search(
     return found, failed
 
 
-def _shifted(on_progress: Told, before: int, total: int, done: int) -> None:
+def _shifted(on_progress: OnProgress, before: int, total: int, done: int) -> None:
     on_progress(before + done, total)
 
 

@@ -31,8 +31,8 @@ SHOWN = 10  # drawn pictures that a run keeps, to be seen beside as many real on
 ENOUGH = 30  # pictures of known classes, so that a share of them means something
 UNLIKE = 1.5  # how many times as often the two differ on drawn pictures than on real ones, for a warning
 
-Told = Callable[[int, int], None]
-"""Told after every batch: how many pictures have been looked at, of how many."""
+OnProgress = Callable[[int, int], None]
+"""Called after every batch: how many pictures have been looked at, of how many."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class AuditResult:
     pictures: list[Row]
 
 
-def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = lambda done, total: None) -> AuditResult:
+def audit(models: Models, conditions: Sequence[int], spec: Spec, on_progress: OnProgress = lambda done, total: None) -> AuditResult:
     """Look at pictures drawn from the prior, and at the real ones where there are any.
 
     In the counts, `disagreements` are the pictures with different top classes. `kept_first` is the mean probability that the first
@@ -69,7 +69,7 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
     def on_picture(count: int = 1) -> None:
         nonlocal done
         done += count
-        told(done, total)
+        on_progress(done, total)
 
     def tally(batches: Iterable[tuple[Tensor, list[Known]]]) -> Tally:
         tally = Tally(models)

@@ -42,7 +42,7 @@ LEFT = re.compile(r"\.(run\.json|inputs\.sha256|audit\.parquet|referee\.json|spe
 
 INPUTS = "inputs.sha256"  # beside the record: as `sha256sum` prints them
 PICTURES = "audit.parquet"  # also beside it: what the two say of the pictures that were looked at before the search
-NEAR = 4 * 2**30  # bytes of a far run that are copied for a while, at most
+MOST_COPIED = 4 * 2**30  # bytes of a far run that are copied for a while, at most
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ class Run:
     def near(self) -> Iterator["Run"]:
         """The same run, with copies on this machine of parts that are far away, for what reads them many times.
 
-        There are as many as `NEAR` and half of the free disk have room for; the others are read where they lie. With the context
+        Copies take at most `MOST_COPIED` and half of the free disk; other parts are read where they lie. With the context
         the copies go.
         """
         try:
@@ -271,7 +271,7 @@ class Run:
             yield replace(self, copies=Path(folder))
 
     def _copy(self, folder: Path) -> None:
-        parts, room = self.parts(), min(NEAR, shutil.disk_usage(folder).free // 2)
+        parts, room = self.parts(), min(MOST_COPIED, shutil.disk_usage(folder).free // 2)
         # An error of the location is told when the part is read, and one of this disk is no error.
         with contextlib.suppress(OSError), contextlib.closing(ahead(read, parts)) as fetched:
             for part, content in zip(parts, fetched, strict=True):

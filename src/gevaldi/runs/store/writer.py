@@ -10,7 +10,7 @@ from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row
 
 PART = 64  # rows that are written as one part
-PATIENCE = 2.0, 60.0  # seconds that a row waits for others: a hundredth of the time that has passed, but no less and no more
+LONGEST_WAIT = 2.0, 60.0  # seconds that a row waits for others: a hundredth of the time that has passed, but no less and no more
 WAITING = 8  # harvests that may wait to be written; more, and the search waits for the disk
 
 
@@ -81,7 +81,7 @@ class Writer:
 
     def _left(self) -> float:
         """Seconds that the rows at hand still wait for others."""
-        least, most = PATIENCE
+        least, most = LONGEST_WAIT
         now = time.monotonic()
         return self._since + min(most, max(least, (now - self._begun) / 100)) - now
 

@@ -27,7 +27,7 @@ from gevaldi.search.loop import search
 from gevaldi.spec import Spec
 
 NO_STEP = 2**32  # a step of which no search draws noise
-PATIENCE = 2.0  # seconds that finished samples wait for others at most, where steps are long
+LONGEST_WAIT = 2.0  # seconds that finished samples wait for others at most, where steps are long
 
 
 def search_all(
@@ -106,7 +106,7 @@ def _search_all(
     for number, step in enumerate(search(fast, scheduler.supply, models.algorithm, spec.search)):
         ended += recorder.record(step)
         on_step(len(step.batch.ids), number)
-        late = time.monotonic() - since > PATIENCE
+        late = time.monotonic() - since > LONGEST_WAIT
         if number % BLOCK == BLOCK - 1 or late or len(ended) >= batch_size:
             yield from results()
             since = time.monotonic()
