@@ -16,8 +16,8 @@ from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
 from gevaldi.runs.session import models_of
 from gevaldi.runs.start import Start, starts
-from gevaldi.runs.worker.search import searched
-from gevaldi.runs.worker.setup import Models, prepared
+from gevaldi.runs.worker.search import search_all
+from gevaldi.runs.worker.setup import Models, prepare_torch
 from gevaldi.spec import Search, Spec
 
 NAMES = {"first": "bundled:mnist-strided", "second": "bundled:mnist-pooled", "generator": "bundled:mnist-vae"}
@@ -43,7 +43,7 @@ class Budget:
 def outcome(models: Models, spec: Spec) -> tuple[int, int, list[float], set[tuple[int, int]]]:
     """Evaluations, rows, final divergences, and pairs of top classes."""
     budget, values, pairs = Budget(), list[float](), set[tuple[int, int]]()
-    for results in searched(budget.starts(spec), models, spec, BATCH, budget.watch):
+    for results in search_all(budget.starts(spec), models, spec, BATCH, budget.watch):
         end = results.after
         values += end.divergence
         pairs |= set(zip(end.log_p.argmax(1).tolist(), end.log_q.argmax(1).tolist(), strict=True))
@@ -58,7 +58,7 @@ def main() -> None:
         f"| candidates | first rung | evaluations a row | rows | mean KL | of the {LARGEST} largest | above {SERIOUS:g} | pairs |"
     )
     print("|---|---|---|---|---|---|---|---|")
-    with prepared(models):
+    with prepare_torch(models):
         for candidates, rung in TRIED:
             spec = Spec(**NAMES, samples=10**6, search=Search(candidates=candidates, first_rung=rung))
             spent, rows, values, pairs = outcome(models, spec)

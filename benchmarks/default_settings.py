@@ -15,7 +15,7 @@ from gevaldi.classifiers import load_classifier
 from gevaldi.generators import load_generator
 from gevaldi.objective import within
 from gevaldi.runs.session import models_of
-from gevaldi.runs.worker.setup import Models, prepared
+from gevaldi.runs.worker.setup import Models, prepare_torch
 from gevaldi.search import registry
 from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
@@ -92,7 +92,7 @@ def main() -> None:
     models = models_of(Spec(**names), *networks, torch.device("cpu"))
     print("| algorithm | λ | window | gain | different top classes | inside 99.9 % | mean KL | evaluations a sample | seconds |")
     print("|---|---|---|---|---|---|---|---|---|")
-    with prepared(models):
+    with prepare_torch(models):
         for setting in TRIED:
             begin = time.perf_counter()
             found = outcome(models, setting)

@@ -22,7 +22,7 @@ from gevaldi.generators import load_generator
 from gevaldi.runs.hierarchy import hierarchy_of
 from gevaldi.runs.session import models_of
 from gevaldi.runs.worker.recorder import BLOCK
-from gevaldi.runs.worker.setup import prepared
+from gevaldi.runs.worker.setup import prepare_torch
 from gevaldi.spec import Spec
 from gevaldi.statistics.intervals import mean
 from gevaldi.taxonomy import Taxonomy, distances, most_probable, registry, set_distance, taxonomy_of
@@ -113,7 +113,7 @@ def share_of_a_step() -> None:
     models = models_of(spec, first, second, generator, torch.device("cpu"))
     z, condition = models.starts(range(64)), torch.arange(64) % 10
     p, q = (torch.randn(64 * BLOCK, 10).topk(5).indices for _ in range(2))
-    with prepared(models):
+    with prepare_torch(models):
         objective = models.objective(0.0)
         step, block = timed(lambda: objective(z, condition), lambda: hierarchy.along(p, q), times=100)
     print(f"set distances along the path: {100 * block / (BLOCK * step):.2f} % of a step")

@@ -23,7 +23,7 @@ from large_runs import written
 
 import gevaldi
 from gevaldi.runs import _part
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 FLIPS, TURNS = 1_500, 5
 

@@ -21,8 +21,8 @@ from gevaldi.objective import within
 from gevaldi.runs.session import models_of
 from gevaldi.runs.start import Start, starts
 from gevaldi.runs.worker.scheduler import inputs
-from gevaldi.runs.worker.search import searched
-from gevaldi.runs.worker.setup import Models, prepared
+from gevaldi.runs.worker.search import search_all
+from gevaldi.runs.worker.setup import Models, prepare_torch
 from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
 from gevaldi.spec import Spec
@@ -56,7 +56,7 @@ def to_the_slowest(models: Models, spec: Spec) -> int:
 def own_steps(models: Models, spec: Spec, batch: list[Start], known: dict[int, int] = {}) -> list[int]:  # noqa: B006
     """After how many steps each of a batch has converged; looked up, so that it is not part of what is timed."""
     if not known:
-        for results in searched(starts(spec, list(range(10))), models, spec, BATCH):
+        for results in search_all(starts(spec, list(range(10))), models, spec, BATCH):
             known |= {ended.start.index: ended.exit.steps for ended in results.samples}
     return [known[start.index] for start in batch]
 
@@ -64,13 +64,13 @@ def own_steps(models: Models, spec: Spec, batch: list[Start], known: dict[int, i
 def leaving(models: Models, spec: Spec) -> None:
     """Batches that samples leave, one batch after the other."""
     for batch in batches(spec):
-        for _ in searched(batch, models, spec, BATCH):
+        for _ in search_all(batch, models, spec, BATCH):
             pass
 
 
 def kept_full(models: Models, spec: Spec) -> None:
     """One batch that others join."""
-    for _ in searched(starts(spec, list(range(10))), models, spec, BATCH):
+    for _ in search_all(starts(spec, list(range(10))), models, spec, BATCH):
         pass
 
 
@@ -96,7 +96,7 @@ def main() -> None:
     spec = Spec(**NAMES, samples=BATCH * BATCHES // 2)
     networks = load_classifier(NAMES["first"]), load_classifier(NAMES["second"]), load_generator(NAMES["generator"])
     models = models_of(spec, *networks, torch.device("cpu"))
-    with prepared(models):
+    with prepare_torch(models):
         steps = own_steps(models, spec, list(starts(spec, list(range(10)))))
         needed = sum(steps) + 2 * len(steps)  # with the evaluations of starts and ends
         found = []

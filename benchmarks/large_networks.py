@@ -26,13 +26,13 @@ from imagenet_world import around_pictures, data_folder, squeezenets
 from torch.utils.flop_counter import FlopCounterMode
 
 from gevaldi.classifiers import load_classifier
-from gevaldi.execution.networks import planned
+from gevaldi.execution.networks import apply_plan
 from gevaldi.generators import load_generator
 from gevaldi.objective import within
 from gevaldi.runs.session import models_of
 from gevaldi.runs.start import Start
 from gevaldi.runs.worker.recorder import PathRecorder, Trajectory
-from gevaldi.runs.worker.setup import Models, prepared
+from gevaldi.runs.worker.setup import Models, prepare_torch
 from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
 from gevaldi.spec import Spec
@@ -79,7 +79,7 @@ def operations(models: Models, z: torch.Tensor, condition: torch.Tensor) -> int:
 
 def stepping(models: Models, z: torch.Tensor, condition: torch.Tensor) -> Callable[[], None]:
     """A step of a running search and what is kept of it."""
-    evaluate = within(planned(models.objective(0.0), models.plan, torch.device("cpu")), models.generator.prior, 0.999)
+    evaluate = within(apply_plan(models.objective(0.0), models.plan, torch.device("cpu")), models.generator.prior, 0.999)
     supply = at_once(NewSamples.forward(z, condition, range(len(z))))
     steps = search(evaluate, supply, models.algorithm, Stopping(steps=10**6, window=10**6))
     recorder = PathRecorder(models, {i: Trajectory(Start(i, i, int(condition[i]), "forward")) for i in range(len(z))})
@@ -127,7 +127,7 @@ def one(world: str, data: Path | None, batch: int, precision: str, what: str) ->
         models = replace(models, plan=replace(models.plan, mixed=None, channels_last=False))
     z = models.starts(range(batch))
     condition = torch.arange(batch) % len(models.generator.conditions)
-    with prepared(models):
+    with prepare_torch(models):
         alone, step = partial(bare, models, z, condition), stepping(models, z, condition)
         if what != "time":
             return {"kilobytes": added(alone if what == "bare" else step)}

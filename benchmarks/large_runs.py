@@ -92,9 +92,9 @@ def written(folder: Path, rows: int) -> Any:
     """A run of so many rows, half of them of each order."""
     import pyarrow as pa
 
-    from gevaldi.runs._part import serialised
-    from gevaldi.runs.schema import schema
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.part import serialised
+    from gevaldi.runs.store.run import Run
+    from gevaldi.runs.store.schema import schema
     from gevaldi.spec import Spec
 
     labels = [{"name": f"class {c}", "id": f"n{c:08d}"} for c in range(CLASSES)]

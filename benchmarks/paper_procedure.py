@@ -17,13 +17,13 @@ import torch
 
 from gevaldi.batches import in_blocks
 from gevaldi.classifiers import load_classifier
-from gevaldi.contract import settled
+from gevaldi.contract import on_device
 from gevaldi.divergences import divergence
 from gevaldi.execution.plan import BLOCK
 from gevaldi.generators import load_generator
 from gevaldi.objective import Evaluation, Objective, within
 from gevaldi.runs.session import models_of
-from gevaldi.runs.worker.setup import prepared
+from gevaldi.runs.worker.setup import prepare_torch
 from gevaldi.search import registry
 from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
@@ -95,13 +95,13 @@ def main() -> None:
         objective = Objective(*pair, generator, divergence("kl"), weight)
         for batch in range(BATCHES):
             z = generator.prior.sample(range(STARTS + SAMPLES * batch, STARTS + SAMPLES * (batch + 1)))
-            with settled(first, second, generator, device=CPU):
+            with on_device(first, second, generator, device=CPU):
                 objective(z, condition)  # warm up
                 begin = time.perf_counter()
                 end, steps = paper(objective, z, condition, mass)
                 took, goal = time.perf_counter() - begin, end.divergence.mean().item()
             inside = (generator.prior.typicality(end.z) <= 0.999).float().mean().item()
-            with prepared(models):
+            with prepare_torch(models):
                 found = ours(objective, z.to(models.plan.dtype), condition, mass, goal)
             quick = found.seconds_to_goal
             cells = [weight, "yes" if mass else "no", order, batch + 1, f"{goal:.3f}", f"{inside:.0%}", f"{took:.1f}"]

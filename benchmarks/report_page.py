@@ -30,7 +30,7 @@ MAKE = """
 import sys
 from pathlib import Path
 from gevaldi.reports.page import write_report
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 write_report(Run.open(Path(sys.argv[1])))
 assert "torch" not in sys.modules
 """
@@ -70,9 +70,9 @@ def natural(seed: int, size: int = 224, form: str = "PNG") -> dict[str, Any]:
 
 def enlarged(run: Any, folder: Path) -> Any:
     """The same rows with large pictures, and as many real ones with different answers as a run keeps."""
-    from gevaldi.runs.evaluation import KEPT
-    from gevaldi.runs.pictures import content_of, pictures_of
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.checks.evaluation import KEPT
+    from gevaldi.runs.store.pictures import content_of, pictures_of
+    from gevaldi.runs.store.run import Run
 
     real = [row for row in pictures_of(run) if row["kind"] == "real"]
     parted = [row | {"second_label": row["first_label"] + 1, "picture": natural(i % PICTURES)} for i, row in enumerate(real[:KEPT])]

@@ -18,8 +18,8 @@ from imagenet_world import around_pictures, data_folder, squeezenets
 
 from gevaldi.runs.session import models_of
 from gevaldi.runs.start import starts as starts_of
-from gevaldi.runs.worker.search import searched
-from gevaldi.runs.worker.setup import prepared
+from gevaldi.runs.worker.search import search_all
+from gevaldi.runs.worker.setup import prepare_torch
 from gevaldi.spec import spec_from
 from gevaldi.statistics.intervals import mean
 
@@ -32,8 +32,8 @@ def found(divergence: str, networks: tuple[Any, ...], starts: int, steps: int) -
     spec = spec_from({**names, "samples": starts, "orders": "forward", "divergence": divergence, "search": {"steps": steps}})
     models = models_of(spec, *networks, torch.device("cpu"))
     rows, begin = [], time.perf_counter()
-    with prepared(models):
-        for results in searched(starts_of(spec, list(range(starts))), models, spec, BATCH):
+    with prepare_torch(models):
+        for results in search_all(starts_of(spec, list(range(starts))), models, spec, BATCH):
             rows += results.rows()
             print(f"{divergence}: {len(rows)} of {starts}, {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
     return sorted(rows, key=lambda row: int(row["index"]))  # they come as they finish, and are compared start by start

@@ -16,10 +16,10 @@ from statistics import median
 import torch
 from imagenet_world import around_pictures, data_folder, squeezenets
 
-from gevaldi.contract import settled
+from gevaldi.contract import on_device
 from gevaldi.divergences.kl import kl
 from gevaldi.execution.autotune import plan_of
-from gevaldi.execution.networks import planned
+from gevaldi.execution.networks import apply_plan
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.execution.threads import in_threads
 from gevaldi.execution.tuning import ignoring_cache, lines_of
@@ -41,9 +41,9 @@ def evaluation(objective: Objective, plan: ExecutionPlan, size: int) -> tuple[fl
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with (
         in_threads(plan.threads),
-        settled(*networks, device=device, dtype=plan.dtype, channels_last=plan.channels_last),
+        on_device(*networks, device=device, dtype=plan.dtype, channels_last=plan.channels_last),
     ):
-        evaluate = planned(objective, plan, device)
+        evaluate = apply_plan(objective, plan, device)
         z = objective.generator.prior.sample(range(size)).to(device, plan.dtype)
         condition = torch.arange(size, device=device) % len(objective.generator.conditions)
         float(evaluate(z, condition).value.sum())

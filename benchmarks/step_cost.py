@@ -17,7 +17,7 @@ from gevaldi.objective import within
 from gevaldi.runs.session import models_of
 from gevaldi.runs.start import starts
 from gevaldi.runs.worker.recorder import PathRecorder, Trajectory
-from gevaldi.runs.worker.setup import prepared
+from gevaldi.runs.worker.setup import prepare_torch
 from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
 from gevaldi.spec import Spec
@@ -45,7 +45,7 @@ def main() -> None:
         return torch.autograd.grad((log_p.exp() * (log_p - log_q)).sum(), latent)[0]
 
     ratios, times = [], []
-    with prepared(models):
+    with prepare_torch(models):
         evaluate = within(models.objective(0.0), generator.prior, 0.999)
         stopping = Stopping(steps=PAIRS + 20, window=10**6)
         supply = at_once(NewSamples.forward(z, condition, range(BATCH)))

@@ -20,7 +20,7 @@ from gevaldi.engines.base import Job, compute_missing
 from gevaldi.generators import load_generator
 from gevaldi.progress import Bar
 from gevaldi.runs.session import models_of, open_run
-from gevaldi.runs.worker.setup import prepared
+from gevaldi.runs.worker.setup import prepare_torch
 from gevaldi.spec import Spec
 
 NAMES = ("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae")
@@ -29,7 +29,7 @@ BATCH = 64
 
 def seconds(workers: int, samples: int, ready: Any) -> float:
     """From the first chunk to the last row on disk."""
-    with tempfile.TemporaryDirectory() as folder, engine(f"ray,workers={workers}").opened() as compute:
+    with tempfile.TemporaryDirectory() as folder, engine(f"ray,workers={workers}").open() as compute:
         for count in (8 * workers, samples):
             run = open_run(Path(folder) / str(count), spec_of(count), ready, "benchmarks/workers.py")
             begin = time.perf_counter()
@@ -47,7 +47,7 @@ def main(samples: int, rounds: int) -> None:
     torch.set_num_threads(1)
     given = load_classifier(NAMES[0]), load_classifier(NAMES[1]), load_generator(NAMES[2])
     ready, ratios = models_of(spec_of(samples), *given, torch.device("cpu")), []
-    with prepared(ready):
+    with prepare_torch(ready):
         for turn in range(rounds):
             found = {workers: seconds(workers, samples, ready) for workers in ((1, 2) if turn % 2 else (2, 1))}
             ratios.append(found[1] / found[2])

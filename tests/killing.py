@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import gevaldi
 from conftest import small_classifier, small_generator
-from gevaldi.runs import writer
-from gevaldi.runs.store import Run
+from gevaldi.runs.store import writer
+from gevaldi.runs.store.run import Run
 
 writer.PART = 4  # so that there is something to lose and something to keep
 

@@ -17,7 +17,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from killing import compare, finished
 
 DRIVER = """

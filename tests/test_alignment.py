@@ -15,7 +15,7 @@ from gevaldi.alignment import Aligned, align
 from gevaldi.contract import check_contract
 from gevaldi.errors import ContractError, GevaldiError, SpecError, TaxonomyError, UnknownName
 from gevaldi.models import Label
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import read_spec, spec_from, write_spec
 from gevaldi.taxonomy import Taxonomy, distances, fitting, read_taxonomy, registry
 

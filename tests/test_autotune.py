@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 import gevaldi
-from gevaldi.contract import settled
+from gevaldi.contract import on_device
 from gevaldi.divergences import divergence
 from gevaldi.errors import SpecError
 from gevaldi.execution import autotune
 from gevaldi.execution.autotune import plan_of
-from gevaldi.execution.networks import planned
+from gevaldi.execution.networks import apply_plan
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.execution.tuning import Tuning
 from gevaldi.objective import Evaluation, Objective
@@ -78,7 +78,7 @@ def test_the_way_of_a_run_in_bfloat16_was_really_computed_in_it(run: gevaldi.Com
 
 def test_a_run_in_bfloat16_goes_on_in_it(run: gevaldi.Comparison) -> None:
     execution = run.run.record["execution"]
-    again = ExecutionPlan.recorded(execution, CPU)
+    again = ExecutionPlan.recorded_plan(execution, CPU)
     assert again.mixed == torch.bfloat16
     assert again.dtype == torch.float32
     assert {**execution, **again.record()} == execution
@@ -87,7 +87,7 @@ def test_a_run_in_bfloat16_goes_on_in_it(run: gevaldi.Comparison) -> None:
 def test_predictions_in_bfloat16_are_those_in_single_precision_to_its_eight_bits() -> None:
     one = objective()
     z, condition = one.generator.prior.sample(range(8)), torch.zeros(8, dtype=torch.long)
-    exact, mixed = one(z, condition), planned(one, ExecutionPlan(mixed=torch.bfloat16), CPU)(z, condition)
+    exact, mixed = one(z, condition), apply_plan(one, ExecutionPlan(mixed=torch.bfloat16), CPU)(z, condition)
     assert mixed.log_p.dtype == mixed.pictures.dtype == mixed.gradient.dtype == torch.float32
     assert not torch.equal(exact.log_p, mixed.log_p)
     assert (exact.log_p - mixed.log_p).abs().max() < 16 * 2**-8 * exact.log_p.abs().max()
@@ -99,7 +99,7 @@ def test_networks_in_channels_last_order_give_the_same_and_are_given_back_as_the
     z, condition = one.generator.prior.sample(range(4)), torch.zeros(4, dtype=torch.long)
     weight = one.first.module[0].weight  # type: ignore[union-attr, index]
     before = one(z, condition)
-    with settled(one.first, one.second, one.generator, device=CPU, channels_last=True):
+    with on_device(one.first, one.second, one.generator, device=CPU, channels_last=True):
         assert weight.is_contiguous(memory_format=torch.channels_last)  # type: ignore[operator, union-attr]
         during = one(z, condition)
     assert weight.is_contiguous()  # type: ignore[operator, union-attr]
@@ -147,7 +147,7 @@ def costing(monkeypatch: pytest.MonkeyPatch, costs: Costs, mixed: Evaluation | N
             raise torch.OutOfMemoryError
         return seconds * size, mixed if way.mixed and mixed else found
 
-    monkeypatch.setattr(autotune, "timed", timed)
+    monkeypatch.setattr(autotune, "time_evaluation", timed)
 
 
 def flipped() -> Evaluation:
@@ -201,13 +201,13 @@ def test_no_batch_is_larger_than_the_run_or_takes_longer_than_a_second(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], expected: int
 ) -> None:
     monkeypatch.setattr(autotune, "fastest", lambda *bench: ExecutionPlan())
-    monkeypatch.setattr(autotune, "timed", lambda *call: (0.1 * call[3] ** 0.85, None))
+    monkeypatch.setattr(autotune, "time_evaluation", lambda *call: (0.1 * call[3] ** 0.85, None))
     assert chosen(objective(), **settings).batch_size == expected
 
 
 def test_larger_batches_that_gain_nothing_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autotune, "fastest", lambda *bench: ExecutionPlan())
-    monkeypatch.setattr(autotune, "timed", lambda *call: (0.001 * max(call[3], 16), None))
+    monkeypatch.setattr(autotune, "time_evaluation", lambda *call: (0.001 * max(call[3], 16), None))
     assert chosen(objective(), samples=1000).batch_size == 16
 
 
@@ -219,7 +219,7 @@ def test_networks_that_cannot_be_compiled_are_refused_in_a_sentence(monkeypatch:
     def failing(network: Any) -> Any:
         raise RuntimeError("no C++ compiler")
 
-    monkeypatch.setattr("gevaldi.execution.networks.compiled", failing)
+    monkeypatch.setattr("gevaldi.execution.networks.compile_network", failing)
     with pytest.raises(SpecError, match=r"speed\.compiled=true.*no C\+\+ compiler.*Leave it out"):
         chosen(objective(), speed={"compiled": True, "batch_size": 2})
 
@@ -230,11 +230,11 @@ def test_compiled_networks_give_what_they_give_uncompiled(monkeypatch: pytest.Mo
     monkeypatch.setattr(torch, "compile", lambda network, **options: compile_of(network, backend="aot_eager", dynamic=False))
     one = objective()
     z, condition = one.generator.prior.sample(range(3)), torch.zeros(3, dtype=torch.long)
-    with settled(one.first, one.second, one.generator, device=CPU):
+    with on_device(one.first, one.second, one.generator, device=CPU):
         plan = chosen(one, speed={"compiled": True, "batch_size": 3})
         assert plan.compiled
         assert plan.block == 3
-        plain, compiled = one(z, condition), planned(one, plan, CPU)(z, condition)
+        plain, compiled = one(z, condition), apply_plan(one, plan, CPU)(z, condition)
     assert torch.allclose(plain.log_p, compiled.log_p, atol=1e-5)
     assert torch.allclose(plain.gradient, compiled.gradient, atol=1e-5)
 
@@ -300,7 +300,7 @@ def test_classifiers_that_do_not_end_in_logits_are_searched_in_bfloat16_too(outp
     done = gevaldi.compare(*pair, generator(), out=tmp_path / "run", samples=2, steps=3, audited=2, precision="bfloat16")
     assert not done.rows()["error"].notna().any()
     one = Objective(*pair, generator(), divergence("kl"), 0.0)
-    found = planned(one, ExecutionPlan(mixed=torch.bfloat16), CPU)(
+    found = apply_plan(one, ExecutionPlan(mixed=torch.bfloat16), CPU)(
         one.generator.prior.sample(range(3)), torch.zeros(3, dtype=torch.long)
     )
     assert found.log_p.dtype == found.log_q.dtype == torch.float32

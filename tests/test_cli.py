@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from conftest import called
 from gevaldi.bundled.ladder import FAMILIES
 from gevaldi.cli.main import app
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 MODELS = """
 import torch, gevaldi

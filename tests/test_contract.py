@@ -11,7 +11,7 @@ from torch import nn
 
 import gevaldi
 from conftest import SmallDecoder, small_classifier, small_generator
-from gevaldi.contract import check_contract, settled
+from gevaldi.contract import check_contract, on_device
 from gevaldi.errors import ContractError
 
 CPU = torch.device("cpu")
@@ -138,7 +138,7 @@ def test_parameters_are_given_back_as_they_were() -> None:
     module = small_classifier()
     frozen, free = list(module.parameters())[:1], list(module.parameters())[1:]
     frozen[0].requires_grad_(False)
-    with settled(module, device=CPU):
+    with on_device(module, device=CPU):
         assert not any(p.requires_grad for p in module.parameters())
     assert not frozen[0].requires_grad
     assert all(p.requires_grad for p in free)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import gevaldi
-from gevaldi.contract import check_contract, settled
+from gevaldi.contract import check_contract, on_device
 from gevaldi.errors import DataError, GevaldiError, MissingExtra, SpecError, WeightsError
 from gevaldi.generators import load_generator
 from gevaldi.generators._prompts import prompts_of
@@ -270,7 +270,7 @@ def test_the_contract_holds_in_both_precisions_and_weights_are_given_back(
     size = found(*drawn(found, 1)).shape[1:].numel()
     before = {key: value.clone() for key, value in found.state_dict().items()}
     first, second = small(0, size), small(1, size)
-    with settled(first, second, found, device=torch.device("cpu"), dtype=dtype):
+    with on_device(first, second, found, device=torch.device("cpu"), dtype=dtype):
         assert check_contract(first, second, found, torch.device("cpu"), dtype) == []
     assert all(torch.equal(value, before[key]) for key, value in found.state_dict().items())
     assert found(*drawn(found)).dtype == torch.float32

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from gevaldi.exports import export
 from gevaldi.figures import figure_of
-from gevaldi.measures.duplicates import Finds, chosen, leaders
+from gevaldi.measures.duplicates import Deduplicated, choose, leaders
 from gevaldi.reports.page import render
-from gevaldi.runs import finds as reading
-from gevaldi.runs.finds import finds_of, summary_of
-from gevaldi.runs.store import Run
+from gevaldi.runs import near_duplicates as reading
+from gevaldi.runs.near_duplicates import deduplicate, summary_of
+from gevaldi.runs.store.run import Run
 from test_reports import Page, made, prediction, row
 
 
@@ -72,8 +72,8 @@ OTHERS = [
 @pytest.mark.parametrize("other", OTHERS, ids=lambda other: next(iter(other)))
 def test_near_ends_are_duplicates_only_in_one_order_one_condition_and_between_the_same_classes(tmp_path: Path, other: Any) -> None:
     far = [alike(i, FAR, first_end=prediction("ape")) for i in range(2, 20)]  # starts, which say what is typical
-    assert finds_of(run_of(tmp_path / "same", [alike(0, HERE), alike(1, HERE), *far])).like[:2].tolist() == [1, 1]
-    assert finds_of(run_of(tmp_path / "other", [alike(0, HERE), alike(1, HERE, **other), *far])).like[:2].tolist() == [0, 1]
+    assert deduplicate(run_of(tmp_path / "same", [alike(0, HERE), alike(1, HERE), *far])).like[:2].tolist() == [1, 1]
+    assert deduplicate(run_of(tmp_path / "other", [alike(0, HERE), alike(1, HERE, **other), *far])).like[:2].tolist() == [0, 1]
 
 
 def test_near_is_half_of_what_two_draws_of_the_prior_are_apart_in_the_mean(tmp_path: Path) -> None:
@@ -81,20 +81,20 @@ def test_near_is_half_of_what_two_draws_of_the_prior_are_apart_in_the_mean(tmp_p
     typical = np.sqrt(2 * 8)  # of standard normal draws of eight numbers
     for i, (part, near) in enumerate(((0.45, True), (0.55, False))):
         end = [part * typical, *[0.0] * 7]
-        finds = finds_of(run_of(tmp_path / str(i), [alike(0, HERE), alike(1, end), *far]))
+        finds = deduplicate(run_of(tmp_path / str(i), [alike(0, HERE), alike(1, end), *far]))
         assert (finds.like[0] == 1) == near
 
 
 def test_of_searches_that_all_start_at_one_place_only_equal_ends_are_duplicates(tmp_path: Path) -> None:
     ends = [HERE, HERE, [0.1, *HERE[1:]]]
-    finds = finds_of(run_of(tmp_path, [alike(i, end, z_start=HERE) for i, end in enumerate(ends)]))
+    finds = deduplicate(run_of(tmp_path, [alike(i, end, z_start=HERE) for i, end in enumerate(ends)]))
     assert finds.like[:3].tolist() == [1, 1, 2]
     assert finds.duplicates == (1, 1)
 
 
 def test_what_failed_or_was_not_predicted_or_is_not_there_is_like_none(tmp_path: Path) -> None:
     rows = [alike(0, HERE), row(1, failed=True), alike(2, HERE, first_end=None), alike(3, HERE, second_end=[])]
-    finds = finds_of(run_of(tmp_path, rows, samples=6))
+    finds = deduplicate(run_of(tmp_path, rows, samples=6))
     assert finds.like.tolist() == [0, -1, -1, -1, *[-1] * 8]
     assert finds.duplicates == (0, 0)
 
@@ -113,11 +113,11 @@ def wells(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[dict[str,
 
 
 @pytest.fixture
-def finds(wells: tuple[Run, list[dict[str, Any]]]) -> Finds:
-    return finds_of(wells[0])
+def finds(wells: tuple[Run, list[dict[str, Any]]]) -> Deduplicated:
+    return deduplicate(wells[0])
 
 
-def test_a_distinct_sample_has_the_largest_divergence_of_all_that_are_like_it(finds: Finds) -> None:
+def test_a_distinct_sample_has_the_largest_divergence_of_all_that_are_like_it(finds: Deduplicated) -> None:
     assert (finds.divergence[finds.like[:60]] >= finds.divergence[:60]).all()
     assert len(finds.distinct) == 12
     assert (np.diff(finds.divergence[finds.distinct]) < 0).all()
@@ -125,11 +125,11 @@ def test_a_distinct_sample_has_the_largest_divergence_of_all_that_are_like_it(fi
 
 
 def test_parts_and_a_memory_for_few_latents_change_nothing(
-    tmp_path: Path, wells: tuple[Run, list[dict[str, Any]]], finds: Finds, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, wells: tuple[Run, list[dict[str, Any]]], finds: Deduplicated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert (finds_of(run_of(tmp_path, wells[1])).like == finds.like).all()
+    assert (deduplicate(run_of(tmp_path, wells[1])).like == finds.like).all()
     monkeypatch.setattr(reading, "BUDGET", 100)
-    assert (finds_of(wells[0]).like == finds.like).all()
+    assert (deduplicate(wells[0]).like == finds.like).all()
 
 
 def test_the_summary_counts_distinct_samples_that_end_with_different_classes(wells: tuple[Run, Any]) -> None:
@@ -147,11 +147,11 @@ def test_long_latents_are_as_far_apart_as_their_sums_say_to_a_quarter() -> None:
     assert ratio.std() == pytest.approx(1 / np.sqrt(2 * 128), rel=0.2)
 
 
-def of_pairs(sizes: list[int], agreeing: int) -> Finds:
+def of_pairs(sizes: list[int], agreeing: int) -> Deduplicated:
     first = np.concatenate([np.full(size, i) for i, size in enumerate(sizes)] + [np.full(agreeing, 99)]).astype(np.int32)
     second = np.where(first == 99, 99, 50).astype(np.int32)
     divergence = np.random.default_rng(0).permutation(len(first)).astype(np.float32)
-    return Finds(np.arange(len(first)), first, second, divergence, np.zeros(len(first), bool))
+    return Deduplicated(np.arange(len(first)), first, second, divergence, np.zeros(len(first), bool))
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=8), st.integers(0, 10), st.integers(1, 120))
@@ -159,7 +159,7 @@ def test_those_chosen_are_the_largest_under_the_least_limit_a_pair_that_fills_th
     sizes: list[int], agreeing: int, count: int
 ) -> None:
     finds = of_pairs(sizes, agreeing)
-    choice = chosen(finds, count)
+    choice = choose(finds, count)
     differing = sum(sizes)
     assert (choice.pairs, choice.differing) == (len(sizes), differing)
     assert len(choice.indices) == min(count, differing + agreeing)
@@ -185,11 +185,11 @@ def test_a_page_that_has_room_shows_all_and_says_which_are_alike(wells: tuple[Ru
 
 
 def test_a_page_of_some_samples_shows_no_near_duplicates_and_says_which_it_shows_and_how_many_there_are(
-    wells: tuple[Run, Any], finds: Finds
+    wells: tuple[Run, Any], finds: Deduplicated
 ) -> None:
     page = Page(render(wells[0], limit=6))
     numbers = [int(str(a["id"]).removeprefix("sample-")) for tag, a in page.tags if tag == "article"]
-    assert numbers == chosen(finds, 6).indices.tolist()
+    assert numbers == choose(finds, 6).indices.tolist()
     assert {finds.first[i] for i in numbers} == {ord("a"), ord("d")}
     assert "Of 60 samples the page shows 6, without near-duplicates" in page.words
     assert "but at most 3 of a pair of classes, so that no confusion fills the page; they are of 2 of the 2 pairs" in page.words
@@ -212,7 +212,7 @@ def test_failed_samples_do_not_make_a_page_leave_out_others(tmp_path: Path) -> N
 
 
 def test_an_export_of_distinct_samples_keeps_of_each_well_the_largest_that_passes(
-    wells: tuple[Run, Any], finds: Finds, tmp_path: Path
+    wells: tuple[Run, Any], finds: Deduplicated, tmp_path: Path
 ) -> None:
     done = export(wells[0], "imagefolder", tmp_path / "all", label="first", distinct=True)
     assert done.samples == 12

@@ -24,13 +24,13 @@ from gevaldi.cli.catalogue import listing, names_of
 from gevaldi.cli.main import app
 from gevaldi.engines import engine, registry
 from gevaldi.engines._cluster import Cluster, check_answers
-from gevaldi.engines._task import Process, Setup, Trouble, pickled, versions
+from gevaldi.engines._task import Process, Setup, Trouble, pickle_networks, versions
 from gevaldi.engines.base import EngineError, Job
 from gevaldi.engines.local import Local
 from gevaldi.engines.ray import Ray, Tasks, chunks, reason_of, setup_of
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.progress import Bar
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec
 
 QUICK: dict[str, Any] = {"samples": 9, "steps": 30, "batch_size": 4, "device": "cpu", "progress": False}
@@ -109,7 +109,7 @@ def computed(
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks at once, and no patience."""
-    for name, value in {"LOOK": -1.0, "PATIENCE": -1.0}.items():
+    for name, value in {"LOOK": -1.0, "LONGEST_SILENCE": -1.0}.items():
         monkeypatch.setattr(f"gevaldi.engines.ray.{name}", value)
 
 
@@ -273,7 +273,7 @@ def emptied(done: gevaldi.Comparison) -> tuple[Run, pd.DataFrame]:
 
 def setup_for(run: Run, **changes: Any) -> Setup:
     objects = {0: small_classifier(0), 1: small_classifier(1), 2: small_generator()}
-    setup = Setup(run, (None, None, None), pickled(objects), None, "cpu", 4, 1, str(Path.cwd()), (), versions())
+    setup = Setup(run, (None, None, None), pickle_networks(objects), None, "cpu", 4, 1, str(Path.cwd()), (), versions())
     return replace(setup, **changes)
 
 
@@ -301,7 +301,7 @@ def test_a_process_loads_only_what_it_has_not_and_keeps_only_what_the_next_run_n
         monkeypatch.setattr(f"gevaldi.{load}", lambda name: loaded.append(name) or networks[name])
     process = Process()
     for (run, expected), names in ((begun, "abg"), (other, "acg")):
-        setup = setup_for(run, names=tuple(names), objects=pickled({}))
+        setup = setup_for(run, names=tuple(names), objects=pickle_networks({}))
         pd.testing.assert_frame_equal(rows_by(process, setup, run, range(9), range(9, 18)), expected)
     assert "".join(loaded) == "abgc"
     assert {name for _, name, _ in process._networks} == set("acg")  # the memory of the other is free
@@ -328,7 +328,7 @@ def test_a_node_with_other_networks_or_versions_says_so(
     begun: tuple[Run, pd.DataFrame], changes: dict[str, Any], answer: str
 ) -> None:
     if "objects" in changes:
-        changes = {"objects": pickled({1: small_classifier(1), 2: small_generator()} | changes["objects"])}
+        changes = {"objects": pickle_networks({1: small_classifier(1), 2: small_generator()} | changes["objects"])}
     with pytest.raises(GevaldiError, match=answer):
         Process().rows("key", lambda: setup_for(begun[0], **changes), [0])
 
@@ -342,14 +342,14 @@ class Unreadable:
 
 def test_a_network_that_cannot_be_read_on_a_worker_says_why(begun: tuple[Run, pd.DataFrame]) -> None:
     with pytest.raises(RunFolderError, match="cannot be made again here: ValueError"):
-        Process().rows("key", lambda: setup_for(begun[0], objects=pickled({0: Unreadable()})), [0])
+        Process().rows("key", lambda: setup_for(begun[0], objects=pickle_networks({0: Unreadable()})), [0])
 
 
 def test_networks_are_sent_without_a_device_and_tied_weights_stay_tied(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read on a machine that has no such device; `meta` stands for it, with ones where the numbers would be."""
     monkeypatch.setattr(torch.Tensor, "cpu", lambda found: torch.ones(found.shape, dtype=found.dtype))
     tied = torch.nn.Linear(3, 3, device="meta")
-    sent = pickle.loads(pickled({0: tied, 1: tied.weight, 2: torch.zeros(2, device="meta")}))
+    sent = pickle.loads(pickle_networks({0: tied, 1: tied.weight, 2: torch.zeros(2, device="meta")}))
     assert {sent[0].weight.device.type, sent[0].bias.device.type, sent[2].device.type} == {"cpu"}
     assert sent[1] is sent[0].weight
     assert isinstance(sent[1], torch.nn.Parameter)
@@ -361,4 +361,4 @@ def test_a_network_that_belongs_to_this_process_is_refused() -> None:
     net = small_classifier(0)
     net.lock = threading.Lock()  # type: ignore[assignment]
     with pytest.raises(SpecError, match=r"cannot be sent to workers.*python:module:factory"):
-        pickled({0: net})
+        pickle_networks({0: net})

@@ -18,8 +18,8 @@ from gevaldi.errors import RunFolderError
 from gevaldi.measures.evaluation import Evaluation, generator_fails
 from gevaldi.reports.answer import Answer, answer
 from gevaldi.reports.page import render
-from gevaldi.runs.pictures import pictures_of
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.pictures import pictures_of
+from gevaldi.runs.store.run import Run
 from gevaldi.statistics.paired import Paired
 from gevaldi.wrappers.predictions import Tempered
 from test_reports import Page, evaluation

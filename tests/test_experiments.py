@@ -105,7 +105,7 @@ def test_every_comparison_is_a_run_with_its_report_and_the_page_has_them_togethe
 
 @pytest.mark.slow
 def test_the_table_of_paths_has_the_means_of_the_rows(folder: Path) -> None:
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
 
     with (folder / "out" / "paths.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["run"] == "one-first" and row["quantity"] == "divergence"]

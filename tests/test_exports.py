@@ -31,7 +31,7 @@ from gevaldi.comparison import Comparison
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
 from gevaldi.exports import export, registry
 from gevaldi.folders import folder_names
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec
 
 ANIMALS = ["cat", "dog", "eel"]
@@ -385,7 +385,7 @@ def test_a_killed_export_leaves_nothing_that_looks_whole(tmp_path: Path) -> None
     run = made(tmp_path / "run", count=600, samples=300)
     out = run.folder / "exports" / "out"
     code = (
-        "from pathlib import Path; from gevaldi.exports import export; from gevaldi.runs.store import Run\n"
+        "from pathlib import Path; from gevaldi.exports import export; from gevaldi.runs.store.run import Run\n"
         f"export(Run.open(Path({str(run.folder)!r})), 'imagefolder', Path({str(out)!r}))"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
@@ -534,10 +534,10 @@ def test_an_export_needs_no_torch_and_not_the_package_it_is_for(run: Run) -> Non
 
 
 def test_the_progress_is_of_samples_and_reaches_its_end(run: Run) -> None:
-    from gevaldi.exports._selection import selected
+    from gevaldi.exports._selection import select_samples
 
     begun: list[tuple[int, int]] = []
-    assert len(list(selected(run, "both", (), 3, None, "condition").each(lambda *now: begun.append(now)))) == 6
+    assert len(list(select_samples(run, "both", (), 3, None, "condition").each(lambda *now: begun.append(now)))) == 6
     assert begun == [(1, 3), (2, 3), (3, 3)]
 
 

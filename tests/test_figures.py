@@ -20,11 +20,11 @@ from conftest import record
 from gevaldi.cli.main import app
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.figures import Line, NothingToDraw, as_svg, figure_of, lines, registry, saved
-from gevaldi.figures._text import fitted, points_of
+from gevaldi.figures._text import fit_name, points_of
 from gevaldi.figures.base import WIDTHS
 from gevaldi.figures.samples import before_and_after
 from gevaldi.measures.paths import Band
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec
 
 HOSTILE = '$\\frac{a}{b}$_^{\\alpha}_%&#<script>\u202e"' + "y" * 10_000
@@ -192,7 +192,7 @@ def test_no_rows_are_no_figure() -> None:
 def test_two_classifiers_of_one_name_from_two_places_are_called_differently(tmp_path: Path) -> None:
     run = made(tmp_path, [row(i) for i in range(4)], name="python:old.py:model")
     run.record["models"]["second"]["name"] = "python:new.py:model"
-    axes = figure_of(run, "taken-for").axes[0]
+    axes = figure_of(run, "confusion").axes[0]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("old.py:model says", "new.py:model says")
     shown = [t.get_text() for t in words(figure_of(run, "samples"))]
     assert {"first: old.py:model", "second: new.py:model"} <= set(shown)
@@ -251,7 +251,7 @@ def test_letters_of_a_script_that_the_font_lacks_are_no_warning(tmp_path: Path) 
 @pytest.mark.parametrize("name", ["daddy longlegs, harvestman", "Granny_Smith-apple", "x" * 10_000, HOSTILE, "", "a"])
 @pytest.mark.parametrize("bold", [False, True])
 def test_a_name_is_broken_and_shortened_to_the_room_that_there_is(name: str, bold: bool) -> None:
-    found = fitted(name, 40, lines=2, size=7, bold=bold)
+    found = fit_name(name, 40, lines=2, size=7, bold=bold)
     assert 1 <= len(found) <= 2
     assert all(points_of(line, 7, bold) <= 40 for line in found)
     joined = "".join(found).replace(" ", "")
@@ -287,7 +287,7 @@ def test_kinds_are_shares_that_sum_to_one_hundred(run: Run) -> None:
 
 
 def test_which_is_taken_for_which_is_counted_in_rows_of_the_first_and_columns_of_the_second(run: Run) -> None:
-    axes = figure_of(run, "taken-for").axes[0]
+    axes = figure_of(run, "confusion").axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "eel"]
     assert np.nan_to_num(axes.images[0].get_array().filled(0)).tolist() == [[0, 16], [0, 0]]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("first says", "second says")
@@ -310,7 +310,7 @@ def test_a_filmstrip_shows_the_kept_pictures_with_their_steps_and_divergences(ru
         ("filmstrip", {"rows": [row(0, path_pictures=None, path_picture_steps=None)]}, "kept no pictures.*gevaldi compare --spec"),
         ("divergence", {"rows": []}, "0 of 16 rows and no sample.*gevaldi resume"),
         ("samples,order=reverse", {"rows": [row(0)], "orders": "forward"}, "no reverse searches, only forward ones"),
-        ("taken-for", {"rows": [failed(i) for i in range(16)]}, "All samples.*failed"),
+        ("confusion", {"rows": [failed(i) for i in range(16)]}, "All samples.*failed"),
         ("typicality", {"rows": [row(0, typicality_start=None, typicality_end=None)]}, "where it lies"),
         ("typicality", {"rows": [row(0, typicality_end=None)]}, "where it lies"),
         ("kinds", {"rows": [row(0, flipped=None, shift=None)]}, "has 1 of 16 rows"),
@@ -337,13 +337,13 @@ def test_a_run_that_lacks_what_a_figure_shows_is_told_what_to_do(
         ("samples,columns=0", "columns=0 was given; from 1 to 10 fit"),
         ("samples,columns=true", "columns=true was given to the figure .*; a whole number was expected"),
         ("divergence,width=true", "width=true was given to the figure .*; text or a number was expected"),
-        ("taken-for,limit=true", "limit=true was given to the figure .*; a whole number was expected"),
+        ("confusion,limit=true", "limit=true was given to the figure .*; a whole number was expected"),
         ("samples,columns=70", "from 1 to 10 fit"),
         ("samples,columns=-1", "columns=-1"),
         ("samples,cuont=3", "has no option cuont. It takes count=8"),
         ("divergence,width=0.1", "single \\(3.3 inches\\), double"),
         ("divergence,width=tripel", "width=tripel"),
-        ("taken-for,limit=1", "limit=1"),
+        ("confusion,limit=1", "limit=1"),
         ("filmstrip,index=100", "index=100"),
     ],
 )
@@ -407,7 +407,7 @@ def test_another_process_with_other_settings_of_matplotlib_gives_the_same_bytes_
 ) -> None:
     (tmp_path / "matplotlibrc").write_text("font.size: 30\naxes.facecolor: red\nsvg.hashsalt: other\ntext.parse_math: True\n")
     script = (
-        "import sys; from pathlib import Path; from gevaldi.runs.store import Run\n"
+        "import sys; from pathlib import Path; from gevaldi.runs.store.run import Run\n"
         "from gevaldi.figures import figure_of, registry, saved\n"
         "for name in registry:\n"
         "    figure = figure_of(Run.open(Path(sys.argv[1])), name)\n"

@@ -145,7 +145,7 @@ def test_what_somebody_writes_into_a_page_does_not_run_and_asks_for_nothing(brow
 
 def test_figures_that_are_files_are_xml_whatever_the_names_are(folder: Path) -> None:
     run = PAGES["report"].removesuffix("/report.html")
-    for name in ("samples", "filmstrip,index=0", "taken-for", "divergence", "typicality"):
+    for name in ("samples", "filmstrip,index=0", "confusion", "divergence", "typicality"):
         assert called(folder, "figure", run, name, "--format", "svg").returncode == 0
     drawn = [*folder.rglob("*.svg")]
     assert len(drawn) >= 8

@@ -19,7 +19,7 @@ from PIL import Image
 import gevaldi
 from conftest import called, small_classifier, small_generator, written_again
 from gevaldi.errors import RunFolderError
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 QUICK: dict[str, Any] = {"samples": 4, "steps": 4, "audited": 10, "device": "cpu", "progress": False, "batch_size": 4}
 MODELS = """

@@ -11,7 +11,7 @@ from torch import nn
 import gevaldi
 from conftest import small_classifier, small_generator
 from gevaldi.classifiers import load_classifier
-from gevaldi.runs.features import Features, distance_record, last_layer
+from gevaldi.runs.checks.features import Features, distance_record, last_layer
 from gevaldi.statistics.kernel_distance import kernel_distance
 
 

@@ -13,13 +13,13 @@ from large_runs import commands, measured, written
 from scipy import stats
 
 from gevaldi.figures import mean_bands, path_lines
-from gevaldi.figures._run import chosen
+from gevaldi.figures._run import chosen_rows
+from gevaldi.measures.confusion import COLUMNS as TAKEN
+from gevaldi.measures.confusion import confusion_of
 from gevaldi.measures.paths import READINGS, Means, Paths, Quantiles
-from gevaldi.measures.summary import summaries, summarised
-from gevaldi.measures.taken import COLUMNS as TAKEN
-from gevaldi.measures.taken import taken_for
+from gevaldi.measures.summary import columns_of_summary, summaries
 from gevaldi.reports.typical import EDGES, typicalities
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 NUMBERS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 SOME_PATHS = st.lists(npst.arrays(np.float32, st.integers(1, 9), elements=NUMBERS), min_size=1, max_size=30)
@@ -85,7 +85,7 @@ def of_order(run: Run, order: str) -> Any:
 
 @pytest.mark.parametrize("order", ["forward", "reverse"])
 def test_a_summary_has_the_numbers_that_pandas_finds_in_the_rows(run: Run, order: str) -> None:
-    (found,) = [s for s in summaries(run.each(summarised(run.spec.set_sizes))) if s.order == order]
+    (found,) = [s for s in summaries(run.each(columns_of_summary(run.spec.set_sizes))) if s.order == order]
     rows = of_order(run, order)
     assert (found.samples, found.failed, found.converged) == (1_500, 0, 1_500)
     for key in ("divergence_start", "divergence_end", "delta_z"):
@@ -106,8 +106,8 @@ def test_a_summary_has_the_numbers_that_pandas_finds_in_the_rows(run: Run, order
 
 
 def test_a_piece_of_the_predictions_says_the_same_as_the_whole(run: Run) -> None:
-    assert summaries(run.each(summarised(run.spec.set_sizes))) == summaries(run.each())
-    some, whole = taken_for(run.each(TAKEN)), taken_for(run.each())
+    assert summaries(run.each(columns_of_summary(run.spec.set_sizes))) == summaries(run.each())
+    some, whole = confusion_of(run.each(TAKEN)), confusion_of(run.each())
     assert (some.labels, some.names, some.counts.tolist()) == (whole.labels, whole.names, whole.counts.tolist())
 
 
@@ -130,8 +130,8 @@ def test_the_lines_of_a_run_are_those_over_all_its_paths(run: Run) -> None:
 
 def test_the_samples_that_a_figure_draws_are_the_largest_of_the_table(run: Run) -> None:
     rows = run.rows().sort_values("divergence_end", ascending=False)
-    assert [row["index"] for row in chosen(run, None, 9, None, ["divergence_end"])] == rows["index"][:9].tolist()
-    assert [row["index"] for row in chosen(run, [2_999, 5], 1, None, ["seed"])] == [2_999, 5]
+    assert [row["index"] for row in chosen_rows(run, None, 9, None, ["divergence_end"])] == rows["index"][:9].tolist()
+    assert [row["index"] for row in chosen_rows(run, [2_999, 5], 1, None, ["seed"])] == [2_999, 5]
 
 
 @pytest.mark.slow

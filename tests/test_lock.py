@@ -20,10 +20,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 import gevaldi
 from conftest import small_classifier, small_generator
 from gevaldi.errors import ContractError, RunFolderError
-from gevaldi.runs import lock as lock_module
-from gevaldi.runs import store
-from gevaldi.runs.lock import LOCK, locked
-from gevaldi.runs.store import PICTURES, Run
+from gevaldi.runs.store import lock as lock_module
+from gevaldi.runs.store import run as store
+from gevaldi.runs.store.lock import LOCK, locked
+from gevaldi.runs.store.run import PICTURES, Run
 from gevaldi.storage import Location, contents, create, location, read, write
 
 QUICK: dict[str, Any] = {"samples": 5, "steps": 10, "batch_size": 4, "device": "cpu"}
@@ -31,7 +31,7 @@ FILES = ["audit.parquet", "inputs.sha256", "run.json", "samples", "spec.yaml"]
 LOCKS = """
 import sys, time
 from pathlib import Path
-from gevaldi.runs.lock import locked
+from gevaldi.runs.store.lock import locked
 with locked(Path(sys.argv[1]), "gevaldi compare new old"):
     print("locked", flush=True)
     time.sleep(60)
@@ -302,7 +302,7 @@ def test_two_that_go_on_with_a_far_run_at_once_compute_the_same_rows(
         return append(self, some)
 
     with monkeypatch.context() as patch:
-        patch.setattr("gevaldi.runs.writer.PART", 3)
+        patch.setattr("gevaldi.runs.store.writer.PART", 3)
         monkeypatch.setattr(Run, "append", second_comes)
         both = compared(far).rows()
     assert both["index"].tolist() == rows[0]["index"].tolist() == list(range(10))

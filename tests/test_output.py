@@ -15,7 +15,7 @@ import pytest
 import gevaldi
 from conftest import called, small_classifier, small_generator
 from gevaldi.errors import GevaldiError
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 MODELS = """
 import shutil, time, torch, gevaldi

@@ -52,7 +52,7 @@ def test_exchanging_the_two_turns_the_answer_round(a: int, b: int, c: int, d: in
 def test_no_pictures_decide_nothing() -> None:
     none = Paired(0, 0, 0, 0)
     assert none.better() is None
-    assert none.needed() is None
+    assert none.pictures_needed() is None
     assert none.difference().value != none.difference().value
     assert exact_share(0, 0).value != exact_share(0, 0).value
 
@@ -71,7 +71,7 @@ def test_equal_classifiers_are_called_unequal_on_at_most_one_of_twenty_sets() ->
 @pytest.mark.slow
 def test_as_many_pictures_as_are_said_to_be_needed_decide_in_four_of_five_cases() -> None:
     seen = Paired(900, 40, 20, 40)
-    needed = seen.needed()
+    needed = seen.pictures_needed()
     assert needed
     assert 0.72 <= frequency(needed, (0.9, 0.04, 0.02, 0.04), lambda paired: paired.better() == "first") <= 0.88
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from conftest import called
 from gevaldi.errors import DataError
-from gevaldi.images import opened
+from gevaldi.images import open_picture
 from gevaldi.pictures import load_pictures
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -143,9 +143,9 @@ def test_a_folder_may_be_called_like_a_picture_and_a_link_to_one_is_one(tmp_path
 @pytest.mark.parametrize("form", ["JPEG", "BMP", "GIF", "EPS"])
 def test_pictures_of_rows_are_png_or_webp(form: str) -> None:
     with pytest.raises(DataError, match="The picture of sample 3 cannot be read as a picture: it is none of PNG, WEBP"):
-        opened(picture(form), "The picture of sample 3")
-    assert opened(picture("WEBP"), "x").mode == "RGB"
-    assert opened(picture("PNG", "L"), "x").mode == "L"
+        open_picture(picture(form), "The picture of sample 3")
+    assert open_picture(picture("WEBP"), "x").mode == "RGB"
+    assert open_picture(picture("PNG", "L"), "x").mode == "L"
 
 
 @pytest.mark.parametrize("names", [[str(digit) for digit in range(10)], ["other"]])

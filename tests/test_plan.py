@@ -23,7 +23,7 @@ from gevaldi.execution.autotune import plan_of
 from gevaldi.execution.plan import BLOCK, ExecutionPlan, are_small
 from gevaldi.execution.threads import in_threads
 from gevaldi.objective import Objective
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec
 
 CPU = torch.device("cpu")
@@ -65,7 +65,7 @@ def test_networks_see_one_shape_in_a_search(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr("gevaldi.execution.autotune.are_small", lambda *networks: True)
     monkeypatch.setattr("gevaldi.execution.autotune.computes_in_float64", lambda *networks: True)
     monkeypatch.setattr("gevaldi.runs.session.check_contract", lambda *models: [])
-    monkeypatch.setattr("gevaldi.runs.session._audited", lambda *args: (None, []))
+    monkeypatch.setattr("gevaldi.runs.session._run_audit", lambda *args: (None, []))
     second = gevaldi.classifier(Watching(), labels=3).eval()
     gevaldi.compare(small_classifier(0), second, small_generator(), out=tmp_path, samples=9, steps=30, batch_size=7, device="cpu")
     assert shapes == {BLOCK}
@@ -75,7 +75,7 @@ def test_nothing_is_measured_for_small_networks(monkeypatch: pytest.MonkeyPatch)
     def refused(*arguments: Any) -> Any:
         raise AssertionError("it was measured")
 
-    monkeypatch.setattr(autotune, "timed", refused)
+    monkeypatch.setattr(autotune, "time_evaluation", refused)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("gevaldi.execution.plan.usable_cores", lambda: 2)
     assert plan(samples=1000) == ExecutionPlan(torch.float64, True, BLOCK, 128, threads=2)
@@ -154,7 +154,7 @@ def test_float64_is_refused_on_a_device_that_has_none() -> None:
 def test_a_run_goes_on_in_the_precision_that_it_was_begun_in(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"samples": 4, "steps": 20, "device": "cpu", "batch_size": 2, "precision": "float32"}
     gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=tmp_path, **settings)
-    recorded = ExecutionPlan.recorded(Run.open(tmp_path).record["execution"], CPU)
+    recorded = ExecutionPlan.recorded_plan(Run.open(tmp_path).record["execution"], CPU)
     assert recorded == replace(plan(precision="float32"), batch_size=2)
 
 
@@ -195,6 +195,6 @@ def test_requested_threads_are_at_most_the_usable_cores(monkeypatch: pytest.Monk
     )
 )
 def test_a_record_says_what_the_plan_was(plan: ExecutionPlan) -> None:
-    assert ExecutionPlan.recorded(plan.record(), CPU) == plan
+    assert ExecutionPlan.recorded_plan(plan.record(), CPU) == plan
     mixed = replace(plan, dtype=torch.float32, mixed=torch.bfloat16)
-    assert ExecutionPlan.recorded(mixed.record(), CPU) == mixed
+    assert ExecutionPlan.recorded_plan(mixed.record(), CPU) == mixed

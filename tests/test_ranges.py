@@ -16,10 +16,10 @@ from gevaldi.errors import ContractError
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.generators import load_generator
 from gevaldi.generators._around import AroundPictures
-from gevaldi.runs.audit import audit_warnings
-from gevaldi.runs.ranges import range_warnings
+from gevaldi.runs.checks.audit import audit_warnings
+from gevaldi.runs.checks.preprocessing import range_warnings
 from gevaldi.runs.session import models_of
-from gevaldi.runs.worker.setup import prepared
+from gevaldi.runs.worker.setup import prepare_torch
 from gevaldi.spec import Spec
 
 DIGITS = "bundled:mnist-digits"
@@ -40,7 +40,7 @@ def warned(second: gevaldi.Classifier, real: str | None = DIGITS) -> list[str]:
     spec = Spec(first="bundled:mnist-strided", second="object:b", generator="bundled:mnist-vae", real=real, samples=1)
     generator = load_generator(spec.generator)
     models = models_of(spec, load_classifier(spec.first), second, generator, torch.device("cpu"))
-    with prepared(models):
+    with prepare_torch(models):
         return range_warnings(models, list(range(10)), spec)
 
 
@@ -76,7 +76,7 @@ def test_nothing_is_said_where_no_class_is_known() -> None:
     other = gevaldi.classifier(Expecting(pooled, lambda x: (x + 1) / 2).eval(), list("abcdefghij"), output="log-probabilities")
     spec = Spec(first="object:a", second="object:b", generator="bundled:mnist-vae", samples=1)
     models = models_of(spec, other, other, load_generator(spec.generator), torch.device("cpu"))
-    with prepared(models):
+    with prepare_torch(models):
         assert range_warnings(models, list(range(10)), spec) == []
 
 
@@ -168,7 +168,7 @@ def test_a_real_network_that_lacks_its_normalisation_is_named_and_the_other_is_n
     assert isinstance(module, nn.Module)
     spec = Spec(first="object:a", second="object:b", generator="object:g", samples=1)
     models = models_of(spec, first, gevaldi.classifier(module, second.labels), generator, torch.device("cpu"))
-    with prepared(models):
+    with prepare_torch(models):
         (warning,) = range_warnings(models, list(range(len(conditions))), spec)
     assert warning.startswith("The second classifier")
     assert "with ImageNet's mean and deviation" in warning

@@ -20,9 +20,9 @@ from conftest import small_classifier, small_generator
 from gevaldi.comparison import execute
 from gevaldi.compute import Compute
 from gevaldi.engines import engine
-from gevaldi.engines._cluster import connected
+from gevaldi.engines._cluster import connect
 from gevaldi.engines.base import EngineError
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import spec_from
 
 pytestmark = [
@@ -188,11 +188,11 @@ def test_an_address_that_is_not_that_of_the_programs_own_cluster_is_refused(clus
     try:
         with (
             pytest.raises(EngineError, match=r"connected to .* already, and 127\.0\.0\.1:1 was given"),
-            connected("127.0.0.1:1", 1, 0, False),
+            connect("127.0.0.1:1", 1, 0, False),
         ):
             pass
         for own in (cluster.address, "auto", None):
-            with connected(own, 1, 0, False):
+            with connect(own, 1, 0, False):
                 pass
         assert ray.is_initialized()
     finally:
@@ -255,7 +255,7 @@ def test_a_cluster_of_this_machine_is_begun_anew_if_it_dies_between_two_runs_and
     search = {key: SETTINGS[key] for key in ("steps", "gain")}
     spec = spec_from({**names, "samples": SETTINGS["samples"], "search": search})
     networks = small_classifier(0), small_classifier(1), small_generator()
-    with engine("ray,workers=1").opened() as compute:
+    with engine("ray,workers=1").open() as compute:
         for folder in ("before", "after"):
             run = execute(
                 spec, tmp_path / folder, networks, Compute("cpu", SETTINGS["batch_size"], progress=False, rows=compute), ""

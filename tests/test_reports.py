@@ -23,11 +23,11 @@ from report_page import natural
 from scipy import stats
 
 from conftest import record, written_again
+from gevaldi.measures.confusion import confusion_of, depth_first
 from gevaldi.measures.kinds import Scale, kind
 from gevaldi.measures.paths import band
 from gevaldi.measures.summary import summaries
-from gevaldi.measures.taken import depth_first, taken_for
-from gevaldi.names import called, told_apart
+from gevaldi.names import full_name, told_apart
 from gevaldi.reports.evaluation import cards, on_first_screen
 from gevaldi.reports.experiment import write_overview
 from gevaldi.reports.numbers import typicality
@@ -36,8 +36,8 @@ from gevaldi.reports.search_path import in_page, thinned
 from gevaldi.reports.sections import registry
 from gevaldi.reports.sections.base import Report, section
 from gevaldi.reports.typical import at_edge, typicalities
-from gevaldi.runs.pictures import content_of
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.pictures import content_of
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec, write_spec
 from gevaldi.statistics.intervals import median, share
 from gevaldi.taxonomy import taxonomy_of
@@ -292,7 +292,7 @@ def test_two_names_are_as_short_as_can_be_told_apart(first: str, second: str, ex
 def test_two_names_that_differ_still_do_when_they_are_short(first: str, second: str, begin: str) -> None:
     short = told_apart(begin + first, begin + second)
     assert max(map(len, short)) <= 40
-    assert (short[0] == short[1]) == (called(begin + first) == called(begin + second))
+    assert (short[0] == short[1]) == (full_name(begin + first) == full_name(begin + second))
     assert not set("".join(short)) & set("\u202e\n")
 
 
@@ -549,10 +549,10 @@ def test_the_matrix_counts_every_sample_once_and_leaves_out_the_rarest_pairs(tmp
     pairs = [(0, 1)] * 5 + [(1, 0)] * 3 + [(2, 3)] * 2 + [(4, 4)] * 9 + [(0, 5)]
     rows = [{"status": "converged", "first_end": [named(a)], "second_end": [named(b)]} for a, b in pairs]
     rows += [{"status": "failed", "first_end": None, "second_end": None}]
-    whole = taken_for(rows)
+    whole = confusion_of(rows)
     assert whole.counts.sum() == whole.samples == 20
     assert (whole.left_out, whole.classes_left_out, whole.labels) == (0, 0, (0, 1, 2, 3, 4, 5))
-    some = taken_for(rows, limit=4)
+    some = confusion_of(rows, limit=4)
     assert (some.labels, some.names) == ((0, 1, 2, 3), ("class 0", "class 1", "class 2", "class 3"))
     assert (some.left_out, some.classes_left_out) == (10, 2)
     assert some.counts[0, 1] == 5

@@ -25,19 +25,19 @@ from gevaldi.experiments import read_experiment
 from gevaldi.fetching import only_at_hand
 from gevaldi.measures.paths import mean_band
 from gevaldi.registry import Call
-from gevaldi.reports.reproduction import Judged, write_figure, write_index
+from gevaldi.reports.reproduction import ClaimResult, write_figure, write_index
 from gevaldi.reproduction import claims, figures
-from gevaldi.reproduction.evidence import Evidence, NotTestable, judged
+from gevaldi.reproduction.evidence import Evidence, NotTestable, judge
 from gevaldi.reproduction.execution import WorldResult, reproduce
 from gevaldi.reproduction.figures import paper_figure
 from gevaldi.reproduction.spec import read_reproduction, reproductions
-from gevaldi.runs.schema import Row, schema
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row, schema
 from gevaldi.spec import Spec
 from gevaldi.statistics.contrasts import contrast
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import distances as between
-from gevaldi.taxonomy import taxonomy_named
+from gevaldi.taxonomy import find_taxonomy
 from gevaldi.taxonomy.read import taxonomy_as_json
 
 ON_CPU = Compute("cpu", progress=False)
@@ -72,7 +72,7 @@ def test_few_values_that_are_all_alike_have_no_interval_and_decide_nothing(group
     found = contrast([1], groups)
     assert found.value == 1
     assert np.isnan(found.low)
-    assert judged({"a": found}, "").verdict == "undecided"
+    assert judge({"a": found}, "").verdict == "undecided"
 
 
 def made(folder: Path, rows: Sequence[dict[str, Any]]) -> Run:
@@ -209,7 +209,7 @@ def test_a_set_of_classes_has_its_distance_to_itself_shown_beside(tmp_path: Path
     rows = distances((1, 3, 5), (9, 9, 9))
     labels = [{"label": i, "name": str(i), "id": None, "probability": 0.2} for i in (4, 9, 7, 1, 0)]
     run = made(tmp_path, [row | {"first_start": labels} for row in rows])
-    taxonomy = taxonomy_named("mnist-digits")
+    taxonomy = find_taxonomy("mnist-digits")
     (tmp_path / "taxonomy.json").write_text(taxonomy_as_json(taxonomy))
     run = replace(run, record=run.record | {"taxonomy": {"classes": list(taxonomy.classes), "convention": "published"}})
     found = claims.finding_of(Evidence({"a": [run]}), 'larger-sets-start-farther,runs=["a"],sizes=[1,3]').measured
@@ -325,8 +325,8 @@ def test_what_may_not_be_fetched_is_allowed_again_afterwards() -> None:
 def test_the_page_and_the_tables_say_what_was_tested_and_hostile_words_are_text(tmp_path: Path) -> None:
     hostile = "<script>alert(1)</script>"
     tested = [
-        Judged("a claim", hostile, "holds", {"less": Estimate(1.5, 0.5, 2.5)}, "8 samples"),
-        Judged("another", hostile, "not tested", {}, hostile),
+        ClaimResult("a claim", hostile, "holds", {"less": Estimate(1.5, 0.5, 2.5)}, "8 samples"),
+        ClaimResult("another", hostile, "not tested", {}, hostile),
     ]
     page = write_figure("figure-9", "Figure 9", "what is seen", {}, tested, "gevaldi reproduce figure-9", tmp_path).read_text()
     assert "<script>alert" not in page

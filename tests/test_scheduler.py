@@ -22,12 +22,12 @@ from gevaldi.errors import DeviceError, RunFolderError, SpecError
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.noise import Noise
 from gevaldi.objective import Evaluation, Objective
-from gevaldi.runs import writer
 from gevaldi.runs.start import candidates, starts
-from gevaldi.runs.store import Run
+from gevaldi.runs.store import writer
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.writer import Writer
 from gevaldi.runs.worker import search as worker
 from gevaldi.runs.worker.setup import Models
-from gevaldi.runs.writer import Writer
 from gevaldi.search import registry
 from gevaldi.search.algorithms.base import Algorithm
 from gevaldi.search.loop import NewSamples, Step, search
@@ -61,7 +61,7 @@ def spec(**settings: Any) -> Spec:
 
 
 def rows_of(spec: Spec, batch_size: int, models: Models) -> dict[int, dict[str, Any]]:
-    found = worker.searched(starts(spec, [0, 1, 2]), models, spec, batch_size)
+    found = worker.search_all(starts(spec, [0, 1, 2]), models, spec, batch_size)
     return {row["index"]: row for harvest in found for row in harvest.rows()}
 
 
@@ -188,7 +188,7 @@ def test_a_batch_that_memory_does_not_suffice_for_is_halved_and_loses_nobody(err
     whole = rows_of(spec(), 12, models(plan=ExecutionPlan()))
     assert {index: row["steps"] for index, row in rows.items()} == {index: row["steps"] for index, row in whole.items()}
     with pytest.raises(DeviceError, match=r"does not suffice for one sample.*gevaldi resume"):
-        list(worker.searched(starts(spec(), [0]), models(second=second, plan=ExecutionPlan(small=True, block=8)), spec(), 1))
+        list(worker.search_all(starts(spec(), [0]), models(second=second, plan=ExecutionPlan(small=True, block=8)), spec(), 1))
 
 
 class Dying(nn.Module):
@@ -209,7 +209,7 @@ def test_a_device_that_dies_ends_the_run_and_its_samples_do_not_count_as_failed(
     second = gevaldi.classifier(Dying(60), labels=3).eval()
     found: list[Any] = []
     monkeypatch.setattr(worker, "works", lambda device: False)
-    searching = worker.searched(starts(spec(samples=60), [0]), models(second=second), spec(samples=60), 8)
+    searching = worker.search_all(starts(spec(samples=60), [0]), models(second=second), spec(samples=60), 8)
     with pytest.raises(DeviceError, match=r"has stopped working: CUDA error.*gevaldi resume"):
         found.extend(row["status"] for harvest in searching for row in harvest.rows())
     assert found
@@ -269,7 +269,7 @@ def test_the_candidate_that_is_searched_to_its_end_has_the_largest_objective_aft
     rows = rows_of(asked, batch_size, models())
     for start in starts(asked, [0, 1, 2]):
         draws = [replace(draw, index=i) for i, draw in enumerate(candidates(start, several))]
-        alone = [row for results in worker.searched(draws, models(), spec(search=plain), 64) for row in results.rows()]
+        alone = [row for results in worker.search_all(draws, models(), spec(search=plain), 64) for row in results.rows()]
         paths = {row["index"]: list(row["path_divergence"]) for row in alone}
         best = max(paths, key=lambda i: (paths[i][min(first_rung, len(paths[i]) - 1)], -i))
         row = rows[start.index]
@@ -281,7 +281,7 @@ def test_the_candidate_that_is_searched_to_its_end_has_the_largest_objective_aft
 def test_the_short_searches_of_candidates_show_their_progress() -> None:
     counts: list[int] = []
     asked = spec(samples=5, search={"steps": 3, "window": 5, "candidates": 4, "first_rung": 2})
-    for _ in worker.searched(starts(asked, [0]), models(), asked, 20, lambda searching, step: counts.append(searching)):
+    for _ in worker.search_all(starts(asked, [0]), models(), asked, 20, lambda searching, step: counts.append(searching)):
         pass
     assert counts[:3] == [20, 20, 20]  # of 40 draws
     assert sum(counts) == 10 * 4 * 3 + 10 * 4
@@ -369,7 +369,7 @@ def test_rows_that_cannot_be_made_do_not_take_others_with_them(tmp_path: Path) -
 
 
 def test_slow_rows_do_not_wait_for_others_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "PATIENCE", (0.01, 0.01))
+    monkeypatch.setattr(writer, "LONGEST_WAIT", (0.01, 0.01))
     run = Run.create(tmp_path, spec(), record())
     written = threading.Event()
     appended = Run.append
@@ -388,14 +388,14 @@ def test_equal_specs_give_equal_rows_with_candidates_after_an_interruption_too(
     networks = small_classifier(0), small_classifier(1), small_generator()
     whole = gevaldi.compare(*networks, out=tmp_path / "whole", **asked).rows()
 
-    whole_search = worker.searched
+    whole_search = worker.search_all
 
     def cut(*args: Any) -> Any:
         yield next(iter(whole_search(*args)))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("gevaldi.runs.worker.search.searched", cut)
+        patch.setattr("gevaldi.runs.worker.search.search_all", cut)
         with pytest.raises(KeyboardInterrupt):
             gevaldi.compare(*networks, out=tmp_path / "cut", **asked)
     assert 0 < len(Run.open(tmp_path / "cut").done()) < 16

@@ -33,10 +33,10 @@ from gevaldi.cli.main import run as run_cli
 from gevaldi.errors import GevaldiError, MissingExtra, RunFolderError
 from gevaldi.exports import export
 from gevaldi.reports.page import write_report
-from gevaldi.runs import store
-from gevaldi.runs.indices import Indices
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.store import run as store
+from gevaldi.runs.store.indices import Indices
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row
 from gevaldi.spec import Spec, read_spec
 from gevaldi.storage import AT_ONCE, Location, ahead, contents, create, is_there, location, read, remove, write
 
@@ -241,7 +241,7 @@ def test_a_run_far_away_has_the_rows_and_the_report_of_one_here(
 
     with monkeypatch.context() as patch:
         patch.setattr(Run, "append", cut)
-        patch.setattr("gevaldi.runs.writer.PART", 4)
+        patch.setattr("gevaldi.runs.store.writer.PART", 4)
         with pytest.raises(KeyboardInterrupt):
             compared(folder, taxonomy=str(zoo))
     zoo.unlink()  # its copy lies in the folder
@@ -494,7 +494,7 @@ def test_a_report_fetches_each_far_part_once_and_is_the_same_where_copies_find_n
     def nowhere(**options: Any) -> Any:
         raise FileNotFoundError("No usable temporary directory found")
 
-    for name, value in ((store, ("NEAR", 0)), (tempfile, ("TemporaryDirectory", nowhere))):
+    for name, value in ((store, ("MOST_COPIED", 0)), (tempfile, ("TemporaryDirectory", nowhere))):
         monkeypatch.setattr(name, *value)
         fetched.clear()
         assert read(write_report(run)) == expected
@@ -640,7 +640,7 @@ def test_a_disk_that_is_full_in_mid_run_loses_nothing_and_the_run_goes_on_when_t
 
     with monkeypatch.context() as patch:
         patch.setattr(Run, "append", filling)
-        patch.setattr("gevaldi.runs.writer.PART", 4)
+        patch.setattr("gevaldi.runs.store.writer.PART", 4)
         with pytest.raises(RunFolderError, match=r"No space left on device. What was finished before is safe. Free some space"):
             compared(tiny / "run")
     done = set(Run.open(tiny / "run").done())

@@ -29,12 +29,12 @@ from gevaldi.compute import Compute
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.experiments import names
 from gevaldi.figures import HeatMap, heat_maps
-from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, Seen, as_csv, entries, seen_in
+from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, PairPredictions, as_csv, entries, seen_in
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.reports.sweep.sentences import answer as sentences
 from gevaldi.reports.sweep.tables import Matrix, fitting
 from gevaldi.reports.sweep.tables import matrices as tables_of
-from gevaldi.runs.audit import BATCH
+from gevaldi.runs.checks.audit import BATCH
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.sweeps.execution import Networks, run_sweep
 from gevaldi.sweeps.spec import FOLDER, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from
@@ -45,8 +45,8 @@ from test_report_browser import browser  # noqa: F401
 QUICK: dict[str, Any] = {"samples": 3, "steps": 4, "audited": 20, "progress": False, "device": "cpu", "batch_size": 3}
 
 
-def seen(divergence: list[float], differ: list[bool], right: list[tuple[bool, bool]]) -> Seen:
-    return Seen(range(len(differ)), np.array(divergence), np.array(differ), {}, dict(enumerate(right)))
+def seen(divergence: list[float], differ: list[bool], right: list[tuple[bool, bool]]) -> PairPredictions:
+    return PairPredictions(range(len(differ)), np.array(divergence), np.array(differ), {}, dict(enumerate(right)))
 
 
 def numbers(found: list[Entry], row: str, column: str) -> dict[str, Estimate]:
@@ -71,7 +71,7 @@ PICTURES = st.lists(st.tuples(st.floats(0, 50), st.booleans(), st.tuples(st.bool
 @given(PICTURES)
 def test_exchanging_the_two_exchanges_who_is_wrong_and_nothing_else(pictures: list[Any]) -> None:
     there = seen(*map(list, zip(*pictures, strict=True)))
-    cells = {("a", "b"): there, ("b", "a"): there.turned()}
+    cells = {("a", "b"): there, ("b", "a"): there.transposed()}
     found = entries(cells, "jensen-shannon", 0.0, REAL)
     one, other = numbers(found, "a", "b"), numbers(found, "b", "a")
     assert one["row_alone_wrong"] == other["column_alone_wrong"]
@@ -798,7 +798,7 @@ def test_the_table_and_the_page_give_the_same_intervals_and_none_holds_what_cann
         ("kl", [-1e-9] * 10, 0.0, inf),
         ("log-odds,this=0,that=1", [0.1] * 9 + [-2.0], -inf, inf),
     ):
-        one = Seen(range(10), np.array(values), np.zeros(10, dtype=bool), rare)
+        one = PairPredictions(range(10), np.array(values), np.zeros(10, dtype=bool), rare)
         found = entries({("a", "b"): one}, text, 0.0, END, limits_of(text))
         table = {line.split(",")[-6]: line.split(",")[-4:-2] for line in as_csv(found).splitlines()[1:]}
         own = {m.quantity: m for m in tables_of(found, ["a", "b"], "nats")}

@@ -129,7 +129,7 @@ def places_of(name: str | None, own: str | None, classifier: Classifier) -> set[
     return found
 
 
-def meant_by(known: Known, classifier: Classifier) -> set[int]:
+def target_classes(known: Known, classifier: Classifier) -> set[int]:
     """The classes that a picture's class stands for; of a folder it is not known whether it bears a name or an id."""
     name, own = known
     return places_of(name, own, classifier) | (places_of(name, None, classifier) if name == own else set())

@@ -14,7 +14,7 @@ from gevaldi.objective import Evaluate, Evaluation
 Batch = TypeVar("Batch")
 
 
-def joined(batches: Sequence[Batch]) -> Batch:
+def concatenate(batches: Sequence[Batch]) -> Batch:
     """Concatenate dataclasses about different samples, in their order: every tensor, at any depth.
 
     Raises:
@@ -24,7 +24,7 @@ def joined(batches: Sequence[Batch]) -> Batch:
     if isinstance(one, Tensor):
         return torch.cat(batches) if len(batches) > 1 else one  # type: ignore[arg-type,return-value]
     if hasattr(one, "__dataclass_fields__"):
-        return type(one)(**{name: joined([getattr(batch, name) for batch in batches]) for name in one.__dataclass_fields__})
+        return type(one)(**{name: concatenate([getattr(batch, name) for batch in batches]) for name in one.__dataclass_fields__})
     if one is None:
         return one
     raise SpecError(
@@ -60,7 +60,7 @@ def in_blocks(copies: Sequence[Evaluate], size: int | None, pool: Executor | Non
         count = len(samples[0])
         order = torch.arange(-(-count // size) * size, device=samples[0].device).clamp_max(count - 1)
         blocks = list(zip(*(values[order].split(size) for values in samples), strict=True))
-        return select(joined(_evaluations(copies, blocks, pool)), slice(count))
+        return select(concatenate(_evaluations(copies, blocks, pool)), slice(count))
 
     return evaluated
 

@@ -11,10 +11,10 @@ from warnings import warn
 
 from gevaldi.compute import Compute
 from gevaldi.errors import SpecError
-from gevaldi.images import opened
+from gevaldi.images import open_picture
 from gevaldi.names import OBJECT
-from gevaldi.runs.lock import locked
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.lock import locked
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Search, Spec, spec_from
 from gevaldi.storage import Location, location
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
@@ -61,14 +61,14 @@ class Comparison:
         return Evaluation.of(self.run.record)
 
     def pictures(self) -> "pd.DataFrame":
-        """What both say of every real picture, and of some drawn ones; `gevaldi.runs.pictures` says what the columns hold.
+        """What both say of every real picture, and of some drawn ones; `gevaldi.runs.store.pictures` says what the columns hold.
 
         Raises:
             RunFolderError: the file of them is missing or was changed.
         """
         import pandas as pd
 
-        from gevaldi.runs.pictures import pictures_of, schema_of_pictures
+        from gevaldi.runs.store.pictures import pictures_of, schema_of_pictures
 
         return pd.DataFrame(pictures_of(self.run), columns=schema_of_pictures().names)
 
@@ -85,19 +85,19 @@ class Comparison:
         return judge(self.run, name)
 
     def rows(self) -> "pd.DataFrame":
-        """One row a sample; `gevaldi.runs.schema` says what the columns hold."""
+        """One row a sample; `gevaldi.runs.store.schema` says what the columns hold."""
         return self.run.rows()
 
     def summary(self) -> "list[Summary]":
         """What came out, one `Summary` for each order."""
-        from gevaldi.runs.finds import summary_of
+        from gevaldi.runs.near_duplicates import summary_of
 
         return summary_of(self.run)
 
     def best(self, count: int = 8) -> "list[Image.Image]":
         """The pictures of the samples with the largest divergence after the search, largest first."""
         found = self.run.largest(count, ["index", "picture_end"])
-        return [opened(row["picture_end"]["bytes"], f"The picture of sample {row['index']}") for row in found]
+        return [open_picture(row["picture_end"]["bytes"], f"The picture of sample {row['index']}") for row in found]
 
     def report(self, path: str | Location | None = None) -> Location:
         """Write the report, one self-contained HTML page, into the run folder or to `path`; returns where it is."""
@@ -164,14 +164,14 @@ def compare(
         EngineError: a cluster does not answer, or none of its workers can work.
     """
     hierarchy, given = named_taxonomy(taxonomy)
-    alike = not isinstance(first, str) and named(first) == named(second)
+    alike = not isinstance(first, str) and display_name(first) == display_name(second)
     spec = spec_from(
         {
-            "first": named(first) + (" (first)" if alike else ""),
-            "second": named(second) + (" (second)" if alike else ""),
-            "generator": named(generator),
+            "first": display_name(first) + (" (first)" if alike else ""),
+            "second": display_name(second) + (" (second)" if alike else ""),
+            "generator": display_name(generator),
             "taxonomy": hierarchy,
-            **nested(settings),
+            **nest_search_settings(settings),
         },
         "the arguments",
     )
@@ -187,7 +187,7 @@ def compare(
     return execute(spec, folder, models, compute, command_of(spec, folder, models), given, begun=begun, about=about)
 
 
-def named(model: Any) -> str:
+def display_name(model: Any) -> str:
     """The name of a model, or words for an object that only the calling program has."""
     return (
         model
@@ -203,7 +203,7 @@ def named_taxonomy(taxonomy: Any) -> tuple[str, Taxonomy | None]:
     return f"{OBJECT}Taxonomy", taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
 
 
-def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+def nest_search_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a spec, with those of its search in a group of their own."""
     own = {key: value for key, value in settings.items() if key in Search.model_fields}
     search = settings.get("search", {})
@@ -218,7 +218,7 @@ def command_of(spec: Spec, folder: Location, models: Sequence[Any]) -> str:
     settings = spec.model_dump(exclude_defaults=True, exclude={"first", "second", "generator"})
     settings |= {"taxonomy": str(folder / "taxonomy.json")} if spec.names_own_taxonomy else {}  # its own may be gone by then
     settings |= settings.pop("search", {})
-    names = [named(model).removeprefix(OBJECT) if not isinstance(model, str) else repr(model) for model in models]
+    names = [display_name(model).removeprefix(OBJECT) if not isinstance(model, str) else repr(model) for model in models]
     return f"gevaldi.compare({', '.join([*names, *(f'{key}={value!r}' for key, value in settings.items())])})"
 
 
@@ -247,15 +247,15 @@ def execute(
     from gevaldi.engines.base import Job, compute_missing
     from gevaldi.generators import load_generator
     from gevaldi.runs.session import device_of, models_of, open_run
-    from gevaldi.runs.worker.setup import prepared
+    from gevaldi.runs.worker.setup import prepare_torch
 
     refuse_objects(models)
     with contextlib.ExitStack() as stack:
-        compute = stack.enter_context(compute.opened())  # before anything is loaded: a cluster may not answer
+        compute = stack.enter_context(compute.open())  # before anything is loaded: a cluster may not answer
         first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
         before = Run.begun(folder)
         if not (before and before.complete):
-            stack.enter_context(locked(folder, called()))
+            stack.enter_context(locked(folder, command_line()))
             before = Run.begun(folder)  # the process that had locked it may have written since
             if before:
                 before.tidy()
@@ -264,18 +264,18 @@ def execute(
         ready = models_of(
             spec, first, second, generator, device_of(compute.device), before, taxonomy, compute.batch_size, compute.threads
         )
-        stack.enter_context(prepared(ready))
+        stack.enter_context(prepare_torch(ready))
         run = open_run(folder, spec, ready, command, watch.audited, about)
         begun(run)
         names = (spec.first, spec.second, spec.generator)
         sources = [model if name.startswith(OBJECT) else name for name, model in zip(names, models, strict=True)]
         size = compute.batch_size or run.record["execution"]["batch_size"]
-        assert compute.rows  # which `opened` sees to
+        assert compute.rows  # which `open` sees to
         compute_missing(Job(run, ready, sources, size, watch), compute.rows)
     return Comparison(run)
 
 
-def called() -> str:
+def command_line() -> str:
     """How this process was called, for those who find a folder locked by it."""
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
 

@@ -32,7 +32,7 @@ class Compute:
     threads: int | None = None
 
     @contextmanager
-    def opened(self) -> Iterator["Compute"]:
+    def open(self) -> Iterator["Compute"]:
         """Yields the same with its engine open, for as many runs as are computed before the context exits.
 
         An engine that is open already stays open, so several runs can share one.
@@ -47,5 +47,5 @@ class Compute:
         from gevaldi.engines import engine as engine_named
 
         chosen = engine_named(self.engine, self.address) if isinstance(self.engine, str | None) else self.engine
-        with chosen.opened() as rows:
+        with chosen.open() as rows:
             yield replace(self, rows=rows, threads=getattr(chosen, "threads", None))

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gevaldi.alignment import Aligned
-from gevaldi.errors import ContractError, described
+from gevaldi.errors import ContractError, describe_error
 from gevaldi.models import Classifier, Generator, ModuleClassifier, Pictures
 
 PROBES = 4
@@ -17,7 +17,7 @@ RANGE_TOLERANCE = 1e-4  # by which a picture may leave [0, 1] before it is refus
 
 
 @contextmanager
-def settled(
+def on_device(
     *modules: nn.Module, device: torch.device, dtype: torch.dtype = torch.float32, channels_last: bool = False
 ) -> Iterator[None]:
     """Modules on the device, in `dtype` and without parameter gradients for a while; they are given back as they were.
@@ -134,7 +134,7 @@ def check_classifier(classifier: Classifier, pictures: Pictures, role: str) -> F
     try:
         log_p: Tensor = classifier(pictures)
     except Exception as error:
-        raise ContractError(f"The {role} fails on pictures of shape {tuple(pictures.shape)}. {described(error)}") from error
+        raise ContractError(f"The {role} fails on pictures of shape {tuple(pictures.shape)}. {describe_error(error)}") from error
     if not isinstance(log_p, Tensor) or log_p.dim() != 2 or len(log_p) != len(pictures):
         found = tuple(log_p.shape) if isinstance(log_p, Tensor) else type(log_p).__name__
         raise ContractError(f"The {role} gave {found}; log-probabilities of shape ({len(pictures)}, classes) were expected.")
@@ -189,7 +189,8 @@ def _generate(generator: Generator, z: Tensor, condition: Int[Tensor, " batch"])
     except Exception as error:
         raise ContractError(
             f"The generator fails on latents of shape {tuple(z.shape)}, as its prior draws them, with conditions "
-            f"{condition.tolist() if generator.conditions else 'none'}. {described(error)}. Does the latent's size fit the module? "
+            f"{condition.tolist() if generator.conditions else 'none'}. {describe_error(error)}. "
+            "Does the latent's size fit the module? "
             "A module of a generator with conditions takes two arguments, (latents, condition indices); without, one."
         ) from error
     if not isinstance(pictures, Tensor) or len(pictures) != len(z):

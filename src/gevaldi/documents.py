@@ -85,7 +85,7 @@ class TextFile:
         """
         text = self.text(path)
         try:
-            return parsed(text, path.suffix)
+            return parse(text, path.suffix)
         except Malformed as error:
             language = path.suffix[1:].upper() if path.suffix in (".json", ".toml") else "YAML"
             raise self._error(path, f"is not valid {language}: {error}") from None
@@ -113,7 +113,7 @@ class TextFile:
         return self.kind(" ".join(filter(None, [f"{self.name} {path} {problem}.", self.hint])))
 
 
-def parsed(text: str, suffix: str) -> Any:
+def parse(text: str, suffix: str) -> Any:
     """The values in a text: JSON (".json"), TOML (".toml") or else YAML.
 
     Raises:

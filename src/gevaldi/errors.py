@@ -72,7 +72,7 @@ class DataError(GevaldiError):
     """Data on disk, or to be downloaded, that is not there or not what it should be."""
 
 
-def described(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """An error of the user's own code: its kind, what it says, and where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [

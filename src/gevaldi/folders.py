@@ -41,7 +41,7 @@ def folder_names(classes: Iterable[str]) -> dict[str, str]:
     numbers: Counter[str] = Counter()
     found = {}
     for name in classes:
-        unique = clean = cleaned(name)
+        unique = clean = clean_name(name)
         while unique.casefold() in taken:
             numbers[clean.casefold()] += 1
             unique = f"{clean}-{1 + numbers[clean.casefold()]}"
@@ -50,11 +50,11 @@ def folder_names(classes: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def cleaned(name: str) -> str:
+def clean_name(name: str) -> str:
     """A name without what a file system, a shell, a spreadsheet or a reader of folders could take for something else."""
     kept = "".join("-" if c in FORBIDDEN else c for c in visible(unicodedata.normalize("NFC", name)))
     begun = kept.lstrip("._ " + FORMULA)  # hidden or private if it began with . or __
-    return unreserved(begun.encode()[:LONGEST].decode(errors="ignore").rstrip(". ")) or "unnamed"
+    return avoid_reserved(begun.encode()[:LONGEST].decode(errors="ignore").rstrip(". ")) or "unnamed"
 
 
 def in_path(name: str) -> str:
@@ -63,7 +63,7 @@ def in_path(name: str) -> str:
     return kept[:LONGEST_PART].encode()[:BYTES_OF_PART].decode(errors="ignore") or "model"
 
 
-def unreserved(name: str) -> str:
+def avoid_reserved(name: str) -> str:
     """A name that Windows does not keep for itself, with or without an ending: con.txt as con-.txt."""
     base, dot, ending = name.partition(".")
     return f"{base}-{dot}{ending}" if base.strip().casefold() in RESERVED else name

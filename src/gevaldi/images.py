@@ -16,7 +16,7 @@ READ = ("BMP", "JPEG", *STORED)
 PIXELS = 2**26  # of a picture that is read, at most: in single precision it takes 800 MB
 
 
-def opened(source: bytes | Path, name: str, formats: tuple[str, ...] = STORED) -> "Image":
+def open_picture(source: bytes | Path, name: str, formats: tuple[str, ...] = STORED) -> "Image":
     """A picture, decoded, in grey (L) or in colour (RGB). Its content says its format; of an animation it is the first picture.
 
     Args:

@@ -15,7 +15,7 @@ def plain(text: Any, longest: int | None = LONGEST) -> str:
     return kept if longest is None or len(kept) <= longest else kept[: longest - 1] + "…"
 
 
-def escaped(text: Any) -> str:
+def visible(text: Any) -> str:
     r"""A text of several lines in which control and direction marks can be seen: `\u202e`."""
     whole = str(text)
     if whole.isprintable():
@@ -24,7 +24,7 @@ def escaped(text: Any) -> str:
     return "".join(kept)
 
 
-def called(name: Any) -> str:
+def full_name(name: Any) -> str:
     """A model's name as a reader should see it, in full."""
     return plain(str(name).removeprefix(OBJECT), None)
 
@@ -36,7 +36,7 @@ def told_apart(first: Any, second: Any, longest: int = LONGEST) -> tuple[str, st
     `strided` and `pooled`; `old.py:model` and `new.py:model`; `resnet50,weights=a` and `resnet50,weights=b`. What is too long is
     cut around the place where they part. Only names that are the same stay the same.
     """
-    both = called(first), called(second)
+    both = full_name(first), full_name(second)
     pairs = ((form(both[0]), form(both[1])) for form in (_last, _without_options, _last_with_options, str))
     one, other = next(((a, b) for a, b in pairs if a and b and a != b), both)
     return _cut(*_parted(one, other), longest)

@@ -14,7 +14,7 @@ _hashes: dict[tuple[str, int, int], str] = {}  # by path, time and size: the net
 
 
 @contextmanager
-def files_read() -> Iterator[dict[str, str]]:
+def record_files() -> Iterator[dict[str, str]]:
     """Collects the files that are noted within it, also for the context around it."""
     files: dict[str, str] = {}
     token = _noted.set(files)

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import ModuleType, NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from gevaldi.errors import GevaldiError, SpecError, UnknownName, described
+from gevaldi.errors import GevaldiError, SpecError, UnknownName, describe_error
 from gevaldi.names import plain
 from gevaldi.provenance import note_files
 from gevaldi.storage import local_path
@@ -45,7 +45,7 @@ class Call:
         Raises:
             SpecError: an option is not of the form KEY=VALUE.
         """
-        name, *parts = (part.strip() for part in divided(text, ","))
+        name, *parts = (part.strip() for part in split_outside_brackets(text, ","))
         options: dict[str, Any] = {}
         for part in parts:
             key, equals, value = part.partition("=")
@@ -55,7 +55,7 @@ class Call:
         return cls(name, options)
 
 
-def divided(text: str, separator: str) -> list[str]:
+def split_outside_brackets(text: str, separator: str) -> list[str]:
     """A text cut at a separator, but not inside brackets: `std=[0.2,0.3]` and `(timm:a,weights=b)+(timm:c)` stay whole.
 
     Brackets that do not match are letters like others, as a file name may have them.
@@ -183,9 +183,9 @@ class Sources:
         Raises:
             UnknownName, SpecError: the source, the name or an option is not known.
         """
-        return self.called(Call.parse(text))
+        return self.construct(Call.parse(text))
 
-    def called(self, call: Call) -> Any:
+    def construct(self, call: Call) -> Any:
         """The same of a name and options that are apart already.
 
         Raises:
@@ -212,7 +212,7 @@ class Sources:
         return found
 
 
-def referred(text: str) -> Any:
+def resolve_reference(text: str) -> Any:
     """What `package.module:name` or `path/to/file.py:name` stands for. It runs that module's code, as importing does.
 
     Modules are looked for in the current folder too, and what a file imports in the folder of the file, as `python` does it.
@@ -235,7 +235,9 @@ def referred(text: str) -> Any:
     except FileNotFoundError:
         raise SpecError(f"There is no file {place!r}; the current folder is {Path.cwd()}.") from None
     except Exception as error:
-        raise SpecError(f"{place!r} cannot be imported: {described(error)}. Is all of it installed in this environment?") from error
+        raise SpecError(
+            f"{place!r} cannot be imported: {describe_error(error)}. Is all of it installed in this environment?"
+        ) from error
     if not hasattr(module, name):
         own = [n for n, what in vars(module).items() if getattr(what, "__module__", None) == module.__name__]
         raise SpecError(str(UnknownName(f"object in {place}", name, own or [n for n in vars(module) if not n.startswith("_")])))
@@ -345,14 +347,14 @@ def construct(factory: Any, call: Call, kind: str) -> Any:
     try:
         return factory(**options)
     except ValidationError as error:
-        raise SpecError(f"The {kind} {call.name!r} does not take these options. {explained(error)}") from None
+        raise SpecError(f"The {kind} {call.name!r} does not take these options. {explain_validation_error(error)}") from None
     except GevaldiError:
         raise
     except (TypeError, ValueError) as error:
         raise SpecError(f"The {kind} {call.name!r} cannot be made with {call.options or 'no options'}: {error}") from error
 
 
-def explained(error: Any) -> str:
+def explain_validation_error(error: Any) -> str:
     """A pydantic error in sentences, of which there are not too many: where, what came, what was expected."""
     errors, lines = error.errors(include_url=False), []
     for e in errors[:SHOWN]:

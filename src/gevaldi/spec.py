@@ -9,14 +9,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from gevaldi.documents import Malformed, TextFile, parsed
+from gevaldi.documents import Malformed, TextFile, parse
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.registry import SHOWN, explained
+from gevaldi.registry import SHOWN, explain_validation_error
 from gevaldi.search.stopping import MOST_STEPS, Stopping
 from gevaldi.settings import Settings
 from gevaldi.storage import Location, far_errors
-from gevaldi.taxonomy.labels import mapping_of
-from gevaldi.taxonomy.shipped import registry as taxonomies
 
 FILE = TextFile("The spec", SpecError, "It should be a YAML or TOML file of settings such as 'samples: 64'.")
 
@@ -157,6 +155,8 @@ class Spec(Settings):
     @field_validator("first_classes", "second_classes", mode="before")
     @classmethod
     def _as_mapping(cls, value: Any) -> Any:
+        from gevaldi.taxonomy.labels import mapping_of  # with NumPy, which help in a shell does without
+
         return mapping_of(value) if value is None or isinstance(value, Mapping | str | Path) else value
 
     @field_validator("set_sizes")
@@ -177,6 +177,8 @@ class Spec(Settings):
     @property
     def names_own_taxonomy(self) -> bool:
         """Whether the hierarchy of classes is a user's own, a file or an object, and none that ships."""
+        from gevaldi.taxonomy.shipped import registry as taxonomies
+
         return self.taxonomy not in ("auto", "none", *taxonomies)
 
     @property
@@ -206,7 +208,7 @@ def spec_from(settings: dict[str, Any], source: str = "the spec") -> Spec:
             hints.append(
                 "A comparison needs first, second and generator, each named SOURCE:NAME; gevaldi list shows what there is."
             )
-        raise SpecError(" ".join([f"In {source}: {explained(error)}", *hints])) from None
+        raise SpecError(" ".join([f"In {source}: {explain_validation_error(error)}", *hints])) from None
 
 
 def differences(here: Mapping[str, Any], there: Mapping[str, Any], group: str = "") -> list[str]:
@@ -238,7 +240,7 @@ def overridden(settings: dict[str, Any], assignment: str) -> None:
         if not isinstance(settings, dict):
             raise SpecError(f"--set {key}: {group!r} is no group of settings; those are {', '.join(NAMED)}.")
     try:
-        settings[last] = parsed(value, ".yaml")
+        settings[last] = parse(value, ".yaml")
     except Malformed:
         settings[last] = value
     except ValueError as error:

@@ -14,7 +14,7 @@ BEGUN, MARKED = (re.compile(rf"{before}[{re.escape(FORMULA)}]") for before in ("
 def write_csv(file: io.TextIOBase, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a table, its columns' names first."""
     for row in chain([columns], rows):
-        file.write(",".join(map(_quoted, row)) + "\n")
+        file.write(",".join(map(_quote, row)) + "\n")
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -50,7 +50,7 @@ def text_of(cell: str) -> str:
     return cell[1:] if MARKED.match(cell) else cell
 
 
-def _quoted(value: Any) -> str:
+def _quote(value: Any) -> str:
     """A cell in quotes where it needs them; csv leaves "\\r" without, at which its readers and others end the row."""
     text = "" if value is None else str(cell(value))
     return '"' + text.replace('"', '""') + '"' if re.search('[",\r\n]', text) else text

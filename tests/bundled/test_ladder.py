@@ -19,7 +19,7 @@ from gevaldi.bundled.mnist import Digits, read_mnist
 from gevaldi.classifiers import load_classifier
 from gevaldi.cli.main import app
 from gevaldi.errors import GevaldiError, SpecError, UnknownName, WeightsError
-from gevaldi.taxonomy import distances, edge_counts, fitting, over, taxonomy_named
+from gevaldi.taxonomy import distances, edge_counts, find_taxonomy, fitting, over
 
 MEMBERS = [(name, seed) for name in ladder.FAMILIES for seed in ladder.SEEDS]
 GRADED = {"mnist-strided-1k": 1.2e6, "mnist-pooled-1k": 1.2e6, "mnist-strided-61k": 61.1e6, "mnist-pooled-89k": 88.6e6}
@@ -160,7 +160,7 @@ def test_targets_are_distributions_that_fall_with_the_distance_or_rise_with_it(s
 
 
 def test_what_looks_alike_is_near_in_the_hierarchy_of_digits():
-    apart = distances(taxonomy_named("mnist-digits"))
+    apart = distances(find_taxonomy("mnist-digits"))
     for one, other in ((4, 9), (3, 5), (3, 8), (5, 8), (1, 7)):
         assert apart[one, other] <= 1
     for one, other in ((0, 1), (4, 6), (1, 8)):
@@ -169,7 +169,7 @@ def test_what_looks_alike_is_near_in_the_hierarchy_of_digits():
 
 def test_labels_of_digits_find_their_place_by_name_and_only_when_it_is_asked_for():
     labels = [(label.name, label.id) for label in load_classifier("bundled:mnist-strided-1k").labels]
-    taxonomy = taxonomy_named("mnist-digits")
+    taxonomy = find_taxonomy("mnist-digits")
     assert over(taxonomy, labels).classes == taxonomy.classes
     assert [taxonomy.name(node) for node in over(taxonomy, [("9", None), ("4", None)]).classes] == ["9", "4"]
     assert fitting(labels) is None
@@ -189,7 +189,7 @@ def test_the_hierarchy_of_digits_is_what_its_command_makes(tmp_path):
     out = tmp_path / "digits.json"
     words = ["cluster", "bundled:mnist-referee", "--pictures", f"mnist:train,folder={MNIST}", "--out", str(out)]
     assert CliRunner().invoke(app, words).exit_code == 0
-    assert np.array_equal(edge_counts(taxonomy_named(str(out))), edge_counts(taxonomy_named("mnist-digits")))
+    assert np.array_equal(edge_counts(find_taxonomy(str(out))), edge_counts(find_taxonomy("mnist-digits")))
 
 
 # Training

@@ -45,7 +45,7 @@ def decoder(title=""):
 """
 RUNS = 12  # that are made once, each with names of its own
 FORMATS = ("imagefolder", "parquet", "datasets", "fiftyone", "label-studio")
-FIGURES = ("samples", "filmstrip", "taken-for", "divergence", "typicality", "kinds", "delta-z")
+FIGURES = ("samples", "filmstrip", "confusion", "divergence", "typicality", "kinds", "delta-z")
 
 
 def make(chance: random.Random, folder: Path) -> Case:

@@ -15,6 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gevaldi.runs.store.schema import FORMAT
+
 PAIR = ("bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae")
 SHORT = ("-n", "1", "--set", "search.steps=1", "--set", "audited=1", "--device", "cpu", "--batch-size", "1")
 SMALL = ("-n", "6", "--set", "search.steps=4", "--set", "audited=4", "--device", "cpu", "--batch-size", "4")
@@ -74,7 +76,7 @@ def adopted(run: Path) -> None:
         fingerprint = json.loads(content)["fingerprint"]
     except (ValueError, KeyError, TypeError, RecursionError):
         fingerprint = None
-    marks = json.dumps({"format": 5, "fingerprint": fingerprint, "record": hashlib.sha256(content).hexdigest()})
+    marks = json.dumps({"format": FORMAT, "fingerprint": fingerprint, "record": hashlib.sha256(content).hexdigest()})
     for part in parts(run):
         rewritten(part, lambda table: table.replace_schema_metadata({**table.schema.metadata, b"gevaldi": marks}))
 
@@ -90,7 +92,7 @@ READINGS: tuple[tuple[str, ...], ...] = (
     ("figure", "run", "divergence"),
     ("figure", "run", "samples"),
     ("figure", "run", "filmstrip"),
-    ("figure", "run", "taken-for"),
+    ("figure", "run", "confusion"),
     ("figure", "run", "kinds"),
     ("figure", "run", "typicality"),
     ("resume", "run", "--device", "cpu"),

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gevaldi.bundled.mnist import Digits
-from gevaldi.images import opened
+from gevaldi.images import open_picture
 from gevaldi.provenance import note_files
 
 SHIPPED = Path(__file__).parent / "digits.png"
@@ -18,7 +18,7 @@ EACH, SIDE, ROW = 100, 28, 50  # digits of a kind, pixels, digits in a row of th
 def real_digits() -> tuple[Float[Tensor, "1000 1 28 28"], Int[Tensor, "1000"]]:
     """The pictures, in [0, 1], and which digit each shows: a hundred zeros, then a hundred ones, and so on."""
     note_files([SHIPPED])
-    mosaic = np.asarray(opened(SHIPPED, "The picture of digits"))
+    mosaic = np.asarray(open_picture(SHIPPED, "The picture of digits"))
     tiles = mosaic.reshape(10 * EACH // ROW, SIDE, ROW, SIDE).swapaxes(1, 2).reshape(-1, 1, SIDE, SIDE)
     return torch.from_numpy(tiles.astype(np.float32) / 255), torch.arange(10).repeat_interleave(EACH)
 

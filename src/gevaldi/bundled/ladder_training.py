@@ -60,9 +60,9 @@ def train_ladder(
 
 def levels_apart() -> Float[Tensor, "10 10"]:
     """H_w between the digits, in levels of the taxonomy `mnist-digits`, by the published convention."""
-    from gevaldi.taxonomy import distances, taxonomy_named
+    from gevaldi.taxonomy import distances, find_taxonomy
 
-    return torch.from_numpy(distances(taxonomy_named("mnist-digits")))
+    return torch.from_numpy(distances(find_taxonomy("mnist-digits")))
 
 
 def targets(smoothed: float, pull: float) -> Float[Tensor, "10 10"]:

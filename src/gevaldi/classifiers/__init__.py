@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from gevaldi.provenance import files_read
+from gevaldi.provenance import record_files
 from gevaldi.registry import Registry, Sources
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def load_classifier(given: "str | Classifier") -> "Classifier":
     """
     from gevaldi.models import Classifier
 
-    with files_read() as files:
+    with record_files() as files:
         found: Classifier = sources.resolve(given, Classifier, "Wrap a module in one line: gevaldi.classifier(module, labels=10)")
     if not isinstance(given, str):
         return found

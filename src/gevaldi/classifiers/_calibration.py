@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from gevaldi.alignment import meant_by
+from gevaldi.alignment import target_classes
 from gevaldi.classifiers._official import officially
 from gevaldi.errors import SpecError
 from gevaldi.models import Classifier, notes
@@ -28,7 +28,7 @@ def calibrated(classifier: Classifier, pictures: str, count: int) -> Tempered:
         pictures = pictures[1:-1]
     real: RealPictures = sources.load(pictures)
     step = max(1, -(-len(real.pictures) // count))
-    places = [i for i in range(0, len(real.pictures), step) if meant_by((real.classes[i], real.classes[i]), classifier)]
+    places = [i for i in range(0, len(real.pictures), step) if target_classes((real.classes[i], real.classes[i]), classifier)]
     if len(places) < FEWEST:
         raise SpecError(
             f"calibrated: {len(places)} of the pictures of {pictures} have a class that {classifier.name} knows; at least {FEWEST} "
@@ -42,7 +42,7 @@ def calibrated(classifier: Classifier, pictures: str, count: int) -> Tempered:
         log_p = torch.cat([classifier(part) for part in shown.split(BATCH)]).float().numpy()
     truth = np.zeros(log_p.shape, dtype=bool)
     for i, name in enumerate(some.classes):
-        truth[i, [*meant_by((name, name), classifier)]] = True
+        truth[i, [*target_classes((name, name), classifier)]] = True
     temperature = fitted_temperature(log_p, truth)
     if temperature is None:
         right = int(truth[np.arange(len(truth)), log_p.argmax(1)].sum())

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gevaldi.classifiers._files import FileOptions, Input, behind_preprocessing, broken
-from gevaldi.errors import ContractError, SpecError, described
+from gevaldi.errors import ContractError, SpecError, describe_error
 from gevaldi.models import Pictures
 from gevaldi.provenance import note_files
 
@@ -131,7 +131,7 @@ def _naming_operators(path: Path) -> Iterator[None]:
         kinds = [str(node.op_type) for node in nodes if node is not None and hasattr(node, "op_type")]
         raise SpecError(
             f"{path.name} cannot be converted to torch because of its operator {kinds[-1] if kinds else '(unknown)'}: "
-            f"{described(error)[:300]}. {_way_out(path)}"
+            f"{describe_error(error)[:300]}. {_way_out(path)}"
         ) from error
 
 

@@ -24,7 +24,7 @@ def inner(source: str, name: str, options: dict[str, Any]) -> "Classifier":
         call = Call.parse(name[1:-1])
     if ":" not in call.name:
         raise SpecError(f"{source}:{name} names no classifier; one was expected as {source}:torchvision:resnet50.")
-    found = load_classifier(sources.called(Call(call.name, call.options | options)))
+    found = load_classifier(sources.construct(Call(call.name, call.options | options)))
     found.name = found.name or call.name
     return found
 
@@ -35,6 +35,6 @@ def several(source: str, name: str) -> "list[Classifier]":
     Raises:
         UnknownName, SpecError, WeightsError: as for each alone.
     """
-    from gevaldi.registry import divided
+    from gevaldi.registry import split_outside_brackets
 
-    return [inner(source, part.strip(), {}) for part in divided(name, "+")]
+    return [inner(source, part.strip(), {}) for part in split_outside_brackets(name, "+")]

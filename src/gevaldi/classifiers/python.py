@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from gevaldi.errors import GevaldiError, SpecError, described
-from gevaldi.registry import Call, options_for, referred
+from gevaldi.errors import GevaldiError, SpecError, describe_error
+from gevaldi.registry import Call, options_for, resolve_reference
 
 
 class Python:
@@ -21,7 +21,7 @@ class Python:
         """
         from torch import nn
 
-        found = referred(name)
+        found = resolve_reference(name)
         if isinstance(found, nn.Module):
             return found
         if not callable(found):
@@ -32,4 +32,4 @@ class Python:
         except GevaldiError:
             raise
         except Exception as error:
-            raise SpecError(f"{name!r} failed. {described(error)}") from error
+            raise SpecError(f"{name!r} failed. {describe_error(error)}") from error

@@ -8,7 +8,7 @@ from contextlib import contextmanager, redirect_stdout
 
 
 @contextmanager
-def colons_completed() -> Iterator[None]:
+def complete_colons() -> Iterator[None]:
     """While completion runs: give it `bundled:mnist-p` where bash says `bundled : mnist-p`, and bash only what follows the colon.
 
     Does nothing where no completion is asked for, in another shell, or where no word was taken apart.

@@ -12,7 +12,7 @@ from gevaldi.cli.words import complete, say, tell
 
 if TYPE_CHECKING:
     from gevaldi.experiments.execute import Outcome
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
 
 
 @computing()
@@ -40,7 +40,7 @@ def experiment(
     from gevaldi.errors import SpecError
     from gevaldi.experiments import read_experiment
     from gevaldi.experiments.execute import folder_of
-    from gevaldi.folders import cleaned
+    from gevaldi.folders import clean_name
 
     pairs = [text.partition("=") for text in model or []]
     if wrong := [text for text, (part, _, named) in zip(model or [], pairs, strict=True) if not (part and named)]:
@@ -49,12 +49,12 @@ def experiment(
         )
     asked = read_experiment(name)
     specs = asked.specs({part.strip(): named for part, _, named in pairs}, set_ or [])
-    folder = Path("runs") / cleaned(Path(name).stem) if out is None else folder_of(out)
+    folder = Path("runs") / clean_name(Path(name).stem) if out is None else folder_of(out)
     try:
         from gevaldi.experiments.execute import run_all
 
-        with compute.opened() as opened:
-            runs, failed = _report_each(run_all(specs, folder, opened, only=tuple(only or ())))
+        with compute.open() as compute:
+            runs, failed = _report_each(run_all(specs, folder, compute, only=tuple(only or ())))
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
         raise
@@ -70,7 +70,7 @@ def _report_each(outcomes: "Iterable[Outcome]") -> tuple[dict[str, "Run"], dict[
     """Say how each run ended, and write its report. Returns the runs, and the errors of those that failed."""
     from gevaldi.cli.table import summary_table
     from gevaldi.reports.page import write_report
-    from gevaldi.runs.finds import summary_of
+    from gevaldi.runs.near_duplicates import summary_of
 
     runs, failed = {}, {}
     for outcome in outcomes:

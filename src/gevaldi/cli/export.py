@@ -46,7 +46,7 @@ def export(
       gevaldi export runs/demo --to imagefolder --label labelled.csv --out training
     """
     from gevaldi.exports import export as exported
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
     from gevaldi.storage import location
 
     indices = numbers(samples) if samples is not None else None

@@ -7,7 +7,7 @@ import typer
 from gevaldi.cli.words import complete, tell
 
 if TYPE_CHECKING:
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
     from gevaldi.storage import Location
 
 
@@ -42,14 +42,14 @@ def figure(
       gevaldi figure runs/demo filmstrip --set index=7 --format png --format pdf
     """
     from gevaldi.errors import SpecError
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
     from gevaldi.storage import location
 
     run = Run.open(location(folder))
     if name is None:
         if out is not None or format_ or set_:
             raise SpecError("Which figure? gevaldi figure RUN NAME; without any option, gevaldi figure RUN lists them.")
-        tell(listed(run))
+        tell(list_figures(run))
         return
     from gevaldi.figures import figure_of, saved
     from gevaldi.figures.base import ending_of
@@ -78,7 +78,7 @@ def _paths(folder: "Location", called: str, out: "Location | None", formats: lis
     return list(dict.fromkeys(([out] if out and (whole or not paths) else []) + paths))
 
 
-def listed(run: "Run") -> str:
+def list_figures(run: "Run") -> str:
     """The figures with a line each, and what a run lacks for some of them."""
     from gevaldi.figures import NothingToDraw, figure_of, registry
 

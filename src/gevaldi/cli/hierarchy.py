@@ -25,10 +25,10 @@ def distance(
     \b
       gevaldi distance harvestman "barn spider"
     """
-    from gevaldi.taxonomy import convention_named, in_words, levels, taxonomy_named, way
+    from gevaldi.taxonomy import convention_named, find_taxonomy, in_words, levels, way
 
     counted = convention_named(convention)
-    classes = taxonomy_named(taxonomy)
+    classes = find_taxonomy(taxonomy)
     found = way(classes, classes.find(first), classes.find(second))
     one, other = (
         f"{classes.name(node)} ({node})" if node != classes.name(node) else node for node in (found.nodes[0], found.nodes[-1])

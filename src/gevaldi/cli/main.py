@@ -34,9 +34,9 @@ class Group(TyperGroup):
         except Interrupted as signal:
             raise typer.Exit(signal.code) from None
         except typer.BadParameter as error:
-            told = getattr(error.param, "help", None)
-            if told and not error.message:  # as of what is missing
-                error.message = told[0].upper() + told[1:]
+            description = getattr(error.param, "help", None)
+            if description and not error.message:  # as of what is missing
+                error.message = description[0].upper() + description[1:]
             raise
 
 
@@ -57,7 +57,7 @@ def run() -> None:
 
     Output that cannot be written costs no result. Where its reader has gone, the exit code is that of the work; otherwise it is 1.
     """
-    from gevaldi.cli.completion import colons_completed
+    from gevaldi.cli.completion import complete_colons
 
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if stream is None:
@@ -65,7 +65,7 @@ def run() -> None:
     sys.stdout, sys.stderr = lossy(sys.stdout), lossy(sys.stderr)
     try:
         check_text(sys.argv[1:])
-        with colons_completed(), interruptible():
+        with complete_colons(), interruptible():
             app()
     except GevaldiError as error:
         say(f"gevaldi: {error}")
@@ -194,7 +194,7 @@ def resume(
 
     What was finished is not computed again.
     """
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
     from gevaldi.storage import location
 
     run = Run.open(location(folder))
@@ -212,7 +212,7 @@ def report_command(
     The run may be complete or not. Needs no torch and no models.
     """
     from gevaldi.reports.page import write_report
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
     from gevaldi.storage import location
 
     tell(f"report: {write_report(Run.open(location(folder)), None if out is None else location(out), limit)}")
@@ -226,12 +226,12 @@ def verify(folder: Folder) -> None:
     The last line is a checksum of the run, to be kept elsewhere: whoever changes a row or the record changes it. Exit code 2 if
     something does not hold. Needs no torch and no models.
     """
-    from gevaldi.runs.store import Run
-    from gevaldi.runs.verification import verified
+    from gevaldi.runs.store.run import Run
+    from gevaldi.runs.verification import verify
     from gevaldi.storage import location
 
     run, holds = Run.open(location(folder)), True
-    for finding in verified(run):
+    for finding in verify(run):
         tell(f"{'ok   ' if finding.holds else 'FAIL '} {finding.text}")
         holds = holds and finding.holds
     tell(f"checksum {run.checksum}")
@@ -311,7 +311,7 @@ def _execute(
         from gevaldi.comparison import command_of, execute
         from gevaldi.execution.tuning import ignoring_cache, lines_of
         from gevaldi.reports.seriousness import alignment_sentences
-        from gevaldi.runs.store import Run
+        from gevaldi.runs.store.run import Run
         from gevaldi.storage import location
 
         folder = location(named)
@@ -353,7 +353,7 @@ def _execute(
 
 def _left(folder: str) -> str:
     """What an interrupted run leaves, and how to go on."""
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
     from gevaldi.storage import location
 
     run = Run.begun(location(folder))

@@ -25,7 +25,7 @@ def referee(
     real pictures of the run, and about the samples before and after their search.
     """
     from gevaldi.comparison import Comparison, bar
-    from gevaldi.names import called, told_apart
+    from gevaldi.names import full_name, told_apart
     from gevaldi.reports.opinion import opinion_sentences
     from gevaldi.runs.referee import judge
     from gevaldi.storage import location
@@ -35,7 +35,7 @@ def referee(
         opinion = judge(comparison.run, name, watch.judged)
     models = comparison.run.record["models"]
     first, second = told_apart(models["first"]["name"], models["second"]["name"])
-    for sentence in opinion_sentences(opinion, {"first": first, "second": second, "referee": called(opinion.name)}):
+    for sentence in opinion_sentences(opinion, {"first": first, "second": second, "referee": full_name(opinion.name)}):
         tell(sentence)
     if report:
         tell(f"report: {comparison.report()}")

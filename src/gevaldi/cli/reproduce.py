@@ -12,7 +12,7 @@ from gevaldi.cli.words import complete, say, tell
 
 if TYPE_CHECKING:
     from gevaldi.compute import Compute
-    from gevaldi.reports.reproduction import Judged
+    from gevaldi.reports.reproduction import ClaimResult
     from gevaldi.reproduction.execution import WorldResult
     from gevaldi.reproduction.spec import Reproduction
 
@@ -113,7 +113,7 @@ def _make(
     """Make one figure, and say whether something went wrong in it that is more than what is not at hand."""
     from gevaldi.experiments.execute import Outcome
     from gevaldi.reports.page import write_report
-    from gevaldi.reports.reproduction import Judged, write_figure
+    from gevaldi.reports.reproduction import ClaimResult, write_figure
     from gevaldi.reproduction.execution import reproduce as outcomes_of
 
     drawn, judged, broken = {}, [], False
@@ -128,7 +128,7 @@ def _make(
                 continue
             drawn[world] = _drawn(asked, found, folder)
             judged += [
-                Judged(claim.says, world, finding.verdict, finding.measured, finding.rests_on)
+                ClaimResult(claim.says, world, finding.verdict, finding.measured, finding.rests_on)
                 for claim, finding in zip(asked.claims, found.findings, strict=True)
             ]
     for one in judged:
@@ -142,20 +142,20 @@ def _drawn(asked: "Reproduction", made: "WorldResult", folder: Path) -> Any:
     """What the page shows of a world, and the page that has its runs side by side."""
     from gevaldi.experiments import read_experiment
     from gevaldi.reports.experiment import write_overview
-    from gevaldi.reports.reproduction import Drawn
+    from gevaldi.reports.reproduction import WorldFigure
 
     figure, evidence = made.figure, made.evidence
     if figure is None or evidence is None:
-        return Drawn(made.about, evidence.models, failed=evidence.failed) if evidence else Drawn(made.about)
+        return WorldFigure(made.about, evidence.models, failed=evidence.failed) if evidence else WorldFigure(made.about)
     name = asked.worlds[made.world].experiment
     experiment = read_experiment(name)
     runs = {one.folder.name: one for replicates in evidence.runs.values() for one in replicates}
     overview = write_overview(experiment.title, experiment.question, runs, evidence.failed, folder / name)
     where = overview.relative_to(folder).as_posix()
-    return Drawn(made.about, evidence.models, figure.drawing, figure.columns, figure.rows, evidence.failed, where)
+    return WorldFigure(made.about, evidence.models, figure.drawing, figure.columns, figure.rows, evidence.failed, where)
 
 
-def _line(one: "Judged") -> str:
+def _line(one: "ClaimResult") -> str:
     """A verdict on one line, with its first number."""
     from gevaldi.reports.numbers import signed
 

@@ -67,8 +67,8 @@ def sweep(
     asked, name = _sweep_of(classifiers, own, shared, set_ or [])
     folder = Path("runs") / name if out is None else folder_of(out)
     try:
-        with compute.opened() as opened:
-            found = _run(asked, folder, tuple(only or ()), opened)
+        with compute.open() as compute:
+            found = _run(asked, folder, tuple(only or ()), compute)
     except KeyboardInterrupt:
         say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
         raise
@@ -87,7 +87,7 @@ def sweep(
 def _sweep_of(classifiers: list[str], given: dict[str, Any], shared: dict[str, Any], assignments: list[str]) -> "tuple[Sweep, str]":
     """The sweep of a file or of classifiers that are named, with options that override it, and what its folder is called."""
     from gevaldi.errors import SpecError
-    from gevaldi.folders import cleaned
+    from gevaldi.folders import clean_name
     from gevaldi.sweeps.spec import FILES, read_sweep, sweep_from
 
     file = len(classifiers) == 1 and (classifiers[0].endswith(FILES) or ":" not in classifiers[0])
@@ -100,7 +100,7 @@ def _sweep_of(classifiers: list[str], given: dict[str, Any], shared: dict[str, A
     settings |= given | ({"settings": {**(settings.get("settings") or {}), **shared}} if shared else {})
     asked = sweep_from(settings, assignments, classifiers[0] if file else "the options")
     if file:
-        return asked, cleaned(Path(classifiers[0]).stem)
+        return asked, clean_name(Path(classifiers[0]).stem)
     return asked, f"sweep-{hashlib.sha256(asked.model_dump_json().encode()).hexdigest()[:10]}"
 
 

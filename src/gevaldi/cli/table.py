@@ -8,7 +8,7 @@ from gevaldi.measures.summary import Summary
 from gevaldi.names import plain, told_apart
 from gevaldi.reports.answer import answer
 from gevaldi.reports.numbers import typicality
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 
 def summary_table(run: Run, found: list[Summary]) -> None:

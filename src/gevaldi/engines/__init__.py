@@ -1,6 +1,6 @@
 """Where the rows of a run are computed: on this machine, or on all machines of a cluster; an engine a file.
 
-An engine has one method, `opened`. To add one, add a file that holds a class of the file's name; files whose names begin with an
+An engine has one method, `open`. To add one, add a file that holds a class of the file's name; files whose names begin with an
 underscore are parts of engines.
 """
 

@@ -46,7 +46,7 @@ def address_of(address: str | None) -> str:
     return address or os.environ.get("RAY_ADDRESS") or "local"
 
 
-def imported(logs: bool) -> Any:
+def import_ray(logs: bool) -> Any:
     """The package ray, told to be quiet unless its logs are wanted.
 
     Raises:
@@ -63,7 +63,7 @@ def imported(logs: bool) -> Any:
 
 
 @contextmanager
-def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iterator[Cluster]:
+def connect(address: str | None, cores: int, largest: int, logs: bool) -> Iterator[Cluster]:
     """The cluster at an address, or else a new one on this machine that ends with the context.
 
     A program that has begun Ray itself keeps what it has, which has to be the cluster that was asked for.
@@ -77,7 +77,7 @@ def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iter
     Raises:
         EngineError: the address does not answer, or its cluster cannot be used from here, or this program is in another one.
     """
-    ray = imported(logs)
+    ray = import_ray(logs)
     if ray.is_initialized():
         check_connected(address)
         yield Cluster(ray, lifelines(ray, address))
@@ -89,11 +89,11 @@ def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iter
         store = max(OBJECT_STORE, 2 * largest)
         quiet |= {"num_cpus": cores, "include_dashboard": False, "object_store_memory": store}
     try:
-        with handler_kept(signal.SIGTERM):
+        with preserve_handler(signal.SIGTERM):
             ray.init(address, **quiet)
     except Exception as error:  # of many kinds, some of them of gRPC
         ray.shutdown()
-        raise EngineError(_refused(address, error)) from error
+        raise EngineError(_connection_error(address, error)) from error
     try:
         yield Cluster(ray, lifelines(ray, address))
     finally:
@@ -101,7 +101,7 @@ def connected(address: str | None, cores: int, largest: int, logs: bool) -> Iter
 
 
 @contextmanager
-def handler_kept(number: int) -> Iterator[None]:
+def preserve_handler(number: int) -> Iterator[None]:
     """Within it a signal may get another handler, as `ray.init` sets one that ends the program; afterwards its own again."""
     before = signal.getsignal(number)
     try:
@@ -185,7 +185,7 @@ def check_answers(address: str) -> None:
         ) from None
 
 
-def _refused(address: str, error: Exception) -> str:
+def _connection_error(address: str, error: Exception) -> str:
     """What Ray says, and what may help."""
     said = " ".join(str(error).split()) or type(error).__name__
     if address == "auto" and isinstance(error, ConnectionError):

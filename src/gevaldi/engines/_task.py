@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.engines.base import Job
 from gevaldi.engines.local import compute
-from gevaldi.errors import GevaldiError, RunFolderError, SpecError, described
+from gevaldi.errors import GevaldiError, RunFolderError, SpecError, describe_error
 from gevaldi.progress import Bar
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row
 from gevaldi.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def compute_chunk(key: str, setup: list[Any], indices: list[int]) -> list[Row] |
         return process.rows(key, lambda: ray.get(setup[0]), indices)
     except Exception as error:
         host = f"{socket.gethostname()} ({ray.util.get_node_ip_address()})"
-        why = str(error) if isinstance(error, GevaldiError) else described(error)
+        why = str(error) if isinstance(error, GevaldiError) else describe_error(error)
         return Trouble(host, ray.get_runtime_context().get_node_id(), why)
 
 
@@ -115,7 +115,7 @@ class Process:
         import torch
 
         from gevaldi.runs.session import device_of, models_of
-        from gevaldi.runs.worker.setup import prepared
+        from gevaldi.runs.worker.setup import prepare_torch
 
         check_versions(setup.versions)
         os.environ["OMP_NUM_THREADS"] = str(setup.threads)  # which says that their number is fixed
@@ -126,7 +126,7 @@ class Process:
         first, second, generator = self._three(setup)
         models = models_of(setup.run.spec, first, second, generator, device_of(setup.device), setup.run, setup.taxonomy)
         models = replace(models, plan=replace(models.plan, threads=setup.threads))  # and not those of where the run was begun
-        self._stack.enter_context(prepared(models))
+        self._stack.enter_context(prepare_torch(models))
         check_same(models, setup.run)
         return Job(setup.run, models, setup.names, setup.batch_size, Bar(False))
 
@@ -134,7 +134,7 @@ class Process:
         from gevaldi.classifiers import load_classifier
         from gevaldi.generators import load_generator
 
-        objects = unpickled(setup.objects)
+        objects = unpickle_networks(setup.objects)
         loaded = {key: network for key, network in self._networks.items() if key[1] in setup.names}  # the others go first
         self._networks = loaded
         three = []
@@ -185,7 +185,7 @@ def check_same(models: "Models", run: Run) -> None:
         raise RunFolderError(f"The hierarchy of the classes is another here ({here.get('name')}) than where the run was begun.")
 
 
-def pickled(objects: dict[int, Any]) -> bytes:
+def pickle_networks(objects: dict[int, Any]) -> bytes:
     """Networks that are objects of this program, as workers read them: on the processor, wherever they are here.
 
     Raises:
@@ -205,7 +205,7 @@ def pickled(objects: dict[int, Any]) -> bytes:
         OnTheProcessor(sink).dump(objects)
     except Exception as error:
         raise SpecError(
-            f"A network that was given as an object cannot be sent to workers. {described(error)}. Give it by name, "
+            f"A network that was given as an object cannot be sent to workers. {describe_error(error)}. Give it by name, "
             "python:module:factory, or use the engine local."
         ) from error
     return sink.getvalue()
@@ -219,7 +219,7 @@ def on_the_processor(tensor: "torch.Tensor") -> "torch.Tensor":
     return torch.nn.Parameter(copy, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else copy
 
 
-def unpickled(objects: bytes) -> dict[int, Any]:
+def unpickle_networks(objects: bytes) -> dict[int, Any]:
     """The networks that the calling program pickled, by their places among the three.
 
     Raises:
@@ -236,7 +236,7 @@ def unpickled(objects: bytes) -> dict[int, Any]:
         ) from error
     except Exception as error:  # whatever unpickling a user's networks may raise
         raise RunFolderError(
-            f"The networks were given as objects, which cannot be made again here: {described(error)}. Give them by name: "
+            f"The networks were given as objects, which cannot be made again here: {describe_error(error)}. Give them by name: "
             "python:module:factory."
         ) from error
     return networks

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import GevaldiError
-from gevaldi.runs.store import Run
-from gevaldi.runs.writer import Finished, Writer
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.writer import FinishedSamples, Writer
 from gevaldi.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Job:
     progress: "Bar"
 
 
-ComputeRows = Callable[[Job, Sequence[int]], "Generator[Finished, None, None]"]
+ComputeRows = Callable[[Job, Sequence[int]], "Generator[FinishedSamples, None, None]"]
 """Compute the rows of a job with these indices; yields them in the order of their finishing, and nothing now and then.
 
 Closing the generator stops the work.
@@ -56,7 +56,7 @@ class Engine(Settings, ABC):
     """A place to compute in; its settings are its fields. The rows are the same in every one of them."""
 
     @abstractmethod
-    def opened(self) -> AbstractContextManager[ComputeRows]:
+    def open(self) -> AbstractContextManager[ComputeRows]:
         """Yields a function that computes rows. It is valid until the context exits; resources are reused between runs.
 
         Raises:

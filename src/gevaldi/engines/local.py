@@ -4,24 +4,24 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 from gevaldi.engines.base import ComputeRows, Engine, Job
-from gevaldi.runs.writer import Finished
+from gevaldi.runs.store.writer import FinishedSamples
 
 
 class Local(Engine):
     """This machine, in this process."""
 
     @contextmanager
-    def opened(self) -> Iterator[ComputeRows]:
+    def open(self) -> Iterator[ComputeRows]:
         """It is always there."""
         yield compute
 
 
-def compute(job: Job, indices: Sequence[int]) -> Generator[Finished, None, None]:
+def compute(job: Job, indices: Sequence[int]) -> Generator[FinishedSamples, None, None]:
     """Search in this process, in a batch that is kept full."""
     from gevaldi.runs.start import chosen_conditions, start_at
-    from gevaldi.runs.worker.search import searched
+    from gevaldi.runs.worker.search import search_all
 
     spec = job.run.spec
     conditions = chosen_conditions(spec, job.models.generator.conditions)
     starts = (start_at(index, spec, conditions) for index in indices)
-    yield from searched(starts, job.models, spec, job.batch_size, job.progress.step)
+    yield from search_all(starts, job.models, spec, job.batch_size, job.progress.step)

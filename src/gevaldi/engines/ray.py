@@ -16,7 +16,7 @@ from pydantic import Field
 from gevaldi.engines.base import ComputeRows, Engine, EngineError, Job
 from gevaldi.errors import SpecError
 from gevaldi.execution.threads import usable_cores
-from gevaldi.runs.schema import Row
+from gevaldi.runs.store.schema import Row
 
 if TYPE_CHECKING:
     from gevaldi.engines._cluster import Cluster
@@ -26,7 +26,7 @@ BATCHES = 4  # that a chunk has at most
 TRIES = 4  # processes that may die with a chunk
 WAIT = 0.5  # seconds that are waited for a chunk to finish
 LOOK = 1.0  # seconds between two looks at what nodes there are
-PATIENCE = 60.0  # seconds without any result until a user is told, or without any node that has room until that is an error
+LONGEST_SILENCE = 60.0  # seconds without any result until a user is told, or without any node that has room until that is an error
 
 
 class Ray(Engine):
@@ -47,11 +47,11 @@ class Ray(Engine):
     logs: bool = Field(False)
 
     @contextmanager
-    def opened(self) -> Iterator[ComputeRows]:
+    def open(self) -> Iterator[ComputeRows]:
         """Ray is installed, and something answers at the address; the first run connects to it."""
-        from gevaldi.engines._cluster import address_of, check_answers, imported
+        from gevaldi.engines._cluster import address_of, check_answers, import_ray
 
-        imported(self.logs)
+        import_ray(self.logs)
         check_answers(address_of(self.address))
         with closing(Connection(self)) as connection:
             yield connection.compute
@@ -81,14 +81,14 @@ class Connection:
             try:
                 yield from tasks.results()
             except ConnectionError as error:  # of a ray:// client whose server is gone
-                raise tasks.lost() from error
+                raise tasks.connection_lost() from error
 
     def _connect(self, setup: "Setup") -> None:
-        from gevaldi.engines._cluster import OBJECT_STORE, connected
+        from gevaldi.engines._cluster import OBJECT_STORE, connect
 
         engine = self._engine
         cores = max(usable_cores(), (engine.workers or 0) * setup.threads)
-        self._cluster = self._stack.enter_context(connected(engine.address, cores, len(setup.objects), engine.logs))
+        self._cluster = self._stack.enter_context(connect(engine.address, cores, len(setup.objects), engine.logs))
         self._largest = max(OBJECT_STORE // 2, len(setup.objects))
 
 
@@ -98,7 +98,7 @@ def setup_of(engine: Ray, job: Job) -> "Setup":
     Raises:
         SpecError: the job's device is none that Ray's nodes have, or a network cannot be sent.
     """
-    from gevaldi.engines._task import Setup, pickled, versions
+    from gevaldi.engines._task import Setup, pickle_networks, versions
 
     device = job.models.device.type if engine.device == "same" else engine.device
     if device not in ("cpu", "cuda"):
@@ -107,7 +107,7 @@ def setup_of(engine: Ray, job: Job) -> "Setup":
     return Setup(
         run=job.run,
         names=tuple(source if isinstance(source, str) else None for source in job.sources),
-        objects=pickled({place: source for place, source in enumerate(job.sources) if not isinstance(source, str)}),
+        objects=pickle_networks({place: source for place, source in enumerate(job.sources) if not isinstance(source, str)}),
         taxonomy=hierarchy.whole if hierarchy and job.run.spec.names_own_taxonomy else None,
         device=device,
         batch_size=job.batch_size,
@@ -199,7 +199,7 @@ class Tasks:
             self._submit()  # so that nobody is idle while these rows are written
             yield Rows(rows)
 
-    def lost(self) -> EngineError:
+    def connection_lost(self) -> EngineError:
         """What there is to say where the cluster is gone."""
         self._running.clear()
         return EngineError(
@@ -209,7 +209,7 @@ class Tasks:
 
     def _look(self) -> None:
         if not self._cluster.answers():
-            raise self.lost()
+            raise self.connection_lost()
         self._nodes = [node for node in self._ray.nodes() if node["Alive"]]
         self._looked = time.monotonic()
         self._check_progress()
@@ -228,19 +228,19 @@ class Tasks:
 
     def _check_progress(self) -> None:
         """Raise where nothing can be computed; tell where nothing has come for a while."""
-        usable, late = self._usable(), time.monotonic() - self._since > PATIENCE
+        usable, late = self._usable(), time.monotonic() - self._since > LONGEST_SILENCE
         if self._refused and not usable:
             words = dict.fromkeys(trouble.in_words() for trouble in self._refused.values())
             raise EngineError(" ".join(["No worker can work.", *list(words)[:3], "What was finished before is safe."]))
         if late and not usable:
             raise EngineError(
-                f"No node of the cluster has room for a worker, which takes {self._wanted()}. Its nodes have {self._offered()}. "
+                f"No node of the cluster has room for a worker, which takes {self._needs()}. Its nodes have {self._offers()}. "
                 "Ask for less: --engine ray,threads=1, or another device."
             )
         if late:
             self._tell(
                 f"No chunk has finished for a while: workers wait for room, load networks, or search. A worker takes "
-                f"{self._wanted()}; the nodes have {self._offered()}, of which others may hold some."
+                f"{self._needs()}; the nodes have {self._offers()}, of which others may hold some."
             )
 
     def _submit(self) -> None:
@@ -306,11 +306,11 @@ class Tasks:
             self._told.add(text)
             self._job.progress.notice(text)
 
-    def _wanted(self) -> str:
+    def _needs(self) -> str:
         cores, gpus = self._takes["num_cpus"], self._takes["num_gpus"]
         return f"{cores} core{'s' * (cores > 1)}" + (f" and {gpus} GPU" if gpus else "")
 
-    def _offered(self) -> str:
+    def _offers(self) -> str:
         nodes = [node["Resources"] for node in self._nodes]
         return "; ".join(f"{node.get('CPU', 0):g} cores, {node.get('GPU', 0):g} GPUs" for node in nodes[:5]) or "nothing"
 

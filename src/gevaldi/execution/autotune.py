@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 
-from gevaldi.contract import settled
-from gevaldi.errors import SpecError, described
-from gevaldi.execution.networks import planned
+from gevaldi.contract import on_device
+from gevaldi.errors import SpecError, describe_error
+from gevaldi.execution.networks import apply_plan
 from gevaldi.execution.plan import ExecutionPlan, are_small, computes_in_float64, refuse_float64, small_plan
-from gevaldi.execution.threads import fixed, in_threads, usable_cores
+from gevaldi.execution.threads import in_threads, threads_from_environment, usable_cores
 from gevaldi.execution.tuning import Choice, Trial, Tuning, in_words, load, save
 from gevaldi.fingerprints import describe_network, hash_of_prior
 from gevaldi.objective import Evaluation, Objective
@@ -28,7 +28,7 @@ TRIED_ON = {"cpu": 1, "cuda": 8, "mps": 4}  # samples on which ways of computing
 SIZES = (1, 4, 16, 64, 128)  # batch sizes that are tried
 SIZES_CUDA = (*SIZES, 256, 512, 1024)
 BUDGET = 4.0  # seconds for trying batch sizes, unless single samples take long
-PATIENCE = 8  # evaluations of a sample that trying batch sizes may take instead
+TRIAL_EVALUATIONS = 8  # evaluations of a sample that trying batch sizes may take instead
 LONG = 1.0  # seconds of evaluations, after which the same is not evaluated again
 GAIN = 1.1  # ratio of speeds from which on something is preferred to what is simpler
 TOLERANCE = 0.05  # total variation between predictions in bfloat16 and in float32, up to which bfloat16 is safe
@@ -54,7 +54,11 @@ def plan_of(
     size = batch_size or (None if spec.speed.batch_size == "auto" else spec.speed.batch_size)
     total = spec.samples * len(spec.searches)
     wanted = None if spec.speed.threads == "auto" else spec.speed.threads
-    count = (threads or fixed() or (min(wanted, usable_cores()) if wanted else None)) if device.type == "cpu" else None
+    count = (
+        (threads or threads_from_environment() or (min(wanted, usable_cores()) if wanted else None))
+        if device.type == "cpu"
+        else None
+    )
     with in_threads(1):  # on a busy machine the least that can take long
         small = spec.precision != "bfloat16" and are_small(objective, device)
     if small:
@@ -77,7 +81,7 @@ def _large_plan(
         tuning = _measured(spec, objective, device, sizes, threads)
         save(key, tuning)
     chosen = {"small": False, "block": None, "threads": threads, "compiled": False} | tuning.choice.model_dump()
-    return ExecutionPlan.recorded(chosen, device), tuning
+    return ExecutionPlan.recorded_plan(chosen, device), tuning
 
 
 def _key(spec: Spec, objective: Objective, device: torch.device, sizes: Sequence[int], threads: int | None) -> dict[str, Any]:
@@ -131,7 +135,7 @@ class Bench:
                 if again and (plan not in results or results[plan][0] > LONG):
                     continue
                 try:
-                    seconds, evaluation = timed(self.objective, plan, self.device, size)
+                    seconds, evaluation = time_evaluation(self.objective, plan, self.device, size)
                     results[plan] = (min(seconds, results[plan][0]) if again else seconds, evaluation)
                 except Exception as error:  # networks may raise anything; what does not run in this way is not computed in it
                     failures[plan] = f"fails: {type(error).__name__}"
@@ -189,11 +193,11 @@ def best_batch_size(bench: Bench, plan: ExecutionPlan, sizes: Sequence[int]) -> 
         return sizes[0]
     best, least, begin = sizes[0], float("inf"), time.perf_counter()
     for size in sizes:
-        if least < float("inf") and time.perf_counter() - begin + least * size > max(BUDGET, PATIENCE * least):
+        if least < float("inf") and time.perf_counter() - begin + least * size > max(BUDGET, TRIAL_EVALUATIONS * least):
             bench.note(plan, size, None, "no time left to try it")
             break
         try:
-            seconds, _ = timed(bench.objective, plan, bench.device, size)
+            seconds, _ = time_evaluation(bench.objective, plan, bench.device, size)
         except Exception as error:  # out of memory, or a picture on which a network fails: the search deals with both
             bench.note(plan, size, None, f"fails: {type(error).__name__}")
             break
@@ -214,13 +218,13 @@ def agree(one: Evaluation, other: Evaluation) -> bool:
     return variation <= TOLERANCE and bool(cosine >= ALIKE)
 
 
-def timed(objective: Objective, plan: ExecutionPlan, device: torch.device, size: int) -> tuple[float, Evaluation]:
+def time_evaluation(objective: Objective, plan: ExecutionPlan, device: torch.device, size: int) -> tuple[float, Evaluation]:
     """Seconds of the fastest of three evaluations, or of fewer where they are long; and the evaluation."""
     generator = objective.generator
-    with settled(objective.first, objective.second, generator, device=device, dtype=plan.dtype, channels_last=plan.channels_last):
+    with on_device(objective.first, objective.second, generator, device=device, dtype=plan.dtype, channels_last=plan.channels_last):
         z = generator.prior.sample(range(size)).to(device, plan.dtype)
         condition = torch.arange(size, device=device) % max(1, len(generator.conditions))
-        evaluate = planned(objective, plan, device)
+        evaluate = apply_plan(objective, plan, device)
         begin, seconds = time.perf_counter(), float("inf")
         while True:
             since = time.perf_counter()
@@ -241,9 +245,9 @@ def _compiled(plan: ExecutionPlan, objective: Objective, device: torch.device) -
     plan = replace(plan, compiled=True, block=plan.block or plan.batch_size)
     torch.compiler.reset()  # nothing of earlier runs' networks counts against these
     try:
-        timed(objective, plan, device, plan.block or 1)
+        time_evaluation(objective, plan, device, plan.block or 1)
     except Exception as error:
         raise SpecError(
-            f"speed.compiled=true: these networks cannot be compiled here. {described(error)}. Leave it out."
+            f"speed.compiled=true: these networks cannot be compiled here. {describe_error(error)}. Leave it out."
         ) from error
     return plan

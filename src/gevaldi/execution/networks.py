@@ -41,7 +41,7 @@ class GeneratorBy(Generator):
         return self.compute(z, condition)
 
 
-def planned(objective: Objective, plan: ExecutionPlan, device: torch.device) -> Objective:
+def apply_plan(objective: Objective, plan: ExecutionPlan, device: torch.device) -> Objective:
     """The objective with its networks computed as a plan says along the way of a search; the same if it says nothing of it.
 
     The networks must be settled on the device, and stay so while this is used.
@@ -50,7 +50,7 @@ def planned(objective: Objective, plan: ExecutionPlan, device: torch.device) -> 
         return objective
 
     def computed(network: Any) -> Compute:
-        compute = compiled(network) if plan.compiled else network
+        compute = compile_network(network) if plan.compiled else network
         return in_mixed_precision(compute, plan.mixed, device) if plan.mixed else compute
 
     return replace(
@@ -71,7 +71,7 @@ def in_mixed_precision(compute: Compute, dtype: torch.dtype, device: torch.devic
     return mixed
 
 
-def compiled(network: Any) -> Compute:
+def compile_network(network: Any) -> Compute:
     """A network compiled for batches of one shape; with CUDA graphs where there are any, whose results the next call overwrites."""
     compute: Compute = torch.compile(network, mode="reduce-overhead", dynamic=False)
     return lambda *values: compute(*values).clone()

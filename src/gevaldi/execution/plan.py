@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from gevaldi.contract import settled
+from gevaldi.contract import on_device
 from gevaldi.errors import SpecError
 from gevaldi.execution.threads import usable_cores
 from gevaldi.objective import Objective
@@ -71,7 +71,7 @@ class ExecutionPlan:
         }
 
     @classmethod
-    def recorded(cls, execution: dict[str, Any], device: torch.device) -> "ExecutionPlan":
+    def recorded_plan(cls, execution: dict[str, Any], device: torch.device) -> "ExecutionPlan":
         """The plan that a run was begun with, so that it goes on in the same way.
 
         Raises:
@@ -117,7 +117,7 @@ def are_small(objective: Objective, device: torch.device) -> bool:
         return False
     z = objective.generator.prior.sample(range(COUNTED)).to(device)
     condition = torch.zeros(COUNTED, dtype=torch.long, device=device)
-    with settled(*networks, device=device), torch.no_grad(), _counted(*networks) as operations:
+    with on_device(*networks, device=device), torch.no_grad(), _counted(*networks) as operations:
         try:
             pictures = objective.generator(z, condition)
             for classifier in (objective.first, objective.second):
@@ -131,7 +131,7 @@ def computes_in_float64(objective: Objective, device: torch.device) -> bool:
     """Whether networks compute in float64; some know only single precision, as where they make constants of their own."""
     networks = (objective.first, objective.second, objective.generator)
     try:
-        with settled(*networks, device=device, dtype=torch.float64):
+        with on_device(*networks, device=device, dtype=torch.float64):
             z = objective.generator.prior.sample([0]).to(device, torch.float64)
             objective(z, torch.zeros(1, dtype=torch.long, device=device))
     except Exception:  # whatever networks or a device without float64 may raise; the check of the contract says what is wrong

@@ -14,7 +14,7 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def fixed() -> int | None:
+def threads_from_environment() -> int | None:
     """The number of threads that the environment fixes, if it does."""
     return torch.get_num_threads() if any(os.environ.get(name) for name in FIXING) else None
 
@@ -23,7 +23,7 @@ def fixed() -> int | None:
 def in_threads(count: int | None) -> Iterator[None]:
     """Compute with `count` threads, at most one a usable core; with as many as before if it is None or the environment fixes it."""
     before = torch.get_num_threads()
-    if count is not None and fixed() is None:
+    if count is not None and threads_from_environment() is None:
         torch.set_num_threads(min(count, usable_cores()))
     try:
         yield

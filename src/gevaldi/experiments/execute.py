@@ -15,10 +15,10 @@ from gevaldi.errors import (
     SpecError,
     UnknownName,
     WeightsError,
-    described,
+    describe_error,
 )
 from gevaldi.names import OBJECT
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec
 from gevaldi.storage import Location, location
 from gevaldi.taxonomy import Taxonomy
@@ -92,7 +92,7 @@ def run_all(
             run = _complete(spec, folder / name, same) or _compute(spec, folder / name, models, compute, taxonomy)
         except Exception as error:  # whatever networks may raise
             missing = isinstance(error, WeightsError | DataError | MissingExtra)
-            yield Outcome(name, spec, None, str(error) if isinstance(error, GevaldiError) else described(error), missing)
+            yield Outcome(name, spec, None, str(error) if isinstance(error, GevaldiError) else describe_error(error), missing)
         else:
             yield Outcome(name, spec, run)
 

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.folders import check_folder_names
-from gevaldi.registry import explained
+from gevaldi.registry import explain_validation_error
 from gevaldi.settings import Settings
 from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.storage import local_path
@@ -113,4 +113,6 @@ def read_experiment(given: str | Path) -> Experiment:
             find_beside(path, group)
         return found
     except ValidationError as error:
-        raise SpecError(f"In {path}: {explained(error)} An experiment has title, question, models, settings and runs.") from None
+        raise SpecError(
+            f"In {path}: {explain_validation_error(error)} An experiment has title, question, models, settings and runs."
+        ) from None

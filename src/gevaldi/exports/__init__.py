@@ -9,7 +9,7 @@ from gevaldi.errors import RunFolderError
 from gevaldi.registry import Registry
 
 if TYPE_CHECKING:
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
     from gevaldi.storage import Location
 
 registry = Registry("export format", "gevaldi.exports")
@@ -75,7 +75,7 @@ def export(
     """
     from gevaldi.exports._folder import made_whole
     from gevaldi.exports._readme import readme
-    from gevaldi.exports._selection import selected
+    from gevaldi.exports._selection import select_samples
     from gevaldi.exports.base import Export
     from gevaldi.progress import Bar
 
@@ -83,7 +83,7 @@ def export(
     folder = out or (run.folder / "exports" / to if isinstance(run.folder, Path) else Path("exports", run.folder.name, to))
     if not isinstance(folder, Path):
         raise RunFolderError(f"{folder} is far away, and an export is made on this machine. Give a folder here, and copy it there.")
-    chosen = selected(run, pictures, where, top, samples, label, distinct)
+    chosen = select_samples(run, pictures, where, top, samples, label, distinct)
     with made_whole(folder) as unfinished, Bar(progress) as bar:
         about = Export(run.record, run.spec, chosen.classes, unfinished, len(chosen.indices))
         path = written(chosen.each(bar.rows), about)

@@ -25,7 +25,7 @@ class Classes:
         singles = {name: self._by_key[key] for key, name in names.items() if often[name] == 1}
         self._by_name = {visible(name): unique for name, unique in singles.items()} | singles
 
-    def named(self, name: str, id_: str | None = None) -> str:
+    def unique_name(self, name: str, id_: str | None = None) -> str:
         """The unique name of a class; one that is not known keeps its own."""
         return self._by_key.get(id_ or name) or self._by_name.get(name) or name
 

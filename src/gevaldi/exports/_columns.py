@@ -6,7 +6,7 @@ from typing import Any
 
 from gevaldi.exports._classes import Classes
 from gevaldi.measures.predictions import top
-from gevaldi.runs.schema import Row, schema
+from gevaldi.runs.store.schema import Row, schema
 
 TOPS = tuple((side, stage) for side in ("first", "second") for stage in ("start", "end"))
 KINDS = {"int32": int, "int64": int, "float": float, "string": str, "bool": bool}
@@ -43,7 +43,7 @@ def columns_of(set_sizes: tuple[int, ...]) -> dict[str, Column]:
     return index | own | tops | scalars
 
 
-def needed(set_sizes: tuple[int, ...]) -> list[str]:
+def columns_needed(set_sizes: tuple[int, ...]) -> list[str]:
     """The columns of a run that the flat ones are made of."""
     return [name for name in schema(set_sizes).names if name in columns_of(set_sizes)]
 
@@ -53,7 +53,7 @@ def flat(row: Row, set_sizes: tuple[int, ...], classes: Classes) -> dict[str, An
     found = {name: row.get(name) for name in columns_of(set_sizes)}
     for side, stage in TOPS:
         first = top(row, side, stage)
-        found[f"{side}_{stage}"] = classes.named(first["name"], first["id"]) if first else None
+        found[f"{side}_{stage}"] = classes.unique_name(first["name"], first["id"]) if first else None
         found[f"{side}_{stage}_probability"] = first["probability"] if first else None
     return {name: _short(value) if isinstance(value, float) else value for name, value in found.items()}
 

@@ -16,7 +16,7 @@ def write_list(path: Path, items: Iterable[Any], before: str = "[", after: str =
         file.write(f"\n{after}\n")
 
 
-def known(columns: Mapping[str, Any]) -> dict[str, Any]:
+def finite_columns(columns: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of which something is known that JSON can say: it has no infinities."""
     return {
         name: value

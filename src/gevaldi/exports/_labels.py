@@ -9,7 +9,7 @@ from gevaldi.documents import TextFile
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.exports._classes import Classes
 from gevaldi.measures.predictions import top
-from gevaldi.runs.schema import Row
+from gevaldi.runs.store.schema import Row
 from gevaldi.storage import local_path
 from gevaldi.tables import text_of
 
@@ -60,11 +60,11 @@ def labeller(given: Given, classes: Classes) -> Labels:
 
 
 def _class_name(name: str | None, classes: Classes) -> str | None:
-    return classes.named(str(name)) if name else None
+    return classes.unique_name(str(name)) if name else None
 
 
 def _named(label: Mapping[str, Any] | None, classes: Classes) -> str | None:
-    return classes.named(label["name"], label["id"]) if label else None
+    return classes.unique_name(label["name"], label["id"]) if label else None
 
 
 def _condition(row: Row, stage: str) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from gevaldi.exports._columns import columns_of
 from gevaldi.exports.base import Export
-from gevaldi.names import called, plain
+from gevaldi.names import full_name, plain
 
 
 def readme(about: Export, documentation: str, notes: Sequence[str]) -> str:
@@ -14,7 +14,7 @@ def readme(about: Export, documentation: str, notes: Sequence[str]) -> str:
     said, bar = "".join(f" {note}" for note in notes), r"\|"
     models = about.record.get("models", {})
     named = {
-        side: called(models.get(side, {}).get("name") or getattr(about.spec, side)) for side in ("first", "second", "generator")
+        side: full_name(models.get(side, {}).get("name") or getattr(about.spec, side)) for side in ("first", "second", "generator")
     }
     columns = "\n".join(
         f"| {name} | {column.meaning.replace('|', bar)} |" for name, column in columns_of(about.spec.set_sizes).items()

@@ -10,15 +10,15 @@ import numpy as np
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.exports._classes import Classes
-from gevaldi.exports._columns import columns_of, flat, needed
+from gevaldi.exports._columns import columns_needed, columns_of, flat
 from gevaldi.exports._filters import passes
 from gevaldi.exports._labels import Given, Labelled, labeller
 from gevaldi.exports.base import Picture
 from gevaldi.measures.duplicates import in_order
 from gevaldi.measures.predictions import rank
-from gevaldi.runs.finds import finds_of
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.near_duplicates import deduplicate
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row
 
 STAGES = {"end": ("end",), "start": ("start",), "both": ("start", "end")}
 LEFT = {
@@ -58,7 +58,7 @@ class Selection:
         `begun` is told how many samples of how many have been reached.
         """
         sizes, number, classes = self.run.spec.set_sizes, 0, Classes(self.run.record)
-        columns = [*needed(sizes), *(f"picture_{stage}" for stage in self.stages)]
+        columns = [*columns_needed(sizes), *(f"picture_{stage}" for stage in self.stages)]
         for table in self.run.tables(columns):
             for row in table.filter(np.isin(table["index"].to_numpy(), self.indices)).to_pylist():
                 number += 1
@@ -105,7 +105,7 @@ class Pass:
             self.used |= {*labels, *(name for name in tops if name is not None)}
 
 
-def selected(
+def select_samples(
     run: Run,
     pictures: str,
     where: Sequence[str],
@@ -126,7 +126,7 @@ def selected(
     sizes, stages, classes = run.spec.set_sizes, STAGES[pictures], Classes(run.record)
     wanted, labels, first = passes(where, columns_of(sizes)), labeller(label, classes), Pass()
     asked = None if samples is None else set(samples)
-    for row in run.each([*needed(sizes), "target_classes"]):
+    for row in run.each([*columns_needed(sizes), "target_classes"]):
         columns = flat(row, sizes, classes)
         if (asked is None or row["index"] in asked) and wanted(columns):
             first.add(row, columns, labels.named, stages)
@@ -153,7 +153,7 @@ def _chosen(
     index, divergence = np.asarray(first.index), np.asarray(first.divergence)
     kept = np.arange(len(index))
     if distinct and len(index):
-        kept = np.flatnonzero(np.isin(index, finds_of(run).without_duplicates(index)))
+        kept = np.flatnonzero(np.isin(index, deduplicate(run).without_duplicates(index)))
     alike = len(index) - len(kept)
     smaller = len(kept) - min(len(kept), top) if top is not None else 0
     kept = kept[in_order(divergence[kept])][:top]

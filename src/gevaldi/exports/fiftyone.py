@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gevaldi.exports._json import known, write_list
-from gevaldi.exports._pictures import written
+from gevaldi.exports._json import finite_columns, write_list
+from gevaldi.exports._pictures import write_picture
 from gevaldi.exports.base import Export, Picture, Pictures
 
 PREDICTED = ("first", "second")
@@ -27,9 +27,9 @@ def fiftyone(pictures: Pictures, about: Export) -> Path:
 def _sample(picture: Picture, about: Export) -> dict[str, Any]:
     columns = picture.columns
     flipped = f"flipped {columns['flipped']}" if columns["flipped"] else None
-    fields = known({name: value for name, value in columns.items() if name != "label"})
+    fields = finite_columns({name: value for name, value in columns.items() if name != "label"})
     return {
-        "filepath": written(picture, about, "data"),
+        "filepath": write_picture(picture, about, "data"),
         "tags": [tag for tag in (columns["order"], columns["stage"], flipped, columns["shift"]) if tag],
         "label": _classification(columns["label"]),
         **{side: _classification(columns[f"{side}_{columns['stage']}"], _sure(picture, side)) for side in PREDICTED},

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gevaldi.exports._columns import columns_of
-from gevaldi.exports._pictures import written
+from gevaldi.exports._pictures import write_picture
 from gevaldi.exports.base import Export, Pictures
 from gevaldi.tables import write_csv
 
@@ -18,7 +18,7 @@ def imagefolder(pictures: Pictures, about: Export) -> Path:
     """
     columns = list(columns_of(about.spec.set_sizes))
     rows = (
-        [written(picture, about, about.folders[picture.columns["label"]]), *(picture.columns[name] for name in columns)]
+        [write_picture(picture, about, about.folders[picture.columns["label"]]), *(picture.columns[name] for name in columns)]
         for picture in pictures
     )
     with (about.folder / "metadata.csv").open("w", encoding="utf-8", errors="replace", newline="") as file:

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from gevaldi.exports._json import known, write_list
-from gevaldi.exports._pictures import written
+from gevaldi.exports._json import finite_columns, write_list
+from gevaldi.exports._pictures import write_picture
 from gevaldi.exports.base import Export, Picture, Pictures
 from gevaldi.folders import visible
 
@@ -42,7 +42,7 @@ def _config(names: list[str]) -> str:
 
 
 def _task(picture: Picture, about: Export, names: dict[str, str]) -> dict[str, Any]:
-    columns = known(picture.columns)
+    columns = finite_columns(picture.columns)
     shown = {key: str(value) if isinstance(value, int) and abs(value) > EXACT else value for key, value in columns.items()}
     filed = {"filed_under": shown.pop("label")}  # what people choose is called label
     stage = picture.columns["stage"]
@@ -51,7 +51,7 @@ def _task(picture: Picture, about: Export, names: dict[str, str]) -> dict[str, A
         for side in ("first", "second")
         if f"{side}_{stage}" in columns
     ]
-    return {"data": {"image": SERVED + written(picture, about, "pictures"), **shown, **filed}, "predictions": predictions}
+    return {"data": {"image": SERVED + write_picture(picture, about, "pictures"), **shown, **filed}, "predictions": predictions}
 
 
 def _prediction(side: str, name: str, probability: float | None, names: dict[str, str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from gevaldi.registry import Call, Registry, options_for
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from gevaldi.runs.store import Run
+    from gevaldi.runs.store.run import Run
 
 __all__ = [
     "HeatMap",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gevaldi.figures._text import fitted, points_of
+from gevaldi.figures._text import fit_name, points_of
 from gevaldi.figures.base import inches_of, style
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def heat_maps(names: Sequence[str], maps: Sequence[Sequence[HeatMap]], width: st
                 _one(panel, drawn, side / len(names))
             for panel in row[len(own) :]:
                 panel.set_axis_off()
-        shown = [fitted(name, NAMES, size=size)[0] for name in names]
+        shown = [fit_name(name, NAMES, size=size)[0] for name in names]
         narrow = max(points_of(name, size) for name in shown) < side / len(names)
         panels[0, 0].set_yticks(range(len(names)), shown, fontsize=size)
         panels[0, 0].set_xticks(range(len(names)), shown, fontsize=size, rotation=0 if narrow else 90)

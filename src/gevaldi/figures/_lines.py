@@ -10,7 +10,7 @@ from gevaldi.figures._paths import mean_bands, median_bands
 from gevaldi.figures._run import order_named, without_rows
 from gevaldi.figures.base import BLUE, COLOURS, GREY, ORANGE, NothingToDraw, as_svg, blank, style
 from gevaldi.measures.paths import Band
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

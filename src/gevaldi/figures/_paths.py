@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gevaldi.measures.paths import READINGS, Band, Means, Paths, Quantiles
-from gevaldi.runs.schema import ORDERS
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import ORDERS
 
 if TYPE_CHECKING:
     import pyarrow as pa

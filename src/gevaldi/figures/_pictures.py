@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gevaldi.images import opened
+from gevaldi.images import open_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +50,7 @@ class Sheet:
 
 def pixels_of(stored: dict[str, Any]) -> np.ndarray:
     """A stored picture as levels of 0 to 255: (height, width) where it is grey, otherwise (height, width, 3)."""
-    return np.asarray(opened(stored["bytes"], "A picture of the run"))
+    return np.asarray(open_picture(stored["bytes"], "A picture of the run"))
 
 
 def room_of(inches: float) -> float:

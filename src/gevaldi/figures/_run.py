@@ -8,9 +8,9 @@ from gevaldi.errors import SpecError, UnknownName
 from gevaldi.figures.base import NothingToDraw
 from gevaldi.measures.predictions import rank
 from gevaldi.names import plain, told_apart
-from gevaldi.runs.finds import finds_of
-from gevaldi.runs.schema import ORDERS, Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.near_duplicates import deduplicate
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import ORDERS, Row
 
 
 def unit_of(run: Run) -> str:
@@ -45,7 +45,7 @@ def again(run: Run) -> str:
     return f"Make the run again: gevaldi compare --spec {run.folder / 'spec.yaml'} --out NEW_FOLDER"
 
 
-def finished(run: Run, order: str | None, columns: Sequence[str]) -> Iterator[Row]:
+def finished_rows(run: Run, order: str | None, columns: Sequence[str]) -> Iterator[Row]:
     """Some columns of the rows that did not fail, of one order or of both, one by one.
 
     Raises:
@@ -72,7 +72,7 @@ def without_rows(run: Run, order: str | None) -> str:
     return f"All samples{of} of the run in {run.folder} failed; its report says why: gevaldi report {run.folder}"
 
 
-def chosen(
+def chosen_rows(
     run: Run, index: Sequence[int] | int | None, count: int, order: str | None, columns: Sequence[str], distinct: bool = False
 ) -> list[Row]:
     """The rows of the samples named, in that order, or else of those with the largest divergence, largest first.
@@ -84,9 +84,9 @@ def chosen(
     if index is None:
         if not is_number(count) or count < 1:
             raise SpecError(f"count={count} was given; a number of samples from 1 was expected.")
-        rows: Iterable[Row] = finished(run, order, ["index", "divergence_end"])
+        rows: Iterable[Row] = finished_rows(run, order, ["index", "divergence_end"])
         if distinct:
-            like = finds_of(run).like
+            like = deduplicate(run).like
             rows = (row for row in rows if like[row["index"]] in (-1, row["index"]))
         numbers = [row["index"] for row in nlargest(count, rows, key=lambda row: rank(row["divergence_end"]))]
     else:

@@ -10,7 +10,7 @@ from gevaldi.names import plain
 FAR_TOO_LONG = 120  # characters, which no place in a figure has
 
 
-def fitted(name: Any, room: float, *, lines: int = 1, size: float = 7, bold: bool = False) -> list[str]:
+def fit_name(name: Any, room: float, *, lines: int = 1, size: float = 7, bold: bool = False) -> list[str]:
     """A name in at most so many lines, broken at spaces, hyphens and underscores and shortened with … where it does not fit.
 
     Args:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from gevaldi.figures._lines import drawn_path
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from gevaldi.errors import SpecError
 from gevaldi.figures._pictures import LETTERS, LINE, Sheet, height_of, pixels_of, room_of, short
-from gevaldi.figures._run import again, chosen, order_named, unit_of
-from gevaldi.figures._text import fitted, points_of
+from gevaldi.figures._run import again, chosen_rows, order_named, unit_of
+from gevaldi.figures._text import fit_name, points_of
 from gevaldi.figures.base import GREY, NothingToDraw, inches_of, style
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +27,7 @@ def filmstrip(run: Run, *, index: int | None = None, order: str | None = None, w
         SpecError: there is no such sample.
         NothingToDraw: the run kept no pictures along its searches.
     """
-    row, *others = chosen(run, index, 1, order_named(order), COLUMNS)
+    row, *others = chosen_rows(run, index, 1, order_named(order), COLUMNS)
     if others:
         raise SpecError(f"index={index} was given; a filmstrip is of one sample.")
     if not row["path_pictures"]:
@@ -54,7 +54,7 @@ def _drawn(row: Row, unit: str, points: float, across: int) -> "Figure":
     sheet.text(told, 0, 0, color=GREY)
     if row["condition_name"] is not None:
         left = points_of(told, LETTERS) + 8
-        sheet.text(fitted(row["condition_name"], points - left, size=LETTERS, bold=True)[0], left, 0, fontweight="bold")
+        sheet.text(fit_name(row["condition_name"], points - left, size=LETTERS, bold=True)[0], left, 0, fontweight="bold")
     for i, (pixels, step) in enumerate(zip(pictures, row["path_picture_steps"], strict=True)):
         left, top = (i % across) * (side + BETWEEN), LINE + 3 + (i // across) * (each + BELOW)
         sheet.text(f"step {step}" if i == 0 else str(step), left + side / 2, top, ha="center")

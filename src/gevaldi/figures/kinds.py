@@ -3,10 +3,10 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from gevaldi.figures._run import finished, order_named, without_rows
+from gevaldi.figures._run import finished_rows, order_named, without_rows
 from gevaldi.figures.base import BLUE, GREY, NothingToDraw, blank, style
 from gevaldi.measures.kinds import WHICH
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +23,7 @@ def kinds(run: Run, *, order: str | None = None, width: str | float = "single") 
     """
     asked = order_named(order)
     found = Counter(
-        (row["order"], row["flipped"], row["shift"]) for row in finished(run, asked, ["flipped", "shift"]) if row["flipped"]
+        (row["order"], row["flipped"], row["shift"]) for row in finished_rows(run, asked, ["flipped", "shift"]) if row["flipped"]
     )
     if not found:
         raise NothingToDraw(without_rows(run, asked))

@@ -8,12 +8,12 @@ import numpy as np
 
 from gevaldi.errors import SpecError
 from gevaldi.figures._pictures import LETTERS, LINE, Sheet, height_of, pixels_of, room_of, short
-from gevaldi.figures._run import chosen, is_number, models_of, order_named, unit_of
-from gevaldi.figures._text import fitted, points_of
+from gevaldi.figures._run import chosen_rows, is_number, models_of, order_named, unit_of
+from gevaldi.figures._text import fit_name, points_of
 from gevaldi.figures.base import BLUE, GREY, ORANGE, NothingToDraw, inches_of, style
 from gevaldi.measures.predictions import is_condition, top
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +54,7 @@ def samples(
         NothingToDraw: no sample of the run did not fail.
     """
     asked = run.spec.searches[0] if order is None and index is None else order_named(order)
-    rows = chosen(run, index, count, asked, COLUMNS, distinct)
+    rows = chosen_rows(run, index, count, asked, COLUMNS, distinct)
     own = models_of(run)
     names = {"first": str(first or own[0]), "second": str(second or own[1])}
     return before_and_after(rows, names, unit_of(run), columns=columns, width=width)
@@ -130,7 +130,7 @@ class Pair:
 def _pair(row: Row, edge: float, unit: str, told: bool) -> Pair:
     found = f"{short(row['divergence_end'])} {unit}" + (f", {row['order']}" if told else "")
     room = 2 * edge + INSIDE - points_of(found, LETTERS) - 4
-    asked = "" if row["condition_name"] is None else fitted(row["condition_name"], room, size=LETTERS, bold=True)[0]
+    asked = "" if row["condition_name"] is None else fit_name(row["condition_name"], room, size=LETTERS, bold=True)[0]
     return Pair(
         asked,
         found,
@@ -146,7 +146,7 @@ def _caption(row: Row, side: str, stage: str, edge: float) -> Caption:
     bold = is_condition(row, label)
     probability = f"{label['probability']:.2f}"
     room = edge - points_of(probability, LETTERS) - 3
-    return Caption(fitted(label["name"], room, lines=MOST_LINES, size=LETTERS, bold=bold), probability, bold)
+    return Caption(fit_name(label["name"], room, lines=MOST_LINES, size=LETTERS, bold=bold), probability, bold)
 
 
 def _lines(shelf: Sequence[Pair]) -> dict[str, int]:
@@ -179,6 +179,6 @@ def _legend(sheet: Sheet, names: dict[str, str], points: float) -> None:
     """Whose colour is whose."""
     left = 0.0
     for side, colour in INK.items():
-        words = f"{side}: {fitted(names[side], points / 2 - 50, size=LETTERS)[0]}"
+        words = f"{side}: {fit_name(names[side], points / 2 - 50, size=LETTERS)[0]}"
         sheet.text(words, left, 0, color=colour)
         left += points_of(words, LETTERS) + BETWEEN

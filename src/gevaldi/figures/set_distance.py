@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from gevaldi.figures._lines import lines, set_distance_lines
 from gevaldi.figures._run import again, order_named, without_rows
 from gevaldi.figures.base import NothingToDraw, blank, style
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gevaldi.figures._lines import STYLES
-from gevaldi.figures._run import finished, order_named
+from gevaldi.figures._run import finished_rows, order_named
 from gevaldi.figures.base import COLOURS, GREY, NothingToDraw, blank, style
 from gevaldi.measures.summary import TYPICAL
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +28,7 @@ def typicality(run: Run, *, order: str | None = None, width: str | float = "sing
     """
     asked = order_named(order)
     before, after = array("f"), {o: array("f") for o in COLOURS}
-    for row in finished(run, asked, ["typicality_start", "typicality_end"]):
+    for row in finished_rows(run, asked, ["typicality_start", "typicality_end"]):
         if all(_known(row[f"typicality_{stage}"]) for stage in ("start", "end")):
             before.append(row["typicality_start"])
             after[row["order"]].append(row["typicality_end"])

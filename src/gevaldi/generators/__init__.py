@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from gevaldi.provenance import files_read
+from gevaldi.provenance import record_files
 from gevaldi.registry import Registry, Sources
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def load_generator(given: "str | Generator") -> "Generator":
     """
     from gevaldi.models import Generator
 
-    with files_read() as files:
+    with record_files() as files:
         found: Generator = sources.resolve(given, Generator, "Wrap a module in one line: gevaldi.generator(module, latent=20)")
     if not isinstance(given, str):
         return found

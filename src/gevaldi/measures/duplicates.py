@@ -14,7 +14,7 @@ BLOCK = 256, 2048  # latents whose distances are in memory at once
 
 
 @dataclass(frozen=True)
-class Finds:
+class Deduplicated:
     """The samples of a run, by their index: each array has an entry for every sample that the run will have.
 
     Two samples are near-duplicates if they are of one order and of one condition, end with the same two top classes, and have
@@ -87,7 +87,7 @@ class Choice:
     differing: int
 
 
-def chosen(finds: Finds, count: int) -> Choice:
+def choose(finds: Deduplicated, count: int) -> Choice:
     """The distinct samples with the largest divergence, of each pair of different classes so few that others have room.
 
     How few is the smallest number with which `count` are found. Samples on which both name one class come after all others.

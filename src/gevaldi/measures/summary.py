@@ -21,7 +21,7 @@ SUMMARISED = [
 """The columns that a summary is made of, beside set distances."""
 
 
-def summarised(set_sizes: Sequence[int]) -> list[str]:
+def columns_of_summary(set_sizes: Sequence[int]) -> list[str]:
     """The columns that a summary is made of, where set distances are followed for these numbers of classes."""
     return SUMMARISED + [f"set_distance_{n}_{stage}" for n in set_sizes for stage in ("start", "end")]
 

@@ -33,7 +33,7 @@ HEAD = (
 
 
 @dataclass(frozen=True)
-class Seen:
+class PairPredictions:
     """What two classifiers say of pictures, in arrays over those that did not fail.
 
     Attributes:
@@ -55,11 +55,11 @@ class Seen:
     failed: int = 0
     again: bool = False
 
-    def turned(self, divergence: np.ndarray | None = None) -> "Seen":
+    def transposed(self, divergence: np.ndarray | None = None) -> "PairPredictions":
         """The cell across the diagonal on the same pictures, with its own divergence, or the same where that is symmetric."""
         right = {start: (column, row) for start, (row, column) in self.right.items()}
         found = self.divergence if divergence is None else divergence
-        return Seen(self.starts, found, self.differ, self.set_distances, right, self.failed, again=True)
+        return PairPredictions(self.starts, found, self.differ, self.set_distances, right, self.failed, again=True)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Entry:
     failed: int = 0
 
 
-def seen_in(rows: Iterable[dict[str, Any]], order: str, row_is: str) -> Seen:
+def seen_in(rows: Iterable[dict[str, Any]], order: str, row_is: str) -> PairPredictions:
     """The rows of one order of a run, with the first or the second classifier as the row's.
 
     Raised was the divergence from the first in the forward order, and from the second in the reverse; of another classifier as
@@ -111,7 +111,7 @@ def seen_in(rows: Iterable[dict[str, Any]], order: str, row_is: str) -> Seen:
             distances.setdefault(n, []).append(row[f"set_distance_{n}_end"])
         if row["right_end"]:
             right[row["seed"]] = row["right_end"] in (row_is, "both"), row["right_end"] in (other, "both")
-    return Seen(
+    return PairPredictions(
         starts,
         np.array(divergence, dtype=float),
         np.array(differ, dtype=bool),
@@ -128,7 +128,7 @@ def columns(set_sizes: Sequence[int]) -> list[str]:
     return ["seed", "order", "status", "divergence_end", "first_end", "second_end", "right_end", *distances]
 
 
-Cells = Mapping[tuple[str, str], Seen]
+Cells = Mapping[tuple[str, str], PairPredictions]
 """What was seen of each cell, by the names of the row's and the column's classifier."""
 
 
@@ -166,7 +166,7 @@ def _possible(entry: Entry, limits: tuple[float, float]) -> Entry:
     return replace(entry, estimate=Estimate(*(float(np.clip(n, low, high)) for n in (given.value, given.low, given.high))))
 
 
-def _numbers(seen: Seen) -> dict[str, tuple[Estimate, int]]:
+def _numbers(seen: PairPredictions) -> dict[str, tuple[Estimate, int]]:
     count, judged = len(seen.divergence), len(seen.right)
     found = {
         "divergence": (mean_of(seen.divergence), count),

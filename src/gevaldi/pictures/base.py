@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gevaldi.errors import DataError, SpecError, described
-from gevaldi.images import PIXELS, READ, opened
+from gevaldi.errors import DataError, SpecError, describe_error
+from gevaldi.images import PIXELS, READ, open_picture
 from gevaldi.provenance import note_files
 
 Picture = Float[Tensor, "channels height width"]
@@ -38,7 +38,7 @@ class Files:
         """
         path = self.paths[place]
         note_files([path])
-        levels = np.array(opened(path, str(path), READ).convert("RGB"))
+        levels = np.array(open_picture(path, str(path), READ).convert("RGB"))
         return torch.from_numpy(levels).movedim(-1, 0).float() / 255
 
 
@@ -88,7 +88,7 @@ def brought_to_network(
             with torch.no_grad():
                 network(first[None])
         except Exception as error:  # whatever a network raises at pictures of other channels or sizes
-            trouble = described(error)
+            trouble = describe_error(error)
         else:
             return torch.stack(list(brought_to(found, shape, count).pictures))
     raise SpecError(f"Pictures of {size[0]} x {size[1]} pixels are taken neither in colour nor grey: {trouble}. {remedy}")

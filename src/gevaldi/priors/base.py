@@ -38,7 +38,9 @@ class Prior(ABC):
         """The latents themselves where their typicality is at most `mass`, otherwise pulled towards the centre until it is."""
 
 
-HAIR = 1e-6  # of the prior's mass, by which a projection stays inside of what it is asked for, so that rounding does not undo it
+MASS_TOLERANCE = (
+    1e-6  # of the prior's mass, by which a projection stays inside of what it is asked for, so that rounding does not undo it
+)
 
 
 def squared_norm(z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gevaldi.noise import Noise
-from gevaldi.priors.base import HAIR, Prior, pulled_to_radius, squared_norm
+from gevaldi.priors.base import MASS_TOLERANCE, Prior, pulled_to_radius, squared_norm
 
 
 class Gaussian(Prior):
@@ -60,4 +60,4 @@ def chi_radius(mass: float, freedom: int) -> float:
     """The radius of the ball that holds `mass` of N(0, I), a hair inside."""
     from scipy.stats import chi2
 
-    return math.sqrt(float(chi2.ppf(mass - HAIR, freedom)))
+    return math.sqrt(float(chi2.ppf(mass - MASS_TOLERANCE, freedom)))

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gevaldi.noise import Noise
-from gevaldi.priors.base import HAIR, Prior, pulled_to_radius, squared_norm
+from gevaldi.priors.base import MASS_TOLERANCE, Prior, pulled_to_radius, squared_norm
 
 
 class TruncatedNormal(Prior):
@@ -47,7 +47,7 @@ class TruncatedNormal(Prior):
     def project(self, z: Float[Tensor, "batch ..."], mass: float) -> Float[Tensor, "batch ..."]:
         """Into the box, then onto the ball that holds `mass` of the prior."""
         squares, shares = self._norm_table
-        radius = self.scale * math.sqrt(float(np.interp(mass - HAIR, shares, squares)))
+        radius = self.scale * math.sqrt(float(np.interp(mass - MASS_TOLERANCE, shares, squares)))
         return pulled_to_radius(z.clamp(-self.scale * self.threshold, self.scale * self.threshold), radius)
 
     def _inside(self, z: Float[Tensor, "batch ..."]) -> Tensor:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gevaldi.noise import Noise
-from gevaldi.priors.base import HAIR, Prior
+from gevaldi.priors.base import MASS_TOLERANCE, Prior
 
 
 class Uniform(Prior):
@@ -42,7 +42,7 @@ class Uniform(Prior):
         """Onto the concentric box that holds `mass` of the prior."""
         # Numbers near the faces are this far apart, relative to the half width; in many dimensions it would be felt.
         slack = 4 * torch.finfo(z.dtype).eps * max(abs(self.low), abs(self.high)) / self.half_width
-        reach = self.half_width * (mass - HAIR) ** (1 / self.size) * (1 - slack)
+        reach = self.half_width * (mass - MASS_TOLERANCE) ** (1 / self.size) * (1 - slack)
         return z.clamp(self.centre - reach, self.centre + reach)
 
     def _relative(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:

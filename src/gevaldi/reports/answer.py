@@ -101,7 +101,7 @@ def _alike_first(found: Evaluation, names: dict[str, str]) -> str:
 
 
 def _more_needed(found: Evaluation) -> str:
-    needed = found.paired.needed()
+    needed = found.paired.pictures_needed()
     if needed is None:
         return "Next: choose by what else matters, such as speed or size, or compare them on the pictures that matter most to you."
     about = int(float(f"{needed:.1g}"))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from gevaldi.errors import RunFolderError
-from gevaldi.names import escaped, plain
+from gevaldi.names import plain, visible
 from gevaldi.reports.numbers import level, mean_of_levels, number, percent, signed, typicality, whole_percent
 from gevaldi.storage import Location, reason, remedy, remove_unfinished, write
 
@@ -28,11 +28,11 @@ def environment() -> "Environment":
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda value: escaped(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+        finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
     made.filters.update(
         number=number, percent=percent, share=whole_percent, mean_of_levels=mean_of_levels, level=level, signed=signed,
-        typicality=typicality, plain=partial(plain, longest=LONGEST_PROSE), escaped=escaped, link=link,
+        typicality=typicality, plain=partial(plain, longest=LONGEST_PROSE), visible=visible, link=link,
     )  # fmt: skip
     return made
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gevaldi.images import opened
+from gevaldi.images import open_picture
 from gevaldi.measures.evaluation import Evaluation
 from gevaldi.names import plain
 from gevaldi.reports.pictures import LOSSLESS, NAME, Thrift, as_address
@@ -59,7 +59,7 @@ def _card(row: dict[str, Any], group: str) -> dict[str, Any]:
         "index": row["index"],
         "group": group,
         "address": as_address(row["picture"]["bytes"], SIDE),
-        "small": max(opened(row["picture"]["bytes"], NAME).size) <= LOSSLESS,
+        "small": max(open_picture(row["picture"]["bytes"], NAME).size) <= LOSSLESS,
         "name": plain(row["name"] or f"picture {row['index']}"),
         "class": plain(row["class"]) if row["class"] else None,
         "says": [
@@ -85,7 +85,7 @@ def beside(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 def _small(row: dict[str, Any]) -> dict[str, Any]:
     said = plain(row["class"]) if row["class"] else ""
-    small = max(opened(row["picture"]["bytes"], NAME).size) <= LOSSLESS
+    small = max(open_picture(row["picture"]["bytes"], NAME).size) <= LOSSLESS
     return {"address": as_address(row["picture"]["bytes"], SMALL), "class": said, "small": small}
 
 

@@ -10,10 +10,10 @@ from gevaldi.figures import Line, as_svg, lines, mean_bands
 from gevaldi.measures.evaluation import Evaluation, generator_fails
 from gevaldi.measures.paths import Band
 from gevaldi.measures.summary import Summary
-from gevaldi.names import called, plain, told_apart
+from gevaldi.names import full_name, plain, told_apart
 from gevaldi.reports.environment import environment, written
-from gevaldi.runs.finds import summary_of
-from gevaldi.runs.store import Run
+from gevaldi.runs.near_duplicates import summary_of
+from gevaldi.runs.store.run import Run
 from gevaldi.tables import as_csv
 
 COLOURS = ("#0a6ebd", "#c4570a", "#2e7d4f", "#8e4b9e", "#6f7d8a")  # in turn, with another style where they begin again
@@ -101,7 +101,7 @@ def grounds(name: str, run: Run) -> Grounds:
     return Grounds(
         run=name,
         folder=run.folder.name,
-        generator=plain(called(run.record["models"]["generator"]["name"])),
+        generator=plain(full_name(run.record["models"]["generator"]["name"])),
         trouble=generator_fails(audit),
         read=read,
         drawn=f"{drawn['disagreements']:,} of {drawn['pictures']:,}" if drawn else None,

@@ -12,7 +12,7 @@ from gevaldi.reports.environment import LONGEST_PROSE, written
 from gevaldi.reports.search_path import in_page
 from gevaldi.reports.sections import sections
 from gevaldi.reports.sections.base import Report
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import write_spec
 from gevaldi.storage import Location
 
@@ -23,7 +23,7 @@ def write_report(run: Run, path: Location | None = None, limit: int = 200) -> Lo
     Args:
         run: the run.
         path: where to; by default `report.html` in the run folder.
-        limit: how many samples the gallery shows; of a larger run those that `gevaldi.measures.duplicates.chosen` picks.
+        limit: how many samples the gallery shows; of a larger run those that `gevaldi.measures.duplicates.choose` picks.
 
     Raises:
         RunFolderError: the run has no rows yet, or the page cannot be written.

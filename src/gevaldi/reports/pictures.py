@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.images import opened, size_of
+from gevaldi.images import open_picture, size_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -52,7 +52,7 @@ LADDER = (
 
 
 @dataclass(frozen=True)
-class Shown:
+class EmbeddedPictures:
     """The pictures of a sample as addresses that hold them.
 
     Attributes:
@@ -72,13 +72,13 @@ class Shown:
     small: bool
 
 
-def shown(rows: Sequence[dict[str, Any]]) -> tuple[list[Shown], Thrift]:
+def embed_pictures(rows: Sequence[dict[str, Any]]) -> tuple[list[EmbeddedPictures], Thrift]:
     """The pictures of all rows, and how small they were made so that together they keep to the budget."""
     pictured = [row for row in rows if row["picture_end"]]
     probes = pictured[:: max(1, len(pictured) // PROBED)]
     with ThreadPoolExecutor() as pool:  # the codecs of Pillow release the lock of the interpreter
 
-        def all_of(some: Sequence[dict[str, Any]], thrift: Thrift) -> list[Shown]:
+        def all_of(some: Sequence[dict[str, Any]], thrift: Thrift) -> list[EmbeddedPictures]:
             address = cache(partial(as_address, thrift=thrift))  # both orders of a start begin with the same picture
             return list(pool.map(partial(_shown, thrift=thrift, address=address), some))
 
@@ -94,13 +94,13 @@ def longest_side(rows: Sequence[dict[str, Any]]) -> int:
     return max((max(size_of(row["picture_end"]["bytes"], NAME)) for row in rows if row["picture_end"]), default=0)
 
 
-def _shown(row: dict[str, Any], thrift: Thrift, address: Callable[[bytes], str]) -> Shown:
+def _shown(row: dict[str, Any], thrift: Thrift, address: Callable[[bytes], str]) -> EmbeddedPictures:
     original, start, end = (row[f"picture_{key}"] for key in ("original", "start", "end"))
     along = list(zip(row["path_picture_steps"] or (), row["path_pictures"] or (), strict=True))
     kept = [along[i] for i in _spread(len(along), thrift.frames)]
-    between = [opened(picture["bytes"], NAME) for _, picture in kept[1:-1]]
+    between = [open_picture(picture["bytes"], NAME) for _, picture in kept[1:-1]]
     size = size_of(end["bytes"], NAME) if end else (1, 1)
-    return Shown(
+    return EmbeddedPictures(
         original=address(original["bytes"]) if original else None,
         start=address(start["bytes"]) if start else None,
         end=as_address(end["bytes"], thrift) if end else None,
@@ -116,13 +116,13 @@ def _spread(count: int, most: int) -> list[int]:
     return list(range(count)) if count <= most else sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
 
 
-def _bytes(found: Shown) -> float:
+def _bytes(found: EmbeddedPictures) -> float:
     return sum(len(text) for text in (found.original, found.start, found.end, found.strip) if text) * 0.75
 
 
 def as_address(content: bytes, thrift: Thrift) -> str:
     """A picture in a page: to the bit where it is small, otherwise as WebP."""
-    picture = opened(content, NAME)
+    picture = open_picture(content, NAME)
     if max(picture.size) <= LOSSLESS and picture.format == "PNG":
         return _in_page(content, "png")
     return _encoded(_reduced(picture, thrift.side), thrift.quality, max(picture.size) <= LOSSLESS)

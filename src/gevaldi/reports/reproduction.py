@@ -18,7 +18,7 @@ HEAD = ("figure", "title", "claim", "world", "verdict", "measured", "value", "lo
 
 
 @dataclass(frozen=True)
-class Judged:
+class ClaimResult:
     """What became of a claim in one world."""
 
     claim: str
@@ -29,7 +29,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class WorldFigure:
     """What was made in one world.
 
     Attributes:
@@ -51,7 +51,7 @@ class Drawn:
 
 
 def write_figure(
-    name: str, title: str, shows: str, drawn: Mapping[str, Drawn], tested: Sequence[Judged], command: str, folder: Path
+    name: str, title: str, shows: str, drawn: Mapping[str, WorldFigure], tested: Sequence[ClaimResult], command: str, folder: Path
 ) -> Path:
     """Write the page of a figure, each world's drawing as PNG and SVG and its numbers as CSV, and the claims as CSV.
 
@@ -104,7 +104,7 @@ def write_index(folder: Path) -> Path:
     return written(folder / "index.html", environment().get_template("reproductions.html").render(figures=figures))
 
 
-def _claim_rows(name: str, title: str, tested: Sequence[Judged]) -> list[Sequence[Any]]:
+def _claim_rows(name: str, title: str, tested: Sequence[ClaimResult]) -> list[Sequence[Any]]:
     nothing = {"": Estimate(float("nan"), float("nan"), float("nan"))}
     return [
         (name, title, one.claim, one.world, one.verdict, said, *(_known(v) for v in (e.value, e.low, e.high)), one.rests_on)

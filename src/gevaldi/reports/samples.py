@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from gevaldi.measures.duplicates import Choice, Finds, chosen
+from gevaldi.measures.duplicates import Choice, Deduplicated, choose
 from gevaldi.measures.predictions import is_condition, top
 from gevaldi.measures.summary import set_sizes_of
 from gevaldi.names import plain
-from gevaldi.reports.pictures import Shown, Thrift, longest_side, shown
+from gevaldi.reports.pictures import EmbeddedPictures, Thrift, embed_pictures, longest_side
 from gevaldi.reports.search_path import COLUMNS as PATH_COLUMNS
 from gevaldi.reports.search_path import finite, nearest_size, path_of
 from gevaldi.reports.seriousness import RIGHT, WHO, between
-from gevaldi.runs.indices import Indices
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.indices import Indices
+from gevaldi.runs.store.run import Run
 from gevaldi.taxonomy import Taxonomy
 
 COLUMNS = [
@@ -60,7 +60,7 @@ class Gallery:
     selection: str | None
 
 
-def gallery(run: Run, limit: int, finds: Finds, taxonomy: Taxonomy | None = None) -> Gallery:
+def gallery(run: Run, limit: int, finds: Deduplicated, taxonomy: Taxonomy | None = None) -> Gallery:
     """The samples, largest divergence first, then failed ones; of more than `limit` those that show what there is."""
     sizes = run.spec.set_sizes
     columns = [*COLUMNS, *PATH_COLUMNS, *(f"set_distance_{n}_{stage}" for n in sizes for stage in ("start", "end"))]
@@ -70,11 +70,11 @@ def gallery(run: Run, limit: int, finds: Finds, taxonomy: Taxonomy | None = None
         if row["status"] == "failed":
             failed.add(row["index"])
     good = len(run.done()) - len(failed)
-    choice = chosen(finds, limit) if good > limit else None
+    choice = choose(finds, limit) if good > limit else None
     told = [*islice(failed, max(20, limit // 10))]
     rows = run.some(choice.indices.tolist(), columns) if choice else run.largest(limit, columns)
     rows += run.some(told, columns)
-    pictures, thrift = shown(rows)
+    pictures, thrift = embed_pictures(rows)
     samples = [
         sample(row, found, taxonomy) | {"like": like(row["index"], finds, choice is not None)}
         for row, found in zip(rows, pictures, strict=True)
@@ -102,7 +102,7 @@ def selection(choice: Choice | None, good: int, failed: int, told: int) -> str:
     return f"Of {good + failed:,} samples the page shows {which}{also}. Sorting and filtering work on these."
 
 
-def like(index: int, finds: Finds, some: bool) -> dict[str, Any] | None:
+def like(index: int, finds: Deduplicated, some: bool) -> dict[str, Any] | None:
     """What a sample is like, or how many are like it; and where the page shows some, how many end with its two classes in all."""
     of = int(finds.like[index])
     if of < 0:
@@ -111,7 +111,7 @@ def like(index: int, finds: Finds, some: bool) -> dict[str, Any] | None:
     return {"of": None if of == index else of, "many": int(finds.alike[index]), "pair": int(pair.sum()) if some else None}
 
 
-def sample(row: dict[str, Any], pictures: Shown, taxonomy: Taxonomy | None = None) -> dict[str, Any]:
+def sample(row: dict[str, Any], pictures: EmbeddedPictures, taxonomy: Taxonomy | None = None) -> dict[str, Any]:
     """One sample."""
     asked = row["condition_name"]
     stages = [stage(row, "start", "before", pictures.start), stage(row, "end", "after", pictures.end)]
@@ -126,11 +126,11 @@ def sample(row: dict[str, Any], pictures: Shown, taxonomy: Taxonomy | None = Non
         "pictures": pictures,
         "stages": stages if pictures.start and pictures.end else [],
         "path": path_of(row, pictures, nearest_size(row)),
-        "sought": sought(row),
+        "sought": sort_quantities(row),
     }
 
 
-def sought(row: dict[str, Any]) -> dict[str, Any]:
+def sort_quantities(row: dict[str, Any]) -> dict[str, Any]:
     """What a sample is sorted and filtered by."""
     nearest = nearest_size(row)
     return {

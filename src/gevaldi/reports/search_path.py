@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from gevaldi.measures.summary import set_sizes_of
-from gevaldi.reports.pictures import Shown
+from gevaldi.reports.pictures import EmbeddedPictures
 
 POINTS = 60  # of a curve, at most
 COLUMNS = ("path_divergence", "path_delta_z", "path_first", "path_second", "path_pictures", "path_picture_steps", "step_end")
 
 
-def path_of(row: dict[str, Any], pictures: Shown, nearest: int | None) -> dict[str, Any]:
+def path_of(row: dict[str, Any], pictures: EmbeddedPictures, nearest: int | None) -> dict[str, Any]:
     """The path of a row: its pictures' steps, what the two name there, and its curves, thinned.
 
     Args:

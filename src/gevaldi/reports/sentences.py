@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gevaldi.measures.duplicates import Finds
+from gevaldi.measures.duplicates import Deduplicated
 from gevaldi.measures.summary import Summary
 from gevaldi.names import plain, told_apart
 from gevaldi.reports.numbers import percent
@@ -40,7 +40,7 @@ def _differ(summary: Summary, names: dict[str, str], divergence: dict[str, Any])
     )
 
 
-def duplicates(finds: Finds) -> str | None:
+def duplicates(finds: Deduplicated) -> str | None:
     """How many samples show once more what others show; None if none does."""
     many, of = finds.duplicates
     if not many:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row
 from gevaldi.statistics.contrasts import contrast
 from gevaldi.statistics.intervals import Estimate, share
 
@@ -178,7 +178,7 @@ def less(one: Quantity, other: Quantity) -> Quantity:
     return value
 
 
-def judged(measured: dict[str, Estimate], rests_on: str, beside: dict[str, Estimate] | None = None) -> Finding:
+def judge(measured: dict[str, Estimate], rests_on: str, beside: dict[str, Estimate] | None = None) -> Finding:
     """A claim that all that was measured is above zero: holds if every interval is, does not if one is below.
 
     What stands `beside` is shown and not judged.
@@ -196,7 +196,7 @@ def verdict(holds: bool, fails: bool) -> Verdict:
 
 
 def _read(run: Run) -> list[Row]:
-    from gevaldi.runs.schema import schema
+    from gevaldi.runs.store.schema import schema
 
     wanted: list[Any] = [name for name in schema(run.spec.set_sizes).names if name not in UNREAD]
     return [row for row in run.each(wanted) if row["status"] != "failed"]

@@ -14,7 +14,7 @@ from gevaldi.reproduction.evidence import Evidence, Finding, NotTestable
 from gevaldi.reproduction.figures import paper_figure
 from gevaldi.reproduction.figures.base import PaperFigure
 from gevaldi.reproduction.spec import Reproduction
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gevaldi.errors import GevaldiError, described
-from gevaldi.images import opened
+from gevaldi.errors import GevaldiError, describe_error
+from gevaldi.images import open_picture
 from gevaldi.reproduction.evidence import Evidence, NotTestable
-from gevaldi.runs.schema import Row
+from gevaldi.runs.store.schema import Row
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +35,7 @@ def read(evidence: Evidence, run: str, stage: str) -> dict[int, Reading]:
     try:
         readings = _readings(rows, evidence.models[PART], stage)
     except Exception as error:  # whatever a user's network may raise
-        reason = str(error) if isinstance(error, GevaldiError) else described(error)
+        reason = str(error) if isinstance(error, GevaldiError) else describe_error(error)
         raise NotTestable(f"the third classifier could not be asked: {reason}") from error
     return {id(row): reading for row, reading in zip(rows, readings, strict=True)}
 
@@ -61,5 +61,5 @@ def _picture(png: bytes) -> "Tensor":
     import numpy as np
     import torch
 
-    levels = torch.from_numpy(np.array(opened(png, "A picture of the run"))).float() / 255
+    levels = torch.from_numpy(np.array(open_picture(png, "A picture of the run"))).float() / 255
     return levels[None, None] if levels.dim() == 2 else levels.movedim(-1, 0)[None]

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.experiments.spec import SUFFIX, names
-from gevaldi.registry import explained
+from gevaldi.registry import explain_validation_error
 from gevaldi.settings import Settings
 from gevaldi.spec import read_spec
 
@@ -57,4 +57,4 @@ def read_reproduction(name: str) -> Reproduction:
     try:
         return Reproduction.model_validate(read_spec(Path(str(FOLDER / f"{name}{SUFFIX}"))))
     except ValidationError as error:
-        raise SpecError(f"In {name}{SUFFIX}: {explained(error)}") from None
+        raise SpecError(f"In {name}{SUFFIX}: {explain_validation_error(error)}") from None

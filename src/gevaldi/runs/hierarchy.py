@@ -10,9 +10,9 @@ from torch import Tensor
 from gevaldi.measures.kinds import Scale
 from gevaldi.models import Label
 from gevaldi.names import OBJECT
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec
-from gevaldi.taxonomy import Taxonomy, distances, edge_counts, fitting, over, set_distance, taxonomy_named
+from gevaldi.taxonomy import Taxonomy, distances, edge_counts, find_taxonomy, fitting, over, set_distance
 from gevaldi.taxonomy.base import hash_of_taxonomy
 from gevaldi.taxonomy.distances import frequencies
 from gevaldi.taxonomy.labels import is_there
@@ -68,14 +68,14 @@ def hierarchy_of(
     if found is None:
         return None
     name, taxonomy = found
-    whole = asked or taxonomy_named(name)
+    whole = asked or find_taxonomy(name)
     alone = len(whole.classes) < 2 or {*whole.classes} == {*taxonomy.classes}  # nothing to average over, or nothing else
     scale = Scale(edge_counts(taxonomy), spec.convention, None if alone else frequencies(edge_counts(whole)))
     matrix = torch.from_numpy(distances(taxonomy, spec.convention)).to(device)
     return Hierarchy(taxonomy, whole, name, scale, matrix, tuple(n for n in spec.set_sizes if n < len(labels)))
 
 
-def taxonomy_asked(spec: Spec, given: Taxonomy | None = None, begun: Run | None = None) -> Taxonomy | None:
+def taxonomy_of_spec(spec: Spec, given: Taxonomy | None = None, begun: Run | None = None) -> Taxonomy | None:
     """The taxonomy that was given, or that a spec names; None for `auto` and `none`.
 
     Where a run was `begun` with one that is no longer there, an object or a file, it is the copy in the run's folder.
@@ -86,4 +86,4 @@ def taxonomy_asked(spec: Spec, given: Taxonomy | None = None, begun: Run | None 
     if given is not None or spec.taxonomy in ("auto", "none"):
         return given
     kept = begun.whole_taxonomy() if begun and (spec.taxonomy.startswith(OBJECT) or not is_there(spec.taxonomy)) else None
-    return kept or taxonomy_named(spec.taxonomy)
+    return kept or find_taxonomy(spec.taxonomy)

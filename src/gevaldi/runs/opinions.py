@@ -4,7 +4,7 @@ import json
 
 from gevaldi.errors import RunFolderError
 from gevaldi.measures.referee import Opinion
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.storage import read, reason
 
 OPINION = "referee.json"

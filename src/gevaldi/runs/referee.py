@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from gevaldi.alignment import meant_by, places_of
+from gevaldi.alignment import places_of, target_classes
 from gevaldi.classifiers import load_classifier
 from gevaldi.contract import check_mode
-from gevaldi.errors import SpecError, described
-from gevaldi.images import opened
+from gevaldi.errors import SpecError, describe_error
+from gevaldi.images import open_picture
 from gevaldi.measures.predictions import top
 from gevaldi.measures.referee import Opinion, sides
 from gevaldi.models import Classifier
@@ -19,14 +19,14 @@ from gevaldi.pictures import sources
 from gevaldi.pictures._levels import as_image, in_levels
 from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.runs.opinions import OPINION
-from gevaldi.runs.pictures import pictures_of
-from gevaldi.runs.store import Run, write_in_run
+from gevaldi.runs.store.pictures import pictures_of
+from gevaldi.runs.store.run import Run, write_in_run
 
 BATCH = 50  # pictures asked about together, where the referee has no pipeline of its own
 NAME = "A picture of the run"
 
-Told = Callable[[int], None]
-"""Told after every picture, how many have been looked at."""
+OnProgress = Callable[[int], None]
+"""Called after every picture, how many have been looked at."""
 
 Answer = tuple[int, float]
 """The most probable class, and its probability."""
@@ -34,7 +34,7 @@ Answer = tuple[int, float]
 Key = TypeVar("Key")
 
 
-def judge(run: Run, name: str, told: Told = lambda done: None) -> Opinion:
+def judge(run: Run, name: str, on_progress: OnProgress = lambda done: None) -> Opinion:
     """Ask a classifier about the pictures of a run, and keep what it says in `referee.json` beside the record.
 
     Raises:
@@ -49,9 +49,9 @@ def judge(run: Run, name: str, told: Told = lambda done: None) -> Opinion:
 
     def ask(pictures: Iterable[tuple[Key, Any]]) -> Iterator[tuple[Key, Answer]]:
         nonlocal done
-        for pair in answered(classifier, pictures):
+        for pair in answers_of(classifier, pictures):
             done += 1
-            told(done)
+            on_progress(done)
             yield pair
 
     @cache
@@ -64,23 +64,23 @@ def judge(run: Run, name: str, told: Told = lambda done: None) -> Opinion:
     parted = {row["index"]: (row["first_label"], row["second_label"]) for row in pictures_of(run) if row["kind"] == "real"}
     read, known, on_real = 0, 0, []
     for (i, shown), answer in ask(_real(run, classifier)):
-        if meant := meant_by((shown, shown), classifier):
+        if meant := target_classes((shown, shown), classifier):
             known, read = known + 1, read + (answer[0] in meant)
         pair = parted.get(i, (0, 0))
         if pair[0] != pair[1]:
             on_real.append(side(pair, answer))
-    start, end = (sides(side(*both) for both in ask(_searched(run, stage))) for stage in ("start", "end"))
+    start, end = (sides(side(*both) for both in ask(_disputed(run, stage))) for stage in ("start", "end"))
     opinion = Opinion(name, read, known, sides(on_real), start, end)
     write_in_run(run.folder / OPINION, opinion.as_json(run.digest).encode())
     return opinion
 
 
-def _searched(run: Run, stage: str) -> Iterator[tuple[tuple[int, int], Any]]:
+def _disputed(run: Run, stage: str) -> Iterator[tuple[tuple[int, int], Any]]:
     """The pictures of samples on which the two differ, with the classes that they name."""
     for row in run.each(["status", f"picture_{stage}", f"first_{stage}", f"second_{stage}"]):
         first, second = top(row, "first", stage), top(row, "second", stage)
         if row["status"] != "failed" and first and second and first["label"] != second["label"]:
-            yield (first["label"], second["label"]), opened(row[f"picture_{stage}"]["bytes"], NAME)
+            yield (first["label"], second["label"]), open_picture(row[f"picture_{stage}"]["bytes"], NAME)
 
 
 def _real(run: Run, classifier: Classifier) -> Iterator[tuple[tuple[int, str | None], Any]]:
@@ -101,11 +101,11 @@ def _shape(run: Run) -> tuple[int, int, int]:
     row = next((row for row in run.each(["picture_end"]) if row["picture_end"]), None)
     if row is None:
         raise SpecError(f"The run in {run.folder} has no pictures yet. Compute some: gevaldi resume {run.folder}")
-    picture = opened(row["picture_end"]["bytes"], NAME)
+    picture = open_picture(row["picture_end"]["bytes"], NAME)
     return len(picture.getbands()), picture.height, picture.width
 
 
-def answered(classifier: Classifier, pictures: Iterable[tuple[Key, Any]]) -> Iterator[tuple[Key, Answer]]:
+def answers_of(classifier: Classifier, pictures: Iterable[tuple[Key, Any]]) -> Iterator[tuple[Key, Answer]]:
     """What a classifier says of pictures (PIL), each with what belongs to it.
 
     Raises:
@@ -130,7 +130,9 @@ def _together(classifier: Classifier, pictures: list[tuple[Key, Any]]) -> list[t
             levels = torch.from_numpy(np.stack([np.array(picture) for _, picture in pictures])).float() / 255
             log_p = classifier(levels[:, None] if levels.dim() == 3 else levels.movedim(-1, 1))
     except Exception as error:  # whatever a user's network may raise
-        raise SpecError(f"The referee {classifier.name} fails on pictures of {pictures[0][1].size}. {described(error)}") from error
+        raise SpecError(
+            f"The referee {classifier.name} fails on pictures of {pictures[0][1].size}. {describe_error(error)}"
+        ) from error
     probability, label = log_p.exp().max(1)
     answers = zip(label.tolist(), probability.tolist(), strict=True)
     return [(key, answer) for (key, _), answer in zip(pictures, answers, strict=True)]

@@ -10,7 +10,7 @@ from gevaldi.contract import RANGE_TOLERANCE
 from gevaldi.models import Label
 from gevaldi.objective import Evaluation
 from gevaldi.pictures._levels import Levels, as_image
-from gevaldi.runs.schema import TOP, Row
+from gevaldi.runs.store.schema import TOP, Row
 
 LOSSLESS = 64  # pixels: up to this size pictures along a path are kept to the bit
 
@@ -48,7 +48,7 @@ def probability_of(log_p: Float[np.ndarray, " classes"], classes: list[int]) -> 
     return found if classes and math.isfinite(found) else None
 
 
-def known(value: float) -> float | None:
+def finite(value: float) -> float | None:
     """A number, or None for what is none, as averages over rows leave it out."""
     return None if math.isnan(value) else value
 

@@ -11,19 +11,19 @@ from gevaldi.alignment import align
 from gevaldi.contract import check_contract
 from gevaldi.divergences import divergence
 from gevaldi.divergences.kl import kl
-from gevaldi.errors import GevaldiError, RunFolderError, SpecError, described
+from gevaldi.errors import GevaldiError, RunFolderError, SpecError, describe_error
 from gevaldi.execution.autotune import plan_of
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.fingerprints import describe, describe_divergence, device_name, differing, versions
 from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Objective
-from gevaldi.provenance import as_lines, files_read
-from gevaldi.runs.audit import Audited, Told, audit, audit_warnings
-from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
-from gevaldi.runs.pictures import content_of
-from gevaldi.runs.ranges import range_warnings
+from gevaldi.provenance import as_lines, record_files
+from gevaldi.runs.checks.audit import AuditResult, OnProgress, audit, audit_warnings
+from gevaldi.runs.checks.preprocessing import range_warnings
+from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_of_spec
 from gevaldi.runs.start import chosen_conditions
-from gevaldi.runs.store import Run, write_in_run
+from gevaldi.runs.store.pictures import content_of
+from gevaldi.runs.store.run import Run, write_in_run
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search import registry as algorithms
 from gevaldi.spec import Spec, differences, write_spec
@@ -71,14 +71,14 @@ def models_of(
         ContractError: the classifiers have other classes, and nothing says which are the same.
         SpecError, TaxonomyError, UnknownName: a name or an option fits nothing.
     """
-    asked = taxonomy_asked(spec, taxonomy, begun)
+    asked = taxonomy_of_spec(spec, taxonomy, begun)
     alignment = align(first, second, spec.first_classes, spec.second_classes, asked)
     first, second = alignment.first, alignment.second
     hierarchy = hierarchy_of(spec, asked, first.labels, second.labels, device)
     raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
     tuning = None
     if begun:
-        plan = ExecutionPlan.recorded(begun.record["execution"], device)
+        plan = ExecutionPlan.recorded_plan(begun.record["execution"], device)
     else:
         plan, tuning = plan_of(spec, Objective(first, second, generator, kl, prior_weight=0.0), device, batch_size, threads)
     algorithm = algorithms.build(spec.search.algorithm)
@@ -90,12 +90,12 @@ def open_run(
     spec: Spec,
     models: Models,
     command: str,
-    told: Told = lambda done, total: None,
+    on_progress: OnProgress = lambda done, total: None,
     about: abc.Mapping[str, str] | None = None,
 ) -> Run:
     """The run of a spec in a folder: begun, or taken up again if it was begun before.
 
-    The networks must be settled on the device. Checks the contract; for a new run, also audits the generator, of which `told` hears
+    The networks must be on the device. Checks the contract; for a new run, also audits the generator and calls `on_progress`
     after every batch. `about` is what its report says of itself.
 
     Raises:
@@ -111,9 +111,9 @@ def open_run(
         _write_beside(run, models)
         return run
     _refuse_equal_candidates(spec, models)
-    with files_read() as files:
+    with record_files() as files:
         files |= {**models.first.files, **models.second.files, **models.generator.files}
-        audited, trouble = _audited(models, conditions, spec, told)
+        audited, trouble = _run_audit(models, conditions, spec, on_progress)
     inputs = as_lines(files).encode(errors="surrogateescape")
     pictures = content_of(audited.pictures) if audited else None
     divergence_record = describe_divergence(spec.divergence, models.divergence)
@@ -157,17 +157,17 @@ def _write_beside(run: Run, models: Models) -> None:
         write_in_run(run.folder / "taxonomy.json", taxonomy_as_json(models.hierarchy.whole).encode())
 
 
-def _audited(models: Models, conditions: list[int], spec: Spec, told: Told) -> tuple[Audited | None, list[str]]:
+def _run_audit(models: Models, conditions: list[int], spec: Spec, on_progress: OnProgress) -> tuple[AuditResult | None, list[str]]:
     """The audit and what it gives rise to, or a warning where the networks fail on one of its pictures.
 
     A search may still go on from other pictures.
     """
     try:
-        audited = audit(models, conditions, spec, told)
+        audited = audit(models, conditions, spec, on_progress)
     except GevaldiError:
         raise
     except Exception as error:
-        return None, [f"The generator could not be audited. {described(error)}"]
+        return None, [f"The generator could not be audited. {describe_error(error)}"]
     return audited, audit_warnings(audited.audit) + range_warnings(models, conditions, spec)
 
 

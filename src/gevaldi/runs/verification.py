@@ -14,11 +14,11 @@ from typing import Any
 from gevaldi.errors import GevaldiError, RunFolderError
 from gevaldi.measures.kinds import Scale, kind
 from gevaldi.provenance import from_lines, sha256_of
-from gevaldi.runs._part import check_whole, read_part
-from gevaldi.runs.pictures import pictures_of
-from gevaldi.runs.schema import Row
 from gevaldi.runs.start import chosen_conditions, sample_seed, start_at
-from gevaldi.runs.store import INPUTS, PICTURES, Run
+from gevaldi.runs.store.part import check_whole, read_part
+from gevaldi.runs.store.pictures import pictures_of
+from gevaldi.runs.store.run import INPUTS, PICTURES, Run
+from gevaldi.runs.store.schema import Row
 from gevaldi.spec import Spec, read_spec, spec_from
 from gevaldi.storage import read
 from gevaldi.taxonomy import edge_counts
@@ -36,7 +36,7 @@ class Finding:
     text: str
 
 
-def verified(run: Run) -> Iterator[Finding]:
+def verify(run: Run) -> Iterator[Finding]:
     """Look at all of a run, one thing after another; the rows take time, and are counted as they pass by."""
     yield Finding(True, f"run.json: SHA-256 {run.digest}, spec {run.spec.fingerprint}")
     yield from _spec_file(run)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from gevaldi.batches import joined, select
+from gevaldi.batches import concatenate, select
 from gevaldi.noise import Noise
 from gevaldi.objective import Evaluate, Evaluation
 from gevaldi.priors.base import per_sample
@@ -88,7 +88,7 @@ class ActiveBatch:
             steps=torch.zeros(len(new.z), dtype=torch.long),
         )
 
-    def evaluated(self, now: Evaluation) -> "ActiveBatch":
+    def record_evaluation(self, now: Evaluation) -> "ActiveBatch":
         """The batch with an evaluation taken into account: starts, best latents so far and the sums of the objective."""
         better = now.value > self.best_value
         return replace(
@@ -126,12 +126,12 @@ def search(evaluate: Evaluate, supply: Supply, algorithm: Algorithm, stopping: S
     """
     batches: list[ActiveBatch] = []
     while batches := [*batches, *(ActiveBatch.of(new, algorithm) for new in supply(sum(len(batch.ids) for batch in batches)))]:
-        batch = joined(batches)
+        batch = concatenate(batches)
         now = evaluate(batch.z, batch.condition, batch.swapped)
-        batch, leaving = with_leaving(batch.evaluated(now), now, algorithm.converges, stopping)
+        batch, leaving = with_leaving(batch.record_evaluation(now), now, algorithm.converges, stopping)
         yield Step(batch, now, leaving)
         staying = torch.tensor([i for i in range(len(batch.ids)) if i not in leaving], dtype=torch.long)
-        batches = [advanced(select(batch, staying), select(now, staying), algorithm)] if len(staying) else []
+        batches = [advance(select(batch, staying), select(now, staying), algorithm)] if len(staying) else []
 
 
 def at_once(samples: NewSamples) -> Supply:
@@ -140,7 +140,7 @@ def at_once(samples: NewSamples) -> Supply:
     return lambda searching: [waiting.pop()] if waiting else []
 
 
-def advanced(batch: ActiveBatch, now: Evaluation, algorithm: Algorithm) -> ActiveBatch:
+def advance(batch: ActiveBatch, now: Evaluation, algorithm: Algorithm) -> ActiveBatch:
     """The batch one step further."""
     steps = batch.steps + 1
     z, memory = algorithm.step(now, batch.memory, Noise(batch.seeds.tolist(), steps.tolist()))

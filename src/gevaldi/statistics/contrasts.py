@@ -24,23 +24,23 @@ def contrast(weights: Sequence[float], groups: "Sequence[Sequence[Sequence[float
     from scipy.stats import t
 
     if any(len(values) == 0 for group in groups for values in group) or not groups:
-        return unknown(float("nan"))
+        return without_interval(float("nan"))
     if len(groups[0]) >= 3:
         replicates = zip(*groups, strict=True)
         found = mean([sum(w * float(np.mean(v)) for w, v in zip(weights, values, strict=True)) for values in replicates])
-        return found if found.low < found.high or len(groups[0]) >= ENOUGH else unknown(found.value)
+        return found if found.low < found.high or len(groups[0]) >= ENOUGH else without_interval(found.value)
     pooled = [np.concatenate([np.asarray(values, dtype=float) for values in group]) for group in groups]
     value = float(sum(w * values.mean() for w, values in zip(weights, pooled, strict=True)))
     if min(map(len, pooled)) < 2:
-        return unknown(value)
+        return without_interval(value)
     parts = np.array([w**2 * values.var(ddof=1) / len(values) for w, values in zip(weights, pooled, strict=True)])
     if parts.sum() == 0:
-        return Estimate(value, value, value) if min(map(len, pooled)) >= ENOUGH else unknown(value)
+        return Estimate(value, value, value) if min(map(len, pooled)) >= ENOUGH else without_interval(value)
     freedom = parts.sum() ** 2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, pooled, strict=True))
     half = float(t.ppf(0.975, freedom) * np.sqrt(parts.sum()))
     return Estimate(value, value - half, value + half)
 
 
-def unknown(value: float) -> Estimate:
+def without_interval(value: float) -> Estimate:
     """A number without an interval."""
     return Estimate(value, float("nan"), float("nan"))

@@ -69,7 +69,7 @@ class Paired:
             return None
         return "first" if self.only_first > self.only_second else "second"
 
-    def needed(self, power: float = 0.8) -> int | None:
+    def pictures_needed(self, power: float = 0.8) -> int | None:
         """About how many pictures would decide, with this power, were the shares exactly as these say; None for equal counts.
 
         The sample size for McNemar's test by its normal approximation [Connor 1987].

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from gevaldi.comparison import bar, refuse_objects
 from gevaldi.compute import Compute
-from gevaldi.documents import parsed
-from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName, described
+from gevaldi.documents import parse
+from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName, describe_error
 from gevaldi.experiments.execute import Outcome, run_all
 from gevaldi.files import write_whole
 from gevaldi.measures.sweeps import Entry
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec, differences
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.storage import Location, read
@@ -141,7 +141,7 @@ def run_sweep(
     if unknown := [name for name in only if name not in specs]:
         raise SpecError(str(UnknownName("comparison in this sweep", unknown[0], specs)))
     _refuse_others(folder, specs)
-    _write(folder / SPEC, written(sweep))
+    _write(folder / SPEC, as_yaml(sweep))
     hierarchy = taxonomy_as_json(taxonomy) if taxonomy else None
 
     def same(spec: Spec, run: Run) -> bool:
@@ -242,10 +242,10 @@ def _before(sweep: Sweep, specs: Sequence[Spec], networks: Networks, compute: Co
 
 
 def _words(error: Exception) -> str:
-    return str(error) if isinstance(error, GevaldiError) else described(error)
+    return str(error) if isinstance(error, GevaldiError) else describe_error(error)
 
 
-def written(sweep: Sweep) -> str:
+def as_yaml(sweep: Sweep) -> str:
     """The sweep as YAML, every setting written out."""
     import yaml
 
@@ -281,7 +281,7 @@ def read_before(folder: Path, decides: Mapping[str, Any]) -> Before | None:
 
 
 def _read(path: Path) -> Any:
-    return parsed(read(path).decode(), ".json")
+    return parse(read(path).decode(), ".json")
 
 
 def _write(path: Path, text: str) -> None:

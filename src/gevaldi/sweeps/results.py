@@ -7,13 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.comparison import named, named_taxonomy, nested
+from gevaldi.comparison import display_name, named_taxonomy, nest_search_settings
 from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments.execute import Outcome, earlier, folder_of
-from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, Seen, columns, entries, seen_in
+from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, PairPredictions, columns, entries, seen_in
 from gevaldi.names import OBJECT
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
 from gevaldi.sweeps.execution import SPEC, Before, Networks, before_of, run_sweep
 from gevaldi.sweeps.spec import Pair, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from, unit_of
 from gevaldi.taxonomy import Taxonomy
@@ -76,7 +76,7 @@ class SweepResult:
         return found
 
     def _cells(self, divergence: str, weight: float) -> Cells:
-        found: dict[tuple[str, str], Seen] = {}
+        found: dict[tuple[str, str], PairPredictions] = {}
         for pair, run in self._finished(divergence, weight):
             for cell, (order, row_is) in pair.cells().items():
                 found[cell] = seen_in(run.each(columns(pair.spec.set_sizes)), order, row_is)
@@ -222,13 +222,15 @@ def sweep(
     """
     called, objects = _called(classifiers)
     if not isinstance(generator, str):
-        objects[named(generator)] = generator
+        objects[display_name(generator)] = generator
     hierarchy, given = named_taxonomy(taxonomy)
     own = {key: settings.pop(key) for key in Sweep.model_fields if key in settings and key != "settings"}
-    shared = {"taxonomy": hierarchy, **nested(settings)}
-    asked = sweep_from({"classifiers": called, "generator": named(generator), **own, "settings": shared}, source="the arguments")
+    shared = {"taxonomy": hierarchy, **nest_search_settings(settings)}
+    asked = sweep_from(
+        {"classifiers": called, "generator": display_name(generator), **own, "settings": shared}, source="the arguments"
+    )
     folder = Path(tempfile.mkdtemp(prefix="gevaldi-sweep-")) if out is None else folder_of(out)
-    with Compute(device, batch_size, engine, progress=progress).opened() as compute:
+    with Compute(device, batch_size, engine, progress=progress).open() as compute:
         return collect(asked, folder, run_sweep(asked, folder, Networks(objects), compute, taxonomy=given))
 
 
@@ -247,7 +249,9 @@ def _called(given: Any) -> tuple[Any, dict[str, Any]]:
     if len({*map(id, objects)}) < len(objects):
         raise SpecError("A classifier was given twice; each is compared with all others, so once is enough.")
     if not isinstance(given, Mapping):
-        given = dict(zip(short_names(_numbered([named(model).removeprefix(OBJECT) for model in models])), models, strict=True))
+        given = dict(
+            zip(short_names(_numbered([display_name(model).removeprefix(OBJECT) for model in models])), models, strict=True)
+        )
     names = {called: model if isinstance(model, str) else f"{OBJECT}{called}" for called, model in given.items()}
     return names, {names[called]: model for called, model in given.items() if not isinstance(model, str)}
 

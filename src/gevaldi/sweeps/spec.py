@@ -13,10 +13,10 @@ from pydantic import Field, ValidationError, field_validator
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.experiments.spec import SUFFIX, names
-from gevaldi.folders import in_path, unreserved
+from gevaldi.folders import avoid_reserved, in_path
 from gevaldi.measures.sweeps import exactly
-from gevaldi.names import OBJECT, called
-from gevaldi.registry import Call, explained
+from gevaldi.names import OBJECT, full_name
+from gevaldi.registry import Call, explain_validation_error
 from gevaldi.settings import Settings
 from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.storage import local_path
@@ -66,7 +66,7 @@ class Sweep(Settings):
         if isinstance(value, str | bytes) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
             return value
         if twice := [name for name in value if value.count(name) > 1]:
-            raise ValueError(f"{called(twice[0])} is named twice; each is compared with all others, so once is enough")
+            raise ValueError(f"{full_name(twice[0])} is named twice; each is compared with all others, so once is enough")
         return dict(zip(short_names(value), value, strict=True))
 
     @field_validator("classifiers")
@@ -76,11 +76,11 @@ class Sweep(Settings):
             raise ValueError(f"{len(value)} classifier was named; a sweep takes two or more, and compares each with each other")
         twice = [name for name in value.values() if [*value.values()].count(name) > 1]
         if twice:
-            raise ValueError(f"{called(twice[0])} is named twice; each is compared with all others, so once is enough")
+            raise ValueError(f"{full_name(twice[0])} is named twice; each is compared with all others, so once is enough")
         folders = [in_path(name).casefold() for name in value]
         alike = [name for name, folder in zip(value, folders, strict=True) if folders.count(folder) > 1]
         if alike:
-            raise ValueError(f"{' and '.join(map(called, alike))} cannot be told apart in names of folders; call them otherwise")
+            raise ValueError(f"{' and '.join(map(full_name, alike))} cannot be told apart in names of folders; call them otherwise")
         return value
 
     @field_validator("divergences", "prior_weights", mode="before")
@@ -98,7 +98,7 @@ class Sweep(Settings):
     def _known(cls, value: dict[str, Any], found: Any) -> dict[str, Any]:
         unknown = [name for name in value if name not in found.data.get("classifiers", value)]
         if unknown:
-            raise ValueError(f"there is no classifier {unknown[0]!r} among {', '.join(map(called, found.data['classifiers']))}")
+            raise ValueError(f"there is no classifier {unknown[0]!r} among {', '.join(map(full_name, found.data['classifiers']))}")
         return value
 
     def pairs(self) -> dict[str, "Pair"]:
@@ -116,7 +116,7 @@ class Sweep(Settings):
         there: dict[str, Pair] = {}  # by names without case
         for divergence, weight in product(self.divergences, self.prior_weights):
             for first, second in combinations(self.classifiers, 2):
-                name = unreserved(f"{in_path(first)}-vs-{in_path(second)}-{in_path(divergence)}-w{exactly(weight)}")
+                name = avoid_reserved(f"{in_path(first)}-vs-{in_path(second)}-{in_path(divergence)}-w{exactly(weight)}")
                 pair = Pair(first, second, divergence, weight, self._spec(first, second, divergence, weight))
                 if other := there.get(name.casefold()):
                     raise SpecError(
@@ -228,7 +228,7 @@ def sweep_from(settings: Mapping[str, Any], assignments: Sequence[str] = (), sou
     except ValidationError as error:
         unknown = any(e["type"] == "extra_forbidden" for e in error.errors())
         known = f" A sweep has {', '.join(Sweep.model_fields)}." if unknown else ""
-        raise SpecError(f"In {source}: {explained(error)}{known}") from None
+        raise SpecError(f"In {source}: {explain_validation_error(error)}{known}") from None
 
 
 def read_sweep(given: str | Path) -> dict[str, Any]:

@@ -11,22 +11,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gevaldi.alignment import Known, align, meant_by
+from gevaldi.alignment import Known, align, target_classes
 from gevaldi.classifiers._official import officially
-from gevaldi.contract import check_classifier, check_mode, settled
+from gevaldi.contract import check_classifier, check_mode, on_device
 from gevaldi.divergences import divergence
 from gevaldi.divergences.kl import kl
-from gevaldi.errors import GevaldiError, described
+from gevaldi.errors import GevaldiError, describe_error
 from gevaldi.execution.autotune import plan_of
-from gevaldi.measures.sweeps import DRAWN, REAL, Entry, Seen, entries
+from gevaldi.measures.sweeps import DRAWN, REAL, Entry, PairPredictions, entries
 from gevaldi.models import Classifier, Generator, Label, Pictures
 from gevaldi.objective import Objective
 from gevaldi.pictures import sources
 from gevaldi.pictures.base import RealPictures, brought_to
-from gevaldi.runs.audit import DRAWN as SMALL_ARE_SHOWN
-from gevaldi.runs.audit import DRAWN_BY_LARGE as LARGE_ARE_SHOWN
-from gevaldi.runs.audit import Told, batch_of, drawn_pictures, shape_made
-from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_asked
+from gevaldi.runs.checks.audit import DRAWN as SMALL_ARE_SHOWN
+from gevaldi.runs.checks.audit import DRAWN_BY_LARGE as LARGE_ARE_SHOWN
+from gevaldi.runs.checks.audit import OnProgress, batch_of, drawn_pictures, picture_shape
+from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_of_spec
 from gevaldi.runs.start import chosen_conditions
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search import registry as algorithms
@@ -64,7 +64,7 @@ class Tables:
                 else:
                     log_p = classifier(pictures)
             except Exception as error:  # whatever networks may raise
-                self.failed[name] = str(error) if isinstance(error, GevaldiError) else described(error)
+                self.failed[name] = str(error) if isinstance(error, GevaldiError) else describe_error(error)
             else:
                 self.log_ps.setdefault(name, []).append(log_p.cpu())
         self.classes += classes
@@ -76,7 +76,7 @@ class Tables:
         try:
             log_p = officially(self.classifiers[name], real.pictures, lambda: on_progress(next(done) + 1))
         except Exception as error:  # whatever pipelines may raise
-            self.failed[name] = described(error)
+            self.failed[name] = describe_error(error)
         else:
             self.log_ps[name] = [torch.from_numpy(log_p)]
 
@@ -106,7 +106,7 @@ def before_search(
     generator: Generator,
     device: torch.device,
     taxonomy: Taxonomy | None = None,
-    on_progress: Told = lambda done, total: None,
+    on_progress: OnProgress = lambda done, total: None,
 ) -> tuple[list[Entry], dict[str, str]]:
     """The matrices of pictures drawn from the generator and of real ones, and why some classifiers are not in them.
 
@@ -129,9 +129,9 @@ def before_search(
     models = Models(widest, widest, generator, kl, algorithms.build(spec.search.algorithm), device, plan)
     conditions = chosen_conditions(spec, generator.conditions)
     many = spec.audited or (SMALL_ARE_SHOWN if plan.small else LARGE_ARE_SHOWN)
-    with settled(*classifiers.values(), generator, device=device, dtype=plan.dtype, channels_last=plan.channels_last):
+    with on_device(*classifiers.values(), generator, device=device, dtype=plan.dtype, channels_last=plan.channels_last):
         as_they_are: RealPictures | None = sources.load(spec.real) if spec.real is not None else None
-        real = brought_to(as_they_are, shape_made(models)) if as_they_are else None
+        real = brought_to(as_they_are, picture_shape(models)) if as_they_are else None
         official = [name for name, one in classifiers.items() if one.official]
         total = many + (len(real.pictures) * (1 + len(official)) if real else 0)
         drawn = predictions(classifiers, drawn_pictures(models, conditions, many), partial(_shifted, on_progress, 0, total))
@@ -151,7 +151,7 @@ def before_search(
     return found, failed
 
 
-def _shifted(on_progress: Told, before: int, total: int, done: int) -> None:
+def _shifted(on_progress: OnProgress, before: int, total: int, done: int) -> None:
     on_progress(before + done, total)
 
 
@@ -168,7 +168,7 @@ def predictions(
 
 def matrices(sweep: Sweep, tables: Tables, spec: Spec, taxonomy: Taxonomy | None, stage: str) -> list[Entry]:
     """The matrix of each divergence, from what all classifiers said; pairs that have nothing in common are left out."""
-    cells: dict[str, dict[tuple[str, str], Seen]] = {text: {} for text in sweep.divergences}
+    cells: dict[str, dict[tuple[str, str], PairPredictions]] = {text: {} for text in sweep.divergences}
     there = [name for name in tables.classifiers if name not in tables.failed]
     for one, other in combinations(there, 2):
         try:
@@ -182,9 +182,9 @@ def matrices(sweep: Sweep, tables: Tables, spec: Spec, taxonomy: Taxonomy | None
 
 def _of_pair(
     sweep: Sweep, tables: Tables, pair: tuple[str, str], spec: Spec, taxonomy: Taxonomy | None
-) -> list[tuple[str, Seen, Seen]]:
+) -> list[tuple[str, PairPredictions, PairPredictions]]:
     """Both cells of a pair under each divergence, over the classes that both know."""
-    given = taxonomy_asked(spec, taxonomy)
+    given = taxonomy_of_spec(spec, taxonomy)
     sides = [StoredPredictions(tables.classifiers[name].labels) for name in pair]
     aligned = align(sides[0], sides[1], sweep.classes.get(pair[0]), sweep.classes.get(pair[1]), given)
     both = [side(tables.of(name)[:, None, None]) for side, name in zip((aligned.first, aligned.second), pair, strict=True)]
@@ -195,7 +195,7 @@ def _of_pair(
     size = max(hierarchy.sizes, default=1) if hierarchy else 1
     first, second = most_probable(log_p, size), most_probable(log_q, size)
     places = good.nonzero()[:, 0].tolist()
-    meant = {known: meant_by(known, aligned.first) | meant_by(known, aligned.second) for known in set(tables.classes)}
+    meant = {known: target_classes(known, aligned.first) | target_classes(known, aligned.second) for known in set(tables.classes)}
     right = {
         place: (int(first[i, 0]) in wanted, int(second[i, 0]) in wanted)
         for i, place in enumerate(places)
@@ -215,6 +215,6 @@ def _of_pair(
         except GevaldiError:
             continue
         there, back = (np.asarray(between(*logs), dtype=float) for logs in ((log_p, log_q), (log_q, log_p)))
-        cell = Seen(divergence=there, **seen)
-        found.append((text, cell, cell.turned(back)))
+        cell = PairPredictions(divergence=there, **seen)
+        found.append((text, cell, cell.transposed(back)))
     return found

@@ -6,7 +6,7 @@ The taxonomies that ship are listed by name; to add one, add a file to `shipped/
 from gevaldi.taxonomy.base import Taxonomy, contracted, restricted, taxonomy_of
 from gevaldi.taxonomy.distances import Convention, convention_named, distances, edge_counts, levels, most_probable, set_distance
 from gevaldi.taxonomy.explain import in_words, outline, way
-from gevaldi.taxonomy.labels import fitting, over, taxonomy_named
+from gevaldi.taxonomy.labels import find_taxonomy, fitting, over
 from gevaldi.taxonomy.learnt import taxonomy_from_confusions, taxonomy_from_embeddings
 from gevaldi.taxonomy.read import read_taxonomy, write_taxonomy
 from gevaldi.taxonomy.shipped import registry
@@ -18,6 +18,7 @@ __all__ = [
     "convention_named",
     "distances",
     "edge_counts",
+    "find_taxonomy",
     "fitting",
     "in_words",
     "levels",
@@ -30,7 +31,6 @@ __all__ = [
     "set_distance",
     "taxonomy_from_confusions",
     "taxonomy_from_embeddings",
-    "taxonomy_named",
     "taxonomy_of",
     "way",
     "write_taxonomy",

@@ -52,7 +52,7 @@ class Taxonomy:
             return self.classes[place]
         if index and wanted.isdecimal():
             raise TaxonomyError(f"There is no class {wanted}; indices go from 0 to {len(self.classes) - 1}.")
-        found = self.called(wanted)
+        found = self.nodes_called(wanted)
         if not found:
             raise UnknownName("class", wanted, {n.lower() for node in self.hypernyms for n in self.names.get(node, (node,))})
         if len(found) > 1:
@@ -60,7 +60,7 @@ class Taxonomy:
             raise TaxonomyError(f"{wanted!r} is the name of {len(found)} classes: {candidates}. Give an id or an index.")
         return found[0]
 
-    def called(self, text: str) -> list[str]:
+    def nodes_called(self, text: str) -> list[str]:
         """The node of that id, or else the classes of that name, or else the inner nodes of that name."""
         if text in self.hypernyms:
             return [text]

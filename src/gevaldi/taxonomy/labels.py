@@ -29,7 +29,7 @@ def is_same_class(one: tuple[str | None, str | None], other: tuple[str | None, s
     return one[0] is not None and one[0] == other[0]
 
 
-def taxonomy_named(text: str) -> Taxonomy:
+def find_taxonomy(text: str) -> Taxonomy:
     """The taxonomy that a user names: one that ships, or a file.
 
     Raises:
@@ -76,7 +76,7 @@ def nodes_of(taxonomy: Taxonomy, labels: Sequence[Named]) -> list[str]:
     Raises:
         TaxonomyError: as `over`.
     """
-    nodes = [taxonomy.called(own or name) if own is None or own in taxonomy.hypernyms else [] for name, own in labels]
+    nodes = [taxonomy.nodes_called(own or name) if own is None or own in taxonomy.hypernyms else [] for name, own in labels]
     lost = [label for label, found in zip(labels, nodes, strict=True) if len(found) != 1]
     if lost:
         problems = [_problem(taxonomy, label) for label in lost[:3]]

@@ -12,7 +12,7 @@ registry = Registry("section of the report", "gevaldi.reports.sections")
 
 
 @dataclass(frozen=True)
-class Filled:
+class RenderedSection:
     """A section as it stands on a page: its name, its title in the list of sections, and its HTML."""
 
     name: str
@@ -20,7 +20,7 @@ class Filled:
     html: str
 
 
-def sections(report: Report) -> list[Filled]:
+def sections(report: Report) -> list[RenderedSection]:
     """All sections of a report, from top to bottom."""
     members = {name: registry.get(name) for name in registry}
-    return [Filled(name, one.title, one(report)) for name, one in sorted(members.items(), key=lambda item: item[1].place)]
+    return [RenderedSection(name, one.title, one(report)) for name, one in sorted(members.items(), key=lambda item: item[1].place)]

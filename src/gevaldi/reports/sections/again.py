@@ -1,6 +1,6 @@
 """How to make the run again."""
 
-from gevaldi.names import escaped
+from gevaldi.names import visible
 from gevaldi.reports.sections.base import Report, section
 from gevaldi.spec import write_spec
 
@@ -8,4 +8,4 @@ from gevaldi.spec import write_spec
 @section("Make it again", place=60)
 def again(report: Report) -> str:
     """The command, the spec, the models and the versions."""
-    return report.html("again.html", spec_text=escaped(write_spec(report.run.spec)))
+    return report.html("again.html", spec_text=visible(write_spec(report.run.spec)))

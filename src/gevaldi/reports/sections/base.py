@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
-from gevaldi.measures.duplicates import Finds
+from gevaldi.measures.duplicates import Deduplicated
 from gevaldi.measures.evaluation import Evaluation
 from gevaldi.measures.summary import Summary
-from gevaldi.names import called, plain, told_apart
+from gevaldi.names import full_name, plain, told_apart
 from gevaldi.reports.environment import environment
 from gevaldi.reports.evaluation import cards
 from gevaldi.reports.samples import Gallery, gallery
 from gevaldi.reports.search_path import in_page
-from gevaldi.runs.finds import finds_of, summary_of
-from gevaldi.runs.pictures import pictures_of
-from gevaldi.runs.store import Run
+from gevaldi.runs.near_duplicates import deduplicate, summary_of
+from gevaldi.runs.store.pictures import pictures_of
+from gevaldi.runs.store.run import Run
 from gevaldi.taxonomy import Taxonomy
 
 Section = TypeVar("Section", bound=Callable[..., str])
@@ -52,7 +52,7 @@ class Report:
     @cached_property
     def full_names(self) -> dict[str, str]:
         """Their names in full."""
-        return {side: called(self.run.record["models"][side]["name"]) for side in ("first", "second", "generator")}
+        return {side: full_name(self.run.record["models"][side]["name"]) for side in ("first", "second", "generator")}
 
     @cached_property
     def unit(self) -> str:
@@ -70,9 +70,9 @@ class Report:
         return self.run.taxonomy()
 
     @cached_property
-    def finds(self) -> Finds:
+    def finds(self) -> Deduplicated:
         """Near-duplicates among the samples."""
-        return finds_of(self.run)
+        return deduplicate(self.run)
 
     @cached_property
     def summaries(self) -> list[Summary]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gevaldi.figures import path_figures, set_distance_figures
-from gevaldi.measures.taken import COLUMNS, taken_for
+from gevaldi.measures.confusion import COLUMNS, confusion_of
 from gevaldi.reports.matrix import matrix
 from gevaldi.reports.sections.base import Report, section
 from gevaldi.reports.seriousness import distance_table, flips, kinds_table, passages_table, rules
@@ -27,7 +27,7 @@ def overview(report: Report) -> str:
         kinds=kinds_table(summaries),
         passages=passages_table(summaries),
         not_compared=[s.samples - s.failed - sum(s.passages.values()) for s in summaries],
-        matrix=matrix(taken_for(report.run.each(COLUMNS), report.taxonomy)),
+        matrix=matrix(confusion_of(report.run.each(COLUMNS), report.taxonomy)),
         rules=rules(report.taxonomy is not None, report.run.record),
         too_many=[n for n in report.run.spec.set_sizes if n not in known["set_sizes"]] if known else [],
         **_figures(report),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gevaldi.measures.evaluation import Evaluation
-from gevaldi.names import called
+from gevaldi.names import full_name
 from gevaldi.reports import evaluation
 from gevaldi.reports.answer import difference
 from gevaldi.reports.opinion import opinion_sentences
@@ -21,7 +21,7 @@ def real(report: Report) -> str:
 def _opinion(report: Report) -> list[str]:
     """A third classifier's opinion in sentences; none if none was asked."""
     found = opinion_of(report.run)
-    return opinion_sentences(found, report.names | {"referee": called(found.name)}) if found else []
+    return opinion_sentences(found, report.names | {"referee": full_name(found.name)}) if found else []
 
 
 def _counts(report: Report, found: Evaluation) -> dict[str, Any]:

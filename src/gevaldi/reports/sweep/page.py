@@ -8,7 +8,7 @@ from typing import Any
 from gevaldi.figures import HeatMap, heat_maps, saved
 from gevaldi.folders import in_path
 from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, as_csv, exactly
-from gevaldi.names import called, plain
+from gevaldi.names import full_name, plain
 from gevaldi.reports.environment import environment, written
 from gevaldi.reports.sweep.pictures import Source, pictures
 from gevaldi.reports.sweep.sentences import answer
@@ -75,8 +75,8 @@ def write_sweep(folder: Path, about: About, entries: Sequence[Entry], grids: Seq
         .render(
             title=about.title or f"{len(names)} classifiers, each against each other",
             question=about.question,
-            names={plain(name): called(full) for name, full in about.classifiers.items()},
-            generator=called(about.generator),
+            names={plain(name): full_name(full) for name, full in about.classifiers.items()},
+            generator=full_name(about.generator),
             command=about.command,
             failed={plain(name): plain(why, None) for name, why in about.failed.items()},
             answer=answer(entries, units, {grid.divergence for grid in grids if grid.symmetric}),

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gevaldi.images import opened
+from gevaldi.images import open_picture
 from gevaldi.measures.predictions import rank, top
 from gevaldi.names import plain
 from gevaldi.reports.environment import link
 from gevaldi.reports.numbers import number
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row
 
 SIDE = 112  # pixels of the longer side, at most
 LOSSLESS = 64  # pixels up to which a picture stays as it is
@@ -73,7 +73,7 @@ def _prediction(row: Row, side: str) -> str:
 
 def _small(content: bytes) -> tuple[str, bool]:
     """A picture as an address that holds it, and whether it is there to the bit."""
-    picture = opened(content, "A picture of the sweep")
+    picture = open_picture(content, "A picture of the sweep")
     if max(picture.size) <= LOSSLESS:
         return _address(content, "png"), True
     picture = picture.convert("RGB")

@@ -1,7 +1,7 @@
 """A larger difference in capacity raises the divergence's growth and its end."""
 
 from gevaldi.errors import SpecError
-from gevaldi.reproduction.evidence import Evidence, Finding, along, judged, less
+from gevaldi.reproduction.evidence import Evidence, Finding, along, judge, less
 
 EARLY = 10  # steps over which growth is looked at, before searches begin to converge
 
@@ -25,4 +25,4 @@ def difference_raises(evidence: Evidence, *, of: str, alike: list[str], differen
     weights = dict.fromkeys(different, 1 / len(different)) | dict.fromkeys(alike, -1 / len(alike))
     beside = {"different less alike in the mean, nats": evidence.contrast(weights, quantity)}
     beside |= {f"{run}, nats": evidence.mean(run, quantity) for run in weights}
-    return judged(measured, evidence.rests_on(*weights), beside)
+    return judge(measured, evidence.rests_on(*weights), beside)

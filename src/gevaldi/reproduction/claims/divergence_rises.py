@@ -2,8 +2,8 @@
 
 from itertools import pairwise
 
-from gevaldi.reproduction.evidence import Evidence, Finding, along, judged, less
-from gevaldi.runs.schema import Row
+from gevaldi.reproduction.evidence import Evidence, Finding, along, judge, less
+from gevaldi.runs.store.schema import Row
 
 
 def divergence_rises(evidence: Evidence) -> Finding:
@@ -15,7 +15,7 @@ def divergence_rises(evidence: Evidence) -> Finding:
     rise = less(along("divergence", -1), along("divergence", 0))
     measured = {f"{run}, last step less start, nats": evidence.mean(run, rise) for run in evidence.there()}
     beside = {f"{run}, share of steps that rise": evidence.mean(run, _rising) for run in evidence.there()}
-    return judged(measured, f"{evidence.rests_on(*evidence.there())}{evidence.without()}", beside)
+    return judge(measured, f"{evidence.rests_on(*evidence.there())}{evidence.without()}", beside)
 
 
 def _rising(row: Row) -> float | None:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from gevaldi.reproduction.evidence import Evidence, Finding, column, judged, less
-from gevaldi.runs.schema import Row
+from gevaldi.reproduction.evidence import Evidence, Finding, column, judge, less
+from gevaldi.runs.store.schema import Row
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import distances
 
@@ -36,7 +36,7 @@ def larger_sets_start_farther(evidence: Evidence, *, runs: list[str], sizes: lis
                     f"{run}, n = {n}": evidence.mean(run, column(f"set_distance_{n}_start")),
                     f"{run}, n = {n}, the first's set from itself": evidence.mean(run, _from_itself(matrix, n)),
                 }
-    return judged(measured, f"{evidence.rests_on(*there)}{evidence.without(runs)}", beside)
+    return judge(measured, f"{evidence.rests_on(*there)}{evidence.without(runs)}", beside)
 
 
 def _from_itself(matrix: "np.ndarray", n: int) -> Callable[[Row], float | None]:

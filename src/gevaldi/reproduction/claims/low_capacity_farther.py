@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from gevaldi.errors import SpecError
-from gevaldi.reproduction.evidence import Evidence, Finding, column, judged, rise
+from gevaldi.reproduction.evidence import Evidence, Finding, column, judge, rise
 
 
 def low_capacity_farther(
@@ -26,4 +26,4 @@ def low_capacity_farther(
         )
         for more, fewer in pairwise(ranks)
     }
-    return judged(measured, evidence.rests_on(*(run for group in ranks for run in group)))
+    return judge(measured, evidence.rests_on(*(run for group in ranks for run in group)))

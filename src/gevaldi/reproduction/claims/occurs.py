@@ -5,7 +5,7 @@ from collections.abc import Callable
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.reproduction.evidence import Evidence, Finding, NotTestable
 from gevaldi.reproduction.referee import read
-from gevaldi.runs.schema import Row
+from gevaldi.runs.store.schema import Row
 
 UNSURE = 0.5  # the probability below which a picture shows no class clearly
 

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from gevaldi.reproduction.evidence import Evidence, Finding, NotTestable, column, judged
+from gevaldi.reproduction.evidence import Evidence, Finding, NotTestable, column, judge
 
 
 def order_is_recovered(evidence: Evidence, *, runs: list[str], by: str) -> Finding:
@@ -16,4 +16,4 @@ def order_is_recovered(evidence: Evidence, *, runs: list[str], by: str) -> Findi
     measured = {
         f"{worse} less {better}": evidence.contrast({worse: 1.0, better: -1.0}, column(by)) for better, worse in pairwise(known)
     }
-    return judged(measured, evidence.rests_on(*known), {run: evidence.mean(run, column(by)) for run in known})
+    return judge(measured, evidence.rests_on(*known), {run: evidence.mean(run, column(by)) for run in known})

@@ -3,8 +3,8 @@
 from functools import partial
 
 from gevaldi.measures.predictions import differs
-from gevaldi.reproduction.evidence import Evidence, Finding, judged
-from gevaldi.runs.schema import Row
+from gevaldi.reproduction.evidence import Evidence, Finding, judge
+from gevaldi.runs.store.schema import Row
 from gevaldi.statistics.intervals import Estimate
 
 STAGES = {"start": "before", "end": "after"}
@@ -15,7 +15,7 @@ def predictions_part(evidence: Evidence, *, run: str) -> Finding:
     more = evidence.mean(run, _more)
     more = Estimate(more.value, max(-1.0, more.low), min(1.0, more.high))  # of shares
     shares = {f"share {said}": evidence.share(run, partial(differs, stage=stage)) for stage, said in STAGES.items()}
-    return judged({"share after less share before": more}, evidence.rests_on(run), shares)
+    return judge({"share after less share before": more}, evidence.rests_on(run), shares)
 
 
 def _more(row: Row) -> float:

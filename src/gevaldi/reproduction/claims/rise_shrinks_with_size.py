@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from gevaldi.reproduction.evidence import Evidence, Finding, judged, less, rise
+from gevaldi.reproduction.evidence import Evidence, Finding, judge, less, rise
 
 
 def rise_shrinks_with_size(evidence: Evidence, *, runs: list[str], sizes: list[int]) -> Finding:
@@ -18,4 +18,4 @@ def rise_shrinks_with_size(evidence: Evidence, *, runs: list[str], sizes: list[i
         for run in there
         for fewer, more in pairwise(sizes)
     }
-    return judged(measured, f"{evidence.rests_on(*there)}{evidence.without(runs)}")
+    return judge(measured, f"{evidence.rests_on(*there)}{evidence.without(runs)}")

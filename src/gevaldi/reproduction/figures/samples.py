@@ -7,7 +7,7 @@ from gevaldi.measures.predictions import top
 from gevaldi.names import plain, told_apart
 from gevaldi.reproduction.evidence import Evidence
 from gevaldi.reproduction.figures.base import PaperFigure
-from gevaldi.runs.schema import Row
+from gevaldi.runs.store.schema import Row
 
 TOLD = (
     "index",

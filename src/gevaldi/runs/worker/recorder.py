@@ -11,8 +11,8 @@ from torch import Tensor
 from gevaldi.batches import select
 from gevaldi.objective import Evaluation
 from gevaldi.pictures._levels import Levels, in_levels
-from gevaldi.runs.schema import TOP
 from gevaldi.runs.start import Start
+from gevaldi.runs.store.schema import TOP
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search.loop import Status, Step
 

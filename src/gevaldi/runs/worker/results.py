@@ -9,14 +9,14 @@ from torch import Tensor
 
 from gevaldi.measures.kinds import kind
 from gevaldi.models import Label
-from gevaldi.names import escaped
+from gevaldi.names import visible
 from gevaldi.objective import Evaluation
 from gevaldi.pictures._levels import Levels, in_levels
 from gevaldi.priors.base import Prior
 from gevaldi.runs.hierarchy import Hierarchy
-from gevaldi.runs.rows import encode_png, encode_small, known, out_of_range, probability_of, top_classes
-from gevaldi.runs.sample import Row, Sample
+from gevaldi.runs.rows import encode_png, encode_small, finite, out_of_range, probability_of, top_classes
 from gevaldi.runs.start import Start
+from gevaldi.runs.store.sample import Row, Sample
 from gevaldi.runs.worker.recorder import Exit
 
 SIDES = {"forward": ("first", "second"), "reverse": ("second", "first")}  # which classifier is p₁, and which p₂
@@ -67,11 +67,11 @@ class Failure:
 
     def rows(self) -> list[Row]:
         """Its row."""
-        return [Sample(**identity(self.start, self.conditions), status="failed", error=escaped(self.error), steps=0).row()]
+        return [Sample(**identity(self.start, self.conditions), status="failed", error=visible(self.error), steps=0).row()]
 
 
 @dataclass(frozen=True)
-class Ended:
+class FinishedSearch:
     """One finished sample.
 
     Attributes:
@@ -108,7 +108,7 @@ class Results:
         hierarchy: of the classes, where there is one.
     """
 
-    samples: Sequence[Ended]
+    samples: Sequence[FinishedSearch]
     before: Stage
     after: Stage
     stored: dict[str, list[int]]
@@ -123,7 +123,7 @@ class Results:
         """One row a sample, also of those that failed."""
         return [self._row(i, sample) for i, sample in enumerate(self.samples)]
 
-    def _row(self, i: int, ended: Ended) -> Row:
+    def _row(self, i: int, ended: FinishedSearch) -> Row:
         start, path, step_end = ended.start, ended.path, ended.step_end
         before, after = self.before, self.after
         trouble = ended.trouble or out_of_range(float(after.lowest[i]), float(after.highest[i]))
@@ -159,8 +159,8 @@ class Results:
             delta_z=float(path["delta_z"][step_end]),
             survives_storage=all(self.stored[side][i] == tops[f"{side}_end"][0]["label"] for side in self.labels) if good else None,
             differ_by_chance=self.differ_by_chance[i] if good else None,
-            set_distance_start={n: known(float(distance[0])) for n, distance in distances.items()},
-            set_distance_end={n: known(float(distance[step_end])) for n, distance in distances.items()},
+            set_distance_start={n: finite(float(distance[0])) for n, distance in distances.items()},
+            set_distance_end={n: finite(float(distance[step_end])) for n, distance in distances.items()},
             picture_original=self._original(start.condition),
             picture_start=_image(encode_png(before.pictures[i])),
             picture_end=_image(encode_png(after.pictures[i])),
@@ -180,7 +180,7 @@ class Results:
             return None
         return _image(encode_png(in_levels(self.originals[condition])))
 
-    def _pictures_along(self, i: int, ended: Ended) -> Row:
+    def _pictures_along(self, i: int, ended: FinishedSearch) -> Row:
         """The pictures of a path, from its start to its end."""
         ends = {0: self.before.pictures[i], ended.step_end: self.after.pictures[i]}
         pictures = sorted((ended.pictures | ends).items())

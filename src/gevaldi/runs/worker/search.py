@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gevaldi.batches import in_blocks, joined, select
+from gevaldi.batches import concatenate, in_blocks, select
 from gevaldi.errors import DeviceError, GevaldiError
-from gevaldi.execution.networks import planned
+from gevaldi.execution.networks import apply_plan
 from gevaldi.noise import Noise
 from gevaldi.objective import Evaluate, Evaluation, Objective, within
 from gevaldi.pictures._levels import in_levels
@@ -20,17 +20,17 @@ from gevaldi.runs.rows import first_trouble
 from gevaldi.runs.start import Start
 from gevaldi.runs.worker.reclassify import reclassify
 from gevaldi.runs.worker.recorder import BLOCK, PathRecorder, Trajectory, steps_end
-from gevaldi.runs.worker.results import Ended, Failure, Results, Stage
+from gevaldi.runs.worker.results import Failure, FinishedSearch, Results, Stage
 from gevaldi.runs.worker.scheduler import OnStep, Queue, Scheduler, inputs
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search.loop import search
 from gevaldi.spec import Spec
 
 NO_STEP = 2**32  # a step of which no search draws noise
-PATIENCE = 2.0  # seconds that finished samples wait for others at most, where steps are long
+LONGEST_WAIT = 2.0  # seconds that finished samples wait for others at most, where steps are long
 
 
-def searched(
+def search_all(
     starts: Iterable[Start], models: Models, spec: Spec, batch_size: int, on_step: OnStep = lambda searching, step: None
 ) -> Iterator[Results | Failure]:
     """Search from any number of starts in a batch that is kept full: each sample that finishes makes room for the next.
@@ -52,12 +52,12 @@ def _in_batches(
     objective, plan = models.objective(spec.prior_weight), models.plan
     copies = copies_of(objective, plan.workers)
     exact = in_blocks(copies, plan.block, pool if len(copies) > 1 else None)
-    fast = in_blocks([planned(objective, plan, models.device)], plan.block) if plan.mixed or plan.compiled else exact
+    fast = in_blocks([apply_plan(objective, plan, models.device)], plan.block) if plan.mixed or plan.compiled else exact
     fast = within(fast, models.generator.prior, spec.search.typical_mass)
     while True:
         scheduler = Scheduler(queue, models, spec.search, fast, batch_size, on_step)
         try:
-            yield from _searched(scheduler, exact, fast, models, spec, batch_size, on_step)
+            yield from _search_all(scheduler, exact, fast, models, spec, batch_size, on_step)
             return
         except GevaldiError:
             raise
@@ -86,7 +86,7 @@ def copies_of(objective: Objective, count: int) -> list[Objective]:
         return [objective]
 
 
-def _searched(
+def _search_all(
     scheduler: Scheduler, exact: Evaluate, fast: Evaluate, models: Models, spec: Spec, batch_size: int, on_step: OnStep
 ) -> Iterator[Results]:
     """The same, until something is raised; the scheduler's unfinished starts are then lost."""
@@ -106,7 +106,7 @@ def _searched(
     for number, step in enumerate(search(fast, scheduler.supply, models.algorithm, spec.search)):
         ended += recorder.record(step)
         on_step(len(step.batch.ids), number)
-        late = time.monotonic() - since > PATIENCE
+        late = time.monotonic() - since > LONGEST_WAIT
         if number % BLOCK == BLOCK - 1 or late or len(ended) >= batch_size:
             yield from results()
             since = time.monotonic()
@@ -127,7 +127,7 @@ def _culprits(
         return
     middle = len(lost) // 2
     for half in (lost[:middle], lost[middle:]):
-        yield from searched(half, models, spec, batch_size, on_step)
+        yield from search_all(half, models, spec, batch_size, on_step)
 
 
 def lacks_memory(error: Exception) -> bool:
@@ -153,7 +153,7 @@ def results_of(
     starts = [trajectory.start for trajectory in trajectories]
     exits = [trajectory.exit for trajectory in trajectories if trajectory.exit]
     condition, swapped = inputs(starts, models.device)
-    before = joined([trajectory.first for trajectory in trajectories if trajectory.first])
+    before = concatenate([trajectory.first for trajectory in trajectories if trajectory.first])
     after = evaluate(torch.cat([left.z for left in exits]), condition, swapped)
     paths = [trajectory.path() for trajectory in trajectories]
     step_end = steps_end(trajectories, paths, models.algorithm.converges)
@@ -168,7 +168,7 @@ def results_of(
     levels, prior = in_levels(after.pictures), models.generator.prior
     return Results(
         samples=[
-            Ended(
+            FinishedSearch(
                 start=trajectory.start,
                 exit=left,
                 step_end=step,
@@ -198,7 +198,7 @@ def _not_below_start(before: Evaluation, after: Evaluation, step_end: list[int])
     """Let samples that turn out to be below their start, once evaluated in single precision, end at their start."""
     below = after.value < before.value
     order = torch.arange(len(below), device=below.device) + len(below) * below
-    return select(joined([after, before]), order), [
+    return select(concatenate([after, before]), order), [
         0 if back else step for back, step in zip(below.tolist(), step_end, strict=True)
     ]
 
@@ -238,6 +238,6 @@ def in_halves(evaluate: Evaluate) -> Evaluate:
             if len(samples[0]) == 1 or not lacks_memory(error):
                 raise
         middle = len(samples[0]) // 2
-        return joined([evaluated(*(part[:middle] for part in samples)), evaluated(*(part[middle:] for part in samples))])
+        return concatenate([evaluated(*(part[:middle] for part in samples)), evaluated(*(part[middle:] for part in samples))])
 
     return evaluated

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gevaldi.alignment import Alignment, places_of
-from gevaldi.contract import settled
+from gevaldi.contract import on_device
 from gevaldi.divergences.base import Divergence
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.execution.threads import in_threads
@@ -35,13 +35,13 @@ class Models:
     alignment: Alignment | None = None
     tuning: Tuning | None = None
 
-    def drawn(self, seeds: Sequence[int]) -> Tensor:
+    def draw_latents(self, seeds: Sequence[int]) -> Tensor:
         """Latents drawn from the generator's prior, one a seed."""
         return self.generator.prior.sample(seeds).to(self.device, self.plan.dtype)
 
     def starts(self, seeds: Sequence[int]) -> Tensor:
         """Latents to start searches from, one a seed: drawn, or zero where latents are offsets from something real."""
-        drawn = self.drawn(seeds)
+        drawn = self.draw_latents(seeds)
         return torch.zeros_like(drawn) if self.generator.starts_at_zero else drawn
 
     def classifier(self, side: str) -> Classifier:
@@ -63,11 +63,11 @@ class Models:
 
 
 @contextmanager
-def prepared(models: Models) -> Iterator[None]:
+def prepare_torch(models: Models) -> Iterator[None]:
     """Within it, the networks are on the device and without parameter gradients, and torch has the plan's number of threads."""
     plan, networks = models.plan, (models.first, models.second, models.generator)
     with (
-        settled(*networks, device=models.device, dtype=plan.dtype, channels_last=plan.channels_last),
+        on_device(*networks, device=models.device, dtype=plan.dtype, channels_last=plan.channels_last),
         in_threads(1 if plan.small else plan.threads),
     ):
         yield

@@ -12,11 +12,11 @@ import torch
 from scipy.stats import binomtest
 from torch import Tensor
 
-from gevaldi.alignment import Aligned, Known, meant_by
+from gevaldi.alignment import Aligned, Known, target_classes
 from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.models import Classifier, ModuleClassifier, Pictures
 from gevaldi.pictures import load_pictures
-from gevaldi.runs.audit import batch_of, drawn_pictures, shape_made
+from gevaldi.runs.checks.audit import batch_of, drawn_pictures, picture_shape
 from gevaldi.runs.worker.setup import Models
 from gevaldi.spec import Spec
 
@@ -28,7 +28,7 @@ UNLIKE = 0.05  # the chance below which the second best preparation is not named
 
 
 @dataclass(frozen=True)
-class Seen:
+class Preparation:
     """A usual way for a network to see its pictures, (x - mean) / std with blue or red first, and how to say so."""
 
     rather: str
@@ -49,10 +49,14 @@ class Seen:
 
 BYTES = (1 / 255,)
 COLOURS = (
-    Seen("with ImageNet's mean and deviation", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    Seen("with blue before red", turned=True),
+    Preparation("with ImageNet's mean and deviation", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    Preparation("with blue before red", turned=True),
 )
-USUAL = (Seen("in [-1, 1]", (0.5,), (0.5,)), Seen("in [0, 255]", (0.0,), BYTES), Seen("in [0, 1], without its mean and std"))
+USUAL = (
+    Preparation("in [-1, 1]", (0.5,), (0.5,)),
+    Preparation("in [0, 255]", (0.0,), BYTES),
+    Preparation("in [0, 1], without its mean and std"),
+)
 
 
 def range_warnings(models: Models, conditions: Sequence[int], spec: Spec) -> list[str]:
@@ -72,12 +76,12 @@ def range_warnings(models: Models, conditions: Sequence[int], spec: Spec) -> lis
 @torch.no_grad()
 def _warning(side: str, models: Models, pictures: Pictures, classes: Sequence[Known]) -> list[str]:
     classifier = models.classifier(side)
-    meant = [meant_by(known, classifier) for known in classes]
+    meant = [target_classes(known, classifier) for known in classes]
     known = torch.tensor([bool(places) for places in meant])
     if not known.any():
         return []
 
-    def right(seen: Seen | None) -> Tensor:
+    def right(seen: Preparation | None) -> Tensor:
         """Which pictures of known classes are read right; none where the network raises an error at them."""
         try:
             with _seeing(classifier, seen) as prepare:
@@ -102,7 +106,7 @@ def _warning(side: str, models: Models, pictures: Pictures, classes: Sequence[Kn
 
 
 @contextmanager
-def _seeing(classifier: Classifier, seen: Seen | None) -> Iterator[Callable[[Pictures], Tensor]]:
+def _seeing(classifier: Classifier, seen: Preparation | None) -> Iterator[Callable[[Pictures], Tensor]]:
     """A classifier whose network sees its pictures in another way for a while; gives what has to be done to the pictures for it."""
     inner = classifier.inner if isinstance(classifier, Aligned) else classifier
     own = next((part for part in inner.modules() if isinstance(part, Preprocessing)), None) or inner
@@ -136,10 +140,10 @@ def _knows_more(one: Tensor, other: Tensor, chance: float) -> bool:
 def _known_pictures(models: Models, conditions: Sequence[int], spec: Spec) -> tuple[Pictures, list[Known]]:
     """Some pictures and their classes; real ones where there are any."""
     if spec.real is not None:
-        real = load_pictures(spec.real, shape_made(models), LOOKED_AT)
+        real = load_pictures(spec.real, picture_shape(models), LOOKED_AT)
         return torch.stack(list(real.pictures)), [(name, name) for name in real.classes]
     if models.generator.originals is not None:
         return models.generator.originals[:LOOKED_AT], [(label.name, label.id) for label in models.generator.conditions[:LOOKED_AT]]
     batches = list(drawn_pictures(models, conditions, LOOKED_AT)) if conditions else []
-    pictures = torch.cat([part for part, _ in batches]) if batches else torch.empty(0, *shape_made(models))
+    pictures = torch.cat([part for part, _ in batches]) if batches else torch.empty(0, *picture_shape(models))
     return pictures, [known for _, classes in batches for known in classes]

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from gevaldi.errors import RunFolderError
-from gevaldi.runs._values import troubles
-from gevaldi.runs.schema import FORMAT, Row, schema
+from gevaldi.runs.store.schema import FORMAT, Row, schema
+from gevaldi.runs.store.values import troubles
 from gevaldi.storage import Location, far_errors, read, reason, remedy
 
 DIGITS = 32  # hexadecimal, of the SHA-256 that stands in the name of a part
@@ -89,7 +89,7 @@ def read_part(part: Location, columns: Sequence[str] | None, origin: Origin, cop
             with far_errors(), part.open("rb", cache_type="none") as file:  # only the bytes of these columns are fetched
                 return _table(file, columns, part, origin)
         except OSError:
-            with answered(part):
+            with translate_errors(part):
                 content = read(part)  # once more, and whole: was it the location, or is it the part?
             return _table(pa.BufferReader(content), columns, part, origin)
     except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -171,7 +171,7 @@ def check_whole(part: Location, content: bytes | None = None) -> None:
     Raises:
         RunFolderError: it has others, or cannot be read.
     """
-    with answered(part):
+    with translate_errors(part):
         state = (str(part), part.stat().st_mtime_ns, part.stat().st_size) if isinstance(part, Path) else None
         if state is not None and state in _checked:
             return
@@ -188,7 +188,7 @@ def check_whole(part: Location, content: bytes | None = None) -> None:
 
 
 @contextlib.contextmanager
-def answered(path: Location) -> Iterator[None]:
+def translate_errors(path: Location) -> Iterator[None]:
     """Within it, errors of the disk or the location are answered.
 
     Raises:
@@ -201,4 +201,5 @@ def answered(path: Location) -> Iterator[None]:
 
 
 def far_remedy(path: Location) -> str:
+    """What helps where a far location cannot be read, after a space; nothing for a file of this disk."""
     return "" if isinstance(path, Path) else f" {remedy(path)}"

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field, NonNegativeFloat, NonNeg
 from typing_extensions import TypedDict
 
 from gevaldi.errors import RunFolderError
-from gevaldi.registry import explained
+from gevaldi.registry import explain_validation_error
 
 SHA256 = r"^[0-9a-f]{64}$"
 
@@ -324,7 +324,7 @@ def check_record(record: dict[str, Any], source: str) -> None:
     try:
         _adapter().validate_python(record)
     except ValidationError as error:
-        whole = explained(error).rstrip(".").split("; ")
+        whole = explain_validation_error(error).rstrip(".").split("; ")
         more = f"; and {len(whole) - 3} more" if len(whole) > 3 else ""
         raise RunFolderError(
             f"{source} is not the record of a run: {'; '.join(whole[:3])}{more}. Put back the file that GeValDi wrote."

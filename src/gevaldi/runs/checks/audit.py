@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gevaldi.alignment import Aligned, Known, meant_by
+from gevaldi.alignment import Aligned, Known, target_classes
 from gevaldi.classifiers._official import LogP, officially
 from gevaldi.pictures import sources
 from gevaldi.pictures.base import RealPictures, brought_to
-from gevaldi.provenance import as_lines, files_read
-from gevaldi.runs.evaluation import SIDES, Answers, drawn_rows, record_of, rows_of
-from gevaldi.runs.features import Features, distance_record
-from gevaldi.runs.schema import Row
+from gevaldi.provenance import as_lines, record_files
+from gevaldi.runs.checks.evaluation import SIDES, Answers, drawn_rows, record_of, rows_of
+from gevaldi.runs.checks.features import Features, distance_record
 from gevaldi.runs.start import sample_seed
+from gevaldi.runs.store.schema import Row
 from gevaldi.runs.worker.setup import Models
 from gevaldi.spec import Spec
 from gevaldi.statistics.intervals import share
@@ -31,12 +31,12 @@ SHOWN = 10  # drawn pictures that a run keeps, to be seen beside as many real on
 ENOUGH = 30  # pictures of known classes, so that a share of them means something
 UNLIKE = 1.5  # how many times as often the two differ on drawn pictures than on real ones, for a warning
 
-Told = Callable[[int, int], None]
-"""Told after every batch: how many pictures have been looked at, of how many."""
+OnProgress = Callable[[int, int], None]
+"""Called after every batch: how many pictures have been looked at, of how many."""
 
 
 @dataclass(frozen=True)
-class Audited:
+class AuditResult:
     """What was seen before the search.
 
     Attributes:
@@ -50,7 +50,7 @@ class Audited:
     pictures: list[Row]
 
 
-def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = lambda done, total: None) -> Audited:
+def audit(models: Models, conditions: Sequence[int], spec: Spec, on_progress: OnProgress = lambda done, total: None) -> AuditResult:
     """Look at pictures drawn from the prior, and at the real ones where there are any.
 
     In the counts, `disagreements` are the pictures with different top classes. `kept_first` is the mean probability that the first
@@ -59,9 +59,9 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
     the second. `kernel_distance` is how far drawn pictures are from real ones, as the second classifier sees them.
     """
     drawn = spec.audited or (DRAWN if models.plan.small else DRAWN_BY_LARGE)
-    with files_read() as files:
+    with record_files() as files:
         real: RealPictures | None = sources.load(spec.real) if spec.real is not None else None
-        resized = brought_to(real, shape_made(models)) if real is not None else None
+        resized = brought_to(real, picture_shape(models)) if real is not None else None
     size = batch_of(models)
     official = sum(models.classifier(side).official is not None for side in SIDES)
     total, done = drawn + (len(real.pictures) * (1 + official) if real else 0), 0
@@ -69,9 +69,9 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
     def on_picture(count: int = 1) -> None:
         nonlocal done
         done += count
-        told(done, total)
+        on_progress(done, total)
 
-    def tallied(batches: Iterable[tuple[Tensor, list[Known]]]) -> Tally:
+    def tally(batches: Iterable[tuple[Tensor, list[Known]]]) -> Tally:
         tally = Tally(models)
         with tally.features.gathering():
             for pictures, known in batches:
@@ -79,22 +79,22 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
                 on_picture(len(pictures))
         return tally
 
-    generated = tallied(drawn_pictures(models, conditions, drawn))
+    generated = tally(drawn_pictures(models, conditions, drawn))
     record: dict[str, Any] = {"generated": {"name": spec.generator} | generated.record(), "real": None, "kernel_distance": None}
     rows = [*drawn_rows(generated.some, {side: generated.answers(side) for side in SIDES}, [name for name, _ in generated.classes])]
     if real is None or resized is None or spec.real is None:
-        return Audited(record, None, rows)
+        return AuditResult(record, None, rows)
     classes: list[Known] = [(name, name) for name in real.classes]
     starts = range(0, len(real.pictures), size)
     batches = ((torch.stack(resized.pictures[i : i + size]).to(models.device), classes[i : i + size]) for i in starts)
-    found = tallied(batches)
+    found = tally(batches)
     record["real"] = {"name": spec.real} | found.record()
     record["real"] |= {"sha256": sha256(as_lines(files).encode(errors="surrogateescape")).hexdigest()}
     record["kernel_distance"] = distance_record(generated.features, found.features)
     with torch.no_grad():
         first, second = (found.answers(side, officially(models.classifier(side), real.pictures, on_picture)) for side in SIDES)
     rows += rows_of(first, second, real)
-    return Audited(record, {"name": spec.real} | record_of(first, second, real.classes), rows)
+    return AuditResult(record, {"name": spec.real} | record_of(first, second, real.classes), rows)
 
 
 def batch_of(models: Models) -> int:
@@ -115,15 +115,17 @@ def drawn_pictures(models: Models, conditions: Sequence[int], count: int) -> Ite
     size = batch_of(models)
     for begin in range(0, count, size):
         now = classes[begin : begin + size]
-        z = models.drawn(seeds[begin : begin + size])
+        z = models.draw_latents(seeds[begin : begin + size])
         pictures = models.generator(z, torch.tensor(now, device=models.device))
         yield pictures, [(asked[i].name, asked[i].id) if conditions else (None, None) for i in now]
 
 
 @torch.no_grad()
-def shape_made(models: Models) -> tuple[int, int, int]:
+def picture_shape(models: Models) -> tuple[int, int, int]:
     """Of the pictures that the generator makes."""
-    channels, height, width = models.generator(models.drawn([0]), torch.zeros(1, dtype=torch.long, device=models.device))[0].shape
+    channels, height, width = models.generator(models.draw_latents([0]), torch.zeros(1, dtype=torch.long, device=models.device))[
+        0
+    ].shape
     return channels, height, width
 
 
@@ -199,7 +201,7 @@ class Tally:
     def answers(self, side: str, official: LogP | None = None) -> Answers:
         """What a classifier says of the pictures, beside what it says by its `official` pipeline where it has one."""
         classifier, resized = self.models.classifier(side), torch.cat(self.log_ps[side]).float().numpy()
-        meant = {known: [*meant_by(known, classifier)] for known in set(self.classes)}
+        meant = {known: [*target_classes(known, classifier)] for known in set(self.classes)}
         truth = np.zeros(resized.shape, dtype=bool)
         for i, known in enumerate(self.classes):
             truth[i, meant[known]] = True

@@ -4,7 +4,7 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.runs.sample import IMAGE, Row, columns_of
+from gevaldi.runs.store.sample import IMAGE, Row, columns_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

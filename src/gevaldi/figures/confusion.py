@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gevaldi.errors import SpecError
-from gevaldi.figures._run import finished, is_number, models_of, order_named, without_rows
-from gevaldi.figures._text import fitted, points_of
+from gevaldi.figures._run import finished_rows, is_number, models_of, order_named, without_rows
+from gevaldi.figures._text import fit_name, points_of
 from gevaldi.figures.base import NothingToDraw, inches_of, style
-from gevaldi.measures.taken import COLUMNS, Taken
-from gevaldi.measures.taken import taken_for as counted
-from gevaldi.runs.store import Run
+from gevaldi.measures.confusion import COLUMNS, ConfusionMatrix, confusion_of
+from gevaldi.runs.store.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +19,7 @@ NAMES = 62  # points for the names of classes at either side
 FEW = 5  # samples that are not yet shown in the darkest colour
 
 
-def taken_for(run: Run, *, order: str | None = None, limit: int = 20, width: str | float = "single") -> "Figure":
+def confusion(run: Run, *, order: str | None = None, limit: int = 20, width: str | float = "single") -> "Figure":
     """Which class is taken for which: how often, after the search, the first names one class (row) and the second another (column).
 
     Classes are in the order of the hierarchy, if the run has one, so that near confusions lie near the diagonal. Where there are
@@ -32,17 +31,17 @@ def taken_for(run: Run, *, order: str | None = None, limit: int = 20, width: str
     asked = order_named(order)
     if not is_number(limit) or limit < 2:
         raise SpecError(f"limit={limit} was given; a number of classes from 2 was expected.")
-    found = counted(finished(run, asked, COLUMNS), run.taxonomy(), limit)
+    found = confusion_of(finished_rows(run, asked, COLUMNS), run.taxonomy(), limit)
     if not found.samples:
         raise NothingToDraw(without_rows(run, asked))
     return _drawn(found, *models_of(run), inches_of(width))
 
 
-def _drawn(found: Taken, first: str, second: str, inches: float) -> "Figure":
+def _drawn(found: ConfusionMatrix, first: str, second: str, inches: float) -> "Figure":
     from matplotlib.figure import Figure
 
     size = min(7.0, 0.8 * (72 * inches - NAMES) / len(found.names))
-    names = ["\n".join(fitted(name, NAMES, size=size)) for name in found.names]
+    names = ["\n".join(fit_name(name, NAMES, size=size)) for name in found.names]
     with style():
         figure = Figure(figsize=(inches, inches), layout="constrained")
         axes = figure.subplots()

@@ -7,8 +7,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import RunFolderError
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import PICTURES, Run
+from gevaldi.runs.store.run import PICTURES, Run
+from gevaldi.runs.store.schema import Row
 from gevaldi.storage import read, reason
 
 if TYPE_CHECKING:

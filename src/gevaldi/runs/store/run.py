@@ -22,12 +22,12 @@ import numpy as np
 
 from gevaldi.errors import RunFolderError
 from gevaldi.measures.predictions import rank
-from gevaldi.runs._finished import remember, remembered
-from gevaldi.runs._part import Origin, answered, check_whole, far_remedy, is_part, may_hold, part_of, read_part
-from gevaldi.runs.indices import Indices
-from gevaldi.runs.lock import LOCK, refuse_a_file, unwritable
-from gevaldi.runs.record import check_record
-from gevaldi.runs.schema import FORMAT, Row, schema
+from gevaldi.runs.store.finished import recall, remember
+from gevaldi.runs.store.indices import Indices
+from gevaldi.runs.store.lock import LOCK, refuse_a_file, unwritable
+from gevaldi.runs.store.part import Origin, check_whole, far_remedy, is_part, may_hold, part_of, read_part, translate_errors
+from gevaldi.runs.store.record import check_record
+from gevaldi.runs.store.schema import FORMAT, Row, schema
 from gevaldi.spec import Spec, spec_from
 from gevaldi.storage import Location, ahead, contents, create, is_there, make_folder, read, reason, remedy, remove, write
 from gevaldi.taxonomy.base import Taxonomy
@@ -42,7 +42,7 @@ LEFT = re.compile(r"\.(run\.json|inputs\.sha256|audit\.parquet|referee\.json|spe
 
 INPUTS = "inputs.sha256"  # beside the record: as `sha256sum` prints them
 PICTURES = "audit.parquet"  # also beside it: what the two say of the pictures that were looked at before the search
-NEAR = 4 * 2**30  # bytes of a far run that are copied for a while, at most
+MOST_COPIED = 4 * 2**30  # bytes of a far run that are copied for a while, at most
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Run:
         Raises:
             RunFolderError: the folder cannot be written, or holds other files.
         """
-        with answered(folder):
+        with translate_errors(folder):
             refuse_a_file(folder)
             if any(not _is_leftover(path) for path in contents(folder)):
                 raise RunFolderError(f"{folder} holds files but no run (no run.json). Give an empty or a new folder with --out.")
@@ -166,7 +166,7 @@ class Run:
     def done(self) -> Indices:
         """The numbers of the samples that are finished, as a set. Of parts, only those that are new to this process are read."""
         parts = self.parts()
-        known = remembered(self.folder, [part.name for part in parts], self.total)
+        known = recall(self.folder, [part.name for part in parts], self.total)
         found, fresh = known.samples.copy(), dict[str, np.ndarray]()
         new = [part for part in parts if part.name not in known.parts]
         for part, table in zip(new, self._fetched(["index"], new), strict=True):
@@ -207,7 +207,7 @@ class Run:
         """
         name, content = part_of(rows, self.origin)
         path = self.folder / "samples" / name
-        with answered(path):
+        with translate_errors(path):
             if is_there(path):
                 return path
         write_in_run(path, content)
@@ -256,7 +256,7 @@ class Run:
     def near(self) -> Iterator["Run"]:
         """The same run, with copies on this machine of parts that are far away, for what reads them many times.
 
-        There are as many as `NEAR` and half of the free disk have room for; the others are read where they lie. With the context
+        Copies take at most `MOST_COPIED` and half of the free disk; other parts are read where they lie. With the context
         the copies go.
         """
         try:
@@ -271,7 +271,7 @@ class Run:
             yield replace(self, copies=Path(folder))
 
     def _copy(self, folder: Path) -> None:
-        parts, room = self.parts(), min(NEAR, shutil.disk_usage(folder).free // 2)
+        parts, room = self.parts(), min(MOST_COPIED, shutil.disk_usage(folder).free // 2)
         # An error of the location is told when the part is read, and one of this disk is no error.
         with contextlib.suppress(OSError), contextlib.closing(ahead(read, parts)) as fetched:
             for part, content in zip(parts, fetched, strict=True):
@@ -293,7 +293,7 @@ class Run:
     def whole_taxonomy(self, classes: Sequence[str] | None = None) -> Taxonomy | None:
         """The hierarchy that lies in the folder, over all of its classes or some of them; None where there is none."""
         path = self.folder / "taxonomy.json"
-        with answered(path):
+        with translate_errors(path):
             return read_taxonomy(path, classes) if self.has(path.name) else None
 
     @property
@@ -318,7 +318,7 @@ class Run:
             RunFolderError: the folder cannot be listed, or something else than a file is called like one.
         """
         samples = self.folder / "samples"
-        with answered(samples):
+        with translate_errors(samples):
             found = [path for path in contents(samples) if is_part(path)]
             other = next((path for path in found if isinstance(path, Path) and not path.is_file()), None)
         if other is not None:
@@ -360,7 +360,7 @@ def _is_leftover(path: Location) -> bool:
 
 
 def _is_in(folder: Location, name: str) -> bool:
-    with answered(folder / name):
+    with translate_errors(folder / name):
         return is_there(folder / name)
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gevaldi.measures.duplicates import REACH, Finds, in_order, leaders
+from gevaldi.measures.duplicates import REACH, Deduplicated, in_order, leaders
 from gevaldi.measures.predictions import only
-from gevaldi.measures.summary import Summary, summaries, summarised
-from gevaldi.runs.store import Run
+from gevaldi.measures.summary import Summary, columns_of_summary, summaries
+from gevaldi.runs.store.run import Run
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,12 +19,12 @@ BUDGET = 8_000_000  # bytes of latents in memory at once, unless a single group 
 NUMBERS = 128  # of a latent that are compared
 
 
-def summary_of(run: Run, finds: Finds | None = None) -> list[Summary]:
+def summary_of(run: Run, finds: Deduplicated | None = None) -> list[Summary]:
     """What came out of a run, in numbers, for each order; `finds` are those of the run, if they are known already."""
-    return summaries(run.each(summarised(run.spec.set_sizes)), (finds or finds_of(run)).distinct_of)
+    return summaries(run.each(columns_of_summary(run.spec.set_sizes)), (finds or deduplicate(run)).distinct_of)
 
 
-def finds_of(run: Run) -> Finds:
+def deduplicate(run: Run) -> Deduplicated:
     """Which samples of a run are distinct, and what the others are like.
 
     Latents of more than 128 numbers are compared by 128 sums of these with random signs, which tell a distance to 6 %. Some bytes
@@ -44,7 +44,7 @@ def finds_of(run: Run) -> Finds:
         for begin, upto in zip(end - sizes, end, strict=True):
             group = members[begin:upto]
             like[group] = group[leaders(latents[begin:upto], REACH * kept.typical_distance)]
-    return Finds(like, kept.first, kept.second, kept.divergence, kept.reverse)
+    return Deduplicated(like, kept.first, kept.second, kept.divergence, kept.reverse)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from gevaldi.models import Classifier
 from gevaldi.pictures._levels import in_levels
 from gevaldi.pictures.base import Files, Picture, RealPictures
 from gevaldi.runs.rows import encode_small
-from gevaldi.runs.schema import Row
+from gevaldi.runs.store.schema import Row
 from gevaldi.statistics.calibration import expected_calibration_error, fitted_temperature, log_of_truth, reliability
 
 FITTED_ON = 5_000  # pictures for a temperature, evenly spaced over all
@@ -129,7 +129,7 @@ def _finite(value: float) -> float | None:
 def rows_of(first: Answers, second: Answers, real: RealPictures) -> Iterator[Row]:
     """A row for each picture, with the picture where the two differ, or where it is one of some to look at."""
     classes = shown_classes(first, second, real.classes)
-    shown = {*spread(len(real.pictures)), *_to_keep(first, second)}
+    shown = {*evenly_spaced(len(real.pictures)), *_to_keep(first, second)}
     for i in range(len(real.pictures)):
         yield {
             "kind": "real",
@@ -151,7 +151,7 @@ def drawn_rows(pictures: Sequence[Tensor], answers: Mapping[str, Answers], class
         }
 
 
-def spread(count: int, most: int = 10) -> list[int]:
+def evenly_spaced(count: int, most: int = 10) -> list[int]:
     """At most so many of 0 ... count - 1, evenly."""
     return sorted({round(i * (count - 1) / max(1, most - 1)) for i in range(min(most, count))})
 

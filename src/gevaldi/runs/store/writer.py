@@ -6,16 +6,16 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
-from gevaldi.runs.schema import Row
-from gevaldi.runs.store import Run
+from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import Row
 
 PART = 64  # rows that are written as one part
-PATIENCE = 2.0, 60.0  # seconds that a row waits for others: a hundredth of the time that has passed, but no less and no more
+LONGEST_WAIT = 2.0, 60.0  # seconds that a row waits for others: a hundredth of the time that has passed, but no less and no more
 WAITING = 8  # harvests that may wait to be written; more, and the search waits for the disk
 
 
 @runtime_checkable
-class Finished(Protocol):
+class FinishedSamples(Protocol):
     """Samples whose search has ended."""
 
     def rows(self) -> list[Row]:
@@ -49,7 +49,7 @@ class Writer:
         if self._error and not isinstance(error, Exception):
             raise self._error
 
-    def put(self, finished: Finished) -> None:
+    def put(self, finished: FinishedSamples) -> None:
         """Hand over what has finished; waits while much is still to be written.
 
         Raises:
@@ -81,11 +81,11 @@ class Writer:
 
     def _left(self) -> float:
         """Seconds that the rows at hand still wait for others."""
-        least, most = PATIENCE
+        least, most = LONGEST_WAIT
         now = time.monotonic()
         return self._since + min(most, max(least, (now - self._begun) / 100)) - now
 
-    def _keep(self, finished: Finished) -> None:
+    def _keep(self, finished: FinishedSamples) -> None:
         if not self._rows:
             self._since = time.monotonic()
         if self._error is None:

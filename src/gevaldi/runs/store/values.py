@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gevaldi.runs.schema import ORDERS
+from gevaldi.runs.store.schema import ORDERS
 
 WHICH = ("neither", "first", "second", "both")
 KNOWN = {

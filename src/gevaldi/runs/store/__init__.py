@@ -1,0 +1,5 @@
+"""A run on disk. Needs no torch."""
+
+from gevaldi.runs.store.run import Run
+
+__all__ = ["Run"]
