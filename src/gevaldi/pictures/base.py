@@ -15,6 +15,7 @@ from gevaldi.errors import DataError, SpecError, described
 from gevaldi.images import PIXELS, READ, opened
 from gevaldi.provenance import note_files
 
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in grey, by ITU-R 601 as Pillow has it
 Picture = Float[Tensor, "channels height width"]
 
 
@@ -97,7 +98,8 @@ def brought_to_network(
 def _fitted(picture: Picture, shape: tuple[int, int, int]) -> Tensor:
     channels, height, width = shape
     if picture.shape[0] != channels:
-        picture = picture.mean(0, keepdim=True).expand(channels, -1, -1)
+        weights = picture.new_tensor(LUMA if len(picture) == 3 else [1.0]).view(-1, 1, 1)
+        picture = (picture * weights).sum(0, keepdim=True).expand(channels, -1, -1)
     if picture.shape[1:] == (height, width):
         return picture
     scale = max(height / picture.shape[1], width / picture.shape[2])
