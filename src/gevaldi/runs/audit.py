@@ -14,6 +14,7 @@ from torch import Tensor
 from gevaldi.alignment import Aligned, Known, meant_by
 from gevaldi.classifiers._official import LogP, officially
 from gevaldi.pictures import sources
+from gevaldi.pictures._unknown import unknown_classes
 from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.provenance import as_lines, files_read
 from gevaldi.runs.evaluation import SIDES, Answers, drawn_rows, record_of, rows_of
@@ -43,11 +44,13 @@ class Audited:
         audit: counts over drawn pictures, and over real ones at the generator's size.
         evaluation: counts over the real pictures as they are; None without any.
         pictures: the rows of `audit.parquet`.
+        unknown: sentences on classes of the real pictures that neither classifier knows; None if there are none.
     """
 
     audit: dict[str, Any]
     evaluation: dict[str, Any] | None
     pictures: list[Row]
+    unknown: str | None = None
 
 
 def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = lambda done, total: None) -> Audited:
@@ -94,7 +97,8 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
     with torch.no_grad():
         first, second = (found.answers(who, officially(models.classifier(who), real.pictures, on_picture)) for who in SIDES)
     rows += rows_of(first, second, real)
-    return Audited(record, {"name": spec.real} | record_of(first, second, real.classes), rows)
+    evaluation = {"name": spec.real} | record_of(first, second, real.classes)
+    return Audited(record, evaluation, rows, unknown_classes(real.classes, models.first, models.second))
 
 
 def batch_of(models: Models) -> int:
