@@ -51,7 +51,7 @@ def confusions(classifier: Classifier, real: RealPictures, size: tuple[int, int]
     _, height, width = real.pictures[0].shape
     remedy = "Say the side that the classifier takes: --size SIDE."
     pictures = brought_to_network(real, size or (height, width), classifier, remedy)
-    p = torch.cat([check_classifier(classifier, part, "classifier").exp() for part in pictures.split(BATCH)])
+    p = torch.cat([check_classifier(classifier, part, "classifier").exp() for part in pictures.batches(BATCH)])
     known = any(name is not None for name in real.classes)
     rows = [_place(name, classifier) for name in real.classes] if known else p.argmax(1).tolist()
     kept = [i for i, row in enumerate(rows) if row is not None]

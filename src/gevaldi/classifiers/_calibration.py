@@ -36,12 +36,12 @@ def calibrated(classifier: Classifier, pictures: str, count: int) -> Tempered:
             f"calibrated: {len(places)} of the pictures of {pictures} have a class that {classifier.name} knows; at least {FEWEST} "
             f"are needed to fit a temperature. {unknown}"
         )
-    some = RealPictures([real.pictures[i] for i in places], [real.classes[i] for i in places])
+    some = real.at(places)
     log_p = officially(classifier, some.pictures, lambda: None)
     if log_p is None:
         height, width = some.pictures[0].shape[-2:]
         shown = brought_to_network(some, (height, width), classifier, "Name pictures of the size that it takes.")
-        log_p = torch.cat([classifier(part) for part in shown.split(BATCH)]).float().numpy()
+        log_p = torch.cat([classifier(part) for part in shown.batches(BATCH)]).float().numpy()
     truth = np.zeros(log_p.shape, dtype=bool)
     for i, name in enumerate(some.classes):
         truth[i, [*meant_by((name, name), classifier)]] = True

@@ -89,10 +89,11 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, told: Told = la
         return Audited(record, None, rows)
     classes: list[Known] = [(name, name) for name in real.classes]
     starts = range(0, len(real.pictures), size)
-    batches = ((torch.stack(resized.pictures[i : i + size]).to(models.device), classes[i : i + size]) for i in starts)
-    found = tallied(batches)
+    batches = ((torch.stack([*resized.pictures[i : i + size]]).to(models.device), classes[i : i + size]) for i in starts)
+    with files_read() as read:
+        found = tallied(batches)
     record["real"] = {"name": spec.real} | found.record()
-    record["real"] |= {"sha256": sha256(as_lines(files).encode(errors="surrogateescape")).hexdigest()}
+    record["real"] |= {"sha256": sha256(as_lines(files | read).encode(errors="surrogateescape")).hexdigest()}
     record["kernel_distance"] = distance_record(generated.features, found.features)
     with torch.no_grad():
         first, second = (found.answers(who, officially(models.classifier(who), real.pictures, on_picture)) for who in SIDES)
