@@ -14,7 +14,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 from torch.overrides import TorchFunctionMode
 
-from gevaldi.errors import SpecError, described
+from gevaldi.errors import SpecError, describe_error
 
 Module = TypeVar("Module", bound=nn.Module)
 Weighted = nn.Conv2d | nn.Linear | nn.ConvTranspose2d
@@ -35,7 +35,7 @@ def plain_copy(network: Module) -> Module:
         copy = deepcopy(network, _detached(network))
     except Exception as error:  # of whatever kind a user's object raises when it is copied
         raise SpecError(
-            f"{type(network).__name__} cannot be copied. {described(error)}. Take such a part, perhaps a "
+            f"{type(network).__name__} cannot be copied. {describe_error(error)}. Take such a part, perhaps a "
             "lock, a session or an open file, out of the network."
         ) from error
     with torch.no_grad():
