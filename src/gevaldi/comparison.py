@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
@@ -214,7 +215,7 @@ def nest_search_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 def command_of(spec: Spec, folder: Location, models: Sequence[Any]) -> str:
     """What makes a run again: a line for the shell where all models have names, otherwise the call with its settings."""
     if all(isinstance(model, str) for model in models):
-        return f"gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
+        return f"gevaldi compare --spec {quote(str(folder / 'spec.yaml'))} --out NEW_FOLDER"
     settings = spec.model_dump(exclude_defaults=True, exclude={"first", "second", "generator"})
     settings |= {"taxonomy": str(folder / "taxonomy.json")} if spec.names_own_taxonomy else {}  # its own may be gone by then
     settings |= settings.pop("search", {})

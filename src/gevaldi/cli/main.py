@@ -3,6 +3,7 @@
 import os
 import sys
 from contextlib import nullcontext
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -359,7 +360,7 @@ def _left(folder: str) -> str:
     run = Run.begun(location(folder))
     if run is None:
         return f"; there is no run in {folder}, so nothing can go on."
-    return f"; {len(run.done())} of {run.total} rows are safe. Go on with: gevaldi resume {folder}"
+    return f"; {len(run.done())} of {run.total} rows are safe. Go on with: gevaldi resume {quote(folder)}"
 
 
 def _short(name: str) -> str:
