@@ -234,7 +234,7 @@ def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(tmp_path:
             yield harvest
 
     with monkeypatch.context() as patch:
-        patch.setattr("gevaldi.runs.worker.search.searched", cut)
+        patch.setattr("gevaldi.runs.worker.search.search_all", cut)
         with pytest.raises(KeyboardInterrupt):
             compared(tmp_path / "cut")
     before = {path: path.read_bytes() for path in (tmp_path / "cut" / "samples").glob("part-*")}
@@ -247,7 +247,7 @@ def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(tmp_path:
 
 def test_a_finished_run_is_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compared(tmp_path)
-    monkeypatch.setattr("gevaldi.runs.worker.search.searched", lambda *args: pytest.fail("computed again"))
+    monkeypatch.setattr("gevaldi.runs.worker.search.search_all", lambda *args: pytest.fail("computed again"))
     assert len(compared(tmp_path).rows()) == 18
 
 
@@ -581,7 +581,7 @@ def test_the_best_step_is_the_first_of_equally_good_ones() -> None:
     batch = ActiveBatch.of(new, registry.build("langevin"))
     for step, values in enumerate([(1.0, 5.0), (3.0, 4.0), (3.0, 5.0)], start=1):
         z, value = torch.full((2, 1), float(step)), torch.tensor(values)
-        batch = batch.evaluated(Evaluation(z, z[:, :, None, None], z, z, value, value, z))
+        batch = batch.record_evaluation(Evaluation(z, z[:, :, None, None], z, z, value, value, z))
     assert batch.best_value.tolist() == [3.0, 5.0]
     assert batch.best.flatten().tolist() == [2.0, 1.0]
 

@@ -168,7 +168,8 @@ def _run_audit(models: Models, conditions: list[int], spec: Spec, on_progress: O
         raise
     except Exception as error:
         return None, [f"The generator could not be audited. {describe_error(error)}"]
-    return audited, audit_warnings(audited.audit) + range_warnings(models, conditions, spec)
+    unknown = [audited.unknown] if audited.unknown else []
+    return audited, unknown + audit_warnings(audited.audit) + range_warnings(models, conditions, spec)
 
 
 def hierarchy_warnings(spec: Spec, models: Models) -> list[str]:
