@@ -82,7 +82,7 @@ def first_sentence(text: str) -> str:
 
 
 def _options(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
-    """The options of a member with their defaults: keywords of a function, of `__init__` or of `load`, fields of a group of settings."""
+    """The options of a member with their defaults: of a function, of `__init__` or `load`, or the fields of settings."""
     if isinstance(node, ast.ClassDef):
         methods = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name in ("__init__", "load")]
         if methods:
@@ -172,8 +172,8 @@ class Registry:
         if name in self._objects:
             return self._objects[name]
         raise SpecError(
-            f"The {self.kind} {name.removeprefix(OBJECT)!r} is an object of the Python program that began the run. Continue the run "
-            f"by the same call there, or put the {self.kind} into a file and name it: python:FILE.py:NAME."
+            f"The {self.kind} {name.removeprefix(OBJECT)!r} is an object of the Python program that began the run. Continue "
+            f"it by the same call there, or put the {self.kind} into a file and name it: python:FILE.py:NAME."
         )
 
     def build(self, text: str) -> Any:
@@ -196,6 +196,13 @@ class Registry:
                 options = ", ".join(_options(node))
                 return (ast.get_docstring(node) or "") + (f"\n\nOptions: {options}" if options else "")
         return ast.get_docstring(tree) or ""
+
+    def claims(self, name: str) -> dict[str, Any]:
+        """What a member of the folder claims of itself, `@claims(symmetric=True)`, read from the file without importing it."""
+        tree = ast.parse(self._files[name].read_text(encoding="utf-8")) if name in self._files else ast.Module([], [])
+        calls = [node for part in tree.body if isinstance(part, ast.FunctionDef) for node in part.decorator_list]
+        keywords = [word for call in calls if isinstance(call, ast.Call) for word in call.keywords]
+        return {word.arg: word.value.value for word in keywords if word.arg and isinstance(word.value, ast.Constant)}
 
     def summary(self, name: str) -> str:
         """The first sentence of the documentation."""
