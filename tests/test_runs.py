@@ -22,6 +22,8 @@ from conftest import small_classifier, small_generator, written_again
 from gevaldi.classifiers import load_classifier
 from gevaldi.compute import Compute
 from gevaldi.confusions import confusions
+from gevaldi.divergences import registry as divergences
+from gevaldi.divergences import traits
 from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.models import labels_of
 from gevaldi.objective import Evaluation
@@ -459,10 +461,9 @@ def test_sure_classifiers_that_give_probabilities_have_finite_gradients(tmp_path
 def test_models_of_one_kind_are_told_apart_and_a_call_says_how_to_make_it_again(tmp_path: Path) -> None:
     run = compared(tmp_path / "a", samples=3, divergence="jeffreys").run
     assert (run.spec.first, run.spec.second) == ("object:Sequential (first)", "object:Sequential (second)")
-    assert (
-        run.record["command"] == "gevaldi.compare(Sequential, Sequential, SmallDecoder, samples=3, divergence='jeffreys', steps=30)"
-    )
-    assert "jeffreys is symmetric" in run.record["warnings"][0]
+    settings = "samples=3, orders='forward', divergence='jeffreys', steps=30"
+    assert run.record["command"] == f"gevaldi.compare(Sequential, Sequential, SmallDecoder, {settings})"
+    assert run.spec.searches == ("forward",)  # the reverse would be the same search
     page = gevaldi.Comparison.open(tmp_path / "a").report().read_text()
     assert "Searched for the largest jeffreys (forward), the two end" in page
     named = gevaldi.classifier(small_classifier(1).module, labels=3, name="new one")
@@ -591,3 +592,21 @@ def test_a_generator_without_conditions_works(tmp_path: Path) -> None:
     assert rows["condition"].isna().all()
     assert rows["condition_name"].isna().all()
     assert "asked for <b>" not in gevaldi.Comparison.open(tmp_path).report().read_text()
+
+
+@pytest.mark.parametrize("name", divergences)
+def test_a_symmetric_divergence_is_searched_in_one_order_unless_both_are_set(name: str) -> None:
+    settings = {"first": "a", "second": "b", "generator": "c", "divergence": name}
+    symmetric = traits(divergences.get(name)).symmetric
+    assert spec_from(settings).searches == (("forward",) if symmetric else ("forward", "reverse"))
+    assert spec_from(settings | {"orders": "both"}).searches == ("forward", "reverse")
+
+
+def test_both_orders_of_a_symmetric_divergence_are_searched_with_a_warning(tmp_path: Path) -> None:
+    done = compared(tmp_path, samples=3, divergence="jeffreys", orders="both")
+    assert "jeffreys is symmetric" in done.run.record["warnings"][0]
+    rows = done.rows().sort_values(["seed", "order"])
+    assert (rows["divergence_end"].to_numpy()[::2] == rows["divergence_end"].to_numpy()[1::2]).all()
+    forward, reverse = done.summary()
+    assert forward.distinct
+    assert reverse.distinct == 0  # the same samples once more

@@ -155,7 +155,7 @@ def compare(
         note: a few words below it, such as what the two are for.
         author: who made it.
         **settings: all other fields of `Spec`, those of its search such as steps, and `speed`, a mapping; `gevaldi show spec`
-            explains them.
+            explains them. `divergence` and `algorithm` may be objects of your own.
 
     Raises:
         SpecError: a setting is unknown or impossible.
@@ -165,6 +165,7 @@ def compare(
         EngineError: a cluster does not answer, or none of its workers can work.
     """
     hierarchy, given = named_taxonomy(taxonomy)
+    settings = with_names(settings)
     alike = not isinstance(first, str) and display_name(first) == display_name(second)
     spec = spec_from(
         {
@@ -202,6 +203,20 @@ def named_taxonomy(taxonomy: Any) -> tuple[str, Taxonomy | None]:
     if taxonomy is None or isinstance(taxonomy, str | Path):
         return "none" if taxonomy is None else str(taxonomy), None
     return f"{OBJECT}Taxonomy", taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
+
+
+def with_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in which divergences and algorithms that are functions, classes or objects stand by their names."""
+    from gevaldi.divergences import registry as divergences
+    from gevaldi.search import registry as algorithms
+
+    own = dict(settings)
+    for key, registry in (("divergence", divergences), ("algorithm", algorithms)):
+        if key in own:
+            own[key] = registry.name_of(own[key])
+    if isinstance(several := own.get("divergences"), Sequence) and not isinstance(several, str):
+        own["divergences"] = [divergences.name_of(one) for one in several]
+    return own
 
 
 def nest_search_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from gevaldi.documents import Malformed, TextFile, parse
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.quoting import split_unquoted, unquoted
-from gevaldi.registry import SHOWN, explain_validation_error
+from gevaldi.registry import SHOWN, Registry, explain_validation_error
 from gevaldi.search.stopping import MOST_STEPS, Stopping
 from gevaldi.settings import Settings
 from gevaldi.storage import Location, far_errors
 
+DIVERGENCES = Registry("divergence", "gevaldi.divergences")  # whose package would import torch
 FILE = TextFile("The spec", SpecError, "It should be a YAML or TOML file of settings such as 'samples: 64'.")
 
 MOST_THREADS, MOST_AT_ONCE = 1_024, 1_000_000
@@ -100,7 +101,8 @@ class Spec(Settings):
         description="what to ask the generator for, by index or name, in turn; null for all that it knows",
     )
     orders: Literal["both", "forward", "reverse"] = Field(
-        "both", description="forward raises D[first || second], reverse D[second || first]"
+        "both",
+        description="forward raises D[first || second], reverse D[second || first]; by default both, of a symmetric divergence one",
     )
     divergence: str = Field("kl", description="what is raised, with its options, for example renyi,order=2")
     taxonomy: str = Field(
@@ -155,6 +157,15 @@ class Spec(Settings):
     @classmethod
     def _none(cls, value: Any) -> Any:
         return "none" if value is None else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_order_of_a_symmetric_divergence(cls, values: Any) -> Any:
+        """Both orders search for the same then, so that one is the default."""
+        if not isinstance(values, dict) or "orders" in values:
+            return values
+        name = str(values.get("divergence", "")).partition(",")[0].strip()
+        return values | ({"orders": "forward"} if DIVERGENCES.claims(name).get("symmetric") else {})
 
     @field_validator("first_classes", "second_classes", mode="before")
     @classmethod

@@ -97,7 +97,7 @@ class _Samples:
 def _batches(kept: _Samples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The samples of some groups of several, by group and then by divergence, with the groups' sizes: what the budget holds."""
     index = np.flatnonzero(kept.there)
-    key = kept.reverse[index].astype(int)
+    key = np.zeros(len(index), int)
     for words in (kept.condition, kept.first, kept.second):
         key = np.unique(key * (int(words.max()) + 2) + words[index] + 1, return_inverse=True)[1]
     _, group, sizes = np.unique(key, return_inverse=True, return_counts=True)

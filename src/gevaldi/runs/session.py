@@ -71,18 +71,19 @@ def models_of(
         ContractError: the classifiers have other classes, and nothing says which are the same.
         SpecError, TaxonomyError, UnknownName: a name or an option fits nothing.
     """
-    asked = taxonomy_of_spec(spec, taxonomy, begun)
-    alignment = align(first, second, spec.first_classes, spec.second_classes, asked)
-    first, second = alignment.first, alignment.second
-    hierarchy = hierarchy_of(spec, asked, first.labels, second.labels, device)
-    raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
+    with record_files() as files:
+        asked = taxonomy_of_spec(spec, taxonomy, begun)
+        alignment = align(first, second, spec.first_classes, spec.second_classes, asked)
+        first, second = alignment.first, alignment.second
+        hierarchy = hierarchy_of(spec, asked, first.labels, second.labels, device)
+        raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
+        algorithm = algorithms.build(spec.search.algorithm)
     tuning = None
     if begun:
         plan = ExecutionPlan.recorded_plan(begun.record["execution"], device)
     else:
         plan, tuning = plan_of(spec, Objective(first, second, generator, kl, prior_weight=0.0), device, batch_size, threads)
-    algorithm = algorithms.build(spec.search.algorithm)
-    return Models(first, second, generator, raised, algorithm, device, plan, hierarchy, alignment, tuning)
+    return Models(first, second, generator, raised, algorithm, device, plan, hierarchy, alignment, tuning, files)
 
 
 def open_run(
@@ -112,7 +113,7 @@ def open_run(
         return run
     _refuse_equal_candidates(spec, models)
     with record_files() as files:
-        files |= {**models.first.files, **models.second.files, **models.generator.files}
+        files |= {**models.files, **models.first.files, **models.second.files, **models.generator.files}
         audited, trouble = _run_audit(models, conditions, spec, on_progress)
     inputs = as_lines(files).encode(errors="surrogateescape")
     pictures = content_of(audited.pictures) if audited else None
