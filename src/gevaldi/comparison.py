@@ -13,6 +13,7 @@ from warnings import warn
 from gevaldi.compute import Compute
 from gevaldi.errors import SpecError
 from gevaldi.images import open_picture
+from gevaldi.measures.failures import why_all_failed
 from gevaldi.names import OBJECT
 from gevaldi.runs.store.lock import locked
 from gevaldi.runs.store.run import Run
@@ -186,7 +187,10 @@ def compare(
 
     compute = Compute(device, batch_size, engine, progress=progress)
     about = {"title": title, "note": note, "author": author}
-    return execute(spec, folder, models, compute, command_of(spec, folder, models), given, begun=begun, about=about)
+    done = execute(spec, folder, models, compute, command_of(spec, folder, models), given, begun=begun, about=about)
+    if why := why_all_failed(done.run.each(["status", "error"])):
+        warn(f"gevaldi: {why}", stacklevel=2)
+    return done
 
 
 def display_name(model: Any) -> str:

@@ -338,6 +338,7 @@ def _execute(
         say(f"gevaldi: interrupted{_left(named)}")
         raise
     from gevaldi.cli.table import summary_table
+    from gevaldi.measures.failures import why_all_failed
 
     if complete:
         say(f"The run in {folder} was complete, so nothing was computed again. Delete it, or give another --out, for a new one.")
@@ -350,6 +351,9 @@ def _execute(
             if not complete:
                 raise
             say(f"gevaldi: {error}")  # it was not asked to write anything
+    if why := why_all_failed(comparison.run.each(["status", "error"])):
+        say(f"gevaldi: {why}")
+        raise typer.Exit(2)
 
 
 def _left(folder: str) -> str:
