@@ -15,6 +15,7 @@ import gevaldi
 from conftest import called
 from gevaldi.bundled.digits import real_digits
 from gevaldi.classifiers import load_classifier
+from gevaldi.divergences import divergence
 from gevaldi.errors import SpecError
 from gevaldi.generators import load_generator
 from gevaldi.names import told_apart
@@ -37,6 +38,9 @@ def make(name=""):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
     return gevaldi.classifier(net, labels=10, name=str(name))
+
+def own(log_p, log_q):
+    return (log_p - log_q).square().sum(-1)
 
 class Halves(nn.Module):
     def encode(self, x):
@@ -78,6 +82,7 @@ USES: dict[str, Callable[[str, str], Any]] = {
         f"quantised:python:{file}:make,pictures=folder:{folder},pictures_size=28,pictures_count=2"
     ),
     "pictures in brackets": lambda file, folder: load_classifier(f"calibrated:(bundled:mnist-strided),pictures=(folder:{folder})"),
+    "a divergence": lambda file, folder: divergence(f"python:{file}:own", 10),
     "an autoencoder": lambda file, folder: load_generator(
         f"autoencoder:python:{file}:Halves,pictures=folder:{folder},count=2,size=28"
     ),

@@ -131,7 +131,7 @@ class Registry:
             SpecError: a user's own member cannot be imported, or is an object of another process.
         """
         if name.startswith(REFERENCE):
-            return resolve_reference(name.removeprefix(REFERENCE))
+            return resolve_reference(unquoted(name.removeprefix(REFERENCE)))
         if name.startswith(OBJECT):
             return self._object(name)
         if name in self._files:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gevaldi.documents import Malformed, TextFile, parse
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.quoting import split_unquoted, unquoted
+from gevaldi.quoting import QUOTED, split_unquoted, unquoted
 from gevaldi.registry import SHOWN, Registry, explain_validation_error
 from gevaldi.search.stopping import MOST_STEPS, Stopping
 from gevaldi.settings import Settings
@@ -156,6 +156,8 @@ class Spec(Settings):
     @field_validator("taxonomy", mode="before")
     @classmethod
     def _none(cls, value: Any) -> Any:
+        if isinstance(value, str) and QUOTED.fullmatch(value):
+            return unquoted(value)
         return "none" if value is None else value
 
     @model_validator(mode="before")
@@ -164,7 +166,7 @@ class Spec(Settings):
         """Both orders search for the same then, so that one is the default."""
         if not isinstance(values, dict) or "orders" in values:
             return values
-        name = str(values.get("divergence", "")).partition(",")[0].strip()
+        name = split_unquoted(str(values.get("divergence", "")), ",", 1)[0].strip()
         return values | ({"orders": "forward"} if DIVERGENCES.claims(name).get("symmetric") else {})
 
     @field_validator("first_classes", "second_classes", mode="before")
