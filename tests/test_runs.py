@@ -34,6 +34,7 @@ from gevaldi.runs.start import chosen_conditions, sample_seed, start_at, starts
 from gevaldi.runs.store import writer
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import FORMAT, schema
+from gevaldi.runs.verification import verify
 from gevaldi.runs.worker import search as worker
 from gevaldi.search import registry
 from gevaldi.search.loop import ActiveBatch, NewSamples
@@ -610,3 +611,31 @@ def test_both_orders_of_a_symmetric_divergence_are_searched_with_a_warning(tmp_p
     forward, reverse = done.summary()
     assert forward.distinct
     assert reverse.distinct == 0  # the same samples once more
+
+
+def test_a_run_grows_to_the_rows_of_one_that_had_as_many_from_the_start(tmp_path: Path) -> None:
+    small = compared(tmp_path / "run", samples=3)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run" / "samples").iterdir()}
+    grown = compared(tmp_path / "run", samples=5)
+    whole = compared(tmp_path / "whole", samples=5)
+    pd.testing.assert_frame_equal(grown.rows(), whole.rows())
+    pd.testing.assert_frame_equal(grown.rows()[: len(small.rows())], small.rows())
+    after = {path.name: path.read_bytes() for path in (tmp_path / "run" / "samples").iterdir()}
+    assert before.items() <= after.items(), "what was computed is not computed again"
+    assert read_spec(tmp_path / "run" / "spec.yaml").samples == 5
+    assert all(finding.holds for finding in verify(Run.open(tmp_path / "run")))
+    assert compared(tmp_path / "run", samples=3).run.spec.samples == 5, "and never shrinks"
+
+
+def test_a_run_that_was_killed_while_it_grew_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared(tmp_path / "run", samples=3)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gevaldi.runs.session._write_beside", killed)  # the record has grown, and nothing else
+        with pytest.raises(KeyboardInterrupt):
+            compared(tmp_path / "run", samples=5)
+    pd.testing.assert_frame_equal(compared(tmp_path / "run", samples=5).rows(), compared(tmp_path / "whole", samples=5).rows())
+    assert read_spec(tmp_path / "run" / "spec.yaml").samples == 5

@@ -141,8 +141,8 @@ def compare(
         first: a classifier, or its name such as "bundled:mnist-strided"; wrap a module with `gevaldi.classifier`.
         second: the other one.
         generator: a generator, or its name such as "bundled:mnist-vae"; wrap a module with `gevaldi.generator`.
-        out: the run folder, also one far away such as s3://bucket/run; called again with the same settings, the run is continued
-            there. By default a new temporary folder.
+        out: the run folder, also one far away such as s3://bucket/run. Called again with the same settings, the run continues
+            there; with more samples, it grows. By default a new temporary folder.
         taxonomy: the hierarchy of the classes: the name of one that ships, a file, a `Taxonomy`, or what
             `gevaldi.taxonomy.read_taxonomy` reads; "auto" for the shipped one that has all the labels' ids, None for none.
         device: auto, cpu, cuda, cuda:1, mps.
@@ -269,7 +269,7 @@ def execute(
         compute = stack.enter_context(compute.open())  # before anything is loaded: a cluster may not answer
         first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
         before = Run.begun(folder)
-        if not (before and before.complete):
+        if not (before and before.complete and before.spec.samples >= spec.samples):
             stack.enter_context(locked(folder, command_line()))
             before = Run.begun(folder)  # the process that had locked it may have written since
             if before:

@@ -177,8 +177,8 @@ class Spec(Settings):
 
     @property
     def deciding(self) -> dict[str, Any]:
-        """The settings that change rows by more than rounding: all but `speed`."""
-        return self.model_dump(mode="json", exclude={"speed"})
+        """The settings that decide what a row holds: all but `samples`, how many rows there are, and `speed`."""
+        return self.model_dump(mode="json", exclude={"samples", "speed"})
 
     @property
     def fingerprint(self) -> str:

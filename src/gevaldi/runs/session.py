@@ -27,7 +27,7 @@ from gevaldi.runs.store.run import Run, write_in_run
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search import registry as algorithms
 from gevaldi.spec import Spec, differences, write_spec
-from gevaldi.storage import Location
+from gevaldi.storage import Location, read
 from gevaldi.taxonomy import Taxonomy
 from gevaldi.taxonomy.labels import are_only_numbers
 from gevaldi.taxonomy.read import taxonomy_as_json
@@ -109,6 +109,7 @@ def open_run(
     run = Run.begun(folder)
     if run is not None:
         _check_same(run, spec, models, found)
+        run = run.grown(spec.samples) if spec.samples > run.spec.samples else run
         _write_beside(run, models)
         return run
     _refuse_equal_candidates(spec, models)
@@ -150,10 +151,11 @@ def open_run(
 
 
 def _write_beside(run: Run, models: Models) -> None:
-    """What lies beside the record, written again where a kill came between: the spec as a file, and the hierarchy."""
-    if not run.has("spec.yaml"):
-        beside = {"taxonomy": "taxonomy.json"} if models.hierarchy and run.spec.names_own_taxonomy else {}
-        write_in_run(run.folder / "spec.yaml", write_spec(run.spec.model_copy(update=beside)).encode())
+    """Write what lies beside the record, unless it is there: the spec as a file, and the hierarchy."""
+    beside = {"taxonomy": "taxonomy.json"} if models.hierarchy and run.spec.names_own_taxonomy else {}
+    spec = write_spec(run.spec.model_copy(update=beside)).encode()
+    if not run.has("spec.yaml") or read(run.folder / "spec.yaml") != spec:  # as of a run that has grown
+        write_in_run(run.folder / "spec.yaml", spec)
     if models.hierarchy and not run.has("taxonomy.json"):
         write_in_run(run.folder / "taxonomy.json", taxonomy_as_json(models.hierarchy.whole).encode())
 
