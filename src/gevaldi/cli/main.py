@@ -279,13 +279,32 @@ app.command()(export)
 
 
 @app.command()
-def doctor() -> None:
-    """Say what this installation has, and what is wrong with it.
+def doctor(
+    model: Annotated[
+        str | None,
+        typer.Argument(help="a classifier, a generator or pictures to load and describe", autocompletion=complete("everything")),
+    ] = None,
+    pictures: Annotated[
+        str | None, typer.Option(help="pictures to show to the classifier, such as folder:DIR", show_default=False)
+    ] = None,
+    out: Annotated[str | None, typer.Option(help="where to write the pictures, as PNG", show_default=False, metavar="FILE")] = None,
+) -> None:
+    """Check this installation, or say what GeValDi understands of one model.
 
-    Versions, devices, bundled weights. Exit code 2 if something is wrong.
+    Without a model: versions, devices, bundled weights. With one: its files and their hashes, its classes, what happens to a
+    picture step by step, and what it reads in four pictures, so that you see that it is your model. Exit code 2 if something is
+    wrong. Examples:
+
+      gevaldi doctor
+      gevaldi doctor timm:resnet50.a1_in1k --pictures folder:DIR --out seen.png
+      gevaldi doctor python:models.py:mine
+      gevaldi doctor folder:DIR
     """
-    from gevaldi.cli.diagnosis import diagnose
+    from gevaldi.cli.diagnosis import describe_model, diagnose
 
+    if model is not None:
+        tell(describe_model(model, pictures, out))
+        return
     lines, healthy = diagnose()
     tell("\n".join(lines))
     if not healthy:
