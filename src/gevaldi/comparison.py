@@ -6,12 +6,14 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from gevaldi.compute import Compute
 from gevaldi.errors import SpecError
 from gevaldi.images import open_picture
+from gevaldi.measures.failures import why_all_failed
 from gevaldi.names import OBJECT
 from gevaldi.runs.store.lock import locked
 from gevaldi.runs.store.run import Run
@@ -185,7 +187,10 @@ def compare(
 
     compute = Compute(device, batch_size, engine, progress=progress)
     about = {"title": title, "note": note, "author": author}
-    return execute(spec, folder, models, compute, command_of(spec, folder, models), given, begun=begun, about=about)
+    done = execute(spec, folder, models, compute, command_of(spec, folder, models), given, begun=begun, about=about)
+    if why := why_all_failed(done.run.each(["status", "error"])):
+        warn(f"gevaldi: {why}", stacklevel=2)
+    return done
 
 
 def display_name(model: Any) -> str:
@@ -229,7 +234,7 @@ def nest_search_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 def command_of(spec: Spec, folder: Location, models: Sequence[Any]) -> str:
     """What makes a run again: a line for the shell where all models have names, otherwise the call with its settings."""
     if all(isinstance(model, str) for model in models):
-        return f"gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
+        return f"gevaldi compare --spec {quote(str(folder / 'spec.yaml'))} --out NEW_FOLDER"
     settings = spec.model_dump(exclude_defaults=True, exclude={"first", "second", "generator"})
     settings |= {"taxonomy": str(folder / "taxonomy.json")} if spec.names_own_taxonomy else {}  # its own may be gone by then
     settings |= settings.pop("search", {})

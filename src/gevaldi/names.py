@@ -3,6 +3,8 @@
 import unicodedata
 from typing import Any
 
+from gevaldi.quoting import split_unquoted
+
 LONGEST = 40  # characters
 OBJECT = "object:"  # begins the name of what only the program has that began the run
 UNSEEN = ("Cc", "Cf", "Cs")  # categories of Unicode: control and direction marks, and halves of letters
@@ -43,7 +45,9 @@ def told_apart(first: Any, second: Any, longest: int = LONGEST) -> tuple[str, st
 
 
 def _without_options(name: str) -> str:
-    return name if "(" in name else name.partition(",")[0]  # a classifier made of others, `(NAME,KEY=VALUE)+(NAME)`, stays whole
+    return (
+        name if "(" in name else split_unquoted(name, ",", 1)[0]
+    )  # a classifier made of others, `(NAME,KEY=VALUE)+(NAME)`, stays whole
 
 
 def _last(name: str) -> str:

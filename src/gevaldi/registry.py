@@ -23,10 +23,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from gevaldi.errors import GevaldiError, SpecError, UnknownName, describe_error
 from gevaldi.names import OBJECT, plain
 from gevaldi.provenance import note_files
+from gevaldi.quoting import QUOTED, split_unquoted, unquoted
 from gevaldi.storage import local_path
 
 SHOWN, LONGEST = 10, 200  # problems that are named, and characters of a value
-OPENING, CLOSING = "([{", ")]}"
 GIVEN = ("log_p", "log_q", "taxonomy")  # what a run gives to divergences, so that they are no options of a user
 REFERENCE = "python:"  # begins the name of a user's own member
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
@@ -41,34 +41,24 @@ class Call:
 
     @classmethod
     def parse(cls, text: str) -> "Call":
-        """Split `NAME,KEY=VALUE,...` at commas outside brackets; values are read as JSON where they are JSON, otherwise as text.
+        """Split `NAME,KEY=VALUE,...` at commas outside brackets and quotes.
+
+        Values are text in double quotes, JSON where they are JSON, otherwise text. A name keeps its quotes until a source takes it.
 
         Raises:
             SpecError: an option is not of the form KEY=VALUE.
         """
-        name, *parts = (part.strip() for part in split_outside_brackets(text, ","))
+        name, *parts = (part.strip() for part in split_unquoted(text, ","))
         options: dict[str, Any] = {}
         for part in parts:
             key, equals, value = part.partition("=")
             if not equals or not key:
-                raise SpecError(f"In {text!r}, the option {part!r} was expected as KEY=VALUE, for example 'renyi,order=2'.")
+                raise SpecError(
+                    f"In {text!r}, the option {part!r} was expected as KEY=VALUE, for example 'renyi,order=2'. A name or path with "
+                    """a comma stands in double quotes, as in 'folder:"a, b"'."""
+                )
             options[key.strip()] = _value(value.strip())
         return cls(name, options)
-
-
-def split_outside_brackets(text: str, separator: str) -> list[str]:
-    """A text cut at a separator, but not inside brackets: `std=[0.2,0.3]` and `(timm:a,weights=b)+(timm:c)` stay whole.
-
-    Brackets that do not match are letters like others, as a file name may have them.
-    """
-    parts, depth = [""], 0
-    for letter in text:
-        depth += (letter in OPENING) - (letter in CLOSING)
-        if letter == separator and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return parts if depth == 0 else text.split(separator)
 
 
 def _bears(identifier: str, stem: str) -> bool:
@@ -97,6 +87,9 @@ def _options(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
 
 
 def _value(text: str) -> Any:
+    quoted = QUOTED.fullmatch(text)
+    if quoted:
+        return unquoted(text)
     try:
         return json.loads(text.lower() if text in ("True", "False") else text)
     except (ValueError, RecursionError):  # no JSON; or thousands of digits or brackets, which Python does not read
@@ -138,7 +131,7 @@ class Registry:
             SpecError: a user's own member cannot be imported, or is an object of another process.
         """
         if name.startswith(REFERENCE):
-            return resolve_reference(name.removeprefix(REFERENCE))
+            return resolve_reference(unquoted(name.removeprefix(REFERENCE)))
         if name.startswith(OBJECT):
             return self._object(name)
         if name in self._files:
@@ -213,7 +206,8 @@ class Registry:
 class Sources:
     """Where models come from: each member of a registry of sources knows some names, written `SOURCE:NAME,KEY=VALUE`.
 
-    A source is a class with `names()`, which must need no heavy import, and `load(name, **options)`.
+    A source is a class with `names()`, which must need no heavy import, and `load(name, **options)`. One whose name holds those of
+    others (`pruned:NAME`) has `names_others = True`, and is given its name with the quotes in it.
     """
 
     registry: Registry
@@ -243,7 +237,8 @@ class Sources:
         if source not in self.registry.names() and source.endswith(".py"):
             raise SpecError(f"{call.name!r} names no source. For a function in a file, write python:{call.name}")
         member = self.registry.get(source)()
-        return construct(partial(member.load, name), Call(call.name, call.options), self.kind)
+        own = name if getattr(member, "names_others", False) else unquoted(name)
+        return construct(partial(member.load, own), Call(call.name, call.options), self.kind)
 
     def resolve(self, given: Any, expected: type, remedy: str) -> Any:
         """What was given, by name or as it is, if it is of the type expected.
@@ -333,7 +328,14 @@ def options_for(factory: Any, call: Call, kind: str, given: Collection[str] = ()
             options[name] = _converted(options[name], expected)
         except ValueError:
             came = plain(json.dumps(options[name], ensure_ascii=False))
-            raise SpecError(f"{name}={came} was given to the {kind} {call.name!r}; {_in_words(expected)} was expected.") from None
+            hint = (
+                f' To give it as text, write {name}="{came}".'
+                if isinstance(options[name], int | float) and _is_text(expected)
+                else ""
+            )
+            raise SpecError(
+                f"{name}={came} was given to the {kind} {call.name!r}; {_in_words(expected)} was expected.{hint}"
+            ) from None
     return options
 
 
@@ -371,6 +373,10 @@ def _converted(value: Any, expected: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int):
             raise
         return adapter.validate_json(json.dumps(str(value)), strict=True)
+
+
+def _is_text(expected: Any) -> bool:
+    return expected is str or str in get_args(expected)
 
 
 def _in_words(expected: Any) -> str:

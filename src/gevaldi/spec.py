@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gevaldi.documents import Malformed, TextFile, parse
 from gevaldi.errors import SpecError, UnknownName
+from gevaldi.quoting import QUOTED, split_unquoted, unquoted
 from gevaldi.registry import SHOWN, Registry, explain_validation_error
 from gevaldi.search.stopping import MOST_STEPS, Stopping
 from gevaldi.settings import Settings
@@ -147,11 +148,16 @@ class Spec(Settings):
     @field_validator("conditions", "set_sizes", mode="before")
     @classmethod
     def _as_tuple(cls, value: Any) -> Any:
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(one, bool):
+                raise ValueError(f"{one!r} is no name and no number; a name such as no or on stands in quotes")
         return (value,) if isinstance(value, int | str) else value
 
     @field_validator("taxonomy", mode="before")
     @classmethod
     def _none(cls, value: Any) -> Any:
+        if isinstance(value, str) and QUOTED.fullmatch(value):
+            return unquoted(value)
         return "none" if value is None else value
 
     @model_validator(mode="before")
@@ -160,7 +166,7 @@ class Spec(Settings):
         """Both orders search for the same then, so that one is the default."""
         if not isinstance(values, dict) or "orders" in values:
             return values
-        name = str(values.get("divergence", "")).partition(",")[0].strip()
+        name = split_unquoted(str(values.get("divergence", "")), ",", 1)[0].strip()
         return values | ({"orders": "forward"} if DIVERGENCES.claims(name).get("symmetric") else {})
 
     @field_validator("first_classes", "second_classes", mode="before")
@@ -199,7 +205,8 @@ class Spec(Settings):
 
 
 GROUPS: dict[str, type[Settings]] = {"search": Search, "speed": Speed}
-NAMED = [*GROUPS, "first_classes", "second_classes"]  # what has members with names
+OF_LABELS = ("first_classes", "second_classes")  # whose members are labels: what has a dot, a comma or = in it is quoted
+NAMED = [*GROUPS, *OF_LABELS]  # what has members with names
 
 
 def spec_from(settings: dict[str, Any], source: str = "the spec") -> Spec:
@@ -234,28 +241,31 @@ def differences(here: Mapping[str, Any], there: Mapping[str, Any], group: str = 
 
 
 def overridden(settings: dict[str, Any], assignment: str) -> None:
-    """Set one setting by its dotted name, as in `search.gain=0.001`; values are read as YAML.
+    """Set one setting by its dotted name, as in `search.gain=0.001`; values are read as YAML, but for names of classes.
 
     Raises:
         SpecError: it is no assignment, a part of the name before the last is no group of settings, or the value is too large.
     """
-    key, equals, value = assignment.partition("=")
-    if not equals:
+    group, _, rest = assignment.partition(".")
+    of_labels = group.strip() in OF_LABELS
+    key, *values = split_unquoted(rest, "=", 1) if of_labels else assignment.split("=", 1)
+    if not values:
         raise SpecError(f"--set {assignment} was given; NAME=VALUE was expected, for example --set search.gain=0.001.")
-    whole = key.strip()
-    *groups, last = whole.split(".", 1) if whole.startswith(("first_classes.", "second_classes.")) else whole.split(".")
+    value, whole = values[0], assignment[: -len(values[0]) - 1].strip()
+    *groups, last = [group.strip(), unquoted(key.strip())] if of_labels else key.strip().split(".")
     if len(groups) > 1:
         raise SpecError(f"--set {whole}: a setting has one dot at most, as in search.gain.")
-    for group in groups:
-        settings = settings.setdefault(group, {})
+    for name in groups:
+        settings = settings.setdefault(name, {})
         if not isinstance(settings, dict):
-            raise SpecError(f"--set {key}: {group!r} is no group of settings; those are {', '.join(NAMED)}.")
+            raise SpecError(f"--set {whole}: {name!r} is no group of settings; those are {', '.join(NAMED)}.")
     try:
-        settings[last] = parse(value, ".yaml")
+        found = parse(value, ".yaml")
     except Malformed:
-        settings[last] = value
+        found = value
     except ValueError as error:
         raise SpecError(f"--set {whole} cannot be read: {error}.") from None
+    settings[last] = value.strip() if of_labels and isinstance(found, int | float) else found  # a class may be called 007 or no
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:

@@ -18,6 +18,8 @@ class Quantised:
     classifier.
     """
 
+    names_others = True
+
     def names(self) -> list[str]:
         """None of its own."""
         return []

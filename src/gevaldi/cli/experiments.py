@@ -69,6 +69,7 @@ def experiment(
 def _report_each(outcomes: "Iterable[Outcome]") -> tuple[dict[str, "Run"], dict[str, str]]:
     """Say how each run ended, and write its report. Returns the runs, and the errors of those that failed."""
     from gevaldi.cli.table import summary_table
+    from gevaldi.measures.failures import why_all_failed
     from gevaldi.reports.page import write_report
     from gevaldi.runs.near_duplicates import summary_of
 
@@ -79,6 +80,9 @@ def _report_each(outcomes: "Iterable[Outcome]") -> tuple[dict[str, "Run"], dict[
             say(f"gevaldi: {outcome.name} is in {outcome.run.folder}")
             summary_table(outcome.run, summary_of(outcome.run))
             write_report(outcome.run)
+            if why := why_all_failed(outcome.run.each(["status", "error"])):
+                failed[outcome.name] = why
+                say(f"gevaldi: {outcome.name}: {why}")
         else:
             failed[outcome.name] = str(outcome.error)
             say(f"gevaldi: {outcome.name} failed. {outcome.error}")

@@ -3,6 +3,7 @@
 import os
 import sys
 from contextlib import nullcontext
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -356,6 +357,7 @@ def _execute(
         say(f"gevaldi: interrupted{_left(named)}")
         raise
     from gevaldi.cli.table import summary_table
+    from gevaldi.measures.failures import why_all_failed
 
     if complete:
         say(f"The run in {folder} was complete, so nothing was computed again. Delete it, or give another --out, for a new one.")
@@ -368,6 +370,9 @@ def _execute(
             if not complete:
                 raise
             say(f"gevaldi: {error}")  # it was not asked to write anything
+    if why := why_all_failed(comparison.run.each(["status", "error"])):
+        say(f"gevaldi: {why}")
+        raise typer.Exit(2)
 
 
 def _left(folder: str) -> str:
@@ -378,7 +383,7 @@ def _left(folder: str) -> str:
     run = Run.begun(location(folder))
     if run is None:
         return f"; there is no run in {folder}, so nothing can go on."
-    return f"; {len(run.done())} of {run.total} rows are safe. Go on with: gevaldi resume {folder}"
+    return f"; {len(run.done())} of {run.total} rows are safe. Go on with: gevaldi resume {quote(folder)}"
 
 
 def _short(name: str) -> str:

@@ -112,6 +112,7 @@ def _make(
 ) -> bool:
     """Make one figure, and say whether something went wrong in it that is more than what is not at hand."""
     from gevaldi.experiments.execute import Outcome
+    from gevaldi.measures.failures import why_all_failed
     from gevaldi.reports.page import write_report
     from gevaldi.reports.reproduction import ClaimResult, write_figure
     from gevaldi.reproduction.execution import reproduce as outcomes_of
@@ -122,7 +123,10 @@ def _make(
         for found in outcomes_of(asked, world, folder, compute if world in worlds else None, models=models.get(world), **options):
             if isinstance(found, Outcome):
                 say(f"gevaldi: {world}: {found.name}: {found.run.folder if found.run else found.error}")
-                broken |= found.run is None and not (found.missing and options["quick"])
+                why = found.run and why_all_failed(found.run.each(["status", "error"]))
+                if why:
+                    say(f"gevaldi: {world}: {found.name}: {why}")
+                broken |= bool(why) or (found.run is None and not (found.missing and options["quick"]))
                 if found.run and not (found.run.folder / "report.html").exists():
                     write_report(found.run)
                 continue

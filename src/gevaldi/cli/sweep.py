@@ -61,6 +61,7 @@ def sweep(
       gevaldi sweep digits --set samples=16 --only strided-vs-pooled-kl-w0
     """
     from gevaldi.experiments.execute import folder_of
+    from gevaldi.measures.failures import why_all_failed
 
     own = {key: value for key, value in ctx.obj.items() if key in SweepCommand.own}
     shared = {key: value for key, value in ctx.obj.items() if key not in own}
@@ -80,7 +81,11 @@ def sweep(
         tell(f"numbers: {folder / 'matrix.csv'}")
         tell(f"report:  {page}")
     _tell_of_unlisted(asked, folder)
-    if found.failed or found.before.failed:
+    reasons = {name: why_all_failed(run.each(["status", "error"])) for name, run in found.runs.items()}
+    for name, why in reasons.items():
+        if why:
+            say(f"gevaldi: {name}: {why}")
+    if found.failed or found.before.failed or any(reasons.values()):
         sys.exit(2)
 
 

@@ -24,16 +24,15 @@ def summary_table(run: Run, found: list[Summary]) -> None:
     for head in ("order", "samples", "differ", f"divergence, {unit}", *apart, "Δz", "typicality", *failed):
         table.add_column(Text(head), justify="left" if head == "order" else "right", no_wrap=True)
     for s in found:
-        table.add_row(
-            s.order,
-            str(s.samples),
+        cells = (
             f"{100 * s.differ_start.value:.0f} → {100 * s.differ_end.value:.0f} %",
             f"{_short(s.divergence_start.value)} → {_short(s.divergence_end.value)}",
             *(_levels(s, n) for n in sizes),
             f"{s.delta_z.value:.2f}",
             typicality(s.typicality.value),
-            *([str(s.failed)] if failed else []),
         )
+        nothing = ("–",) * len(cells)
+        table.add_row(s.order, str(s.samples), *(cells if s.failed < s.samples else nothing), *([str(s.failed)] if failed else []))
     Console().print(table)
     if found and all(s.distinct is not None for s in found):
         many = sum(s.distinct or 0 for s in found)

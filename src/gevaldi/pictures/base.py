@@ -82,13 +82,19 @@ class Some:
         if isinstance(place, slice):
             return [self[i] for i in range(*place.indices(len(self)))]
         i = self.places[place]
-        name = str(self.pictures.paths[i]) if isinstance(self.pictures, Files) else f"Picture {i}"
-        return self.pictures[i] if self.shape is None else _fitted(self.pictures[i], self.shape, name)
+        return self.pictures[i] if self.shape is None else _fitted(self.pictures[i], self.shape, name_of(self.pictures, i))
 
     def batches(self, size: int) -> Iterator[Float[Tensor, "pictures channels height width"]]:
         """All of them, so many at a time."""
         for begin in range(0, len(self), size):
             yield torch.stack(self[begin : begin + size])
+
+
+def name_of(pictures: Any, place: int) -> str:
+    """The file of one of some pictures, or its number."""
+    if isinstance(pictures, Some):
+        return name_of(pictures.pictures, pictures.places[place])
+    return str(pictures.paths[place]) if isinstance(pictures, Files) else f"picture {place}"
 
 
 def brought_to(found: RealPictures, shape: tuple[int, int, int], count: int | None = None) -> RealPictures:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from gevaldi.alignment import align
+from gevaldi.classifiers._official import check_official
 from gevaldi.contract import check_contract
 from gevaldi.divergences import divergence
 from gevaldi.divergences.kl import kl
@@ -105,6 +106,7 @@ def open_run(
     """
     conditions = chosen_conditions(spec, models.generator.conditions)
     warnings = check_contract(models.first, models.second, models.generator, models.device, models.plan.dtype)
+    _check_pipelines(models, conditions)
     found = describe(models.first, models.second, models.generator, spec)
     run = Run.begun(folder)
     if run is not None:
@@ -148,6 +150,19 @@ def open_run(
     run = Run.create(folder, spec, record, inputs, pictures)
     _write_beside(run, models)
     return run
+
+
+@torch.no_grad()
+def _check_pipelines(models: Models, conditions: abc.Sequence[int]) -> None:
+    """Try each classifier's own pipeline on a picture of the generator before the search, after which every sample needs it.
+
+    Raises:
+        ContractError: it fails.
+    """
+    condition = torch.tensor([conditions[0] if conditions else 0], device=models.device)
+    (picture,) = models.generator(models.draw_latents([0]), condition)
+    for who in ("first", "second"):
+        check_official(models.classifier(who), picture, f"{who} classifier")
 
 
 def _write_beside(run: Run, models: Models) -> None:

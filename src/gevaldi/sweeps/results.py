@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.comparison import display_name, named_taxonomy, nest_search_settings, with_names
@@ -165,7 +166,7 @@ class SweepResult:
         """What makes the sweep again."""
         asked = self.sweep
         if not any(name.startswith(OBJECT) for name in (*asked.classifiers.values(), asked.generator)):
-            return f"gevaldi sweep {self.folder / SPEC} --out NEW_FOLDER"
+            return f"gevaldi sweep {quote(str(self.folder / SPEC))} --out NEW_FOLDER"
         given = asked.model_dump(exclude_defaults=True, exclude={"classifiers", "generator", "settings"}) | asked.settings
         names = [f"[{', '.join(asked.classifiers)}]", asked.generator.removeprefix(OBJECT)]
         return f"gevaldi.sweep({', '.join([*names, *(f'{key}={value!r}' for key, value in given.items())])})"

@@ -16,6 +16,7 @@ from gevaldi.experiments.spec import SUFFIX, names
 from gevaldi.folders import avoid_reserved, in_path
 from gevaldi.measures.sweeps import exactly
 from gevaldi.names import OBJECT, full_name
+from gevaldi.quoting import split_unquoted
 from gevaldi.registry import Call, explain_validation_error
 from gevaldi.settings import Settings
 from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from
@@ -205,12 +206,12 @@ def short_names(given: Sequence[str]) -> list[str]:
 
 
 def _last(name: str) -> str:
-    return name if "(" in name else name.partition(",")[0].rpartition(":")[2]
+    return name if "(" in name else split_unquoted(name, ",", 1)[0].rpartition(":")[2]
 
 
 def _with_options(name: str) -> str:
-    head, comma, options = name.partition(",")
-    return name if "(" in name else f"{_last(head)}{comma}{options}"
+    head, *options = split_unquoted(name, ",", 1)
+    return name if "(" in name else ",".join([_last(head), *options])
 
 
 def sweep_from(settings: Mapping[str, Any], assignments: Sequence[str] = (), source: str = "the sweep") -> Sweep:

@@ -120,6 +120,9 @@ def mapping_of(said: Said) -> dict[str, str | None] | None:
         return None
     if isinstance(said, str | Path):
         said = _mapping_in_file(local_path(str(said)))
+    for part in (part for pair in said.items() for part in pair):
+        if isinstance(part, bool | float):
+            raise SpecError(f"{part!r} was given among the labels and classes; a name such as no, on or 1.10 stands in quotes.")
     return {str(key): None if value is None or value == "" else str(value) for key, value in said.items()}
 
 
