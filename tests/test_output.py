@@ -198,7 +198,7 @@ def test_what_is_finished_is_written_when_a_scheduler_ends_a_run(folder: Path, s
         process.send_signal(sent)  # as `timeout` does
         message = process.communicate()[1]
     assert process.returncode == 128 + sent
-    assert "of 800 rows are safe. Go on with: gevaldi resume run" in message
+    assert "of 800 rows are safe. Resume with: gevaldi resume run" in message
     assert len(Run.open(folder / "run").done()) > 0
 
 
