@@ -200,8 +200,11 @@ def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> 
         ([*PAIR[:2], "python:models.py:MODELS", *PAIR[3:]], "is of type int; a function"),
         ([*PAIR[:2], "python:model.py:net", *PAIR[3:]], "There is no file 'model.py'"),
         ([*PAIR[:2], "python:torch.nothing:net", *PAIR[3:]], "ModuleNotFoundError: No module named 'torch.nothing'"),
-        (["report", "nowhere"], "There is no run in nowhere: it has no run.json. `gevaldi compare` makes runs."),
-        (["report", "swept"], "It holds a sweep, each of whose sub-folders is a run. The sweep goes on with: gevaldi sweep swept/"),
+        (["report", "nowhere"], "There is no run in nowhere: it has no run.json. `gevaldi compare` creates runs."),
+        (
+            ["report", "swept"],
+            "It holds a sweep, and each of its sub-folders is a run. Resume the sweep with: gevaldi sweep swept/",
+        ),
         (
             ["compare", "--spec", "swept/sweep.yaml"],
             "this is the spec of a sweep, not of one comparison. Run it with: gevaldi sweep FILE",
