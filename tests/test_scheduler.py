@@ -395,7 +395,7 @@ def test_equal_specs_give_equal_rows_with_candidates_after_an_interruption_too(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("gevaldi.runs.worker.search.searched", cut)
+        patch.setattr("gevaldi.runs.worker.search.search_all", cut)
         with pytest.raises(KeyboardInterrupt):
             gevaldi.compare(*networks, out=tmp_path / "cut", **asked)
     assert 0 < len(Run.open(tmp_path / "cut").done()) < 16

@@ -17,7 +17,7 @@ from gevaldi.divergences.base import log_sum_exp
 from gevaldi.errors import ContractError
 from gevaldi.models import Classifier, Label, Pictures
 from gevaldi.taxonomy.base import Taxonomy
-from gevaldi.taxonomy.keys import is_an_id, keys_of
+from gevaldi.taxonomy.keys import WORDNET, is_an_id, keys_of
 from gevaldi.taxonomy.labels import Named, Said, is_same_class, mapping_of
 
 Known = tuple[str | None, str | None]
@@ -130,9 +130,13 @@ def places_of(name: str | None, own: str | None, classifier: Classifier) -> set[
 
 
 def target_classes(known: Known, classifier: Classifier) -> set[int]:
-    """The classes that a picture's class stands for; of a folder it is not known whether it bears a name or an id."""
+    """The classes that a picture's class stands for; of a folder it is not known whether it bears a name, an id, or both."""
     name, own = known
-    return places_of(name, own, classifier) | (places_of(name, None, classifier) if name == own else set())
+    found = places_of(name, own, classifier)
+    if name is None or name != own:
+        return found
+    ids = set(WORDNET.findall(name))
+    return found | places_of(name, None, classifier) or (places_of(None, ids.pop(), classifier) if len(ids) == 1 else set())
 
 
 def _are_same(first: Sequence[Named], second: Sequence[Named]) -> bool:

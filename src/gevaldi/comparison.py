@@ -141,8 +141,8 @@ def compare(
         first: a classifier, or its name such as "bundled:mnist-strided"; wrap a module with `gevaldi.classifier`.
         second: the other classifier.
         generator: a generator, or its name such as "bundled:mnist-vae"; wrap a module with `gevaldi.generator`.
-        out: the run folder, which may be remote, such as s3://bucket/run; a second call with the same settings resumes the run.
-            By default a new temporary folder.
+        out: the run folder, which may be remote, such as s3://bucket/run. A second call with the same settings resumes the run;
+            with more samples, the run grows. By default a new temporary folder.
         taxonomy: the hierarchy of the classes: the name of a bundled one, a file, a `Taxonomy`, or any input of
             `gevaldi.taxonomy.read_taxonomy`; "auto" for the bundled one that has all the labels' ids, None for none.
         device: auto, cpu, cuda, cuda:1, mps.
@@ -154,7 +154,7 @@ def compare(
         note: a short note below the title, such as the purpose of the two classifiers.
         author: the report's author.
         **settings: all other fields of `Spec`, fields of its search such as steps, and `speed`, a mapping; `gevaldi show spec`
-            explains them.
+            explains them. `divergence` and `algorithm` may be objects of your own.
 
     Raises:
         SpecError: a setting is unknown or invalid.
@@ -164,6 +164,7 @@ def compare(
         EngineError: a cluster does not answer, or no worker of it can run.
     """
     hierarchy, given = named_taxonomy(taxonomy)
+    settings = with_names(settings)
     alike = not isinstance(first, str) and display_name(first) == display_name(second)
     spec = spec_from(
         {
@@ -201,6 +202,20 @@ def named_taxonomy(taxonomy: Any) -> tuple[str, Taxonomy | None]:
     if taxonomy is None or isinstance(taxonomy, str | Path):
         return "none" if taxonomy is None else str(taxonomy), None
     return f"{OBJECT}Taxonomy", taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
+
+
+def with_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in which divergences and algorithms that are functions, classes or objects stand by their names."""
+    from gevaldi.divergences import registry as divergences
+    from gevaldi.search import registry as algorithms
+
+    own = dict(settings)
+    for key, registry in (("divergence", divergences), ("algorithm", algorithms)):
+        if key in own:
+            own[key] = registry.name_of(own[key])
+    if isinstance(several := own.get("divergences"), Sequence) and not isinstance(several, str):
+        own["divergences"] = [divergences.name_of(one) for one in several]
+    return own
 
 
 def nest_search_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -253,7 +268,7 @@ def execute(
         compute = stack.enter_context(compute.open())  # before loading anything, since a cluster may not answer
         first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
         before = Run.begun(folder)
-        if not (before and before.complete):
+        if not (before and before.complete and before.spec.samples >= spec.samples):
             stack.enter_context(locked(folder, command_line()))
             before = Run.begun(folder)  # another process may have written before this one got the lock
             if before:

@@ -21,13 +21,14 @@ from types import ModuleType, NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from gevaldi.errors import GevaldiError, SpecError, UnknownName, describe_error
-from gevaldi.names import plain
+from gevaldi.names import OBJECT, plain
 from gevaldi.provenance import note_files
 from gevaldi.storage import local_path
 
 SHOWN, LONGEST = 10, 200  # problems that are named, and characters of a value
 OPENING, CLOSING = "([{", ")]}"
 GIVEN = ("log_p", "log_q", "taxonomy")  # what a run gives to divergences, so that they are no options of a user
+REFERENCE = "python:"  # begins the name of a user's own member
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -81,15 +82,18 @@ def first_sentence(text: str) -> str:
 
 
 def _options(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
-    """The options of a member with their defaults: keywords of a function or of `__init__`, fields of a group of settings."""
+    """The options of a member with their defaults: of a function, of `__init__` or `load`, or the fields of settings."""
     if isinstance(node, ast.ClassDef):
-        inits = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
-        if inits:
-            return _options(inits[0])
+        methods = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name in ("__init__", "load")]
+        if methods:
+            return _options(methods[0])
         fields = [part for part in node.body if isinstance(part, ast.AnnAssign) and isinstance(part.value, ast.Call)]
         return [f"{ast.unparse(part.target)}={ast.unparse(part.value.args[0])}" for part in fields]  # type: ignore[union-attr]
-    pairs = [pair for pair in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if pair[0].arg not in GIVEN]
-    return [f"{name.arg}={ast.unparse(default)}" if default else f"{name.arg}=..." for name, default in pairs]
+    positional = node.args.args[1:] if node.args.args and node.args.args[0].arg == "self" else []
+    defaults = [*[None] * (len(positional) - len(node.args.defaults)), *node.args.defaults]
+    pairs = [*zip(positional, defaults, strict=True), *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)]
+    shown = [f"{name.arg}={ast.unparse(default) if default else '...'}" for name, default in pairs if name.arg not in GIVEN]
+    return [*shown, "and those described above"] if shown and node.args.kwarg and node.name == "load" else shown
 
 
 def _value(text: str) -> Any:
@@ -127,9 +131,16 @@ class Registry:
     def get(self, name: str) -> Any:
         """The member of that name.
 
+        A user's own is named `python:package.module:name` or `python:file.py:name`, or by `name_of`.
+
         Raises:
             UnknownName: nobody bears it; the message gives the nearest known ones.
+            SpecError: a user's own member cannot be imported, or is an object of another process.
         """
+        if name.startswith(REFERENCE):
+            return resolve_reference(name.removeprefix(REFERENCE))
+        if name.startswith(OBJECT):
+            return self._object(name)
         if name in self._files:
             stem = self._files[name].stem
             module = importlib.import_module(f"{self.package}.{stem}")
@@ -138,14 +149,42 @@ class Registry:
             return self._added[name].load()
         raise UnknownName(self.kind, name, self.names())
 
+    def name_of(self, member: Any) -> str:
+        """The name by which a spec refers to a member; a name stays as it is.
+
+        A function or class that can be imported is `python:module:name`. Any other object is `object:name`, which this process
+        alone knows.
+        """
+        if isinstance(member, str):
+            return member
+        module, name = getattr(member, "__module__", ""), getattr(member, "__name__", type(member).__name__)
+        if getattr(sys.modules.get(module), name, None) is member and module != "__main__":
+            package, _, stem = module.rpartition(".")
+            return stem.replace("_", "-") if package == self.package else f"{REFERENCE}{module}:{name}"
+        self._objects[f"{OBJECT}{name}"] = member
+        return f"{OBJECT}{name}"
+
+    @cached_property
+    def _objects(self) -> dict[str, Any]:
+        return {}
+
+    def _object(self, name: str) -> Any:
+        if name in self._objects:
+            return self._objects[name]
+        raise SpecError(
+            f"The {self.kind} {name.removeprefix(OBJECT)!r} is an object of the Python program that began the run. Continue "
+            f"it by the same call there, or put the {self.kind} into a file and name it: python:FILE.py:NAME."
+        )
+
     def build(self, text: str) -> Any:
-        """The class of `NAME,KEY=VALUE,...` made with these options.
+        """The class of `NAME,KEY=VALUE,...` made with these options, or the object of that name as it is.
 
         Raises:
             UnknownName, SpecError: the name or an option is not known, or a value is impossible.
         """
         call = Call.parse(text)
-        return construct(self.get(call.name), call, self.kind)
+        member = self.get(call.name)
+        return construct(member, call, self.kind) if callable(member) else member
 
     def documentation(self, name: str) -> str:
         """What the member's docstring says, and its options, read from the file without importing it where there is one."""
@@ -157,6 +196,13 @@ class Registry:
                 options = ", ".join(_options(node))
                 return (ast.get_docstring(node) or "") + (f"\n\nOptions: {options}" if options else "")
         return ast.get_docstring(tree) or ""
+
+    def claims(self, name: str) -> dict[str, Any]:
+        """What a member of the folder claims of itself, `@claims(symmetric=True)`, read from the file without importing it."""
+        tree = ast.parse(self._files[name].read_text(encoding="utf-8")) if name in self._files else ast.Module([], [])
+        calls = [node for part in tree.body if isinstance(part, ast.FunctionDef) for node in part.decorator_list]
+        keywords = [word for call in calls if isinstance(call, ast.Call) for word in call.keywords]
+        return {word.arg: word.value.value for word in keywords if word.arg and isinstance(word.value, ast.Constant)}
 
     def summary(self, name: str) -> str:
         """The first sentence of the documentation."""

@@ -11,11 +11,12 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gevaldi.documents import Malformed, TextFile, parse
 from gevaldi.errors import SpecError, UnknownName
-from gevaldi.registry import SHOWN, explain_validation_error
+from gevaldi.registry import SHOWN, Registry, explain_validation_error
 from gevaldi.search.stopping import MOST_STEPS, Stopping
 from gevaldi.settings import Settings
 from gevaldi.storage import Location, far_errors
 
+DIVERGENCES = Registry("divergence", "gevaldi.divergences")  # whose package would import torch
 FILE = TextFile("The spec", SpecError, "It should be a YAML or TOML file of settings such as 'samples: 64'.")
 
 MOST_THREADS, MOST_AT_ONCE = 1_024, 1_000_000
@@ -99,7 +100,9 @@ class Spec(Settings):
         description="conditions of the generator, by index or name, used in turn; null for all of them",
     )
     orders: Literal["both", "forward", "reverse"] = Field(
-        "both", description="forward maximises D[first || second], reverse maximises D[second || first]"
+        "both",
+        description="forward maximises D[first || second], reverse D[second || first]; by default both, but one if the divergence "
+        "is symmetric",
     )
     divergence: str = Field("kl", description="divergence to maximise, with its options, for example renyi,order=2")
     taxonomy: str = Field(
@@ -153,6 +156,15 @@ class Spec(Settings):
     def _none(cls, value: Any) -> Any:
         return "none" if value is None else value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_order_of_a_symmetric_divergence(cls, values: Any) -> Any:
+        """Both orders search for the same then, so that one is the default."""
+        if not isinstance(values, dict) or "orders" in values:
+            return values
+        name = str(values.get("divergence", "")).partition(",")[0].strip()
+        return values | ({"orders": "forward"} if DIVERGENCES.claims(name).get("symmetric") else {})
+
     @field_validator("first_classes", "second_classes", mode="before")
     @classmethod
     def _as_mapping(cls, value: Any) -> Any:
@@ -167,8 +179,8 @@ class Spec(Settings):
 
     @property
     def deciding(self) -> dict[str, Any]:
-        """The settings that change rows by more than rounding: all except `speed`."""
-        return self.model_dump(mode="json", exclude={"speed"})
+        """The settings that determine a row: all except `samples`, the number of starts, and `speed`."""
+        return self.model_dump(mode="json", exclude={"samples", "speed"})
 
     @property
     def fingerprint(self) -> str:

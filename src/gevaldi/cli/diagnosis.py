@@ -34,6 +34,20 @@ def diagnose() -> tuple[list[str], bool]:
     return lines, healthy
 
 
+def describe_model(name: str, real: str | None, out: str | None) -> str:
+    """What is understood of a model, a line each; its pictures are written to `out`."""
+    from gevaldi.inspection import as_picture, inspect
+    from gevaldi.storage import local_path
+
+    found = inspect(name, real)
+    room = max(len(what) for what, _ in found.lines)
+    lines = [f"{what:{room}}  {value}" for what, value in found.lines]
+    if out is not None:
+        as_picture(found.strips).save(local_path(out), format="PNG")
+        lines.append(f"{'written':{room}}  {out}: rows show {', then '.join(found.strips)}")
+    return "\n".join(lines)
+
+
 def _extras() -> list[str]:
     """Which extras are installed, and which are not."""
     needed: dict[str, list[str]] = {}

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gevaldi.cli.words import complete, tell
+from gevaldi.cli.words import complete, say, tell
 from gevaldi.errors import TaxonomyError
 
 
@@ -66,6 +66,8 @@ def cluster(
         raise TaxonomyError(f"--out {out} was given; the hierarchy is written as JSON, for example --out digits.json.")
     network = load_classifier(classifier)
     confused = confusions(network, sources.load(pictures), (size, size) if size else None)
+    if confused.unknown:
+        say(f"gevaldi: warning: {confused.unknown}")
     names = {label.id: label.name for label in network.labels if label.id}
     learnt = taxonomy_from_confusions(confused.matrix, [label.id or label.name for label in network.labels], linkage, names)
     try:

@@ -13,10 +13,12 @@ sources = Sources(Registry("source of pictures", "gevaldi.pictures"), "set of pi
 def load_pictures(text: str, shape: tuple[int, int, int], count: int | None = None) -> "RealPictures":
     """The pictures that a user names, or so many of them, brought to the (channels, height, width) that the generator makes.
 
+    All that are chosen are read, and no others.
+
     Raises:
         UnknownName, DataError: there are none, or they cannot be read.
     """
-    from gevaldi.pictures.base import brought_to
+    from gevaldi.pictures.base import RealPictures, brought_to
 
-    found: RealPictures = sources.load(text)
-    return brought_to(found, shape, count)
+    found = brought_to(sources.load(text), shape, count)
+    return RealPictures(list(found.pictures), found.classes)

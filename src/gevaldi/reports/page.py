@@ -23,7 +23,7 @@ def write_report(run: Run, path: Location | None = None, limit: int = 200) -> Lo
     Args:
         run: the run.
         path: where to; by default `report.html` in the run folder.
-        limit: how many samples the gallery shows; of a larger run those that `gevaldi.measures.duplicates.chosen` picks.
+        limit: how many samples the gallery shows; of a larger run those that `gevaldi.measures.duplicates.choose` picks.
 
     Raises:
         RunFolderError: the run has no rows yet, or the page cannot be written.

@@ -97,7 +97,7 @@ class _Samples:
 def _batches(samples: _Samples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of groups within the memory budget: samples by group and then by divergence, and the sizes of the groups."""
     index = np.flatnonzero(samples.there)
-    key = samples.reverse[index].astype(int)
+    key = np.zeros(len(index), int)
     for words in (samples.condition, samples.first, samples.second):
         key = np.unique(key * (int(words.max()) + 2) + words[index] + 1, return_inverse=True)[1]
     _, group, sizes = np.unique(key, return_inverse=True, return_counts=True)

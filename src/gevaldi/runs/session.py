@@ -27,7 +27,7 @@ from gevaldi.runs.store.run import Run, write_in_run
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search import registry as algorithms
 from gevaldi.spec import Spec, differences, write_spec
-from gevaldi.storage import Location
+from gevaldi.storage import Location, read
 from gevaldi.taxonomy import Taxonomy
 from gevaldi.taxonomy.labels import are_only_numbers
 from gevaldi.taxonomy.read import taxonomy_as_json
@@ -71,18 +71,19 @@ def models_of(
         ContractError: the classifiers have different classes, and nothing says which correspond.
         SpecError, TaxonomyError, UnknownName: a name or an option is invalid.
     """
-    requested = taxonomy_of_spec(spec, taxonomy, begun)
-    alignment = align(first, second, spec.first_classes, spec.second_classes, requested)
-    first, second = alignment.first, alignment.second
-    hierarchy = hierarchy_of(spec, requested, first.labels, second.labels, device)
-    raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
+    with record_files() as files:
+        requested = taxonomy_of_spec(spec, taxonomy, begun)
+        alignment = align(first, second, spec.first_classes, spec.second_classes, requested)
+        first, second = alignment.first, alignment.second
+        hierarchy = hierarchy_of(spec, requested, first.labels, second.labels, device)
+        raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
+        algorithm = algorithms.build(spec.search.algorithm)
     tuning = None
     if begun:
         plan = ExecutionPlan.recorded_plan(begun.record["execution"], device)
     else:
         plan, tuning = plan_of(spec, Objective(first, second, generator, kl, prior_weight=0.0), device, batch_size, threads)
-    algorithm = algorithms.build(spec.search.algorithm)
-    return Models(first, second, generator, raised, algorithm, device, plan, hierarchy, alignment, tuning)
+    return Models(first, second, generator, raised, algorithm, device, plan, hierarchy, alignment, tuning, files)
 
 
 def open_run(
@@ -108,11 +109,12 @@ def open_run(
     run = Run.begun(folder)
     if run is not None:
         _check_same(run, spec, models, described)
+        run = run.grown(spec.samples) if spec.samples > run.spec.samples else run
         _write_beside(run, models)
         return run
     _refuse_equal_candidates(spec, models)
     with record_files() as files:
-        files |= {**models.first.files, **models.second.files, **models.generator.files}
+        files |= {**models.files, **models.first.files, **models.second.files, **models.generator.files}
         audited, trouble = _run_audit(models, conditions, spec, on_progress)
     inputs = as_lines(files).encode(errors="surrogateescape")
     pictures = content_of(audited.pictures) if audited else None
@@ -149,10 +151,11 @@ def open_run(
 
 
 def _write_beside(run: Run, models: Models) -> None:
-    """Write the spec and the hierarchy beside the record, unless they exist; a killed process may not have written them."""
-    if not run.has("spec.yaml"):
-        beside = {"taxonomy": "taxonomy.json"} if models.hierarchy and run.spec.names_own_taxonomy else {}
-        write_in_run(run.folder / "spec.yaml", write_spec(run.spec.model_copy(update=beside)).encode())
+    """Write the spec and the hierarchy beside the record, unless they are there and current."""
+    beside = {"taxonomy": "taxonomy.json"} if models.hierarchy and run.spec.names_own_taxonomy else {}
+    spec = write_spec(run.spec.model_copy(update=beside)).encode()
+    if not run.has("spec.yaml") or read(run.folder / "spec.yaml") != spec:  # a run may have grown
+        write_in_run(run.folder / "spec.yaml", spec)
     if models.hierarchy and not run.has("taxonomy.json"):
         write_in_run(run.folder / "taxonomy.json", taxonomy_as_json(models.hierarchy.whole).encode())
 
@@ -168,7 +171,8 @@ def _run_audit(models: Models, conditions: list[int], spec: Spec, on_progress: O
         raise
     except Exception as error:
         return None, [f"The audit of the generator failed. {describe_error(error)}"]
-    return audited, audit_warnings(audited.audit) + range_warnings(models, conditions, spec)
+    unknown = [audited.unknown] if audited.unknown else []
+    return audited, unknown + audit_warnings(audited.audit) + range_warnings(models, conditions, spec)
 
 
 def hierarchy_warnings(spec: Spec, models: Models) -> list[str]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.comparison import display_name, named_taxonomy, nest_search_settings
+from gevaldi.comparison import display_name, named_taxonomy, nest_search_settings, with_names
 from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments.execute import Outcome, earlier, folder_of
@@ -224,6 +224,7 @@ def sweep(
     if not isinstance(generator, str):
         objects[display_name(generator)] = generator
     hierarchy, given = named_taxonomy(taxonomy)
+    settings = with_names(settings)
     own = {key: settings.pop(key) for key in Sweep.model_fields if key in settings and key != "settings"}
     shared = {"taxonomy": hierarchy, **nest_search_settings(settings)}
     asked = sweep_from(

@@ -139,7 +139,7 @@ def before_search(
         if real and as_they_are:
             size, known = batch_of(models), [(name, name) for name in real.classes]
             batches = (
-                (torch.stack(real.pictures[i : i + size]).to(device, plan.dtype), known[i : i + size])
+                (torch.stack([*real.pictures[i : i + size]]).to(device, plan.dtype), known[i : i + size])
                 for i in range(0, len(real.pictures), size)
             )
             others = {name: one for name, one in classifiers.items() if name not in failed}

@@ -14,6 +14,7 @@ from torch import Tensor
 from gevaldi.alignment import Aligned, Known, target_classes
 from gevaldi.classifiers._official import LogP, officially
 from gevaldi.pictures import sources
+from gevaldi.pictures._unknown import unknown_classes
 from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.provenance import as_lines, record_files
 from gevaldi.runs.checks.evaluation import SIDES, Answers, drawn_rows, record_of, rows_of
@@ -43,11 +44,13 @@ class AuditResult:
         audit: counts over drawn pictures, and over real ones at the generator's size.
         evaluation: counts over the unmodified real pictures; None without any.
         pictures: the rows of `audit.parquet`.
+        unknown: sentences on classes of the real pictures that neither classifier knows; None if there are none.
     """
 
     audit: dict[str, Any]
     evaluation: dict[str, Any] | None
     pictures: list[Row]
+    unknown: str | None = None
 
 
 def audit(models: Models, conditions: Sequence[int], spec: Spec, on_progress: OnProgress = lambda done, total: None) -> AuditResult:
@@ -86,15 +89,17 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, on_progress: On
         return AuditResult(record, None, rows)
     classes: list[Known] = [(name, name) for name in real.classes]
     starts = range(0, len(real.pictures), size)
-    batches = ((torch.stack(resized.pictures[i : i + size]).to(models.device), classes[i : i + size]) for i in starts)
-    seen = tally(batches)
+    batches = ((torch.stack([*resized.pictures[i : i + size]]).to(models.device), classes[i : i + size]) for i in starts)
+    with record_files() as read:
+        seen = tally(batches)
     record["real"] = {"name": spec.real} | seen.record()
-    record["real"] |= {"sha256": sha256(as_lines(files).encode(errors="surrogateescape")).hexdigest()}
+    record["real"] |= {"sha256": sha256(as_lines(files | read).encode(errors="surrogateescape")).hexdigest()}
     record["kernel_distance"] = distance_record(generated.features, seen.features)
     with torch.no_grad():
         first, second = (seen.answers(side, officially(models.classifier(side), real.pictures, on_picture)) for side in SIDES)
     rows += rows_of(first, second, real)
-    return AuditResult(record, {"name": spec.real} | record_of(first, second, real.classes), rows)
+    evaluation = {"name": spec.real} | record_of(first, second, real.classes)
+    return AuditResult(record, evaluation, rows, unknown_classes(real.classes, models.first, models.second))
 
 
 def batch_of(models: Models) -> int:

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,8 +85,7 @@ class Run:
             if any(not _is_leftover(path) for path in contents(folder)):
                 raise RunFolderError(f"{folder} holds files but no run (no run.json). Give an empty or new folder with --out.")
         record = {"format": FORMAT, "fingerprint": spec.fingerprint, "spec": spec.model_dump(mode="json"), **record}
-        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-        content = text.encode(errors="backslashreplace")  # escapes lone surrogates, such as those of paths, as JSON does
+        content = _as_json(record)
         run = cls(folder, record, spec, hashlib.sha256(content).hexdigest())
         run.tidy()  # a process may have been killed before it wrote its record
         beside = {folder / name: file for name, file in ((INPUTS, inputs), (PICTURES, pictures)) if file is not None}
@@ -103,6 +103,17 @@ class Run:
         except OSError as error:
             raise unwritable(folder, error) from error
         return run
+
+    def grown(self, samples: int) -> "Run":
+        """The same run with more samples, once its record says so.
+
+        Raises:
+            RunFolderError: the record cannot be written.
+        """
+        record = self.record | {"spec": self.record["spec"] | {"samples": samples}}
+        content = _as_json(record)
+        write_in_run(self.folder / "run.json", content)
+        return Run(self.folder, record, self.spec.model_copy(update={"samples": samples}), hashlib.sha256(content).hexdigest())
 
     @classmethod
     def open(cls, folder: Location) -> "Run":
@@ -305,7 +316,12 @@ class Run:
     @property
     def origin(self) -> Origin:
         """The origin that every part of the run names."""
-        return Origin(self.spec.fingerprint, self.digest, self.total, self.spec.set_sizes)
+        return Origin(self.spec.fingerprint, self._identity, self.total, self.spec.set_sizes)
+
+    @cached_property
+    def _identity(self) -> str:
+        """SHA-256 of the record without the number of samples, which every part contains, so that a growing run keeps its parts."""
+        return hashlib.sha256(_as_json(self.record | {"spec": self.record["spec"] | {"samples": None}})).hexdigest()
 
     @property
     def _schema(self) -> Any:
@@ -362,6 +378,11 @@ def _is_leftover(path: Location) -> bool:
 def _is_in(folder: Location, name: str) -> bool:
     with translate_errors(folder / name):
         return is_there(folder / name)
+
+
+def _as_json(record: dict[str, Any]) -> bytes:
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace")  # half letters, as of a path, as JSON writes them
 
 
 def write_in_run(path: Location, content: Any) -> None:

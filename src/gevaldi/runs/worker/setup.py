@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -16,6 +16,7 @@ from gevaldi.execution.threads import in_threads
 from gevaldi.execution.tuning import Tuning
 from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Objective
+from gevaldi.provenance import Files
 from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.search.algorithms.base import Algorithm
 
@@ -34,6 +35,7 @@ class Models:
     hierarchy: Hierarchy | None = None
     alignment: Alignment | None = None
     tuning: Tuning | None = None
+    files: Files = field(default_factory=dict)
 
     def draw_latents(self, seeds: Sequence[int]) -> Tensor:
         """Latents drawn from the generator's prior, one per seed."""
