@@ -135,7 +135,7 @@ def test_ctrl_c_says_what_is_safe_and_how_to_go_on(folder: Path) -> None:
     process.send_signal(signal.SIGINT)
     message = process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    assert "of 800 rows are safe. Go on with: gevaldi resume run" in message
+    assert "of 800 rows are safe. Resume with: gevaldi resume run" in message
 
 
 def _has_loaded(library: str, pid: int) -> bool:
@@ -179,7 +179,7 @@ def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> 
         ([*PAIR, "--divergence", "log-odds"], "It takes this, that, written log-odds,this=VALUE,that=VALUE"),
         ([*PAIR, "--divergence", "log-odds,this=1,that=two"], "whole number was expected"),
         (["compare", "models.py:net", *PAIR[2:]], "write python:models.py:net"),
-        ([*PAIR, "--set", "seed.x=3", "--seed", "1"], "'seed' is no group of settings"),
+        ([*PAIR, "--set", "seed.x=3", "--seed", "1"], "'seed' is not a group of settings"),
         ([*PAIR, "--device", "meta"], "meta devices are not supported"),
         (["compare", "bundled:mnist-strided", "bundled:mnist-poled", "-g", "bundled:mnist-vae"], "Did you mean 'mnist-pooled'"),
         (["compare", "mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae"], "Did you mean 'bundled:mnist-strided'"),
@@ -200,11 +200,14 @@ def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> 
         ([*PAIR[:2], "python:models.py:MODELS", *PAIR[3:]], "is of type int; a function"),
         ([*PAIR[:2], "python:model.py:net", *PAIR[3:]], "There is no file 'model.py'"),
         ([*PAIR[:2], "python:torch.nothing:net", *PAIR[3:]], "ModuleNotFoundError: No module named 'torch.nothing'"),
-        (["report", "nowhere"], "There is no run in nowhere: it has no run.json. `gevaldi compare` makes runs."),
-        (["report", "swept"], "It holds a sweep, each of whose sub-folders is a run. The sweep goes on with: gevaldi sweep swept/"),
+        (["report", "nowhere"], "There is no run in nowhere: it has no run.json. `gevaldi compare` creates runs."),
+        (
+            ["report", "swept"],
+            "It holds a sweep, and each of its sub-folders is a run. Resume the sweep with: gevaldi sweep swept/",
+        ),
         (
             ["compare", "--spec", "swept/sweep.yaml"],
-            "this is the spec of a sweep, of more than one comparison: gevaldi sweep FILE",
+            "this is the spec of a sweep, not of one comparison. Run it with: gevaldi sweep FILE",
         ),
         (["compare", "--spec", "nowhere.yaml"], "cannot be read"),
         (["train", "mnist", "--data", "nowhere"], "There is no such folder"),
@@ -228,8 +231,8 @@ def test_bad_input_is_answered_and_not_thrown(folder: Path, monkeypatch: pytest.
     ("words", "answer"),
     [
         (["export", "run"], "Missing option '--to'. The format: gevaldi list exports"),
-        (["sweep"], "Missing argument 'classifiers'. Two or more, SOURCE:NAME; or one sweep that ships"),
-        (["show"], "Missing argument 'name'. Any name that gevaldi list has"),
+        (["sweep"], "Missing argument 'classifiers'. Two or more, SOURCE:NAME; or a bundled sweep"),
+        (["show"], "Missing argument 'name'. Any name from gevaldi list"),
         (
             ["export", "run", "--to", "parquet", "--top", "0"],
             "Invalid value for '--top': Input should be greater than or equal to 1",
@@ -307,7 +310,7 @@ def test_list_names_every_kind_and_show_finds_each_of_them() -> None:
 def test_a_hierarchy_is_learnt_and_then_compared_over_from_the_shell(folder: Path) -> None:
     done = called(folder, "cluster", "bundled:mnist-referee", "--pictures", "bundled:mnist-digits", "--out", "digits.json")
     assert done.returncode == 0, done.stderr
-    assert "10 classes, from 1,000 pictures by their own classes" in done.stdout
+    assert "10 classes, from 1,000 pictures by their true classes" in done.stdout
     assert "\n    {4, 9}\n      4\n      9\n" in done.stdout
     assert called(folder, "show", "digits.json").stdout.strip() in done.stdout
     apart = called(folder, "distance", "4", "9", "--taxonomy", "digits.json")

@@ -184,7 +184,7 @@ def test_a_cluster_that_is_gone_ends_the_run_with_how_to_go_on() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         gone = free.getsockname()
-    with pytest.raises(EngineError, match=r"What was finished is safe\..*gevaldi resume folder"):
+    with pytest.raises(EngineError, match=r"Finished rows are safe\..*gevaldi resume folder"):
         computed(Fake(1), lifelines=(gone,))
 
 

@@ -281,8 +281,7 @@ def test_a_head_node_that_is_killed_ends_the_program_with_how_to_go_on(expected:
         time.sleep(0.02)
     doomed.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
     assert (
-        f"What was finished is safe. When the cluster is there again, go on with: gevaldi resume {folder}"
-        in driver.communicate()[1]
+        f"Finished rows are safe. When the cluster is there again, go on with: gevaldi resume {folder}" in driver.communicate()[1]
     )
     assert driver.returncode == 1
     assert 0 < len(Run.open(folder).done()) < len(expected)

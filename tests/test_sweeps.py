@@ -601,16 +601,16 @@ def test_of_each_comparison_it_is_said_beforehand_which_it_is_of_how_many_and_wh
     for number, (name, (next_is, became)) in enumerate(zip(pairs, zip(told[::2], told[1::2], strict=True), strict=True), 1):
         assert next_is == f"gevaldi: {number} of 6: {name}"
         assert became.startswith(f"gevaldi: {name} is in ")
-    assert "without being part" not in whole.stderr
+    assert "outside this sweep" not in whole.stderr
     fewer = in_terminal(*nets[:2], *words)
-    [said] = [line for line in fewer.stderr.splitlines() if "without being part of this sweep" in line]
-    assert said.startswith(f"gevaldi: 5 comparisons lie in {out}")
-    assert len([name for name in pairs[1:] if name in said]) == 3
-    assert pairs[0] not in said
-    assert " and 2 more; " in said
-    assert said.endswith(f"the same command with the classifier {nets[2]} and --divergence kl --divergence jensen-shannon.")
+    [notice] = [line for line in fewer.stderr.splitlines() if "outside this sweep" in line]
+    assert notice.startswith(f"gevaldi: {out} also holds 5 comparisons outside this sweep: ")
+    assert len([name for name in pairs[1:] if name in notice]) == 3
+    assert pairs[0] not in notice
+    assert " and 2 more; " in notice
+    assert notice.endswith(f"the same command with the classifier {nets[2]} and --divergence kl --divergence jensen-shannon.")
     again = in_terminal(*nets, *both, *words)
-    assert "without being part" not in again.stderr
+    assert "outside this sweep" not in again.stderr
     assert again.stdout == whole.stdout
     one = in_terminal(*nets, *both, *words, "--only", pairs[4])
     assert [line for line in one.stderr.splitlines() if " of 1: " in line] == [f"gevaldi: 1 of 1: {pairs[4]}"]

@@ -1,4 +1,4 @@
-"""What `gevaldi doctor` says."""
+"""The checks of `gevaldi doctor`."""
 
 import os
 import re
@@ -10,7 +10,7 @@ PACKAGES = ("gevaldi", "torch", "torchvision", "numpy", "pyarrow", "pydantic", "
 
 
 def diagnose() -> tuple[list[str], bool]:
-    """Lines for the user, and whether all is well."""
+    """Lines for the user, and whether everything works."""
     lines, healthy = [], True
     for package in PACKAGES:
         try:
@@ -21,7 +21,7 @@ def diagnose() -> tuple[list[str], bool]:
     lines += _extras()
     try:
         import torch
-        import torchvision  # noqa: F401 a build that does not fit torch fails here
+        import torchvision  # noqa: F401 a build that does not match torch fails here
 
         lines.append(f"ok    {os.cpu_count()} CPU cores, torch uses {torch.get_num_threads()} threads")
         gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -70,15 +70,15 @@ def _is_installed(package: str) -> bool:
 
 
 def _cache() -> str:
-    """Where it is kept how pairs are computed fastest, and of how many."""
+    """Where the cache of measurements is, and how many pairs it holds."""
     from gevaldi.execution.tuning import cache_folder
 
     try:
         folder = cache_folder()
-        kept = sum(1 for _ in (folder / "tuning").glob("*.json"))
+        pairs = sum(1 for _ in (folder / "tuning").glob("*.json"))
     except (OSError, RuntimeError) as error:
-        return f"no cache: {error}. How pairs are computed fastest is measured for every run; GEVALDI_CACHE names another folder."
-    return f"cache {folder}: how {kept} pair{'s are' if kept != 1 else ' is'} computed fastest"
+        return f"no cache: {error}. Every run measures how to compute its pair fastest; GEVALDI_CACHE sets another folder."
+    return f"cache {folder}: measurements of {pairs} pair{'s' * (pairs != 1)}"
 
 
 def _weights() -> list[str]:

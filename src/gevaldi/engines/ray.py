@@ -231,7 +231,7 @@ class Tasks:
         usable, late = self._usable(), time.monotonic() - self._since > LONGEST_SILENCE
         if self._refused and not usable:
             words = dict.fromkeys(trouble.in_words() for trouble in self._refused.values())
-            raise EngineError(" ".join(["No worker can work.", *list(words)[:3], "What was finished before is safe."]))
+            raise EngineError(" ".join(["No worker can work.", *list(words)[:3], "Finished rows are safe."]))
         if late and not usable:
             raise EngineError(
                 f"No node of the cluster has room for a worker, which takes {self._needs()}. Its nodes have {self._offers()}. "
