@@ -6,7 +6,7 @@ from gevaldi.provenance import record_files
 from gevaldi.registry import Registry, Sources
 
 if TYPE_CHECKING:
-    from gevaldi.models import Classifier
+    from gevaldi.models import Classifier, Label
 
 sources = Sources(Registry("classifier source", "gevaldi.classifiers"), "classifier")
 
@@ -22,7 +22,22 @@ def load_classifier(given: "str | Classifier") -> "Classifier":
 
     with record_files() as files:
         found: Classifier = sources.resolve(given, Classifier, "Wrap a module in one line: gevaldi.classifier(module, labels=10)")
+    found.labels = _labels(found)
     if not isinstance(given, str):
         return found
     found.files = files
     return found.eval()
+
+
+def _labels(classifier: "Classifier") -> "tuple[Label, ...]":
+    """The labels of a classifier, in whatever form a class of the user's own has them.
+
+    Raises:
+        SpecError: it has none, or they are of no known form.
+    """
+    from gevaldi.errors import SpecError
+    from gevaldi.models import labels_of
+
+    if not hasattr(classifier, "labels"):
+        raise SpecError(f"{type(classifier).__name__} has no labels; set them in __init__: self.labels = ['cat', 'dog'].")
+    return labels_of(classifier.labels)
