@@ -1,5 +1,6 @@
 """The command line as a process, and as a user meets it."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,10 @@ from typer.testing import CliRunner
 
 from conftest import called
 from gevaldi.bundled.ladder import FAMILIES
+from gevaldi.classifiers import sources as classifiers
 from gevaldi.cli.main import app
+from gevaldi.errors import SpecError, UnknownName
+from gevaldi.quoting import quote_name
 from gevaldi.runs.store.run import Run
 
 MODELS = """
@@ -257,7 +261,10 @@ def test_help_list_and_show_need_no_torch(folder: Path) -> None:
     script = """
 import sys
 from typer.testing import CliRunner
+from gevaldi.classifiers import sources as classifiers
 from gevaldi.cli.main import app
+from gevaldi.errors import SpecError, UnknownName
+from gevaldi.quoting import quote_name
 for words in (["--help"], ["compare", "--help"], ["list"], ["show", "kl"], ["show", "spec"], ["distance", "orange", "lemon"]):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, (words, result.exception)
@@ -376,3 +383,32 @@ def test_an_order_in_which_all_samples_failed_has_a_line_in_the_table(folder: Pa
     assert done.returncode == 0, done.stderr
     assert Run.open(folder / "run").rows().groupby("order")["status"].agg(lambda s: (s == "failed").all()).tolist() == [True, False]
     assert " – " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "answer"),
+    [
+        ("classifiers", "old.pth", "torchvision:resnet50,weights=old.pth"),
+        ("classifiers", "runs/best.ckpt", "timm:NAME,weights=runs/best.ckpt"),
+        ("classifiers", "a,b.safetensors", 'weights="a,b.safetensors"'),
+        ("classifiers", "model.onnx", "Write onnx:model.onnx."),
+        ("classifiers", "model.pt2", "Write exported:model.pt2."),
+        ("classifiers", "models.py", "python:models.py:FUNCTION"),
+        ("classifiers", "FOLDER", "transformers:"),
+        ("generators", "g.pth", "python:FILE.py:FUNCTION"),
+        ("generators", "models.py", "python:models.py:FUNCTION"),
+        ("generators", "FOLDER", "diffusers:"),
+        ("pictures", "FOLDER", "Write folder:"),
+        ("pictures", "some/photo.jpg", "Write folder:some."),
+    ],
+)
+def test_a_path_that_names_no_source_is_answered_with_how_to_name_it(tmp_path: Path, kind: str, name: str, answer: str) -> None:
+    sources = importlib.import_module(f"gevaldi.{kind}").sources
+    with pytest.raises(SpecError) as refused:
+        sources.load(quote_name(str(tmp_path)) if name == "FOLDER" else quote_name(name))
+    assert answer in str(refused.value)
+
+
+def test_a_misspelt_name_is_still_answered_with_the_nearest_known_ones() -> None:
+    with pytest.raises(UnknownName, match="bundled:mnist-strided"):
+        classifiers.load("mnist-strided")

@@ -12,7 +12,7 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
@@ -212,6 +212,8 @@ class Sources:
 
     registry: Registry
     kind: str
+    name_path: Callable[[Path], str] | None = None
+    """What a user may write for a path that names no source."""
 
     def names(self) -> list[str]:
         """Every name that is known beforehand; sources such as `python:` know more when asked."""
@@ -233,6 +235,9 @@ class Sources:
         """
         source, colon, name = call.name.partition(":")
         if not colon:
+            path = Path(unquoted(call.name))
+            if self.name_path and (path.exists() or path.suffix or len(path.parts) > 1):
+                raise SpecError(f"{call.name} is a path, and a {self.kind} is named by its source. {self.name_path(path)}")
             raise UnknownName(self.kind, call.name, self.names())
         if source not in self.registry.names() and source.endswith(".py"):
             raise SpecError(f"{call.name!r} names no source. For a function in a file, write python:{call.name}")

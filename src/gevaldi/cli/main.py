@@ -326,7 +326,11 @@ def _execute(
     probe_again: bool = False,
     about: dict[str, str] | None = None,
 ) -> None:
-    named = f"runs/{_short(spec.first)}-vs-{_short(spec.second)}-{spec.fingerprint}" if out is None else out
+    from gevaldi.folders import in_path
+    from gevaldi.names import told_apart
+
+    names = map(in_path, told_apart(spec.first, spec.second))
+    named = f"runs/{'-vs-'.join(names)}-{spec.fingerprint}" if out is None else out
     models = (spec.first, spec.second, spec.generator)
     try:
         from gevaldi.comparison import command_of, execute
@@ -385,8 +389,3 @@ def _left(folder: str) -> str:
     if run is None:
         return f"; there is no run in {folder} to resume."
     return f"; {len(run.done())} of {run.total} rows are safe. Resume with: gevaldi resume {quote(folder)}"
-
-
-def _short(name: str) -> str:
-    clean = "".join(c if c.isalnum() or c in "-_." else "-" for c in name.rpartition(":")[2])
-    return clean.strip("-.")[:40] or "model"
