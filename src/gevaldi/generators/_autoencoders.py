@@ -184,7 +184,8 @@ def refuse_other_range(autoencoder: Fitted, name: str, originals: Tensor) -> Non
     if low < -BEYOND or high > 1 + BEYOND:
         raise SpecError(
             f"{name} turns pictures in [0, 1] into pictures from {low:.3g} to {high:.3g}. Say the range that it works in, such as "
-            "low=-1 for [-1, 1] or high=255; if decode gives logits, let it end in a sigmoid. With low=0 it is taken as it is, and "
+            "low=-1 for [-1, 1] or high=255; if decode gives logits, let it end in a sigmoid; if pictures are "
+            "normalised by mean and std, do so in encode and undo it in decode. With low=0 it is taken as it is, and "
             "what leaves [0, 1] is cut off."
         )
 
