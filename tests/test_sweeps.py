@@ -157,13 +157,13 @@ BASE: dict[str, Any] = {"classifiers": ["x:a", "x:b"], "generator": "x:g"}
         ({"classifiers": {"a": "x:a", "b": "x:a"}}, "x:a is named twice"),
         ({"classifiers": {"a b": "x:a", "a-b": "x:b"}}, "cannot be told apart in names of folders"),
         ({"classifiers": "x:a"}, "classifiers"),
-        ({"settings": {"sampels": 3}}, "'sampels' is not known.* 'samples'"),
+        ({"settings": {"sampels": 3}}, "'sampels' is unknown.* 'samples'"),
         ({"settings": {"first": "x:c"}}, "'first' is no setting that all pairs share; say it by 'classifiers'"),
         ({"settings": {"prior_weight": 0.1}}, "say it by 'prior_weights'"),
         ({"classes": {"c": {"0": None}}}, "there is no classifier 'c' among a, b"),
         ({"divergences": ["kll"]}, "Did you mean 'kl'"),
         ({"prior_weights": [-1]}, "greater than or equal to 0"),
-        ({"classifier": []}, "'classifier' is not known.*A sweep has"),
+        ({"classifier": []}, "'classifier' is unknown.*A sweep has"),
     ],
 )
 def test_what_is_wrong_in_a_sweep_is_answered(change: dict[str, Any], answer: str) -> None:
