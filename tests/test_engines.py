@@ -229,7 +229,7 @@ def test_an_address_where_nobody_listens_is_answered(form: str) -> None:
 
 @pytest.mark.parametrize("address", ["", ":6379", "http://host:1", "host:port"])
 def test_what_is_no_address_is_answered(address: str) -> None:
-    with pytest.raises(EngineError, match="is not an address of a Ray cluster. Give HOST:PORT"):
+    with pytest.raises(EngineError, match=r"is not an address of a Ray cluster\. Give HOST:PORT"):
         check_answers(address)
 
 
