@@ -54,7 +54,7 @@ class Call:
             key, equals, value = part.partition("=")
             if not equals or not key:
                 raise SpecError(
-                    f"In {text!r}, the option {part!r} must have the form KEY=VALUE, for example 'renyi,order=2'. A name or path with "
+                    f"In {text!r}, the option {part!r} must have the form KEY=VALUE, for example 'renyi,order=2'. A name with "
                     """a comma stands in double quotes, as in 'folder:"a, b"'."""
                 )
             options[key.strip()] = _value(value.strip())
