@@ -254,8 +254,8 @@ def test_settings_of_speed_are_no_part_of_what_tells_runs_apart_and_all_others_a
     [
         ({"speed": {"threds": 1}}, "Did you mean 'threads'?"),
         ({"threads": 1}, "'threads' is a setting of the speed: speed.threads."),
-        ({"speed": {"threads": 0}}, "a whole number from 1 to 1,024, or auto, was expected (came: 0)"),
-        ({"speed": {"batch_size": True}}, "a whole number from 1 to 1,000,000, or auto, was expected (came: True)"),
+        ({"speed": {"threads": 0}}, "a whole number from 1 to 1,024, or auto, was expected (got 0)"),
+        ({"speed": {"batch_size": True}}, "a whole number from 1 to 1,000,000, or auto, was expected (got True)"),
         ({"speed": {"compiled": "yes please"}}, "true or false was expected"),
     ],
 )

@@ -34,6 +34,7 @@ from gevaldi.runs.start import chosen_conditions, sample_seed, start_at, starts
 from gevaldi.runs.store import writer
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import FORMAT, schema
+from gevaldi.runs.verification import verify
 from gevaldi.runs.worker import search as worker
 from gevaldi.search import registry
 from gevaldi.search.loop import ActiveBatch, NewSamples
@@ -282,7 +283,7 @@ def test_samples_that_turn_nan_are_rows_with_their_error_and_the_others_go_on(tm
     failed = rows["status"] == "failed"
     assert len(rows) == 48
     assert 0 < failed.sum() < 48
-    assert rows[failed]["error"].str.contains("the second classifier gave a prediction that is not a number").all()
+    assert rows[failed]["error"].str.contains("the second classifier returned a prediction that is not a number").all()
     assert rows[~failed]["divergence_end"].notna().all()
     whole = compared(tmp_path / "whole", samples=24).rows()
     alike = ~failed & (rows["steps"] == whole["steps"])
@@ -301,7 +302,7 @@ def test_a_classifier_that_raises_on_some_samples_fails_only_those(tmp_path: Pat
     record = Run.open(tmp_path).record
     assert record["audit"] is None
     assert "RuntimeError: too dark for me" in record["warnings"][0]
-    assert "could not be audited" in gevaldi.Comparison.open(tmp_path).report().read_text()
+    assert "audit of the generator failed" in gevaldi.Comparison.open(tmp_path).report().read_text()
     assert (rows[~failed]["divergence_end"] > 0).all()
 
 
@@ -490,7 +491,7 @@ def test_a_run_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) -> 
     with pytest.raises(RunFolderError, match=r"format 99.*pip install --upgrade"):
         Run.open(tmp_path)
     (tmp_path / "run.json").write_text(json.dumps(record | {"format": 1}))
-    with pytest.raises(RunFolderError, match=r"format 1.*Make it again: gevaldi compare --spec"):
+    with pytest.raises(RunFolderError, match=r"format 1.*Repeat the run: gevaldi compare --spec"):
         Run.open(tmp_path)
     (tmp_path / "run.json").write_text(json.dumps({"format": FORMAT}))
     with pytest.raises(RunFolderError, match=r"not the record of a run: fingerprint is missing; spec is missing.* and \d+ more"):
@@ -518,7 +519,7 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, monkeypatch: pyte
 
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", full)
-        with pytest.raises(RunFolderError, match=r"No space left on device.*What was finished before is safe"):
+        with pytest.raises(RunFolderError, match=r"No space left on device.*Finished rows are safe"):
             compared(tmp_path / "full")
     assert not list((tmp_path / "full" / "samples").glob(".*"))
     pd.testing.assert_frame_equal(compared(tmp_path / "full").rows()[NUMBERS], whole[NUMBERS])
@@ -610,3 +611,31 @@ def test_both_orders_of_a_symmetric_divergence_are_searched_with_a_warning(tmp_p
     forward, reverse = done.summary()
     assert forward.distinct
     assert reverse.distinct == 0  # the same samples once more
+
+
+def test_a_run_grows_to_the_rows_of_one_that_had_as_many_from_the_start(tmp_path: Path) -> None:
+    small = compared(tmp_path / "run", samples=3)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run" / "samples").iterdir()}
+    grown = compared(tmp_path / "run", samples=5)
+    whole = compared(tmp_path / "whole", samples=5)
+    pd.testing.assert_frame_equal(grown.rows(), whole.rows())
+    pd.testing.assert_frame_equal(grown.rows()[: len(small.rows())], small.rows())
+    after = {path.name: path.read_bytes() for path in (tmp_path / "run" / "samples").iterdir()}
+    assert before.items() <= after.items(), "what was computed is not computed again"
+    assert read_spec(tmp_path / "run" / "spec.yaml").samples == 5
+    assert all(finding.holds for finding in verify(Run.open(tmp_path / "run")))
+    assert compared(tmp_path / "run", samples=3).run.spec.samples == 5, "and never shrinks"
+
+
+def test_a_run_that_was_killed_while_it_grew_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared(tmp_path / "run", samples=3)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gevaldi.runs.session._write_beside", killed)  # the record has grown, and nothing else
+        with pytest.raises(KeyboardInterrupt):
+            compared(tmp_path / "run", samples=5)
+    pd.testing.assert_frame_equal(compared(tmp_path / "run", samples=5).rows(), compared(tmp_path / "whole", samples=5).rows())
+    assert read_spec(tmp_path / "run" / "spec.yaml").samples == 5

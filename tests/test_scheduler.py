@@ -187,7 +187,7 @@ def test_a_batch_that_memory_does_not_suffice_for_is_halved_and_loses_nobody(err
     assert narrow.most == 3
     whole = rows_of(spec(), 12, models(plan=ExecutionPlan()))
     assert {index: row["steps"] for index, row in rows.items()} == {index: row["steps"] for index, row in whole.items()}
-    with pytest.raises(DeviceError, match=r"does not suffice for one sample.*gevaldi resume"):
+    with pytest.raises(DeviceError, match=r"too little memory for one sample.*gevaldi resume"):
         list(worker.search_all(starts(spec(), [0]), models(second=second, plan=ExecutionPlan(small=True, block=8)), spec(), 1))
 
 

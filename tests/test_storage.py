@@ -279,7 +279,7 @@ def test_every_command_takes_a_run_in_a_bucket(server: str, tmp_path: Path, monk
     said(*words, "--out", "here")
     one, other = (Run.open(location(where)).rows()[NUMBERS] for where in (url, "here"))
     pd.testing.assert_frame_equal(one, other)
-    assert "was complete" in said("resume", url, "--device", "cpu") + said("resume", url, "--device", "cpu")
+    assert "was already complete" in said("resume", url, "--device", "cpu") + said("resume", url, "--device", "cpu")
     assert f"report: {url}/other.html" in said("report", url, "--out", f"{url}/other.html")
     assert f"figure: {url}/figures/divergence.png" in said("figure", url, "divergence")
     assert read(location(f"{url}/figures/divergence.png"))[:4] == b"\x89PNG"
@@ -641,7 +641,7 @@ def test_a_disk_that_is_full_in_mid_run_loses_nothing_and_the_run_goes_on_when_t
     with monkeypatch.context() as patch:
         patch.setattr(Run, "append", filling)
         patch.setattr("gevaldi.runs.store.writer.PART", 4)
-        with pytest.raises(RunFolderError, match=r"No space left on device. What was finished before is safe. Free some space"):
+        with pytest.raises(RunFolderError, match=r"No space left on device. Finished rows are safe. Free some space"):
             compared(tiny / "run")
     done = set(Run.open(tiny / "run").done())
     assert 0 < len(done) < 18
@@ -667,7 +667,7 @@ def test_a_complete_run_on_a_disk_that_can_only_be_read_is_reported_on(tiny: Pat
     subprocess.run(["mount", "-o", "remount,ro", str(tiny)], check=True)
     resumed = CliRunner().invoke(app, ["resume", str(tiny / "run"), "--device", "cpu"])
     assert resumed.exit_code == 0, (resumed.output, resumed.exception)
-    assert f"Read-only file system. See that you may write there. Elsewhere: gevaldi report {tiny}/run --out" in resumed.output
+    assert f"Read-only file system. Check that you may write there. Elsewhere: gevaldi report {tiny}/run --out" in resumed.output
     with pytest.raises(
         RunFolderError, match=r"report.html cannot be written: Read-only.*Elsewhere: gevaldi report .*run --out FILE"
     ):
@@ -692,7 +692,7 @@ def test_whatever_a_disk_says_is_answered_and_nothing_unfinished_is_left(
 
     with monkeypatch.context() as patch:
         patch.setattr("gevaldi.files.open" if call == "open" else f"os.{call}", failing, raising=False)
-        with pytest.raises(RunFolderError, match=rf"{os.strerror(number)}. What was finished before is safe.*gevaldi resume"):
+        with pytest.raises(RunFolderError, match=rf"{os.strerror(number)}. Finished rows are safe.*gevaldi resume"):
             run.append([row(1)])
     assert not unfinished(run.folder)
     assert run.done() == {0}

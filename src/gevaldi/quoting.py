@@ -44,6 +44,11 @@ def unquoted(text: str) -> str:
     return found
 
 
+def quote_name(name: str) -> str:
+    """A name in double quotes if it has letters that would end it otherwise."""
+    return '"' + name.replace('"', '""') + '"' if re.search(r'[,"=+()\[\]{}]', name) else name
+
+
 def _quoted_at(text: str, place: int) -> re.Match[str] | None:
     """The quoted name that begins at a place."""
     if text[place] != '"':

@@ -12,7 +12,7 @@ from gevaldi.runs.store.run import Run
 
 
 def summary_table(run: Run, found: list[Summary]) -> None:
-    """Print what real pictures say of the two, one line for each order of the search, and how many distinct finds there are."""
+    """Print which classifier real pictures favour, one line for each order of the search, and the number of distinct finds."""
     first, second = told_apart(run.record["models"]["first"]["name"], run.record["models"]["second"]["name"])
     for sentence in answer(run.record, {"first": first, "second": second}).sentences:
         Console(highlight=False).print(Text(sentence))
@@ -41,12 +41,12 @@ def summary_table(run: Run, found: list[Summary]) -> None:
 
 
 def _short(value: float) -> str:
-    """Three significant digits, but no more decimals than three."""
+    """Three significant digits, but at most three decimals."""
     return f"{value:.3g}" if abs(value) >= 0.1 else "< 0.001" if 0 < value < 0.001 else f"{value:.3f}"
 
 
 def _levels(found: Summary, n: int) -> str:
-    """The mean set distance before and after, where there is one: not where all samples failed."""
+    """The mean set distance before and after; a dash if all samples failed."""
     if n not in found.set_distance_end:
         return "–"
     return f"{found.set_distance_start[n].value:.1f} → {found.set_distance_end[n].value:.1f}"
