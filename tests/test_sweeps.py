@@ -159,7 +159,7 @@ BASE: dict[str, Any] = {"classifiers": ["x:a", "x:b"], "generator": "x:g"}
         ({"classifiers": "x:a"}, "classifiers"),
         ({"settings": {"sampels": 3}}, "'sampels' is unknown.* 'samples'"),
         ({"settings": {"first": "x:c"}}, "'first' is not a shared setting of all pairs; set 'classifiers'"),
-        ({"settings": {"prior_weight": 0.1}}, "say it by 'prior_weights'"),
+        ({"settings": {"prior_weight": 0.1}}, "set 'prior_weights' of the sweep"),
         ({"classes": {"c": {"0": None}}}, "there is no classifier 'c' among a, b"),
         ({"divergences": ["kll"]}, "Did you mean 'kl'"),
         ({"prior_weights": [-1]}, "greater than or equal to 0"),
@@ -566,11 +566,11 @@ def test_a_folder_that_is_far_away_is_refused_and_none_of_its_name_is_made(tmp_p
     monkeypatch.setitem(sys.modules, "s3fs", None)  # what is not installed is of no use here, so nobody is told to install it
     for out in ("memory://bucket/x", "s3://bucket/x"):
         for call in (lambda out=out: small_sweep(out), lambda out=out: gevaldi.SweepResult.open(out)):  # type: ignore[misc]
-            with pytest.raises(RunFolderError, match=rf"{out} is far away.*on this machine"):
+            with pytest.raises(RunFolderError, match=rf"{out} is remote.*on this machine"):
                 call()
         for words in ("sweep digits", "experiment examples-digits"):
             result = CliRunner().invoke(app, [*words.split(), "--out", out])
-            assert "is far away" in str(result.exception)
+            assert "is remote" in str(result.exception)
     assert not list(tmp_path.iterdir())
 
 
@@ -633,7 +633,7 @@ def test_who_gives_no_generator_is_told_the_option_and_where_the_names_are() -> 
 def test_an_answer_begins_with_its_own_words_and_not_with_those_of_a_library(change: dict[str, Any]) -> None:
     with pytest.raises(SpecError) as answer:
         sweep_from(BASE | change).pairs()
-    assert "expected" in str(answer.value) or "was named" in str(answer.value)
+    assert "expected" in str(answer.value) or "was given" in str(answer.value)
     assert "Value error" not in str(answer.value)
 
 
@@ -835,7 +835,7 @@ def test_the_command_makes_a_sweep_and_answers_what_is_wrong(tmp_path: Path) -> 
     assert again.returncode == 0, again.stderr
     assert again.stdout == done.stdout
     for wrong, answer in (
-        ([nets[0], *words], "1 classifier was named"),
+        ([nets[0], *words], "1 classifier was given"),
         ([nets[0], nets[1], nets[0], *words], "is named twice"),
         ([*nets, *words, "--set", "sampels=3"], "'samples'"),
         (["digit"], "'digits'"),
