@@ -672,7 +672,7 @@ def test_failed_samples_of_both_orders_are_counted_and_those_of_one_search_once(
 
 def test_one_failed_sample_is_told_in_the_singular() -> None:
     found = [entry("a", "b", "divergence", Estimate(1.0, 0.5, 1.5), 1)]
-    assert sentences(found, {"kl": "nats"})[-1].startswith("1 sample failed and is in no number")
+    assert sentences(found, {"kl": "nats"})[-1].startswith("1 sample failed and is left out of all numbers")
 
 
 def on_real(only: dict[tuple[str, str], tuple[int, int]], total: int = 100) -> list[Entry]:
@@ -693,25 +693,28 @@ def test_one_of_two_is_said_to_be_right_more_often_exactly_where_mcnemars_test_s
     expected = (
         f"On real pictures, these are right more often: {better} than {worse} (only {better} on {more}, only {worse} on {less})."
     )
-    assert said == (expected if decided else "The real pictures do not show which of the two is better.")
+    assert said == (expected if decided else "The real pictures do not show which classifier is better.")
 
 
 def test_more_pairs_need_clearer_counts() -> None:
     two = {("a", "b"): (12, 2)}  # p = 0.013
     assert "a than b" in sentences(on_real(two), {"kl": "nats"})[-1]
     ten = two | {(f"c{i}", f"d{i}"): (3, 3) for i in range(9)}
-    assert sentences(on_real(ten), {"kl": "nats"})[-1] == "The real pictures do not show which of any of the 10 pairs is better."
+    assert (
+        sentences(on_real(ten), {"kl": "nats"})[-1]
+        == "The real pictures do not show which classifier is better in any of the 10 pairs."
+    )
 
 
 def test_of_many_decided_pairs_the_clearest_are_named() -> None:
     said = sentences(on_real({(f"c{i}", f"d{i}"): (0, 20 + i) for i in range(5)}), {"kl": "nats"})[-1]
     assert "d4 than c4 (only d4 on 24, only c4 on 0); d3 than c3" in said
-    assert said.endswith("and so in 2 more pairs.")
+    assert said.endswith("and one of the two in 2 more pairs.")
 
 
 def test_without_real_pictures_a_sweep_shows_nobody_to_be_better() -> None:
     said = sentences([entry("a", "b", "divergence", Estimate(1.0, 0.5, 1.5))], {"kl": "nats"})
-    assert said[0].startswith("No real pictures of known classes were given, so nothing here shows which classifier is better.")
+    assert said[0].startswith("The sweep has no real pictures of known classes, so it does not show which classifier is better.")
 
 
 def test_the_largest_and_smallest_means_are_told_of_each_divergence_and_weight() -> None:
@@ -723,13 +726,13 @@ def test_the_largest_and_smallest_means_are_told_of_each_divergence_and_weight()
     for sentence, (begin, end) in zip(
         said[1:],
         (
-            ("under λ = 0, the mean kl is largest where a stands against b: 2 nats", "smallest where b stands against c: 1."),
-            ("under λ = 0.01, the mean kl is largest where a stands against b: 4 nats", "smallest where b stands against c: 2."),
+            ("under λ = 0, the mean kl is largest for a against b: 2 nats", "smallest for b against c: 1."),
+            ("under λ = 0.01, the mean kl is largest for a against b: 4 nats", "smallest for b against c: 2."),
             ("under λ = 0, the mean jensen-shannon is largest between a and b: 0.5 nats", "smallest between b and c: 0.25."),
         ),
         strict=True,
     ):
-        assert sentence == f"Searched for {begin}; and {end}"
+        assert sentence == f"After the search {begin}; it is {end}"
 
 
 def test_more_classifiers_than_a_terminal_has_room_for_are_told_where_they_are(capsys: pytest.CaptureFixture[str]) -> None:
