@@ -28,6 +28,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["GEVALDI_CACHE"] = tempfile.mkdtemp(prefix="gevaldi-cache-")  # and never the user's
 atexit.register(shutil.rmtree, os.environ["GEVALDI_CACHE"], ignore_errors=True)
 settings.register_profile("ci", derandomize=True)  # the same examples every time; elsewhere others each time, to find more
+settings.register_profile("quick", max_examples=20)
 if "CI" in os.environ:
     settings.load_profile("ci")
 torch.set_num_threads(1)
