@@ -19,7 +19,7 @@ PICTURES = (
     *("probs", "loc"),
 )
 SIDES = (28, 32, 64, 96, 128, 224, 256, 512)  # that are tried to say which would do
-BEYOND = 0.25  # of the range, by which reconstructions may leave it
+BEYOND = 0.7  # by which reconstructions may leave [0, 1]: tanh leaves it by 1, logits by more, an untrained network by less
 WORSE = 2.0  # how many times the error of the best latents another's may be that comes before it
 COLOURS = {3: "colour", 1: "grey"}
 

@@ -52,7 +52,7 @@ class Autoencoder:
         from gevaldi.generators._around import AroundPictures
         from gevaldi.generators._autoencoders import fitted, part_of, refuse_other_range
         from gevaldi.pictures import sources
-        from gevaldi.pictures.base import brought_to
+        from gevaldi.pictures.base import RealPictures, brought_to, spread
 
         if not (radius > 0 and count > 0 and size > 0):
             raise SpecError(f"radius={radius}, count={count}, size={size} were given; all of them are above zero.")
@@ -65,21 +65,25 @@ class Autoencoder:
         module = _own(place) if source == "python" else _of_diffusers(place, subfolder)
         for part in ("encode", "decode"):
             part_of(module, part)
-        real, full = sources.load(pictures), f"autoencoder:{name}"
-        limits = ((0.0 if source == "python" else -1.0) if low is None else low, high)
+        limits, full = ((0.0 if source == "python" else -1.0) if low is None else low, high), f"autoencoder:{name}"
+        real: RealPictures = sources.load(pictures)
+        chosen = real.at(spread(len(real.pictures), count))
+        ends = sorted({0, len(chosen.pictures) - 1})
+        some = RealPictures([chosen.pictures[i] for i in ends], [None] * len(ends))  # to try it on, read once
 
-        def some(shape: tuple[int, int, int]) -> "Tensor":
-            return torch.stack(list(brought_to(real, shape, 2).pictures))
+        def tried(shape: tuple[int, int, int]) -> "Tensor":
+            return torch.stack([*brought_to(some, shape).pictures])
 
-        found = fitted(module, full, some, size, limits)
+        found = fitted(module, full, tried, size, limits)
+        first, *last = tried(found.shape)
         if source == "python" and low is None and high == 1:
-            refuse_other_range(found, full, some(found.shape))
-        chosen = brought_to(real, found.shape, count)
+            refuse_other_range(found, full, torch.stack([first, *last]))
+        between = brought_to(chosen.at(range(1, len(chosen.pictures) - 1)), found.shape)
         return AroundPictures(
             module,
             found.encode,
             found.decode,
-            torch.stack(list(chosen.pictures)),
+            torch.stack([first, *between.pictures, *last]),
             _labels(chosen),
             radius,
             limits,

@@ -97,6 +97,13 @@ def name_of(pictures: Any, place: int) -> str:
     return str(pictures.paths[place]) if isinstance(pictures, Files) else f"picture {place}"
 
 
+def spread(total: int, count: int | None) -> Sequence[int]:
+    """So many of 0 ... total - 1, evenly spaced, with both ends; all of them where there are no more."""
+    if count is None or count >= total:
+        return range(total)
+    return [round(i * (total - 1) / max(1, count - 1)) for i in range(count)]
+
+
 def brought_to(found: RealPictures, shape: tuple[int, int, int], count: int | None = None) -> RealPictures:
     """Pictures with these channels and this size: grey or colour as asked for, shorter side scaled, centre cut out.
 
@@ -107,9 +114,7 @@ def brought_to(found: RealPictures, shape: tuple[int, int, int], count: int | No
         shape: channels, height and width.
         count: so many of them, evenly spaced over all; by default, and where there are no more, all.
     """
-    total = len(found.pictures)
-    many = total if count is None else min(count, total)
-    places = range(total) if many == total else [round(i * (total - 1) / max(1, many - 1)) for i in range(many)]
+    places = spread(len(found.pictures), count)
     return RealPictures(Some(found.pictures, places, shape), [found.classes[i] for i in places])
 
 
