@@ -11,6 +11,8 @@ from gevaldi.figures._run import finished_rows, order_named
 from gevaldi.figures.base import COLOURS, GREY, NothingToDraw, blank, style
 from gevaldi.measures.summary import TYPICAL
 from gevaldi.runs.store.run import Run
+from gevaldi.statistics.intervals import share
+from gevaldi.statistics.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,14 +43,14 @@ def typicality(run: Run, *, order: str | None = None, width: str | float = "sing
         axes.stairs(_shares(before, edges), edges, fill=True, color=GREY, alpha=0.35, label="before")
         for name, values in after.items():
             if values:
-                out = 100 * np.mean(np.asarray(values, dtype=float) > TYPICAL)
+                out = share(sum(value > TYPICAL for value in values), len(values))
                 axes.stairs(
                     _shares(values, edges),
                     edges,
                     color=COLOURS[name],
                     linestyle=STYLES[name == "reverse"],
                     linewidth=1.3,
-                    label=f"after, {name} ({out:.0f} % above {TYPICAL})",
+                    label=f"after, {name} ({counted(out)} above {TYPICAL})",
                 )
         axes.axhline(100 / BINS, color="black", linewidth=0.8, linestyle=":")
         axes.set_xlabel("typicality (share of the prior nearer its centre)")

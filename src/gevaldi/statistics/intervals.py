@@ -2,18 +2,27 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 NORMAL = 1.959963984540054  # the 0.975 quantile of the normal distribution
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and the 95 % interval around it; NaN where there was nothing to estimate from."""
+    """A number and the 95 % interval around it; NaN where there was nothing to estimate from.
+
+    Attributes:
+        count: of observations behind it; 0 if unknown.
+    """
 
     value: float
     low: float
     high: float
+    count: int = field(default=0, compare=False)
+
+    def __repr__(self) -> str:
+        """`0.62 (0.51 to 0.73)`, as notebooks show it."""
+        return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
 
 
 def share(successes: int, trials: int) -> Estimate:
@@ -23,7 +32,7 @@ def share(successes: int, trials: int) -> Estimate:
     value, pull = successes / trials, NORMAL**2 / trials
     middle = (value + pull / 2) / (1 + pull)
     half = math.sqrt(pull * (value * (1 - value) + pull / 4)) / (1 + pull)
-    return Estimate(value, middle - half if successes else 0.0, middle + half if successes < trials else 1.0)
+    return Estimate(value, middle - half if successes else 0.0, middle + half if successes < trials else 1.0, trials)
 
 
 def mean(values: Sequence[float]) -> Estimate:
@@ -39,7 +48,7 @@ def mean(values: Sequence[float]) -> Estimate:
         return Estimate(float("nan"), float("nan"), float("nan"))
     middle = float(np.mean(known))
     half = float(stdtrit(count - 1, 0.975) * np.std(known, ddof=1) / np.sqrt(count)) if count > 1 else float("nan")
-    return Estimate(middle, middle - half, middle + half)
+    return Estimate(middle, middle - half, middle + half, count)
 
 
 def median(values: Sequence[float]) -> Estimate:
@@ -55,4 +64,4 @@ def median(values: Sequence[float]) -> Estimate:
     ordered = np.sort(np.asarray(values, dtype=float))
     count = len(ordered)
     below = max(0, int(np.searchsorted(bdtr(np.arange(count // 2 + 1), count, 0.5), 0.025)) - 1)
-    return Estimate(float(np.median(ordered)), float(ordered[below]), float(ordered[count - 1 - below]))
+    return Estimate(float(np.median(ordered)), float(ordered[below]), float(ordered[count - 1 - below]), count)

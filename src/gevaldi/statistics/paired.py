@@ -92,7 +92,7 @@ def exact_share(successes: int, trials: int) -> Estimate:
         return Estimate(float("nan"), float("nan"), float("nan"))
     low = float(betaincinv(successes, trials - successes + 1, MISS / 2)) if successes else 0.0
     high = float(betaincinv(successes + 1, trials - successes, 1 - MISS / 2)) if successes < trials else 1.0
-    return Estimate(successes / trials, low, high)
+    return Estimate(successes / trials, low, high, trials)
 
 
 def anytime_share(successes: int, trials: int) -> Estimate:
