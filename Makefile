@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+unexport PYTHONDONTWRITEBYTECODE # where it is set, every process compiles torch anew: 18 s of the processor's time
 
 .PHONY: help demo reproduce test quick hostile browser lint format architecture benchmarks clean
 
