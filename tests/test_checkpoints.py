@@ -2,9 +2,11 @@
 
 import json
 import sys
+from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Callable
 from copy import deepcopy
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,13 @@ FORMS: dict[str, Callable[[State], Any]] = {
     "state_dict": lambda state: {"epoch": 3, "state_dict": state, "optimizer": OPTIMISER, "best": 0.9},
     "model": lambda state: {"model": state, "optimizer": OPTIMISER, "lr_scheduler": {"last_epoch": 3}},
     "model_state_dict": lambda state: {"model_state_dict": state, "loss": torch.tensor(0.3)},
+    "with arguments and figures": lambda state: {
+        "model": state,
+        "args": Namespace(lr=0.1, output_dir=Path("out"), device="cuda"),
+        "best_acc1": np.float64(0.93),
+        "epoch": np.int64(3),
+        "when": datetime(2026, 1, 1, tzinfo=UTC),
+    },
     "any name": lambda state: {"my_own_network": state, "step": 7},
     "any two names": lambda state: {"results": {"weights": state, "accuracy": [0.1, 0.2]}},
     "a list": lambda state: [state, {"epoch": 3}],

@@ -19,6 +19,15 @@ PICKLED = (".pth", ".pt", ".bin", ".ckpt", ".tar", ".pkl")
 INDEX = ".index.json"  # after the name of a file whose tensors lie in several
 IN_FOLDER = ("model.safetensors", f"model.safetensors{INDEX}", "pytorch_model.bin", f"pytorch_model.bin{INDEX}")
 SHARD = re.compile(r"(?P<name>.+)-\d{5}-of-(?P<count>\d{5})(?P<suffix>\.\w+)")
+PATHS = ("Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath")
+UNREAD = (  # what training programs keep beside weights: arguments, best figures, paths, times
+    "argparse.Namespace",
+    "numpy.dtype",
+    "numpy._core.multiarray.scalar",
+    "numpy.core.multiarray.scalar",
+    *(f"{module}.{name}" for module in ("pathlib", "pathlib._local") for name in PATHS),
+    *(f"datetime.{name}" for name in ("datetime", "date", "time", "timedelta", "timezone")),
+)
 MOST_BYTES = 64 * 2**20  # of an index
 
 
@@ -97,12 +106,28 @@ def _refuse_one_of_several(path: Path) -> None:
         )
 
 
+class _Unread:
+    """Stands for a setting or a figure in a checkpoint, of which nothing is read and nothing runs."""
+
+    def __new__(cls, *args: Any, **options: Any) -> "_Unread":
+        return object.__new__(cls)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
 def _unpickled(path: Path, allow_pickle: bool, remedy: str) -> Any:
     """What torch.save wrote."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Detected pickle protocol")  # of which some may not be read: that is an error then
-            return torch.load(path, map_location="cpu", weights_only=not allow_pickle)
+            if allow_pickle:
+                return torch.load(path, map_location="cpu", weights_only=False)
+            with torch.serialization.safe_globals([(_Unread, name) for name in UNREAD]):
+                return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} holds more than tensors{_classes_in(path)}, and reading it would run whatever is hidden in it. If you trust "
@@ -122,7 +147,7 @@ def _unpickled(path: Path, allow_pickle: bool, remedy: str) -> Any:
 def _classes_in(path: Path) -> str:
     """The classes and functions that a pickle names, without running it; nothing where they cannot be listed."""
     try:
-        names = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
+        names = sorted({*torch.serialization.get_unsafe_globals_in_checkpoint(str(path))} - {*UNREAD})
     except Exception:  # of older formats, or damaged
         return ""
     own = [name for name in names if not name.startswith(("torch.nn.", "torch._", "collections.", "builtins.", "__builtin__"))]
