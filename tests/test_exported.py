@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as F
 
 from gevaldi.classifiers import load_classifier
-from gevaldi.classifiers._files import FileOptions, FixedBatch, labels_told, with_ids
+from gevaldi.classifiers._files import FileOptions, FixedBatch
 from gevaldi.classifiers._imagenet import ilsvrc_labels
+from gevaldi.classifiers._labels import labels_told, with_ids
 from gevaldi.classifiers.exported import Exported
 from gevaldi.classifiers.onnx import Onnx
 from gevaldi.classifiers.torchscript import Torchscript

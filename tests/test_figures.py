@@ -273,7 +273,7 @@ def test_a_histogram_counts_every_sample_once(run: Run) -> None:
     legend = figure_of(run, "typicality").axes[0].get_legend()
     assert [text.get_text() for text in legend.get_texts()][1:] == [
         "after, forward (4 of 8 above 0.999)",
-        "after, reverse (0 % above 0.999)",
+        "after, reverse (0 of 8 above 0.999)",
     ]
 
 

@@ -328,3 +328,23 @@ def test_a_convnext_of_real_size_runs_and_passes_gradients(transformers: Any, tm
     assert log_p.exp().sum().item() == pytest.approx(1, rel=1e-4)
     (gradient,) = torch.autograd.grad(log_p[:, 1:].sum(), x)
     assert (gradient != 0).float().mean() > 0.5
+
+
+def test_weights_with_other_classes_stand_beside_the_configuration_that_they_began_with(
+    convnext: Path, transformers: Any, tmp_path: Path
+) -> None:
+    config = transformers.AutoConfig.from_pretrained(convnext)
+    config.num_labels = 3
+    network = randomised(transformers.AutoModelForImageClassification.from_config(config))
+    torch.save({"state_dict": {f"model.{key}": value for key, value in network.state_dict().items()}}, tmp_path / "a.ckpt")
+    (tmp_path / "labels.json").write_text('{"eel": 2, "cat": 0, "dog": 1}')
+    name = f"transformers:{convnext},weights={tmp_path / 'a.ckpt'}"
+    loaded, x = load_classifier(f"{name},labels={tmp_path / 'labels.json'}"), torch.rand(1, 3, 64, 64)
+    assert [label.name for label in loaded.labels] == ["cat", "dog", "eel"]
+    with torch.no_grad():
+        expected = network(loaded.module.preprocessing(x)).logits.log_softmax(-1)  # type: ignore[union-attr, operator]
+        assert torch.allclose(loaded(x), expected, atol=1e-5)
+    with pytest.raises(WeightsError, match=r"of 3 classes: .*classes=3"):
+        load_classifier(name)
+    with pytest.raises(SpecError, match="has 4 classes in its published weights, but 3 were given"):
+        load_classifier(f"transformers:{convnext},classes=3")

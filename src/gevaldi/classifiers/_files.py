@@ -1,8 +1,6 @@
 """What a classifier from a file must be told, since the file does not say it: its classes, its pictures, what it ends in."""
 
 import math
-import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,24 +11,15 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from gevaldi.classifiers._imagenet import ilsvrc_labels
+from gevaldi.classifiers._labels import IMAGENET, labels_told
 from gevaldi.classifiers._preprocessing import Preprocessing
-from gevaldi.documents import TextFile
 from gevaldi.errors import GevaldiError, SpecError, WeightsError
-from gevaldi.models import Classifier, Label, Output, Pictures, classifier, labels_of
+from gevaldi.models import Classifier, Output, Pictures, classifier
 from gevaldi.provenance import note_files
 from gevaldi.settings import Settings
 from gevaldi.storage import local_path
 
-IMAGENET = "imagenet"
-LABELS = TextFile(
-    "The file of labels",
-    SpecError,
-    f"{IMAGENET}, a number of classes, or a text file with a name or id<TAB>name a line was expected.",
-)
 USUAL = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # of ImageNet's pictures in [0, 1], red first
-BACKGROUND = "background"
-ALIKE = 990  # of 1,000 names that must stand at their place; lists differ in how they write a few
 SIDES = (224, 64, 32, 28)  # tried where nobody says how large the pictures are
 SOURCES = {".onnx": "onnx", ".pt2": "exported", ".pt": "torchscript", ".pth": "torchscript", ".ts": "torchscript"}
 
@@ -41,7 +30,7 @@ class FileOptions(Settings):
     """Options of classifiers from files. Without them a file takes pictures in [0, 1] as they come, and gives logits."""
 
     labels: int | str | None = Field(
-        None, description="`imagenet`, a text file with a name or `id<TAB>name` a line, or the number of classes"
+        None, description="`imagenet`, a file (a name or `id<TAB>name` a line; JSON or YAML), or the number of classes"
     )
     size: int | None = Field(None, ge=1, description="height and width that the file expects; by default what it states")
     resize: int | None = Field(None, ge=1, description="the shorter side, from whose centre `size` is cut; by default `size`")
@@ -257,59 +246,3 @@ def as_classifier(module: nn.Module, told: FileOptions, classes: int, name: str,
     """
     labels = labels_told(told.labels, classes, name, names)
     return classifier(module, labels=labels, output=told.output, name=name).eval()
-
-
-def labels_told(said: int | str | None, classes: int, name: str, names: Sequence[str] = ()) -> tuple[Label, ...]:
-    """Labels from what was said in `labels=`; where nothing was, from names that came with the network, or numbers.
-
-    Raises:
-        SpecError: there are more or fewer of them than classes, or the file of labels cannot be read.
-    """
-    if said is None and names:
-        labels, source = with_ids(names), "those that came with it"
-    elif said is None:
-        _suggest(classes, name)
-        labels, source = labels_of(classes), "its own"
-    elif isinstance(said, int):
-        labels, source = labels_of(min(said, classes + 1)), f"labels={said}"  # no billions of them
-    else:
-        labels, source = ilsvrc_labels() if said == IMAGENET else _read(local_path(said)), f"labels={said}"
-    if len(labels) != classes:
-        count = said if isinstance(said, int) else len(labels)
-        raise SpecError(f"{name} gives {classes} classes, but there are {count} labels ({source}).")
-    return labels
-
-
-def _suggest(classes: int, name: str) -> None:
-    if classes == 1000:
-        sys.stderr.write(f"gevaldi: {name} has 1000 classes without names; if they are ImageNet's, say labels={IMAGENET}\n")
-
-
-def _read(path: Path) -> tuple[Label, ...]:
-    lines = LABELS.lines(path)
-    pairs = [line.rpartition("\t") for line in lines]
-    if any(tab for _, tab, _ in pairs):
-        return tuple(Label(label.strip(), key.strip() or None) for key, _, label in pairs)
-    return with_ids(lines)
-
-
-def with_ids(names: Sequence[str]) -> tuple[Label, ...]:
-    """Labels of these names, with WordNet ids where they are the 1,000 of ImageNet in the usual order.
-
-    Google's networks have a class `background` before them.
-    """
-    if len(names) > 1000 and _plain(names[0]) == BACKGROUND:
-        return (Label(names[0]), *with_ids(names[1:]))
-    usual = ilsvrc_labels()
-    known = [_plain(label.name) for label in usual]
-    places = sum(_is_named(came, name) for came, name in zip(names, known, strict=False))
-    return usual if len(names) == len(usual) and places >= ALIKE else labels_of(names)
-
-
-def _is_named(came: str, known: str) -> bool:
-    """Whether a name, or the first of several synonyms (`tench, Tinca tinca`), is the known one."""
-    return known in (_plain(came), _plain(came.partition(",")[0]))
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", " ", name.lower()).strip()

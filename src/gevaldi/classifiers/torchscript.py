@@ -1,9 +1,11 @@
 """Classifiers in TorchScript archives."""
 
 import warnings
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile, is_zipfile
 
+from gevaldi.errors import WeightsError
 from gevaldi.registry import Call, construct
 
 if TYPE_CHECKING:
@@ -56,5 +58,19 @@ def _read(path: Path) -> Any:
             warnings.filterwarnings("ignore", message="`torch.jit.load` is", category=DeprecationWarning)  # of older versions
             return torch.jit.load(path, map_location="cpu")
     except (OSError, RuntimeError, ValueError) as error:
-        remedy = "If it holds weights only, name their network: torchvision:NAME,weights=FILE, or timm:NAME,weights=FILE."
-        raise broken(path, "TorchScript archive", error, remedy) from error
+        if _is_pickled(path):
+            raise WeightsError(
+                f"{path} was written by torch.save and is no TorchScript archive: it holds weights, or a network that was pickled "
+                f"whole. Name the network: torchvision:NAME,weights={path} or timm:NAME,weights=..., with pickle=true where it is "
+                "whole; for a network of your own, a function that builds it and loads the file: python:FILE.py:NAME."
+            ) from error
+        raise broken(path, "TorchScript archive", error) from error
+
+
+def _is_pickled(path: Path) -> bool:
+    """Whether a file is what torch.save writes, which has no constants of a program."""
+    if not is_zipfile(path):
+        return path.read_bytes()[:1] == b"\x80"
+    with ZipFile(path) as archive:
+        names = [PurePosixPath(name).name for name in archive.namelist()]
+    return "data.pkl" in names and "constants.pkl" not in names
