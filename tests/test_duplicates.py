@@ -188,7 +188,7 @@ def test_those_chosen_are_the_largest_under_the_least_limit_a_pair_that_fills_th
 def test_a_page_that_has_room_shows_all_and_says_which_are_alike(wells: tuple[Run, Any]) -> None:
     page = Page(render(wells[0]))
     assert len([tag for tag, _ in page.tags if tag == "article"]) == 60
-    assert "48 samples are near-duplicates of 12 others, which leaves 12 distinct ones." in page.words
+    assert "48 samples are near-duplicates of 12 others, which leaves 12 distinct samples." in page.words
     assert page.words.count("a near-duplicate of sample") == 48
     assert "the page shows" not in page.words
 
@@ -201,9 +201,9 @@ def test_a_page_of_some_samples_shows_no_near_duplicates_and_says_which_it_shows
     assert numbers == choose(finds, 6).indices.tolist()
     assert {finds.first[i] for i in numbers} == {ord("a"), ord("d")}
     assert "Of 60 samples the page shows 6, without near-duplicates" in page.words
-    assert "but at most 3 of a pair of classes, so that no confusion fills the page; they are of 2 of the 2 pairs" in page.words
+    assert "but at most 3 for each pair of classes, so that no confusion fills the page; they cover 2 of the 2 pairs" in page.words
     dogs = int((finds.first == ord("d")).sum())
-    assert f"and {finds.alike[numbers[0]]} like it" in page.words
+    assert f"{finds.alike[numbers[0]]} near-duplicates" in page.words
     assert f"{dogs} end with these two classes" in page.words
 
 

@@ -321,7 +321,7 @@ def test_a_task_computes_with_the_threads_that_are_reserved_for_it_and_not_those
     [
         ({"objects": {0: small_classifier(5)}}, "is not the first that the run was started with: other weights"),
         ({"names": ("python:not_here.py:net", None, None)}, "There is no file 'not_here.py'"),
-        ({"versions": versions() | {"torch": "1.0"}}, r"1\.0 where the run was begun"),
+        ({"versions": versions() | {"torch": "1.0"}}, r"1\.0 where the run was started"),
     ],
 )
 def test_a_node_with_other_networks_or_versions_says_so(

@@ -128,7 +128,7 @@ def test_every_real_picture_has_a_row_with_what_both_say_of_it_and_whether_that_
 
 def test_the_first_screen_says_who_is_right_more_often_on_how_many_and_by_how_much(whole: Path) -> None:
     said = answer(Run.open(whole).record, NAMES)
-    assert said.verdict == "A is right more often than B on pictures like these: on 52 of 58 against 41."
+    assert said.verdict == "A is right more often than B on pictures like these: on 52 of 58, against 41."
     assert said.reasons[0] == (
         "They give different answers on 18 of 62 pictures. 58 pictures have a class that both know: "
         "only A is right on 12 of these, only B on 1."
@@ -150,28 +150,28 @@ def test_exchanging_the_two_exchanges_the_answer(whole: Path, tmp_path: Path) ->
         ({"both_right": 50, "both_wrong_alike": 9}, "A and B give the same answer on all 59 real pictures.", ""),
         (
             {"unknown": 7},
-            "A and B give different answers on 7 of 7 real pictures; which is right there is not known.",
+            "A and B give different answers on 7 of 7 real pictures, whose true classes are not known.",
             "Next: label the 7 pictures on which they differ.",
         ),
         (
             {"both_right": 50, "only_first": 3, "only_second": 2},
             "These 55 real pictures do not show which is better: A is right on 53, B on 52.",
-            "Next: if the true difference is what these pictures suggest, about ",
+            "Next: if the true difference is as large as these pictures suggest, a total of about ",
         ),
         (
             {"both_right": 50, "only_first": 3, "only_second": 3},
             "These 56 real pictures do not show which is better: A is right on 53, B on 53.",
-            "Next: choose by what else matters",
+            "Next: choose by other criteria",
         ),
         (
             {"only_first": 5},  # the exact test has p = 1/16
             "These 5 real pictures do not show which is better: A is right on 5, B on 0.",
-            "Next: if the true difference is what these pictures suggest",
+            "Next: if the true difference is as large as these pictures suggest",
         ),
         (
             {"both_right": 1000, "only_second": 12, "only_first": 1},
-            "B is right more often than A on pictures like these: on 1,012 of 1,013 against 1,001.",
-            "Next: look at the picture that only A gets right. Does losing it matter more than the 12 gained?",
+            "B is right more often than A on pictures like these: on 1,012 of 1,013, against 1,001.",
+            "Next: look at the picture that only A gets right. Does losing it matter more than gaining 12?",
         ),
     ],
 )
@@ -187,7 +187,7 @@ def test_without_real_pictures_nothing_is_said_of_who_is_better(tmp_path: Path) 
     assert made.evaluation is None
     assert set(made.pictures()["kind"]) == {"drawn"}
     said = answer(made.run.record, NAMES)
-    assert said.verdict == "Nothing here shows whether A or B is better."
+    assert said.verdict == "This run does not show whether A or B is better."
     assert "--real folder:DIR" in said.advice
 
 
@@ -234,7 +234,7 @@ def test_a_classifier_with_a_pipeline_of_its_own_is_judged_on_the_picture_as_it_
     rows = made.pictures()
     assert rows.loc[rows["kind"] == "real", ["first_label", "first_resized"]].to_numpy().tolist() == [[0, 1]] * 9
     page = Page(render(made.run)).words
-    assert "The first saw them as they are, prepared by the pipeline of its own package; for the second" in page
+    assert "The first saw the original pictures, preprocessed by the pipeline of its own package; for the second" in page
     assert "right at the generator's size" in page
 
 

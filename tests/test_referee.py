@@ -88,10 +88,10 @@ def test_an_opinion_is_read_as_it_was_written() -> None:
 def test_a_referee_without_real_pictures_says_that_its_worth_is_not_known() -> None:
     opinion = Opinion("x", 0, 0, Sides(), Sides(), Sides(1, 0, 0, 0))
     said = opinion_sentences(opinion, {"first": "A", "second": "B", "referee": "C"})
-    assert said[0].startswith("How often C itself is right is not known")
+    assert said[0].startswith("The accuracy of C itself is not known")
     assert said[1] == (
-        "Of 1 sample on which they differ after the search, it says what A says on 1, what B says on 0, another class on 0, and is "
-        "unsure on 0."
+        "Of 1 sample on which they differ after the search, it agrees with A on 1 and with B on 0, names another class on 0, and "
+        "is unsure on 0."
     )
     assert "--calibrate" in said[2]
 

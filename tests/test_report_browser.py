@@ -102,7 +102,7 @@ def choose(tab: Any, name: str, value: str) -> None:
 
 def test_filters_show_the_samples_that_fit_and_say_how_many(tab: Any, address: str) -> None:
     tab.goto(address)
-    becomes(tab, count, "40 of 40 samples, the first 24 shown")
+    becomes(tab, count, "40 of 40 samples; the first 24 are shown")
     choose(tab, "order", "reverse")
     becomes(tab, count, "20 of 40 samples")
     assert all(index % 2 == 1 for index in shown(tab))
@@ -205,7 +205,7 @@ def test_a_cell_whose_samples_are_not_on_the_page_leads_to_none_and_the_page_say
     rows = [row(i) | {"second_end": prediction("wxyz"[i // 2])} for i in range(8)]
     address = write_report(made(tmp_path, rows, samples=4), limit=2).as_uri()  # samples 6 and 7, of which the second says z
     tab.goto(address)
-    tab.get_by_role("link", name="1 where the first says dog and the second w").click()
+    tab.get_by_role("link", name="1 sample; first: dog, second: w").click()
     becomes(tab, count, "0 of 2 samples")
     becomes(tab, shown, [])
     assert "gevaldi report RUN --limit N" in tab.locator("#none").text_content()
@@ -222,7 +222,7 @@ def test_a_cell_whose_samples_are_not_on_the_page_leads_to_none_and_the_page_say
 
 def test_a_link_to_a_sample_that_is_not_on_the_page_says_where_there_are_more(tab: Any, address: str, tmp_path: Path) -> None:
     some = write_report(made(tmp_path, [row(i) for i in range(8)], samples=4), limit=2).as_uri()
-    for page, answer in ((some, "gevaldi report RUN --limit N has more"), (address, "it holds all that the run has")):
+    for page, answer in ((some, "gevaldi report RUN --limit N shows more"), (address, "the run has no more")):
         tab.goto(f"{page}#sample-99")
         tab.locator("#missing").wait_for()
         assert tab.locator("#missing").text_content() == f"Sample 99 is not on this page; {answer}."

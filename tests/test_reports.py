@@ -213,7 +213,7 @@ def test_how_serious_the_differences_are_is_said_with_the_numbers_that_the_rows_
     page = Page(render(run)).words
     assert "In the forward order their top classes end 9.0 levels (95\u00a0% interval 4.9 to 13.1) apart" in page
     assert "the first alone flips on 0 %, the second alone on 50 %, both on 50 %; 100 % are lateral shifts" in page
-    assert "0 classes are compared, of which" in page  # n = 5 of the spec, which the synthetic record does not follow
+    assert "only 0 classes are compared, so" in page  # n = 5 of the spec, which the synthetic record does not follow
     assert "the second flipped, lateral · both right → only the first right" in page
 
 
@@ -303,10 +303,10 @@ def test_the_page_tells_the_two_apart_wherever_it_names_them_and_has_their_full_
     text = render(run)
     page = Page(text)
     assert "<title>old.py:model vs new.py:model · GeValDi</title>" in text
-    assert "Nothing here shows whether old.py:model or new.py:model is better." in page.words
-    assert "Searched for pictures that old.py:model is sure of and new.py:model rules out (forward)" in page.words
+    assert "This run does not show whether old.py:model or new.py:model is better." in page.words
+    assert "After the search for pictures that old.py:model is sure of and new.py:model rules out (forward)" in page.words
     assert [page.words.count(LONG + file) for file in ("old.py:model", "new.py:model")] == [1, 1]
-    assert LONG in page.words[page.words.index("How to make it again") :]
+    assert LONG in page.words[page.words.index("How to reproduce this run") :]
 
 
 def test_the_page_of_an_experiment_tells_the_two_apart(tmp_path: Path) -> None:
@@ -343,7 +343,8 @@ def test_real_pictures_on_which_they_part_stand_on_the_page_in_groups_by_who_is_
     assert sum(tag == "figure" and a.get("class") == "card" for tag, a in first.tags) == 8
     assert sum(tag == "figure" and a.get("class") == "card" for tag, a in section.tags) == 7 + 3 + 4 + 5
     places = [
-        section.words.index(title) for title in ("Only the first is right", "Only the second is right", "Both are wrong, diff")
+        section.words.index(title)
+        for title in ("Only the first is right", "Only the second is right", "Both are wrong, with different answers")
     ]
     assert places == sorted(places)
     for words, right in (("first: cat (0.75) ✓", 7), ("second: cat (0.75) ✓", 3), ("first: dog (0.75) ✗", 3 + 4)):
@@ -365,7 +366,7 @@ def test_of_more_real_pictures_than_fit_on_the_page_each_group_has_its_share(tmp
 def test_a_page_without_real_pictures_begins_with_what_a_search_found_and_says_that_it_decides_nothing(tmp_path: Path) -> None:
     text = render(made(tmp_path, [row(i) for i in range(8)], samples=4))
     first = Page(text[: text.index('<h2 id="real"')])
-    assert "A search shows where two classifiers part, never which is better." in first.words
+    assert "A search shows where two classifiers differ, never which is better." in first.words
     assert "11 of 1,000" in first.words  # drawn pictures of its audit
     assert sum(tag == "img" for tag, _ in first.tags) == 6
 
@@ -487,7 +488,7 @@ def test_rows_of_an_older_version_render(tmp_path: Path) -> None:
 
 def test_a_run_of_which_all_samples_failed_renders_and_says_so(tmp_path: Path) -> None:
     page = Page(render(made(tmp_path, [row(i, failed=True) for i in range(4)], samples=2)))
-    assert "4 samples failed; the gallery ends with their errors." in page.words
+    assert "4 samples failed; their errors are at the end of the gallery." in page.words
     assert "Samples that failed: 4 of 4" in page.words
     assert "nan" not in page.words
 
@@ -503,7 +504,7 @@ def test_a_run_without_conditions_hierarchy_or_a_second_order_and_with_numbers_t
     run = made(tmp_path, rows, samples=4)
     run.record.update(taxonomy=None, audit=None, warnings=[])
     page = Page(render(run))
-    assert "No real pictures were given." in page.words
+    assert "It had no real pictures." in page.words
     assert "nan" not in page.words
     sought = json.loads(page.scripts[-2])["samples"]
     assert [s["index"] for s in sought] == [3, 2, 0, 1]  # what is unknown comes last

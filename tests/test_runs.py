@@ -466,7 +466,7 @@ def test_models_of_one_kind_are_told_apart_and_a_call_says_how_to_make_it_again(
     assert run.record["command"] == f"gevaldi.compare(Sequential, Sequential, SmallDecoder, {settings})"
     assert run.spec.searches == ("forward",)  # the reverse would be the same search
     page = gevaldi.Comparison.open(tmp_path / "a").report().read_text()
-    assert "Searched for the largest jeffreys (forward), the two end" in page
+    assert "After the search for the largest jeffreys (forward), the two name different classes on" in page
     named = gevaldi.classifier(small_classifier(1).module, labels=3, name="new one")
     assert (
         gevaldi.compare(small_classifier(0), named, small_generator(), out=tmp_path / "b", **QUICK).run.spec.second
@@ -592,7 +592,7 @@ def test_a_generator_without_conditions_works(tmp_path: Path) -> None:
     rows = gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(0), out=tmp_path, **QUICK).rows()
     assert rows["condition"].isna().all()
     assert rows["condition_name"].isna().all()
-    assert "asked for <b>" not in gevaldi.Comparison.open(tmp_path).report().read_text()
+    assert "requested <b>" not in gevaldi.Comparison.open(tmp_path).report().read_text()
 
 
 @pytest.mark.parametrize("name", divergences)

@@ -303,7 +303,7 @@ def test_a_bucket_that_is_not_there_is_said_and_not_made(server: str, what: str)
         with pytest.raises(RunFolderError, match="There is no run in s3://nowhere/run"):
             Run.open(folder)
         return
-    with pytest.raises(RunFolderError, match=r"nowhere.*See that s3://nowhere is there.*AWS_ENDPOINT_URL"):
+    with pytest.raises(RunFolderError, match=r"nowhere.*Check that s3://nowhere exists.*AWS_ENDPOINT_URL"):
         compared(folder)
     import boto3
 
@@ -343,7 +343,7 @@ def test_a_location_that_fails_when_the_run_is_opened_is_answered(monkeypatch: p
         return described(*words)
 
     monkeypatch.setattr(session, "describe", then_failing)
-    with pytest.raises(RunFolderError, match=rf"{folder}.* cannot be read: RuntimeError: of the library. See that memory://"):
+    with pytest.raises(RunFolderError, match=rf"{folder}.* cannot be read: RuntimeError: of the library. Check that memory://"):
         compared(folder, samples=2)
 
 
@@ -352,7 +352,7 @@ def test_missing_rights_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError("Access Denied")
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", denied)
-    with pytest.raises(RunFolderError, match=r"memory://denied/run.* cannot be written: Access Denied. See that memory://denied"):
+    with pytest.raises(RunFolderError, match=r"memory://denied/run.* cannot be written: Access Denied. Check that memory://denied"):
         compared("memory://denied/run")
 
 
@@ -378,7 +378,7 @@ def test_a_location_that_fails_while_rows_are_read_is_not_taken_for_a_damaged_pa
 
     monkeypatch.setattr(MemoryFileSystem, "_open", dead)
     monkeypatch.setattr(MemoryFileSystem, "cat_file", dead)
-    with pytest.raises(RunFolderError, match=r"cannot be read: gone. See that memory://failing") as told:
+    with pytest.raises(RunFolderError, match=r"cannot be read: gone. Check that memory://failing") as told:
         run.rows()
     assert "damaged" not in str(told.value)
 

@@ -159,7 +159,7 @@ BASE: dict[str, Any] = {"classifiers": ["x:a", "x:b"], "generator": "x:g"}
         ({"classifiers": "x:a"}, "classifiers"),
         ({"settings": {"sampels": 3}}, "'sampels' is unknown.* 'samples'"),
         ({"settings": {"first": "x:c"}}, "'first' is not a shared setting of all pairs; set 'classifiers'"),
-        ({"settings": {"prior_weight": 0.1}}, "say it by 'prior_weights'"),
+        ({"settings": {"prior_weight": 0.1}}, "set 'prior_weights' of the sweep"),
         ({"classes": {"c": {"0": None}}}, "there is no classifier 'c' among a, b"),
         ({"divergences": ["kll"]}, "Did you mean 'kl'"),
         ({"prior_weights": [-1]}, "greater than or equal to 0"),
@@ -566,11 +566,11 @@ def test_a_folder_that_is_far_away_is_refused_and_none_of_its_name_is_made(tmp_p
     monkeypatch.setitem(sys.modules, "s3fs", None)  # what is not installed is of no use here, so nobody is told to install it
     for out in ("memory://bucket/x", "s3://bucket/x"):
         for call in (lambda out=out: small_sweep(out), lambda out=out: gevaldi.SweepResult.open(out)):  # type: ignore[misc]
-            with pytest.raises(RunFolderError, match=rf"{out} is far away.*on this machine"):
+            with pytest.raises(RunFolderError, match=rf"{out} is remote.*on this machine"):
                 call()
         for words in ("sweep digits", "experiment examples-digits"):
             result = CliRunner().invoke(app, [*words.split(), "--out", out])
-            assert "is far away" in str(result.exception)
+            assert "is remote" in str(result.exception)
     assert not list(tmp_path.iterdir())
 
 
@@ -633,7 +633,7 @@ def test_who_gives_no_generator_is_told_the_option_and_where_the_names_are() -> 
 def test_an_answer_begins_with_its_own_words_and_not_with_those_of_a_library(change: dict[str, Any]) -> None:
     with pytest.raises(SpecError) as answer:
         sweep_from(BASE | change).pairs()
-    assert "expected" in str(answer.value) or "was named" in str(answer.value)
+    assert "expected" in str(answer.value) or "was given" in str(answer.value)
     assert "Value error" not in str(answer.value)
 
 
@@ -672,7 +672,7 @@ def test_failed_samples_of_both_orders_are_counted_and_those_of_one_search_once(
 
 def test_one_failed_sample_is_told_in_the_singular() -> None:
     found = [entry("a", "b", "divergence", Estimate(1.0, 0.5, 1.5), 1)]
-    assert sentences(found, {"kl": "nats"})[-1].startswith("1 sample failed and is in no number")
+    assert sentences(found, {"kl": "nats"})[-1].startswith("1 sample failed and is left out of all numbers")
 
 
 def on_real(only: dict[tuple[str, str], tuple[int, int]], total: int = 100) -> list[Entry]:
@@ -693,25 +693,28 @@ def test_one_of_two_is_said_to_be_right_more_often_exactly_where_mcnemars_test_s
     expected = (
         f"On real pictures, these are right more often: {better} than {worse} (only {better} on {more}, only {worse} on {less})."
     )
-    assert said == (expected if decided else "The real pictures do not show which of the two is better.")
+    assert said == (expected if decided else "The real pictures do not show which classifier is better.")
 
 
 def test_more_pairs_need_clearer_counts() -> None:
     two = {("a", "b"): (12, 2)}  # p = 0.013
     assert "a than b" in sentences(on_real(two), {"kl": "nats"})[-1]
     ten = two | {(f"c{i}", f"d{i}"): (3, 3) for i in range(9)}
-    assert sentences(on_real(ten), {"kl": "nats"})[-1] == "The real pictures do not show which of any of the 10 pairs is better."
+    assert (
+        sentences(on_real(ten), {"kl": "nats"})[-1]
+        == "The real pictures do not show which classifier is better in any of the 10 pairs."
+    )
 
 
 def test_of_many_decided_pairs_the_clearest_are_named() -> None:
     said = sentences(on_real({(f"c{i}", f"d{i}"): (0, 20 + i) for i in range(5)}), {"kl": "nats"})[-1]
     assert "d4 than c4 (only d4 on 24, only c4 on 0); d3 than c3" in said
-    assert said.endswith("and so in 2 more pairs.")
+    assert said.endswith("and one of the two in 2 more pairs.")
 
 
 def test_without_real_pictures_a_sweep_shows_nobody_to_be_better() -> None:
     said = sentences([entry("a", "b", "divergence", Estimate(1.0, 0.5, 1.5))], {"kl": "nats"})
-    assert said[0].startswith("No real pictures of known classes were given, so nothing here shows which classifier is better.")
+    assert said[0].startswith("The sweep has no real pictures of known classes, so it does not show which classifier is better.")
 
 
 def test_the_largest_and_smallest_means_are_told_of_each_divergence_and_weight() -> None:
@@ -723,13 +726,13 @@ def test_the_largest_and_smallest_means_are_told_of_each_divergence_and_weight()
     for sentence, (begin, end) in zip(
         said[1:],
         (
-            ("under λ = 0, the mean kl is largest where a stands against b: 2 nats", "smallest where b stands against c: 1."),
-            ("under λ = 0.01, the mean kl is largest where a stands against b: 4 nats", "smallest where b stands against c: 2."),
+            ("under λ = 0, the mean kl is largest for a against b: 2 nats", "smallest for b against c: 1."),
+            ("under λ = 0.01, the mean kl is largest for a against b: 4 nats", "smallest for b against c: 2."),
             ("under λ = 0, the mean jensen-shannon is largest between a and b: 0.5 nats", "smallest between b and c: 0.25."),
         ),
         strict=True,
     ):
-        assert sentence == f"Searched for {begin}; and {end}"
+        assert sentence == f"After the search {begin}; it is {end}"
 
 
 def test_more_classifiers_than_a_terminal_has_room_for_are_told_where_they_are(capsys: pytest.CaptureFixture[str]) -> None:
@@ -835,7 +838,7 @@ def test_the_command_makes_a_sweep_and_answers_what_is_wrong(tmp_path: Path) -> 
     assert again.returncode == 0, again.stderr
     assert again.stdout == done.stdout
     for wrong, answer in (
-        ([nets[0], *words], "1 classifier was named"),
+        ([nets[0], *words], "1 classifier was given"),
         ([nets[0], nets[1], nets[0], *words], "is named twice"),
         ([*nets, *words, "--set", "sampels=3"], "'samples'"),
         (["digit"], "'digits'"),

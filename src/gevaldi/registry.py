@@ -27,8 +27,8 @@ from gevaldi.quoting import QUOTED, split_unquoted, unquoted
 from gevaldi.storage import local_path
 
 SHOWN, LONGEST = 10, 200  # most problems in a message, and most characters of a value
-GIVEN = ("log_p", "log_q", "taxonomy")  # what a run gives to divergences, so that they are no options of a user
-REFERENCE = "python:"  # begins the name of a user's own member
+GIVEN = ("log_p", "log_q", "taxonomy")  # parameters that a run passes to divergences, so not options of a user
+REFERENCE = "python:"  # prefix of the name of a user's own member
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -143,10 +143,10 @@ class Registry:
         raise UnknownName(self.kind, name, self.names())
 
     def name_of(self, member: Any) -> str:
-        """The name by which a spec refers to a member; a name stays as it is.
+        """The spec's name for a member; names stay unchanged.
 
-        A function or class that can be imported is `python:module:name`. Any other object is `object:name`, which this process
-        alone knows.
+        A function or class that can be imported is `python:module:name`. Any other object is `object:name`, known only to this
+        process.
         """
         if isinstance(member, str):
             return member
@@ -165,8 +165,8 @@ class Registry:
         if name in self._objects:
             return self._objects[name]
         raise SpecError(
-            f"The {self.kind} {name.removeprefix(OBJECT)!r} is an object of the Python program that began the run. Continue "
-            f"it by the same call there, or put the {self.kind} into a file and name it: python:FILE.py:NAME."
+            f"The {self.kind} {name.removeprefix(OBJECT)!r} is an object of the Python program that started the run. Resume it "
+            f"with the same call there, or put the {self.kind} into a file and name it: python:FILE.py:NAME."
         )
 
     def build(self, text: str) -> Any:
@@ -191,7 +191,7 @@ class Registry:
         return ast.get_docstring(tree) or ""
 
     def claims(self, name: str) -> dict[str, Any]:
-        """What a member of the folder claims of itself, `@claims(symmetric=True)`, read from the file without importing it."""
+        """The declared properties of a member, `@claims(symmetric=True)`, read from its file without importing it."""
         tree = ast.parse(self._files[name].read_text(encoding="utf-8")) if name in self._files else ast.Module([], [])
         calls = [node for part in tree.body if isinstance(part, ast.FunctionDef) for node in part.decorator_list]
         keywords = [word for call in calls if isinstance(call, ast.Call) for word in call.keywords]

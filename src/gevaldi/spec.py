@@ -165,7 +165,7 @@ class Spec(Settings):
     @model_validator(mode="before")
     @classmethod
     def _one_order_of_a_symmetric_divergence(cls, values: Any) -> Any:
-        """Both orders search for the same then, so that one is the default."""
+        """Both orders run the same search then, so one is the default."""
         if not isinstance(values, dict) or "orders" in values:
             return values
         name = split_unquoted(str(values.get("divergence", "")), ",", 1)[0].strip()

@@ -20,7 +20,7 @@ BatchSize = Annotated[
     typer.Option(
         min=1,
         max=1_000_000,
-        help="samples searched together; large networks round differently with it",
+        help="samples searched together; affects rounding in large networks",
         show_default="128; measured for large networks",
     ),
 ]
@@ -42,8 +42,10 @@ FolderOfAll = Annotated[
     str | None,
     typer.Option(help="output folder on this machine; the same command resumes it", show_default="runs/NAME", metavar="FOLDER"),
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="show how networks are computed, and the measurements behind it")]
-Again = Annotated[bool, typer.Option("--probe-again", help="measure again how large networks are computed fastest")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="show how networks are computed, and the measurements behind that choice")
+]
+Again = Annotated[bool, typer.Option("--probe-again", help="repeat the measurement of the fastest way to compute large networks")]
 
 
 def computing(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -1,4 +1,4 @@
-"""The first screen: which of the two is better as far as real pictures show it, how surely, and what to do next."""
+"""The first screen: which classifier real pictures show to be better, with what confidence, and what to do next."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,19 +8,19 @@ from gevaldi.statistics.intervals import Estimate, share
 from gevaldi.statistics.paired import exact_share
 
 OTHER = {"first": "second", "second": "first"}
-SEARCH = "A search shows where two classifiers part, never which is better."
+SEARCH = "A search shows where two classifiers differ, never which is better."
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said first.
+    """The answer of a report.
 
     Attributes:
         verdict: the answer in one sentence.
-        reasons: what it rests on, a sentence each.
-        advice: what to do next; empty where there is nothing.
-        trouble: why the generator fails its audit; None where it does not.
-        tiles: the figures beside it: value, title, what they rest on, and whose they are.
+        reasons: the evidence, one sentence each.
+        advice: what to do next; may be empty.
+        trouble: why the generator fails its audit; None if it passes.
+        tiles: the figures beside the answer: value, title, interval, and the classifier they belong to.
     """
 
     verdict: str
@@ -37,14 +37,14 @@ class Answer:
 
 
 def answer(record: dict[str, Any], names: dict[str, str]) -> Answer:
-    """The answer of a run by its record; `names` are what the two are called, by first and second."""
+    """The answer from a run's record; `names` maps first and second to the names of the classifiers."""
     evaluation, trouble = Evaluation.of(record), generator_fails(record.get("audit"))
     if evaluation is None:
         return Answer(
-            f"Nothing here shows whether {names['first']} or {names['second']} is better.",
-            [f"No real pictures were given. {SEARCH}"],
-            "Next: compare the two on real pictures. Name a folder with --real folder:DIR; sub-folders named by class let it count "
-            "who is right.",
+            f"This run does not show whether {names['first']} or {names['second']} is better.",
+            [f"It had no real pictures. {SEARCH}"],
+            "Next: compare the two on real pictures with --real folder:DIR. If its sub-folders are named after the classes, the "
+            "report counts how often each classifier is right.",
             trouble,
             _tiles_without(record),
         )
@@ -53,7 +53,7 @@ def answer(record: dict[str, Any], names: dict[str, str]) -> Answer:
 
 
 def _verdict(found: Evaluation, names: dict[str, str]) -> tuple[str, str]:
-    """The sentence, and what to do next."""
+    """The verdict and the advice."""
     first, second = names["first"], names["second"]
     if found.differ == 0:
         return (
@@ -62,9 +62,9 @@ def _verdict(found: Evaluation, names: dict[str, str]) -> tuple[str, str]:
         )
     if not found.known:
         return (
-            f"{first} and {second} give different answers on {found.differ:,} of {found.pictures:,} real pictures; which is right "
-            "there is not known.",
-            f"Next: label the {found.differ:,} pictures on which they differ. No other picture can decide.",
+            f"{first} and {second} give different answers on {found.differ:,} of {found.pictures:,} real pictures, whose true "
+            "classes are not known.",
+            f"Next: label the {found.differ:,} pictures on which they differ. No other pictures can decide.",
         )
     right = {side: found.sides[side]["right"] for side in ("first", "second")}
     better = found.better
@@ -72,7 +72,7 @@ def _verdict(found: Evaluation, names: dict[str, str]) -> tuple[str, str]:
         worse = OTHER[better]
         return (
             f"{names[better]} is right more often than {names[worse]} on pictures like these: on {right[better]:,} of "
-            f"{found.known:,} against {right[worse]:,}.",
+            f"{found.known:,}, against {right[worse]:,}.",
             _losses(found, better, names),
         )
     return (
@@ -91,33 +91,33 @@ def _losses(found: Evaluation, better: str, names: dict[str, str]) -> str:
         return ""
     which, them = (f"the {lost:,} pictures", "them") if lost > 1 else ("the picture", "it")
     worse = names[OTHER[better]]
-    return f"Next: look at {which} that only {worse} gets right. Does losing {them} matter more than the {gained:,} gained?"
+    return f"Next: look at {which} that only {worse} gets right. Does losing {them} matter more than gaining {gained:,}?"
 
 
 def _alike_first(found: Evaluation, names: dict[str, str]) -> str:
-    """What makes a comparison fair in which only one saw the pictures as they are."""
+    """How to make the comparison fair if only one classifier saw the pictures unchanged."""
     other = names[OTHER[str(found.favoured)]]
-    return f"Next: choose a generator that makes pictures of the size that {other} takes, so that both see the same."
+    return f"Next: choose a generator whose pictures have the input size of {other}, so that both see the same pictures."
 
 
 def _more_needed(found: Evaluation) -> str:
     needed = found.paired.pictures_needed()
     if needed is None:
-        return "Next: choose by what else matters, such as speed or size, or compare them on the pictures that matter most to you."
+        return "Next: choose by other criteria, such as speed or size, or compare them on the pictures that matter most to you."
     about = int(float(f"{needed:.1g}"))
     return (
-        f"Next: if the true difference is what these pictures suggest, about {about:,} labelled pictures like these, in all, would "
-        "probably show it. If that difference is too small to matter, choose by speed or size."
+        f"Next: if the true difference is as large as these pictures suggest, a total of about {about:,} labelled pictures like "
+        "these would probably show it. If so small a difference does not matter, choose by speed or size."
     )
 
 
 def _reasons(found: Evaluation, names: dict[str, str]) -> list[str]:
     first, second, counts = names["first"], names["second"], found.paired
     if found.differ == 0:
-        return [f"Of all pictures like these they differ on at most {_percent(found.disagreement.high)}, at 95 % confidence."]
+        return [f"They differ on at most {_percent(found.disagreement.high)} of all pictures like these, at 95 % confidence."]
     if not found.known:
         most = _points(found.differ / found.pictures)
-        return [f"However that turns out, their accuracies on these pictures differ by at most {most}."]
+        return [f"Whichever is right, their accuracies on these pictures differ by at most {most}."]
     wrong = f", and both are wrong, in different ways, on {found.both_wrong_differently:,}" if found.both_wrong_differently else ""
     parted = f"They give different answers on {found.differ:,} of {found.pictures:,} pictures"
     if found.known == found.pictures:
@@ -132,11 +132,11 @@ def _reasons(found: Evaluation, names: dict[str, str]) -> list[str]:
 
 
 def _seen_otherwise(found: Evaluation, names: dict[str, str]) -> str:
-    """What to know where only one of the two has a pipeline of its own."""
+    """A caveat if only one of the two has its own preprocessing pipeline."""
     own = str(found.favoured)
     return (
-        f"{names[OTHER[own]]} has no pipeline of its own and saw the pictures at the generator's size, which may count against it. "
-        f"At that size {names[own]} is right on {found.sides[own]['right_resized']:,}."
+        f"{names[OTHER[own]]} has no preprocessing pipeline and saw the pictures at the generator's size, which may count against "
+        f"it. At that size {names[own]} is right on {found.sides[own]['right_resized']:,}."
     )
 
 
@@ -180,7 +180,7 @@ def _tiles_without(record: dict[str, Any]) -> list[dict[str, str]]:
         return []
     around = exact_share(drawn["disagreements"], drawn["pictures"])
     value = f"{drawn['disagreements']:,} of {drawn['pictures']:,}"
-    return [_tile(value, "pictures drawn by the generator, unsearched, get different answers", _range(around))]
+    return [_tile(value, "generated pictures get different answers before any search", _range(around))]
 
 
 def _range(around: Estimate) -> str:

@@ -1,4 +1,4 @@
-"""What the pages share: how templates are filled, and how a page is written."""
+"""Shared by all pages: filling templates and writing files."""
 
 from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar
@@ -18,7 +18,7 @@ LONGEST_PROSE = 1000  # characters of a text that a user wrote
 
 @cache
 def environment() -> "Environment":
-    """Templates in which what comes from users is escaped, also its direction marks, and what is missing is an error."""
+    """The template environment. It escapes users' text, direction marks included, and raises an error on a missing value."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -38,15 +38,15 @@ def environment() -> "Environment":
 
 
 def link(path: str) -> str:
-    """The address of a file in the page's own folder or below: no name in it is a scheme or a query."""
+    """The relative address of a file in the page's folder or below, quoted so that no name is read as a scheme or a query."""
     return f"./{quote(path)}"
 
 
 def written(path: P, text: str) -> P:
-    """Write a page, or a table that goes with it, whole.
+    """Write a page or a table atomically.
 
     Raises:
-        RunFolderError: it cannot be written.
+        RunFolderError: the file cannot be written.
     """
     try:
         remove_unfinished(path)

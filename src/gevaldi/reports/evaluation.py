@@ -1,4 +1,4 @@
-"""Real pictures on the page: those on which the two part, the counts by class, and the calibration of both."""
+"""Real pictures on the page: those on which the classifiers differ, counts by class, and the calibration of both."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +12,8 @@ from gevaldi.statistics.intervals import share
 GROUPS = {
     "first": "only the first is right",
     "second": "only the second is right",
-    "neither": "both are wrong, differently",
-    "unknown": "the class is not known",
+    "neither": "both are wrong, with different answers",
+    "unknown": "the true class is not known",
 }
 SHOWN = 48  # real pictures on the page, at most
 FEW = 8  # of them on the first screen
@@ -23,9 +23,9 @@ SMALL = Thrift(side=96, along=96, quality=60, frames=0)
 
 
 def cards(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The real pictures on which the two differ, as far as the run keeps them: first those on which exactly one is right.
+    """The stored real pictures on which the two differ, beginning with those on which exactly one is right.
 
-    Of more than fit the groups share the room evenly.
+    If there are too many for the page, the groups share the space evenly.
     """
     groups: dict[str, list[dict[str, Any]]] = {key: [] for key in GROUPS}
     for row in rows:
@@ -39,7 +39,7 @@ def cards(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def on_first_screen(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Some of the cards, as evenly from each group as they allow."""
+    """A few of the cards, drawn as evenly from the groups as possible."""
     groups = [[card for card in found if card["group"] == key] for key in GROUPS]
     chosen: list[dict[str, Any]] = []
     for i in range(FEW):
@@ -75,7 +75,7 @@ def _card(row: dict[str, Any], group: str) -> dict[str, Any]:
 
 
 def beside(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Ten pictures that the generator drew, and ten real ones as far as there are any."""
+    """Ten generated pictures, and up to ten real ones."""
     drawn = [row for row in rows if row["kind"] == "drawn" and row["picture"]]
     real = [row for row in rows if row["kind"] == "real" and row["picture"] and row["first_label"] == row["second_label"]]
     step = max(1, len(real) // 10)
@@ -90,19 +90,19 @@ def _small(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def seen_as(found: Evaluation) -> str:
-    """How the two saw the pictures."""
+    """One sentence on how each classifier's input was prepared."""
     own = [side for side in ("first", "second") if found.sides[side]["official"]]
     if len(own) == 2:
-        return "Each saw them as they are, prepared by the pipeline of its own package."
-    brought = "pictures of another size than the generator's were brought to that size"
+        return "Each saw the original pictures, preprocessed by the pipeline of its own package."
+    brought = "pictures were resized to the generator's size"
     if not own:
-        return f"Neither has a pipeline of its own, so {brought} first."
+        return f"Neither has its own preprocessing pipeline, so {brought} first."
     other = "second" if own == ["first"] else "first"
-    return f"The {own[0]} saw them as they are, prepared by the pipeline of its own package; for the {other}, {brought}."
+    return f"The {own[0]} saw the original pictures, preprocessed by the pipeline of its own package; for the {other}, {brought}."
 
 
 def by_class(found: Evaluation) -> dict[str, Any]:
-    """The classes on which the two part most, and how many others there are."""
+    """The classes on which the two differ most, and the number of classes left out."""
     ranked = sorted(
         (c for c in found.by_class if c["only_first"] + c["only_second"]),
         key=lambda c: (-(c["only_first"] + c["only_second"]), c["class"]),
@@ -114,7 +114,7 @@ def by_class(found: Evaluation) -> dict[str, Any]:
 
 
 def calibration(found: Evaluation) -> list[dict[str, Any]]:
-    """Accuracy and calibration of each, with its interval and the points of its reliability curve in the unit square."""
+    """Accuracy and calibration of each classifier, with the interval and the points of the reliability curve in the unit square."""
     return [
         {
             "side": side,
@@ -128,7 +128,7 @@ def calibration(found: Evaluation) -> list[dict[str, Any]]:
 
 
 def confusions(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The commonest pairs of different answers on real pictures."""
+    """The most frequent pairs of different answers on real pictures."""
     pairs: dict[tuple[str, str], int] = {}
     for row in rows:
         if row["kind"] == "real" and row["first_label"] != row["second_label"]:

@@ -1,4 +1,4 @@
-"""The runs of an experiment side by side: one page, and the mean paths as a table for one's own figures."""
+"""The runs of an experiment side by side: one page, and the mean paths as a table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,16 +34,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Grounds:
-    """What one run rests on: real pictures, and a generator.
+    """The evidence behind one run: its real pictures and its generator.
 
     Attributes:
-        run, folder: what it is called, and where its report lies.
-        generator: what it is called.
-        trouble: why it fails its audit; None where it does not.
-        read: how many of its pictures the first and the second read as what was asked for; None where nothing is asked.
-        drawn, real: on how many drawn and real pictures the two differ; None without any.
-        only: on how many real pictures only the first, and only the second, is right; None where that is not known.
-        chance: McNemar's exact p-value of these.
+        run, folder: the name of the run and the folder of its report.
+        generator: the name of the generator.
+        trouble: why the generator fails its audit; None if it passes.
+        read: how many of its pictures the first and the second classify as the requested class; None if no class is requested.
+        drawn, real: how many generated and real pictures get different answers; None if there are none.
+        only: on how many real pictures only the first, and only the second, is right; None if the classes are not known.
+        chance: McNemar's exact p-value of these counts.
     """
 
     run: str
@@ -58,17 +58,17 @@ class Grounds:
 
 
 def write_overview(title: str, question: str, runs: Mapping[str, Run], failed: Mapping[str, str], folder: Path) -> Path:
-    """Write `index.html` and `paths.csv` into the folder of an experiment; returns the page.
+    """Write `index.html` and `paths.csv` into the folder of an experiment; returns the page's path.
 
     Args:
-        title: of the experiment.
-        question: what it asks.
-        runs: those that have rows, by name.
-        failed: why others have none.
-        folder: where to; reports of the runs lie in its sub-folders.
+        title: title of the experiment.
+        question: its research question.
+        runs: the runs that have rows, by name.
+        failed: for each run without rows, the reason.
+        folder: where to write; each run's report lies in a sub-folder.
 
     Raises:
-        RunFolderError: they cannot be written.
+        RunFolderError: a file cannot be written.
     """
     quantities = _quantities(runs)
     means = {name: mean_bands(run, list(quantities)) for name, run in runs.items()}
@@ -92,7 +92,7 @@ def write_overview(title: str, question: str, runs: Mapping[str, Run], failed: M
 
 
 def grounds(name: str, run: Run) -> Grounds:
-    """What a run rests on, by its record."""
+    """The evidence behind a run, from its record."""
     audit = run.record.get("audit") or {}
     drawn, found = audit.get("generated"), Evaluation.of(run.record)
     read = None
@@ -112,7 +112,7 @@ def grounds(name: str, run: Run) -> Grounds:
 
 
 def _quantities(runs: Mapping[str, Run]) -> dict[str, str]:
-    """The columns of paths that are shown, and what stands beside them."""
+    """The path columns on the page, with their labels."""
     units = _units(runs)
     sizes = sorted({n for run in runs.values() if run.record.get("taxonomy") for n in run.record["taxonomy"]["set_sizes"]})
     divergence = {"path_divergence": f"divergence ({', '.join(units)})"}

@@ -1,4 +1,4 @@
-"""Which class is taken for which, as the table that the page shows."""
+"""The confusion matrix as a table for the page."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from gevaldi.names import plain
 
 
 def matrix(found: ConfusionMatrix) -> dict[str, Any] | None:
-    """The rows and columns that hold anything, with how strongly each cell is coloured; None where nothing was named."""
+    """The rows and columns that are not empty, with the colour strength of each cell; None if there are no predictions."""
     if not found.labels:
         return None
     counts, places = found.counts, range(len(found.labels))
@@ -33,5 +33,5 @@ def _cell(found: ConfusionMatrix, i: int, j: int, count: int, most: int) -> dict
         "heat": round(10 + 40 * count / most) if count else 0,
         "agree": i == j,
         "address": f"#first={found.labels[i]}&second={found.labels[j]}",
-        "says": f"{count:,} where the first says {names[0]} and the second {names[1]}",
+        "says": f"{count:,} sample{'s' * (count != 1)}; first: {names[0]}, second: {names[1]}",
     }

@@ -1,4 +1,4 @@
-"""Numbers as the page shows them."""
+"""How the page formats numbers."""
 
 import math
 
@@ -6,7 +6,7 @@ from gevaldi.statistics.intervals import Estimate
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, of what is large enough for a reader to care."""
+    """Three significant digits; values too small to matter read "< 0.001"."""
     if value is None or value != value:
         return "–"
     if 0 < abs(value) < 0.001:
@@ -15,7 +15,7 @@ def number(value: float | None) -> str:
 
 
 def typicality(value: float | None) -> str:
-    """Three digits, and near 1, where a prior's edge lies, as many as tell two latents apart: 0.62, 0.9989, 0.99905."""
+    """Three digits; near 1, the edge of the prior, as many as it takes to tell two latents apart: 0.62, 0.9989, 0.99905."""
     if value is None or value != value or value < 0.99:
         return number(value)
     beyond = 1 - value
@@ -35,18 +35,18 @@ def whole_percent(value: float | None) -> str:
 
 
 def level(value: float | None) -> str:
-    """A distance in levels, which for single classes is a multiple of a half."""
+    """A distance in levels; for single classes it is a multiple of a half."""
     return "–" if value is None or value != value else f"{value:.1f}"
 
 
 def mean_of_levels(estimate: Estimate, unit: str = "") -> str:
-    """A mean of levels and, where it is known, its interval, none of it below zero: 5.3 (95 % interval 4.8 to 5.8)."""
+    """A mean of levels with its interval, if known, cut at zero: 5.3 (95 % interval 4.8 to 5.8)."""
     known = estimate.low == estimate.low
     around = f" (95 % interval {max(0.0, estimate.low):.1f} to {estimate.high:.1f})" if known else ""
     return f"{level(estimate.value)}{unit}{around}"
 
 
 def signed(estimate: Estimate) -> str:
-    """A number that may be below zero, with its interval where there is one: -0.42 (-0.71 to -0.13)."""
+    """A number that may be negative, with its interval, if any: -0.42 (-0.71 to -0.13)."""
     value, low, high = (number(v).replace("-", "\u2212") for v in (estimate.value, estimate.low, estimate.high))
     return f"{value} ({low} to {high})" if estimate.low == estimate.low else value

@@ -1,11 +1,11 @@
-"""A third classifier's opinion in sentences."""
+"""The opinion of a third classifier in sentences."""
 
 from gevaldi.measures.referee import Opinion, Sides
 from gevaldi.statistics.intervals import share
 
 
 def opinion_sentences(found: Opinion, names: dict[str, str]) -> list[str]:
-    """What it says, with what it itself is worth; `names` are those of first, second and referee."""
+    """The referee's opinion and its own accuracy, in sentences; `names` maps first, second and referee to names."""
     sentences = []
     if found.known:
         around = share(found.right, found.known)
@@ -14,7 +14,7 @@ def opinion_sentences(found: Opinion, names: dict[str, str]) -> list[str]:
             f"({100 * around.low:.1f} to {100 * around.high:.1f} %)."
         )
     else:
-        sentences.append(f"How often {names['referee']} itself is right is not known: no real pictures of its classes were given.")
+        sentences.append(f"The accuracy of {names['referee']} itself is not known: the run has no real pictures of its classes.")
     if found.real.total:
         sentences.append(f"Of {_many(found.real, 'real picture')} on which the two differ, {_sides(found.real, names)}.")
     for stage, there in (("before", found.start), ("after", found.end)):
@@ -22,8 +22,8 @@ def opinion_sentences(found: Opinion, names: dict[str, str]) -> list[str]:
             sentences.append(f"Of {_many(there, 'sample')} on which they differ {stage} the search, {_sides(there, names)}.")
     if found.end.total:
         sentences.append(
-            "On searched pictures its side depends on how sure of itself each of the two is: compare them with --calibrate to take "
-            "that out."
+            "After a search, its side depends on how confident each of the two is: run the comparison with --calibrate to remove "
+            "that effect."
         )
     return sentences
 
@@ -34,6 +34,6 @@ def _many(found: Sides, what: str) -> str:
 
 def _sides(found: Sides, names: dict[str, str]) -> str:
     return (
-        f"it says what {names['first']} says on {found.first:,}, what {names['second']} says on {found.second:,}, another class "
+        f"it agrees with {names['first']} on {found.first:,} and with {names['second']} on {found.second:,}, names another class "
         f"on {found.neither:,}, and is unsure on {found.unsure:,}"
     )

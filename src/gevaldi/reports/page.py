@@ -18,12 +18,12 @@ from gevaldi.storage import Location
 
 
 def write_report(run: Run, path: Location | None = None, limit: int = 200) -> Location:
-    """Write the page of a run, complete or not; the same rows give the same bytes.
+    """Write the report of a complete or incomplete run; the same rows give the same bytes.
 
     Args:
         run: the run.
-        path: where to; by default `report.html` in the run folder.
-        limit: how many samples the gallery shows; of a larger run those that `gevaldi.measures.duplicates.choose` picks.
+        path: where to write; by default `report.html` in the run folder.
+        limit: how many samples the gallery shows; of a larger run, those that `gevaldi.measures.duplicates.choose` picks.
 
     Raises:
         RunFolderError: the run has no rows yet, or the page cannot be written.
@@ -35,18 +35,18 @@ def write_report(run: Run, path: Location | None = None, limit: int = 200) -> Lo
     except RunFolderError as error:
         if path:
             raise
-        raise RunFolderError(f"{error} Elsewhere: gevaldi report {run.folder} --out FILE") from error
+        raise RunFolderError(f"{error} To write it elsewhere: gevaldi report {run.folder} --out FILE") from error
 
 
 def render(run: Run, limit: int = 200) -> str:
-    """The page as text.
+    """The page as HTML text.
 
     Raises:
         RunFolderError: the run has no rows yet.
     """
     report = Report(run, limit)
     if report.rows == 0:
-        raise RunFolderError(f"The run in {run.folder} has no rows yet. Compute some: gevaldi resume {run.folder}")
+        raise RunFolderError(f"The run in {run.folder} has no rows yet. To compute them: gevaldi resume {run.folder}")
     script = files("gevaldi.reports").joinpath("templates", "page.js").read_text(encoding="utf-8")
     page = report.html(
         "page.html",
@@ -62,7 +62,7 @@ def render(run: Run, limit: int = 200) -> str:
 
 
 def _data(report: Report) -> dict[str, Any]:
-    """What the page's script sorts and filters by, and what it copies."""
+    """The data that the page's script sorts, filters and copies."""
     return {
         "samples": [sample["sought"] for sample in report.gallery.samples],
         "rows": report.rows,
@@ -74,12 +74,12 @@ def _data(report: Report) -> dict[str, Any]:
 
 
 def _longest(report: Report) -> int:
-    """Letters of the longest class beside a bar, and one more."""
+    """One more than the number of letters in the longest class name beside a bar."""
     stages = (stage for sample in report.gallery.samples for stage in sample["stages"])
     return max((len(bar["name"]) for stage in stages for bars in stage["bars"].values() for bar in bars), default=0) + 1
 
 
 def date_of(record: dict[str, Any]) -> str:
-    """The day on which a run was begun, as 29 November 2026."""
+    """The day on which a run began, such as 29 November 2026."""
     begun = datetime.fromisoformat(record["created"])
     return f"{begun.day} {begun:%B %Y}"

@@ -1,4 +1,4 @@
-"""Pictures inside the page: small ones to the bit, large ones as small as the page needs them to be."""
+"""Pictures inside the page: small ones lossless, large ones compressed to keep the page small."""
 
 import base64
 import io
@@ -22,13 +22,13 @@ PROBED = 4  # rows by which the room that all need is estimated
 
 @dataclass(frozen=True)
 class Thrift:
-    """How small the pictures of a page are made.
+    """How strongly the pictures of a page are compressed.
 
     Attributes:
-        side: pixels of the longer side, at most, of the pictures before and after.
-        along: the same of those along the search.
+        side: the most pixels of the longer side, for pictures before and after the search.
+        along: the same for pictures along the search.
         quality: of WebP, for pictures of more than 64 pixels.
-        frames: how many pictures along the search are kept at most, the two ends among them.
+        frames: the most pictures along the search, both ends included.
     """
 
     side: int
@@ -53,14 +53,14 @@ LADDER = (
 
 @dataclass(frozen=True)
 class EmbeddedPictures:
-    """The pictures of a sample as addresses that hold them.
+    """The pictures of a sample as data URLs.
 
     Attributes:
-        original, start, end: None where the row has none.
-        strip: the pictures between start and end side by side, in one image; None where there is none between.
-        steps: the steps of the start, of those in the strip, and of the end; empty where the row does not know them.
+        original, start, end: None if the row has none.
+        strip: the pictures between start and end, side by side in one image; None if there are none.
+        steps: the steps of the start, of the pictures in the strip, and of the end; empty if the row does not have them.
         aspect: width / height.
-        small: whether they are shown to the bit.
+        small: whether they are lossless.
     """
 
     original: str | None
@@ -73,7 +73,7 @@ class EmbeddedPictures:
 
 
 def embed_pictures(rows: Sequence[dict[str, Any]]) -> tuple[list[EmbeddedPictures], Thrift]:
-    """The pictures of all rows, and how small they were made so that together they keep to the budget."""
+    """The pictures of all rows, and the compression that keeps them within the budget."""
     pictured = [row for row in rows if row["picture_end"]]
     probes = pictured[:: max(1, len(pictured) // PROBED)]
     with ThreadPoolExecutor() as pool:  # the codecs of Pillow release the lock of the interpreter
@@ -90,7 +90,7 @@ def embed_pictures(rows: Sequence[dict[str, Any]]) -> tuple[list[EmbeddedPicture
 
 
 def longest_side(rows: Sequence[dict[str, Any]]) -> int:
-    """Pixels of the longer side of the largest picture, as the run holds it."""
+    """Pixels of the longer side of the largest picture in the run."""
     return max((max(size_of(row["picture_end"]["bytes"], NAME)) for row in rows if row["picture_end"]), default=0)
 
 
@@ -112,7 +112,7 @@ def _shown(row: dict[str, Any], thrift: Thrift, address: Callable[[bytes], str])
 
 
 def _spread(count: int, most: int) -> list[int]:
-    """At most so many of 0 ... count - 1, evenly, both ends among them."""
+    """At most `most` of 0 ... count - 1, evenly spread, both ends included."""
     return list(range(count)) if count <= most else sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
 
 
@@ -121,7 +121,7 @@ def _bytes(found: EmbeddedPictures) -> float:
 
 
 def as_address(content: bytes, thrift: Thrift) -> str:
-    """A picture in a page: to the bit where it is small, otherwise as WebP."""
+    """A picture as a data URL: lossless if it is small, otherwise WebP."""
     picture = open_picture(content, NAME)
     if max(picture.size) <= LOSSLESS and picture.format == "PNG":
         return _in_page(content, "png")

@@ -1,4 +1,4 @@
-"""Figures of the paper made again: a page for each, its numbers as tables, and one page that has all verdicts."""
+"""Reproduced figures of the paper: a page for each with its numbers as tables, and one page with all verdicts."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ HEAD = ("figure", "title", "claim", "world", "verdict", "measured", "value", "lo
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """What became of a claim in one world."""
+    """The outcome of a claim in one world."""
 
     claim: str
     world: str
@@ -30,15 +30,15 @@ class ClaimResult:
 
 @dataclass(frozen=True)
 class WorldFigure:
-    """What was made in one world.
+    """A figure of the paper in one world.
 
     Attributes:
-        about: what stands for what of the paper's.
-        models: what plays which part, as a user names it.
-        figure: a matplotlib figure; None where no run could be made.
+        about: which models and pictures replace those of the paper.
+        models: the model in each role, as a user names it.
+        figure: a matplotlib figure; None if every run failed.
         columns, rows: the numbers in it.
-        failed: why runs could not be made.
-        overview: the page that has its runs side by side, relative to the folder.
+        failed: for each run that failed, the reason.
+        overview: the page that compares its runs, relative to the folder.
     """
 
     about: str
@@ -57,15 +57,15 @@ def write_figure(
 
     Args:
         name: such as figure-3.
-        title: of the figure.
-        shows: what is to be seen in the paper.
-        drawn: what was made, by world.
+        title: title of the figure.
+        shows: what the figure shows in the paper.
+        drawn: the figures, by world.
         tested: the claims, world by world.
-        command: what makes it again.
-        folder: where to.
+        command: the command that reproduces it.
+        folder: where to write.
 
     Raises:
-        RunFolderError: something cannot be written.
+        RunFolderError: a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     pictures = {}
@@ -88,10 +88,10 @@ def write_figure(
 
 
 def write_index(folder: Path) -> Path:
-    """The page that has the verdicts on all figures of a folder together, those made now and those made before.
+    """Write the page with the verdicts on all figures in a folder, earlier ones included.
 
     Raises:
-        RunFolderError: it cannot be written, or a table of claims cannot be read.
+        RunFolderError: the page cannot be written, or a table of claims cannot be read.
     """
     figures: dict[str, Any] = {}
     for path in sorted(folder.glob(f"*{CLAIMS}")):
@@ -121,8 +121,8 @@ def _read(path: Path) -> list[dict[str, str]]:
     try:
         rows = list(read_csv(io.StringIO(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError, csv.Error) as error:
-        raise RunFolderError(f"{path} cannot be read: {error}. Delete it, and make its figure again.") from error
+        raise RunFolderError(f"{path} cannot be read: {error}. Delete it and reproduce its figure again.") from error
     name = path.name.removesuffix(CLAIMS)
     if any(set(HEAD) - set(row) or row["figure"] != name for row in rows):
-        raise RunFolderError(f"{path} is no table of claims. Delete it, and make its figure again.")
+        raise RunFolderError(f"{path} is not a table of claims. Delete it and reproduce its figure again.")
     return rows

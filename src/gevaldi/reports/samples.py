@@ -1,4 +1,4 @@
-"""The samples of the gallery: rows to what the page shows of them."""
+"""The samples of the gallery, from the rows of a run."""
 
 import math
 from collections.abc import Sequence
@@ -39,16 +39,16 @@ SHOWN = 3  # classes per classifier
 
 @dataclass(frozen=True)
 class Gallery:
-    """What the gallery shows.
+    """The gallery's content.
 
     Attributes:
-        samples: as dictionaries of what the template needs, in the order in which they stand.
-        names: of the classes that any of them names, by index.
-        filters: for each quantity of words, its title and the values that occur, where there are several.
+        samples: dictionaries for the template, in the order of the page.
+        names: of the predicted classes, by index.
+        filters: for each categorical quantity with several values, its title and these values.
         nearest: the smallest number of top classes whose set distance the rows have.
-        thrift: how small the pictures were made.
-        longest: pixels of the longer side of the pictures as the run holds them.
-        selection: which samples these are and why, in words; None where they are all.
+        thrift: the compression of the pictures.
+        longest: pixels of the longer side of the pictures in the run.
+        selection: which samples these are and why, in a sentence; None if all are shown.
     """
 
     samples: list[dict[str, Any]]
@@ -61,7 +61,7 @@ class Gallery:
 
 
 def gallery(run: Run, limit: int, finds: Deduplicated, taxonomy: Taxonomy | None = None) -> Gallery:
-    """The samples, largest divergence first, then failed ones; of more than `limit` those that show what there is."""
+    """The samples, largest divergence first, then failed ones; if there are more than `limit`, a varied choice of them."""
     sizes = run.spec.set_sizes
     columns = [*COLUMNS, *PATH_COLUMNS, *(f"set_distance_{n}_{stage}" for n in sizes for stage in ("start", "end"))]
     columns += [f"path_set_distance_{n}" for n in sizes]
@@ -86,24 +86,24 @@ def gallery(run: Run, limit: int, finds: Deduplicated, taxonomy: Taxonomy | None
 
 
 def selection(choice: Choice | None, good: int, failed: int, told: int) -> str:
-    """Which samples of a run the page shows, in words: of those that did not fail, and of those that did."""
+    """Which successful and which failed samples the page shows, in a sentence."""
     shown = len(choice.indices) if choice else good
     if choice is None:
         which = f"all {good:,} that did not fail"
     elif shown > choice.differing:
         others = shown - choice.differing
-        which = f"the {choice.differing:,} distinct ones that end with different top classes, and {others:,} others"
+        which = f"the {choice.differing:,} distinct samples that end with different top classes and {others:,} others"
     else:
         which = (
-            f"{shown:,}, without near-duplicates: those with the largest divergence, but at most {choice.most} of a pair of "
-            f"classes, so that no confusion fills the page; they are of {choice.shown:,} of the {choice.pairs:,} pairs that occur"
+            f"{shown:,}, without near-duplicates: those with the largest divergence, but at most {choice.most} for each pair of "
+            f"classes, so that no confusion fills the page; they cover {choice.shown:,} of the {choice.pairs:,} pairs that occur"
         )
     also = f"; and {told if told < failed else 'all'} of the {failed:,} that failed" if failed else ""
     return f"Of {good + failed:,} samples the page shows {which}{also}. Sorting and filtering work on these."
 
 
 def like(index: int, finds: Deduplicated, some: bool) -> dict[str, Any] | None:
-    """What a sample is like, or how many are like it; and where the page shows some, how many end with its two classes in all."""
+    """The sample that it duplicates, or how many near-duplicates it has; if `some`, also how many end with its two classes."""
     of = int(finds.like[index])
     if of < 0:
         return None
@@ -131,7 +131,7 @@ def sample(row: dict[str, Any], pictures: EmbeddedPictures, taxonomy: Taxonomy |
 
 
 def sort_quantities(row: dict[str, Any]) -> dict[str, Any]:
-    """What a sample is sorted and filtered by."""
+    """The quantities by which the page sorts and filters a sample."""
     nearest = nearest_size(row)
     return {
         "index": row["index"],
@@ -154,18 +154,18 @@ def finer(typicality: float | None) -> float | None:
 
 
 def filters(samples: Sequence[dict[str, Any]], names: dict[int, str]) -> list[dict[str, Any]]:
-    """The quantities of words by which the samples can be told apart, with the values that occur."""
+    """The categorical quantities on which the samples differ, with the values that occur."""
     conditions = {s["sought"]["condition"]: s["condition"] for s in samples}
     words: dict[str, tuple[str, dict[Any, str]]] = {
         "order": ("order", {}),
         "status": ("search", {}),
-        "flipped": ("who flipped", WHO),
+        "flipped": ("flip", WHO),
         "shift": ("how far", {}),
-        "condition": ("asked for", conditions),
+        "condition": ("requested class", conditions),
         "right": ("right after", RIGHT),
-        "survives_storage": ("holds as a stored picture", {}),
-        "first": ("the first says after", names),
-        "second": ("the second says after", names),
+        "survives_storage": ("survives storage", {}),
+        "first": ("first's answer after", names),
+        "second": ("second's answer after", names),
     }
     found = []
     for key, (title, called) in words.items():
@@ -176,7 +176,7 @@ def filters(samples: Sequence[dict[str, Any]], names: dict[int, str]) -> list[di
 
 
 def names_of(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
-    """The names of all classes that stand in the rows."""
+    """The names of all classes in the rows."""
     listed = (bar for row in rows for key in ("first_start", "first_end", "second_start", "second_end") for bar in row[key] or ())
     found = {bar["label"]: plain(bar["name"]) for bar in listed}
     return dict(sorted(found.items()))
@@ -209,7 +209,7 @@ def plain_error(error: Any) -> str | None:
 
 
 def stage(row: dict[str, Any], key: str, title: str, picture: str | None) -> dict[str, Any]:
-    """A sample before or after its search."""
+    """A sample at one stage: before or after its search."""
     bars = {side: [_bar(row, found) for found in (row[f"{side}_{key}"] or [])[:SHOWN]] for side in ("first", "second")}
     said = {side: shown[0]["name"] if shown else "no prediction" for side, shown in bars.items()}
     return {"title": title, "picture": picture, "bars": bars, "said": said}

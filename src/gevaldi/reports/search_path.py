@@ -1,4 +1,4 @@
-"""What a sample opens to: its path, as the data that the page's script draws."""
+"""The path of a sample, as data for the page's script to draw."""
 
 import json
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ COLUMNS = ("path_divergence", "path_delta_z", "path_first", "path_second", "path
 
 
 def path_of(row: dict[str, Any], pictures: EmbeddedPictures, nearest: int | None) -> dict[str, Any]:
-    """The path of a row: its pictures' steps, what the two name there, and its curves, thinned.
+    """The path of a row: the steps of its pictures, both predictions there, and its curves, thinned.
 
     Args:
-        row: with `COLUMNS` and, where set distances are followed, those of the smallest number of classes.
-        pictures: of the row.
-        nearest: the smallest number of top classes whose set distance is followed; None if none is.
+        row: with `COLUMNS` and, if recorded, the set distances of the smallest number of classes.
+        pictures: the pictures of the row.
+        nearest: the smallest number of top classes whose set distance is recorded; None if there is none.
     """
     length = len(row["path_divergence"] or ())
     frames = pictures.steps or [0, row["step_end"] or row["steps"] or 0]
@@ -32,25 +32,25 @@ def path_of(row: dict[str, Any], pictures: EmbeddedPictures, nearest: int | None
 
 
 def thinned(length: int, needed: Sequence[int]) -> list[int]:
-    """At most 60 of the steps 0 ... length - 1, evenly spread; those that are needed are among them."""
+    """At most 60 of the steps 0 ... length - 1, evenly spread, including those in `needed`."""
     room = POINTS - len(needed)
     even = range(length) if length <= room else {round(i * (length - 1) / (room - 1)) for i in range(room)}
     return sorted({*even, *needed})
 
 
 def finite(value: Any) -> float | None:
-    """A number of three digits, which JSON can hold; None for what is none."""
+    """A number rounded to three digits; None if JSON cannot hold it."""
     return float(f"{value:.3g}") if value is not None and abs(value) < float("inf") else None
 
 
 def in_page(data: Any) -> str:
-    """Data as JSON that no text in it can end or turn into markup."""
+    """Data as JSON, escaped so that no text in it can close the script or become markup."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def nearest_size(row: dict[str, Any]) -> int | None:
-    """The smallest number of top classes of which a row has set distances."""
+    """The smallest number of top classes for which a row has set distances."""
     return min(set_sizes_of(row), default=None)
 
 

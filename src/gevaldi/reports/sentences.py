@@ -1,4 +1,4 @@
-"""The question and the answer in plain sentences, with the numbers they rest on."""
+"""The outcome of the searches in plain sentences, with their numbers."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from gevaldi.reports.seriousness import alignment_sentences, apart
 
 
 def search_sentences(record: dict[str, Any], found: list[Summary]) -> list[str]:
-    """What the search came to, one sentence an item."""
+    """The outcome of the search, one sentence an item."""
     first, second = told_apart(record["models"]["first"]["name"], record["models"]["second"]["name"])
     names = {"first": first, "second": second}
     sentences = [_differ(summary, names, record["divergence"]) for summary in found if summary.samples > summary.failed]
@@ -18,46 +18,46 @@ def search_sentences(record: dict[str, Any], found: list[Summary]) -> list[str]:
     sentences += alignment_sentences(record)
     failed = sum(summary.failed for summary in found)
     if failed:
-        sentences.append(f"{failed:,} samples failed; the gallery ends with their errors.")
+        sentences.append(f"{failed:,} samples failed; their errors are at the end of the gallery.")
     return [sentence.replace(" %", "\u00a0%") for sentence in sentences]
 
 
 def searched_for(order: str, names: dict[str, str], divergence: dict[str, Any]) -> str:
-    """What a search was for, in words; only of KL can be said which of the two it makes sure."""
+    """The aim of a search in words; only with KL is it known which classifier becomes sure."""
     if divergence["name"] not in ("kl", "reverse-kl"):
-        return f"Searched for the largest {plain(divergence['name'])} ({order})"
+        return f"After the search for the largest {plain(divergence['name'])} ({order})"
     sure, other = ("first", "second") if (order == "forward") == (divergence["name"] == "kl") else ("second", "first")
-    return f"Searched for pictures that {names[sure]} is sure of and {names[other]} rules out ({order})"
+    return f"After the search for pictures that {names[sure]} is sure of and {names[other]} rules out ({order})"
 
 
 def _differ(summary: Summary, names: dict[str, str], divergence: dict[str, Any]) -> str:
     chance = summary.differ_by_chance
-    control = f", and as far away in a random direction on {100 * chance.value:.0f} %" if chance else ""
+    control = f", and at the same distance in a random direction on {100 * chance.value:.0f} %" if chance else ""
     return (
-        f"{searched_for(summary.order, names, divergence)}, the two end with different top classes on "
-        f"{percent(summary.differ_end)} of {summary.samples - summary.failed:,} samples; before the search on "
+        f"{searched_for(summary.order, names, divergence)}, the two name different classes on "
+        f"{percent(summary.differ_end)} of {summary.samples - summary.failed:,} samples; before it, on "
         f"{100 * summary.differ_start.value:.0f} %{control}."
     )
 
 
 def duplicates(finds: Deduplicated) -> str | None:
-    """How many samples show once more what others show; None if none does."""
+    """How many samples are near-duplicates, in a sentence; None if there are none."""
     many, of = finds.duplicates
     if not many:
         return None
     samples = "One sample is a near-duplicate" if many == 1 else f"{many:,} samples are near-duplicates"
-    return f"{samples} of {'another' if of == 1 else f'{of:,} others'}, which leaves {len(finds.distinct):,} distinct ones."
+    return f"{samples} of {'another' if of == 1 else f'{of:,} others'}, which leaves {len(finds.distinct):,} distinct samples."
 
 
 def caution(record: dict[str, Any]) -> str:
-    """What not to conclude."""
+    """The conclusions that the samples do not support."""
     text = (
-        "These pictures were searched for. Their shares say how easily the two can be pushed apart, not how often they differ, and "
-        "not which is better: a search finds the one that is less sure, and a picture may no longer show the class asked for."
+        "These pictures come from a search. Their shares say how easily the two can be pushed apart, not how often they differ, "
+        "and not which is better: a search exploits the less confident one, and a picture may no longer show the requested class."
     )
     audit = record.get("audit") or {}
     parts = []
-    for key, where in (("generated", "pictures that the generator drew, unsearched"), ("real", "real pictures")):
+    for key, where in (("generated", "generated pictures before any search"), ("real", "real pictures")):
         counts = record.get("evaluation") if key == "real" else audit.get(key)
         if counts:
             differ = counts["differ" if key == "real" else "disagreements"]

@@ -1,4 +1,4 @@
-"""How serious the differences are: set distances, kinds of failure, and the way between two classes in words."""
+"""How serious the differences are: set distances, kinds of change, and the path between two classes in words."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ RIGHT = {"both": "both right", "first": "only the first right", "second": "only 
 
 
 def distance_table(found: list[Summary]) -> list[dict[str, Any]]:
-    """For each order and number of top classes: the mean set distance before and after, with its interval."""
+    """For each order and number of top classes, the mean set distance before and after, with its interval."""
     return [
         {"order": s.order, "n": n, "start": s.set_distance_start[n], "end": end}
         for s in found
@@ -24,13 +24,13 @@ def distance_table(found: list[Summary]) -> list[dict[str, Any]]:
 
 
 def kinds_table(found: list[Summary]) -> list[dict[str, Any]]:
-    """How many samples are of each kind, in each order; the kinds that occur, in a fixed sequence."""
+    """The number of samples of each kind that occurs, by order, in a fixed sequence."""
     kinds = [(side, shift) for side in WHO for shift in (*SHIFTS, None)]
     return _counts(found, kinds, lambda s: s.kinds, lambda kind: {"side": WHO[kind[0]], "shift": kind[1] or "–"})
 
 
 def passages_table(found: list[Summary]) -> list[dict[str, Any]]:
-    """How many samples went from one state of being right to another; the passages that occur, in a fixed sequence."""
+    """The number of samples for each change in who is right, by order, in a fixed sequence."""
     passages = [(before, after) for before in RIGHT for after in RIGHT]
     return _counts(found, passages, lambda s: s.passages, lambda p: {"before": RIGHT[p[0]], "after": RIGHT[p[1]]})
 
@@ -43,7 +43,7 @@ def _counts(
 
 
 def rules(has_taxonomy: bool, record: dict[str, Any]) -> dict[str, str]:
-    """The rules by which kinds are told, those that apply."""
+    """The definitions of the kinds that apply."""
     mean = (record.get("taxonomy") or {}).get("mean_edges")
     kept = {term: text for term, text in RULES.items() if has_taxonomy or term not in SHIFTS}
     if has_taxonomy and mean:
@@ -54,7 +54,7 @@ def rules(has_taxonomy: bool, record: dict[str, Any]) -> dict[str, str]:
 
 
 def between(taxonomy: Taxonomy | None, first: int | None, second: int | None) -> str | None:
-    """The way from one top class to the other in words, and where it turns."""
+    """The path from one top class to the other in words, and the hypernym at which it turns."""
     if taxonomy is None or first is None or second is None or first == second:
         return None
     found = way(taxonomy, taxonomy.classes[first], taxonomy.classes[second])
@@ -75,7 +75,7 @@ def apart(found: Summary) -> str | None:
 
 
 def flips(found: Summary) -> str | None:
-    """The kinds in a sentence."""
+    """The shares of the kinds in a sentence."""
     total = sum(found.kinds.values())
     if not total:
         return None
@@ -89,18 +89,20 @@ def flips(found: Summary) -> str | None:
 
 
 def alignment_sentences(record: dict[str, Any]) -> list[str]:
-    """What was left out or added up so that the two could be compared."""
+    """Which classes were left out or merged to make the two comparable."""
     alignment = record.get("alignment")
     if not alignment or alignment["how"] == "as they are":
         return []
     how = {"by id": "by taxonomy id", "by name": "by name"}.get(alignment["how"], alignment["how"])
-    sentences = [f"The two have other classes or orders of classes and were aligned {how}, over {alignment['classes']:,} classes."]
+    sentences = [
+        f"The two differ in their classes or in the order of these, and were aligned {how} over {alignment['classes']:,} classes."
+    ]
     for side in ("first", "second"):
         if left := alignment[side]["left_out"]:
             kept = ((record.get("audit") or {}).get("generated") or {}).get(f"kept_{side}")
-            before = f", to which it gave {100 * kept:.1f} % of its probability on drawn pictures" if kept is not None else ""
+            before = f", which held {100 * kept:.1f} % of its probability on generated pictures" if kept is not None else ""
             many = f"{len(left):,} classes of the {side} are" if len(left) > 1 else f"One class of the {side} is"
-            sentences.append(f"{many} left out ({_some(left)}), and its predictions renormalised over the rest{before}.")
+            sentences.append(f"{many} left out ({_some(left)}), and its predictions are renormalised over the rest{before}.")
         if added := alignment[side]["added_up"]:
             sentences.append(
                 f"The {side}'s probabilities of {_some([f'{new}: ' + ', '.join(old) for new, old in added.items()])} are added."

@@ -1,4 +1,4 @@
-"""Where the samples lie in the prior, as bars."""
+"""The typicality of the samples, as bars."""
 
 from array import array
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ WITHIN = 0.001 + 1e-7  # of an edge; rounding to 32 bits included
 
 
 def typicalities(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each range of typicality: how many samples lie there before and after, and how many draws of the prior would.
+    """For each range of typicality: the number of samples before and after, and the expected number of draws from the prior.
 
-    Empty where no row knows its typicality.
+    Empty if no row has a typicality.
     """
     found = {"start": array("f"), "end": array("f")}
     for row in rows:
@@ -39,7 +39,7 @@ def typicalities(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def at_edge(rows: Iterable[dict[str, Any]], mass: float | None) -> dict[str, int] | None:
-    """How many searches end within 0.001 of the mass to which latents were kept, of how many whose typicality is known."""
+    """How many searches end within 0.001 of the mass that bounds the latents, and how many have a typicality."""
     near = known = 0
     for row in rows:
         end = row["typicality_end"]

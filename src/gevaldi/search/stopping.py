@@ -15,6 +15,6 @@ class Stopping(Settings):
     mean of all samples, so that the slowest decides. The rule is checked every `window` steps.
     """
 
-    steps: int = Field(200, ge=0, le=MOST_STEPS, description="most steps of a sample's search")
+    steps: int = Field(200, ge=0, le=MOST_STEPS, description="maximum number of steps of a sample's search")
     window: int = Field(10, ge=1, le=MOST_STEPS, description="steps over which gains are averaged, and between checks of them")
     gain: float = Field(0.01, ge=0, description="a sample has converged when a window gains less than this share of its divergence")

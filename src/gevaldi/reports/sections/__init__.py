@@ -1,4 +1,4 @@
-"""The sections of the report, one a file: a plain function `(report) -> HTML` with a title and a place on the page.
+"""The sections of the report, one a file: each is a function `(report) -> HTML` with a title and a place on the page.
 
 To add one, add a file that holds a function of the file's name, decorated with `section`.
 """
@@ -13,7 +13,7 @@ registry = Registry("section of the report", "gevaldi.reports.sections")
 
 @dataclass(frozen=True)
 class RenderedSection:
-    """A section as it stands on a page: its name, its title in the list of sections, and its HTML."""
+    """A section of a page: its name, its title in the list of sections, and its HTML."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""How to make the run again."""
+"""How to reproduce the run."""
 
 from gevaldi.names import visible
 from gevaldi.reports.sections.base import Report, section
@@ -6,7 +6,7 @@ from gevaldi.spec import write_spec
 from gevaldi.steps import steps_in_words
 
 
-@section("Make it again", place=60)
+@section("Reproduce", place=60)
 def again(report: Report) -> str:
     """The command, the spec, the models and the versions."""
     models = report.run.record["models"]

@@ -7,7 +7,7 @@ from gevaldi.reports.sections.base import Report, section
 
 @section("Answer", place=10)
 def answer(report: Report) -> str:
-    """Which of the two is better as far as real pictures show it, with some pictures."""
+    """Which classifier real pictures show to be better, with some pictures."""
     found = answer_of(report.run.record, report.names)
     return report.html(
         "answer.html",

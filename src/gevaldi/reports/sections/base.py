@@ -1,4 +1,4 @@
-"""What all sections share: the run that they are about, and how they become HTML."""
+"""Shared by all sections: the run, and the rendering to HTML."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Section = TypeVar("Section", bound=Callable[..., str])
 
 
 def section(title: str, place: float) -> Callable[[Section], Section]:
-    """Give a function the title and the place of a section: those with smaller numbers stand above."""
+    """Give a function the title and the place of a section; smaller places come first."""
 
     def attach(function: Section) -> Section:
         function.title, function.place = title, place  # type: ignore[attr-defined]
@@ -33,7 +33,7 @@ def section(title: str, place: float) -> Callable[[Section], Section]:
 
 @dataclass(frozen=True)
 class Report:
-    """A run to be shown; each property is computed when the first section needs it.
+    """The run behind a report; each property is computed when a section first needs it.
 
     Attributes:
         run: the run.
@@ -81,33 +81,33 @@ class Report:
 
     @cached_property
     def evaluation(self) -> Evaluation | None:
-        """Who is right on real pictures; None if the run had none."""
+        """The accuracy of both on real pictures; None if the run had none."""
         return Evaluation.of(self.run.record)
 
     @cached_property
     def pictures(self) -> list[dict[str, Any]]:
-        """What both say of each real picture, and of some drawn ones."""
+        """Both predictions on each real picture and on some generated ones."""
         return pictures_of(self.run)
 
     @cached_property
     def cards(self) -> list[dict[str, Any]]:
-        """The real pictures on which the two differ, as far as the page shows them."""
+        """The real pictures on the page on which the two differ."""
         return cards(self.pictures)
 
     @cached_property
     def gallery(self) -> Gallery:
-        """The samples that the page shows."""
+        """The samples on the page."""
         return gallery(self.run, self.limit, self.finds, self.taxonomy)
 
     @cached_property
     def samples(self) -> list[dict[str, Any]]:
-        """The same as the templates take them."""
+        """The samples, with their paths as JSON, for the templates."""
         return [sample | {"path": in_page(sample["path"])} for sample in self.gallery.samples]
 
     def html(self, template: str, **context: Any) -> str:
-        """Fill a template: the name of a file in `reports/templates`, or HTML itself. `report` and `record` are always in it.
+        """Fill a template, given as a file name in `reports/templates` or as HTML; `report` and `record` are always available.
 
-        What comes from users is escaped.
+        Users' text is escaped.
         """
         from markupsafe import Markup
 

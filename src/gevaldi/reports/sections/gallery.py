@@ -7,7 +7,7 @@ from gevaldi.reports.sentences import caution, duplicates, search_sentences
 
 @section("Samples", place=30)
 def gallery(report: Report) -> str:
-    """The samples, to be sorted and filtered, and what the searches found in sentences."""
+    """The samples, which a reader can sort and filter, and the outcome of the searches in sentences."""
     return report.html(
         "gallery.html",
         search_sentences=search_sentences(report.run.record, report.summaries),

@@ -13,13 +13,13 @@ from gevaldi.runs.opinions import opinion_of
 
 @section("Real pictures", place=20)
 def real(report: Report) -> str:
-    """The real pictures on which the two differ, who is right on how many, and what a third classifier says."""
+    """The real pictures on which the two differ, the accuracy of each, and the opinion of a third classifier."""
     found = report.evaluation
     return report.html("real.html", opinion=_opinion(report), **(_counts(report, found) if found else {}))
 
 
 def _opinion(report: Report) -> list[str]:
-    """A third classifier's opinion in sentences; none if none was asked."""
+    """The opinion of a third classifier in sentences; empty if there is none."""
     found = opinion_of(report.run)
     return opinion_sentences(found, report.names | {"referee": full_name(found.name)}) if found else []
 

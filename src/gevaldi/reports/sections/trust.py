@@ -16,7 +16,7 @@ ERRORS = 5  # that are shown
 
 @section("Trust", place=50)
 def trust(report: Report) -> str:
-    """Warnings, the audit of the generator, where samples lie in the prior, and errors."""
+    """Warnings, the audit of the generator, the typicality of the samples, and errors."""
     run = report.run
     failed = Counter(plain_error(row["error"]) for row in run.each(["status", "error"]) if row["status"] == "failed")
     return report.html(
@@ -34,9 +34,9 @@ def trust(report: Report) -> str:
 
 
 def audit_table(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Generated and real pictures side by side: disagreement with its interval, confidence, and classes read as meant."""
+    """Generated and real pictures side by side: disagreement with its interval, confidence, and share classified as labelled."""
     table = []
-    for key, title in (("generated", "drawn by the generator, unsearched"), ("real", "real pictures")):
+    for key, title in (("generated", "generated, before any search"), ("real", "real pictures")):
         found = (record.get("audit") or {}).get(key)
         if found:
             rate = share(found["disagreements"], found["pictures"])

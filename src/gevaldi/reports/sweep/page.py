@@ -15,19 +15,19 @@ from gevaldi.reports.sweep.sentences import answer
 from gevaldi.reports.sweep.tables import Matrix, as_table, fitting, matrices
 
 IN_FIGURE = 18  # letters of a name that fit beside a matrix
-STAGES = {DRAWN: "drawn by the generator, unsearched", REAL: "real pictures", END: "after the search"}
+STAGES = {DRAWN: "generated pictures", REAL: "real pictures", END: "after the search"}
 
 
 @dataclass(frozen=True)
 class About:
-    """What is told of a sweep beside its numbers.
+    """The description of a sweep.
 
     Attributes:
-        title, question: as the user gave them.
-        classifiers: by what they are called in the matrix, in its order.
+        title, question: from the user.
+        classifiers: full names by their names in the matrix, in its order.
         generator: its name.
-        command: what makes it again.
-        failed: why comparisons could not be made, or classifiers not asked, by name.
+        command: the command that reproduces the sweep.
+        failed: for each comparison or classifier that failed, the reason.
     """
 
     title: str
@@ -40,14 +40,14 @@ class About:
 
 @dataclass(frozen=True)
 class Grid:
-    """What was searched under one divergence and one λ.
+    """The searches under one divergence and one λ.
 
     Attributes:
         divergence: as the user named it.
-        unit: what it counts.
-        symmetric: whether it claims to be the same both ways.
+        unit: its unit.
+        symmetric: whether it is declared symmetric.
         prior_weight: λ.
-        sources: where the cells come from, by row and column.
+        sources: the comparison behind each cell, by row and column.
     """
 
     divergence: str
@@ -58,10 +58,10 @@ class Grid:
 
 
 def write_sweep(folder: Path, about: About, entries: Sequence[Entry], grids: Sequence[Grid]) -> Path:
-    """Write `index.html`, `matrix.csv` and `matrix….png` and `.svg` into the folder of a sweep; returns the page.
+    """Write `index.html`, `matrix.csv` and `matrix….png` and `.svg` into the folder of a sweep; returns the page's path.
 
     Raises:
-        RunFolderError: they cannot be written.
+        RunFolderError: a file cannot be written.
     """
     names = list(about.classifiers)
     written(folder / "matrix.csv", as_csv(entries))
@@ -73,7 +73,7 @@ def write_sweep(folder: Path, about: About, entries: Sequence[Entry], grids: Seq
         environment()
         .get_template("sweep.html")
         .render(
-            title=about.title or f"{len(names)} classifiers, each against each other",
+            title=about.title or f"{len(names)} classifiers, compared in pairs",
             question=about.question,
             names={plain(name): full_name(full) for name, full in about.classifiers.items()},
             generator=full_name(about.generator),
@@ -94,11 +94,11 @@ def of(entries: Sequence[Entry], stage: str, divergence: str, prior_weight: floa
 
 
 def _sought(grid: Grid) -> str:
-    """What the search of a cell was for."""
+    """The aim of a cell's search, in a sentence."""
     if grid.symmetric:
-        return "The divergence is symmetric, so both cells of two classifiers show the same search."
-    what = "what the row's classifier holds and the column's denies" if grid.divergence == "kl" else "the largest"
-    return f"A cell is the search for {what}, D[row || column]; the cell across the diagonal is the other way round."
+        return "The divergence is symmetric, so both cells of a pair show the same search."
+    what = "pictures that the row's classifier is sure of and the column's rules out" if grid.divergence == "kl" else "the largest"
+    return f"Each cell is a search for {what}, D[row || column]; the cell across the diagonal swaps the two."
 
 
 def _searched(grid: Grid, entries: Sequence[Entry], names: Sequence[str], several: bool) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _searched(grid: Grid, entries: Sequence[Entry], names: Sequence[str], severa
 
 
 def _before(entries: Sequence[Entry], names: Sequence[str], stage: str, units: Mapping[str, str]) -> dict[str, Any] | None:
-    """The matrices of unsearched pictures: the mean of each divergence, and what is the same for all of them."""
+    """The matrices before any search: the mean of each divergence, and the quantities that do not depend on it."""
     found = [each for text, unit in units.items() for each in matrices(of(entries, stage, text, None), names, unit)]
     first = [each for each in found if each.divergence == next(iter(units)) and each.quantity != "divergence"]
     shown = [each for each in found if each.quantity == "divergence"] + first
@@ -127,7 +127,7 @@ def _before(entries: Sequence[Entry], names: Sequence[str], stage: str, units: M
 
 
 def _ranking(entries: Sequence[Entry], names: Sequence[str]) -> dict[str, Any] | None:
-    """How often each was the wrong one of two, those that were it most often first; None where no class was asked for."""
+    """How often each classifier was the only wrong one of a pair, most often first; None if no classes are known."""
     wrong = [e for e in entries if e.column == ALL]
     if not wrong:
         return None
@@ -141,7 +141,7 @@ def _ranking(entries: Sequence[Entry], names: Sequence[str]) -> dict[str, Any] |
 
 
 def _figures(stem: Path, grid: Grid, entries: Sequence[Entry], names: Sequence[str]) -> None:
-    """The heat maps of one divergence and λ: before the search at the left, after it at the right, a quantity a row."""
+    """The heat maps of one divergence and λ: before the search on the left, after it on the right, one quantity a row."""
     by_moment = {
         stage: matrices(of(entries, stage, grid.divergence, grid.prior_weight if stage == END else None), names, grid.unit)
         for stage in STAGES

@@ -21,12 +21,12 @@ LOSSLESS = 64  # pixels up to which a picture stays as it is
 
 @dataclass(frozen=True)
 class Source:
-    """Where a cell of the matrix comes from.
+    """The comparison behind a cell of the matrix.
 
     Attributes:
         run: the comparison of its two classifiers.
-        order: of the rows that belong to it.
-        row: which of the two the row's classifier is there, first or second.
+        order: the order of its rows.
+        row: the role of the row's classifier in the comparison, first or second.
     """
 
     run: Run
@@ -35,7 +35,7 @@ class Source:
 
 
 def pictures(names: Sequence[str], sources: Mapping[tuple[str, str], Source]) -> list[dict[str, Any]]:
-    """For each cell the picture after the search that has the largest divergence, and what the two say of it."""
+    """For each cell, the final picture with the largest divergence, and both predictions on it."""
     return [{"name": plain(row), "cells": [_cell(row, column, sources.get((row, column))) for column in names]} for row in names]
 
 
@@ -49,13 +49,13 @@ def _cell(row: str, column: str, source: Source | None) -> dict[str, Any] | None
         "source": address,
         "small": small,
         "said": said,
-        "alt": f"{plain(row)} says {said[0]}, {plain(column)} says {said[1]}; divergence {number(sample['divergence_end'])}",
+        "alt": f"{plain(row)}: {said[0]}, {plain(column)}: {said[1]}; divergence {number(sample['divergence_end'])}",
         "address": f"{link(f'{source.run.folder.name}/report.html')}#sample-{sample['index']}",
     }
 
 
 def _largest(source: Source) -> Row | None:
-    """The sample of an order with the largest divergence, of those that did not fail."""
+    """The successful sample of an order with the largest divergence."""
     found, best = None, (-math.inf, 0)
     for row in source.run.each(["index", "order", "status", "divergence_end"]):
         if row["order"] == source.order and row["status"] != "failed":
@@ -68,11 +68,11 @@ def _largest(source: Source) -> Row | None:
 
 def _prediction(row: Row, side: str) -> str:
     named = top(row, side, "end")
-    return plain(named["name"]) if named else "nothing"
+    return plain(named["name"]) if named else "no prediction"
 
 
 def _small(content: bytes) -> tuple[str, bool]:
-    """A picture as an address that holds it, and whether it is there to the bit."""
+    """A picture as a data URL, and whether it is lossless."""
     picture = open_picture(content, "A picture of the sweep")
     if max(picture.size) <= LOSSLESS:
         return _address(content, "png"), True

@@ -1,4 +1,4 @@
-"""What came out of a sweep, in sentences."""
+"""The results of a sweep in sentences."""
 
 from collections.abc import Container, Mapping, Sequence
 
@@ -9,7 +9,7 @@ from gevaldi.statistics.paired import MISS, Paired
 
 ALONE = ("row_alone_wrong", "column_alone_wrong")
 NAMED = 3  # pairs in a sentence
-WHERE = {DRAWN: "pictures that the generator drew, unsearched", REAL: "real pictures"}
+WHERE = {DRAWN: "generated pictures before any search", REAL: "real pictures"}
 
 
 Searched = Mapping[tuple[str, float | None], Sequence[Entry]]
@@ -17,12 +17,12 @@ Searched = Mapping[tuple[str, float | None], Sequence[Entry]]
 
 
 def answer(entries: Sequence[Entry], units: Mapping[str, str], symmetric: Container[str] = ()) -> list[str]:
-    """Which are right more often on real pictures, which two part most and least under each divergence and λ, and what failed.
+    """Which classifiers are right more often on real pictures, which pairs differ most and least, and how many samples failed.
 
     Args:
         entries: all numbers of the sweep.
-        units: of its divergences.
-        symmetric: those of them that claim to be.
+        units: the unit of each divergence.
+        symmetric: the divergences that are declared symmetric.
     """
     sentences = [sentence for stage in (DRAWN, REAL) if (sentence := _apart_before(entries, stage))]
     searched = [e for e in entries if e.stage == END]
@@ -32,12 +32,12 @@ def answer(entries: Sequence[Entry], units: Mapping[str, str], symmetric: Contai
     sentences += [_right_more_often(entries), *_extremes(by_setting, units, symmetric)]
     if lost := _failed(searched, symmetric):
         many = "1 sample failed and is" if lost == 1 else f"{lost:,} samples failed and are"
-        sentences.append(f"{many} in no number here; the reports of the comparisons say why.")
+        sentences.append(f"{many} left out of all numbers here; the reports of the comparisons say why.")
     return [sentence.replace(" %", "\u00a0%") for sentence in sentences]
 
 
 def _failed(searched: Sequence[Entry], symmetric: Container[str]) -> int:
-    """How many samples failed: the two cells of a pair are two searches, but one where the divergence is symmetric."""
+    """How many samples failed; a symmetric divergence has one search for the two cells of a pair."""
     each = {}
     for e in searched:
         if e.column != ALL:
@@ -56,9 +56,9 @@ def _apart_before(entries: Sequence[Entry], stage: str) -> str | None:
     if len({frozenset((e.row, e.column)) for e in found}) == 1:
         return f"{where}, the two name different classes on {100 * most.estimate.value:.1f} %."
     if most.estimate.value == least.estimate.value:
-        return f"{where}, any two classifiers name different classes on {100 * most.estimate.value:.1f} %."
+        return f"{where}, each pair names different classes on {100 * most.estimate.value:.1f} %."
     return (
-        f"{where}, two classifiers name different classes on {100 * least.estimate.value:.1f} % ({_pair(least)}) to "
+        f"{where}, a pair names different classes on {100 * least.estimate.value:.1f} % ({_pair(least)}) to "
         f"{100 * most.estimate.value:.1f} % ({_pair(most)})."
     )
 
@@ -75,22 +75,22 @@ def _extremes(searched: Searched, units: Mapping[str, str], symmetric: Container
         between = _both if setting[0] in symmetric else _against
         reached = f"{number(most.estimate.value)} {plain(units[setting[0]])}"
         sentences.append(
-            f"Searched for{there}, the mean {of} {between(most)} reaches {reached}."
+            f"After the search{there}, the mean {of} {between(most)} is {reached}."
             if most == least
-            else f"Searched for{there}, the mean {of} is largest {between(most)}: {reached}; and smallest {between(least)}: "
+            else f"After the search{there}, the mean {of} is largest {between(most)}: {reached}; it is smallest {between(least)}: "
             f"{number(least.estimate.value)}."
         )
     return sentences
 
 
 def _right_more_often(entries: Sequence[Entry]) -> str:
-    """Which of two is right more often on real pictures, of each pair in which the exact test of McNemar says so.
+    """The pairs in which McNemar's exact test shows that one classifier is right more often on real pictures.
 
-    Its chances are multiplied by the number of pairs [Bonferroni].
+    The p-values are multiplied by the number of pairs [Bonferroni].
     """
     real = [e for e in entries if e.stage == REAL and e.quantity in ALONE and e.samples]
     if not real:
-        return "No real pictures of known classes were given, so nothing here shows which classifier is better. A search cannot."
+        return "The sweep has no real pictures of known classes, so it does not show which classifier is better. A search cannot."
     counts: dict[tuple[str, str], dict[str, int]] = {}
     for e in real:
         if e.divergence == real[0].divergence and (e.column, e.row) not in counts:
@@ -102,13 +102,13 @@ def _right_more_often(entries: Sequence[Entry]) -> str:
             better, worse = sorted(only, key=lambda name: -only[name])
             decided.append((only[better] - only[worse], better, worse, only))
     if not decided:
-        pairs = "the two" if len(counts) == 1 else f"any of the {len(counts)} pairs"
-        return f"The real pictures do not show which of {pairs} is better."
+        where = "" if len(counts) == 1 else f" in any of the {len(counts)} pairs"
+        return f"The real pictures do not show which classifier is better{where}."
     named = [
         f"{plain(better)} than {plain(worse)} (only {plain(better)} on {only[better]:,}, only {plain(worse)} on {only[worse]:,})"
         for _, better, worse, only in sorted(decided, key=lambda pair: -pair[0])[:NAMED]
     ]
-    more = f"; and so in {len(decided) - NAMED} more pairs" if len(decided) > NAMED else ""
+    more = f"; and one of the two in {len(decided) - NAMED} more pairs" if len(decided) > NAMED else ""
     return f"On real pictures, these are right more often: {'; '.join(named)}{more}."
 
 
@@ -117,7 +117,7 @@ def _pair(entry: Entry) -> str:
 
 
 def _against(entry: Entry) -> str:
-    return f"where {plain(entry.row)} stands against {plain(entry.column)}"
+    return f"for {plain(entry.row)} against {plain(entry.column)}"
 
 
 def _both(entry: Entry) -> str:

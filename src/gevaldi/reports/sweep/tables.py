@@ -1,4 +1,4 @@
-"""The matrices of a sweep as tables, for the page and for figures: what stands in a cell, and how strongly it is coloured."""
+"""The matrices of a sweep as tables for the page and for figures: the text and the colour strength of each cell."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ class Matrix:
         names: of rows and columns.
         divergence: as the user named it.
         unit: of the divergence.
-        cells: those that there are.
+        cells: the cells that have a number.
     """
 
     quantity: str
@@ -38,7 +38,7 @@ class Matrix:
 
     @property
     def title(self) -> str:
-        """What its numbers are."""
+        """The name and unit of the quantity."""
         kind, _, n = self.quantity.rpartition("_")
         if kind == "set_distance":
             return f"Set distance, n = {n} (levels)"
@@ -50,7 +50,7 @@ class Matrix:
         }[self.quantity]
 
     def words(self, value: float) -> str:
-        """A number of it as it is written, with as many decimals as all others of it."""
+        """A number as text, with the same number of decimals throughout the matrix."""
         if value in (float("inf"), float("-inf")):
             return "∞" if value > 0 else "-∞"
         if value != value:
@@ -59,7 +59,7 @@ class Matrix:
 
     @cached_property
     def decimals(self) -> int:
-        """Of all its numbers: as the largest needs, and a further one where small ones of shares and levels would be lost."""
+        """The number of decimals: what the largest number needs, and one more if small shares or levels would vanish."""
         small = [v for e in self.cells.values() if 0 < (v := self._factor * abs(e.estimate.value)) < math.inf]
         if self.quantity == "divergence":
             most = max(small, default=0.0)
@@ -68,7 +68,7 @@ class Matrix:
 
     @property
     def is_distance(self) -> bool:
-        """Whether its numbers are levels."""
+        """Whether the unit is levels."""
         return self.quantity.startswith("set_distance")
 
     @property
@@ -76,7 +76,7 @@ class Matrix:
         return 1 if self.is_distance or self.quantity == "divergence" else 100
 
     def _rounded(self, value: float, small: bool = False) -> str:
-        """A number with the decimals of all; what rounds to zero and is `small` is told from what is zero."""
+        """A number with the decimals of the matrix; with `small`, one that rounds to zero is shown as less than a unit."""
         text = f"{self._factor * value:.{self.decimals}f}"
         if float(text):
             return text
@@ -84,16 +84,16 @@ class Matrix:
         return text.removeprefix("-") if not small or value == 0 else f"< {step}" if value > 0 else f"> -{step}"
 
     def between(self, estimate: Estimate) -> str:
-        """Its interval; nothing where it is not known."""
+        """The interval as text; empty if it is not known."""
         return "" if estimate.low != estimate.low else f"{self._rounded(estimate.low)} to {self._rounded(estimate.high)}"
 
     @property
     def most(self) -> float:
-        """The largest number in it that is finite, 0 where there is none."""
+        """The largest finite number, or 0."""
         return max((e.estimate.value for e in self.cells.values() if np.isfinite(e.estimate.value)), default=0.0)
 
     def heat(self) -> HeatMap:
-        """The same to be drawn."""
+        """The matrix as a heat map to draw."""
         values = np.full((len(self.names), len(self.names)), np.nan)
         words = [[""] * len(self.names) for _ in self.names]
         for (row, column), entry in self.cells.items():
@@ -103,7 +103,7 @@ class Matrix:
 
 
 def matrices(entries: Sequence[Entry], names: Sequence[str], unit: str) -> list[Matrix]:
-    """The quantities of one matrix that are shown, each with its cells; of the set distances that of the fewest classes."""
+    """The quantities on the page, each with its cells; of the set distances, the one with the fewest classes."""
     told = {e.quantity for e in entries if e.column != ALL}
     sizes = sorted(int(q.rpartition("_")[2]) for q in told if q.startswith("set_distance"))
     shown = ["divergence", "disagreement", *(f"set_distance_{n}" for n in sizes[:1]), "column_alone_wrong", "row_alone_wrong"]
@@ -117,7 +117,7 @@ def matrices(entries: Sequence[Entry], names: Sequence[str], unit: str) -> list[
 
 
 def fitting(names: Sequence[str], room: int) -> list[str]:
-    """Names in at most so many letters; where they are longer, without what all of them begin with."""
+    """Names in at most `room` letters; longer ones lose their common prefix."""
     if max(map(len, names)) <= room:
         return [plain(name, room) for name in names]
     alike = next((i for i, letters in enumerate(zip(*names, strict=False)) if len({*letters}) > 1), min(map(len, names)))
@@ -126,7 +126,7 @@ def fitting(names: Sequence[str], room: int) -> list[str]:
 
 
 def as_table(found: Matrix, sources: Mapping[tuple[str, str], Source]) -> dict[str, Any]:
-    """A matrix for the page; cells lead to the reports of the comparisons that they come from."""
+    """A matrix for the page; each cell links to the report of its comparison."""
     return {
         "title": found.title,
         "columns": [plain(name) for name in found.names],

@@ -49,8 +49,8 @@
     if (sequence.some((card, i) => cards.children[i] !== card)) cards.replaceChildren(...sequence);
     reveal();
     byId("none").hidden = found.length > 0;
-    const narrower = filters.length ? " of a narrower view" : "";
-    if (byId("on-paper")) byId("on-paper").textContent = `On paper: the first 12 of ${found.length} samples${narrower}.`;
+    const matching = filters.length ? " that match the filters" : "";
+    if (byId("on-paper")) byId("on-paper").textContent = `On paper: the first 12 of ${found.length} samples${matching}.`;
     byId("reset").hidden = filters.length === 0;
     byId("narrowed").textContent = filters.filter(([name]) => !["q", "sort", "direction"].includes(name)).length || "";
   }
@@ -59,7 +59,7 @@
     const inside = new Set(found.slice(0, room));
     samples.forEach((s) => (s.card.hidden = !inside.has(s)));
     more.hidden = found.length <= room;
-    const some = found.length > room ? `, the first ${room} shown` : "";
+    const some = found.length > room ? `; the first ${room} are shown` : "";
     count.textContent = `${found.length} of ${samples.length} samples${some}`;
   }
 
@@ -99,7 +99,7 @@
     show();
     byId("by").open ||= Boolean(byId("narrowed").textContent);
     const sample = number && samples.find((s) => s.index === Number(number));
-    const rest = data.rows > samples.length ? "gevaldi report RUN --limit N has more" : "it holds all that the run has";
+    const rest = data.rows > samples.length ? "gevaldi report RUN --limit N shows more" : "the run has no more";
     byId("missing").textContent = number && !sample ? `Sample ${number} is not on this page; ${rest}.` : "";
     byId("missing").hidden = !number || Boolean(sample);
     if (sample) open(sample);
@@ -151,7 +151,7 @@
     byId("frame").alt = `Sample ${opened.index} at step ${step}`;
     byId("step").textContent = `step ${step} of ${last}`;
     ["first", "second"].forEach((side, i) => (byId(`says-${side}`).textContent = names[i] ?? "–"));
-    byId("slider").setAttribute("aria-valuetext", `step ${step} of ${last}; the first says ${names[0]}, the second ${names[1]}`);
+    byId("slider").setAttribute("aria-valuetext", `step ${step} of ${last}; first: ${names[0]}, second: ${names[1]}`);
     follow.forEach((c) => c.mark(step));
   }
 

@@ -1,4 +1,4 @@
-"""The pictures after the search still show what they were meant to show."""
+"""The pictures after the search still show the requested class."""
 
 from gevaldi.reproduction.evidence import Evidence, Finding, verdict
 from gevaldi.reproduction.referee import PART, read

@@ -105,7 +105,7 @@ class Run:
         return run
 
     def grown(self, samples: int) -> "Run":
-        """The same run with more samples, once its record says so.
+        """Record a larger number of samples, and return the run with it.
 
         Raises:
             RunFolderError: the record cannot be written.
@@ -382,7 +382,7 @@ def _is_in(folder: Location, name: str) -> bool:
 
 def _as_json(record: dict[str, Any]) -> bytes:
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-    return text.encode(errors="backslashreplace")  # half letters, as of a path, as JSON writes them
+    return text.encode(errors="backslashreplace")  # escapes lone surrogates, such as those of paths, as JSON does
 
 
 def write_in_run(path: Location, content: Any) -> None:

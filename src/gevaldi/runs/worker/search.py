@@ -116,7 +116,7 @@ def _search_all(
 def _culprits(
     lost: list[Start], error: Exception, models: Models, spec: Spec, batch_size: int, on_step: OnStep
 ) -> Iterator[Results | Failure]:
-    """Search in halves from starts of which at least one raises an error; a single start that raises it becomes a failed row."""
+    """Search in halves from starts if at least one raises an error; a single start that raises it becomes a failed row."""
     if len(lost) == 1:
         if not works(models.device):
             raise DeviceError(
