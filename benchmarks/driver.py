@@ -37,7 +37,7 @@ def main(samples: int) -> None:
         def returned(key: str, setup: list[object], indices: list[int]) -> list[dict[str, object]]:
             return [rows[index % len(rows)] | {"index": index} for index in indices]
 
-        with patch.object(_task, "compute_chunk", returned), engine("ray,workers=2,device=cpu").opened() as compute:
+        with patch.object(_task, "compute_chunk", returned), engine("ray,workers=2,device=cpu").open() as compute:
             models = type("Models", (), {"hierarchy": None, "device": type("Device", (), {"type": "cpu"})})
             before, begin = psutil.Process().memory_info().rss, time.perf_counter()
             compute_missing(Job(run, models, NAMES, BATCH, Bar(False)), compute)  # type: ignore[arg-type]

@@ -30,7 +30,7 @@ def seconds(*, stay: bool) -> float:
     networks, begin = Networks(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         for group in [specs] if stay else [{name: spec} for name, spec in specs.items()]:
-            with Compute("cpu", engine="ray", progress=False).opened() as compute:
+            with Compute("cpu", engine="ray", progress=False).open() as compute:
                 found = list(run_all(group, Path(folder), compute, models=networks.of))
             assert all(outcome.run for outcome in found), [outcome.error for outcome in found]
     return time.perf_counter() - begin

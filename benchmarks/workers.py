@@ -29,7 +29,7 @@ BATCH = 64
 
 def seconds(workers: int, samples: int, ready: Any) -> float:
     """From the first chunk to the last row on disk."""
-    with tempfile.TemporaryDirectory() as folder, engine(f"ray,workers={workers}").opened() as compute:
+    with tempfile.TemporaryDirectory() as folder, engine(f"ray,workers={workers}").open() as compute:
         for count in (8 * workers, samples):
             run = open_run(Path(folder) / str(count), spec_of(count), ready, "benchmarks/workers.py")
             begin = time.perf_counter()

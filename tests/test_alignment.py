@@ -305,7 +305,7 @@ def test_a_run_is_not_gone_on_with_when_only_the_order_of_labels_has_changed(tmp
         if order == [0, 1, 2]:
             gevaldi.compare(first, second, small_generator(), **settings)
         else:
-            with pytest.raises(GevaldiError, match="aligned in another way"):
+            with pytest.raises(GevaldiError, match="another alignment of them"):
                 gevaldi.compare(first, second, small_generator(), **settings)
 
 
@@ -345,7 +345,9 @@ def test_labels_that_are_only_numbers_are_placed_by_their_order_and_the_user_is_
         "taxonomy": {"all": {"x": ["ant", "bee"], "y": ["cat"]}},
     }
     done = gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=tmp_path, **settings)
-    assert any("in the order of the hierarchy's classes: 0 for 'ant', 2 for 'cat'" in text for text in done.run.record["warnings"])
+    assert any(
+        "matched to the hierarchy's classes by position: 0 to 'ant', 2 to 'cat'" in text for text in done.run.record["warnings"]
+    )
     chance = done.run.record["taxonomy"]["by_chance"]
     assert chance == {"levels": pytest.approx((0.5 + 1.5 + 1.5) / 3), "lateral": pytest.approx(2 / 3)}
     assert "are 1.2 levels apart in the mean" in done.report().read_text().replace("\n", " ")

@@ -147,7 +147,7 @@ def costing(monkeypatch: pytest.MonkeyPatch, costs: Costs, mixed: Evaluation | N
             raise torch.OutOfMemoryError
         return seconds * size, mixed if way.mixed and mixed else found
 
-    monkeypatch.setattr(autotune, "timed", timed)
+    monkeypatch.setattr(autotune, "time_evaluation", timed)
 
 
 def flipped() -> Evaluation:
@@ -201,13 +201,13 @@ def test_no_batch_is_larger_than_the_run_or_takes_longer_than_a_second(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], expected: int
 ) -> None:
     monkeypatch.setattr(autotune, "fastest", lambda *bench: ExecutionPlan())
-    monkeypatch.setattr(autotune, "timed", lambda *call: (0.1 * call[3] ** 0.85, None))
+    monkeypatch.setattr(autotune, "time_evaluation", lambda *call: (0.1 * call[3] ** 0.85, None))
     assert chosen(objective(), **settings).batch_size == expected
 
 
 def test_larger_batches_that_gain_nothing_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autotune, "fastest", lambda *bench: ExecutionPlan())
-    monkeypatch.setattr(autotune, "timed", lambda *call: (0.001 * max(call[3], 16), None))
+    monkeypatch.setattr(autotune, "time_evaluation", lambda *call: (0.001 * max(call[3], 16), None))
     assert chosen(objective(), samples=1000).batch_size == 16
 
 
@@ -219,7 +219,7 @@ def test_networks_that_cannot_be_compiled_are_refused_in_a_sentence(monkeypatch:
     def failing(network: Any) -> Any:
         raise RuntimeError("no C++ compiler")
 
-    monkeypatch.setattr("gevaldi.execution.networks.compiled", failing)
+    monkeypatch.setattr("gevaldi.execution.networks.compile_network", failing)
     with pytest.raises(SpecError, match=r"speed\.compiled=true.*no C\+\+ compiler.*Leave it out"):
         chosen(objective(), speed={"compiled": True, "batch_size": 2})
 
@@ -254,8 +254,8 @@ def test_settings_of_speed_are_no_part_of_what_tells_runs_apart_and_all_others_a
     [
         ({"speed": {"threds": 1}}, "Did you mean 'threads'?"),
         ({"threads": 1}, "'threads' is a setting of the speed: speed.threads."),
-        ({"speed": {"threads": 0}}, "a whole number from 1 to 1,024, or auto, was expected (came: 0)"),
-        ({"speed": {"batch_size": True}}, "a whole number from 1 to 1,000,000, or auto, was expected (came: True)"),
+        ({"speed": {"threads": 0}}, "a whole number from 1 to 1,024, or auto, was expected (got 0)"),
+        ({"speed": {"batch_size": True}}, "a whole number from 1 to 1,000,000, or auto, was expected (got True)"),
         ({"speed": {"compiled": "yes please"}}, "true or false was expected"),
     ],
 )

@@ -1,5 +1,6 @@
 """The command line as a process, and as a user meets it."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,10 @@ from typer.testing import CliRunner
 
 from conftest import called
 from gevaldi.bundled.ladder import FAMILIES
+from gevaldi.classifiers import sources as classifiers
 from gevaldi.cli.main import app
+from gevaldi.errors import SpecError, UnknownName
+from gevaldi.quoting import quote_name
 from gevaldi.runs.store.run import Run
 
 MODELS = """
@@ -135,7 +139,7 @@ def test_ctrl_c_says_what_is_safe_and_how_to_go_on(folder: Path) -> None:
     process.send_signal(signal.SIGINT)
     message = process.communicate(timeout=60)[1]
     assert process.returncode == 130
-    assert "of 800 rows are safe. Go on with: gevaldi resume run" in message
+    assert "of 800 rows are safe. Resume with: gevaldi resume run" in message
 
 
 def _has_loaded(library: str, pid: int) -> bool:
@@ -179,7 +183,7 @@ def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> 
         ([*PAIR, "--divergence", "log-odds"], "It takes this, that, written log-odds,this=VALUE,that=VALUE"),
         ([*PAIR, "--divergence", "log-odds,this=1,that=two"], "whole number was expected"),
         (["compare", "models.py:net", *PAIR[2:]], "write python:models.py:net"),
-        ([*PAIR, "--set", "seed.x=3", "--seed", "1"], "'seed' is no group of settings"),
+        ([*PAIR, "--set", "seed.x=3", "--seed", "1"], "'seed' is not a group of settings"),
         ([*PAIR, "--device", "meta"], "meta devices are not supported"),
         (["compare", "bundled:mnist-strided", "bundled:mnist-poled", "-g", "bundled:mnist-vae"], "Did you mean 'mnist-pooled'"),
         (["compare", "mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae"], "Did you mean 'bundled:mnist-strided'"),
@@ -188,7 +192,7 @@ def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> 
         ([*PAIR, "--divergence", "kl2"], "'kl'"),
         ([*PAIR, "--divergence", "log-odds,this=1,that=3"], "indices 0 to 2"),
         ([*PAIR, "--algorithm", "adam,rate=3"], "has no option rate. It takes learning_rate=0.5"),
-        ([*PAIR, "--algorithm", "adam,learning_rate=-3"], "learning_rate: Input should be greater than 0 (came: -3.0)"),
+        ([*PAIR, "--algorithm", "adam,learning_rate=-3"], "learning_rate: Input should be greater than 0 (got -3.0)"),
         ([*PAIR, "--real", "folder:nowhere"], "There are no pictures in nowhere"),
         (["compare", "bundled:mnist-strided,x=1", *PAIR[2:]], "has no option x. It takes no options."),
         (["compare", "bundled:mnist-strided"], "second is missing; generator is missing. A comparison needs"),
@@ -200,11 +204,14 @@ def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> 
         ([*PAIR[:2], "python:models.py:MODELS", *PAIR[3:]], "is of type int; a function"),
         ([*PAIR[:2], "python:model.py:net", *PAIR[3:]], "There is no file 'model.py'"),
         ([*PAIR[:2], "python:torch.nothing:net", *PAIR[3:]], "ModuleNotFoundError: No module named 'torch.nothing'"),
-        (["report", "nowhere"], "There is no run in nowhere: it has no run.json. `gevaldi compare` makes runs."),
-        (["report", "swept"], "It holds a sweep, each of whose sub-folders is a run. The sweep goes on with: gevaldi sweep swept/"),
+        (["report", "nowhere"], "There is no run in nowhere: it has no run.json. `gevaldi compare` creates runs."),
+        (
+            ["report", "swept"],
+            "It holds a sweep, and each of its sub-folders is a run. Resume the sweep with: gevaldi sweep swept/",
+        ),
         (
             ["compare", "--spec", "swept/sweep.yaml"],
-            "this is the spec of a sweep, of more than one comparison: gevaldi sweep FILE",
+            "this is the spec of a sweep, not of one comparison. Run it with: gevaldi sweep FILE",
         ),
         (["compare", "--spec", "nowhere.yaml"], "cannot be read"),
         (["train", "mnist", "--data", "nowhere"], "There is no such folder"),
@@ -228,8 +235,8 @@ def test_bad_input_is_answered_and_not_thrown(folder: Path, monkeypatch: pytest.
     ("words", "answer"),
     [
         (["export", "run"], "Missing option '--to'. The format: gevaldi list exports"),
-        (["sweep"], "Missing argument 'classifiers'. Two or more, SOURCE:NAME; or one sweep that ships"),
-        (["show"], "Missing argument 'name'. Any name that gevaldi list has"),
+        (["sweep"], "Missing argument 'classifiers'. Two or more, SOURCE:NAME; or a bundled sweep"),
+        (["show"], "Missing argument 'name'. Any name from gevaldi list"),
         (
             ["export", "run", "--to", "parquet", "--top", "0"],
             "Invalid value for '--top': Input should be greater than or equal to 1",
@@ -254,7 +261,10 @@ def test_help_list_and_show_need_no_torch(folder: Path) -> None:
     script = """
 import sys
 from typer.testing import CliRunner
+from gevaldi.classifiers import sources as classifiers
 from gevaldi.cli.main import app
+from gevaldi.errors import SpecError, UnknownName
+from gevaldi.quoting import quote_name
 for words in (["--help"], ["compare", "--help"], ["list"], ["show", "kl"], ["show", "spec"], ["distance", "orange", "lemon"]):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, (words, result.exception)
@@ -307,7 +317,7 @@ def test_list_names_every_kind_and_show_finds_each_of_them() -> None:
 def test_a_hierarchy_is_learnt_and_then_compared_over_from_the_shell(folder: Path) -> None:
     done = called(folder, "cluster", "bundled:mnist-referee", "--pictures", "bundled:mnist-digits", "--out", "digits.json")
     assert done.returncode == 0, done.stderr
-    assert "10 classes, from 1,000 pictures by their own classes" in done.stdout
+    assert "10 classes, from 1,000 pictures by their true classes" in done.stdout
     assert "\n    {4, 9}\n      4\n      9\n" in done.stdout
     assert called(folder, "show", "digits.json").stdout.strip() in done.stdout
     apart = called(folder, "distance", "4", "9", "--taxonomy", "digits.json")
@@ -373,3 +383,32 @@ def test_an_order_in_which_all_samples_failed_has_a_line_in_the_table(folder: Pa
     assert done.returncode == 0, done.stderr
     assert Run.open(folder / "run").rows().groupby("order")["status"].agg(lambda s: (s == "failed").all()).tolist() == [True, False]
     assert " – " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "answer"),
+    [
+        ("classifiers", "old.pth", "torchvision:resnet50,weights=old.pth"),
+        ("classifiers", "runs/best.ckpt", "timm:NAME,weights=runs/best.ckpt"),
+        ("classifiers", "a,b.safetensors", 'weights="a,b.safetensors"'),
+        ("classifiers", "model.onnx", "Write onnx:model.onnx."),
+        ("classifiers", "model.pt2", "Write exported:model.pt2."),
+        ("classifiers", "models.py", "python:models.py:FUNCTION"),
+        ("classifiers", "FOLDER", "transformers:"),
+        ("generators", "g.pth", "python:FILE.py:FUNCTION"),
+        ("generators", "models.py", "python:models.py:FUNCTION"),
+        ("generators", "FOLDER", "diffusers:"),
+        ("pictures", "FOLDER", "Write folder:"),
+        ("pictures", "some/photo.jpg", "Write folder:some."),
+    ],
+)
+def test_a_path_that_names_no_source_is_answered_with_how_to_name_it(tmp_path: Path, kind: str, name: str, answer: str) -> None:
+    sources = importlib.import_module(f"gevaldi.{kind}").sources
+    with pytest.raises(SpecError) as refused:
+        sources.load(quote_name(str(tmp_path)) if name == "FOLDER" else quote_name(name))
+    assert answer in str(refused.value)
+
+
+def test_a_misspelt_name_is_still_answered_with_the_nearest_known_ones() -> None:
+    with pytest.raises(UnknownName, match="bundled:mnist-strided"):
+        classifiers.load("mnist-strided")

@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from torch import nn
 
 import gevaldi
 from conftest import SmallDecoder, small_classifier, small_generator
+from gevaldi.alignment import align
 from gevaldi.contract import check_contract, on_device
 from gevaldi.errors import ContractError
 
@@ -74,7 +77,7 @@ def test_a_broken_classifier_is_refused_with_what_came_and_what_was_expected(mes
 
 class NoGradient(nn.Module):
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        return torch.rand(len(z), 1, 8, 8)
+        return z.detach().mean(1).sigmoid().view(-1, 1, 1, 1).expand(-1, 1, 8, 8)
 
 
 class Rounded(nn.Module):
@@ -203,3 +206,240 @@ def test_a_class_called_by_half_a_letter_is_refused_before_anything_is_computed(
     with pytest.raises(ContractError, match=half):
         gevaldi.Label("a", "n0\udfff")
     assert gevaldi.classifier(nn.Linear(2, 2), labels=["\U0001f986", "b"]).labels[0].name == "\U0001f986"
+
+
+class Dropped(nn.Module):
+    """Calls F.dropout without saying whether it is trained, which is then true."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *x: torch.Tensor) -> torch.Tensor:
+        return 0.7 * nn.functional.dropout(self.inner(*x), 0.3)
+
+
+class InPlace(nn.Module):
+    """Normalises what it is given in place."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *x: torch.Tensor) -> torch.Tensor:
+        x[0].sub_(0.2).div_(0.9)
+        return self.inner(*x)
+
+
+class InPlaceWithoutEffect(InPlace):
+    """Leaves pictures as they are, but breaks the gradient of the generator that made them."""
+
+    def forward(self, *x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x[0].clamp_(min=-100), *x[1:])
+
+
+class Together(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x[0] - x[0].mean(0), *x[1:])
+
+
+class Sized(nn.Module):
+    """Takes some numbers of samples only."""
+
+    def __init__(self, inner: nn.Module, *sizes: int) -> None:
+        super().__init__()
+        self.inner, self.sizes = inner, sizes
+
+    def forward(self, *x: torch.Tensor) -> torch.Tensor:
+        if len(x[0]) not in self.sizes:
+            raise RuntimeError(f"shape '[{self.sizes[0]}, -1]' is invalid for input of size {x[0].numel()}")
+        return self.inner(*x)
+
+
+class Squeezed(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *x: torch.Tensor) -> torch.Tensor:
+        return self.inner(*x).squeeze()
+
+
+class Larger(nn.Module):
+    """Divides by the largest of a batch of more than four."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x[0] * (0.5 if len(x[0]) > 4 else 1), *x[1:])
+
+
+class NoBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: torch.Tensor) -> torch.Tensor:
+        return x.clone()
+
+
+class Underived(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *x: torch.Tensor) -> torch.Tensor:
+        return NoBackward.apply(self.inner(*x))
+
+
+class OverwrittenInside(nn.Module):
+    """Changes in place what its own gradient needs."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *x: torch.Tensor) -> torch.Tensor:
+        y = self.inner(*x).sigmoid()
+        y.mul_(0.999)
+        return y
+
+
+QUESTIONS = {
+    "chance": (Dropped, r"gives other \w+ when it is given the same \w+ twice .*it uses chance.* F.dropout"),
+    "in place": (InPlace, r"changes the \w+ that it is given, in place"),
+    "in place without effect": (InPlaceWithoutEffect, r"changes the \w+ that it is given, in place"),
+    "neighbours": (Together, r"for a sample alone than in a batch of 4 .* looks at its neighbours"),
+    "one at a time": (lambda inner: Sized(inner, 1), "fails on 4 .* but not on one alone: its batch size is fixed"),
+    "four at a time": (lambda inner: Sized(inner, 4), r"takes 4 .* but fails on one alone: its batch size is fixed.*\[4, -1\]"),
+    "a largest batch": (lambda inner: Sized(inner, 1, 2, 3, 4), r"takes 4 .* but fails on 5: its batch size is fixed"),
+    "a squeezed batch of one": (Squeezed, "takes 4 .* but fails on one alone"),
+    "another batch": (Larger, "for a sample in a batch of 5 than in a batch of 4"),
+    "no derivative": (Underived, "cannot be computed"),
+    "overwritten": (OverwrittenInside, "cannot be computed.*modified by an inplace operation"),
+}
+
+
+@pytest.mark.parametrize("who", ["first classifier", "second classifier", "generator"])
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_fault_is_named_with_the_network_that_has_it(question: str, who: str) -> None:
+    made, message = QUESTIONS[question]
+    networks = [small_classifier(0), small_classifier(1), small_generator()]
+    at = ["first classifier", "second classifier", "generator"].index(who)
+    networks[at].module = made(networks[at].module).eval()
+    if (question, who) == ("a squeezed batch of one", "generator"):
+        message = "(gave pictures|fails on latents) of shape"  # which of a grey generator have lost their channel too
+    with pytest.raises(ContractError, match=f"(?s)^The (gradient through the )?{who} .*{message}"):
+        check_contract(*networks, CPU)
+
+
+def test_pictures_are_normalised_in_place_by_the_classifier_and_not_blamed_on_the_generator() -> None:
+    left = gevaldi.classifier(InPlace(small_classifier(0).module).eval(), labels=3)
+    with pytest.raises(ContractError, match=r"^The first classifier changes the pictures"):
+        check_contract(left, small_classifier(1), small_generator(), CPU)
+
+
+class Steep(nn.Module):
+    """Logits of a trained network, by which pictures are told apart."""
+
+    def __init__(self, ending: Any = None) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.net, self.ending = nn.Sequential(nn.Flatten(), nn.Linear(64, 12)), ending
+        with torch.no_grad():
+            self.net[1].weight.mul_(20)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits = self.net(x)
+        return logits if self.ending is None else self.ending(logits)
+
+
+def one_hot(logits: torch.Tensor) -> torch.Tensor:
+    return nn.functional.one_hot(logits.argmax(-1), 12).to(logits)
+
+
+REFUSED = {  # by what a module ends in, and what it was declared to end in
+    ("softmax", "logits"): "gives probabilities, but was declared to give logits",
+    ("softmax", "log-probabilities"): "gives probabilities; log-probabilities were expected",
+    ("log_softmax", "probabilities"): "was declared to give probabilities",
+    ("nothing", "probabilities"): "was declared to give probabilities",
+    ("nothing", "log-probabilities"): "log-probabilities were expected",
+    ("sigmoid", "probabilities"): "was declared to give probabilities",
+    ("sigmoid", "log-probabilities"): "log-probabilities were expected",
+    ("percent", "logits"): "add up to 100 each time, as percentages do",
+    ("percent", "probabilities"): "was declared to give probabilities",
+    ("one-hot", "logits"): "decisions",
+    ("one-hot", "probabilities"): "decisions",
+    ("scaled one-hot", "logits"): "decisions",
+    ("log one-hot", "log-probabilities"): "decisions",
+    ("rounded softmax", "probabilities"): "decisions",
+    ("zeros", "logits"): "gives 0 for every class on all 4 generated pictures",
+    ("uniform", "probabilities"): "gives 0.0833 for every class",
+    ("uniform", "log-probabilities"): "gives -2.48 for every class",
+    ("one output", "logits"): "gives one number for each picture",
+}
+ENDINGS = {
+    "nothing": None,
+    "softmax": lambda x: x.softmax(-1),
+    "log_softmax": lambda x: x.log_softmax(-1),
+    "sigmoid": lambda x: x.sigmoid(),
+    "percent": lambda x: 100 * x.softmax(-1),
+    "one-hot": one_hot,
+    "scaled one-hot": lambda x: 10 * one_hot(x) - 5,
+    "log one-hot": lambda x: one_hot(x).log(),
+    "rounded softmax": lambda x: (1e6 * x).softmax(-1),
+    "zeros": lambda x: 0 * x,
+    "uniform": lambda x: 0 * x + 1 / 12,
+    "one output": lambda x: x[:, :1],
+}
+
+
+@pytest.mark.parametrize(("ending", "declared"), REFUSED)
+def test_outputs_that_cannot_be_what_they_were_declared_to_be_are_refused(ending: str, declared: Any) -> None:
+    last = ENDINGS[ending]
+    if (ending, declared) == ("uniform", "log-probabilities"):
+        last = lambda x: (0 * x).log_softmax(-1)  # noqa: E731
+    one = gevaldi.classifier(Steep(last).eval(), labels=12, output=declared)
+    with pytest.raises(ContractError, match=REFUSED[ending, declared]):
+        check_contract(one, small_classifier(1, classes=12), small_generator(), CPU)
+
+
+@pytest.mark.parametrize(
+    ("ending", "declared"),
+    [("nothing", "logits"), ("log_softmax", "logits"), ("softmax", "probabilities"), ("log_softmax", "log-probabilities")],
+)
+def test_outputs_that_are_what_they_were_declared_to_be_pass(ending: str, declared: Any) -> None:
+    one = gevaldi.classifier(Steep(ENDINGS[ending]).eval(), labels=12, output=declared)
+    assert check_contract(one, small_classifier(1, classes=12), small_generator(), CPU) == []
+
+
+def test_logits_that_all_lie_between_0_and_1_are_a_warning() -> None:
+    one = gevaldi.classifier(Steep(ENDINGS["sigmoid"]).eval(), labels=12)
+    (warning,) = check_contract(small_classifier(1, classes=12), one, small_generator(), CPU)
+    assert "All outputs of the second classifier lie in [0, 1]" in warning
+    assert "sigmoid" in warning
+
+
+def test_a_network_under_two_lists_of_labels_does_not_differ_from_itself() -> None:
+    names, turned = ["a", "b", "c"], ["b", "c", "a"]
+    net = small_classifier(0).module
+    pair = align(*(gevaldi.classifier(net, labels=labels).eval() for labels in (names, turned)))
+    with pytest.raises(ContractError, match="same outputs, but under other labels: output 0 is called 'a' by the first and 'b'"):
+        check_contract(pair.first, pair.second, small_generator(), CPU)
+
+
+def test_nearly_equal_networks_under_labels_in_another_order_are_a_warning() -> None:
+    steep = Steep()
+    near = deepcopy(steep)
+    with torch.no_grad():
+        near.net[1].weight.mul_(1.001)
+    names = [f"class {i}" for i in range(12)]
+    one, other = (gevaldi.classifier(net.eval(), labels=labels) for net, labels in ((steep, names), (near, names[::-1])))
+    found = align(one, other)
+    (warning,) = check_contract(found.first, found.second, small_generator(), CPU)
+    assert "nearly agree output by output" in warning
+    other = gevaldi.classifier(near.eval(), labels=names)
+    assert check_contract(one, other, small_generator(), CPU) == []

@@ -61,7 +61,6 @@ def run_of(folder: Path, rows: list[dict[str, Any]], parts: int = 1, samples: in
 
 FAR, HERE = [9.0] * 8, [0.0] * 8
 OTHERS = [
-    {"order": "reverse"},
     {"condition": 1},
     {"first_end": prediction("cat")},
     {"second_end": prediction("cat")},
@@ -70,10 +69,20 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=lambda other: next(iter(other)))
-def test_near_ends_are_duplicates_only_in_one_order_one_condition_and_between_the_same_classes(tmp_path: Path, other: Any) -> None:
+def test_near_ends_are_duplicates_only_in_one_condition_and_between_the_same_classes(tmp_path: Path, other: Any) -> None:
     far = [alike(i, FAR, first_end=prediction("ape")) for i in range(2, 20)]  # starts, which say what is typical
     assert deduplicate(run_of(tmp_path / "same", [alike(0, HERE), alike(1, HERE), *far])).like[:2].tolist() == [1, 1]
     assert deduplicate(run_of(tmp_path / "other", [alike(0, HERE), alike(1, HERE, **other), *far])).like[:2].tolist() == [0, 1]
+
+
+def test_near_ends_of_both_orders_are_duplicates_and_count_once(tmp_path: Path) -> None:
+    far = [alike(i, FAR, first_end=prediction("ape")) for i in range(2, 20)]
+    found = deduplicate(run_of(tmp_path, [alike(0, HERE), alike(1, HERE, order="reverse"), *far]))
+    assert found.like[:2].tolist() == [1, 1]
+    assert (
+        found.distinct_of("forward") + found.distinct_of("reverse")
+        == (found.first[found.distinct] != found.second[found.distinct]).sum()
+    )
 
 
 def test_near_is_half_of_what_two_draws_of_the_prior_are_apart_in_the_mean(tmp_path: Path) -> None:

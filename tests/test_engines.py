@@ -124,7 +124,7 @@ def test_every_row_is_computed_and_returned_exactly_once_whichever_nodes_are_los
 
 @pytest.mark.parametrize("error", [WorkerCrashedError(), OutOfMemoryError("too much")])
 def test_a_chunk_with_which_every_worker_is_lost_ends_the_run(error: Exception) -> None:
-    with pytest.raises(EngineError, match=r"begun by 4 workers.*--batch-size"):
+    with pytest.raises(EngineError, match=r"4 workers started the same samples.*--batch-size"):
         computed(Fake(1, results=lambda tried, indices: error if 3 in indices else indices))
 
 
@@ -145,20 +145,20 @@ def test_a_node_that_cannot_work_gets_no_further_task_and_one_that_joins_does() 
     cluster.results = results
     rows, notices = computed(cluster)
     assert sorted(rows) == list(range(6))
-    assert notices == ["The worker on b cannot work. no weights"]
+    assert notices == ["The worker on b cannot run. no weights"]
     assert cluster.strategies[:2] == ["SPREAD"] * 2
     assert {tuple(strategy.hard[0].operator.values) for strategy in cluster.strategies[2:]} == {("1",)}
 
 
 def test_nobody_is_waited_for_where_no_node_can_work() -> None:
     cluster = Fake(1, 1, results=lambda tried, indices: Trouble(f"host{tried}", str(tried), "There is no weights.safetensors."))
-    with pytest.raises(EngineError, match=r"^No worker can work\. The worker on host0 cannot work\. There is no weights.*finished"):
+    with pytest.raises(EngineError, match=r"^No worker can run\. The worker on host0 cannot run\. There is no weights.*Finished"):
         computed(cluster)
 
 
 def test_a_node_without_gevaldi_is_told() -> None:
     error = RayTaskError("f", "x\nModuleNotFoundError: No module named 'gevaldi'", None, ip="10.0.0.0")
-    with pytest.raises(EngineError, match=r"on 10\.0\.0\.0 cannot work.*No module named 'gevaldi' \(install gevaldi, of the same"):
+    with pytest.raises(EngineError, match=r"on 10\.0\.0\.0 cannot run.*No module named 'gevaldi' \(install gevaldi, of the same"):
         computed(Fake(1, results=lambda tried, indices: error))
 
 
@@ -167,7 +167,7 @@ def test_a_node_without_gevaldi_is_told() -> None:
 @pytest.mark.parametrize("workers", [None, 4])
 def test_workers_that_fit_on_no_node_are_not_waited_for(threads: int, device: str, takes: str, workers: int | None) -> None:
     with pytest.raises(
-        EngineError, match=rf"No node of the cluster has room for a worker, which takes {takes}\. Its nodes have 8 "
+        EngineError, match=rf"No node of the cluster has room for a worker, which needs {takes}\. Its nodes have 8 "
     ):
         computed(Fake(8, 8), threads=threads, device=device, workers=workers)
 
@@ -176,7 +176,7 @@ def test_workers_that_fit_on_no_node_are_not_waited_for(threads: int, device: st
 def test_that_nothing_comes_is_told_once_with_what_a_worker_takes() -> None:
     _, notices = computed(Fake(8), threads=4)
     assert len(notices) == 1
-    assert "A worker takes 4 cores; the nodes have 8 cores" in notices[0]
+    assert "A worker needs 4 cores; the nodes have 8 cores" in notices[0]
 
 
 @pytest.mark.usefixtures("hasty")
@@ -184,7 +184,7 @@ def test_a_cluster_that_is_gone_ends_the_run_with_how_to_go_on() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         gone = free.getsockname()
-    with pytest.raises(EngineError, match=r"What was finished is safe\..*gevaldi resume folder"):
+    with pytest.raises(EngineError, match=r"Finished rows are safe\..*gevaldi resume folder"):
         computed(Fake(1), lifelines=(gone,))
 
 
@@ -196,7 +196,7 @@ def test_what_a_worker_raised_is_told_without_rays_traceback() -> None:
 
 def test_engines_are_named_like_everything_else() -> None:
     assert list(registry) == ["local", "ray"] == names_of("engines")
-    assert "of a cluster, or of this machine, by Ray" in listing("engines")
+    assert "of a cluster, or of this machine, through Ray" in listing("engines")
     assert engine() == Local() == engine("local")
     assert engine("ray,workers=4,threads=2") == Ray(workers=4, threads=2)
     assert engine(None, "10.0.0.1:6379") == Ray(address="10.0.0.1:6379") == engine("ray,address=10.0.0.1:6379", "10.0.0.1:6379")
@@ -209,7 +209,7 @@ def test_engines_are_named_like_everything_else() -> None:
         ("rya", None, UnknownName, "Did you mean 'ray'"),
         ("ray,worker=3", None, SpecError, "no option worker"),
         ("ray,workers=0", None, SpecError, "workers: Input should be greater"),
-        ("local", "10.0.0.1:6379", SpecError, "has no address"),
+        ("local", "10.0.0.1:6379", SpecError, "takes no address"),
         ("ray,address=a:1", "b:1", SpecError, "Two addresses"),
     ],
 )
@@ -229,7 +229,7 @@ def test_an_address_where_nobody_listens_is_answered(form: str) -> None:
 
 @pytest.mark.parametrize("address", ["", ":6379", "http://host:1", "host:port"])
 def test_what_is_no_address_is_answered(address: str) -> None:
-    with pytest.raises(EngineError, match="HOST:PORT was expected"):
+    with pytest.raises(EngineError, match=r"is not an address of a Ray cluster\. Give HOST:PORT"):
         check_answers(address)
 
 
@@ -319,9 +319,9 @@ def test_a_task_computes_with_the_threads_that_are_reserved_for_it_and_not_those
 @pytest.mark.parametrize(
     ("changes", "answer"),
     [
-        ({"objects": {0: small_classifier(5)}}, "is not the first that the run was begun with: other weights"),
+        ({"objects": {0: small_classifier(5)}}, "is not the first that the run was started with: other weights"),
         ({"names": ("python:not_here.py:net", None, None)}, "There is no file 'not_here.py'"),
-        ({"versions": versions() | {"torch": "1.0"}}, r"1\.0 where the run was begun"),
+        ({"versions": versions() | {"torch": "1.0"}}, r"1\.0 where the run was started"),
     ],
 )
 def test_a_node_with_other_networks_or_versions_says_so(
@@ -341,7 +341,7 @@ class Unreadable:
 
 
 def test_a_network_that_cannot_be_read_on_a_worker_says_why(begun: tuple[Run, pd.DataFrame]) -> None:
-    with pytest.raises(RunFolderError, match="cannot be made again here: ValueError"):
+    with pytest.raises(RunFolderError, match="cannot be unpickled here: ValueError"):
         Process().rows("key", lambda: setup_for(begun[0], objects=pickle_networks({0: Unreadable()})), [0])
 
 

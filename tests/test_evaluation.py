@@ -468,8 +468,11 @@ def test_a_title_given_to_a_run_that_was_begun_without_it_is_answered_with_a_mes
     words += ["--set", "audited=2", "--device", "cpu", "--out", "run", "--title", "One"]
     first, same, other = (called(tmp_path, *words, *more) for more in ([], [], ["--title", "Two", "--author", "Me"]))
     assert [done.returncode for done in (first, same, other)] == [0, 0, 0], first.stderr + same.stderr + other.stderr
-    assert ["has no effect here" in done.stderr for done in (first, same, other)] == [False, False, True]
-    assert all(f"{flag} has no effect here: the run in run was begun before" in other.stderr for flag in ("--title", "--author"))
+    assert ["is ignored" in done.stderr for done in (first, same, other)] == [False, False, True]
+    assert all(
+        f"{flag} is ignored: run already holds a run, which resumes with its original settings." in other.stderr
+        for flag in ("--title", "--author")
+    )
     assert Run.open(tmp_path / "run").record["about"] == {"title": "One"}
     assert "<h1>One</h1>" in (tmp_path / "run" / "report.html").read_text()
 

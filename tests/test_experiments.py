@@ -69,7 +69,7 @@ def test_what_is_wrong_in_an_experiment_is_answered(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="appendix-b"):
         read_experiment("appendix-c")
     (tmp_path / "mine.yaml").write_text("title: x\nrun: {}\n")
-    with pytest.raises(SpecError, match="'run' is not known"):
+    with pytest.raises(SpecError, match="'run' is unknown"):
         read_experiment(tmp_path / "mine.yaml")
     with pytest.raises(SpecError, match="one-first"):
         next(run_all(small.specs(), tmp_path, QUIET, only=("one-frst",)))

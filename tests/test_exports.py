@@ -430,7 +430,7 @@ def test_every_export_says_what_it_is_and_what_its_columns_hold(run: Run) -> Non
         done = export(run, to)
         page = (run.folder / "exports" / to / "README.md").read_text(encoding="utf-8")
         assert "the first classifier, `old`" in page
-        assert "| divergence_end | D after, at step_end |" in page
+        assert "| divergence_end | D after the search, at step_end |" in page
         assert registry.documentation(to) in page
         assert done.samples == 11
 

@@ -505,8 +505,8 @@ def test_without_a_name_the_command_lists_the_figures_and_what_the_run_lacks(tmp
     made(tmp_path, [row(0)], taxonomy=False)
     done = CliRunner().invoke(app, ["figure", str(tmp_path)])
     assert done.exit_code == 0, done.output
-    assert [line.split()[0] for line in done.output.splitlines()[1:] if "Not of this run" not in line] == registry.names()
-    assert done.output.count("Not of this run: ") == 1
+    assert [line.split()[0] for line in done.output.splitlines()[1:] if "Not for this run" not in line] == registry.names()
+    assert done.output.count("Not for this run: ") == 1
     assert "have no hierarchy" in done.output
 
 

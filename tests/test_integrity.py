@@ -139,7 +139,7 @@ def test_a_row_that_was_changed_is_noticed_by_the_report_and_with_a_fitting_name
     part = part_of(run)
     table = with_column(part, "divergence_end", lambda values: [999.0] * len(values))
     pq.write_table(table, part)
-    assert "its bytes are not those" in called(tmp_path, "report", str(run)).stderr
+    assert "its bytes do not match the hash in its name" in called(tmp_path, "report", str(run)).stderr
     written_again(part, table)
     done = called(tmp_path, "verify", str(run))
     assert done.returncode == 2
@@ -205,8 +205,8 @@ def test_verify_says_that_an_untouched_run_holds_and_its_checksum_is_that_of_sha
 @pytest.mark.parametrize(
     ("name", "content", "answer"),
     [
-        ("spec.yaml", "first: a\nsecond: b\ngenerator: c\n", "another spec"),
-        ("inputs.sha256", "x", "another list"),
+        ("spec.yaml", "first: a\nsecond: b\ngenerator: c\n", "differs from the spec"),
+        ("inputs.sha256", "x", "differs from the list"),
         ("spec.yaml", "[", "YAML"),
     ],
 )

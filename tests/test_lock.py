@@ -271,7 +271,7 @@ def test_of_two_that_begin_a_far_run_at_once_the_second_is_refused_and_the_first
         pipe(self, path, value, mode)
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", faster)
-    with pytest.raises(RunFolderError, match="Another process has just begun a run in"):
+    with pytest.raises(RunFolderError, match="Another process just started a run in"):
         compared(far)
     assert Run.open(far).spec.samples == 3
     assert len(Run.open(far).rows()) == refused[0] == 6

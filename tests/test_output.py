@@ -198,7 +198,7 @@ def test_what_is_finished_is_written_when_a_scheduler_ends_a_run(folder: Path, s
         process.send_signal(sent)  # as `timeout` does
         message = process.communicate()[1]
     assert process.returncode == 128 + sent
-    assert "of 800 rows are safe. Go on with: gevaldi resume run" in message
+    assert "of 800 rows are safe. Resume with: gevaldi resume run" in message
     assert len(Run.open(folder / "run").done()) > 0
 
 
@@ -321,5 +321,5 @@ def test_what_killed_writers_left_goes_with_the_next_one_a_day_later(folder: Pat
 def test_of_a_folder_that_was_deleted_it_is_not_said_that_a_run_goes_on_there(folder: Path) -> None:
     done = called(folder, *(word.replace(":net,seed=1", ":destroyer") for word in SHORT))
     assert done.returncode == 2
-    assert "run is gone, and with it the rows that were finished" in done.stderr
+    assert "run was deleted or moved during the run, with all finished rows" in done.stderr
     assert "gevaldi resume run" not in done.stderr

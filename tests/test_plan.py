@@ -65,7 +65,7 @@ def test_networks_see_one_shape_in_a_search(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr("gevaldi.execution.autotune.are_small", lambda *networks: True)
     monkeypatch.setattr("gevaldi.execution.autotune.computes_in_float64", lambda *networks: True)
     monkeypatch.setattr("gevaldi.runs.session.check_contract", lambda *models: [])
-    monkeypatch.setattr("gevaldi.runs.session._audited", lambda *args: (None, []))
+    monkeypatch.setattr("gevaldi.runs.session._run_audit", lambda *args: (None, []))
     second = gevaldi.classifier(Watching(), labels=3).eval()
     gevaldi.compare(small_classifier(0), second, small_generator(), out=tmp_path, samples=9, steps=30, batch_size=7, device="cpu")
     assert shapes == {BLOCK}
@@ -75,7 +75,7 @@ def test_nothing_is_measured_for_small_networks(monkeypatch: pytest.MonkeyPatch)
     def refused(*arguments: Any) -> Any:
         raise AssertionError("it was measured")
 
-    monkeypatch.setattr(autotune, "timed", refused)
+    monkeypatch.setattr(autotune, "time_evaluation", refused)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("gevaldi.execution.plan.usable_cores", lambda: 2)
     assert plan(samples=1000) == ExecutionPlan(torch.float64, True, BLOCK, 128, threads=2)

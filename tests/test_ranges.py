@@ -53,7 +53,7 @@ def trained_on(back: Callable[[torch.Tensor], torch.Tensor], **how: list[float])
 @pytest.mark.parametrize("real", [DIGITS, None])
 def test_a_network_that_expects_another_range_is_named_with_that_range(real: str | None) -> None:
     (warning,) = warned(trained_on(lambda x: (x + 1) / 2), real)
-    assert warning.startswith("The second classifier reads")
+    assert warning.startswith("The second classifier classifies")
     assert "in [-1, 1]" in warning
     assert "mean=[0.5], std=[0.5]" in warning
     (warning,) = warned(trained_on(lambda x: x / 255), real)
@@ -98,7 +98,9 @@ def test_a_classifier_that_reads_hardly_anything_is_named_with_what_it_reads(tmp
     wrong = gevaldi.classifier(Inverted().eval(), labels=10, output="log-probabilities").eval()
     names = "bundled:mnist-vae"
     settings: dict[str, Any] = {"samples": 1, "steps": 1, "audited": 100, "real": DIGITS}
-    with pytest.warns(UserWarning, match=r"second classifier reads \d+\.\d % of the real pictures as .*, the first 99.0 %"):
+    with pytest.warns(
+        UserWarning, match=r"second classifier classifies \d+\.\d % of the real pictures correctly, the first 99.0 %"
+    ):
         done = gevaldi.compare("bundled:mnist-strided", wrong, names, out=tmp_path / "wrong", **settings)
     assert any("inversion" in warning for warning in done.warnings)
     right = gevaldi.compare("bundled:mnist-strided", "bundled:mnist-pooled", names, out=tmp_path / "right", **settings)
@@ -150,7 +152,7 @@ def test_weights_from_elsewhere_that_are_shown_pictures_wrongly_are_named_and_th
     models = models_of(spec, right, wrong, generator, torch.device("cpu"))
     (warning,) = range_warnings(replace(models, plan=ExecutionPlan()), list(range(len(conditions))), spec)
     assert warning.startswith("The second classifier")
-    assert "ImageNet's mean and deviation" in warning
+    assert "ImageNet's mean and standard deviation" in warning
     assert wrong.module.preprocessing.mean.flatten().tolist() == [0.0] * 3  # as it was
 
 
@@ -171,4 +173,4 @@ def test_a_real_network_that_lacks_its_normalisation_is_named_and_the_other_is_n
     with prepare_torch(models):
         (warning,) = range_warnings(models, list(range(len(conditions))), spec)
     assert warning.startswith("The second classifier")
-    assert "with ImageNet's mean and deviation" in warning
+    assert "with ImageNet's mean and standard deviation" in warning

@@ -178,7 +178,7 @@ def test_a_node_without_the_weights_is_told_and_the_others_do_the_work(
     rows = gevaldi.compare(*named(tmp_path), out=tmp_path / "run", engine=at(cluster), **SETTINGS).rows()
     cluster.remove_node(node)
     pd.testing.assert_frame_equal(rows, expected)
-    assert any("cannot work" in text and "weights.safetensors" in text for text in notices)
+    assert any("cannot run" in text and "weights.safetensors" in text for text in notices)
 
 
 def test_an_address_that_is_not_that_of_the_programs_own_cluster_is_refused(cluster: Any) -> None:
@@ -280,10 +280,7 @@ def test_a_head_node_that_is_killed_ends_the_program_with_how_to_go_on(expected:
         assert driver.poll() is None
         time.sleep(0.02)
     doomed.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
-    assert (
-        f"What was finished is safe. When the cluster is there again, go on with: gevaldi resume {folder}"
-        in driver.communicate()[1]
-    )
+    assert f"Finished rows are safe. When the cluster is back, resume with: gevaldi resume {folder}" in driver.communicate()[1]
     assert driver.returncode == 1
     assert 0 < len(Run.open(folder).done()) < len(expected)
     pd.testing.assert_frame_equal(compared(folder).rows(), expected)

@@ -54,10 +54,10 @@ def test_the_report_shows_the_opinion_and_one_of_another_run_is_refused(run: gev
     place = run.run.folder / "referee.json"
     whole = json.loads(place.read_text())
     for change, message in (
-        ({"run": "0" * 64}, "is of another run"),
-        ({"right": -1}, "is not what a referee said: -1 is no count"),
+        ({"run": "0" * 64}, "belongs to another run"),
+        ({"right": -1}, "does not hold a referee's opinion: -1 is no count"),
         ({"real": {"first": True}}, "True is no count"),
-        ({"end": []}, "is not what a referee said"),
+        ({"end": []}, "does not hold a referee's opinion"),
     ):
         place.write_text(json.dumps(whole | change))
         with pytest.raises(RunFolderError, match=message):

@@ -118,7 +118,7 @@ def test_claims_about_set_sizes_are_judged_by_what_the_rows_say(
 ) -> None:
     found = claims.finding_of(evidence_of(tmp_path, a=distances(starts, ends)), claim)
     assert found.verdict == verdict
-    assert found.rests_on == "12 starts; of these networks alone"
+    assert found.rests_on == "12 starts; for these networks only"
 
 
 def test_a_run_that_could_not_be_made_is_left_out_of_a_claim_about_each_and_named(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_run_that_could_not_be_made_is_left_out_of_a_claim_about_each_and_name
         evidence_of(tmp_path, a=distances((1, 3, 5), (9, 9, 9))), 'larger-sets-start-farther,runs=["a","lost"],sizes=[1,3]'
     )
     assert found.verdict == "holds"
-    assert found.rests_on.endswith("without lost, which could not be made")
+    assert found.rests_on.endswith("without lost, which failed")
 
 
 def capacities(folder: Path, alike: float, different: float) -> Evidence:
@@ -185,7 +185,7 @@ def test_a_pair_that_is_not_above_every_other_keeps_a_claim_about_differences_fr
     }
     found = claims.finding_of(evidence_of(tmp_path, **runs), 'difference-raises,of=end,alike=["low","high"],different=["mixed"]')
     assert found.verdict == "undecided"
-    assert found.measured["different less alike in the mean, nats"].low > 0  # though in the mean it is above
+    assert found.measured["mean of different minus mean of alike, nats"].low > 0  # though in the mean it is above
 
 
 def test_a_search_that_ends_below_its_best_step_is_seen_to_have_fallen(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_two_orders_of_one_start_count_as_one(tmp_path: Path) -> None:
     found = claims.finding_of(evidence_of(tmp_path, a=rows), "delta-z-is,about=3,within=9").measured["a"]
     low, high = stats.ttest_1samp([2.0, 4.0, 5.0, 1.0], 0).confidence_interval()
     assert (found.low, found.high) == pytest.approx((low, high))
-    assert evidence_of(tmp_path / "again", a=rows).rests_on("a") == "4 starts; of these networks alone"
+    assert evidence_of(tmp_path / "again", a=rows).rests_on("a") == "4 starts; for these networks only"
 
 
 def test_a_set_of_classes_has_its_distance_to_itself_shown_beside(tmp_path: Path) -> None:
@@ -385,7 +385,7 @@ def test_digits_after_the_search_are_read_by_the_referee_as_the_referee_reads_th
     levels = [np.asarray(Image.open(io.BytesIO(row["picture_end"]["bytes"]))) for row in rows]
     read_as = load_classifier("bundled:mnist-referee")(torch.from_numpy(np.stack(levels))[:, None] / 255).argmax(1)
     expected = np.mean([str(digit) == row["condition_name"] for digit, row in zip(read_as.tolist(), rows, strict=True)])
-    found = [row for row in read(tmp_path / "figure-2-claims.csv") if row["measured"] == "read as the class asked for, after"]
+    found = [row for row in read(tmp_path / "figure-2-claims.csv") if row["measured"] == "read as the requested class, after"]
     assert [float(row["value"]) for row in found] == pytest.approx([expected])
     assert width(tmp_path / "figure-2-digits.png") > 1000
 

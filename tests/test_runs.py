@@ -22,6 +22,8 @@ from conftest import small_classifier, small_generator, written_again
 from gevaldi.classifiers import load_classifier
 from gevaldi.compute import Compute
 from gevaldi.confusions import confusions
+from gevaldi.divergences import registry as divergences
+from gevaldi.divergences import traits
 from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.models import labels_of
 from gevaldi.objective import Evaluation
@@ -32,6 +34,7 @@ from gevaldi.runs.start import chosen_conditions, sample_seed, start_at, starts
 from gevaldi.runs.store import writer
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import FORMAT, schema
+from gevaldi.runs.verification import verify
 from gevaldi.runs.worker import search as worker
 from gevaldi.search import registry
 from gevaldi.search.loop import ActiveBatch, NewSamples
@@ -234,7 +237,7 @@ def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(tmp_path:
             yield harvest
 
     with monkeypatch.context() as patch:
-        patch.setattr("gevaldi.runs.worker.search.searched", cut)
+        patch.setattr("gevaldi.runs.worker.search.search_all", cut)
         with pytest.raises(KeyboardInterrupt):
             compared(tmp_path / "cut")
     before = {path: path.read_bytes() for path in (tmp_path / "cut" / "samples").glob("part-*")}
@@ -247,7 +250,7 @@ def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(tmp_path:
 
 def test_a_finished_run_is_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compared(tmp_path)
-    monkeypatch.setattr("gevaldi.runs.worker.search.searched", lambda *args: pytest.fail("computed again"))
+    monkeypatch.setattr("gevaldi.runs.worker.search.search_all", lambda *args: pytest.fail("computed again"))
     assert len(compared(tmp_path).rows()) == 18
 
 
@@ -280,7 +283,7 @@ def test_samples_that_turn_nan_are_rows_with_their_error_and_the_others_go_on(tm
     failed = rows["status"] == "failed"
     assert len(rows) == 48
     assert 0 < failed.sum() < 48
-    assert rows[failed]["error"].str.contains("the second classifier gave a prediction that is not a number").all()
+    assert rows[failed]["error"].str.contains("the second classifier returned a prediction that is not a number").all()
     assert rows[~failed]["divergence_end"].notna().all()
     whole = compared(tmp_path / "whole", samples=24).rows()
     alike = ~failed & (rows["steps"] == whole["steps"])
@@ -299,7 +302,7 @@ def test_a_classifier_that_raises_on_some_samples_fails_only_those(tmp_path: Pat
     record = Run.open(tmp_path).record
     assert record["audit"] is None
     assert "RuntimeError: too dark for me" in record["warnings"][0]
-    assert "could not be audited" in gevaldi.Comparison.open(tmp_path).report().read_text()
+    assert "audit of the generator failed" in gevaldi.Comparison.open(tmp_path).report().read_text()
     assert (rows[~failed]["divergence_end"] > 0).all()
 
 
@@ -459,10 +462,9 @@ def test_sure_classifiers_that_give_probabilities_have_finite_gradients(tmp_path
 def test_models_of_one_kind_are_told_apart_and_a_call_says_how_to_make_it_again(tmp_path: Path) -> None:
     run = compared(tmp_path / "a", samples=3, divergence="jeffreys").run
     assert (run.spec.first, run.spec.second) == ("object:Sequential (first)", "object:Sequential (second)")
-    assert (
-        run.record["command"] == "gevaldi.compare(Sequential, Sequential, SmallDecoder, samples=3, divergence='jeffreys', steps=30)"
-    )
-    assert "jeffreys is symmetric" in run.record["warnings"][0]
+    settings = "samples=3, orders='forward', divergence='jeffreys', steps=30"
+    assert run.record["command"] == f"gevaldi.compare(Sequential, Sequential, SmallDecoder, {settings})"
+    assert run.spec.searches == ("forward",)  # the reverse would be the same search
     page = gevaldi.Comparison.open(tmp_path / "a").report().read_text()
     assert "After the search for the largest jeffreys (forward), the two name different classes on" in page
     named = gevaldi.classifier(small_classifier(1).module, labels=3, name="new one")
@@ -489,7 +491,7 @@ def test_a_run_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) -> 
     with pytest.raises(RunFolderError, match=r"format 99.*pip install --upgrade"):
         Run.open(tmp_path)
     (tmp_path / "run.json").write_text(json.dumps(record | {"format": 1}))
-    with pytest.raises(RunFolderError, match=r"format 1.*Make it again: gevaldi compare --spec"):
+    with pytest.raises(RunFolderError, match=r"format 1.*Repeat the run: gevaldi compare --spec"):
         Run.open(tmp_path)
     (tmp_path / "run.json").write_text(json.dumps({"format": FORMAT}))
     with pytest.raises(RunFolderError, match=r"not the record of a run: fingerprint is missing; spec is missing.* and \d+ more"):
@@ -517,7 +519,7 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, monkeypatch: pyte
 
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", full)
-        with pytest.raises(RunFolderError, match=r"No space left on device.*What was finished before is safe"):
+        with pytest.raises(RunFolderError, match=r"No space left on device.*Finished rows are safe"):
             compared(tmp_path / "full")
     assert not list((tmp_path / "full" / "samples").glob(".*"))
     pd.testing.assert_frame_equal(compared(tmp_path / "full").rows()[NUMBERS], whole[NUMBERS])
@@ -581,7 +583,7 @@ def test_the_best_step_is_the_first_of_equally_good_ones() -> None:
     batch = ActiveBatch.of(new, registry.build("langevin"))
     for step, values in enumerate([(1.0, 5.0), (3.0, 4.0), (3.0, 5.0)], start=1):
         z, value = torch.full((2, 1), float(step)), torch.tensor(values)
-        batch = batch.evaluated(Evaluation(z, z[:, :, None, None], z, z, value, value, z))
+        batch = batch.record_evaluation(Evaluation(z, z[:, :, None, None], z, z, value, value, z))
     assert batch.best_value.tolist() == [3.0, 5.0]
     assert batch.best.flatten().tolist() == [2.0, 1.0]
 
@@ -591,3 +593,49 @@ def test_a_generator_without_conditions_works(tmp_path: Path) -> None:
     assert rows["condition"].isna().all()
     assert rows["condition_name"].isna().all()
     assert "requested <b>" not in gevaldi.Comparison.open(tmp_path).report().read_text()
+
+
+@pytest.mark.parametrize("name", divergences)
+def test_a_symmetric_divergence_is_searched_in_one_order_unless_both_are_set(name: str) -> None:
+    settings = {"first": "a", "second": "b", "generator": "c", "divergence": name}
+    symmetric = traits(divergences.get(name)).symmetric
+    assert spec_from(settings).searches == (("forward",) if symmetric else ("forward", "reverse"))
+    assert spec_from(settings | {"orders": "both"}).searches == ("forward", "reverse")
+
+
+def test_both_orders_of_a_symmetric_divergence_are_searched_with_a_warning(tmp_path: Path) -> None:
+    done = compared(tmp_path, samples=3, divergence="jeffreys", orders="both")
+    assert "jeffreys is symmetric" in done.run.record["warnings"][0]
+    rows = done.rows().sort_values(["seed", "order"])
+    assert (rows["divergence_end"].to_numpy()[::2] == rows["divergence_end"].to_numpy()[1::2]).all()
+    forward, reverse = done.summary()
+    assert forward.distinct
+    assert reverse.distinct == 0  # the same samples once more
+
+
+def test_a_run_grows_to_the_rows_of_one_that_had_as_many_from_the_start(tmp_path: Path) -> None:
+    small = compared(tmp_path / "run", samples=3)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run" / "samples").iterdir()}
+    grown = compared(tmp_path / "run", samples=5)
+    whole = compared(tmp_path / "whole", samples=5)
+    pd.testing.assert_frame_equal(grown.rows(), whole.rows())
+    pd.testing.assert_frame_equal(grown.rows()[: len(small.rows())], small.rows())
+    after = {path.name: path.read_bytes() for path in (tmp_path / "run" / "samples").iterdir()}
+    assert before.items() <= after.items(), "what was computed is not computed again"
+    assert read_spec(tmp_path / "run" / "spec.yaml").samples == 5
+    assert all(finding.holds for finding in verify(Run.open(tmp_path / "run")))
+    assert compared(tmp_path / "run", samples=3).run.spec.samples == 5, "and never shrinks"
+
+
+def test_a_run_that_was_killed_while_it_grew_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared(tmp_path / "run", samples=3)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gevaldi.runs.session._write_beside", killed)  # the record has grown, and nothing else
+        with pytest.raises(KeyboardInterrupt):
+            compared(tmp_path / "run", samples=5)
+    pd.testing.assert_frame_equal(compared(tmp_path / "run", samples=5).rows(), compared(tmp_path / "whole", samples=5).rows())
+    assert read_spec(tmp_path / "run" / "spec.yaml").samples == 5

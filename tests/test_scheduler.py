@@ -187,7 +187,7 @@ def test_a_batch_that_memory_does_not_suffice_for_is_halved_and_loses_nobody(err
     assert narrow.most == 3
     whole = rows_of(spec(), 12, models(plan=ExecutionPlan()))
     assert {index: row["steps"] for index, row in rows.items()} == {index: row["steps"] for index, row in whole.items()}
-    with pytest.raises(DeviceError, match=r"does not suffice for one sample.*gevaldi resume"):
+    with pytest.raises(DeviceError, match=r"too little memory for one sample.*gevaldi resume"):
         list(worker.search_all(starts(spec(), [0]), models(second=second, plan=ExecutionPlan(small=True, block=8)), spec(), 1))
 
 
@@ -395,7 +395,7 @@ def test_equal_specs_give_equal_rows_with_candidates_after_an_interruption_too(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("gevaldi.runs.worker.search.searched", cut)
+        patch.setattr("gevaldi.runs.worker.search.search_all", cut)
         with pytest.raises(KeyboardInterrupt):
             gevaldi.compare(*networks, out=tmp_path / "cut", **asked)
     assert 0 < len(Run.open(tmp_path / "cut").done()) < 16

@@ -279,7 +279,7 @@ def test_every_command_takes_a_run_in_a_bucket(server: str, tmp_path: Path, monk
     said(*words, "--out", "here")
     one, other = (Run.open(location(where)).rows()[NUMBERS] for where in (url, "here"))
     pd.testing.assert_frame_equal(one, other)
-    assert "was complete" in said("resume", url, "--device", "cpu") + said("resume", url, "--device", "cpu")
+    assert "was already complete" in said("resume", url, "--device", "cpu") + said("resume", url, "--device", "cpu")
     assert f"report: {url}/other.html" in said("report", url, "--out", f"{url}/other.html")
     assert f"figure: {url}/figures/divergence.png" in said("figure", url, "divergence")
     assert read(location(f"{url}/figures/divergence.png"))[:4] == b"\x89PNG"
@@ -303,7 +303,7 @@ def test_a_bucket_that_is_not_there_is_said_and_not_made(server: str, what: str)
         with pytest.raises(RunFolderError, match="There is no run in s3://nowhere/run"):
             Run.open(folder)
         return
-    with pytest.raises(RunFolderError, match=r"nowhere.*See that s3://nowhere is there.*AWS_ENDPOINT_URL"):
+    with pytest.raises(RunFolderError, match=r"nowhere.*Check that s3://nowhere exists.*AWS_ENDPOINT_URL"):
         compared(folder)
     import boto3
 
@@ -343,7 +343,7 @@ def test_a_location_that_fails_when_the_run_is_opened_is_answered(monkeypatch: p
         return described(*words)
 
     monkeypatch.setattr(session, "describe", then_failing)
-    with pytest.raises(RunFolderError, match=rf"{folder}.* cannot be read: RuntimeError: of the library. See that memory://"):
+    with pytest.raises(RunFolderError, match=rf"{folder}.* cannot be read: RuntimeError: of the library. Check that memory://"):
         compared(folder, samples=2)
 
 
@@ -352,7 +352,7 @@ def test_missing_rights_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError("Access Denied")
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", denied)
-    with pytest.raises(RunFolderError, match=r"memory://denied/run.* cannot be written: Access Denied. See that memory://denied"):
+    with pytest.raises(RunFolderError, match=r"memory://denied/run.* cannot be written: Access Denied. Check that memory://denied"):
         compared("memory://denied/run")
 
 
@@ -378,7 +378,7 @@ def test_a_location_that_fails_while_rows_are_read_is_not_taken_for_a_damaged_pa
 
     monkeypatch.setattr(MemoryFileSystem, "_open", dead)
     monkeypatch.setattr(MemoryFileSystem, "cat_file", dead)
-    with pytest.raises(RunFolderError, match=r"cannot be read: gone. See that memory://failing") as told:
+    with pytest.raises(RunFolderError, match=r"cannot be read: gone. Check that memory://failing") as told:
         run.rows()
     assert "damaged" not in str(told.value)
 
@@ -641,7 +641,7 @@ def test_a_disk_that_is_full_in_mid_run_loses_nothing_and_the_run_goes_on_when_t
     with monkeypatch.context() as patch:
         patch.setattr(Run, "append", filling)
         patch.setattr("gevaldi.runs.store.writer.PART", 4)
-        with pytest.raises(RunFolderError, match=r"No space left on device. What was finished before is safe. Free some space"):
+        with pytest.raises(RunFolderError, match=r"No space left on device. Finished rows are safe. Free some space"):
             compared(tiny / "run")
     done = set(Run.open(tiny / "run").done())
     assert 0 < len(done) < 18
@@ -667,7 +667,7 @@ def test_a_complete_run_on_a_disk_that_can_only_be_read_is_reported_on(tiny: Pat
     subprocess.run(["mount", "-o", "remount,ro", str(tiny)], check=True)
     resumed = CliRunner().invoke(app, ["resume", str(tiny / "run"), "--device", "cpu"])
     assert resumed.exit_code == 0, (resumed.output, resumed.exception)
-    assert f"Read-only file system. See that you may write there. Elsewhere: gevaldi report {tiny}/run --out" in resumed.output
+    assert f"Read-only file system. Check that you may write there. Elsewhere: gevaldi report {tiny}/run --out" in resumed.output
     with pytest.raises(
         RunFolderError, match=r"report.html cannot be written: Read-only.*Elsewhere: gevaldi report .*run --out FILE"
     ):
@@ -692,7 +692,7 @@ def test_whatever_a_disk_says_is_answered_and_nothing_unfinished_is_left(
 
     with monkeypatch.context() as patch:
         patch.setattr("gevaldi.files.open" if call == "open" else f"os.{call}", failing, raising=False)
-        with pytest.raises(RunFolderError, match=rf"{os.strerror(number)}. What was finished before is safe.*gevaldi resume"):
+        with pytest.raises(RunFolderError, match=rf"{os.strerror(number)}. Finished rows are safe.*gevaldi resume"):
             run.append([row(1)])
     assert not unfinished(run.folder)
     assert run.done() == {0}

@@ -152,18 +152,18 @@ BASE: dict[str, Any] = {"classifiers": ["x:a", "x:b"], "generator": "x:g"}
 @pytest.mark.parametrize(
     ("change", "answer"),
     [
-        ({"classifiers": ["x:a"]}, "1 classifier was named; a sweep takes two or more"),
+        ({"classifiers": ["x:a"]}, "1 classifier was given; a sweep needs at least two"),
         ({"classifiers": ["x:a", "x:b", "x:a"]}, "x:a is named twice"),
         ({"classifiers": {"a": "x:a", "b": "x:a"}}, "x:a is named twice"),
-        ({"classifiers": {"a b": "x:a", "a-b": "x:b"}}, "cannot be told apart in names of folders"),
+        ({"classifiers": {"a b": "x:a", "a-b": "x:b"}}, "give the same folder name"),
         ({"classifiers": "x:a"}, "classifiers"),
-        ({"settings": {"sampels": 3}}, "'sampels' is not known.* 'samples'"),
-        ({"settings": {"first": "x:c"}}, "'first' is no setting that all pairs share; say it by 'classifiers'"),
-        ({"settings": {"prior_weight": 0.1}}, "say it by 'prior_weights'"),
+        ({"settings": {"sampels": 3}}, "'sampels' is unknown.* 'samples'"),
+        ({"settings": {"first": "x:c"}}, "'first' is not a shared setting of all pairs; set 'classifiers'"),
+        ({"settings": {"prior_weight": 0.1}}, "set 'prior_weights' of the sweep"),
         ({"classes": {"c": {"0": None}}}, "there is no classifier 'c' among a, b"),
         ({"divergences": ["kll"]}, "Did you mean 'kl'"),
         ({"prior_weights": [-1]}, "greater than or equal to 0"),
-        ({"classifier": []}, "'classifier' is not known.*A sweep has"),
+        ({"classifier": []}, "'classifier' is unknown.*A sweep has"),
     ],
 )
 def test_what_is_wrong_in_a_sweep_is_answered(change: dict[str, Any], answer: str) -> None:
@@ -508,7 +508,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_another_setting_in_the_same_folder_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     small_sweep(tmp_path).report()
     before = content(tmp_path)
-    with pytest.raises(RunFolderError, match=r"a-vs-b-kl-w0 was begun with others \(samples: 3 there, 2 here\)"):
+    with pytest.raises(RunFolderError, match=r"a-vs-b-kl-w0 was started with others \(samples: 3 there, 2 here\)"):
         small_sweep(tmp_path, samples=2)
     assert content(tmp_path) == before
 
@@ -558,7 +558,7 @@ def test_memory_that_does_not_suffice_for_all_together_is_told_as_that(tmp_path:
     monkeypatch.setattr("gevaldi.sweeps.unsearched.before_search", scarce)
     found = small_sweep(tmp_path)
     assert not found.failed
-    assert "does not suffice for them at once" in found.before.failed["All 2 classifiers together"]
+    assert "too little memory for them at once" in found.before.failed["All 2 classifiers together"]
 
 
 def test_a_folder_that_is_far_away_is_refused_and_none_of_its_name_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -566,11 +566,11 @@ def test_a_folder_that_is_far_away_is_refused_and_none_of_its_name_is_made(tmp_p
     monkeypatch.setitem(sys.modules, "s3fs", None)  # what is not installed is of no use here, so nobody is told to install it
     for out in ("memory://bucket/x", "s3://bucket/x"):
         for call in (lambda out=out: small_sweep(out), lambda out=out: gevaldi.SweepResult.open(out)):  # type: ignore[misc]
-            with pytest.raises(RunFolderError, match=rf"{out} is far away.*on this machine"):
+            with pytest.raises(RunFolderError, match=rf"{out} is remote.*on this machine"):
                 call()
         for words in ("sweep digits", "experiment examples-digits"):
             result = CliRunner().invoke(app, [*words.split(), "--out", out])
-            assert "is far away" in str(result.exception)
+            assert "is remote" in str(result.exception)
     assert not list(tmp_path.iterdir())
 
 
@@ -601,16 +601,16 @@ def test_of_each_comparison_it_is_said_beforehand_which_it_is_of_how_many_and_wh
     for number, (name, (next_is, became)) in enumerate(zip(pairs, zip(told[::2], told[1::2], strict=True), strict=True), 1):
         assert next_is == f"gevaldi: {number} of 6: {name}"
         assert became.startswith(f"gevaldi: {name} is in ")
-    assert "without being part" not in whole.stderr
+    assert "outside this sweep" not in whole.stderr
     fewer = in_terminal(*nets[:2], *words)
-    [said] = [line for line in fewer.stderr.splitlines() if "without being part of this sweep" in line]
-    assert said.startswith(f"gevaldi: 5 comparisons lie in {out}")
-    assert len([name for name in pairs[1:] if name in said]) == 3
-    assert pairs[0] not in said
-    assert " and 2 more; " in said
-    assert said.endswith(f"the same command with the classifier {nets[2]} and --divergence kl --divergence jensen-shannon.")
+    [notice] = [line for line in fewer.stderr.splitlines() if "outside this sweep" in line]
+    assert notice.startswith(f"gevaldi: {out} also holds 5 comparisons outside this sweep: ")
+    assert len([name for name in pairs[1:] if name in notice]) == 3
+    assert pairs[0] not in notice
+    assert " and 2 more; " in notice
+    assert notice.endswith(f"the same command with the classifier {nets[2]} and --divergence kl --divergence jensen-shannon.")
     again = in_terminal(*nets, *both, *words)
-    assert "without being part" not in again.stderr
+    assert "outside this sweep" not in again.stderr
     assert again.stdout == whole.stdout
     one = in_terminal(*nets, *both, *words, "--only", pairs[4])
     assert [line for line in one.stderr.splitlines() if " of 1: " in line] == [f"gevaldi: 1 of 1: {pairs[4]}"]
@@ -633,7 +633,7 @@ def test_who_gives_no_generator_is_told_the_option_and_where_the_names_are() -> 
 def test_an_answer_begins_with_its_own_words_and_not_with_those_of_a_library(change: dict[str, Any]) -> None:
     with pytest.raises(SpecError) as answer:
         sweep_from(BASE | change).pairs()
-    assert "expected" in str(answer.value) or "was named" in str(answer.value)
+    assert "expected" in str(answer.value) or "was given" in str(answer.value)
     assert "Value error" not in str(answer.value)
 
 
@@ -838,7 +838,7 @@ def test_the_command_makes_a_sweep_and_answers_what_is_wrong(tmp_path: Path) -> 
     assert again.returncode == 0, again.stderr
     assert again.stdout == done.stdout
     for wrong, answer in (
-        ([nets[0], *words], "1 classifier was named"),
+        ([nets[0], *words], "1 classifier was given"),
         ([nets[0], nets[1], nets[0], *words], "is named twice"),
         ([*nets, *words, "--set", "sampels=3"], "'samples'"),
         (["digit"], "'digits'"),
@@ -872,8 +872,8 @@ def test_axe_finds_nothing_to_complain_of_in_a_sweeps_page(
 @pytest.mark.parametrize(
     ("names", "answer"),
     [
-        (("A", "a"), "A and a cannot be told apart in names of folders"),
-        (("a/b", "a-b"), "a/b and a-b cannot be told apart"),
+        (("A", "a"), "A and a give the same folder name"),
+        (("a/b", "a-b"), "a/b and a-b give the same folder name"),
     ],
 )
 def test_classifiers_whose_folders_a_file_system_cannot_tell_apart_are_refused(names: tuple[str, str], answer: str) -> None:

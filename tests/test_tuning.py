@@ -167,11 +167,11 @@ def test_a_user_who_asks_is_told_how_the_networks_are_computed_and_before_the_se
     assert "Computed in float" in done.output
     again = CliRunner().invoke(app, ["compare", *pair, *short])
     assert "Computed in" not in again.output
-    assert "no effect" not in again.output
+    assert "is ignored" not in again.output
     for words, what in ((["--probe-again"], "--probe-again"), (["--set", "speed.threads=1"], "speed")):
         late = CliRunner().invoke(app, ["compare", *pair, *short, *words])
         assert late.exit_code == 0, late.output
-        assert f"gevaldi: {what} has no effect here: the run in {tmp_path / 'run'} was begun before" in late.output
+        assert f"gevaldi: {what} is ignored: {tmp_path / 'run'} already holds a run" in late.output
 
     def interrupted(*given: Any) -> Any:
         raise KeyboardInterrupt

@@ -18,7 +18,8 @@ from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.generators import load_generator
 from gevaldi.pictures import load_pictures
-from gevaldi.registry import Call, split_outside_brackets
+from gevaldi.quoting import split_unquoted
+from gevaldi.registry import Call
 from gevaldi.wrappers.copies import in_half_precision, pruned, quantised, rounded_weights
 from gevaldi.wrappers.predictions import Ensemble, Surrogate, Tempered
 
@@ -238,7 +239,7 @@ def test_options_are_cut_at_commas_outside_brackets() -> None:
     call = Call.parse("onnx:a.onnx,mean=[0.1,0.2,0.3],size=224,labels=my(1).txt")
     assert call.options == {"mean": [0.1, 0.2, 0.3], "size": 224, "labels": "my(1).txt"}
     assert Call.parse("onnx:a(.onnx,size=224").options == {"size": 224}
-    assert split_outside_brackets("(a:b,c=1)+(d:e,f=[1,2])+g:h", "+") == ["(a:b,c=1)", "(d:e,f=[1,2])", "g:h"]
+    assert split_unquoted("(a:b,c=1)+(d:e,f=[1,2])+g:h", "+") == ["(a:b,c=1)", "(d:e,f=[1,2])", "g:h"]
 
 
 @pytest.mark.slow

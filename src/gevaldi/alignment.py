@@ -17,7 +17,7 @@ from gevaldi.divergences.base import log_sum_exp
 from gevaldi.errors import ContractError
 from gevaldi.models import Classifier, Label, Pictures
 from gevaldi.taxonomy.base import Taxonomy
-from gevaldi.taxonomy.keys import is_an_id, keys_of
+from gevaldi.taxonomy.keys import WORDNET, is_an_id, keys_of
 from gevaldi.taxonomy.labels import Named, Said, is_same_class, mapping_of
 
 Known = tuple[str | None, str | None]
@@ -113,6 +113,8 @@ def align(
     told = any(entry is not None for entry in said)
     if not told and _are_same(*sides):
         return Alignment(first, second)
+    if not told and not any(own for side in sides for _, own in side):
+        _refuse_numbers_in_another_order(*([name for name, _ in side] for side in sides))
     if not told and taxonomy is None and not all(any(own for _, own in side) for side in sides):
         return _by_names_alone(first, second, sides)
     entries = [entry or {} for entry in said]
@@ -130,9 +132,13 @@ def places_of(name: str | None, own: str | None, classifier: Classifier) -> set[
 
 
 def target_classes(known: Known, classifier: Classifier) -> set[int]:
-    """The classes that a picture's class stands for; of a folder it is not known whether it bears a name or an id."""
+    """The classes that a picture's class stands for; of a folder it is not known whether it bears a name, an id, or both."""
     name, own = known
-    return places_of(name, own, classifier) | (places_of(name, None, classifier) if name == own else set())
+    found = places_of(name, own, classifier)
+    if name is None or name != own:
+        return found
+    ids = set(WORDNET.findall(name))
+    return found | places_of(name, None, classifier) or (places_of(None, ids.pop(), classifier) if len(ids) == 1 else set())
 
 
 def _are_same(first: Sequence[Named], second: Sequence[Named]) -> bool:
@@ -158,6 +164,22 @@ def _by_names_alone(first: Classifier, second: Classifier, sides: list[list[Name
         "labels taxonomy ids, gevaldi.Label(name, id), or say what they are by first_classes and second_classes."
         + (same if shared else "")
     )
+
+
+def _refuse_numbers_in_another_order(first: Sequence[str], second: Sequence[str]) -> None:
+    """Refuse names that may be nothing but places, beside the same numbers in another order, as in folders sorted as text.
+
+    Raises:
+        ContractError: one side is 0 to n - 1 in order, and the other has the same numbers otherwise.
+    """
+    numbers = [str(i) for i in range(len(first))]
+    if numbers in (first, second) and sorted(first) == sorted(second) and first != second:
+        i = next(i for i, (one, other) in enumerate(zip(first, second, strict=True)) if one != other)
+        raise ContractError(
+            f"Class {i} is called {first[i]!r} by the first classifier and {second[i]!r} by the second, and nothing says whether "
+            f"{numbers[i]!r} is a name or only the class's place. Folders sorted as text begin with 0, 1, 10: give both "
+            "classifiers their names, labels=dataset.class_to_idx, or say what the first one's labels are by first_classes."
+        )
 
 
 def _over_common(

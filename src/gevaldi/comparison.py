@@ -1,4 +1,4 @@
-"""`gevaldi.compare`: two classifiers and a generator in; rows, pictures and a report out."""
+"""`gevaldi.compare`: takes two classifiers and a generator, returns rows, pictures and a report."""
 
 import contextlib
 import sys
@@ -6,12 +6,14 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from gevaldi.compute import Compute
 from gevaldi.errors import SpecError
 from gevaldi.images import open_picture
+from gevaldi.measures.failures import why_all_failed
 from gevaldi.names import OBJECT
 from gevaldi.runs.store.lock import locked
 from gevaldi.runs.store.run import Run
@@ -41,30 +43,30 @@ class Comparison:
 
     @classmethod
     def open(cls, folder: str | Location) -> "Comparison":
-        """A comparison made before, from its run folder; needs no torch.
+        """Open an existing comparison from its run folder; needs no torch.
 
         Raises:
-            RunFolderError: there is no run that can be read.
+            RunFolderError: the folder has no readable run.
         """
         return cls(Run.open(location(folder)))
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the run found that a user should know before believing it."""
+        """Warnings that a user should read before trusting the run."""
         return tuple(self.run.record.get("warnings", ()))
 
     @property
     def evaluation(self) -> "Evaluation | None":
-        """What real pictures say of the two: who is right, on how many, how surely; None where the run had none."""
+        """Which classifier real pictures favour: how often each is right, with confidence; None if the run had no real pictures."""
         from gevaldi.measures.evaluation import Evaluation
 
         return Evaluation.of(self.run.record)
 
     def pictures(self) -> "pd.DataFrame":
-        """What both say of every real picture, and of some drawn ones; `gevaldi.runs.store.pictures` says what the columns hold.
+        """Both predictions for every real picture and some drawn ones; `gevaldi.runs.store.pictures` documents the columns.
 
         Raises:
-            RunFolderError: the file of them is missing or was changed.
+            RunFolderError: their file is missing or was changed.
         """
         import pandas as pd
 
@@ -73,11 +75,11 @@ class Comparison:
         return pd.DataFrame(pictures_of(self.run), columns=schema_of_pictures().names)
 
     def referee(self, name: str) -> "Opinion":
-        """Ask a third classifier on whose side it is where the two differ; kept in the run folder, and shown by the report.
+        """Ask a third classifier which of the two it agrees with where they differ. The run folder stores it; the report shows it.
 
         Raises:
             UnknownName, WeightsError: the classifier cannot be loaded.
-            DataError: real pictures of the run are not there any more.
+            DataError: real pictures of the run no longer exist.
             SpecError: the classifier fails on the pictures.
         """
         from gevaldi.runs.referee import judge
@@ -85,34 +87,34 @@ class Comparison:
         return judge(self.run, name)
 
     def rows(self) -> "pd.DataFrame":
-        """One row a sample; `gevaldi.runs.store.schema` says what the columns hold."""
+        """One row per sample; `gevaldi.runs.store.schema` documents the columns."""
         return self.run.rows()
 
     def summary(self) -> "list[Summary]":
-        """What came out, one `Summary` for each order."""
+        """The results, one `Summary` for each order."""
         from gevaldi.runs.near_duplicates import summary_of
 
         return summary_of(self.run)
 
     def best(self, count: int = 8) -> "list[Image.Image]":
         """The pictures of the samples with the largest divergence after the search, largest first."""
-        found = self.run.largest(count, ["index", "picture_end"])
-        return [open_picture(row["picture_end"]["bytes"], f"The picture of sample {row['index']}") for row in found]
+        largest = self.run.largest(count, ["index", "picture_end"])
+        return [open_picture(row["picture_end"]["bytes"], f"The picture of sample {row['index']}") for row in largest]
 
     def report(self, path: str | Location | None = None) -> Location:
-        """Write the report, one self-contained HTML page, into the run folder or to `path`; returns where it is."""
+        """Write the report, one self-contained HTML page, to `path` or into the run folder; returns its path."""
         from gevaldi.reports.page import write_report
 
         return write_report(self.run, None if path is None else location(path))
 
     def export(self, to: str, out: str | Path | None = None, **chosen: Any) -> Path:
-        """Write samples in a format that other tools open; returns where they are.
+        """Write samples in a format that other tools open; returns their path.
 
         Args:
             to: the format's name: imagefolder, parquet, datasets, fiftyone, label-studio.
-            out: an empty or a new folder of this machine; by default exports/FORMAT in the run's folder, or in the current one
-                where the run is far away.
-            **chosen: which samples and pictures, under which labels, as `gevaldi.exports.export` takes them.
+            out: an empty or new folder on this machine; by default exports/FORMAT in the run's folder, or in the current folder
+                if the run is on remote storage.
+            **chosen: options of `gevaldi.exports.export`: which samples and pictures, under which labels.
         """
         from gevaldi.exports import export
 
@@ -139,31 +141,32 @@ def compare(
 
     Args:
         first: a classifier, or its name such as "bundled:mnist-strided"; wrap a module with `gevaldi.classifier`.
-        second: the other one.
+        second: the other classifier.
         generator: a generator, or its name such as "bundled:mnist-vae"; wrap a module with `gevaldi.generator`.
-        out: the run folder, also one far away such as s3://bucket/run; called again with the same settings, the run is continued
-            there. By default a new temporary folder.
-        taxonomy: the hierarchy of the classes: the name of one that ships, a file, a `Taxonomy`, or what
-            `gevaldi.taxonomy.read_taxonomy` reads; "auto" for the shipped one that has all the labels' ids, None for none.
+        out: the run folder, which may be remote, such as s3://bucket/run. A second call with the same settings resumes the run;
+            with more samples, the run grows. By default a new temporary folder.
+        taxonomy: the hierarchy of the classes: the name of a bundled one, a file, a `Taxonomy`, or any input of
+            `gevaldi.taxonomy.read_taxonomy`; "auto" for the bundled one that has all the labels' ids, None for none.
         device: auto, cpu, cuda, cuda:1, mps.
-        batch_size: samples searched together. Rows do not depend on it, but for the rounding of large networks.
+        batch_size: samples searched together. Rows do not depend on it, except for rounding in large networks.
         engine: where to compute: "local" in this process (the default), "ray" on all cores or GPUs of this machine or a cluster,
             "ray,workers=4,address=10.0.0.1:6379"; the rows are the same.
         progress: whether to show a progress bar; by default on a terminal.
-        title: of the report, such as the question that it answers.
-        note: a few words below it, such as what the two are for.
-        author: who made it.
-        **settings: all other fields of `Spec`, those of its search such as steps, and `speed`, a mapping; `gevaldi show spec`
-            explains them.
+        title: the report's title, such as the question that it answers.
+        note: a short note below the title, such as the purpose of the two classifiers.
+        author: the report's author.
+        **settings: all other fields of `Spec`, fields of its search such as steps, and `speed`, a mapping; `gevaldi show spec`
+            explains them. `divergence` and `algorithm` may be objects of your own.
 
     Raises:
-        SpecError: a setting is unknown or impossible.
-        TaxonomyError: labels have no place in the hierarchy asked for, or it is none.
-        ContractError: the networks do not do what classifiers and generators must; the message says what to do.
+        SpecError: a setting is unknown or invalid.
+        TaxonomyError: the requested hierarchy is invalid, or lacks some labels.
+        ContractError: a network breaks the contract of classifiers or generators; the message gives the remedy.
         RunFolderError: the folder cannot be written, holds another run, or is locked by another process.
-        EngineError: a cluster does not answer, or none of its workers can work.
+        EngineError: a cluster does not answer, or no worker of it can run.
     """
     hierarchy, given = named_taxonomy(taxonomy)
+    settings = with_names(settings)
     alike = not isinstance(first, str) and display_name(first) == display_name(second)
     spec = spec_from(
         {
@@ -184,11 +187,14 @@ def compare(
 
     compute = Compute(device, batch_size, engine, progress=progress)
     about = {"title": title, "note": note, "author": author}
-    return execute(spec, folder, models, compute, command_of(spec, folder, models), given, begun=begun, about=about)
+    done = execute(spec, folder, models, compute, command_of(spec, folder, models), given, begun=begun, about=about)
+    if why := why_all_failed(done.run.each(["status", "error"])):
+        warn(f"gevaldi: {why}", stacklevel=2)
+    return done
 
 
 def display_name(model: Any) -> str:
-    """The name of a model, or words for an object that only the calling program has."""
+    """The name of a model, or a description of an object that exists only in the calling program."""
     return (
         model
         if isinstance(model, str)
@@ -197,14 +203,28 @@ def display_name(model: Any) -> str:
 
 
 def named_taxonomy(taxonomy: Any) -> tuple[str, Taxonomy | None]:
-    """What a spec says of a hierarchy of classes, and the hierarchy where the calling program has it as an object."""
+    """The spec's name for a hierarchy of classes, and the hierarchy itself if the calling program has it as an object."""
     if taxonomy is None or isinstance(taxonomy, str | Path):
         return "none" if taxonomy is None else str(taxonomy), None
     return f"{OBJECT}Taxonomy", taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
 
 
+def with_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in which divergences and algorithms that are functions, classes or objects stand by their names."""
+    from gevaldi.divergences import registry as divergences
+    from gevaldi.search import registry as algorithms
+
+    own = dict(settings)
+    for key, registry in (("divergence", divergences), ("algorithm", algorithms)):
+        if key in own:
+            own[key] = registry.name_of(own[key])
+    if isinstance(several := own.get("divergences"), Sequence) and not isinstance(several, str):
+        own["divergences"] = [divergences.name_of(one) for one in several]
+    return own
+
+
 def nest_search_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a spec, with those of its search in a group of their own."""
+    """Settings of a spec, with its search settings grouped under `search`."""
     own = {key: value for key, value in settings.items() if key in Search.model_fields}
     search = settings.get("search", {})
     whole = {**(search.model_dump() if isinstance(search, Search) else search), **own}
@@ -212,11 +232,11 @@ def nest_search_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def command_of(spec: Spec, folder: Location, models: Sequence[Any]) -> str:
-    """What makes a run again: a line for the shell where all models have names, otherwise the call with its settings."""
+    """How to repeat a run: a shell command if all models have names, otherwise the Python call with its settings."""
     if all(isinstance(model, str) for model in models):
-        return f"gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
+        return f"gevaldi compare --spec {quote(str(folder / 'spec.yaml'))} --out NEW_FOLDER"
     settings = spec.model_dump(exclude_defaults=True, exclude={"first", "second", "generator"})
-    settings |= {"taxonomy": str(folder / "taxonomy.json")} if spec.names_own_taxonomy else {}  # its own may be gone by then
+    settings |= {"taxonomy": str(folder / "taxonomy.json")} if spec.names_own_taxonomy else {}  # the original may no longer exist
     settings |= settings.pop("search", {})
     names = [display_name(model).removeprefix(OBJECT) if not isinstance(model, str) else repr(model) for model in models]
     return f"gevaldi.compare({', '.join([*names, *(f'{key}={value!r}' for key, value in settings.items())])})"
@@ -233,15 +253,14 @@ def execute(
     begun: Callable[[Run], None] = lambda run: None,
     about: Mapping[str, str] | None = None,
 ) -> Comparison:
-    """Run a spec in a folder, from the start or from where it was interrupted. `models` are the three networks or their names.
+    """Run a spec in a folder, or resume it there. `models` are the three networks or their names.
 
-    `begun` is called with the run before its first row is computed. `about` is what the report says of itself: title, note and
-    author. Meanwhile no other process of this machine can write to the folder. A run that is complete is only read, so its folder
-    need not be writable.
+    Calls `begun` with the run before computing the first row. `about` holds the report's title, note and author. The folder is
+    locked against other processes of this machine meanwhile. A complete run is only read, so its folder need not be writable.
 
     Raises:
         RunFolderError: another process has locked the folder.
-        EngineError: nobody can compute the rows.
+        EngineError: no worker can compute the rows.
     """
     from gevaldi.classifiers import load_classifier
     from gevaldi.engines.base import Job, compute_missing
@@ -251,12 +270,12 @@ def execute(
 
     refuse_objects(models)
     with contextlib.ExitStack() as stack:
-        compute = stack.enter_context(compute.open())  # before anything is loaded: a cluster may not answer
+        compute = stack.enter_context(compute.open())  # before loading anything, since a cluster may not answer
         first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
         before = Run.begun(folder)
-        if not (before and before.complete):
+        if not (before and before.complete and before.spec.samples >= spec.samples):
             stack.enter_context(locked(folder, command_line()))
-            before = Run.begun(folder)  # the process that had locked it may have written since
+            before = Run.begun(folder)  # another process may have written before this one got the lock
             if before:
                 before.tidy()
         watch = stack.enter_context(bar(compute.progress))
@@ -270,18 +289,18 @@ def execute(
         names = (spec.first, spec.second, spec.generator)
         sources = [model if name.startswith(OBJECT) else name for name, model in zip(names, models, strict=True)]
         size = compute.batch_size or run.record["execution"]["batch_size"]
-        assert compute.rows  # which `open` sees to
+        assert compute.rows  # set by `open`
         compute_missing(Job(run, ready, sources, size, watch), compute.rows)
     return Comparison(run)
 
 
 def command_line() -> str:
-    """How this process was called, for those who find a folder locked by it."""
+    """The command line of this process, shown to users who find the folder locked."""
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def refuse_objects(models: Sequence[Any]) -> None:
-    """Refuse to load what is not a name.
+    """Refuse models that were objects of another program.
 
     Raises:
         SpecError: a model was an object of the program that began the run.
@@ -289,13 +308,13 @@ def refuse_objects(models: Sequence[Any]) -> None:
     lost = [model.removeprefix(OBJECT) for model in models if isinstance(model, str) and model.startswith(OBJECT)]
     if lost:
         raise SpecError(
-            f"This run was begun from Python with objects ({', '.join(lost)}) that have no name. "
-            "Continue it by the same call of gevaldi.compare(..., out=FOLDER), or name them: python:module:factory."
+            f"This run was started from Python with unnamed objects ({', '.join(lost)}). "
+            "Resume it with the same call of gevaldi.compare(..., out=FOLDER), or name the objects: python:module:factory."
         )
 
 
 def bar(shown: bool | None) -> Any:
-    """The progress bar: rows on disk, rate, time left, and where the search of the present chunk is."""
+    """The progress bar: rows on disk, rate, time left, and progress within the current chunk."""
     from gevaldi.progress import Bar
 
     return Bar(shown)

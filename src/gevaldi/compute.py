@@ -1,4 +1,4 @@
-"""Where and how rows are computed: what a user chooses beside the spec; rows of small networks do not depend on it."""
+"""Where and how to compute rows: choices beside the spec, on which rows of small networks do not depend."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +16,11 @@ class Compute:
     Attributes:
         device: auto, cpu, cuda, cuda:1, mps.
         batch_size: samples searched together; None to let the run choose.
-        engine: where rows are computed, an engine or its name such as "ray,workers=4"; None for this process.
-        address: of a cluster, for an engine that is named.
+        engine: where to compute rows, an engine or its name such as "ray,workers=4"; None for this process.
+        address: address of the cluster, if the engine is given by name.
         progress: whether to show a progress bar; None to show it on a terminal only.
-        rows: what the engine computes rows with while it is open.
-        threads: of the processor that the open engine computes with; None where the plan of the run says it.
+        rows: computes rows while the engine is open.
+        threads: processor threads of the open engine; None if the run's plan sets them.
     """
 
     device: str = "auto"
@@ -33,12 +33,12 @@ class Compute:
 
     @contextmanager
     def open(self) -> Iterator["Compute"]:
-        """Yields the same with its engine open, for as many runs as are computed before the context exits.
+        """Yields a copy with its engine open until the context exits.
 
-        An engine that is open already stays open, so several runs can share one.
+        An engine that is already open stays open, so several runs can share it.
 
         Raises:
-            UnknownName, SpecError: there is no such engine, or it does not take these options.
+            UnknownName, SpecError: the engine does not exist, or does not accept these options.
             EngineError: a cluster does not answer.
         """
         if self.rows:

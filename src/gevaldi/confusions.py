@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from gevaldi.alignment import target_classes
 from gevaldi.contract import check_classifier, check_mode
 from gevaldi.errors import DataError
 from gevaldi.models import Classifier
+from gevaldi.pictures._unknown import unknown_classes
 from gevaldi.pictures.base import RealPictures, brought_to_network
 
 BATCH = 50
@@ -21,11 +23,13 @@ class Confusions:
         matrix: (classes, classes); row i is the mean prediction for pictures of class i, all zero where there were none.
         pictures: how many went into it.
         by_truth: whether the pictures' own classes made the rows; otherwise the classifier's top class did.
+        unknown: sentences on classes of the pictures that the classifier does not know; None if there are none.
     """
 
     matrix: np.ndarray
     pictures: int
     by_truth: bool
+    unknown: str | None = None
 
 
 @torch.no_grad()
@@ -47,23 +51,20 @@ def confusions(classifier: Classifier, real: RealPictures, size: tuple[int, int]
     _, height, width = real.pictures[0].shape
     remedy = "Say the side that the classifier takes: --size SIDE."
     pictures = brought_to_network(real, size or (height, width), classifier, remedy)
-    p = torch.cat([check_classifier(classifier, part, "classifier").exp() for part in pictures.split(BATCH)])
+    p = torch.cat([check_classifier(classifier, part, "classifier").exp() for part in pictures.batches(BATCH)])
     known = any(name is not None for name in real.classes)
     rows = [_place(name, classifier) for name in real.classes] if known else p.argmax(1).tolist()
     kept = [i for i, row in enumerate(rows) if row is not None]
+    unknown = unknown_classes(real.classes, classifier)
     if not kept:
-        theirs, own = sorted({str(name) for name in real.classes}), [label.name for label in classifier.labels]
-        raise DataError(
-            f"No class of the pictures ({', '.join(theirs[:3])}, ...) is one of the classifier's ({', '.join(own[:3])}, ...). Name "
-            "their folders by the labels' names or ids."
-        )
+        raise DataError(f"No class of the pictures is one of the classifier's. {unknown}")
     sums = torch.zeros(p.shape[1], p.shape[1], dtype=torch.float64)
     sums.index_add_(0, torch.tensor([rows[i] for i in kept]), p[kept].double())
-    return Confusions(sums.numpy(), len(kept), known)
+    return Confusions(sums.numpy(), len(kept), known, unknown)
 
 
 def _place(name: str | None, classifier: Classifier) -> int | None:
     if name is None:
         return None
-    found = [i for i, label in enumerate(classifier.labels) if name in (label.name, label.id)]
-    return found[0] if len(found) == 1 else None
+    found = target_classes((name, name), classifier)
+    return found.pop() if len(found) == 1 else None

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -11,8 +13,11 @@ from torch import Tensor, nn
 from gevaldi.alignment import Aligned
 from gevaldi.errors import ContractError, describe_error
 from gevaldi.models import Classifier, Generator, ModuleClassifier, Pictures
+from gevaldi.outputs import check_output, logits_in_unit_interval, output_of, refuse_decisions
+from gevaldi.probe import Probe
 
 PROBES = 4
+SAME, NEAR, FAR = 1e-6, 0.1, 0.5  # mean total variation of classifiers that agree, nearly agree, and do not
 RANGE_TOLERANCE = 1e-4  # by which a picture may leave [0, 1] before it is refused; half precision rounds by more than nothing
 
 
@@ -67,23 +72,50 @@ def check_contract(
     Raises:
         ContractError: a promise is broken; it says which, by whom, and what to do.
     """
-    for role, module in {"first classifier": first, "second classifier": second, "generator": generator}.items():
+    classifiers = {"first classifier": first, "second classifier": second}
+    for role, module in {**classifiers, "generator": generator}.items():
         check_mode(module, role)
     z = generator.prior.sample(range(PROBES)).to(device, dtype).requires_grad_()
     condition = torch.arange(PROBES, device=device) % max(1, len(generator.conditions))
     with torch.enable_grad():
-        pictures = _generate(generator, z, condition)
-        for role, aligned in {"first classifier": first, "second classifier": second}.items():
-            if isinstance(aligned, Aligned):
-                check_classifier(aligned.inner, pictures, role)
-        log_p = check_classifier(first, pictures, "first classifier")
-        log_q = check_classifier(second, pictures, "second classifier")
-        _check_gradient(log_p, z, "first classifier")
-        _check_gradient(log_q, z, "second classifier")
-    _check_batch(generator, z, condition, pictures)
-    for role, module, log_probabilities in (("first classifier", first, log_p), ("second classifier", second, log_q)):
-        _check_alone(module, pictures, log_probabilities, role)
-    return [*_check_labels(first, second), *_check_contrast(pictures)]
+        pictures = _generated(generator, z, condition)
+        predictions = {role: _classified(classifier, pictures, role) for role, classifier in classifiers.items()}
+        for role, (log_p, _) in predictions.items():
+            _check_gradient(log_p, pictures, z, role)
+    warnings = [warning for _, warned in predictions.values() for warning in warned]
+    return [*_check_labels(first, second, pictures), *warnings, *_check_contrast(pictures)]
+
+
+def _generated(generator: Generator, z: Tensor, condition: Int[Tensor, " batch"]) -> Pictures:
+    """Pictures with a gradient to the latents, from a generator that answers the questions of the probe."""
+
+    def check(pictures: Any, batch: tuple[Tensor, ...]) -> None:
+        if not isinstance(pictures, Tensor) or len(pictures) != len(batch[0]):
+            came = getattr(pictures, "shape", type(pictures))
+            raise ContractError(f"The generator gave {came} for {len(batch[0])} latents; one picture each was expected.")
+        check_pictures(pictures, "generator")
+
+    pictures = Probe("generator", partial(_generate, generator), check, (z, condition), "latents", "pictures").answer()
+    if not pictures.requires_grad:
+        raise ContractError(
+            "The generator's pictures carry no gradient to the latent: does it run under torch.no_grad, or round to 8 bits?"
+        )
+    return pictures
+
+
+def _classified(classifier: Classifier, pictures: Pictures, role: str) -> tuple[Float[Tensor, "batch classes"], list[str]]:
+    """Log-probabilities with a gradient to the latents, and warnings, from a classifier that answers the questions of the probe."""
+    inner = classifier.inner if isinstance(classifier, Aligned) else classifier
+
+    def check(log_p: Any, batch: tuple[Tensor, ...]) -> None:
+        _check_form(inner, log_p, len(batch[0]), role)
+
+    log_p = Probe(role, partial(_classify, inner, role=role), check, (pictures,), "pictures", "predictions").answer()
+    output = output_of(inner, pictures, log_p)
+    refuse_decisions(output, role)
+    check_output(inner, output, log_p, role)
+    log_p = log_p if inner is classifier else check_classifier(classifier, pictures.clone(), role)
+    return log_p, logits_in_unit_interval(inner, output, role)
 
 
 def check_mode(module: nn.Module, role: str) -> None:
@@ -125,6 +157,13 @@ def check_classifier(classifier: Classifier, pictures: Pictures, role: str) -> F
     Raises:
         ContractError: it fails on the pictures, or gives logits, probabilities, or another number of classes.
     """
+    log_p: Tensor = _classify(classifier, pictures, role)
+    _check_form(classifier, log_p, len(pictures), role)
+    check_output(classifier, output_of(classifier, pictures, log_p), log_p, role)
+    return log_p
+
+
+def _classify(classifier: Classifier, pictures: Pictures, role: str) -> Any:
     for values in (classifier.mean, classifier.std) if isinstance(classifier, ModuleClassifier) else ():
         if values.shape[1] not in (1, pictures.shape[1]):
             raise ContractError(
@@ -132,60 +171,33 @@ def check_classifier(classifier: Classifier, pictures: Pictures, role: str) -> F
                 "Give one number per channel, or let the module itself bring the pictures to the channels that it needs."
             )
     try:
-        log_p: Tensor = classifier(pictures)
+        return classifier(pictures)
     except Exception as error:
         raise ContractError(f"The {role} fails on pictures of shape {tuple(pictures.shape)}. {describe_error(error)}") from error
-    if not isinstance(log_p, Tensor) or log_p.dim() != 2 or len(log_p) != len(pictures):
+
+
+def _hint(log_p: Any) -> str:
+    return " Does it end in argmax? Leave that out." if isinstance(log_p, Tensor) and log_p.dim() == 1 else ""
+
+
+def _check_form(classifier: Classifier, log_p: Any, count: int, role: str) -> None:
+    if not isinstance(log_p, Tensor) or log_p.dim() != 2 or len(log_p) != count:
         found = tuple(log_p.shape) if isinstance(log_p, Tensor) else type(log_p).__name__
-        raise ContractError(f"The {role} gave {found}; log-probabilities of shape ({len(pictures)}, classes) were expected.")
+        raise ContractError(f"The {role} gave {found}; log-probabilities of shape ({count}, classes) were expected.{_hint(log_p)}")
+    if log_p.shape[1] == 1:
+        raise ContractError(
+            f"The {role} gives one number for each picture; one for each class was expected. A logit x for two classes "
+            "becomes two in the module: torch.cat([torch.zeros_like(x), x], 1)."
+        )
     if log_p.shape[1] != len(classifier.labels):
         raise ContractError(
             f"The {role} gives {log_p.shape[1]} classes but has {len(classifier.labels)} labels. Give it one label per class."
         )
-    if isinstance(classifier, ModuleClassifier):
-        _check_declared_output(classifier, pictures, role)
-    else:
-        _check_normalised(log_p, role, "A Classifier's forward should end in log_softmax.")
-    if not log_p.isfinite().any(-1).any():
-        raise ContractError(f"The {role} gives no finite number on any of {len(pictures)} generated pictures.")
-    return log_p
 
 
-def _check_declared_output(classifier: ModuleClassifier, pictures: Pictures, role: str) -> None:
-    with torch.no_grad():
-        raw = classifier.raw(pictures)
-    remedy = "Say what the module ends in: gevaldi.classifier(..., output='logits'|'log-probabilities'|'probabilities')."
-    if classifier.output == "logits":
-        if _are_probabilities(raw):
-            raise ContractError(f"The {role} gives probabilities, but was declared to give logits. {remedy}")
-    elif classifier.output == "log-probabilities":
-        _check_normalised(raw, role, remedy)
-    elif bool((raw < 0).any()) or not _are_probabilities(raw[raw.isfinite().all(-1)]):
-        raise ContractError(
-            f"The {role} was declared to give probabilities, but gives numbers from {raw.min():.3g} to {raw.max():.3g} whose rows "
-            f"add up to {raw.sum(-1).min():.3g} to {raw.sum(-1).max():.3g}. {remedy}"
-        )
-
-
-def _are_probabilities(raw: Tensor) -> bool:
-    return bool((raw >= 0).all() and ((raw.sum(-1) - 1).abs() < 1e-3).all())
-
-
-def _check_normalised(log_p: Tensor, role: str, remedy: str) -> None:
-    if _are_probabilities(log_p):
-        raise ContractError(f"The {role} gives probabilities; log-probabilities were expected. {remedy}")
-    totals = log_p.cpu().double().logsumexp(-1).exp()
-    if bool(((totals - 1).abs() > 1e-3).any()):
-        kind = "logits, it seems" if bool((log_p > 0).any() or (totals > 1).any()) else "not normalised"
-        raise ContractError(
-            f"The {role} gives rows whose probabilities add up to {totals.min():.3g} to {totals.max():.3g} instead of 1 ({kind}); "
-            f"log-probabilities were expected. {remedy}"
-        )
-
-
-def _generate(generator: Generator, z: Tensor, condition: Int[Tensor, " batch"]) -> Pictures:
+def _generate(generator: Generator, z: Tensor, condition: Int[Tensor, " batch"]) -> Any:
     try:
-        pictures: Tensor = generator(z, condition)
+        return generator(z, condition)
     except Exception as error:
         raise ContractError(
             f"The generator fails on latents of shape {tuple(z.shape)}, as its prior draws them, with conditions "
@@ -193,24 +205,15 @@ def _generate(generator: Generator, z: Tensor, condition: Int[Tensor, " batch"])
             "Does the latent's size fit the module? "
             "A module of a generator with conditions takes two arguments, (latents, condition indices); without, one."
         ) from error
-    if not isinstance(pictures, Tensor) or len(pictures) != len(z):
-        raise ContractError(
-            f"The generator gave {getattr(pictures, 'shape', type(pictures))} for {len(z)} latents; one picture each was expected."
-        )
-    check_pictures(pictures, "generator")
-    if not pictures.requires_grad:
-        raise ContractError(
-            "The generator's pictures carry no gradient to the latent: does it run under torch.no_grad, or round to 8 bits?"
-        )
-    return pictures
 
 
-def _check_gradient(log_p: Tensor, z: Tensor, role: str) -> None:
+def _check_gradient(log_p: Float[Tensor, "batch classes"], pictures: Pictures, z: Tensor, role: str) -> None:
     if not log_p.requires_grad:
         raise ContractError(f"No gradient passes through the {role}: does it run under torch.no_grad, or leave torch?")
     # Without the first class, because all together are normalised and so have hardly a gradient.
     score = torch.where(log_p.isfinite(), log_p, 0.0)[:, 1:].sum()
-    (gradient,) = torch.autograd.grad(score, z, allow_unused=True, retain_graph=True)
+    _derivative(score, pictures, role)
+    gradient = _derivative(score, z, "generator")
     if gradient is None or not bool((gradient != 0).any()):
         raise ContractError(
             f"The gradient of the {role}'s predictions with respect to the latent is zero: the search would not move. Is something "
@@ -219,25 +222,15 @@ def _check_gradient(log_p: Tensor, z: Tensor, role: str) -> None:
         )
 
 
-def _check_batch(generator: Generator, z: Tensor, condition: Tensor, pictures: Pictures) -> None:
-    with torch.no_grad():
-        alone = generator(z[:1].detach(), condition[:1])
-    _refuse_difference(alone, pictures[:1], "generator", "pictures", 1e-3)
-
-
-def _check_alone(classifier: Classifier, pictures: Pictures, together: Tensor, role: str) -> None:
-    with torch.no_grad():
-        alone = classifier(pictures[:1].detach())
-    _refuse_difference(alone.exp(), together[:1].exp(), role, "probabilities", 1e-3)
-
-
-def _refuse_difference(alone: Tensor, together: Tensor, role: str, what: str, tolerance: float) -> None:
-    difference = (alone - together).abs().max().item()
-    if difference > tolerance:
+def _derivative(score: Tensor, of: Tensor, role: str) -> Tensor | None:
+    try:
+        (gradient,) = torch.autograd.grad(score, of, allow_unused=True, retain_graph=True)
+    except Exception as error:
         raise ContractError(
-            f"The {role} gives other {what} for a sample alone than in a batch of {PROBES} (by {difference:.2g}): it looks at its "
-            "neighbours. Is a batch normalisation in training mode, or the batch size fixed?"
-        )
+            f"The gradient through the {role} cannot be computed. {describe_error(error)}. Does it change in place what the "
+            "gradient needs, or use a function without a derivative?"
+        ) from error
+    return gradient
 
 
 def _check_contrast(pictures: Pictures) -> list[str]:
@@ -250,18 +243,50 @@ def _check_contrast(pictures: Pictures) -> list[str]:
     ]
 
 
-def _check_labels(first: Classifier, second: Classifier) -> list[str]:
+def _check_labels(first: Classifier, second: Classifier, pictures: Pictures) -> list[str]:
     if len(first.labels) != len(second.labels):
         raise ContractError(
             f"The first classifier has {len(first.labels)} classes and the second {len(second.labels)}; "
             "they are compared over the same classes in the same order, which gevaldi.compare brings about where labels have ids."
         )
     names = [(i, a.name, b.name) for i, (a, b) in enumerate(zip(first.labels, second.labels, strict=True)) if a.name != b.name]
+    odd = _check_order(first, second, pictures)
     if not names:
-        return []
+        return odd
     i, a, b = names[0]
     return [
-        f"{len(names)} classes bear different names in the two classifiers; class {i} is {a!r} and {b!r}. Is their order the same?"
+        f"{len(names)} classes bear different names in the two classifiers; class {i} is {a!r} and {b!r}. Is their order the same?",
+        *odd,
+    ]
+
+
+def _check_order(first: Classifier, second: Classifier, pictures: Pictures) -> list[str]:
+    """That a network does not differ from itself, nor nearly equal networks throughout, because of their labels.
+
+    Raises:
+        ContractError: both give the same outputs, and their labels pair different ones.
+    """
+    sides = (first, second)
+    inner = [side.inner if isinstance(side, Aligned) else side for side in sides]
+    labels = list(zip(inner[0].labels, inner[1].labels, strict=False))
+    if all(a == b for a, b in labels) or len(inner[0].labels) != len(inner[1].labels):
+        return []
+    with torch.no_grad():
+        p, q = (side(pictures.detach().clone()).exp() for side in inner)
+        paired = [side(pictures.detach().clone()).exp() for side in sides]
+    near, far = ((a - b).abs().sum(-1).mean().item() / 2 for a, b in ((p, q), paired))
+    i, a, b = next((i, a.name, b.name) for i, (a, b) in enumerate(labels) if a != b)
+    same = f"output {i} is called {a!r} by the first and {b!r} by the second"
+    if torch.equal(p, q) and far > SAME:
+        raise ContractError(
+            f"Both classifiers give the same outputs, but under other labels: {same}. A network cannot differ from itself. Give "
+            "both the labels in the order of the outputs, for example dataset.class_to_idx."
+        )
+    if near > NEAR or far < FAR:
+        return []
+    return [
+        f"The two classifiers nearly agree output by output (total variation {near:.2g}), but not under their labels ({far:.2g}): "
+        f"{same}. Are the labels of one in another order than its outputs?"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Text that a user wrote, such as a spec or a taxonomy: read, decoded and parsed within bounds that keep time and memory small."""
+"""Reads, decodes and parses a user's text, such as a spec or a taxonomy, within bounds on time and memory."""
 
 import csv
 import io
@@ -17,20 +17,20 @@ from gevaldi.provenance import note_files
 from gevaldi.storage import Location, read, reason
 
 MOST_BYTES = 32 * 2**20
-MOST_BYTES_OF_TOML = 2**20  # Python reads it letter by letter
-MOST_VALUES = 2_000_000  # of which a hierarchy of 200,000 nodes has half, as a run writes it
+MOST_BYTES_OF_TOML = 2**20  # Python parses it character by character
+MOST_VALUES = 2_000_000  # twice as many as in a run's file of a hierarchy of 200,000 nodes
 DEEPEST = 100
 MOST_DIGITS = 1_000
 PART_OF_KEY = r"""(?:(?<![\w-])[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
 LONG_KEY = re.compile(f"(?:{PART_OF_KEY}){{{DEEPEST}}}")  # a.a.a of TOML
 MERGE = "tag:yaml.org,2002:merge"
 NUMBERS = {f"tag:yaml.org,2002:{name}" for name in ("int", "float")}
-READ = {f"tag:yaml.org,2002:{name}" for name in ("bool", "null")} | NUMBERS  # of YAML's values that are no text
+READ = {f"tag:yaml.org,2002:{name}" for name in ("bool", "null")} | NUMBERS  # YAML's values that are not text
 TAGS = (None, "!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map")))
 
 
 class Merge(str):
-    """YAML's `<<`, which is text unless it is a key."""
+    """YAML's merge key `<<`; as a value, it is text."""
 
 
 class Malformed(ValueError):
@@ -39,12 +39,12 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True)
 class TextFile:
-    """A kind of file that users write; its methods take the path of one.
+    """A kind of file that users write; its methods take the path of a file.
 
     Attributes:
-        name: in errors, for example "The spec".
-        kind: of the errors.
-        hint: a sentence that ends them, about what was expected.
+        name: its name in errors, for example "The spec".
+        kind: the type of the errors.
+        hint: the last sentence of errors, about the expected content.
     """
 
     name: str
@@ -52,25 +52,25 @@ class TextFile:
     hint: str = ""
 
     def text(self, path: Location) -> str:
-        """The text in it, in UTF-8.
+        """The file's text, in UTF-8.
 
         Raises:
-            GevaldiError: of the file's kind; it is not there, is no regular file, too large, or no text.
+            GevaldiError: of the file's kind; the file is missing, not regular, too large, or not text.
         """
         try:
             text = read(path, MOST_BYTES).decode("utf-8-sig")
         except OSError as error:
             raise self._error(path, f"cannot be read: {reason(error)}") from None
         except UnicodeDecodeError as error:
-            raise self._error(path, f"is no text in UTF-8: {error}") from None
+            raise self._error(path, f"is not UTF-8 text: {error}") from None
         if isinstance(path, Path):
             note_files([path])
         if "\0" in text:
-            raise self._error(path, "is no text in UTF-8: it holds NUL bytes")
+            raise self._error(path, "is not UTF-8 text: it contains NUL bytes")
         return text
 
     def lines(self, path: Location) -> list[str]:
-        """The lines of it, without empty ones and spaces around them.
+        """The file's lines, stripped, without empty ones.
 
         Raises:
             GevaldiError: as `text`.
@@ -78,10 +78,10 @@ class TextFile:
         return [line.strip() for line in self.text(path).splitlines() if line.strip()]
 
     def values(self, path: Location) -> Any:
-        """The values in a JSON, YAML or TOML file, told apart by its suffix; YAML where it has none of these.
+        """The values in a JSON or TOML file, by its suffix, or else a YAML file.
 
         Raises:
-            GevaldiError: of the file's kind; it cannot be read, is not valid, or holds too much.
+            GevaldiError: of the file's kind; the file cannot be read, is invalid, or exceeds a bound.
         """
         text = self.text(path)
         try:
@@ -96,18 +96,18 @@ class TextFile:
         """The rows of a CSV file, without empty ones.
 
         Raises:
-            GevaldiError: of the file's kind; it cannot be read, is no CSV, or holds too much.
+            GevaldiError: of the file's kind; the file cannot be read, is not CSV, or exceeds a bound.
         """
-        found, cells = [], 0
+        rows, cells = [], 0
         try:
             for row in filter(None, csv.reader(io.StringIO(self.text(path), newline=""))):
-                found.append(row)
+                rows.append(row)
                 cells += len(row)
                 if cells > MOST_VALUES:
                     raise self._error(path, f"cannot be read: {_too_many()}")
         except csv.Error as error:
             raise self._error(path, f"is not valid CSV: {error}") from None
-        return found
+        return rows
 
     def _error(self, path: Location, problem: str) -> GevaldiError:
         return self.kind(" ".join(filter(None, [f"{self.name} {path} {problem}.", self.hint])))
@@ -117,22 +117,22 @@ def parse(text: str, suffix: str) -> Any:
     """The values in a text: JSON (".json"), TOML (".toml") or else YAML.
 
     Raises:
-        Malformed: it is not valid.
-        ValueError: it holds too many values, too deeply nested, numbers of too many digits, or letters that are none.
+        Malformed: the text is invalid.
+        ValueError: it has too many values, too deep nesting, numbers with too many digits, or invalid characters.
     """
     try:
-        found = _json(text) if suffix == ".json" else _toml(text) if suffix == ".toml" else _yaml(text)
+        values = _json(text) if suffix == ".json" else _toml(text) if suffix == ".toml" else _yaml(text)
     except RecursionError:
         raise ValueError(_too_deep()) from None
-    check(found)
-    return found
+    check(values)
+    return values
 
 
 def check(values: Any) -> None:
-    """That values are not too many, too deep or too large, whoever made them.
+    """Check that values are not too many, too deep or too large, whatever their origin.
 
     Raises:
-        ValueError: they are, or a text in them holds what is no letter.
+        ValueError: they are, or a text in them has invalid characters.
     """
     count, waiting = 1, [(values, 0)]
     while waiting:
@@ -154,15 +154,15 @@ def check(values: Any) -> None:
 
 def _check_letters(text: str) -> None:
     if "\0" in text:
-        raise ValueError("a text in it holds the character NUL")
+        raise ValueError("a text in it contains the character NUL")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("a text in it holds half of a letter (a lone surrogate)") from None
+        raise ValueError("a text in it contains a lone surrogate") from None
 
 
 def _too_many() -> str:
-    return f"it holds more than {MOST_VALUES:,} values"
+    return f"it has more than {MOST_VALUES:,} values"
 
 
 def _too_deep() -> str:
@@ -170,16 +170,16 @@ def _too_deep() -> str:
 
 
 def _too_long() -> str:
-    return f"it holds a number of more than {MOST_DIGITS:,} digits"
+    return f"it has a number with more than {MOST_DIGITS:,} digits"
 
 
 def _once(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    """A mapping in which no key stands twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    """A mapping, checked for duplicate keys."""
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         twice = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
-        raise Malformed(f"the key {twice!r} stands twice in one mapping")
-    return found
+        raise Malformed(f"the key {twice!r} appears twice in one mapping")
+    return mapping
 
 
 def _json(text: str) -> Any:
@@ -189,14 +189,14 @@ def _json(text: str) -> Any:
         raise Malformed(str(error)) from None
     except Malformed:
         raise
-    except ValueError:  # of Python, at 4,300 digits
+    except ValueError:  # from Python, at 4,300 digits
         raise ValueError(_too_long()) from None
 
 
 def _toml(text: str) -> Any:
     if len(text) > MOST_BYTES_OF_TOML:
-        raise ValueError(f"TOML is read up to {MOST_BYTES_OF_TOML // 2**20} MiB; write it as YAML")
-    if LONG_KEY.search(text):  # Python's reader takes a time that is quadratic in their number
+        raise ValueError(f"TOML may have at most {MOST_BYTES_OF_TOML // 2**20} MiB; write it as YAML")
+    if LONG_KEY.search(text):  # Python's parser is quadratic in their length
         raise ValueError(_too_deep())
     try:
         return tomllib.loads(text)
@@ -208,7 +208,7 @@ def _toml(text: str) -> Any:
 
 @dataclass
 class _Open:
-    """A list or mapping of YAML whose end has not come yet, with the number of values in it and how deep they are."""
+    """An unfinished list or mapping of YAML, with the number and the depth of the values in it."""
 
     anchor: str | None = None
     items: list[Any] = field(default_factory=list)
@@ -217,9 +217,9 @@ class _Open:
 
 
 def _yaml(text: str) -> Any:
-    """Built from events, as PyYAML's own way is recursive and takes three times as long.
+    """Parse YAML from its events, since PyYAML's own constructor is recursive and takes three times as long.
 
-    What an alias stands for is counted again, and is the same in memory.
+    The values of an alias count again, but share memory.
     """
     import yaml
 
@@ -236,7 +236,7 @@ def _yaml(text: str) -> Any:
                 continue
             if isinstance(event, yaml.AliasEvent):
                 if event.anchor not in anchors:
-                    raise Malformed(f"*{event.anchor} stands for nothing before it, or for itself")
+                    raise Malformed(f"*{event.anchor} refers to no earlier anchor, or to itself")
                 value, count, height = anchors[event.anchor]
             else:
                 ended = _Open(event.anchor, height=0) if isinstance(event, yaml.ScalarEvent) else waiting.pop()
@@ -256,16 +256,16 @@ def _yaml(text: str) -> Any:
 
 
 def _events(text: str) -> Iterator[Any]:
-    """The events of YAML's values, of one document."""
+    """The events of the values in a single YAML document."""
     import yaml
 
-    if re.search("^%TAG", text, re.MULTILINE):  # which libyaml looks for in each other one
-        raise Malformed("%TAG is not read; leave it out")
+    if re.search("^%TAG", text, re.MULTILINE):  # libyaml's time is quadratic in their number
+        raise Malformed("%TAG is not supported; leave it out")
     documents = 0
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         documents += isinstance(event, yaml.DocumentStartEvent)
         if documents > 1:
-            raise Malformed("it holds more than one document")
+            raise Malformed("it has more than one document")
         if isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
             yield event
 
@@ -279,7 +279,7 @@ def _value(event: Any, ended: _Open) -> Any:
 
 
 def _scalar(event: Any) -> Any:
-    """Null, yes and no, and numbers as PyYAML reads them; all else is text, dates too."""
+    """Null, booleans and numbers as PyYAML parses them; everything else, including dates, is text."""
     import yaml
 
     if event.tag not in TAGS:
@@ -292,11 +292,11 @@ def _scalar(event: Any) -> Any:
     try:
         return yaml.SafeLoader.yaml_constructors[tag](_resolver(), yaml.ScalarNode(tag, event.value))
     except (ValueError, OverflowError):  # 0b, 1:1:1:...
-        raise Malformed(f"{event.value[:40]} is no number that can be read; put it in quotes if it is text") from None
+        raise Malformed(f"{event.value[:40]} is not a valid number; put it in quotes if it is text") from None
 
 
 def _tagged(tag: str | None) -> str:
-    return f"the tag {str(tag).replace('tag:yaml.org,2002:', '!!')} is not read; leave it out"
+    return f"the tag {str(tag).replace('tag:yaml.org,2002:', '!!')} is not supported; leave it out"
 
 
 @cache
@@ -307,7 +307,7 @@ def _resolver() -> Any:
 
 
 def _mapping(items: list[Any]) -> dict[Any, Any]:
-    """Keys and values, one after the other, as a mapping; what `<<` merges into it comes first and gives way."""
+    """A mapping from alternating keys and values; own keys override those merged with `<<`."""
     merged: dict[Any, Any] = {}
     own = []
     for key, value in zip(items[::2], items[1::2], strict=True):
@@ -321,4 +321,4 @@ def _mapping(items: list[Any]) -> dict[Any, Any]:
     try:
         return merged | _once(own)
     except TypeError:
-        raise Malformed("a list or a mapping is the key of another") from None
+        raise Malformed("a list or a mapping is used as a key") from None

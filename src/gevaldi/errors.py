@@ -1,7 +1,7 @@
-"""The errors that a user meets: what came, what was expected, and what to do.
+"""The errors that a user meets: each says what was wrong, what was expected, and what to do.
 
-Every one of them is a `GevaldiError`, so that the command line can print it as an answer instead of a traceback, and so that a
-program can catch "something about my input" without catching bugs.
+All of them are `GevaldiError`s, so that the command line can print them without a traceback, and a program can catch invalid
+input without catching bugs.
 """
 
 import difflib
@@ -14,17 +14,17 @@ HERE = str(Path(__file__).parent)
 
 
 class GevaldiError(Exception):
-    """Something about the input, the models, the run folder or the machine that the user can mend."""
+    """A problem with the input, the models, the run folder or the machine that the user can fix."""
 
 
 class UnknownName(GevaldiError):
-    """A name that stands for nothing; the message gives the nearest known ones."""
+    """An unknown name; the message gives the nearest known ones."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(set(known))
         short = [n for n in known if len(n) <= LONGEST] if len(name) <= LONGEST else []  # difflib's time is quadratic
         near = difflib.get_close_matches(name.lower(), short, n=3, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known are: {_some(known)}."
+        hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known names: {_some(known)}."
         super().__init__(f"There is no {kind} named {name!r}. {hint}")
 
 
@@ -33,7 +33,7 @@ def _some(names: list[str], most: int = 12) -> str:
 
 
 class MissingExtra(GevaldiError):
-    """A package that only some users need is not installed; the message is the line that installs it."""
+    """An optional package is not installed; the message gives the command that installs it."""
 
     def __init__(self, package: str, purpose: str, extra: str | None = None) -> None:
         target = f"'gevaldi[{extra}]'" if extra else package
@@ -41,39 +41,39 @@ class MissingExtra(GevaldiError):
 
 
 class ContractError(GevaldiError):
-    """A classifier or generator does not do what every classifier or generator must."""
+    """A classifier or generator breaks the contract that all of them must keep."""
 
 
 class SpecError(GevaldiError):
-    """Settings that do not fit: an unknown key, an impossible value, or a latent that the prior does not know."""
+    """Invalid settings: an unknown key, an invalid value, or a latent that the prior does not support."""
 
 
 class DeviceError(GevaldiError):
-    """A device whose memory does not suffice, or that has stopped working."""
+    """A device that has too little memory or has stopped working."""
 
 
 class PathError(GevaldiError):
-    """A path under which no file can be, or none that this process may look at."""
+    """A path that cannot name a file, or that this process may not read."""
 
 
 class RunFolderError(GevaldiError):
-    """A run folder that cannot be read, written or continued."""
+    """A run folder that cannot be read, written or resumed."""
 
 
 class WeightsError(GevaldiError):
-    """A weights file that is missing, truncated, or of another architecture."""
+    """A weights file that is missing, truncated, or for another architecture."""
 
 
 class TaxonomyError(GevaldiError):
-    """A hierarchy of classes that is none, or a class whose name means several."""
+    """An invalid hierarchy of classes, or an ambiguous class name."""
 
 
 class DataError(GevaldiError):
-    """Data on disk, or to be downloaded, that is not there or not what it should be."""
+    """Data, on disk or to download, that is missing or invalid."""
 
 
 def describe_error(error: BaseException) -> str:
-    """An error of the user's own code: its kind, what it says, and where it was raised."""
+    """An error in the user's code: its type, its message, and where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [
         f

@@ -4,10 +4,8 @@ Pictures are in [0, 1] between the two: a generator converts from its own range,
 normalisation, differentiably. What leaves a classifier are log-probabilities, because a divergence of 100 nats has no other form.
 """
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -15,36 +13,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gevaldi.errors import ContractError, SpecError
+from gevaldi.errors import SpecError
+from gevaldi.labels import Label as Label
+from gevaldi.labels import Labels
+from gevaldi.labels import labels_of as labels_of
 from gevaldi.priors.base import Prior
 from gevaldi.provenance import Files
 
 Pictures = Float[Tensor, "batch channels height width"]
-
-
-@dataclass(frozen=True)
-class Label:
-    """A class of a classifier: its name, and its id in a taxonomy (a WordNet id, for ImageNet) where it has one."""
-
-    name: str
-    id: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse half letters.
-
-        Raises:
-            ContractError: the name or the id holds a surrogate, which no file can.
-        """
-        for text in (self.name, self.id or ""):
-            if re.search("[\ud800-\udfff]", text):
-                raise ContractError(f"A class is called {text!r}, with half of a letter (a surrogate), which no file can hold.")
-
-
-def labels_of(labels: int | Sequence[str | Label]) -> tuple[Label, ...]:
-    """Labels from what a user has: a number of classes, names, or `Label`s."""
-    if isinstance(labels, int):
-        return tuple(Label(str(i)) for i in range(labels))
-    return tuple(label if isinstance(label, Label) else Label(str(label)) for label in labels)
 
 
 def notes(*said: str | None) -> str | None:
@@ -115,7 +91,7 @@ class ModuleClassifier(Classifier):
     def __init__(
         self,
         module: nn.Module,
-        labels: int | Sequence[str | Label],
+        labels: Labels,
         *,
         output: Output = "logits",
         mean: Sequence[float] | None = None,
@@ -160,7 +136,7 @@ class ModuleGenerator(Generator):
         self,
         module: nn.Module,
         prior: Prior,
-        conditions: int | Sequence[str | Label] = 0,
+        conditions: Labels = 0,
         output_range: tuple[float, float] = (0.0, 1.0),
         name: str | None = None,
     ) -> None:
@@ -190,7 +166,7 @@ def _refuse_what_is_no_module(module: Any, kind: str) -> None:
 
 def classifier(
     module: nn.Module,
-    labels: int | Sequence[str | Label],
+    labels: Labels,
     *,
     output: Output = "logits",
     mean: Sequence[float] | None = None,
@@ -201,7 +177,8 @@ def classifier(
 
     Args:
         module: maps pictures (batch, channels, height, width) in [0, 1] to (batch, classes).
-        labels: the number of classes, their names, or `Label`s with taxonomy ids.
+        labels: the number of classes, their names or `Label`s with taxonomy ids in the order of the outputs, or a mapping between
+            names and indices of outputs, such as ImageFolder's `class_to_idx` and `id2label` of transformers.
         output: what the module yields; it is checked on the first pictures.
         mean: subtracted from the pictures per channel, after which they are divided by `std`.
         std: see `mean`.
@@ -213,7 +190,7 @@ def classifier(
 def generator(
     module: nn.Module,
     latent: int | tuple[int, ...] | Prior,
-    conditions: int | Sequence[str | Label] = 0,
+    conditions: Labels = 0,
     *,
     output_range: tuple[float, float] = (0.0, 1.0),
     name: str | None = None,
@@ -223,7 +200,7 @@ def generator(
     Args:
         module: maps latents, or (latents, condition indices) if there are conditions, to pictures.
         latent: the size or shape of a latent under a standard normal prior, or another `Prior`.
-        conditions: how many conditions there are, or their names; 0 for a generator without.
+        conditions: how many conditions there are, or their names, as `labels` of a classifier; 0 for a generator without.
         output_range: the range of the module's pictures, (-1, 1) for one that ends in tanh.
         name: what reports call it; by default the name by which it was asked for, or that of the module's class.
     """

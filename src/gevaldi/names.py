@@ -1,10 +1,12 @@
-"""Names of a user's models and classes that cannot disturb a page or a figure."""
+"""Names of a user's models and classes, made safe for pages and figures."""
 
 import unicodedata
 from typing import Any
 
+from gevaldi.quoting import split_unquoted
+
 LONGEST = 40  # characters
-OBJECT = "object:"  # begins the name of what only the program has that began the run
+OBJECT = "object:"  # prefix of models that exist only in the program that began the run
 UNSEEN = ("Cc", "Cf", "Cs")  # categories of Unicode: control and direction marks, and halves of letters
 
 
@@ -16,7 +18,7 @@ def plain(text: Any, longest: int | None = LONGEST) -> str:
 
 
 def visible(text: Any) -> str:
-    r"""A text of several lines in which control and direction marks can be seen: `\u202e`."""
+    r"""A text of several lines with control and direction marks escaped: `\u202e`."""
     whole = str(text)
     if whole.isprintable():
         return whole
@@ -25,16 +27,16 @@ def visible(text: Any) -> str:
 
 
 def full_name(name: Any) -> str:
-    """A model's name as a reader should see it, in full."""
+    """A model's full name, for display."""
     return plain(str(name).removeprefix(OBJECT), None)
 
 
 def told_apart(first: Any, second: Any, longest: int = LONGEST) -> tuple[str, str]:
-    """What two classifiers are called where there is little room: the shortest forms in which they differ.
+    """Short names of two classifiers: the shortest forms in which they differ.
 
-    Options are left out, then where a classifier comes from, then what both paths begin with, as long as the two still differ:
-    `strided` and `pooled`; `old.py:model` and `new.py:model`; `resnet50,weights=a` and `resnet50,weights=b`. What is too long is
-    cut around the place where they part. Only names that are the same stay the same.
+    Drops options, then sources, then the common start of both paths, as long as the two still differ:
+    `strided` and `pooled`; `old.py:model` and `new.py:model`; `resnet50,weights=a` and `resnet50,weights=b`. Cuts long names
+    around the first difference. Only equal names stay equal.
     """
     both = full_name(first), full_name(second)
     pairs = ((form(both[0]), form(both[1])) for form in (_last, _without_options, _last_with_options, str))
@@ -43,7 +45,7 @@ def told_apart(first: Any, second: Any, longest: int = LONGEST) -> tuple[str, st
 
 
 def _without_options(name: str) -> str:
-    return name if "(" in name else name.partition(",")[0]  # a classifier made of others, `(NAME,KEY=VALUE)+(NAME)`, stays whole
+    return name if "(" in name else split_unquoted(name, ",", 1)[0]  # a combined classifier, `(NAME,KEY=VALUE)+(NAME)`, stays whole
 
 
 def _last(name: str) -> str:
@@ -57,7 +59,7 @@ def _last_with_options(name: str) -> str:
 
 
 def _parted(one: str, other: str) -> tuple[str, str]:
-    """Both without the folders, or the sources, that they begin with."""
+    """Both without their common folders or source."""
     if "(" in one + other:
         return one, other
     begin = one[: _alike(one, other)].partition(",")[0]
@@ -66,7 +68,7 @@ def _parted(one: str, other: str) -> tuple[str, str]:
 
 
 def _cut(one: str, other: str, longest: int) -> tuple[str, str]:
-    """Both in at most so many characters, with the place where they part among these."""
+    """Both cut to at most `longest` characters, keeping the first difference."""
     shared = _alike(one, other)
     if max(len(one), len(other)) > longest and shared >= longest - 1:
         begin = shared - longest // 2
@@ -75,5 +77,5 @@ def _cut(one: str, other: str, longest: int) -> tuple[str, str]:
 
 
 def _alike(one: str, other: str) -> int:
-    """How many characters both begin with."""
+    """The length of the common prefix."""
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

@@ -1,4 +1,4 @@
-"""Progress, as a bar on a terminal and as lines in a log: what is finished, how fast, how long still."""
+"""Progress, as a bar on a terminal or lines in a log: samples finished, rate and time left."""
 
 import sys
 import time
@@ -23,7 +23,7 @@ class Rate(ProgressColumn):
 
 
 class Seldom:
-    """When a line is due in a log that is not to be filled: after half a minute, then more and more rarely, up to ten minutes."""
+    """Decides when to write a line to a log: after half a minute, then ever more rarely, up to every ten minutes."""
 
     FIRST, LAST = 30.0, 600.0
 
@@ -31,7 +31,7 @@ class Seldom:
         self._gap, self._next = self.FIRST, time.monotonic() + self.FIRST
 
     def due(self) -> bool:
-        """Whether it is now; then it is not for a while."""
+        """Whether a line is due now; if so, the next one is due later."""
         now = time.monotonic()
         if now < self._next:
             return False
@@ -41,7 +41,7 @@ class Seldom:
 
 
 class Bar:
-    """A bar of samples, or a line now and then where no terminal shows it; silent if not shown, by default on a terminal only."""
+    """A progress bar, or occasional lines if there is no terminal. Silent if `shown` is false; None shows it on a terminal only."""
 
     def __init__(self, shown: bool | None) -> None:
         self._stream = lossy(sys.stderr)
@@ -69,15 +69,15 @@ class Bar:
         self._progress.stop()
 
     def rows(self, done: int, total: int) -> None:
-        """So many samples are on disk."""
+        """Show the number of samples on disk."""
         self._now(completed=done, total=total)
 
     def working(self, side: str) -> None:
-        """What a cluster does."""
+        """Show the state of a cluster."""
         self._now(description=side)
 
     def notice(self, text: str) -> None:
-        """Show what went wrong: above the bar or among the lines, or as a warning where there are none."""
+        """Report a problem: above the bar or among the lines, or as a warning if neither is shown."""
         if self._lines:
             print(f"gevaldi: {text}", file=self._stream, flush=True)
         elif self._progress.disable:
@@ -86,19 +86,19 @@ class Bar:
             self._progress.console.print(f"gevaldi: {text}", markup=False, highlight=False)
 
     def audited(self, done: int, total: int) -> None:
-        """So many pictures have been looked at before the search."""
-        self._now(description=f"looking at pictures before the search: {done:,} of {total:,}" if done < total else "")
+        """Show how many pictures the checks before the search have classified."""
+        self._now(description=f"classifying pictures before the search: {done:,} of {total:,}" if done < total else "")
 
     def judged(self, done: int) -> None:
-        """The referee has looked at so many pictures."""
+        """Show how many pictures the referee has classified."""
         self._now(description=f"asking the referee: {done:,} pictures")
 
     def measuring(self) -> None:
-        """The networks are loaded, checked and, where they are large, timed."""
+        """Show that the networks are being loaded, checked and, if large, timed."""
         self._now(description="preparing the networks")
 
     def step(self, searching: int, number: int) -> None:
-        """The batch took a step."""
+        """Show the step of the batch."""
         self._now(description=f"{searching} searching, step {number:,} of the batch")
 
     def _now(self, **changes: Any) -> None:
@@ -108,11 +108,11 @@ class Bar:
 
 
 def line_of(task: Task) -> str:
-    """How far it is, as a line."""
-    told = [
+    """A task's progress as one line."""
+    parts = [
         *([f"{task.completed:,.0f} of {task.total:,.0f} samples"] if task.total else []),
         *([f"{task.speed:.1f}/s"] if task.speed else []),
         *([f"{timedelta(seconds=task.time_remaining)} left"] if task.time_remaining else []),
         *([task.description] if task.description else []),
     ]
-    return f"gevaldi: {', '.join(told)}"
+    return f"gevaldi: {', '.join(parts)}"

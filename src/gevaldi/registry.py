@@ -1,8 +1,8 @@
-"""Names to things: a new member is a new file in its folder, or an entry point of another package.
+"""Registries of named members: a new member is a new file in its folder, or an entry point of another package.
 
-A folder such as `gevaldi/divergences` is a registry. Each of its modules holds one member that bears the module's name, as a
-function (`kl.py` holds `kl`) or as a class (`adam.py` holds `Adam`). Names are listed without importing anything, so that
-completion in a shell is instant; a member is imported when it is asked for.
+A folder such as `gevaldi/divergences` is a registry. Each of its modules holds one member with the module's name, a function
+(`kl.py` holds `kl`) or a class (`adam.py` holds `Adam`). Listing names imports nothing, so that completion in a shell is instant;
+a member is imported on request.
 """
 
 import ast
@@ -12,7 +12,7 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
@@ -21,57 +21,48 @@ from types import ModuleType, NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from gevaldi.errors import GevaldiError, SpecError, UnknownName, describe_error
-from gevaldi.names import plain
+from gevaldi.names import OBJECT, plain
 from gevaldi.provenance import note_files
+from gevaldi.quoting import QUOTED, split_unquoted, unquoted
 from gevaldi.storage import local_path
 
-SHOWN, LONGEST = 10, 200  # problems that are named, and characters of a value
-OPENING, CLOSING = "([{", ")]}"
-GIVEN = ("log_p", "log_q", "taxonomy")  # what a run gives to divergences, so that they are no options of a user
+SHOWN, LONGEST = 10, 200  # most problems in a message, and most characters of a value
+GIVEN = ("log_p", "log_q", "taxonomy")  # parameters that a run passes to divergences, so not options of a user
+REFERENCE = "python:"  # prefix of the name of a user's own member
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
 @dataclass(frozen=True)
 class Call:
-    """A name with options, as a user writes it: `renyi,order=2` or `bundled:mnist-vae`."""
+    """A name with options, such as `renyi,order=2` or `bundled:mnist-vae`."""
 
     name: str
     options: dict[str, Any]
 
     @classmethod
     def parse(cls, text: str) -> "Call":
-        """Split `NAME,KEY=VALUE,...` at commas outside brackets; values are read as JSON where they are JSON, otherwise as text.
+        """Split `NAME,KEY=VALUE,...` at commas outside brackets and quotes.
+
+        Values in double quotes are text; others are parsed as JSON if possible. A name keeps its quotes until a source takes it.
 
         Raises:
             SpecError: an option is not of the form KEY=VALUE.
         """
-        name, *parts = (part.strip() for part in split_outside_brackets(text, ","))
+        name, *parts = (part.strip() for part in split_unquoted(text, ","))
         options: dict[str, Any] = {}
         for part in parts:
             key, equals, value = part.partition("=")
             if not equals or not key:
-                raise SpecError(f"In {text!r}, the option {part!r} was expected as KEY=VALUE, for example 'renyi,order=2'.")
+                raise SpecError(
+                    f"In {text!r}, the option {part!r} must have the form KEY=VALUE, for example 'renyi,order=2'. A name with "
+                    """a comma stands in double quotes, as in 'folder:"a, b"'."""
+                )
             options[key.strip()] = _value(value.strip())
         return cls(name, options)
 
 
-def split_outside_brackets(text: str, separator: str) -> list[str]:
-    """A text cut at a separator, but not inside brackets: `std=[0.2,0.3]` and `(timm:a,weights=b)+(timm:c)` stay whole.
-
-    Brackets that do not match are letters like others, as a file name may have them.
-    """
-    parts, depth = [""], 0
-    for letter in text:
-        depth += (letter in OPENING) - (letter in CLOSING)
-        if letter == separator and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return parts if depth == 0 else text.split(separator)
-
-
 def _bears(identifier: str, stem: str) -> bool:
-    """Whether a function or class bears the name of its file: `kl` in kl.py, `TruncatedNormal` in truncated_normal.py."""
+    """Whether a function or class has the name of its file: `kl` in kl.py, `TruncatedNormal` in truncated_normal.py."""
     return identifier.lower() in (stem, stem.replace("_", ""))
 
 
@@ -81,21 +72,27 @@ def first_sentence(text: str) -> str:
 
 
 def _options(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
-    """The options of a member with their defaults: keywords of a function or of `__init__`, fields of a group of settings."""
+    """The options of a member with their defaults: of a function, of `__init__` or `load`, or the fields of settings."""
     if isinstance(node, ast.ClassDef):
-        inits = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
-        if inits:
-            return _options(inits[0])
+        methods = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name in ("__init__", "load")]
+        if methods:
+            return _options(methods[0])
         fields = [part for part in node.body if isinstance(part, ast.AnnAssign) and isinstance(part.value, ast.Call)]
         return [f"{ast.unparse(part.target)}={ast.unparse(part.value.args[0])}" for part in fields]  # type: ignore[union-attr]
-    pairs = [pair for pair in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if pair[0].arg not in GIVEN]
-    return [f"{name.arg}={ast.unparse(default)}" if default else f"{name.arg}=..." for name, default in pairs]
+    positional = node.args.args[1:] if node.args.args and node.args.args[0].arg == "self" else []
+    defaults = [*[None] * (len(positional) - len(node.args.defaults)), *node.args.defaults]
+    pairs = [*zip(positional, defaults, strict=True), *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)]
+    shown = [f"{name.arg}={ast.unparse(default) if default else '...'}" for name, default in pairs if name.arg not in GIVEN]
+    return [*shown, "and those described above"] if shown and node.args.kwarg and node.name == "load" else shown
 
 
 def _value(text: str) -> Any:
+    quoted = QUOTED.fullmatch(text)
+    if quoted:
+        return unquoted(text)
     try:
         return json.loads(text.lower() if text in ("True", "False") else text)
-    except (ValueError, RecursionError):  # no JSON; or thousands of digits or brackets, which Python does not read
+    except (ValueError, RecursionError):  # not JSON, or too many digits or brackets for Python
         return text
 
 
@@ -118,18 +115,25 @@ class Registry:
         return {e.name: e for e in entry_points(group=self.package)}
 
     def names(self) -> list[str]:
-        """All names, sorted; nothing is imported."""
+        """All names, sorted; imports nothing."""
         return sorted(self._files | self._added)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
 
     def get(self, name: str) -> Any:
-        """The member of that name.
+        """The member of this name.
+
+        A user's own is named `python:package.module:name` or `python:file.py:name`, or by `name_of`.
 
         Raises:
-            UnknownName: nobody bears it; the message gives the nearest known ones.
+            UnknownName: no member has this name; the message gives the nearest known ones.
+            SpecError: a user's own member cannot be imported, or is an object of another process.
         """
+        if name.startswith(REFERENCE):
+            return resolve_reference(unquoted(name.removeprefix(REFERENCE)))
+        if name.startswith(OBJECT):
+            return self._object(name)
         if name in self._files:
             stem = self._files[name].stem
             module = importlib.import_module(f"{self.package}.{stem}")
@@ -138,17 +142,45 @@ class Registry:
             return self._added[name].load()
         raise UnknownName(self.kind, name, self.names())
 
+    def name_of(self, member: Any) -> str:
+        """The spec's name for a member; names stay unchanged.
+
+        A function or class that can be imported is `python:module:name`. Any other object is `object:name`, known only to this
+        process.
+        """
+        if isinstance(member, str):
+            return member
+        module, name = getattr(member, "__module__", ""), getattr(member, "__name__", type(member).__name__)
+        if getattr(sys.modules.get(module), name, None) is member and module != "__main__":
+            package, _, stem = module.rpartition(".")
+            return stem.replace("_", "-") if package == self.package else f"{REFERENCE}{module}:{name}"
+        self._objects[f"{OBJECT}{name}"] = member
+        return f"{OBJECT}{name}"
+
+    @cached_property
+    def _objects(self) -> dict[str, Any]:
+        return {}
+
+    def _object(self, name: str) -> Any:
+        if name in self._objects:
+            return self._objects[name]
+        raise SpecError(
+            f"The {self.kind} {name.removeprefix(OBJECT)!r} is an object of the Python program that started the run. Resume it "
+            f"with the same call there, or put the {self.kind} into a file and name it: python:FILE.py:NAME."
+        )
+
     def build(self, text: str) -> Any:
-        """The class of `NAME,KEY=VALUE,...` made with these options.
+        """The class of `NAME,KEY=VALUE,...` made with these options, or the object of that name as it is.
 
         Raises:
             UnknownName, SpecError: the name or an option is not known, or a value is impossible.
         """
         call = Call.parse(text)
-        return construct(self.get(call.name), call, self.kind)
+        member = self.get(call.name)
+        return construct(member, call, self.kind) if callable(member) else member
 
     def documentation(self, name: str) -> str:
-        """What the member's docstring says, and its options, read from the file without importing it where there is one."""
+        """The member's docstring and options, read from its file, if it has one, without importing it."""
         if name not in self._files:
             return str(getattr(self.get(name), "__doc__", "") or "")
         tree = ast.parse(self._files[name].read_text(encoding="utf-8"))
@@ -158,6 +190,13 @@ class Registry:
                 return (ast.get_docstring(node) or "") + (f"\n\nOptions: {options}" if options else "")
         return ast.get_docstring(tree) or ""
 
+    def claims(self, name: str) -> dict[str, Any]:
+        """The declared properties of a member, `@claims(symmetric=True)`, read from its file without importing it."""
+        tree = ast.parse(self._files[name].read_text(encoding="utf-8")) if name in self._files else ast.Module([], [])
+        calls = [node for part in tree.body if isinstance(part, ast.FunctionDef) for node in part.decorator_list]
+        keywords = [word for call in calls if isinstance(call, ast.Call) for word in call.keywords]
+        return {word.arg: word.value.value for word in keywords if word.arg and isinstance(word.value, ast.Constant)}
+
     def summary(self, name: str) -> str:
         """The first sentence of the documentation."""
         return first_sentence(self.documentation(name))
@@ -165,65 +204,73 @@ class Registry:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where models come from: each member of a registry of sources knows some names, written `SOURCE:NAME,KEY=VALUE`.
+    """Sources of models: each member of the registry provides some names, written `SOURCE:NAME,KEY=VALUE`.
 
-    A source is a class with `names()`, which must need no heavy import, and `load(name, **options)`.
+    A source is a class with `names()`, which must not need heavy imports, and `load(name, **options)`. One whose name holds other
+    names (`pruned:NAME`) has `names_others = True` and receives its name with the quotes in it.
     """
 
     registry: Registry
     kind: str
+    name_path: Callable[[Path], str] | None = None
+    """What a user may write for a path that names no source."""
 
     def names(self) -> list[str]:
-        """Every name that is known beforehand; sources such as `python:` know more when asked."""
+        """Every name that can be listed in advance; sources such as `python:` accept more."""
         return [f"{source}:{name}" for source in self.registry for name in self.registry.get(source)().names()]
 
     def load(self, text: str) -> Any:
-        """What `SOURCE:NAME,KEY=VALUE` stands for.
+        """Load `SOURCE:NAME,KEY=VALUE`.
 
         Raises:
-            UnknownName, SpecError: the source, the name or an option is not known.
+            UnknownName, SpecError: the source, the name or an option is unknown.
         """
         return self.construct(Call.parse(text))
 
     def construct(self, call: Call) -> Any:
-        """The same of a name and options that are apart already.
+        """Load a parsed name with its options.
 
         Raises:
-            UnknownName, SpecError: the source, the name or an option is not known.
+            UnknownName, SpecError: the source, the name or an option is unknown.
         """
         source, colon, name = call.name.partition(":")
         if not colon:
+            path = Path(unquoted(call.name))
+            if self.name_path and (path.exists() or path.suffix or len(path.parts) > 1):
+                raise SpecError(f"{call.name} is a path, and a {self.kind} is named by its source. {self.name_path(path)}")
             raise UnknownName(self.kind, call.name, self.names())
         if source not in self.registry.names() and source.endswith(".py"):
-            raise SpecError(f"{call.name!r} names no source. For a function in a file, write python:{call.name}")
+            raise SpecError(f"{call.name!r} has no source. For a function in a file, write python:{call.name}")
         member = self.registry.get(source)()
-        return construct(partial(member.load, name), Call(call.name, call.options), self.kind)
+        own = name if getattr(member, "names_others", False) else unquoted(name)
+        return construct(partial(member.load, own), Call(call.name, call.options), self.kind)
 
     def resolve(self, given: Any, expected: type, remedy: str) -> Any:
-        """What was given, by name or as it is, if it is of the type expected.
+        """Load a name, or accept an object, of the expected type.
 
         Raises:
-            UnknownName, SpecError: there is none of that name, or it is of another type; `remedy` says what to do.
+            UnknownName, SpecError: the name is unknown, or the object has another type; `remedy` says what to do.
         """
-        found = self.load(given) if isinstance(given, str) else given
-        if not isinstance(found, expected):
-            came = f"{given!r} gave a {type(found).__name__}" if isinstance(given, str) else f"A {type(found).__name__} was given"
+        resolved = self.load(given) if isinstance(given, str) else given
+        if not isinstance(resolved, expected):
+            kind = type(resolved).__name__
+            came = f"{given!r} returned a {kind}" if isinstance(given, str) else f"A {kind} was given"
             raise SpecError(f"{came}, but a gevaldi.{expected.__name__} was expected as the {self.kind}. {remedy}")
-        return found
+        return resolved
 
 
 def resolve_reference(text: str) -> Any:
-    """What `package.module:name` or `path/to/file.py:name` stands for. It runs that module's code, as importing does.
+    """The object `package.module:name` or `path/to/file.py:name`. Runs that module's code, as any import does.
 
-    Modules are looked for in the current folder too, and what a file imports in the folder of the file, as `python` does it.
+    Like `python`, also searches the current folder for modules, and a file's folder for the modules that it imports.
 
     Raises:
-        SpecError: the module or file cannot be imported, or has no such name.
+        SpecError: the module or file cannot be imported, or lacks the name.
     """
     place, colon, name = text.rpartition(":")
     if not colon:
         raise SpecError(
-            f"{text!r} was given; a Python object is named module:name or file.py:name, for example python:models.py:small."
+            f"{text!r} was given; name a Python object as module:name or file.py:name, for example python:models.py:small."
         )
     path = local_path(place)
     folder = str(path.resolve().parent if place.endswith(".py") else Path.cwd())
@@ -236,7 +283,7 @@ def resolve_reference(text: str) -> Any:
         raise SpecError(f"There is no file {place!r}; the current folder is {Path.cwd()}.") from None
     except Exception as error:
         raise SpecError(
-            f"{place!r} cannot be imported: {describe_error(error)}. Is all of it installed in this environment?"
+            f"{place!r} cannot be imported: {describe_error(error)}. Are its packages installed in this environment?"
         ) from error
     if not hasattr(module, name):
         own = [n for n, what in vars(module).items() if getattr(what, "__module__", None) == module.__name__]
@@ -249,28 +296,28 @@ def _module_of_file(path: Path) -> ModuleType:
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # classes made in it can then be found by name
+    sys.modules[spec.name] = module  # so that its classes can be found by name
     spec.loader.exec_module(module)
     return module
 
 
 def options_for(factory: Any, call: Call, kind: str, given: Collection[str] = ()) -> dict[str, Any]:
-    """The options that a user wrote, as the parameters of a factory take them, or of a function with its options as keywords.
+    """The options of a call, converted to the parameter types of a factory.
 
-    A value has the type of its parameter: nothing but `true` and `false` is a bool, so that no text such as `no` passes for true.
-    A whole number becomes text where text is expected, as a revision of digits is.
+    A value has the type of its parameter: only `true` and `false` are bools, so that a text such as `no` does not count as true.
+    A whole number becomes text if text is expected, for example a revision made of digits.
 
     Args:
-        factory: what is called with them.
+        factory: the callable that takes the options.
         call: its name and options.
-        kind: what it is, for errors.
-        given: parameters that are no options.
+        kind: its kind, for errors.
+        given: parameters that are not options.
 
     Raises:
-        SpecError: an option is missing or unknown, or a value of another type; the message says which there are.
+        SpecError: an option is missing or unknown, or a value has another type; the message lists the options.
     """
     parameters = inspect.signature(factory).parameters.values()
-    passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters)  # and answers for what it does not know
+    passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters)  # and rejects unknown options itself
     known = {p.name: p for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD) and p.name not in given}
     missing = [name for name, p in known.items() if p.default is p.empty and name not in call.options]
     unknown = [] if passes_on else [name for name in call.options if name not in known]
@@ -287,31 +334,38 @@ def options_for(factory: Any, call: Call, kind: str, given: Collection[str] = ()
             options[name] = _converted(options[name], expected)
         except ValueError:
             came = plain(json.dumps(options[name], ensure_ascii=False))
-            raise SpecError(f"{name}={came} was given to the {kind} {call.name!r}; {_in_words(expected)} was expected.") from None
+            hint = (
+                f' To give it as text, write {name}="{came}".'
+                if isinstance(options[name], int | float) and _is_text(expected)
+                else ""
+            )
+            raise SpecError(
+                f"{name}={came} was given to the {kind} {call.name!r}; {_in_words(expected)} was expected.{hint}"
+            ) from None
     return options
 
 
 def _type(parameter: inspect.Parameter, factory: Any) -> Any:
-    """The type of a parameter: as it is annotated, or bool if that says nothing and its default is one; otherwise any."""
-    found = parameter.annotation
-    if isinstance(found, str):
+    """The annotated type of a parameter; without one, bool if its default is a bool, otherwise any."""
+    kind = parameter.annotation
+    if isinstance(kind, str):
         while isinstance(factory, partial):
             factory = factory.func
         try:
-            found = eval(found, vars(sys.modules[inspect.unwrap(factory).__module__]))
+            kind = eval(kind, vars(sys.modules[inspect.unwrap(factory).__module__]))
         except (AttributeError, KeyError, NameError, TypeError):
-            found = Any
-    if get_origin(found) is Annotated:  # whose limits the factory sees to, in its own words
-        found = get_args(found)[0]
-    unknown = found in (parameter.empty, Any)
-    return bool if unknown and isinstance(parameter.default, bool) else Any if unknown else found
+            kind = Any
+    if get_origin(kind) is Annotated:  # the factory checks its limits
+        kind = get_args(kind)[0]
+    unknown = kind in (parameter.empty, Any)
+    return bool if unknown and isinstance(parameter.default, bool) else Any if unknown else kind
 
 
 def _converted(value: Any, expected: Any) -> Any:
-    """A value read from JSON as the type that is expected; as it is where pydantic knows nothing of that type.
+    """Convert a value from JSON to the expected type; unchanged if pydantic does not support that type.
 
     Raises:
-        ValueError: it is of another type.
+        ValueError: the value has another type.
     """
     from pydantic import PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter, ValidationError
 
@@ -320,15 +374,19 @@ def _converted(value: Any, expected: Any) -> Any:
     except (PydanticUserError, PydanticUndefinedAnnotation):
         return value
     try:
-        return adapter.validate_json(json.dumps(value), strict=True)  # in JSON a list is a tuple, too
+        return adapter.validate_json(json.dumps(value), strict=True)  # a JSON list may become a tuple
     except ValidationError:
         if isinstance(value, bool) or not isinstance(value, int):
             raise
         return adapter.validate_json(json.dumps(str(value)), strict=True)
 
 
+def _is_text(expected: Any) -> bool:
+    return expected is str or str in get_args(expected)
+
+
 def _in_words(expected: Any) -> str:
-    """What values of a type are called."""
+    """The name of a type's values, for messages."""
     if isinstance(expected, type) and not get_args(expected):
         return WORDS.get(expected, expected.__name__)
     parts = [part for part in get_args(expected) if part is not NoneType]
@@ -340,7 +398,7 @@ def _in_words(expected: Any) -> str:
 
 
 def construct(factory: Any, call: Call, kind: str) -> Any:
-    """Call a factory with the options that a user wrote, and answer a misfit with what the factory takes."""
+    """Call a factory with a user's options; an error names the options that the factory takes."""
     from pydantic import ValidationError
 
     options = options_for(factory, call, kind)
@@ -351,20 +409,20 @@ def construct(factory: Any, call: Call, kind: str) -> Any:
     except GevaldiError:
         raise
     except (TypeError, ValueError) as error:
-        raise SpecError(f"The {kind} {call.name!r} cannot be made with {call.options or 'no options'}: {error}") from error
+        raise SpecError(f"The {kind} {call.name!r} cannot be created with {call.options or 'no options'}: {error}") from error
 
 
 def explain_validation_error(error: Any) -> str:
-    """A pydantic error in sentences, of which there are not too many: where, what came, what was expected."""
+    """A pydantic error in a few sentences: which setting, what was expected, and the value."""
     errors, lines = error.errors(include_url=False), []
     for e in errors[:SHOWN]:
         where = ".".join(str(part) for part in e["loc"]) or "settings"
         if e["type"] == "missing":
             lines.append(f"{where} is missing")
         elif e["type"] == "extra_forbidden":
-            lines.append(f"{where!r} is not known")
+            lines.append(f"{where!r} is unknown")
         else:
-            lines.append(f"{where}: {e['msg'].removeprefix('Value error, ')} (came: {_shortened(e['input'])})")
+            lines.append(f"{where}: {e['msg'].removeprefix('Value error, ')} (got {_shortened(e['input'])})")
     if len(errors) > SHOWN:
         lines.append(f"and {len(errors) - SHOWN:,} more")
     return "; ".join(lines) + "."

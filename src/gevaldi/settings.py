@@ -1,4 +1,4 @@
-"""What every group of settings that a user writes has in common."""
+"""The base class of all user-written settings."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -1,7 +1,7 @@
-"""Files on this machine or at any location that fsspec knows, such as s3://bucket/run.
+"""Files on this machine or at any location that fsspec supports, such as s3://bucket/run.
 
-A location on this machine is a `Path`, a far one a `UPath`; both have `/`, `name`, `parent`, `exists` and `read_bytes`. What the
-two do not share is here. Whatever the library of a far location raises, these functions raise an OSError.
+A location on this machine is a `Path`, a remote one a `UPath`; both have `/`, `name`, `parent`, `exists` and `read_bytes`. This
+module handles their differences. Whatever the library of a remote location raises, these functions raise an OSError.
 """
 
 import contextlib
@@ -29,32 +29,32 @@ Location = Path | UPath
 
 EXTRAS = {"s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3"), "gs": ("gcsfs", "gcs"), "gcs": ("gcsfs", "gcs")}
 OF_THIS_MACHINE = ("file", "local")
-LACKING = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # as stores answer that know less than S3 does
+LACKING = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # errors of stores with fewer features than S3
 UNFINISHED, DAY = (".partial", ".unfinished"), 24 * 3600.0
-LONGEST = 300  # characters of a path that a message shows
-AT_ONCE = 16  # requests that wait for a far location together
+LONGEST = 300  # most characters of a path in a message
+AT_ONCE = 16  # concurrent requests to a remote location
 
 T = TypeVar("T")
 U = TypeVar("U")
 
 
 def location(text: str | Path | UPath) -> Location:
-    """The location that a text names: a path, or PROTOCOL://... for what fsspec opens, which finds credentials and endpoint itself.
+    """The location named by a text: a path, or PROTOCOL://... for fsspec, which finds credentials and endpoint itself.
 
     Raises:
-        PathError: the text is no path, or one that cannot be looked at.
-        RunFolderError: there is no such protocol, or the text names no folder of it.
-        MissingExtra: its package is not installed.
+        PathError: the text is not a path, or its path is inaccessible.
+        RunFolderError: the protocol is unknown, or the text names no folder.
+        MissingExtra: the protocol's package is not installed.
     """
     if isinstance(text, Path):
         return _checked(text)
     if isinstance(text, UPath):
         return text
-    protocol, found, rest = text.partition("://")
-    if not found or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.:-]+", protocol):
+    protocol, separator, rest = text.partition("://")
+    if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.:-]+", protocol):
         return local_path(text)
     if "::" in protocol:
-        raise RunFolderError(f"{text} is a file system inside another one. Give a location itself, such as s3://bucket/folder.")
+        raise RunFolderError(f"{text} is a file system inside another one. Give a plain location, such as s3://bucket/folder.")
     if protocol.lower() in OF_THIS_MACHINE:
         return local_path(rest)
     if not rest.strip("/"):
@@ -63,10 +63,10 @@ def location(text: str | Path | UPath) -> Location:
 
 
 def local_path(text: str) -> Path:
-    """The path of this machine that a text names; ~ stands for the home of a user.
+    """The local path named by a text; expands ~.
 
     Raises:
-        PathError: it is no path, or one that cannot be looked at.
+        PathError: the text is not a path, or its path is inaccessible.
     """
     if not text:
         raise PathError("An empty path was given. Name a file or a folder, or leave the option out.")
@@ -78,11 +78,11 @@ def local_path(text: str) -> Path:
 
 def _checked(path: Path) -> Path:
     try:
-        str(path).encode()  # as every record of it needs
+        str(path).encode()  # records need UTF-8
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         pass
-    except (OSError, ValueError) as error:  # too long, a loop of links, a closed folder; characters that no name can have
+    except (OSError, ValueError) as error:  # too long, a loop of links, no permission; characters that no name can have
         why = reason(error) if isinstance(error, OSError) else error
         raise PathError(f"{plain(path, LONGEST)} cannot be used as a path: {why}.") from None
     return path
@@ -97,9 +97,9 @@ def _far(protocol: str, rest: str) -> UPath:
         raise RunFolderError(f"{text} cannot be opened. {UnknownName('protocol of fsspec', protocol, known)}")
     try:
         with far_errors(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of protocols that UPath has no class of its own for, and needs none
+            warnings.simplefilter("ignore", UserWarning)  # about protocols for which UPath has no class and needs none
             far = UPath(text)
-            far.fs  # noqa: B018  # loads its package, and finds the credentials
+            far.fs  # noqa: B018  # loads its package and finds the credentials
     except ImportError as error:
         package, extra = EXTRAS.get(protocol, (None, None))
         if package is None:
@@ -112,7 +112,7 @@ def _far(protocol: str, rest: str) -> UPath:
 
 @contextlib.contextmanager
 def far_errors() -> Iterator[None]:
-    """Turn whatever the library of a far location raises into OSErrors."""
+    """Turn all errors of a remote location's library into OSErrors."""
     try:
         yield
     except (OSError, ImportError):
@@ -122,39 +122,39 @@ def far_errors() -> Iterator[None]:
 
 
 def reason(error: OSError) -> str:
-    """What an error of a disk or a location says, in one line and without a full stop."""
+    """The message of an error of a disk or a location, on one line without a full stop."""
     return " ".join((error.strerror or str(error) or type(error).__name__).split()).rstrip(".")
 
 
 def remedy(path: Location, error: OSError | None = None) -> str:
-    """What helps if a location cannot be read or written for such a reason, in a sentence."""
+    """A sentence with the remedy for a location that cannot be read or written because of this error."""
     if isinstance(path, Path):
         if error and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            return "See that you may write there."
-        return "Free some space or mend the folder."
+            return "Check that you may write there."
+        return "Free some space or repair the folder."
     return _access(path.protocol, _first(path).lstrip("/"))
 
 
 def _access(protocol: str, first: str) -> str:
-    """What helps where a far location cannot be opened, read or written."""
-    aws = "the variables of AWS such as AWS_ENDPOINT_URL, " if protocol in ("s3", "s3a") else ""
+    """The remedy for a remote location that cannot be opened, read or written."""
+    aws = "AWS variables such as AWS_ENDPOINT_URL, " if protocol in ("s3", "s3a") else ""
     return (
-        f"See that {protocol}://{first} is there and that you may list, read, write and delete in it. "
-        f"Credentials and endpoint come from where fsspec finds them: {aws}FSSPEC_{protocol.upper()}_... and ~/.config/fsspec."
+        f"Check that {protocol}://{first} exists and that you may list, read, write and delete in it. "
+        f"fsspec takes credentials and endpoint from {aws}FSSPEC_{protocol.upper()}_... and ~/.config/fsspec."
     )
 
 
 def _first(path: UPath) -> str:
-    """The first folder of a far location: the bucket, where there are buckets."""
+    """The first folder of a remote location, which is the bucket if there are buckets."""
     inner = path.path.lstrip("/")
     return str(path.path[: len(path.path) - len(inner)] + inner.partition("/")[0])
 
 
 def contents(folder: Location) -> list[Location]:
-    """What lies in a folder, by name; nothing where it is not there. Never as it was before: others write there too.
+    """The contents of a folder, sorted by name; empty if it does not exist. Never cached, since other processes write there too.
 
     Raises:
-        OSError: it cannot be listed.
+        OSError: the folder cannot be listed.
     """
     if isinstance(folder, Path):
         return sorted(folder.iterdir()) if folder.is_dir() else []
@@ -171,7 +171,7 @@ def contents(folder: Location) -> list[Location]:
 
 
 def is_there(path: Location) -> bool:
-    """Whether a file is there.
+    """Whether a file exists.
 
     Raises:
         OSError: the location does not answer.
@@ -181,10 +181,10 @@ def is_there(path: Location) -> bool:
 
 
 def read(path: Location, most: int | None = None) -> bytes:
-    """A file; never a pipe or a device, for which one might wait for ever.
+    """The bytes of a file; refuses pipes and devices, which may block forever.
 
     Raises:
-        OSError: it is not there (FileNotFoundError), cannot be read, or has more bytes than `most`.
+        OSError: the file is missing (FileNotFoundError), cannot be read, or has more bytes than `most`.
     """
     if isinstance(path, Path):
         check_regular(path)
@@ -199,30 +199,30 @@ def read(path: Location, most: int | None = None) -> bytes:
 
 
 def check_regular(path: Path) -> None:
-    """That a path is a file with content, before it is opened, as an open pipe waits for its other end.
+    """Check that a path is a regular file before opening it, since opening a pipe blocks.
 
     Raises:
-        OSError: it is not there (FileNotFoundError), or is a folder, a pipe or a device.
+        OSError: the path is missing (FileNotFoundError), or is a folder, a pipe or a device.
     """
     try:
         mode = path.stat().st_mode
-    except ValueError as error:  # NUL in a name
+    except ValueError as error:  # NUL in the name
         raise OSError(errno.EINVAL, str(error)) from None
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "it is a pipe or a device, and no file")
+        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file")
 
 
 def write(path: Location, content: Any) -> None:
-    """Write a file whole.
+    """Write a file atomically.
 
-    On this machine under a temporary name, synced and renamed (`write_whole`). Far away by one request, which object stores (S3,
-    GCS, Azure) carry out in full or not at all; a far file system that is none, such as SFTP, may leave a file cut short where the
-    writer is killed. Folders are made where the location has any, a bucket never.
+    On this machine, writes under a temporary name, syncs and renames (`write_whole`). Remotely, sends one request, which object
+    stores (S3, GCS, Azure) complete or reject; other remote file systems, such as SFTP, may keep a truncated file if the writer is
+    killed. Creates folders if the location has any, but never a bucket.
 
     Raises:
-        OSError: it could not be written.
+        OSError: the file could not be written.
     """
     if isinstance(path, Path):
         write_whole(path, content)
@@ -237,9 +237,9 @@ def write(path: Location, content: Any) -> None:
 
 
 def remove_unfinished(path: Location) -> None:
-    """Remove what writers of a file or a folder left under temporary names when they were killed, a day ago or earlier.
+    """Remove temporary files and folders that killed writers of this path left at least a day ago.
 
-    What is younger may be that of a writer at work. Far away there are no temporary names.
+    Newer ones may belong to an active writer. Remote locations have no temporary names.
     """
     for left in path.parent.glob(f".{glob.escape(path.name)}.*") if isinstance(path, Path) else ():
         with contextlib.suppress(OSError):
@@ -248,10 +248,10 @@ def remove_unfinished(path: Location) -> None:
 
 
 def make_folder(folder: Location) -> None:
-    """Make a folder and those above it; far away not the first of them, which may be a bucket.
+    """Create a folder and its parents, except the first one of a remote location, which may be a bucket.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: the folder cannot be created.
     """
     if isinstance(folder, Path):
         folder.mkdir(parents=True, exist_ok=True)
@@ -263,12 +263,12 @@ def make_folder(folder: Location) -> None:
 
 
 def create(path: Location, content: bytes) -> bool:
-    """Create a file whole. Returns False if it exists; if several processes race far away, exactly one succeeds.
+    """Create a file atomically. Returns False if it exists; if several processes race remotely, exactly one succeeds.
 
-    Where a far location cannot create exclusively, and on this machine, where run folders are locked, it only looks first.
+    On this machine, where run folders are locked, and at remote locations without exclusive creation, only checks first.
 
     Raises:
-        OSError: it could not be created.
+        OSError: the file could not be created.
     """
     if is_there(path):
         return False
@@ -281,17 +281,17 @@ def create(path: Location, content: bytes) -> bool:
         return False
     except Exception as error:
         if isinstance(error, NotImplementedError | TypeError | ValueError) or getattr(error, "errno", None) in LACKING:
-            write(path, content)  # the location does not know exclusive creation
+            write(path, content)  # the location does not support exclusive creation
             return True
         with far_errors():
-            if is_there(path):  # each location says so in its own way: of S3's 412, s3fs makes EINVAL
-                return read(path) == content  # this process was first if only the answer to its request was lost
+            if is_there(path):  # each location reports it differently: s3fs turns S3's 412 into EINVAL
+                return read(path) == content  # equal if only the response to this process's request was lost
             raise
     return True
 
 
 def _creates(fs: Any) -> bool:
-    """Whether a file system creates exclusively in its own way; that of fsspec looks first and writes then."""
+    """Whether a file system has its own exclusive creation; fsspec's default checks first and then writes."""
     from fsspec.spec import AbstractFileSystem
 
     return bool(fs.async_impl) or type(fs).pipe_file is not AbstractFileSystem.pipe_file
@@ -300,16 +300,16 @@ def _creates(fs: Any) -> bool:
 def _create(path: UPath, content: bytes) -> None:
     try:
         path.fs.pipe_file(path.path, content, mode="create")
-    except FileNotFoundError:  # of a location that has none of its folders yet
+    except FileNotFoundError:  # the folder does not exist yet
         make_folder(path.parent)
         path.fs.pipe_file(path.path, content, mode="create")
 
 
 def remove(path: Location) -> None:
-    """Remove a file, if it is there.
+    """Remove a file if it exists.
 
     Raises:
-        OSError: it cannot be removed.
+        OSError: the file cannot be removed.
     """
     if isinstance(path, Path):
         path.unlink(missing_ok=True)
@@ -319,7 +319,7 @@ def remove(path: Location) -> None:
 
 
 def ahead(function: Callable[[T], U], items: Iterable[T], at_once: int = AT_ONCE) -> Generator[U, None, None]:
-    """Like `map`, in its order, with the next items already under way in threads; never more of them than `at_once`."""
+    """Like `map`, in the same order, but computes up to `at_once` items ahead in threads."""
     with ThreadPoolExecutor(at_once) as pool:
         waiting: deque[Future[U]] = deque()
         try:

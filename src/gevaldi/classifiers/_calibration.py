@@ -8,6 +8,7 @@ from gevaldi.classifiers._official import officially
 from gevaldi.errors import SpecError
 from gevaldi.models import Classifier, notes
 from gevaldi.pictures import sources
+from gevaldi.pictures._unknown import unknown_classes
 from gevaldi.pictures.base import RealPictures, brought_to_network
 from gevaldi.statistics.calibration import fitted_temperature
 from gevaldi.wrappers.predictions import Tempered
@@ -30,16 +31,17 @@ def calibrated(classifier: Classifier, pictures: str, count: int) -> Tempered:
     step = max(1, -(-len(real.pictures) // count))
     places = [i for i in range(0, len(real.pictures), step) if target_classes((real.classes[i], real.classes[i]), classifier)]
     if len(places) < FEWEST:
+        unknown = unknown_classes(real.classes, classifier) or "Sub-folders are named by class or by WordNet id."
         raise SpecError(
             f"calibrated: {len(places)} of the pictures of {pictures} have a class that {classifier.name} knows; at least {FEWEST} "
-            "are needed to fit a temperature. Sub-folders are named by class or by WordNet id."
+            f"are needed to fit a temperature. {unknown}"
         )
-    some = RealPictures([real.pictures[i] for i in places], [real.classes[i] for i in places])
+    some = real.at(places)
     log_p = officially(classifier, some.pictures, lambda: None)
     if log_p is None:
         height, width = some.pictures[0].shape[-2:]
         shown = brought_to_network(some, (height, width), classifier, "Name pictures of the size that it takes.")
-        log_p = torch.cat([classifier(part) for part in shown.split(BATCH)]).float().numpy()
+        log_p = torch.cat([classifier(part) for part in shown.batches(BATCH)]).float().numpy()
     truth = np.zeros(log_p.shape, dtype=bool)
     for i, name in enumerate(some.classes):
         truth[i, [*target_classes((name, name), classifier)]] = True

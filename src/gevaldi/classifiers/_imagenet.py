@@ -62,6 +62,7 @@ class Official:
         """What the network says of the picture as its package prepares it."""
         preprocessing, network = self.module
         assert isinstance(preprocessing, Preprocessing)
-        raw: Tensor = network(self.transform(picture.convert("RGB"))[None].to(preprocessing.mean))
+        colours = "L" if preprocessing.mean.shape[1] == 1 else "RGB"  # as many channels as the network takes
+        raw: Tensor = network(self.transform(picture.convert(colours))[None].to(preprocessing.mean))
         found: Tensor = raw.to(torch.promote_types(raw.dtype, torch.float32)).log_softmax(-1)
         return found

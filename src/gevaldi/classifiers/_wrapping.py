@@ -35,6 +35,6 @@ def several(source: str, name: str) -> "list[Classifier]":
     Raises:
         UnknownName, SpecError, WeightsError: as for each alone.
     """
-    from gevaldi.registry import split_outside_brackets
+    from gevaldi.quoting import split_unquoted
 
-    return [inner(source, part.strip(), {}) for part in split_outside_brackets(name, "+")]
+    return [inner(source, part.strip(), {}) for part in split_unquoted(name, "+")]

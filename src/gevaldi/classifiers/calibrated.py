@@ -14,6 +14,8 @@ class Calibrated:
     so are told apart by a search whatever temperature they had before. Other options are those of the classifier.
     """
 
+    names_others = True
+
     def names(self) -> list[str]:
         """None of its own."""
         return []

@@ -12,6 +12,8 @@ class Ensemble:
     Members are joined by `+`, in brackets where they have options. All have the same labels in the same order.
     """
 
+    names_others = True
+
     def names(self) -> list[str]:
         """None of its own."""
         return []

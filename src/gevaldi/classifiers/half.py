@@ -14,6 +14,8 @@ class Half:
     `dtype` is float16 or bfloat16. Other options are those of the classifier.
     """
 
+    names_others = True
+
     def names(self) -> list[str]:
         """None of its own."""
         return []

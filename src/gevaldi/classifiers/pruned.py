@@ -13,6 +13,8 @@ class Pruned:
     classifier.
     """
 
+    names_others = True
+
     def names(self) -> list[str]:
         """None of its own."""
         return []

@@ -18,6 +18,8 @@ class Quantised:
     classifier.
     """
 
+    names_others = True
+
     def names(self) -> list[str]:
         """None of its own."""
         return []
@@ -58,5 +60,4 @@ def _batches(classifier: "Classifier", pictures: str, count: int, size: int | No
     cut = next((max(part.crop) for part in classifier.modules() if isinstance(part, Preprocessing)), SIZE)
     side = size or cut
     remedy = f"Say the side that {classifier.name} takes: pictures_size=SIDE."
-    batches: tuple[Pictures, ...] = brought_to_network(sources.load(pictures), (side, side), classifier, remedy, count).split(BATCH)
-    return batches
+    return tuple(brought_to_network(sources.load(pictures), (side, side), classifier, remedy, count).batches(BATCH))

@@ -19,6 +19,8 @@ class Restricted:
     of the others is left out, and the rest renormalised. Other options are those of the classifier.
     """
 
+    names_others = True
+
     def names(self) -> list[str]:
         """None of its own."""
         return []

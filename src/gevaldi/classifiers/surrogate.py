@@ -15,6 +15,8 @@ class Surrogate:
     of a file are said by `labels=`.
     """
 
+    names_others = True
+
     def names(self) -> list[str]:
         """None of its own."""
         return []

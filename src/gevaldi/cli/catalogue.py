@@ -1,4 +1,4 @@
-"""What can be named, read without importing what bears the names."""
+"""Lists of names, without importing the modules that define them."""
 
 import shutil
 from importlib import import_module, resources
@@ -18,7 +18,7 @@ REGISTRIES = {
 }
 FILES = {"experiments": "gevaldi.experiments", "sweeps": "gevaldi.sweeps"}
 KINDS = [*SOURCES, *REGISTRIES, *FILES]
-MANY = 12  # names of a source above which it has one line in a listing
+MANY = 12  # a source with more names gets one line in a listing
 FIXED = {
     "kinds": [*KINDS, "torchvision", "timm"],
     "orders": ["both", "forward", "reverse"],
@@ -31,15 +31,15 @@ FIXED = {
 
 
 def _sources(kind: str) -> Sources:
-    found = import_module(SOURCES[kind]).sources
-    assert isinstance(found, Sources)
-    return found
+    sources = import_module(SOURCES[kind]).sources
+    assert isinstance(sources, Sources)
+    return sources
 
 
 def _registry(kind: str) -> Registry:
-    found = import_module(REGISTRIES[kind]).registry
-    assert isinstance(found, Registry)
-    return found
+    registry = import_module(REGISTRIES[kind]).registry
+    assert isinstance(registry, Registry)
+    return registry
 
 
 def names_of(kind: str) -> list[str]:
@@ -70,15 +70,15 @@ def names_of(kind: str) -> list[str]:
 
 
 def listing(kind: str | None) -> str:
-    """A table of names with a line of explanation each; of a source of models that is named, all names.
+    """A table of names, each with one line of explanation. For one source of models, all its names.
 
     Raises:
-        UnknownName: there is no such kind or source.
+        UnknownName: no kind or source has this name.
     """
     sources = {source for k in SOURCES for source in _sources(k).registry}
     if kind in sources and kind not in KINDS:
         names = [f"{source}:{name}" for k in SOURCES for source, name in _pairs(k) if source == kind]
-        return "\n".join(names) or f"The names of {kind}: are not known beforehand; gevaldi show {kind} says what they are like."
+        return "\n".join(names) or f"The names of {kind}: cannot be listed in advance; gevaldi show {kind} describes them."
     if kind is not None and kind not in KINDS:
         raise UnknownName("kind", kind, [*KINDS, *sources])
     return "\n\n".join(_section(k) for k in ([kind] if kind else KINDS))
@@ -94,7 +94,7 @@ def _section(kind: str) -> str:
     else:
         lines = [(name, _registry(kind).summary(name)) for name in names_of(kind)]
     width = max(len(name) for name, _ in lines)
-    room = shutil.get_terminal_size((10_000, 24)).columns - width - 4  # the whole sentence where nobody's terminal cuts it
+    room = shutil.get_terminal_size((10_000, 24)).columns - width - 4  # the whole sentence if there is no terminal
     return "\n".join([kind, *(f"  {name:<{width}}  {_clipped(text, room)}".rstrip() for name, text in lines)])
 
 
@@ -105,7 +105,7 @@ def _file(kind: str, name: str) -> str:
 
 
 def _shown(kind: str) -> list[str]:
-    """The names of which something is to be shown: of a source with many, only its own."""
+    """The names to complete for `gevaldi show`; a source with many names is represented by its own."""
     if kind not in SOURCES:
         return names_of(kind)
     registry = _sources(kind).registry
@@ -119,7 +119,7 @@ def _pairs(kind: str) -> list[tuple[str, str]]:
 
 
 def _lines_of(kind: str, source: str) -> list[tuple[str, str]]:
-    """A line a name, or one for a source that knows many, or none, beforehand."""
+    """One line per name, or one for the whole source if it has many names or cannot list them."""
     registry = _sources(kind).registry
     names = registry.get(source)().names()
     if 0 < len(names) <= MANY:
@@ -133,10 +133,10 @@ def _clipped(text: str, room: int) -> str:
 
 
 def card(name: str) -> str | None:
-    """The card of a bundled model, or of a family of them whatever the seed."""
+    """The card of a bundled model, or of a family of models that differ in their seeds."""
     weights, file = resources.files("gevaldi.bundled") / "weights", f"{name.partition(',')[0].rpartition(':')[2]}.md"
-    found = [path for folder in (weights, weights / "ladder") for path in folder.iterdir() if path.name == file]
-    return found[0].read_text(encoding="utf-8") if found else None
+    cards = [path for folder in (weights, weights / "ladder") for path in folder.iterdir() if path.name == file]
+    return cards[0].read_text(encoding="utf-8") if cards else None
 
 
 def summary(name: str) -> str:
@@ -146,7 +146,7 @@ def summary(name: str) -> str:
 
 
 def settings() -> str:
-    """Every setting of a spec with its default and what it means, as the YAML file that would set it."""
+    """Every setting of a spec with its default and description, as a YAML file."""
     import json
 
     from gevaldi.spec import GROUPS, Spec
@@ -162,10 +162,10 @@ def settings() -> str:
 
 
 def documentation(name: str) -> str:
-    """A bundled model's card, the documentation of a divergence, prior, algorithm or source, or the outline of a taxonomy's file.
+    """A bundled model's card, the documentation of a divergence, prior, algorithm or source, or the outline of a taxonomy file.
 
     Raises:
-        UnknownName: nothing bears that name.
+        UnknownName: nothing has this name.
     """
     from gevaldi.taxonomy import outline, read_taxonomy
     from gevaldi.taxonomy.labels import FILES as OF_LABELS
@@ -182,9 +182,9 @@ def documentation(name: str) -> str:
     stem = name.partition(",")[0].partition(":")[0]
     stem = next((source for k in SOURCES for source, known in _pairs(k) if known == stem), stem)
     registries = [*(_registry(kind) for kind in REGISTRIES), *(_sources(kind).registry for kind in SOURCES)]
-    found = [f"{stem} ({registry.kind})\n\n{registry.documentation(stem)}" for registry in registries if stem in registry.names()]
-    if not found:
+    texts = [f"{stem} ({registry.kind})\n\n{registry.documentation(stem)}" for registry in registries if stem in registry.names()]
+    if not texts:
         raise UnknownName(
             "model, setting or part", name, [*names_of("everything"), *(n.partition(":")[2] for k in SOURCES for n in names_of(k))]
         )
-    return "\n\n".join(found)
+    return "\n\n".join(texts)

@@ -1,4 +1,4 @@
-"""Completion of names with a colon in bash, which takes a colon for the end of a word."""
+"""Completion of names with a colon in bash, which splits words at colons."""
 
 import io
 import os
@@ -9,9 +9,9 @@ from contextlib import contextmanager, redirect_stdout
 
 @contextmanager
 def complete_colons() -> Iterator[None]:
-    """While completion runs: give it `bundled:mnist-p` where bash says `bundled : mnist-p`, and bash only what follows the colon.
+    """Join words that bash split at colons, so that completion sees `bundled:mnist-p`; print only the part after the colon.
 
-    Does nothing where no completion is asked for, in another shell, or where no word was taken apart.
+    Does nothing unless bash requests completion of a word that it split.
     """
     text = os.environ.get("COMP_WORDS", "")
     separator = "\n" if "\n" in text else " "

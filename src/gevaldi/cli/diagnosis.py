@@ -1,4 +1,4 @@
-"""What `gevaldi doctor` says."""
+"""The checks of `gevaldi doctor`."""
 
 import os
 import re
@@ -10,7 +10,7 @@ PACKAGES = ("gevaldi", "torch", "torchvision", "numpy", "pyarrow", "pydantic", "
 
 
 def diagnose() -> tuple[list[str], bool]:
-    """Lines for the user, and whether all is well."""
+    """Lines for the user, and whether everything works."""
     lines, healthy = [], True
     for package in PACKAGES:
         try:
@@ -21,7 +21,7 @@ def diagnose() -> tuple[list[str], bool]:
     lines += _extras()
     try:
         import torch
-        import torchvision  # noqa: F401 a build that does not fit torch fails here
+        import torchvision  # noqa: F401 a build that does not match torch fails here
 
         lines.append(f"ok    {os.cpu_count()} CPU cores, torch uses {torch.get_num_threads()} threads")
         gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -32,6 +32,20 @@ def diagnose() -> tuple[list[str], bool]:
         lines.append(f"FAIL  {error}")
         healthy = False
     return lines, healthy
+
+
+def describe_model(name: str, real: str | None, out: str | None) -> str:
+    """What is understood of a model, a line each; its pictures are written to `out`."""
+    from gevaldi.inspection import as_picture, inspect
+    from gevaldi.storage import local_path
+
+    found = inspect(name, real)
+    room = max(len(what) for what, _ in found.lines)
+    lines = [f"{what:{room}}  {value}" for what, value in found.lines]
+    if out is not None:
+        as_picture(found.strips).save(local_path(out), format="PNG")
+        lines.append(f"{'written':{room}}  {out}: rows show {', then '.join(found.strips)}")
+    return "\n".join(lines)
 
 
 def _extras() -> list[str]:
@@ -56,15 +70,15 @@ def _is_installed(package: str) -> bool:
 
 
 def _cache() -> str:
-    """Where it is kept how pairs are computed fastest, and of how many."""
+    """Where the cache of measurements is, and how many pairs it holds."""
     from gevaldi.execution.tuning import cache_folder
 
     try:
         folder = cache_folder()
-        kept = sum(1 for _ in (folder / "tuning").glob("*.json"))
+        pairs = sum(1 for _ in (folder / "tuning").glob("*.json"))
     except (OSError, RuntimeError) as error:
-        return f"no cache: {error}. How pairs are computed fastest is measured for every run; GEVALDI_CACHE names another folder."
-    return f"cache {folder}: how {kept} pair{'s are' if kept != 1 else ' is'} computed fastest"
+        return f"no cache: {error}. Every run measures how to compute its pair fastest; GEVALDI_CACHE sets another folder."
+    return f"cache {folder}: measurements of {pairs} pair{'s' * (pairs != 1)}"
 
 
 def _weights() -> list[str]:

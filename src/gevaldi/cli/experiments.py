@@ -18,20 +18,18 @@ if TYPE_CHECKING:
 @computing()
 def experiment(
     name: Annotated[
-        str, typer.Argument(help="one that ships (gevaldi list), or a YAML or TOML file", autocompletion=complete("experiments"))
+        str, typer.Argument(help="a bundled one (gevaldi list), or a YAML or TOML file", autocompletion=complete("experiments"))
     ],
-    model: Annotated[
-        list[str] | None, typer.Option(help="PART=SOURCE:NAME, another model in the place of one of the experiment's")
-    ] = None,
+    model: Annotated[list[str] | None, typer.Option(help="PART=SOURCE:NAME, to replace one of the experiment's models")] = None,
     set_: SetForAll = None,
-    only: Annotated[list[str] | None, typer.Option(help="make this comparison only; may be repeated")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="run this comparison only; may be repeated")] = None,
     compute: Any = None,
     out: FolderOfAll = None,
 ) -> None:
-    """Make the comparisons of an experiment, and lay them side by side.
+    """Run the comparisons of an experiment, and show them side by side.
 
-    Each comparison is a run in a sub-folder, with its own report; index.html and paths.csv have them together. What is finished is
-    not computed again; a comparison that fails is reported, and the rest still run. Examples:
+    Each comparison is a run in a sub-folder, with its own report; index.html and paths.csv combine them. Finished rows are not
+    computed again. A comparison that fails is reported, and the rest still run. Examples:
 
     \b
       gevaldi experiment appendix-b --set samples=16
@@ -47,8 +45,8 @@ def experiment(
         raise SpecError(
             f"--model {wrong[0]} was given; PART=SOURCE:NAME was expected, for example --model low=timm:resnet18.a1_in1k."
         )
-    asked = read_experiment(name)
-    specs = asked.specs({part.strip(): named for part, _, named in pairs}, set_ or [])
+    definition = read_experiment(name)
+    specs = definition.specs({part.strip(): named for part, _, named in pairs}, set_ or [])
     folder = Path("runs") / clean_name(Path(name).stem) if out is None else folder_of(out)
     try:
         from gevaldi.experiments.execute import run_all
@@ -56,19 +54,20 @@ def experiment(
         with compute.open() as compute:
             runs, failed = _report_each(run_all(specs, folder, compute, only=tuple(only or ())))
     except KeyboardInterrupt:
-        say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
+        say("gevaldi: interrupted. Finished rows are safe; the same command resumes.")
         raise
     if runs:
         from gevaldi.reports.experiment import write_overview
 
-        tell(f"together: {write_overview(asked.title, asked.question, runs, failed, folder)}")
+        tell(f"together: {write_overview(definition.title, definition.question, runs, failed, folder)}")
     if failed:
         sys.exit(2)
 
 
 def _report_each(outcomes: "Iterable[Outcome]") -> tuple[dict[str, "Run"], dict[str, str]]:
-    """Say how each run ended, and write its report. Returns the runs, and the errors of those that failed."""
+    """Print how each run ended, and write its report. Returns the runs, and the errors of those that failed."""
     from gevaldi.cli.table import summary_table
+    from gevaldi.measures.failures import why_all_failed
     from gevaldi.reports.page import write_report
     from gevaldi.runs.near_duplicates import summary_of
 
@@ -79,6 +78,9 @@ def _report_each(outcomes: "Iterable[Outcome]") -> tuple[dict[str, "Run"], dict[
             say(f"gevaldi: {outcome.name} is in {outcome.run.folder}")
             summary_table(outcome.run, summary_of(outcome.run))
             write_report(outcome.run)
+            if why := why_all_failed(outcome.run.each(["status", "error"])):
+                failed[outcome.name] = why
+                say(f"gevaldi: {outcome.name}: {why}")
         else:
             failed[outcome.name] = str(outcome.error)
             say(f"gevaldi: {outcome.name} failed. {outcome.error}")

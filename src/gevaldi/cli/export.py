@@ -12,7 +12,7 @@ def export(
     to: Annotated[str, typer.Option(help="the format: gevaldi list exports", autocompletion=complete("exports"))],
     out: Annotated[
         str | None,
-        typer.Option(help="an empty or a new folder of this machine", show_default="RUN/exports/FORMAT", metavar="FOLDER"),
+        typer.Option(help="an empty or new folder on this machine", show_default="RUN/exports/FORMAT", metavar="FOLDER"),
     ] = None,
     pictures: Annotated[
         str, typer.Option(help="end, start (before the search), or both", autocompletion=complete("stages"))
@@ -21,24 +21,22 @@ def export(
         list[str] | None,
         typer.Option(help="COLUMN=VALUE, or with != < <= > >=; may be repeated", autocompletion=complete("columns")),
     ] = None,
-    top: Annotated[int | None, typer.Option(min=1, help="only so many, those with the largest divergence")] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="only this many samples, those with the largest divergence")] = None,
     samples: Annotated[str | None, typer.Option(help="only these, by index: 3,17")] = None,
-    distinct: Annotated[
-        bool, typer.Option("--distinct", help="of near-duplicates only the one with the largest divergence")
-    ] = False,
+    distinct: Annotated[bool, typer.Option("--distinct", help="keep only the near-duplicate with the largest divergence")] = False,
     label: Annotated[
         str,
         typer.Option(
-            help="the class to file under: condition, first, second (what it names), agreed (what both named before), or a CSV "
-            "file with the columns index,label",
+            help="the label: condition, first or second (that classifier's top class), agreed (the top class of both before the "
+            "search), or a CSV file with the columns index,label",
             autocompletion=complete("labels"),
         ),
     ] = "condition",
 ) -> None:
     """Write samples of a run as files that other tools open.
 
-    As folders of classes, as a table, for Hugging Face datasets, FiftyOne or Label Studio (gevaldi list exports). Samples that
-    failed are left out. The columns to filter by are those of the run's rows. Needs no torch and no models. Examples:
+    Writes a folder per class, a table, or files for Hugging Face datasets, FiftyOne or Label Studio (gevaldi list exports). Leaves
+    out samples that failed. Filters by the columns of the run's rows. Needs no torch and no models. Examples:
 
     \b
       gevaldi export runs/demo --to imagefolder
@@ -50,10 +48,10 @@ def export(
     from gevaldi.storage import location
 
     indices = numbers(samples) if samples is not None else None
-    found = Run.open(location(run))
+    opened = Run.open(location(run))
     try:
         done = exported(
-            found,
+            opened,
             to,
             None if out is None else location(out),
             pictures=pictures,
@@ -65,20 +63,20 @@ def export(
             progress=True,
         )
     except KeyboardInterrupt:
-        say("gevaldi: interrupted. Nothing of the export is left.")
+        say("gevaldi: interrupted. The partial export was removed.")
         raise
     for note in done.notes:
         say(f"gevaldi: {note}")
-    if not found.complete:
-        say(f"gevaldi: the run is not complete: {len(found.done())} of {found.total} rows.")
+    if not opened.complete:
+        say(f"gevaldi: the run is not complete: {len(opened.done())} of {opened.total} rows.")
     tell(f"{to}: {done.path} ({done.pictures:,} picture{'s' * (done.pictures != 1)})")
 
 
 def numbers(text: str) -> list[int]:
-    """Indices as a user writes them: 3,17.
+    """Indices from text such as 3,17.
 
     Raises:
-        SpecError: they are no numbers.
+        SpecError: a part is not a number.
     """
     from gevaldi.errors import SpecError
 

@@ -20,7 +20,7 @@ def figure(
     out: Annotated[
         str | None,
         typer.Option(
-            help="a .png, .svg or .pdf file, or with --format its name without ending",
+            help="a .png, .svg or .pdf file; with --format, its name without the ending",
             show_default="FOLDER/figures/NAME.png",
             metavar="FILE",
         ),
@@ -33,8 +33,8 @@ def figure(
 ) -> None:
     """Draw a figure of a run, for a paper.
 
-    The run may be complete or not. Needs no torch and no models. Without a NAME, the figures are listed, and what each of them
-    lacks in this run; gevaldi show NAME says what a figure's options are. Examples:
+    The run need not be complete. Needs no torch and no models. Without a NAME, lists the figures and says which of them this run
+    cannot provide; gevaldi show NAME describes a figure's options. Examples:
 
     \b
       gevaldi figure runs/demo divergence
@@ -64,22 +64,22 @@ def figure(
 
 
 def _paths(folder: "Location", called: str, out: "Location | None", formats: list[str]) -> "list[Location]":
-    """Where a figure is written: a file for each `--format`, beside `--out` or else in the folder, and `--out` itself.
+    """The files to write: one for each `--format`, beside `--out` or else in the folder, and `--out` itself.
 
-    With formats, an `--out` that ends in none that can be written is what the files are called before their endings.
+    With formats, an `--out` without a known ending is the stem of the files' names.
     """
     from gevaldi.figures.base import METADATA
     from gevaldi.registry import Call
 
     whole = out and out.suffix.lower() in METADATA
     stem = out.with_suffix("") if out and whole else out or folder / "figures" / Call.parse(called).name
-    endings = dict.fromkeys(f.strip().lower().removeprefix(".") for given in formats for f in given.split(","))
+    endings = dict.fromkeys(f.strip().lower().removeprefix(".") for text in formats for f in text.split(","))
     paths = [stem.parent / f"{stem.name}.{ending}" for ending in endings or ([] if out else ["png"])]
     return list(dict.fromkeys(([out] if out and (whole or not paths) else []) + paths))
 
 
 def list_figures(run: "Run") -> str:
-    """The figures with a line each, and what a run lacks for some of them."""
+    """The figures, one line each, and why this run cannot provide some of them."""
     from gevaldi.figures import NothingToDraw, figure_of, registry
 
     width = max(map(len, registry.names()))
@@ -89,5 +89,5 @@ def list_figures(run: "Run") -> str:
         try:
             figure_of(run, name)
         except NothingToDraw as error:
-            lines.append(f"  {'':<{width}}  Not of this run: {error}")
+            lines.append(f"  {'':<{width}}  Not for this run: {error}")
     return "\n".join(lines)

@@ -1,26 +1,24 @@
-"""The commands about the hierarchy of classes: `gevaldi distance` and `gevaldi cluster`."""
+"""The commands for the hierarchy of classes: `gevaldi distance` and `gevaldi cluster`."""
 
 from typing import Annotated
 
 import typer
 
-from gevaldi.cli.words import complete, tell
+from gevaldi.cli.words import complete, say, tell
 from gevaldi.errors import TaxonomyError
 
 
 def distance(
     first: Annotated[str, typer.Argument(help="a class, by WordNet id, index or name")],
-    second: Annotated[str, typer.Argument(help="the other one")],
+    second: Annotated[str, typer.Argument(help="the other class")],
     taxonomy: Annotated[
         str, typer.Option(help="a name (gevaldi list taxonomies) or a file", autocompletion=complete("taxonomies"))
     ] = "ilsvrc",
-    convention: Annotated[
-        str, typer.Option(help="published, (edges - 1) / 2, as the paper's numbers; or edges, edges / 2")
-    ] = "published",
+    convention: Annotated[str, typer.Option(help="published, (edges - 1) / 2, as in the paper; or edges, edges / 2")] = "published",
 ) -> None:
-    """Say how far apart two classes are.
+    """Show how far apart two classes are.
 
-    The distance in levels of the hierarchy, and the way from one class to the other in words. Example:
+    Prints the distance in levels of the hierarchy, and the path from one class to the other in words. Example:
 
     \b
       gevaldi distance harvestman "barn spider"
@@ -43,15 +41,15 @@ def cluster(
     pictures: Annotated[
         str, typer.Option(help="real pictures, e.g. folder:DIR; sub-folders name classes", autocompletion=complete("pictures"))
     ],
-    out: Annotated[str, typer.Option(help="file for --taxonomy of gevaldi compare", metavar="FILE")] = "taxonomy.json",
+    out: Annotated[str, typer.Option(help="output file, for --taxonomy of gevaldi compare", metavar="FILE")] = "taxonomy.json",
     size: Annotated[
-        int | None, typer.Option(min=1, max=2_048, help="pixels a side to bring pictures to", show_default="theirs")
+        int | None, typer.Option(min=1, max=2_048, help="resize pictures to this many pixels a side", show_default="their own size")
     ] = None,
     linkage: Annotated[str, typer.Option(help="average, complete, single")] = "average",
 ) -> None:
-    """Learn a hierarchy of classes from what a classifier confuses.
+    """Learn a hierarchy of classes from a classifier's confusions.
 
-    Classes that it takes for each other come close, by hierarchical clustering of its mean predictions on real pictures. Example:
+    Clusters the classifier's mean predictions on real pictures, so classes that it confuses end up close together. Example:
 
     \b
       gevaldi cluster bundled:mnist-referee --pictures bundled:mnist-digits --out digits.json
@@ -67,14 +65,16 @@ def cluster(
     if file.suffix != ".json":
         raise TaxonomyError(f"--out {out} was given; the hierarchy is written as JSON, for example --out digits.json.")
     network = load_classifier(classifier)
-    found = confusions(network, sources.load(pictures), (size, size) if size else None)
+    confused = confusions(network, sources.load(pictures), (size, size) if size else None)
+    if confused.unknown:
+        say(f"gevaldi: warning: {confused.unknown}")
     names = {label.id: label.name for label in network.labels if label.id}
-    learnt = taxonomy_from_confusions(found.matrix, [label.id or label.name for label in network.labels], linkage, names)
+    learnt = taxonomy_from_confusions(confused.matrix, [label.id or label.name for label in network.labels], linkage, names)
     try:
         write_taxonomy(learnt, file)
     except OSError as error:
         raise TaxonomyError(f"{out} cannot be written: {error.strerror or error}.") from error
     if len(learnt.classes) <= 50:
         tell(outline(learnt))
-    rows = "their own classes" if found.by_truth else "the classifier's top classes, since theirs are not known"
-    tell(f"taxonomy: {out} ({len(learnt.classes)} classes, from {found.pictures:,} pictures by {rows})")
+    rows = "their true classes" if confused.by_truth else "the classifier's top classes, since the true ones are unknown"
+    tell(f"taxonomy: {out} ({len(learnt.classes)} classes, from {confused.pictures:,} pictures by {rows})")

@@ -1,8 +1,9 @@
-"""`gevaldi`: the commands, and how their errors are answered."""
+"""`gevaldi`: the commands, and how they report errors."""
 
 import os
 import sys
 from contextlib import nullcontext
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -25,17 +26,17 @@ from gevaldi.streams import loss, lossy
 
 
 class Group(TyperGroup):
-    """The commands; where a parameter is left out, its help stands beside its name."""
+    """The commands; an error about a missing parameter includes its help."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Carry out a command, until a signal ends it."""
+        """Run a command until it ends or a signal interrupts it."""
         try:
             return super().invoke(ctx)
         except Interrupted as signal:
             raise typer.Exit(signal.code) from None
         except typer.BadParameter as error:
             description = getattr(error.param, "help", None)
-            if description and not error.message:  # as of what is missing
+            if description and not error.message:  # for a missing parameter
                 error.message = description[0].upper() + description[1:]
             raise
 
@@ -53,15 +54,15 @@ app = typer.Typer(
 
 
 def run() -> None:
-    """The entry point: errors about the input are printed as an answer (exit code 2), Ctrl-C ends with 130, SIGTERM with 143.
+    """The entry point. Prints errors about the input (exit code 2); Ctrl-C ends with 130, SIGTERM with 143.
 
-    Output that cannot be written costs no result. Where its reader has gone, the exit code is that of the work; otherwise it is 1.
+    A failure to write output loses no results. If the reader closed the pipe, the command's exit code stands; otherwise it is 1.
     """
     from gevaldi.cli.completion import complete_colons
 
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if stream is None:
-            os.open(os.devnull, os.O_RDWR)  # so that no file of a run gets the number of a stream that is closed
+            os.open(os.devnull, os.O_RDWR)  # so that no file of a run gets the number of a closed stream
     sys.stdout, sys.stderr = lossy(sys.stdout), lossy(sys.stderr)
     try:
         check_text(sys.argv[1:])
@@ -84,7 +85,7 @@ Classifier = Annotated[
 Out = Annotated[
     str | None,
     typer.Option(
-        help="run folder, also s3://...; the same command continues it", show_default="runs/FIRST-vs-SECOND-ID", metavar="FOLDER"
+        help="run folder, also s3://...; the same command resumes it", show_default="runs/FIRST-vs-SECOND-ID", metavar="FOLDER"
     ),
 ]
 Folder = Annotated[str, typer.Argument(help="the run's folder, also s3://...", show_default=False)]
@@ -106,7 +107,7 @@ def compare(
     first: Classifier = None,
     second: Classifier = None,
     calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="search with confidences matched: each at the temperature that fits --real")
+        bool, typer.Option("--calibrate", help="calibrate both classifiers, each at the temperature that fits --real")
     ] = False,
     spec: Annotated[
         str | None, typer.Option(help="settings as a YAML or TOML file; options given here override it", metavar="FILE")
@@ -117,9 +118,9 @@ def compare(
     ] = None,
     compute: Any = None,
     out: Out = None,
-    title: Annotated[str, typer.Option(help="of the report, such as the question that it answers", show_default=False)] = "",
-    note: Annotated[str, typer.Option(help="a few words below the title", show_default=False)] = "",
-    author: Annotated[str, typer.Option(help="who made the report", show_default=False)] = "",
+    title: Annotated[str, typer.Option(help="the report's title, such as the question that it answers", show_default=False)] = "",
+    note: Annotated[str, typer.Option(help="a short note below the title", show_default=False)] = "",
+    author: Annotated[str, typer.Option(help="the report's author", show_default=False)] = "",
     report: Annotated[bool, typer.Option(help="write the report when done")] = True,
     verbose: Verbose = False,
     probe_again: Again = False,
@@ -134,8 +135,8 @@ def compare(
       gevaldi compare python:models.py:old python:models.py:new,seed=3 -g python:models.py:generator -n 200
       gevaldi compare --spec runs/demo/spec.yaml --condition 4 --divergence log-odds,this=4,that=9 --out runs/four-nine
 
-    Settings not listed here are set by their dotted names: --set search.typical_mass=0.99 (gevaldi show spec has them all).
-    A killed or interrupted run goes on with the same command.
+    Set all other settings by their dotted names: --set search.typical_mass=0.99 (gevaldi show spec lists them).
+    The same command resumes a killed or interrupted run.
     """
     from gevaldi.spec import read_spec, spec_from
     from gevaldi.storage import location
@@ -151,10 +152,10 @@ def compare(
 
 
 def _calibrate(settings: dict[str, Any]) -> None:
-    """Put both classifiers at the temperatures that fit the real pictures.
+    """Replace both classifiers by ones at the temperatures that fit the real pictures.
 
     Raises:
-        SpecError: there are none.
+        SpecError: there are no real pictures.
     """
     if not settings.get("real"):
         raise SpecError("--calibrate was given without --real; a temperature is fitted on real pictures of known classes.")
@@ -166,13 +167,13 @@ def _calibrate(settings: dict[str, Any]) -> None:
 @app.command()
 @computing()
 def demo(
-    out: Annotated[str, typer.Option(help="run folder; the same command continues it", metavar="FOLDER")] = "runs/demo",
+    out: Annotated[str, typer.Option(help="run folder; the same command resumes it", metavar="FOLDER")] = "runs/demo",
     compute: Any = None,
     verbose: Verbose = False,
 ) -> None:
     """Compare the bundled pair of MNIST classifiers.
 
-    Searches from 64 starts in both orders, audits the generator against 1,000 real digits, and writes the report; takes less
+    Searches from 64 starts in both orders, audits the generator against 1,000 real digits, and writes the report. Takes less
     than a minute.
     """
     from gevaldi.spec import spec_from
@@ -190,9 +191,9 @@ def resume(
     report: bool = True,
     verbose: Verbose = False,
 ) -> None:
-    """Continue a run that was interrupted.
+    """Resume an interrupted run.
 
-    What was finished is not computed again.
+    Finished rows are not computed again.
     """
     from gevaldi.runs.store.run import Run
     from gevaldi.storage import location
@@ -204,12 +205,12 @@ def resume(
 @app.command(name="report")
 def report_command(
     folder: Folder,
-    out: Annotated[str | None, typer.Option(help="where to", show_default="FOLDER/report.html", metavar="FILE")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="samples that the page shows at most")] = 200,
+    out: Annotated[str | None, typer.Option(help="output file", show_default="FOLDER/report.html", metavar="FILE")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="most samples to show")] = 200,
 ) -> None:
     """Write the report of a run.
 
-    The run may be complete or not. Needs no torch and no models.
+    The run need not be complete. Needs no torch and no models.
     """
     from gevaldi.reports.page import write_report
     from gevaldi.runs.store.run import Run
@@ -220,11 +221,11 @@ def report_command(
 
 @app.command()
 def verify(folder: Folder) -> None:
-    """Check that a run is as it was written.
+    """Check that a run is unchanged since it was written.
 
-    Its record, every byte of its rows, what rows say against the record and against themselves, and the files that went into it.
-    The last line is a checksum of the run, to be kept elsewhere: whoever changes a row or the record changes it. Exit code 2 if
-    something does not hold. Needs no torch and no models.
+    Checks its record, every byte of its rows, whether rows agree with the record and with themselves, and its input files.
+    The last line is a checksum of the run; store it elsewhere, since any change to a row or the record changes it. Exit code 2 if
+    a check fails. Needs no torch and no models.
     """
     from gevaldi.runs.store.run import Run
     from gevaldi.runs.verification import verify
@@ -249,7 +250,7 @@ def list_command(
         ),
     ] = None,
 ) -> None:
-    """List what can be named: all kinds, one of them, or all names of one source of models."""
+    """List the available names: of all kinds, of one kind, or of one source of models."""
     from gevaldi.cli.catalogue import listing
 
     tell(listing(kind))
@@ -257,11 +258,11 @@ def list_command(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="any name that gevaldi list has", autocompletion=complete("everything"))],
+    name: Annotated[str, typer.Argument(help="any name from gevaldi list", autocompletion=complete("everything"))],
 ) -> None:
-    """Show what a name stands for.
+    """Show the documentation of a name.
 
-    A model's card, a divergence's definition, an algorithm's settings; `spec` shows all settings of a run.
+    A model's card, a divergence's definition or an algorithm's settings; `spec` shows all settings of a run.
     """
     from gevaldi.cli.catalogue import documentation
 
@@ -279,13 +280,33 @@ app.command()(export)
 
 
 @app.command()
-def doctor() -> None:
-    """Say what this installation has, and what is wrong with it.
+def doctor(
+    model: Annotated[
+        str | None,
+        typer.Argument(help="a classifier, a generator or pictures to load and describe", autocompletion=complete("everything")),
+    ] = None,
+    pictures: Annotated[
+        str | None, typer.Option(help="pictures to show to the classifier, such as folder:DIR", show_default=False)
+    ] = None,
+    out: Annotated[str | None, typer.Option(help="where to write the pictures, as PNG", show_default=False, metavar="FILE")] = None,
+) -> None:
+    """Check this installation, or describe how GeValDi understands one model.
 
-    Versions, devices, bundled weights. Exit code 2 if something is wrong.
+    Without a model: lists versions, devices and bundled weights. With a model: lists its files and their hashes, its classes, its
+    preprocessing step by step, and its answers on four pictures, so that you can check that it is your model. Exit code 2 if a
+    check fails. Examples:
+
+    \b
+      gevaldi doctor
+      gevaldi doctor timm:resnet50.a1_in1k --pictures folder:DIR --out seen.png
+      gevaldi doctor python:models.py:mine
+      gevaldi doctor folder:DIR
     """
-    from gevaldi.cli.diagnosis import diagnose
+    from gevaldi.cli.diagnosis import describe_model, diagnose
 
+    if model is not None:
+        tell(describe_model(model, pictures, out))
+        return
     lines, healthy = diagnose()
     tell("\n".join(lines))
     if not healthy:
@@ -305,7 +326,11 @@ def _execute(
     probe_again: bool = False,
     about: dict[str, str] | None = None,
 ) -> None:
-    named = f"runs/{_short(spec.first)}-vs-{_short(spec.second)}-{spec.fingerprint}" if out is None else out
+    from gevaldi.folders import in_path
+    from gevaldi.names import told_apart
+
+    names = map(in_path, told_apart(spec.first, spec.second))
+    named = f"runs/{'-vs-'.join(names)}-{spec.fingerprint}" if out is None else out
     models = (spec.first, spec.second, spec.generator)
     try:
         from gevaldi.comparison import command_of, execute
@@ -322,8 +347,8 @@ def _execute(
         ignored |= {
             f"--{key}": before.record.get("about", {}).get(key) != text for key, text in (about or {}).items() if text and before
         }
-        for what in [name for name, given in ignored.items() if before and given]:
-            say(f"gevaldi: {what} has no effect here: the run in {folder} was begun before, and goes on as it was computed then.")
+        for what in [name for name, differs in ignored.items() if before and differs]:
+            say(f"gevaldi: {what} is ignored: {folder} already holds a run, which resumes with its original settings.")
 
         def begun(run: Run) -> None:
             for text in [*(lines_of(run.record["execution"]) if verbose else ()), *alignment_sentences(run.record)]:
@@ -337,9 +362,10 @@ def _execute(
         say(f"gevaldi: interrupted{_left(named)}")
         raise
     from gevaldi.cli.table import summary_table
+    from gevaldi.measures.failures import why_all_failed
 
     if complete:
-        say(f"The run in {folder} was complete, so nothing was computed again. Delete it, or give another --out, for a new one.")
+        say(f"The run in {folder} was already complete, so nothing was computed. For a new run, delete it or give another --out.")
     summary_table(comparison.run, comparison.summary())
     tell(f"rows:   {folder / 'samples'}")
     if report:
@@ -348,20 +374,18 @@ def _execute(
         except RunFolderError as error:
             if not complete:
                 raise
-            say(f"gevaldi: {error}")  # it was not asked to write anything
+            say(f"gevaldi: {error}")  # the folder of a complete run may be read-only
+    if why := why_all_failed(comparison.run.each(["status", "error"])):
+        say(f"gevaldi: {why}")
+        raise typer.Exit(2)
 
 
 def _left(folder: str) -> str:
-    """What an interrupted run leaves, and how to go on."""
+    """The rows that an interrupted run leaves, and how to resume it."""
     from gevaldi.runs.store.run import Run
     from gevaldi.storage import location
 
     run = Run.begun(location(folder))
     if run is None:
-        return f"; there is no run in {folder}, so nothing can go on."
-    return f"; {len(run.done())} of {run.total} rows are safe. Go on with: gevaldi resume {folder}"
-
-
-def _short(name: str) -> str:
-    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name.rpartition(":")[2])
-    return kept.strip("-.")[:40] or "model"
+        return f"; there is no run in {folder} to resume."
+    return f"; {len(run.done())} of {run.total} rows are safe. Resume with: gevaldi resume {quote(folder)}"

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from gevaldi.reports.sweep.tables import Matrix
     from gevaldi.sweeps.results import SweepResult
 
-TOGETHER = 4  # classifiers up to which a cell has all quantities
-LONGEST, SHORTEST = 30, 8  # letters of a name where there is room, and where there is little
+TOGETHER = 4  # most classifiers for which a cell shows all quantities
+LONGEST, SHORTEST = 30, 8  # most letters of a name with ample room, and with little
 
 
 def show_matrices(found: "SweepResult") -> None:
@@ -37,13 +37,13 @@ def show_matrices(found: "SweepResult") -> None:
 
 
 def _room(shown: "Matrix", names: Sequence[str]) -> int:
-    """Letters that are left for a name beside the numbers of its row, in this terminal."""
+    """Letters that this terminal leaves for a name beside the numbers of its row."""
     widest = max(len(_words([shown], row, column)) for row in names for column in names)
     return Console().width - (max(widest, len(str(len(names)))) + 1) * len(names) - len(f"{len(names)} ") - 1
 
 
 def _print(shown: "Sequence[Matrix]", names: Sequence[str], heading: str) -> None:
-    """One table with all quantities in each cell where they fit, otherwise a table a quantity."""
+    """One table with all quantities in each cell if they fit, otherwise one table per quantity."""
     together = len(names) <= TOGETHER
     for group in [shown] if together else [[one] for one in shown]:
         what = [m.title[0].lower() + m.title[1:] for m in group]
@@ -68,7 +68,7 @@ def _words(group: "Sequence[Matrix]", row: str, column: str) -> str:
 
 
 def _print_wrong(wrong: Sequence[Entry], names: Sequence[str]) -> None:
-    """A table of all that fits: intervals stand below their numbers, and then what was drawn is left to the page."""
+    """A table that fits the terminal: first puts intervals below their numbers, then drops drawn pictures, which the page has."""
     drawn, real = ({e.row: e for e in wrong if e.stage == stage} for stage in (DRAWN, REAL))
     last = {"real pictures": real} if real else {"drawn pictures": drawn}
     (own,) = last.values()

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 import functools
 import inspect
@@ -9,7 +9,7 @@ import typer
 
 from gevaldi.cli.words import complete
 
-Data = Annotated[str | None, typer.Option(help="folder of MNIST's four idx files", show_default="download", metavar="FOLDER")]
+Data = Annotated[str | None, typer.Option(help="folder with MNIST's four idx files", show_default="download", metavar="FOLDER")]
 SetForAll = Annotated[
     list[str] | None,
     typer.Option("--set", help="a setting for all comparisons, e.g. search.steps=50", autocompletion=complete("settings")),
@@ -20,7 +20,7 @@ BatchSize = Annotated[
     typer.Option(
         min=1,
         max=1_000_000,
-        help="samples searched together; large networks round differently",
+        help="samples searched together; affects rounding in large networks",
         show_default="128; measured for large networks",
     ),
 ]
@@ -40,14 +40,16 @@ COMPUTE = {"device": (Device, "auto"), "batch_size": (BatchSize, None), "engine"
 """The options of `Compute` with their defaults."""
 FolderOfAll = Annotated[
     str | None,
-    typer.Option(help="its folder, on this machine; the same command continues it", show_default="runs/NAME", metavar="FOLDER"),
+    typer.Option(help="output folder on this machine; the same command resumes it", show_default="runs/NAME", metavar="FOLDER"),
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="say how networks are computed, what was tried, and why")]
-Again = Annotated[bool, typer.Option("--probe-again", help="measure again how large networks are computed fastest")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="show how networks are computed, and the measurements behind that choice")
+]
+Again = Annotated[bool, typer.Option("--probe-again", help="repeat the measurement of the fastest way to compute large networks")]
 
 
 def computing(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of `Compute`, of all or of those named, in the place of its parameter `compute`."""
+    """Replace a command's parameter `compute` by options for the named fields of `Compute`, by default all."""
     chosen = {name: COMPUTE[name] for name in names or COMPUTE}
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:

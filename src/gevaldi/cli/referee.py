@@ -19,10 +19,10 @@ def referee(
     ],
     report: Annotated[bool, typer.Option(help="write the report again, with its opinion")] = True,
 ) -> None:
-    """Ask a third classifier on whose side it is where the two of a run differ.
+    """Ask a third classifier which of the two it agrees with where they differ.
 
-    Its answer is a guess: beside it stands how many of the real pictures the third one itself reads right. It is asked about the
-    real pictures of the run, and about the samples before and after their search.
+    Its opinion is not ground truth, so its own accuracy on real pictures is shown beside it. It classifies the run's real pictures,
+    and the samples before and after their search.
     """
     from gevaldi.comparison import Comparison, bar
     from gevaldi.names import full_name, told_apart

@@ -1,4 +1,4 @@
-"""The command `gevaldi reproduce`: figures of the paper made again."""
+"""The command `gevaldi reproduce`, which reproduces figures of the paper."""
 
 import shlex
 import sys
@@ -25,14 +25,14 @@ def reproduce(
         list[str] | None,
         typer.Argument(help="figure-1 to figure-5, model-selection, or all", autocompletion=complete("reproductions")),
     ] = None,
-    quick: Annotated[bool, typer.Option(help="fewer and smaller runs, and only with what is on this machine")] = False,
+    quick: Annotated[bool, typer.Option(help="fewer and smaller runs, using only files on this machine")] = False,
     model: Annotated[
-        list[str] | None, typer.Option(help="WORLD.PART=SOURCE:NAME, another model in the place of one of an experiment's")
+        list[str] | None, typer.Option(help="WORLD.PART=SOURCE:NAME, to replace one of an experiment's models")
     ] = None,
     models: Annotated[
         str | None, typer.Option(help="the same as a YAML file: {WORLD: {PART: SOURCE:NAME}}", metavar="FILE")
     ] = None,
-    world: Annotated[list[str] | None, typer.Option(help="make it in this world only; may be repeated")] = None,
+    world: Annotated[list[str] | None, typer.Option(help="reproduce it in this world only; may be repeated")] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="a setting for all runs, e.g. samples=16", autocompletion=complete("settings")),
@@ -41,15 +41,15 @@ def reproduce(
     out: Annotated[
         str | None,
         typer.Option(
-            help="its folder; the same command continues it", show_default="runs/paper or runs/paper-quick", metavar="FOLDER"
+            help="output folder; the same command resumes it", show_default="runs/paper or runs/paper-quick", metavar="FOLDER"
         ),
     ] = None,
 ) -> None:
-    """Make figures of the paper again, and test its claims on what comes out.
+    """Reproduce figures of the paper, and test its claims on the results.
 
-    Each figure is made in several worlds: digits (networks that ship), pictures (ImageNet networks around real pictures, where they
-    are at hand), and paper (its own networks). It becomes a page, drawings as PNG and SVG, and numbers as CSV; index.html has all
-    verdicts. Without a name, the figures are listed. Examples:
+    Each figure is reproduced in several worlds: digits (bundled networks), pictures (ImageNet networks around real pictures, if
+    available), and paper (the paper's networks). Writes a page, drawings as PNG and SVG, and numbers as CSV; index.html has all
+    verdicts. Without a name, lists the figures. Examples:
 
     \b
       gevaldi reproduce figure-2 figure-3 --quick
@@ -63,13 +63,13 @@ def reproduce(
 
     if not names:
         tell("\n".join(f"{name:16} {read_reproduction(name).title}" for name in reproductions()))
-        say("\nMake some with: gevaldi reproduce figure-2 --quick, or all of them: gevaldi reproduce all --quick")
+        say("\nReproduce some with: gevaldi reproduce figure-2 --quick, or all of them: gevaldi reproduce all --quick")
         return
     chosen = {name: read_reproduction(name) for name in (reproductions() if ALL in names else dict.fromkeys(names))}
-    there = {one for asked in chosen.values() for one in asked.worlds}
+    there = {world for reproduction in chosen.values() for world in reproduction.worlds}
     if unknown := [one for one in world or [] if one not in there]:
         raise SpecError(str(UnknownName("world of these figures", unknown[0], there)))
-    given: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "models": _models(models, model or []),
         "options": {"quick": quick, "assignments": set_ or []},
         "compute": compute,
@@ -83,12 +83,12 @@ def reproduce(
     again = [*(["--quick"] if quick else []), *(str(w) for flag, v in words for one in _listed(v) for w in (flag, one))]
     broken = False
     try:
-        for name, asked in chosen.items():
-            if given["worlds"] & set(asked.worlds):
-                broken |= _make(name, asked, command=shlex.join(["gevaldi", "reproduce", name, *again]), **given)
-                index = write_index(given["folder"])
+        for name, reproduction in chosen.items():
+            if settings["worlds"] & set(reproduction.worlds):
+                broken |= _make(name, reproduction, command=shlex.join(["gevaldi", "reproduce", name, *again]), **settings)
+                index = write_index(settings["folder"])
     except KeyboardInterrupt:
-        say("gevaldi: interrupted. What was finished is safe; the same command goes on.")
+        say("gevaldi: interrupted. Finished rows are safe; the same command resumes.")
         raise
     tell(f"together: {index}")
     if broken:
@@ -101,7 +101,7 @@ def _listed(value: Any) -> list[Any]:
 
 def _make(
     name: str,
-    asked: "Reproduction",
+    reproduction: "Reproduction",
     *,
     models: dict[str, dict[str, str]],
     options: dict[str, Any],
@@ -110,61 +110,66 @@ def _make(
     folder: Path,
     command: str,
 ) -> bool:
-    """Make one figure, and say whether something went wrong in it that is more than what is not at hand."""
+    """Reproduce one figure. Returns whether a run failed for a reason other than a missing file."""
     from gevaldi.experiments.execute import Outcome
+    from gevaldi.measures.failures import why_all_failed
     from gevaldi.reports.page import write_report
     from gevaldi.reports.reproduction import ClaimResult, write_figure
     from gevaldi.reproduction.execution import reproduce as outcomes_of
 
     drawn, judged, broken = {}, [], False
-    tell(asked.title)
-    for world in asked.worlds:
-        for found in outcomes_of(asked, world, folder, compute if world in worlds else None, models=models.get(world), **options):
-            if isinstance(found, Outcome):
-                say(f"gevaldi: {world}: {found.name}: {found.run.folder if found.run else found.error}")
-                broken |= found.run is None and not (found.missing and options["quick"])
-                if found.run and not (found.run.folder / "report.html").exists():
-                    write_report(found.run)
+    tell(reproduction.title)
+    for world in reproduction.worlds:
+        computed = compute if world in worlds else None
+        for outcome in outcomes_of(reproduction, world, folder, computed, models=models.get(world), **options):
+            if isinstance(outcome, Outcome):
+                say(f"gevaldi: {world}: {outcome.name}: {outcome.run.folder if outcome.run else outcome.error}")
+                why = outcome.run and why_all_failed(outcome.run.each(["status", "error"]))
+                if why:
+                    say(f"gevaldi: {world}: {outcome.name}: {why}")
+                broken |= bool(why) or (outcome.run is None and not (outcome.missing and options["quick"]))
+                if outcome.run and not (outcome.run.folder / "report.html").exists():
+                    write_report(outcome.run)
                 continue
-            drawn[world] = _drawn(asked, found, folder)
+            drawn[world] = _drawn(reproduction, outcome, folder)
             judged += [
                 ClaimResult(claim.says, world, finding.verdict, finding.measured, finding.rests_on)
-                for claim, finding in zip(asked.claims, found.findings, strict=True)
+                for claim, finding in zip(reproduction.claims, outcome.findings, strict=True)
             ]
     for one in judged:
         if one.world in worlds:
             tell(_line(one))
-    tell(f"page: {write_figure(name, asked.title, asked.shows, drawn, judged, command, folder)}\n")
+    tell(f"page: {write_figure(name, reproduction.title, reproduction.shows, drawn, judged, command, folder)}\n")
     return broken
 
 
-def _drawn(asked: "Reproduction", made: "WorldResult", folder: Path) -> Any:
-    """What the page shows of a world, and the page that has its runs side by side."""
+def _drawn(reproduction: "Reproduction", result: "WorldResult", folder: Path) -> Any:
+    """The page's figure of a world, with a link to the page that shows its runs side by side."""
     from gevaldi.experiments import read_experiment
     from gevaldi.reports.experiment import write_overview
     from gevaldi.reports.reproduction import WorldFigure
 
-    figure, evidence = made.figure, made.evidence
+    figure, evidence = result.figure, result.evidence
     if figure is None or evidence is None:
-        return WorldFigure(made.about, evidence.models, failed=evidence.failed) if evidence else WorldFigure(made.about)
-    name = asked.worlds[made.world].experiment
+        return WorldFigure(result.about, evidence.models, failed=evidence.failed) if evidence else WorldFigure(result.about)
+    name = reproduction.worlds[result.world].experiment
     experiment = read_experiment(name)
     runs = {one.folder.name: one for replicates in evidence.runs.values() for one in replicates}
     overview = write_overview(experiment.title, experiment.question, runs, evidence.failed, folder / name)
     where = overview.relative_to(folder).as_posix()
-    return WorldFigure(made.about, evidence.models, figure.drawing, figure.columns, figure.rows, evidence.failed, where)
+    return WorldFigure(result.about, evidence.models, figure.drawing, figure.columns, figure.rows, evidence.failed, where)
 
 
 def _line(one: "ClaimResult") -> str:
     """A verdict on one line, with its first number."""
     from gevaldi.reports.numbers import signed
 
-    said = next((f"{said}: {signed(e)}" for said, e in one.measured.items()), one.rests_on)
-    return f"  {one.verdict:13}  {one.world:8}  {one.claim}\n{'':27}{said}"
+    number = next((f"{quantity}: {signed(e)}" for quantity, e in one.measured.items()), one.rests_on)
+    return f"  {one.verdict:13}  {one.world:8}  {one.claim}\n{'':27}{number}"
 
 
-def _models(file: str | None, given: list[str]) -> dict[str, dict[str, str]]:
-    """Models by world and part, those of the file first; one file may serve all figures, of which each takes its own parts."""
+def _models(file: str | None, assignments: list[str]) -> dict[str, dict[str, str]]:
+    """Models by world and part, from the file and then the options; one file may serve all figures."""
     from gevaldi.errors import SpecError, UnknownName
     from gevaldi.experiments import read_experiment
     from gevaldi.reproduction.spec import read_reproduction, reproductions
@@ -176,7 +181,7 @@ def _models(file: str | None, given: list[str]) -> dict[str, dict[str, str]]:
         if not isinstance(named, dict) or not all(isinstance(name, str) for name in named.values()):
             raise SpecError(f"In {file}, {world} holds {named!r}; {{PART: SOURCE:NAME}} was expected.")
         parts[str(world)] = {str(part): name for part, name in named.items()}
-    for text in given:
+    for text in assignments:
         key, _, named = text.partition("=")
         world, _, part = key.strip().partition(".")
         if not (part and named):
@@ -184,8 +189,8 @@ def _models(file: str | None, given: list[str]) -> dict[str, dict[str, str]]:
             raise SpecError(f"--model {text} was given; WORLD.PART=SOURCE:NAME was expected, as in {example}.")
         parts.setdefault(world, {})[part] = named
     known: dict[str, set[str]] = {}
-    for asked in map(read_reproduction, reproductions() if parts else ()):
-        for world, one in asked.worlds.items():
+    for reproduction in map(read_reproduction, reproductions() if parts else ()):
+        for world, one in reproduction.worlds.items():
             known.setdefault(world, set()).update(read_experiment(one.experiment).models)
     for world, named in parts.items():
         if world not in known:

@@ -1,4 +1,4 @@
-"""Options that are settings: their names, types, defaults and help are those of the fields of a spec or a sweep."""
+"""Options generated from the fields of a spec or a sweep: their names, types, defaults and help."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -30,9 +30,9 @@ KINDS = {
 
 
 class SettingsCommand(TyperCommand):
-    """A command with an option for each of `names`, fields of a spec by their dotted names; `ctx.obj` holds those that were given.
+    """A command with an option for each of `names`, dotted fields of a spec; `ctx.obj` holds the options that the user set.
 
-    They are made when the command is used, because reading the spec takes longer than all the rest of `gevaldi --help`.
+    The options are created when the command runs, because importing the spec takes longer than the rest of `gevaldi --help`.
     """
 
     context_class = typer.Context
@@ -42,7 +42,7 @@ class SettingsCommand(TyperCommand):
 
     @property
     def params(self) -> list[Any]:
-        """The arguments, the options of the settings, and then those of the command itself."""
+        """The arguments, the options for settings, and then the command's own options."""
         if not self._whole:
             self._whole = True
             after = sum(param.param_type_name == "argument" for param in self._params)
@@ -61,7 +61,7 @@ class SettingsCommand(TyperCommand):
 
 
 def options(names: Sequence[str]) -> list[Any]:
-    """The options of some settings, as typer makes them of a function's parameters."""
+    """The options for some settings, which typer builds from a function's parameters."""
 
     def command(**values: Any) -> None: ...
 
@@ -78,7 +78,7 @@ def options(names: Sequence[str]) -> list[Any]:
 
 
 def _field(name: str) -> "FieldInfo":
-    """The field of a spec or, where a spec has none of that name, of a sweep."""
+    """The field of a spec or, if a spec has no such field, of a sweep."""
     from gevaldi.spec import GROUPS, Spec
 
     group, _, last = name.rpartition(".")
@@ -91,11 +91,11 @@ def _field(name: str) -> "FieldInfo":
 
 
 def _option(name: str, field: "FieldInfo") -> Any:
-    """The annotation of the parameter for a field: its type, and what typer says of it."""
+    """The annotation of the parameter for a field: its type and typer's option."""
     from pydantic_core import PydanticUndefined
 
     plain, default = _type(field.annotation), field.default
-    several = get_origin(plain) is list  # given one at a time: --condition 4 --condition 9
+    several = get_origin(plain) is list  # one value at a time: --condition 4 --condition 9
     flag = f"--{name.removesuffix('s') if several else name}".replace("_", "-")
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
     info = typer.Option(
@@ -109,7 +109,7 @@ def _option(name: str, field: "FieldInfo") -> Any:
 
 
 def _type(annotation: Any) -> Any:
-    """What a shell's words for a field become: numbers, lists of them, or text that the field itself checks."""
+    """The type of an option for a field: numbers, lists of them, or text that the field itself checks."""
     parts = [part for part in get_args(annotation) if part is not NoneType]
     origin = get_origin(annotation)
     if origin is tuple:
@@ -120,10 +120,10 @@ def _type(annotation: Any) -> Any:
 
 
 def override(settings: dict[str, Any], given: Mapping[str, Any], assignments: Sequence[str] | None) -> None:
-    """Put options, by the dotted names of their settings, and then assignments such as `search.gain=0.001` into settings.
+    """Put options, by their dotted names, and then assignments such as `search.gain=0.001` into settings.
 
     Raises:
-        SpecError: an assignment is none.
+        SpecError: an assignment is malformed.
     """
     from gevaldi.spec import overridden
 

@@ -1,4 +1,4 @@
-"""Signals that end a command: what is finished is written first."""
+"""Signals that end a command after it has written its finished rows."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ AT_ONCE = 1.0  # seconds within which two signals are one: `timeout` sends it to
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal came; `code` is the exit code by which shells know it."""
+    """A signal arrived; `code` is the shell's exit code for it."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -21,9 +21,9 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within it the first signal raises an error, and a second one ends the process at once.
+    """The first signal raises an error, and a second one ends the process at once.
 
-    A signal that whoever began the process ignores stays ignored, as SIGHUP under nohup.
+    Signals that the parent process ignores stay ignored, such as SIGHUP under nohup.
     """
     first: float | None = None
 

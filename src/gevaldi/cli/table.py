@@ -12,7 +12,7 @@ from gevaldi.runs.store.run import Run
 
 
 def summary_table(run: Run, found: list[Summary]) -> None:
-    """Print what real pictures say of the two, one line for each order of the search, and how many distinct finds there are."""
+    """Print which classifier real pictures favour, one line for each order of the search, and the number of distinct finds."""
     first, second = told_apart(run.record["models"]["first"]["name"], run.record["models"]["second"]["name"])
     for sentence in answer(run.record, {"first": first, "second": second}).sentences:
         Console(highlight=False).print(Text(sentence))
@@ -24,16 +24,15 @@ def summary_table(run: Run, found: list[Summary]) -> None:
     for head in ("order", "samples", "differ", f"divergence, {unit}", *apart, "Δz", "typicality", *failed):
         table.add_column(Text(head), justify="left" if head == "order" else "right", no_wrap=True)
     for s in found:
-        table.add_row(
-            s.order,
-            str(s.samples),
+        cells = (
             f"{100 * s.differ_start.value:.0f} → {100 * s.differ_end.value:.0f} %",
             f"{_short(s.divergence_start.value)} → {_short(s.divergence_end.value)}",
             *(_levels(s, n) for n in sizes),
             f"{s.delta_z.value:.2f}",
             typicality(s.typicality.value),
-            *([str(s.failed)] if failed else []),
         )
+        nothing = ("–",) * len(cells)
+        table.add_row(s.order, str(s.samples), *(cells if s.failed < s.samples else nothing), *([str(s.failed)] if failed else []))
     Console().print(table)
     if found and all(s.distinct is not None for s in found):
         many = sum(s.distinct or 0 for s in found)
@@ -42,12 +41,12 @@ def summary_table(run: Run, found: list[Summary]) -> None:
 
 
 def _short(value: float) -> str:
-    """Three significant digits, but no more decimals than three."""
+    """Three significant digits, but at most three decimals."""
     return f"{value:.3g}" if abs(value) >= 0.1 else "< 0.001" if 0 < value < 0.001 else f"{value:.3f}"
 
 
 def _levels(found: Summary, n: int) -> str:
-    """The mean set distance before and after, where there is one: not where all samples failed."""
+    """The mean set distance before and after; a dash if all samples failed."""
     if n not in found.set_distance_end:
         return "–"
     return f"{found.set_distance_start[n].value:.1f} → {found.set_distance_end[n].value:.1f}"

@@ -1,4 +1,4 @@
-"""What the commands share: where they speak, and names that complete."""
+"""Output, input checks and completion that all commands share."""
 
 import sys
 from collections.abc import Sequence
@@ -6,20 +6,20 @@ from typing import Any
 
 
 def say(text: str) -> None:
-    """To the user, beside the results."""
+    """Print a message to the user on stderr."""
     print(text, file=sys.stderr)  # noqa: T201
 
 
 def tell(text: str) -> None:
-    """A result."""
+    """Print a result on stdout."""
     print(text)  # noqa: T201
 
 
 def check_text(words: Sequence[str]) -> None:
-    """Refuse what no record and no page could hold.
+    """Refuse words that are not valid UTF-8, as names of files may be.
 
     Raises:
-        SpecError: one of the words has bytes that are no UTF-8, as the name of a file may have.
+        SpecError: a word is not valid UTF-8.
     """
     from gevaldi.errors import SpecError
 
@@ -27,11 +27,11 @@ def check_text(words: Sequence[str]) -> None:
         try:
             word.encode()
         except UnicodeEncodeError:
-            raise SpecError(f"{word!a} is no text in UTF-8. Rename the file, or call the command in its folder.") from None
+            raise SpecError(f"{word!a} is not valid UTF-8. Rename the file, or run the command from its folder.") from None
 
 
 def complete(kind: str) -> Any:
-    """Names that complete in the shell, listed without importing what bears them."""
+    """A function that completes names of a kind in the shell."""
 
     def names(incomplete: str) -> list[str]:
         from gevaldi.cli.catalogue import names_of

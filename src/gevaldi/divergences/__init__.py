@@ -1,14 +1,14 @@
 """D[p₁(y|x) ‖ p₂(y|x)]: how far the predictions of two classifiers are apart, per sample, from log-probabilities.
 
-A divergence is a plain function `(log_p, log_q) -> (batch,)`. To add one, add a file that holds a function of the file's name. One
-with a keyword `taxonomy` is given that of the run.
+A divergence is a plain function `(log_p, log_q) -> (batch,)`. To add one, add a file that holds a function of the file's name, or
+name your own: `python:FILE.py:NAME`. One with a keyword `taxonomy` receives that of the run.
 """
 
 import inspect
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gevaldi.errors import SpecError
+from gevaldi.errors import SpecError, describe_error
 from gevaldi.registry import GIVEN, Call, Registry, options_for
 
 if TYPE_CHECKING:
@@ -44,11 +44,19 @@ def divergence(text: str, classes: int | None = None, taxonomy: "Taxonomy | None
             )
         bound = partial(bound, taxonomy=taxonomy)
     if classes is not None:
-        probe = torch.zeros(1, classes).log_softmax(-1)
+        probe = torch.zeros(3, classes).log_softmax(-1)
         try:
-            bound(probe, probe)
+            found = bound(probe, probe)
         except (TypeError, ValueError) as error:
             raise SpecError(f"The divergence {text!r} cannot be used: {error}") from error
+        except Exception as error:  # of a user's own function
+            raise SpecError(f"The divergence {text!r} fails. {describe_error(error)}") from error
+        if not isinstance(found, torch.Tensor) or found.shape != (3,):
+            came = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, torch.Tensor) else f"a {type(found).__name__}"
+            raise SpecError(
+                f"The divergence {text!r} returns {came} for 3 samples. It takes two tensors of log-probabilities of shape (batch, "
+                "classes) and returns one number per sample, of shape (batch,)."
+            )
     return bound
 
 

@@ -1,4 +1,4 @@
-"""The way to a Ray cluster: a new one on this machine, or one that is there; quiet, and with an answer where there is none."""
+"""Connects to a Ray cluster, a new one on this machine or an existing one; quiet, and with clear errors if none answers."""
 
 import logging
 import os
@@ -15,24 +15,24 @@ from urllib.parse import urlsplit
 from gevaldi.engines.base import EngineError
 from gevaldi.errors import MissingExtra
 
-SECONDS = 10.0  # that an address is given to answer
-OBJECT_STORE = 200_000_000  # bytes of a new cluster; rows are fetched as soon as they are there, so that little is in it
+SECONDS = 10.0  # that an address has to answer
+OBJECT_STORE = 200_000_000  # bytes of a new cluster's object store, which holds little, since rows are fetched at once
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Ray cluster that this program is connected to.
+    """A Ray cluster to which this program is connected.
 
     Attributes:
         ray: the package.
-        lifelines: hosts and ports without which Ray would end this program: of the head, and of the node that the program is on.
+        lifelines: hosts and ports of the head and of this program's node; Ray ends a program that loses one of them.
     """
 
     ray: Any
     lifelines: tuple[tuple[str, int], ...]
 
     def answers(self) -> bool:
-        """Whether the cluster is still there; it is not used for that, because Ray ends a program that uses one that is gone."""
+        """Whether the cluster still answers. Does not use Ray, which ends a program whose cluster is gone."""
         try:
             for lifeline in self.lifelines:
                 socket.create_connection(lifeline, SECONDS).close()
@@ -42,15 +42,15 @@ class Cluster:
 
 
 def address_of(address: str | None) -> str:
-    """The address that is meant: what was given, or RAY_ADDRESS, or a cluster of this machine alone."""
+    """The given address, or RAY_ADDRESS, or a cluster of this machine alone."""
     return address or os.environ.get("RAY_ADDRESS") or "local"
 
 
 def import_ray(logs: bool) -> Any:
-    """The package ray, told to be quiet unless its logs are wanted.
+    """The package ray, without its logs unless they are requested.
 
     Raises:
-        MissingExtra: it is not installed.
+        MissingExtra: the package is not installed.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if not logs:
@@ -66,16 +66,16 @@ def import_ray(logs: bool) -> Any:
 def connect(address: str | None, cores: int, largest: int, logs: bool) -> Iterator[Cluster]:
     """The cluster at an address, or else a new one on this machine that ends with the context.
 
-    A program that has begun Ray itself keeps what it has, which has to be the cluster that was asked for.
+    A program that has already initialised Ray keeps its cluster, which must be the requested one.
 
     Args:
-        address: HOST:PORT, ray://HOST:PORT or auto; None for this machine, or what RAY_ADDRESS says.
-        cores: of a new cluster.
-        largest: bytes of the largest object that has to have room.
-        logs: whether what workers print is shown.
+        address: HOST:PORT, ray://HOST:PORT or auto; None for RAY_ADDRESS, or else this machine.
+        cores: cores of a new cluster.
+        largest: bytes of the largest object that must fit.
+        logs: whether to show the output of workers.
 
     Raises:
-        EngineError: the address does not answer, or its cluster cannot be used from here, or this program is in another one.
+        EngineError: the address does not answer, its cluster cannot be used from here, or this program is in another one.
     """
     ray = import_ray(logs)
     if ray.is_initialized():
@@ -102,7 +102,7 @@ def connect(address: str | None, cores: int, largest: int, logs: bool) -> Iterat
 
 @contextmanager
 def preserve_handler(number: int) -> Iterator[None]:
-    """Within it a signal may get another handler, as `ray.init` sets one that ends the program; afterwards its own again."""
+    """Restore a signal's handler afterwards, since `ray.init` sets one that ends the program."""
     before = signal.getsignal(number)
     try:
         yield
@@ -112,7 +112,7 @@ def preserve_handler(number: int) -> Iterator[None]:
 
 
 def lifelines(ray: Any, address: str | None) -> tuple[tuple[str, int], ...]:
-    """Hosts and ports of what this program's connection to a cluster depends on."""
+    """The hosts and ports on which this program's connection to a cluster depends."""
     from ray.util.client import ray as client
 
     if client.is_connected():
@@ -123,10 +123,10 @@ def lifelines(ray: Any, address: str | None) -> tuple[tuple[str, int], ...]:
 
 
 def check_connected(address: str | None) -> None:
-    """Refuse an address that was given, where this program is connected to another cluster.
+    """Refuse an address if this program is connected to another cluster.
 
     Raises:
-        EngineError: it is; a program can be in one cluster only.
+        EngineError: it is; a program can be in only one cluster.
     """
     import ray
     from ray.util.client import ray as client
@@ -136,13 +136,13 @@ def check_connected(address: str | None) -> None:
     if address in (None, "auto", "local") or (address.startswith("ray://") if far else _same(address, mine)):
         return
     raise EngineError(
-        f"This program is connected to {mine} already, and {address} was given. Leave the address out, or call ray.shutdown() "
+        f"This program is already connected to {mine}, but {address} was given. Leave the address out, or call ray.shutdown() "
         "first."
     )
 
 
 def _same(address: str, other: str) -> bool:
-    """Whether both mean one port of one host."""
+    """Whether both name the same port of the same host."""
     (host, _, port), (host_of_other, _, port_of_other) = address.rpartition(":"), other.rpartition(":")
     try:
         return port == port_of_other and socket.gethostbyname(host) == socket.gethostbyname(host_of_other)
@@ -151,52 +151,52 @@ def _same(address: str, other: str) -> bool:
 
 
 def host_and_port(address: str) -> tuple[str, int]:
-    """What an address stands for.
+    """The host and the port of an address.
 
     Raises:
-        EngineError: it is no address of a cluster.
+        EngineError: it is not an address of a cluster.
     """
     parts = urlsplit(address if "://" in address else f"//{address}")
-    with suppress(ValueError):  # of a port that is no number
+    with suppress(ValueError):  # a port that is not a number
         if parts.hostname and parts.scheme in ("", "ray"):
             return parts.hostname, parts.port or (10001 if parts.scheme == "ray" else 6379)
     raise EngineError(
-        f"{address!r} is no address of a Ray cluster. HOST:PORT was expected, such as 10.0.0.1:6379 on one of its nodes; "
+        f"{address!r} is not an address of a Ray cluster. Give HOST:PORT, such as 10.0.0.1:6379, on one of its nodes; "
         "ray://HOST:10001 from elsewhere; or auto for the cluster that this machine belongs to."
     )
 
 
 def check_answers(address: str) -> None:
-    """Refuse an address at which nobody answers; Ray itself would try for minutes.
+    """Refuse an address that does not answer; Ray itself would try for minutes.
 
     Raises:
-        EngineError: it is no address, or nobody answers in time; it says what to do.
+        EngineError: the address is invalid or does not answer in time; the message gives remedies.
     """
-    if address in ("local", "auto"):  # of which Ray knows at once
+    if address in ("local", "auto"):  # Ray resolves these at once
         return
     try:
         socket.create_connection(host_and_port(address), SECONDS).close()
-    except (OSError, UnicodeError) as error:  # the latter of a host whose name is none
+    except (OSError, UnicodeError) as error:  # the latter for an invalid host name
         why = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise EngineError(
-            f"No Ray cluster answers at {address}: {why}. Is it running? On its head node, `ray status` says so, and `ray start "
-            "--head` begins one. HOST:6379 is the address for programs on its nodes, ray://HOST:10001 for others; does a firewall "
-            "close that port?"
+            f"No Ray cluster answers at {address}: {why}. Is it running? On its head node, `ray status` shows it, and `ray start "
+            "--head` starts one. HOST:6379 is the address for programs on its nodes, ray://HOST:10001 for others; does a firewall "
+            "block that port?"
         ) from None
 
 
 def _connection_error(address: str, error: Exception) -> str:
-    """What Ray says, and what may help."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    """Ray's message, and what may help."""
+    message = " ".join(str(error).split()) or type(error).__name__
     if address == "auto" and isinstance(error, ConnectionError):
         return (
-            "No Ray cluster runs on this machine. Begin one with `ray start --head` (and `ray start --address=HEAD:6379` on each "
+            "No Ray cluster runs on this machine. Start one with `ray start --head` (and `ray start --address=HEAD:6379` on each "
             "other node), give the --address of one, or leave --address out to use this machine alone."
         )
     helps = (
-        " Does it ask for a token? Then set RAY_AUTH_MODE=token here, too."
+        " Does it require a token? Then set RAY_AUTH_MODE=token here, too."
         if "ray://" in address
-        else " A program that runs on no node of the cluster reaches it by ray://HOST:10001."
+        else " A program outside the cluster's nodes reaches it at ray://HOST:10001."
     )
     mine = f"Python {sys.version.partition(' ')[0]}"
-    return f"The Ray cluster at {address} cannot be used from here ({mine}): {said}{helps}"
+    return f"The Ray cluster at {address} cannot be used from here ({mine}): {message}{helps}"

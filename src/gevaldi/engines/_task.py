@@ -1,4 +1,4 @@
-"""What runs on the machines of a cluster: a task that computes a chunk of rows, with networks that its process loads once a run."""
+"""The task that runs on the machines of a cluster: computes a chunk of rows, with networks that its process loads once per run."""
 
 import io
 import os
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
 
     from gevaldi.runs.worker.setup import Models
 
-PACKAGES = ("gevaldi", "torch")  # another version of these would compute other rows
+PACKAGES = ("gevaldi", "torch")  # other versions of these would compute different rows
 
 
 def versions() -> dict[str, str]:
-    """What has to be the same on all machines of a run; builds of one version for other devices are."""
+    """The versions that must be the same on all machines of a run; builds of one version for other devices count as the same."""
     return {package: version(package).partition("+")[0] for package in PACKAGES}
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a process needs to compute rows of a run, sent once.
+    """Everything that a process needs to compute rows of a run, sent once.
 
     Attributes:
-        run: the run as it was opened; its record says how rows are computed.
-        names: of the three networks; None for one that is an object of the calling program.
+        run: the open run; its record says how to compute rows.
+        names: the names of the three networks; None for one that is an object of the calling program.
         objects: these objects, pickled, by their places among the three.
-        taxonomy: the hierarchy of the classes, where it is the user's own.
+        taxonomy: the hierarchy of the classes, if it is the user's own.
         device: cpu or cuda.
         batch_size: samples searched together.
-        threads: of the processor, for each task.
-        folder: the current one of the calling program, from which relative paths start.
-        path: where the calling program looks for modules.
-        versions: those of the calling program.
+        threads: processor threads of each task.
+        folder: the current folder of the calling program, to which paths are relative.
+        path: the module search path of the calling program.
+        versions: the versions of the calling program.
     """
 
     run: Run
@@ -63,15 +63,15 @@ class Setup:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why nothing can be computed on a node: a result and no exception, so that any program can read it."""
+    """Why a node cannot compute; a result and not an exception, so that any program can read it."""
 
     host: str
     node: str
     why: str
 
     def in_words(self) -> str:
-        """The same, as a user reads it."""
-        return f"The worker on {self.host} cannot work. {self.why}"
+        """The message for the user."""
+        return f"The worker on {self.host} cannot run. {self.why}"
 
 
 def compute_chunk(key: str, setup: list[Any], indices: list[int]) -> list[Row] | Trouble:
@@ -89,20 +89,20 @@ def compute_chunk(key: str, setup: list[Any], indices: list[int]) -> list[Row] |
 class Process:
     """The networks that this process has loaded, ready for the latest run whose rows it computed.
 
-    Networks that have names, and that the next run needs too, are not loaded again.
+    Named networks that the next run also needs are not loaded again.
     """
 
     def __init__(self) -> None:
         self._key: str | None = None
         self._job: Job | None = None
-        self._networks: dict[tuple[str, str, str], Any] = {}  # by their kind, name, and the folder from which relative names start
+        self._networks: dict[tuple[str, str, str], Any] = {}  # by kind, name, and the folder to which names are relative
         self._stack = ExitStack()
 
     def rows(self, key: str, setup: Callable[[], Setup], indices: Sequence[int]) -> list[Row]:
-        """The rows of some samples of the run that `key` stands for.
+        """The rows of some samples of the run with this key.
 
         Raises:
-            RunFolderError: this machine has other versions or other networks than the program that began the run.
+            RunFolderError: this machine has other versions or networks than the program that began the run.
         """
         if key != self._key or not self._job:
             self._key, self._job = None, None
@@ -118,14 +118,16 @@ class Process:
         from gevaldi.runs.worker.setup import prepare_torch
 
         check_versions(setup.versions)
-        os.environ["OMP_NUM_THREADS"] = str(setup.threads)  # which says that their number is fixed
+        os.environ["OMP_NUM_THREADS"] = str(setup.threads)  # fixes their number
         torch.set_num_threads(setup.threads)
         if Path(setup.folder).is_dir():
             os.chdir(setup.folder)
         sys.path += [entry for entry in setup.path if entry not in sys.path and Path(entry).exists()]
         first, second, generator = self._three(setup)
         models = models_of(setup.run.spec, first, second, generator, device_of(setup.device), setup.run, setup.taxonomy)
-        models = replace(models, plan=replace(models.plan, threads=setup.threads))  # and not those of where the run was begun
+        models = replace(
+            models, plan=replace(models.plan, threads=setup.threads)
+        )  # not the number of the machine that began the run
         self._stack.enter_context(prepare_torch(models))
         check_same(models, setup.run)
         return Job(setup.run, models, setup.names, setup.batch_size, Bar(False))
@@ -135,7 +137,7 @@ class Process:
         from gevaldi.generators import load_generator
 
         objects = unpickle_networks(setup.objects)
-        loaded = {key: network for key, network in self._networks.items() if key[1] in setup.names}  # the others go first
+        loaded = {key: network for key, network in self._networks.items() if key[1] in setup.names}  # frees the others first
         self._networks = loaded
         three = []
         for place, (name, load) in enumerate(zip(setup.names, (load_classifier, load_classifier, load_generator), strict=True)):
@@ -153,22 +155,22 @@ process = Process()
 
 
 def check_versions(expected: dict[str, str]) -> None:
-    """Refuse packages of other versions than the calling program has.
+    """Refuse packages whose versions differ from the calling program's.
 
     Raises:
-        RunFolderError: there is one.
+        RunFolderError: a version differs.
     """
     here = versions()
     if other := [name for name in expected if here[name] != expected[name]]:
-        words = ", ".join(f"{name} {here[name]} here, {expected[name]} where the run was begun" for name in other)
-        raise RunFolderError(f"{words}: rows of both would not belong together. Install the same version on every node.")
+        words = ", ".join(f"{name} {here[name]} here, {expected[name]} where the run was started" for name in other)
+        raise RunFolderError(f"{words}: their rows would not match. Install the same version on every node.")
 
 
 def check_same(models: "Models", run: Run) -> None:
-    """Refuse networks that are others than those of a run.
+    """Refuse networks that differ from those of a run.
 
     Raises:
-        RunFolderError: a weight, a setting, a label or the hierarchy is another here.
+        RunFolderError: a weight, a setting, a label or the hierarchy differs here.
     """
     from gevaldi.fingerprints import describe, differing
 
@@ -176,20 +178,19 @@ def check_same(models: "Models", run: Run) -> None:
         if other := differing(network, run.record["models"][side]):
             words = {"sha256": "other weights", "settings": "other settings", "files": "another source"}
             raise RunFolderError(
-                f"{network['name']} is not the {side} that the run was begun with: "
-                f"{', '.join(words.get(key, key) for key in other)}. Rows of both would not belong together. Give every node the "
-                "same files."
+                f"{network['name']} is not the {side} that the run was started with: "
+                f"{', '.join(words.get(key, key) for key in other)}. Their rows would not match. Give every node the same files."
             )
     here, there = models.hierarchy.record() if models.hierarchy else {}, run.record.get("taxonomy") or {}
     if here.get("sha256") != there.get("sha256"):
-        raise RunFolderError(f"The hierarchy of the classes is another here ({here.get('name')}) than where the run was begun.")
+        raise RunFolderError(f"The hierarchy of the classes here ({here.get('name')}) differs from the one of the run.")
 
 
 def pickle_networks(objects: dict[int, Any]) -> bytes:
-    """Networks that are objects of this program, as workers read them: on the processor, wherever they are here.
+    """Pickle networks that are objects of this program, on the processor, for workers.
 
     Raises:
-        SpecError: one holds something that belongs to this process alone.
+        SpecError: a network holds something that cannot leave this process.
     """
     import torch
     from ray import cloudpickle
@@ -205,14 +206,14 @@ def pickle_networks(objects: dict[int, Any]) -> bytes:
         OnTheProcessor(sink).dump(objects)
     except Exception as error:
         raise SpecError(
-            f"A network that was given as an object cannot be sent to workers. {describe_error(error)}. Give it by name, "
+            f"A network passed as an object cannot be sent to workers. {describe_error(error)}. Pass it by name, "
             "python:module:factory, or use the engine local."
         ) from error
     return sink.getvalue()
 
 
 def on_the_processor(tensor: "torch.Tensor") -> "torch.Tensor":
-    """A copy of a tensor, or of a parameter as one, on the processor."""
+    """A copy of a tensor or a parameter on the processor."""
     import torch
 
     copy = tensor.detach().cpu()
@@ -223,7 +224,7 @@ def unpickle_networks(objects: bytes) -> dict[int, Any]:
     """The networks that the calling program pickled, by their places among the three.
 
     Raises:
-        RunFolderError: they cannot be made again here.
+        RunFolderError: they cannot be unpickled here.
     """
     import pickle
 
@@ -231,12 +232,12 @@ def unpickle_networks(objects: bytes) -> dict[int, Any]:
         networks: dict[int, Any] = pickle.loads(objects)
     except (ImportError, AttributeError) as error:
         raise RunFolderError(
-            f"The networks were given as objects, and what they are made of cannot be imported here: {error}. Put that module "
-            "where this node finds it, or give the networks by name: python:module:factory."
+            f"The networks were passed as objects, but their module cannot be imported here: {error}. Put that module "
+            "where this node finds it, or pass the networks by name: python:module:factory."
         ) from error
     except Exception as error:  # whatever unpickling a user's networks may raise
         raise RunFolderError(
-            f"The networks were given as objects, which cannot be made again here: {describe_error(error)}. Give them by name: "
+            f"The networks were passed as objects, but cannot be unpickled here: {describe_error(error)}. Pass them by name: "
             "python:module:factory."
         ) from error
     return networks

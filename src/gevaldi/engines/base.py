@@ -1,4 +1,4 @@
-"""What every engine must do, and the loop above all of them."""
+"""The interface of engines, and the loop that they share."""
 
 from abc import ABC, abstractmethod
 from array import array
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 class EngineError(GevaldiError):
-    """A cluster that does not answer, or on which nothing can be computed."""
+    """A cluster that does not answer or cannot compute."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run that is open, and what its rows are computed from.
+    """An open run, and the inputs of its rows.
 
     Attributes:
-        run: its folder, and the record that says how its rows are computed.
+        run: its folder, and the record that says how to compute its rows.
         models: the networks, ready on this machine.
         sources: the three networks as the user passed them, names or objects, from which another machine loads them.
         batch_size: samples searched together.
-        progress: hears of every step where the search is on this machine, of what a cluster does, and of what went wrong there.
+        progress: receives every step of a search on this machine, and the state and the errors of a cluster.
     """
 
     run: Run
@@ -43,17 +43,17 @@ class Job:
 
 
 ComputeRows = Callable[[Job, Sequence[int]], "Generator[FinishedSamples, None, None]"]
-"""Compute the rows of a job with these indices; yields them in the order of their finishing, and nothing now and then.
+"""Compute the rows of a job with these indices; yields them as they finish, and empty batches now and then.
 
 Closing the generator stops the work.
 
 Raises:
-    EngineError: there is nobody who could compute them.
+    EngineError: no worker can compute them.
 """
 
 
 class Engine(Settings, ABC):
-    """A place to compute in; its settings are its fields. The rows are the same in every one of them."""
+    """A place to compute; its settings are its fields. All engines compute the same rows."""
 
     @abstractmethod
     def open(self) -> AbstractContextManager[ComputeRows]:
@@ -61,22 +61,22 @@ class Engine(Settings, ABC):
 
         Raises:
             MissingExtra: its package is not installed.
-            EngineError: nobody answers, which is checked before anything is loaded.
+            EngineError: the cluster does not answer; checked before anything is loaded.
         """
 
 
 def compute_missing(job: Job, compute: ComputeRows) -> None:
-    """Compute the rows that a run still lacks and write them to its folder, as only this process does.
+    """Compute the missing rows of a run and write them to its folder; only this process writes.
 
-    Rows that finished before an error or Ctrl-C are written.
+    Writes rows that finished before an error or Ctrl-C.
 
     Raises:
-        EngineError: nobody can compute them.
-        RunFolderError: they cannot be written.
+        EngineError: no worker can compute them.
+        RunFolderError: the rows cannot be written.
     """
     done, total = job.run.done(), job.run.total
     job.progress.rows(len(done), total)
-    missing = array("q", (index for index in range(total) if index not in done))  # 8 bytes a row, of which there may be 100 million
+    missing = array("q", (index for index in range(total) if index not in done))  # 8 bytes per row, for up to 100 million rows
     if not missing:
         return
     with closing(compute(job, missing)) as results, Writer(job.run) as writer:

@@ -12,12 +12,12 @@ class Local(Engine):
 
     @contextmanager
     def open(self) -> Iterator[ComputeRows]:
-        """It is always there."""
+        """Always available."""
         yield compute
 
 
 def compute(job: Job, indices: Sequence[int]) -> Generator[FinishedSamples, None, None]:
-    """Search in this process, in a batch that is kept full."""
+    """Search in this process, in a full batch."""
     from gevaldi.runs.start import chosen_conditions, start_at
     from gevaldi.runs.worker.search import search_all
 

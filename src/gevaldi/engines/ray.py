@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from gevaldi.engines._cluster import Cluster
     from gevaldi.engines._task import Setup, Trouble
 
-BATCHES = 4  # that a chunk has at most
+BATCHES = 4  # most batches of a chunk
 TRIES = 4  # processes that may die with a chunk
-WAIT = 0.5  # seconds that are waited for a chunk to finish
-LOOK = 1.0  # seconds between two looks at what nodes there are
-LONGEST_SILENCE = 60.0  # seconds without any result until a user is told, or without any node that has room until that is an error
+WAIT = 0.5  # seconds to wait for a chunk to finish
+LOOK = 1.0  # seconds between two looks at the nodes
+LONGEST_SILENCE = 60.0  # seconds without a result until a notice, or without a node with room until an error
 
 
 class Ray(Engine):
-    """All cores or GPUs of a cluster, or of this machine, by Ray, with a worker for each.
+    """All cores or GPUs of a cluster, or of this machine, through Ray, with one worker for each.
 
-    The rows are those of the engine local, whatever the number of workers. A worker that is lost costs what it had not finished;
-    nodes that join later are used.
+    Computes the rows of the engine local, whatever the number of workers. A lost worker costs only its unfinished rows; nodes that
+    join later are used.
 
-    The address is HOST:6379 on a node of the cluster, ray://HOST:10001 from elsewhere, or auto; by default it is what RAY_ADDRESS
-    says, and without that a cluster of this machine alone, which ends with the work. By default there are as many workers as there
-    is room for, with 1 thread each. The device is that of the run (same), cpu or cuda. With logs, what workers print is shown.
+    The address is HOST:6379 on a node of the cluster, ray://HOST:10001 from elsewhere, or auto. By default it is RAY_ADDRESS, or
+    else a cluster of this machine alone, which ends with the work. By default Ray starts as many workers as fit, with 1 thread
+    each. The device is the run's (same), cpu or cuda. With logs, shows the output of workers.
     """
 
     address: str | None = Field(None)
@@ -48,7 +48,7 @@ class Ray(Engine):
 
     @contextmanager
     def open(self) -> Iterator[ComputeRows]:
-        """Ray is installed, and something answers at the address; the first run connects to it."""
+        """Check that Ray is installed and the address answers; the first run connects to it."""
         from gevaldi.engines._cluster import address_of, check_answers, import_ray
 
         import_ray(self.logs)
@@ -71,7 +71,7 @@ class Connection:
         self._stack.close()
 
     def compute(self, job: Job, indices: Sequence[int]) -> "Generator[Rows, None, None]":
-        """The numbers of the rows, in chunks, to tasks, which return the rows."""
+        """Send the indices in chunks to tasks, and yield the rows that they return."""
         setup = setup_of(self._engine, job)
         if self._cluster is None or len(setup.objects) > self._largest or not self._cluster.answers():
             self.close()
@@ -80,7 +80,7 @@ class Connection:
         with closing(Tasks(self._cluster, setup, self._engine.workers, indices, job)) as tasks:
             try:
                 yield from tasks.results()
-            except ConnectionError as error:  # of a ray:// client whose server is gone
+            except ConnectionError as error:  # from a ray:// client whose server is gone
                 raise tasks.connection_lost() from error
 
     def _connect(self, setup: "Setup") -> None:
@@ -93,10 +93,10 @@ class Connection:
 
 
 def setup_of(engine: Ray, job: Job) -> "Setup":
-    """What tasks need for a job.
+    """The setup of tasks for a job.
 
     Raises:
-        SpecError: the job's device is none that Ray's nodes have, or a network cannot be sent.
+        SpecError: Ray's nodes lack the job's device, or a network cannot be sent.
     """
     from gevaldi.engines._task import Setup, pickle_networks, versions
 
@@ -120,19 +120,19 @@ def setup_of(engine: Ray, job: Job) -> "Setup":
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a chunk that has finished; none where nothing has for a while."""
+    """The rows of a finished chunk; none if no chunk has finished for a while."""
 
     content: Sequence[Row] = ()
 
     def rows(self) -> list[Row]:
-        """They are there."""
+        """The rows."""
         return list(self.content)
 
 
 def chunks(indices: Sequence[int], batch_size: int, workers: Callable[[], int]) -> Iterator[list[int]]:
-    """The numbers of the rows that a run lacks, in equal chunks for as many workers as there are when a round of chunks begins.
+    """The indices of missing rows, in equal chunks for the number of workers at the start of each round.
 
-    At the end of a chunk its batch runs empty, so that it has several batches, where there are enough rows for all workers.
+    A chunk has several batches if there are enough rows for all workers, since its batch runs empty at its end.
     """
     begin = 0
     while begin < len(indices):
@@ -146,17 +146,17 @@ def chunks(indices: Sequence[int], batch_size: int, workers: Callable[[], int]) 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk in a task, and how many processes have died with it."""
+    """A chunk in a task, and the number of processes that have died with it."""
 
     indices: list[int]
     deaths: int = 0
 
 
 class Tasks:
-    """The tasks of one run on a cluster: as many at a time as there is room for.
+    """The tasks of one run on a cluster: as many at a time as fit.
 
-    A chunk whose task is lost is computed again. A node on which nothing can be computed, as where weights are missing, gets no
-    further task.
+    A chunk whose task is lost is computed again. A node that cannot compute, for example because weights are missing, gets no
+    further tasks.
     """
 
     def __init__(self, cluster: "Cluster", setup: "Setup", workers: int | None, indices: Sequence[int], job: Job) -> None:
@@ -165,20 +165,20 @@ class Tasks:
         self._cluster, self._ray, self._workers, self._job = cluster, cluster.ray, workers, job
         self._chunks = (Chunk(chunk) for chunk in chunks(indices, setup.batch_size, self._slots) if chunk)
         self._takes = {"num_cpus": setup.threads, "num_gpus": int(setup.device == "cuda")}
-        # Ray would end the process of a GPU's task with it (max_calls=1), and the networks in it
+        # By default Ray ends a GPU task's process, with its networks, after the task (max_calls=1)
         self._task = self._ray.remote(**self._takes, max_calls=0, max_retries=0)(compute_chunk)
         self._key, self._setup = uuid4().hex, self._ray.put(setup)
         self._running: dict[Any, Chunk] = {}
         self._again: deque[Chunk] = deque()
-        self._refused: dict[str, Trouble] = {}  # why nodes get no further task
+        self._refused: dict[str, Trouble] = {}  # why nodes get no further tasks
         self._nodes: list[Any] = []
-        self._retried, self._told = 0, set[str]()
-        self._looked, self._since = -math.inf, time.monotonic()  # when nodes were looked at, and when the last result came
+        self._retried, self._notified = 0, set[str]()
+        self._looked, self._since = -math.inf, time.monotonic()  # times of the last look at nodes, and of the last result
 
     def close(self) -> None:
-        """Stop all tasks, whatever they are doing."""
+        """Cancel all tasks."""
         for reference in self._running:
-            with suppress(Exception):  # of a cluster that is gone
+            with suppress(Exception):  # the cluster may be gone
                 self._ray.cancel(reference, force=True)
         self._running.clear()
 
@@ -186,7 +186,7 @@ class Tasks:
         """The rows, chunk by chunk.
 
         Raises:
-            EngineError: the cluster is gone, or nothing can be computed on it.
+            EngineError: the cluster is gone or cannot compute.
         """
         while True:
             if time.monotonic() - self._looked > LOOK:
@@ -196,15 +196,15 @@ class Tasks:
                 return
             ready, _ = self._ray.wait([*self._running], num_returns=1, timeout=WAIT)
             rows = [row for reference in ready for row in self._fetch(reference)]
-            self._submit()  # so that nobody is idle while these rows are written
+            self._submit()  # so that no worker is idle while these rows are written
             yield Rows(rows)
 
     def connection_lost(self) -> EngineError:
-        """What there is to say where the cluster is gone."""
+        """The error for a cluster that is gone."""
         self._running.clear()
         return EngineError(
-            "The connection to the Ray cluster is lost: its head node, or the node that this program is on, does not answer any "
-            f"more. What was finished is safe. When the cluster is there again, go on with: gevaldi resume {self._job.run.folder}"
+            "The connection to the Ray cluster is lost: its head node, or the node of this program, no longer answers. Finished "
+            f"rows are safe. When the cluster is back, resume with: gevaldi resume {self._job.run.folder}"
         )
 
     def _look(self) -> None:
@@ -218,29 +218,29 @@ class Tasks:
         self._job.progress.working(text + (f", {self._retried} chunk{'s' * (self._retried > 1)} again" if self._retried else ""))
 
     def _usable(self) -> list[Any]:
-        """The nodes that have room for a task, and on which none has said that it cannot work."""
+        """The nodes that have room for a task, and that have not reported that they cannot run one."""
         return [node for node in self._nodes if self._room(node) and node["NodeID"] not in self._refused]
 
     def _room(self, node: Any) -> int:
-        """How many tasks a node has room for, if nobody else uses it."""
+        """The number of tasks that fit on an otherwise idle node."""
         wanted = {"CPU": self._takes["num_cpus"], "GPU": self._takes["num_gpus"]}
         return min(int(node["Resources"].get(name, 0)) // count for name, count in wanted.items() if count)
 
     def _check_progress(self) -> None:
-        """Raise where nothing can be computed; tell where nothing has come for a while."""
+        """Raise an error if no node can compute; report if there was no result for a while."""
         usable, late = self._usable(), time.monotonic() - self._since > LONGEST_SILENCE
         if self._refused and not usable:
             words = dict.fromkeys(trouble.in_words() for trouble in self._refused.values())
-            raise EngineError(" ".join(["No worker can work.", *list(words)[:3], "What was finished before is safe."]))
+            raise EngineError(" ".join(["No worker can run.", *list(words)[:3], "Finished rows are safe."]))
         if late and not usable:
             raise EngineError(
-                f"No node of the cluster has room for a worker, which takes {self._needs()}. Its nodes have {self._offers()}. "
-                "Ask for less: --engine ray,threads=1, or another device."
+                f"No node of the cluster has room for a worker, which needs {self._needs()}. Its nodes have {self._offers()}. "
+                "Request less: --engine ray,threads=1, or another device."
             )
         if late:
-            self._tell(
-                f"No chunk has finished for a while: workers wait for room, load networks, or search. A worker takes "
-                f"{self._needs()}; the nodes have {self._offers()}, of which others may hold some."
+            self._notify(
+                f"No chunk has finished for a while: workers wait for room, load networks, or search. A worker needs "
+                f"{self._needs()}; the nodes have {self._offers()}, some of which other programs may use."
             )
 
     def _submit(self) -> None:
@@ -252,7 +252,7 @@ class Tasks:
             self._running[task.remote(self._key, [self._setup], chunk.indices)] = chunk
 
     def _slots(self) -> int:
-        """How many tasks there are at a time; one at least, by which a cluster that grows hears what it lacks."""
+        """The number of tasks at a time; at least one, from which an autoscaling cluster learns what it lacks."""
         return self._workers or max(1, sum(map(self._room, self._usable())))
 
     def _strategy(self) -> Any:
@@ -263,7 +263,7 @@ class Tasks:
         return NodeLabelSchedulingStrategy(hard={"ray.io/node-id": NotIn(*self._refused)})
 
     def _fetch(self, reference: Any) -> list[Row]:
-        """The rows of a task that has ended; none where it has failed, and its chunk is computed again."""
+        """The rows of a finished task; none if it failed, in which case its chunk is computed again."""
         from ray.exceptions import RayError, RayTaskError
 
         from gevaldi.engines._task import Trouble
@@ -271,7 +271,7 @@ class Tasks:
         chunk = self._running.pop(reference)
         try:
             result = self._ray.get(reference)
-        except RayTaskError as error:  # the task could not begin, as where gevaldi is not installed
+        except RayTaskError as error:  # the task could not start, for example because gevaldi is not installed
             node = next((node["NodeID"] for node in self._nodes if node["NodeManagerAddress"] == error.ip), "")
             result = Trouble(error.ip, node, reason_of(error) + ".")
         except RayError as error:
@@ -279,7 +279,7 @@ class Tasks:
             return []
         if isinstance(result, Trouble):
             self._refused[result.node] = result
-            self._tell(result.in_words())
+            self._notify(result.in_words())
             self._again.append(chunk)
             self._looked = -math.inf
             return []
@@ -287,23 +287,23 @@ class Tasks:
         return list(result)
 
     def _lose(self, chunk: Chunk, error: Exception) -> None:
-        """Compute a chunk again, unless too many processes have died with it; for a node that is gone no chunk is to blame."""
+        """Queue a chunk again, unless too many processes have died with it; a lost node does not count."""
         from ray.exceptions import OutOfMemoryError, WorkerCrashedError
 
         why = reason_of(error)
         deaths = chunk.deaths + isinstance(error, WorkerCrashedError | OutOfMemoryError)
         if deaths == TRIES:
             raise EngineError(
-                f"Some samples were begun by {TRIES} workers, and each of these was lost ({why}). Is a worker's memory too small "
-                "for the networks and this batch? Try a smaller --batch-size or fewer workers. What was finished is safe."
+                f"{TRIES} workers started the same samples, and all of them were lost ({why}). Is a worker's memory too small "
+                "for the networks and this batch? Try a smaller --batch-size or fewer workers. Finished rows are safe."
             )
         self._again.append(Chunk(chunk.indices, deaths))
         self._retried += 1
-        self._tell(f"A worker was lost: {why}. What it had not finished is computed again.")
+        self._notify(f"A worker was lost: {why}. Its unfinished rows are computed again.")
 
-    def _tell(self, text: str) -> None:
-        if text not in self._told and len(self._told) < 20:
-            self._told.add(text)
+    def _notify(self, text: str) -> None:
+        if text not in self._notified and len(self._notified) < 20:
+            self._notified.add(text)
             self._job.progress.notice(text)
 
     def _needs(self) -> str:
@@ -316,11 +316,11 @@ class Tasks:
 
 
 def reason_of(error: BaseException) -> str:
-    """What Ray says of a lost worker, in a sentence and without its traceback."""
+    """Ray's reason for losing a worker, in one sentence without the traceback."""
     if isinstance(cause := getattr(error, "cause", None), BaseException):
         return f"{type(cause).__name__}: {cause}".rstrip(".")
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     missing = next((line for line in lines if line.startswith("ModuleNotFoundError") or "No module named" in line), None)
     if missing:
         return f"{missing.rpartition('rror: ')[2]} (install gevaldi, of the same version, on every node)"
-    return f"{type(error).__name__}: {lines[0] if lines else 'no word'}".rstrip(".")
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}".rstrip(".")

@@ -1,1 +1,1 @@
-"""How networks are computed on a machine: precision, block shape, threads, memory format, batch size."""
+"""How to compute networks on a machine: precision, block shape, threads, memory format, batch size."""

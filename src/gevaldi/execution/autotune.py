@@ -1,7 +1,7 @@
-"""The fastest safe way to compute large networks on a machine, by a short measurement that is cached.
+"""Finds the fastest safe way to compute large networks on a machine, by a short measurement, which it caches.
 
-Memory format and bfloat16 come first, then the batch size. Small networks are not measured: `gevaldi.execution.plan` says how they
-are computed.
+Measures memory format and bfloat16 first, then the batch size. Small networks need no measurement: `gevaldi.execution.plan` sets
+how to compute them.
 """
 
 import hashlib
@@ -24,28 +24,28 @@ from gevaldi.fingerprints import describe_network, hash_of_prior
 from gevaldi.objective import Evaluation, Objective
 from gevaldi.spec import Spec
 
-TRIED_ON = {"cpu": 1, "cuda": 8, "mps": 4}  # samples on which ways of computing are tried
-SIZES = (1, 4, 16, 64, 128)  # batch sizes that are tried
+TRIED_ON = {"cpu": 1, "cuda": 8, "mps": 4}  # samples on which to try ways of computing
+SIZES = (1, 4, 16, 64, 128)  # batch sizes to try
 SIZES_CUDA = (*SIZES, 256, 512, 1024)
 BUDGET = 4.0  # seconds for trying batch sizes, unless single samples take long
-TRIAL_EVALUATIONS = 8  # evaluations of a sample that trying batch sizes may take instead
-LONG = 1.0  # seconds of evaluations, after which the same is not evaluated again
-GAIN = 1.1  # ratio of speeds from which on something is preferred to what is simpler
-TOLERANCE = 0.05  # total variation between predictions in bfloat16 and in float32, up to which bfloat16 is safe
-ALIKE = 0.7  # cosine between the gradients of the two, from which on bfloat16 is safe
+TRIAL_EVALUATIONS = 8  # time for trying batch sizes of slow samples, in evaluations of one sample
+LONG = 1.0  # seconds of evaluations after which none is repeated
+GAIN = 1.1  # least speed-up that justifies a less simple choice
+TOLERANCE = 0.05  # largest safe total variation between predictions in bfloat16 and in float32
+ALIKE = 0.7  # least safe cosine between gradients in bfloat16 and in float32
 
 
 def plan_of(
     spec: Spec, objective: Objective, device: torch.device, batch_size: int | None = None, threads: int | None = None
 ) -> tuple[ExecutionPlan, Tuning | None]:
-    """The plan for a new run, and the measurement behind it where there was one.
+    """The plan for a new run, and the measurement behind it, if any.
 
     Args:
-        spec: its `speed` and `precision` say what is fixed.
-        objective: the three networks, on whatever device they are; they are given back as they were.
-        device: to compute on.
+        spec: its `speed` and `precision` fix parts of the plan.
+        objective: the three networks, on any device; they are left unchanged.
+        device: the device to compute on.
         batch_size: takes precedence over the spec's.
-        threads: of the engine, where it says how many; takes precedence over the spec's and the environment's.
+        threads: number of threads of the engine, if it sets one; takes precedence over the spec's and the environment's.
 
     Raises:
         SpecError: float64 was requested on a device that has none, or the networks cannot be compiled.
@@ -59,7 +59,7 @@ def plan_of(
         if device.type == "cpu"
         else None
     )
-    with in_threads(1):  # on a busy machine the least that can take long
+    with in_threads(1):  # the fastest on a busy machine
         small = spec.precision != "bfloat16" and are_small(objective, device)
     if small:
         precision = "float32" if spec.precision == "auto" and not computes_in_float64(objective, device) else spec.precision
@@ -85,7 +85,7 @@ def _large_plan(
 
 
 def _key(spec: Spec, objective: Objective, device: torch.device, sizes: Sequence[int], threads: int | None) -> dict[str, Any]:
-    """Everything that the outcome of a measurement depends on, but for chance."""
+    """Everything except chance that determines the outcome of a measurement."""
     networks = [objective.first, objective.second, objective.generator]
     return {
         "networks": [{**describe_network(n, ""), "built": hashlib.sha256(repr(n).encode()).hexdigest()} for n in networks],
@@ -106,7 +106,7 @@ def _measured(spec: Spec, objective: Objective, device: torch.device, sizes: Seq
     bench = Bench(objective, device)
     with in_threads(threads):
         if device.type == "cuda":
-            bench.time([ExecutionPlan()], 1)  # what the device needs to begin at all does not count
+            bench.time([ExecutionPlan()], 1)  # excludes the device's start-up time
             bench.trials.clear()
         plan = fastest(bench, spec, threads)
         batch_size = best_batch_size(bench, plan, sizes)
@@ -120,14 +120,14 @@ def _measured(spec: Spec, objective: Objective, device: torch.device, sizes: Seq
 
 @dataclass
 class Bench:
-    """Measures evaluations, and notes what was tried."""
+    """Measures evaluations, and notes the trials."""
 
     objective: Objective
     device: torch.device
     trials: list[Trial] = field(default_factory=list)
 
     def time(self, plans: Sequence[ExecutionPlan], size: int) -> dict[ExecutionPlan, tuple[float, Evaluation]]:
-        """Seconds of an evaluation in each way that runs, and the evaluation; in turn, and twice where that is short."""
+        """The time in seconds and the result of an evaluation under each plan that runs; fast ones are timed twice, in turn."""
         results: dict[ExecutionPlan, tuple[float, Evaluation]] = {}
         failures: dict[ExecutionPlan, str] = {}
         for again in (False, True):
@@ -137,14 +137,14 @@ class Bench:
                 try:
                     seconds, evaluation = time_evaluation(self.objective, plan, self.device, size)
                     results[plan] = (min(seconds, results[plan][0]) if again else seconds, evaluation)
-                except Exception as error:  # networks may raise anything; what does not run in this way is not computed in it
+                except Exception as error:  # networks may raise anything; a plan that fails is not chosen
                     failures[plan] = f"fails: {type(error).__name__}"
         for plan in plans:
             self.note(plan, size, results[plan][0] if plan in results else None, failures.get(plan, ""))
         return results
 
     def note(self, plan: ExecutionPlan, size: int, seconds: float | None, note: str = "") -> None:
-        """Note a trial; of the same way twice, the shorter time."""
+        """Note a trial; for repeated ones, the shorter time."""
         milliseconds = None if seconds is None else float(f"{1000 * seconds / size:.4g}")
         trial = Trial(way=in_words(plan.record()), batch=size, milliseconds=milliseconds, note=note)
         same = [old for old in self.trials if (old.way, old.batch) == (trial.way, size) and old.milliseconds is not None]
@@ -161,8 +161,8 @@ class Bench:
 def fastest(bench: Bench, spec: Spec, threads: int | None) -> ExecutionPlan:
     """The fastest memory format and precision for one forward and one backward pass.
 
-    What the user did not request is chosen only where its predictions and gradients agree with single precision, and where it is
-    faster by a tenth.
+    Chooses something that the user did not request only if its predictions and gradients agree with single precision, and if it
+    is a tenth faster.
     """
     size = TRIED_ON.get(bench.device.type, 1)
     exact = ExecutionPlan(torch.float64 if spec.precision == "float64" else torch.float32, threads=threads)
@@ -185,9 +185,9 @@ def fastest(bench: Bench, spec: Spec, threads: int | None) -> ExecutionPlan:
 
 
 def best_batch_size(bench: Bench, plan: ExecutionPlan, sizes: Sequence[int]) -> int:
-    """The batch size that computes most samples a second.
+    """The batch size that computes the most samples per second.
 
-    Sizes grow until an evaluation takes a second, or a larger one computes a sample no faster by a tenth, or there is no time left.
+    Sizes grow until an evaluation takes a second, a larger one is not a tenth faster per sample, or no time is left.
     """
     if len(sizes) == 1:
         return sizes[0]
@@ -198,7 +198,7 @@ def best_batch_size(bench: Bench, plan: ExecutionPlan, sizes: Sequence[int]) -> 
             break
         try:
             seconds, _ = time_evaluation(bench.objective, plan, bench.device, size)
-        except Exception as error:  # out of memory, or a picture on which a network fails: the search deals with both
+        except Exception as error:  # out of memory, or a picture on which a network fails; the search handles both
             bench.note(plan, size, None, f"fails: {type(error).__name__}")
             break
         bench.note(plan, size, seconds)
@@ -219,7 +219,7 @@ def agree(one: Evaluation, other: Evaluation) -> bool:
 
 
 def time_evaluation(objective: Objective, plan: ExecutionPlan, device: torch.device, size: int) -> tuple[float, Evaluation]:
-    """Seconds of the fastest of three evaluations, or of fewer where they are long; and the evaluation."""
+    """The time in seconds of the fastest of three evaluations, or of fewer if they are slow; and the evaluation."""
     generator = objective.generator
     with on_device(objective.first, objective.second, generator, device=device, dtype=plan.dtype, channels_last=plan.channels_last):
         z = generator.prior.sample(range(size)).to(device, plan.dtype)
@@ -237,13 +237,13 @@ def time_evaluation(objective: Objective, plan: ExecutionPlan, device: torch.dev
 
 
 def _compiled(plan: ExecutionPlan, objective: Objective, device: torch.device) -> ExecutionPlan:
-    """The same plan with compiled networks, which then see batches of one shape only.
+    """The same plan with compiled networks, which then get batches of only one shape.
 
     Raises:
-        SpecError: they cannot be compiled here.
+        SpecError: the networks cannot be compiled here.
     """
     plan = replace(plan, compiled=True, block=plan.block or plan.batch_size)
-    torch.compiler.reset()  # nothing of earlier runs' networks counts against these
+    torch.compiler.reset()  # so that networks of earlier runs do not count against its limits
     try:
         time_evaluation(objective, plan, device, plan.block or 1)
     except Exception as error:

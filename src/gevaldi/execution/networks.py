@@ -1,4 +1,4 @@
-"""Networks computed in another way: in mixed precision, or compiled."""
+"""Networks in mixed precision, or compiled."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -42,9 +42,9 @@ class GeneratorBy(Generator):
 
 
 def apply_plan(objective: Objective, plan: ExecutionPlan, device: torch.device) -> Objective:
-    """The objective with its networks computed as a plan says along the way of a search; the same if it says nothing of it.
+    """The objective with its networks computed as the plan requires during a search; unchanged if the plan requires nothing.
 
-    The networks must be settled on the device, and stay so while this is used.
+    The networks must be on the device, and stay there while the result is in use.
     """
     if not (plan.compiled or plan.mixed):
         return objective
@@ -72,6 +72,6 @@ def in_mixed_precision(compute: Compute, dtype: torch.dtype, device: torch.devic
 
 
 def compile_network(network: Any) -> Compute:
-    """A network compiled for batches of one shape; with CUDA graphs where there are any, whose results the next call overwrites."""
+    """A network compiled for batches of one shape, with CUDA graphs if available, whose results the next call overwrites."""
     compute: Compute = torch.compile(network, mode="reduce-overhead", dynamic=False)
     return lambda *values: compute(*values).clone()

@@ -1,8 +1,8 @@
-"""How the networks of a run are computed, and what of it follows from their size alone.
+"""How the networks of a run are computed, as far as their size alone decides.
 
 Small networks are computed in float64 and in blocks of one shape, each by one thread, so that rows do not depend on the
 batch size, the number of threads, the load of the machine or an interruption: kernels round a sample differently in batches of
-different shapes, and tens of search steps enlarge the last bit until the sample ends elsewhere. Large networks are computed in the
+different shapes, and tens of search steps amplify the last bit until the sample ends elsewhere. Large networks are computed in the
 fastest way that agrees with float32, which `gevaldi.execution.autotune` measures. `benchmarks/README.md` has the figures.
 """
 
@@ -20,12 +20,12 @@ from gevaldi.errors import SpecError
 from gevaldi.execution.threads import usable_cores
 from gevaldi.objective import Objective
 
-SMALL = 5_000_000, 64 * 64  # parameters, and pixels of a picture, up to which networks may be small
-CHEAP = 300_000_000  # and operations to make and classify a picture; the bundled networks need 5 million
-COUNTED = 8  # pictures over which operations are counted
-BLOCK = 32  # samples; larger ones are no faster on one thread, and leave more padding when a run ends
-MOST_THREADS = 4  # that blocks of a batch are shared among, unless the user says more
-BATCH = {"cpu": 128, "cuda": 512, "mps": 128}  # samples of small networks that are searched together
+SMALL = 5_000_000, 64 * 64  # most parameters, and most pixels of a picture, of small networks
+CHEAP = 300_000_000  # most operations of small networks to generate and classify a picture; the bundled networks need 5 million
+COUNTED = 8  # pictures over which to count operations
+BLOCK = 32  # samples; larger blocks are no faster on one thread, and leave more padding when a run ends
+MOST_THREADS = 4  # that share the blocks of a batch, unless the user requests more
+BATCH = {"cpu": 128, "cuda": 512, "mps": 128}  # samples of small networks searched together
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class ExecutionPlan:
     """How the networks of a run are computed.
 
     Attributes:
-        dtype: of latents, pictures, predictions and the rows' numbers.
+        dtype: type of latents, pictures, predictions and the rows' numbers.
         small: whether the networks are small, so that rows are a function of the spec.
-        block: the number of samples in every evaluation of a search; None where samples are evaluated as they come.
+        block: the number of samples in every evaluation of a search; None to evaluate batches of any size.
         batch_size: samples searched together.
-        mixed: of convolutions and matrix products along the way of a search; its start and end are computed in `dtype`.
-        channels_last: whether the weights of convolutions lie in that memory format.
-        threads: of the processor; None for torch's own number. Small networks are computed by as many threads of Python, a block
-            each, and not by those of torch, which wait for each other so busily that a loaded machine is many times slower.
+        mixed: type of convolutions and matrix products during a search; its start and end are computed in `dtype`.
+        channels_last: whether the weights of convolutions have that memory format.
+        threads: processor threads; None for torch's default. Small networks use Python threads, one block each, instead of
+            torch's, which busy-wait for each other so much that a loaded machine is many times slower.
         compiled: whether networks are compiled.
     """
 
@@ -55,11 +55,11 @@ class ExecutionPlan:
 
     @property
     def workers(self) -> int:
-        """How many blocks are computed at once."""
+        """The number of blocks computed at once."""
         return (self.threads or 1) if self.small else 1
 
     def record(self) -> dict[str, Any]:
-        """The plan as `run.json` holds it."""
+        """The plan's entry in `run.json`."""
         return {
             "precision": str(self.mixed or self.dtype).removeprefix("torch."),
             "small": self.small,
@@ -72,10 +72,10 @@ class ExecutionPlan:
 
     @classmethod
     def recorded_plan(cls, execution: dict[str, Any], device: torch.device) -> "ExecutionPlan":
-        """The plan that a run was begun with, so that it goes on in the same way.
+        """The plan with which a run began, so that it resumes in the same way.
 
         Raises:
-            SpecError: it needs float64, which this device does not have.
+            SpecError: the plan needs float64, which this device lacks.
         """
         refuse_float64(execution["precision"], device)
         precision = getattr(torch, execution["precision"])
@@ -88,10 +88,10 @@ def small_plan(precision: str, device: torch.device, batch_size: int | None, tot
     """The plan for small networks.
 
     Args:
-        precision: as the spec names it; `auto` is float64.
-        device: to compute on.
-        batch_size: samples searched together, if the user says so.
-        total: samples of the run.
+        precision: the spec's precision; `auto` is float64.
+        device: the device to compute on.
+        batch_size: samples searched together, if the user sets it.
+        total: number of samples of the run.
     """
     size = batch_size or min(BATCH[device.type], total)
     block = BLOCK if device.type == "cpu" else size
@@ -100,17 +100,17 @@ def small_plan(precision: str, device: torch.device, batch_size: int | None, tot
 
 
 def refuse_float64(precision: str, device: torch.device) -> None:
-    """Refuse float64 on a device that has none.
+    """Refuse float64 on a device without it.
 
     Raises:
-        SpecError: it is asked of one.
+        SpecError: the device lacks float64.
     """
     if precision == "float64" and device.type == "mps":
-        raise SpecError("This run needs precision=float64, but MPS devices have none. Use the device cpu, or precision=float32.")
+        raise SpecError("This run needs precision=float64, which MPS devices lack. Use the device cpu, or precision=float32.")
 
 
 def are_small(objective: Objective, device: torch.device) -> bool:
-    """Whether networks are small: by their sizes and numbers of operations, so that equal specs decide alike everywhere."""
+    """Whether networks are small, by their sizes and numbers of operations, so that the answer is the same on every machine."""
     networks = (objective.first, objective.second, objective.generator)
     tensors = [t for network in networks for t in (*network.parameters(), *network.buffers()) if t.is_floating_point()]
     if sum(t.numel() for t in tensors) > SMALL[0] or any(t.dtype not in (torch.float32, torch.float64) for t in tensors):
@@ -123,27 +123,27 @@ def are_small(objective: Objective, device: torch.device) -> bool:
             for classifier in (objective.first, objective.second):
                 classifier(pictures)
         except Exception:
-            return False  # the check of the contract, which comes next, says what is wrong
+            return False  # the check of the contract, which comes next, reports the problem
     return bool(pictures.shape[-2:].numel() <= SMALL[1]) and sum(operations) <= CHEAP * COUNTED
 
 
 def computes_in_float64(objective: Objective, device: torch.device) -> bool:
-    """Whether networks compute in float64; some know only single precision, as where they make constants of their own."""
+    """Whether networks can compute in float64; some support only single precision, for example if they create constants."""
     networks = (objective.first, objective.second, objective.generator)
     try:
         with on_device(*networks, device=device, dtype=torch.float64):
             z = objective.generator.prior.sample([0]).to(device, torch.float64)
             objective(z, torch.zeros(1, dtype=torch.long, device=device))
-    except Exception:  # whatever networks or a device without float64 may raise; the check of the contract says what is wrong
+    except Exception:  # networks or a device without float64 may raise anything; the check of the contract reports the problem
         return False
     return True
 
 
 @contextmanager
 def _counted(*networks: nn.Module) -> Iterator[list[int]]:
-    """Collect the multiplications and additions of every linear layer and convolution that is computed meanwhile.
+    """Count the multiplications and additions of every linear layer and convolution computed within the context.
 
-    Other operations are not counted. torch's own counter sees them too, but takes seconds to load.
+    Ignores other operations. torch's own counter includes them, but takes seconds to load.
     """
     operations: list[int] = []
 

@@ -1,7 +1,7 @@
-"""What autotuning measured for three large networks: cached for the next run of them on this machine, recorded, and shown as lines.
+"""The result of autotuning three large networks: cached for their next run on this machine, recorded, and shown as lines.
 
-A cache entry is a small file. One that is missing, damaged or of another version is measured again; where nothing can be written,
-nothing is cached.
+A cache entry is a small file. Missing, damaged or outdated entries are measured again; nothing is cached if the disk cannot be
+written.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from pydantic import ValidationError
 from gevaldi.files import write_whole
 from gevaldi.settings import Settings
 
-VERSION = 2  # of the entries and of how they are measured
+VERSION = 2  # of the entries and the measurement
 
 _ignored: ContextVar[bool] = ContextVar("the cache is ignored", default=False)
 
 
 class Choice(Settings):
-    """What was chosen; `gevaldi.execution.plan.ExecutionPlan` explains the fields."""
+    """The choice; `gevaldi.execution.plan.ExecutionPlan` explains the fields."""
 
     precision: Literal["float32", "float64", "bfloat16"]
     channels_last: bool
@@ -33,11 +33,11 @@ class Choice(Settings):
 
 
 class Trial(Settings):
-    """One way of computing that was tried: how long it takes, and whether it agrees with single precision."""
+    """One trial of a way of computing: its time, and whether it agrees with single precision."""
 
     way: str
     batch: int
-    milliseconds: float | None = None  # a sample; None where it was not timed
+    milliseconds: float | None = None  # per sample; None if not timed
     agrees: bool | None = None
     note: str = ""
 
@@ -47,9 +47,9 @@ class Tuning(Settings):
 
     Attributes:
         choice: the outcome.
-        trials: everything that was tried, in order.
-        date: when it was measured, in ISO 8601; a busy machine may have misled it.
-        seconds: what it cost.
+        trials: all trials, in order.
+        date: the time of the measurement, in ISO 8601; a busy machine may distort it.
+        seconds: the duration of the measurement.
         cached: whether it comes from the cache.
     """
 
@@ -60,13 +60,13 @@ class Tuning(Settings):
     cached: bool = False
 
     def record(self) -> dict[str, Any]:
-        """The measurement as the `execution` of `run.json` holds it, beside what was chosen."""
+        """The measurement without the choice, for the `execution` of `run.json`."""
         return self.model_dump(mode="json", exclude={"choice"})
 
 
 @contextmanager
 def ignoring_cache() -> Iterator[None]:
-    """Within it, nothing is read from the cache; new measurements replace its entries."""
+    """Ignore the cache within the context; new measurements replace its entries."""
     before = _ignored.set(True)
     try:
         yield
@@ -75,10 +75,10 @@ def ignoring_cache() -> Iterator[None]:
 
 
 def cache_folder() -> Path:
-    """The folder of the cache: GEVALDI_CACHE, or the system's usual one.
+    """The folder of the cache: GEVALDI_CACHE, or the system's default.
 
     Raises:
-        RuntimeError: the user has no home.
+        RuntimeError: the user has no home folder.
     """
     if own := os.environ.get("GEVALDI_CACHE"):
         return Path(own)
@@ -90,10 +90,10 @@ def cache_folder() -> Path:
 
 
 def entry(key: Mapping[str, Any]) -> Path:
-    """The file of an entry, named after all that it depends on.
+    """The file of an entry, named by a hash of everything that determines it.
 
     Raises:
-        RuntimeError: the user has no home.
+        RuntimeError: the user has no home folder.
     """
     content = json.dumps({"version": VERSION, **key}, sort_keys=True).encode()
     return cache_folder() / "tuning" / f"{hashlib.sha256(content).hexdigest()[:32]}.json"
@@ -110,7 +110,7 @@ def load(key: Mapping[str, Any]) -> Tuning | None:
 
 
 def save(key: Mapping[str, Any], tuning: Tuning) -> None:
-    """Cache a measurement, where the disk allows it."""
+    """Cache a measurement, if the disk allows it."""
     with suppress(OSError, RuntimeError):
         path = entry(key)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ def in_words(execution: Mapping[str, Any]) -> str:
 
 
 def lines_of(execution: Mapping[str, Any]) -> list[str]:
-    """What was chosen for a run and what was tried, as lines; from the `execution` of its record."""
+    """The choice and the trials of a run as lines, from the `execution` of its record."""
     batch, tuning = execution["batch_size"], execution.get("tuning")
     lines = [f"Computed in {in_words(execution)}, {batch} sample{'s' if batch > 1 else ''} together."]
     if not tuning:
@@ -138,7 +138,7 @@ def lines_of(execution: Mapping[str, Any]) -> list[str]:
     trials = [Trial.model_validate(trial) for trial in tuning["trials"]]
     if trials:
         width = max(len(trial.way) for trial in trials)
-        lines += [f"  {'tried':<{width}}  batch  ms a sample  agrees", *(_line(trial, width) for trial in trials)]
+        lines += [f"  {'tried':<{width}}  batch  ms per sample  agrees", *(_line(trial, width) for trial in trials)]
     where = "from the cache (--probe-again measures it again)" if tuning["cached"] else "for this run"
     return [*lines, f"Measured in {tuning['seconds']:.1f} s on {tuning['date']}, {where}."]
 
@@ -146,4 +146,4 @@ def lines_of(execution: Mapping[str, Any]) -> list[str]:
 def _line(trial: Trial, width: int) -> str:
     time = "" if trial.milliseconds is None else f"{trial.milliseconds:.4g}"
     agrees = {None: "", True: "yes", False: "no"}[trial.agrees]
-    return f"  {trial.way:<{width}}  {trial.batch:>5}  {time:>11}  {agrees:<6}  {trial.note}".rstrip()
+    return f"  {trial.way:<{width}}  {trial.batch:>5}  {time:>13}  {agrees:<6}  {trial.note}".rstrip()

@@ -1,4 +1,4 @@
-"""Runs of an experiment, each in its own folder: what is finished is left alone, and what fails does not stop the rest."""
+"""Executes the runs of an experiment, each in its own folder: skips finished runs, and continues after failures."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from gevaldi.taxonomy import Taxonomy
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one run ended: the run, or the error that there is none."""
+    """How one run ended: the run, or its error."""
 
     name: str
     spec: Spec
@@ -39,24 +39,24 @@ def folder_of(out: str | Location) -> Path:
     """The folder of several comparisons.
 
     Raises:
-        RunFolderError: it is not on this machine.
+        RunFolderError: the folder is not on this machine.
     """
     folder: Location | None
     try:
         folder = location(out)
-    except (MissingExtra, RunFolderError):  # far away, whether or not it could be opened
+    except (MissingExtra, RunFolderError):  # remote, whether or not it can be opened
         folder = None
     if not isinstance(folder, Path):
         raise RunFolderError(
-            f"{out} is far away, and a folder of several comparisons, in which pages and figures lead to one another, has to be on "
-            "this machine. Give a path with --out, and copy the folder when it is finished. One comparison may be far away: "
+            f"{out} is remote, but a folder of several comparisons, whose pages and figures link to one another, must be on "
+            "this machine. Give a path with --out, and copy the folder when it is finished. A single comparison may be remote: "
             f"gevaldi compare --out {out}"
         )
     return folder
 
 
 def named_in(spec: Spec) -> Sequence[Any]:
-    """The networks of a spec by their names, as they are loaded for each run anew."""
+    """The names of a spec's networks, to load them anew for each run."""
     return spec.first, spec.second, spec.generator
 
 
@@ -70,15 +70,15 @@ def run_all(
     taxonomy: Taxonomy | None = None,
     same: Callable[[Spec, Run], bool] = lambda spec, run: True,
 ) -> Iterator[Outcome]:
-    """Compute the runs one by one, in sub-folders of their names. Yields the outcome of each when it has ended.
+    """Compute the runs one by one, in sub-folders of their names. Yields the outcome of each as it ends.
 
-    A run that is complete is not loaded again, and one that was interrupted resumes. A run that fails yields its error, and the
-    rest still run. `models` gives the three networks of a spec where they are at hand already, and a `taxonomy` replaces those that
-    specs name. A complete run is left alone if it is the `same` as would be computed now, as far as can be seen without loading
-    anything; otherwise it is refused as `gevaldi.compare` does.
+    Skips complete runs and resumes interrupted ones. A run that fails yields its error, and the rest still run. `models` returns
+    the three networks of a spec if they are already loaded, and a `taxonomy` replaces those that specs name. A complete run is
+    skipped if it is the `same` as a new one, as far as can be seen without loading networks; otherwise it is refused as by
+    `gevaldi.compare`.
 
     Raises:
-        SpecError: `only` names a run that there is not.
+        SpecError: `only` names an unknown run.
     """
     unknown = [name for name in only if name not in specs]
     if unknown:
@@ -86,11 +86,11 @@ def run_all(
     for name, spec in specs.items():
         if only and name not in only:
             if before := _complete(spec, folder / name, same):
-                yield Outcome(name, spec, before)  # so that it stands beside the others
+                yield Outcome(name, spec, before)  # to show it beside the others
             continue
         try:
             run = _complete(spec, folder / name, same) or _compute(spec, folder / name, models, compute, taxonomy)
-        except Exception as error:  # whatever networks may raise
+        except Exception as error:  # networks may raise anything
             missing = isinstance(error, WeightsError | DataError | MissingExtra)
             yield Outcome(name, spec, None, str(error) if isinstance(error, GevaldiError) else describe_error(error), missing)
         else:
@@ -98,14 +98,14 @@ def run_all(
 
 
 def earlier(specs: Mapping[str, Spec], folder: Path, why: str) -> Iterator[Outcome]:
-    """The outcomes of runs that were complete before; of the others, `why` they are not computed now."""
+    """The outcomes of complete runs; for the others, `why` they are not computed now."""
     for name, spec in specs.items():
         run = _complete(spec, folder / name, lambda spec, run: True)
         yield Outcome(name, spec, run, None if run else why, missing=run is None)
 
 
 def _complete(spec: Spec, folder: Path, same: Callable[[Spec, Run], bool]) -> Run | None:
-    """The run in a folder, where it is finished, of this spec, and the same."""
+    """The run in a folder if it is complete, of this spec, and the same; otherwise None."""
     try:
         run = Run.open(folder)
     except RunFolderError:

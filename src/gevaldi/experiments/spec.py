@@ -1,4 +1,4 @@
-"""An experiment: models by the part that they play, settings that all comparisons share, and the comparisons."""
+"""An experiment: models by their roles, settings that all comparisons share, and the comparisons."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -18,25 +18,25 @@ from gevaldi.storage import local_path
 
 FOLDER = resources.files("gevaldi.experiments")
 SUFFIX = ".yaml"
-TOGETHER = ("index.html", "paths.csv")  # which lie beside the folders of the runs
+TOGETHER = ("index.html", "paths.csv")  # files beside the folders of the runs
 MOST_RUNS = 10_000
 
 
 class Experiment(Settings):
     """Several comparisons that answer one question together."""
 
-    title: str = Field(description="what it is called")
-    question: str = Field("", description="what it asks")
+    title: str = Field(description="title of the experiment")
+    question: str = Field("", description="question that the experiment answers")
     models: dict[str, str] = Field(
         default_factory=dict,
-        description="models by the part they play; runs name them so, and a user may put others in their place",
+        description="models by their parts, which runs name; a user may replace them",
     )
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of a spec that all runs share")
     replicates: int = Field(
         1,
         ge=1,
         le=1000,
-        description="how often each run is made, with other starts, and networks in whose names {replicate} counts from 0",
+        description="repetitions of each run, with other starts; in names of networks, {replicate} counts them from 0",
     )
     runs: dict[str, dict[str, Any]] = Field(min_length=1, description="the settings of each run, by the name of its folder")
 
@@ -50,17 +50,17 @@ class Experiment(Settings):
         """The spec of each run.
 
         Args:
-            models: others in the place of those that the experiment names, by part.
+            models: replacements for the experiment's models, by part.
             assignments: settings for all runs, such as `search.steps=50`.
 
         Raises:
-            SpecError: a setting is unknown or impossible, or a part is not one of the experiment's.
+            SpecError: a setting is unknown or invalid, or the experiment has no such part.
         """
         unknown = [part for part in models or {} if part not in self.models]
         if unknown:
             raise SpecError(str(UnknownName("part in this experiment", unknown[0], self.models)))
         if (count := len(self.runs) * self.replicates) > MOST_RUNS:
-            raise SpecError(f"{self.title!r} has {count:,} runs with their replicates; {MOST_RUNS:,} at most were expected.")
+            raise SpecError(f"{self.title!r} has {count:,} runs with their replicates, but at most {MOST_RUNS:,} are allowed.")
         parts = self.models | dict(models or {})
         if self.replicates == 1:
             return {name: self._spec(name, parts, assignments) for name in self.runs}
@@ -83,35 +83,35 @@ class Experiment(Settings):
 
 
 def replicate_of(name: str, replicate: int) -> str:
-    """What one of several runs of the same kind is called."""
+    """The name of one replicate of a run."""
     return f"{name}-{replicate}"
 
 
 def names(folder: Traversable = FOLDER) -> list[str]:
-    """The experiments that ship, or what else ships as files in a folder of the package."""
+    """The names of the bundled experiments, or of the files in another folder of the package."""
     return sorted(file.name.removesuffix(SUFFIX) for file in folder.iterdir() if file.name.endswith(SUFFIX))
 
 
 def text_of(name: str, folder: Traversable = FOLDER) -> str:
-    """The file of one that ships."""
+    """The text of a bundled file."""
     return (folder / f"{name}{SUFFIX}").read_text(encoding="utf-8").rstrip()
 
 
 def read_experiment(given: str | Path) -> Experiment:
-    """An experiment that ships, by name, or that of a YAML or TOML file.
+    """A bundled experiment, by name, or the experiment of a YAML or TOML file.
 
     Raises:
-        SpecError: there is none of that name, or the file is none that can be read.
+        SpecError: the name is unknown, or the file cannot be read.
     """
     if str(given) in names():
         path = Path(str(FOLDER / f"{given}{SUFFIX}"))
     elif (path := local_path(str(given))).suffix not in (SUFFIX, ".yml", ".toml"):
-        raise SpecError(f"{UnknownName('experiment', str(given), names())} One of your own is a YAML or TOML file.")
+        raise SpecError(f"{UnknownName('experiment', str(given), names())} Your own must be a YAML or TOML file.")
     try:
-        found = Experiment.model_validate(read_spec(path))
-        for group in (found.settings, *found.runs.values()):
+        experiment = Experiment.model_validate(read_spec(path))
+        for group in (experiment.settings, *experiment.runs.values()):
             find_beside(path, group)
-        return found
+        return experiment
     except ValidationError as error:
         raise SpecError(
             f"In {path}: {explain_validation_error(error)} An experiment has title, question, models, settings and runs."

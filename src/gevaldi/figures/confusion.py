@@ -8,7 +8,7 @@ from gevaldi.errors import SpecError
 from gevaldi.figures._run import finished_rows, is_number, models_of, order_named, without_rows
 from gevaldi.figures._text import fit_name, points_of
 from gevaldi.figures.base import NothingToDraw, inches_of, style
-from gevaldi.measures.confusion import COLUMNS, Confusion, confusion_of
+from gevaldi.measures.confusion import COLUMNS, ConfusionMatrix, confusion_of
 from gevaldi.runs.store.run import Run
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def confusion(run: Run, *, order: str | None = None, limit: int = 20, width: str
     return _drawn(found, *models_of(run), inches_of(width))
 
 
-def _drawn(found: Confusion, first: str, second: str, inches: float) -> "Figure":
+def _drawn(found: ConfusionMatrix, first: str, second: str, inches: float) -> "Figure":
     from matplotlib.figure import Figure
 
     size = min(7.0, 0.8 * (72 * inches - NAMES) / len(found.names))

@@ -1,12 +1,12 @@
 """Any autoencoder as a generator: searched around real pictures."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gevaldi.errors import SpecError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from gevaldi.models import Generator, Label
     from gevaldi.pictures.base import RealPictures
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 class Autoencoder:
     """What lies around real pictures in an autoencoder's latent space: `autoencoder:python:file.py:make,pictures=folder:DIR`.
 
-    The autoencoder is your own module with `encode` and `decode`, `python:file.py:factory`, or one of diffusers by its folder or
-    hub id, `diffusers:madebyollin/taesd`. Options: `pictures=SOURCE:NAME`; `count`, how many of them, evenly spaced, are conditions
-    (16); `size`, pixels a side that they are brought to (224); `radius`, the standard deviation of latents around an encoding
-    (0.1); `low` and `high`, the range of the autoencoder's pictures (0 and 1; -1 and 1 for diffusers); `subfolder` of a hub id.
+    The autoencoder is your own module with `encode` and `decode` (or `encoder` and `decoder`), `python:file.py:factory`, or one
+    of diffusers by its folder or hub id, `diffusers:madebyollin/taesd`. It may take pictures in colour or grey, also as rows of
+    numbers, and return tensors, tuples such as (mu, logvar), mappings, objects or distributions. Options: `pictures=SOURCE:NAME`;
+    `count`, how many of them, evenly spaced, are conditions (16); `size`, pixels a side that they are brought to (224); `radius`,
+    the standard deviation of latents around an encoding (0.1); `low` and `high`, the range of the autoencoder's pictures (0 and
+    1; -1 and 1 for diffusers); `subfolder` of a hub id.
     """
 
     def names(self) -> list[str]:
@@ -48,7 +50,9 @@ class Autoencoder:
         import torch
 
         from gevaldi.generators._around import AroundPictures
-        from gevaldi.pictures import load_pictures
+        from gevaldi.generators._autoencoders import fitted, part_of, refuse_other_range
+        from gevaldi.pictures import sources
+        from gevaldi.pictures.base import RealPictures, brought_to, spread
 
         if not (radius > 0 and count > 0 and size > 0):
             raise SpecError(f"radius={radius}, count={count}, size={size} were given; all of them are above zero.")
@@ -59,16 +63,30 @@ class Autoencoder:
                 "autoencoder:diffusers:FOLDER_OR_HUB_ID."
             )
         module = _own(place) if source == "python" else _of_diffusers(place, subfolder)
-        chosen = load_pictures(pictures, (3, size, size), count)
-        lowest = (0.0 if source == "python" else -1.0) if low is None else low
+        for part in ("encode", "decode"):
+            part_of(module, part)
+        limits, full = ((0.0 if source == "python" else -1.0) if low is None else low, high), f"autoencoder:{name}"
+        real: RealPictures = sources.load(pictures)
+        chosen = real.at(spread(len(real.pictures), count))
+        ends = sorted({0, len(chosen.pictures) - 1})
+        some = RealPictures([chosen.pictures[i] for i in ends], [None] * len(ends))  # to try it on, read once
+
+        def tried(shape: tuple[int, int, int]) -> "Tensor":
+            return torch.stack([*brought_to(some, shape).pictures])
+
+        found = fitted(module, full, tried, size, limits)
+        first, *last = tried(found.shape)
+        if source == "python" and low is None and high == 1:
+            refuse_other_range(found, full, torch.stack([first, *last]))
+        between = brought_to(chosen.at(range(1, len(chosen.pictures) - 1)), found.shape)
         return AroundPictures(
             module,
-            _encoder(module),
-            _decoder(module),
-            torch.stack(list(chosen.pictures)),
+            found.encode,
+            found.decode,
+            torch.stack([first, *between.pictures, *last]),
             _labels(chosen),
             radius,
-            (lowest, high),
+            limits,
             name=f"{re.split('[:/]', place)[-1]}, around pictures",
         ).eval()
 
@@ -79,7 +97,7 @@ def _own(place: str) -> "nn.Module":
     from gevaldi.classifiers.python import Python
 
     found = Python().load(place)
-    if not isinstance(found, nn.Module) or not all(callable(getattr(found, part, None)) for part in ("encode", "decode")):
+    if not isinstance(found, nn.Module):
         raise SpecError(
             f"python:{place} gave a {type(found).__name__}; a torch.nn.Module with the methods encode (pictures to latents) and "
             "decode (latents to pictures) was expected."
@@ -106,24 +124,6 @@ def _of_diffusers(place: str, subfolder: str | None) -> "nn.Module":
         return module
 
     return loaded(name, place, load).eval().requires_grad_(False)
-
-
-def _encoder(module: Any) -> Any:
-    def encode(pictures: Any) -> Any:
-        found = module.encode(pictures)
-        if hasattr(found, "latent_dist"):
-            return found.latent_dist.mode()
-        return found.latents if hasattr(found, "latents") else found
-
-    return encode
-
-
-def _decoder(module: Any) -> Any:
-    def decode(latents: Any) -> Any:
-        found = module.decode(latents)
-        return found.sample if hasattr(found, "sample") else found
-
-    return decode
 
 
 def _labels(found: "RealPictures") -> "list[Label]":

@@ -15,7 +15,7 @@ COLUMNS = ("status", *only("label", "first_end", "second_end"), *only("name", "f
 
 
 @dataclass(frozen=True)
-class Confusion:
+class ConfusionMatrix:
     """A matrix of counts over some classes, ordered by the hierarchy where there is one, otherwise by their indices.
 
     Attributes:
@@ -34,7 +34,7 @@ class Confusion:
     classes_left_out: int
 
 
-def confusion_of(rows: Iterable[dict[str, Any]], taxonomy: Taxonomy | None = None, limit: int = 20) -> Confusion:
+def confusion_of(rows: Iterable[dict[str, Any]], taxonomy: Taxonomy | None = None, limit: int = 20) -> ConfusionMatrix:
     """Count what the two name after the search; the rows are read once and not kept.
 
     Args:
@@ -57,7 +57,7 @@ def confusion_of(rows: Iterable[dict[str, Any]], taxonomy: Taxonomy | None = Non
     counts = np.array([[pairs[a, b] for b in shown] for a in shown], dtype=int).reshape(len(shown), len(shown))
     samples = sum(pairs.values())
     left_out = samples - int(counts.sum())
-    return Confusion(tuple(shown), tuple(names[label] for label in shown), counts, samples, left_out, len(names) - len(shown))
+    return ConfusionMatrix(tuple(shown), tuple(names[label] for label in shown), counts, samples, left_out, len(names) - len(shown))
 
 
 def depth_first(taxonomy: Taxonomy) -> list[int]:

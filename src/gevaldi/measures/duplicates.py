@@ -17,7 +17,7 @@ BLOCK = 256, 2048  # latents whose distances are in memory at once
 class Deduplicated:
     """The samples of a run, by their index: each array has an entry for every sample that the run will have.
 
-    Two samples are near-duplicates if they are of one order and of one condition, end with the same two top classes, and have
+    Two samples are near-duplicates if they are of one condition, whatever their order, end with the same two top classes, and have
     latents there that are nearer than `REACH` times the distance that two starts typically have (the root of the mean square),
     which are independent draws of the prior. Samples are looked at in the order of their divergence, the largest first: each is a
     near-duplicate of the first distinct one before it that is so near, or else is distinct itself. So no two distinct samples are
@@ -56,7 +56,7 @@ class Deduplicated:
         return int(self.alike.sum()), int((self.alike > 0).sum())
 
     def distinct_of(self, order: str) -> int:
-        """How many distinct samples of an order end with different top classes."""
+        """How many distinct samples of an order end with different top classes; of near-duplicates in both orders one counts."""
         found = self.distinct[self.reverse[self.distinct] == (order == "reverse")]
         return int((self.first[found] != self.second[found]).sum())
 

@@ -1,22 +1,32 @@
 """Real pictures, which a generator is audited against: a source a file, named `SOURCE:NAME`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gevaldi.quoting import quote_name
 from gevaldi.registry import Registry, Sources
 
 if TYPE_CHECKING:
     from gevaldi.pictures.base import RealPictures
 
-sources = Sources(Registry("source of pictures", "gevaldi.pictures"), "set of pictures")
+
+def name_path(path: Path) -> str:
+    """How a path becomes a set of pictures."""
+    return f"Write folder:{quote_name(str(path if path.is_dir() or not path.suffix else path.parent))}."
+
+
+sources = Sources(Registry("source of pictures", "gevaldi.pictures"), "set of pictures", name_path)
 
 
 def load_pictures(text: str, shape: tuple[int, int, int], count: int | None = None) -> "RealPictures":
     """The pictures that a user names, or so many of them, brought to the (channels, height, width) that the generator makes.
 
+    All that are chosen are read, and no others.
+
     Raises:
         UnknownName, DataError: there are none, or they cannot be read.
     """
-    from gevaldi.pictures.base import brought_to
+    from gevaldi.pictures.base import RealPictures, brought_to
 
-    found: RealPictures = sources.load(text)
-    return brought_to(found, shape, count)
+    found = brought_to(sources.load(text), shape, count)
+    return RealPictures(list(found.pictures), found.classes)

@@ -15,12 +15,16 @@ from gevaldi.errors import DataError, SpecError, describe_error
 from gevaldi.images import PIXELS, READ, open_picture
 from gevaldi.provenance import note_files
 
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in grey, by ITU-R 601 as Pillow has it
 Picture = Float[Tensor, "channels height width"]
 
 
 @dataclass(frozen=True)
 class Files:
-    """The pictures in some files, in colour, each read when it is asked for: all together may not fit into memory."""
+    """The pictures in some files, in colour, each read when it is used: all together may not fit into memory.
+
+    One that cannot be read is an error that names it, and never left out.
+    """
 
     paths: Sequence[Path]
 
@@ -37,8 +41,8 @@ class Files:
             DataError: it cannot be read.
         """
         path = self.paths[place]
-        note_files([path])
         levels = np.array(open_picture(path, str(path), READ).convert("RGB"))
+        note_files([path])
         return torch.from_numpy(levels).movedim(-1, 0).float() / 255
 
 
@@ -51,61 +55,105 @@ class RealPictures:
         classes: name or taxonomy id of the class; None where unknown.
     """
 
-    pictures: list[Picture] | Files
+    pictures: "list[Picture] | Files | Some"  # not any sequence: a check of types would read some of its members
     classes: list[str | None]
+
+    def at(self, places: Sequence[int]) -> "RealPictures":
+        """Some of them, of which none is read for that."""
+        return RealPictures(Some(self.pictures, places), [self.classes[i] for i in places])
+
+
+@dataclass(frozen=True)
+class Some:
+    """Some of other pictures, each read when it is used, and brought to a shape where there is one."""
+
+    pictures: "list[Picture] | Files | Some"
+    places: Sequence[int]
+    shape: tuple[int, int, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[Picture]:
+        return (self[place] for place in range(len(self)))
+
+    def __getitem__(self, place: Any) -> Any:
+        """The picture at one place, or a list of those in a slice."""
+        if isinstance(place, slice):
+            return [self[i] for i in range(*place.indices(len(self)))]
+        i = self.places[place]
+        return self.pictures[i] if self.shape is None else _fitted(self.pictures[i], self.shape, name_of(self.pictures, i))
+
+    def batches(self, size: int) -> Iterator[Float[Tensor, "pictures channels height width"]]:
+        """All of them, so many at a time."""
+        for begin in range(0, len(self), size):
+            yield torch.stack(self[begin : begin + size])
+
+
+def name_of(pictures: Any, place: int) -> str:
+    """The file of one of some pictures, or its number."""
+    if isinstance(pictures, Some):
+        return name_of(pictures.pictures, pictures.places[place])
+    return str(pictures.paths[place]) if isinstance(pictures, Files) else f"picture {place}"
+
+
+def spread(total: int, count: int | None) -> Sequence[int]:
+    """So many of 0 ... total - 1, evenly spaced, with both ends; all of them where there are no more."""
+    if count is None or count >= total:
+        return range(total)
+    return [round(i * (total - 1) / max(1, count - 1)) for i in range(count)]
 
 
 def brought_to(found: RealPictures, shape: tuple[int, int, int], count: int | None = None) -> RealPictures:
     """Pictures with these channels and this size: grey or colour as asked for, shorter side scaled, centre cut out.
 
+    Each is read and brought to it when it is used, which raises DataError where it cannot be read or becomes too large on the way.
+
     Args:
         found: any pictures.
         shape: channels, height and width.
         count: so many of them, evenly spaced over all; by default, and where there are no more, all.
-
-    Raises:
-        DataError: one cannot be read, or becomes too large on the way.
     """
-    total = len(found.pictures)
-    many = total if count is None else min(count, total)
-    places = range(total) if many == total else [round(i * (total - 1) / max(1, many - 1)) for i in range(many)]
-    return RealPictures([_fitted(found.pictures[i], shape) for i in places], [found.classes[i] for i in places])
+    places = spread(len(found.pictures), count)
+    return RealPictures(Some(found.pictures, places, shape), [found.classes[i] for i in places])
 
 
 def brought_to_network(
     found: RealPictures, size: tuple[int, int], network: Callable[[Tensor], Tensor], remedy: str, count: int | None = None
-) -> Float[Tensor, "pictures channels height width"]:
+) -> Some:
     """Pictures of this size in colour or, where a network does not take these, grey.
 
     Raises:
-        DataError: one cannot be read.
+        DataError: the first cannot be read.
         SpecError: the network takes neither; `remedy` says what to do.
     """
     for channels in (3, 1):
-        shape = (channels, *size)
-        (first,) = brought_to(found, shape, 1).pictures
+        fitted = brought_to(found, (channels, *size), count).pictures
+        assert isinstance(fitted, Some)
+        first = fitted[0]
         try:
             with torch.no_grad():
                 network(first[None])
         except Exception as error:  # whatever a network raises at pictures of other channels or sizes
             trouble = describe_error(error)
         else:
-            return torch.stack(list(brought_to(found, shape, count).pictures))
+            return fitted
     raise SpecError(f"Pictures of {size[0]} x {size[1]} pixels are taken neither in colour nor grey: {trouble}. {remedy}")
 
 
-def _fitted(picture: Picture, shape: tuple[int, int, int]) -> Tensor:
+def _fitted(picture: Picture, shape: tuple[int, int, int], name: str) -> Tensor:
     channels, height, width = shape
     if picture.shape[0] != channels:
-        picture = picture.mean(0, keepdim=True).expand(channels, -1, -1)
+        weights = picture.new_tensor(LUMA if len(picture) == 3 else [1.0]).view(-1, 1, 1)
+        picture = (picture * weights).sum(0, keepdim=True).expand(channels, -1, -1)
     if picture.shape[1:] == (height, width):
         return picture
     scale = max(height / picture.shape[1], width / picture.shape[2])
     size = [max(height, round(picture.shape[1] * scale)), max(width, round(picture.shape[2] * scale))]
     if math.prod(size) > PIXELS:
         raise DataError(
-            f"A picture of {picture.shape[1]} x {picture.shape[2]} pixels would have {size[0]} x {size[1]} before its centre "
-            f"is cut to {height} x {width}; at most {PIXELS:,} are computed with."
+            f"{name}: a picture of {picture.shape[1]} x {picture.shape[2]} pixels would have {size[0]} x {size[1]} before its "
+            f"centre is cut to {height} x {width}; at most {PIXELS:,} are computed with. Cut it to shape or remove it."
         )
     scaled = torch.nn.functional.interpolate(picture[None], size, mode="bilinear", antialias=True)[0]
     top, left = (size[0] - height) // 2, (size[1] - width) // 2

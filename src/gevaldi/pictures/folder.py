@@ -1,6 +1,5 @@
 """Real pictures in a folder."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,35 +9,61 @@ from gevaldi.storage import local_path
 if TYPE_CHECKING:
     from gevaldi.pictures.base import RealPictures
 
-WORDNET = re.compile(r"(?<![a-z0-9])n\d{8}(?!\d)")
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+WAYS = ("auto", "folders", "names", "none")
 
 
 class Folder:
     """Pictures in a folder: `folder:path/to/pictures`; sub-folders name their classes, or a WordNet id in the file's name does.
 
-    PNG, JPEG, WebP and BMP, by their content and their names, of at most 67 million pixels each.
+    PNG, JPEG, WebP and BMP, by their content and their names, of at most 67 million pixels each. A class is a folder directly below
+    with all that lies in it, as for torchvision's ImageFolder; splits (`train`, `val`) and folders called `images` are refused.
+    `classes=labels.csv` takes the classes from a list with a line for each picture, `classes=names` from WordNet ids in the names
+    of files, `classes=folders` from folders whatever they are called; `classes=none` has none. What begins with a dot is skipped.
     """
 
     def names(self) -> list[str]:
         """None that could be known beforehand."""
         return []
 
-    def load(self, name: str, /) -> "RealPictures":
+    def load(self, name: str, /, *, classes: str = "auto") -> "RealPictures":
         """All pictures of the folder, in the order of their paths; each is read when it is used.
 
         Raises:
-            DataError: there is no such folder, or no picture in it.
+            DataError: there is no such folder, no picture in it, or what names their classes is not clear.
         """
+        from gevaldi.pictures._layout import pictures_in
         from gevaldi.pictures.base import Files, RealPictures
 
         root = local_path(name)
-        paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and not path.is_dir())
-        if not paths:
-            raise DataError(f"There are no pictures in {root} (looked for {', '.join(sorted(SUFFIXES))}, also in its sub-folders).")
-        return RealPictures(Files(paths), [path.parent.name if path.parent != root else _wordnet_id(path) for path in paths])
+        paths = pictures_in(root)
+        return RealPictures(Files(paths), _classes(root, paths, classes))
+
+
+def _classes(root: Path, paths: list[Path], said: str) -> list[str | None]:
+    """The class of each picture, from where the option says."""
+    from gevaldi.pictures._layout import folder_classes, refuse_what_names_no_class
+    from gevaldi.pictures._lists import classes_in_list, list_beside
+
+    if said not in WAYS:
+        inside = root / said
+        return classes_in_list(inside if inside.is_file() else local_path(said), root, paths)
+    if said == "folders":
+        return folder_classes(root, paths)
+    if said == "auto":
+        refuse_what_names_no_class(root, paths)
+    folders: list[str | None] = folder_classes(root, paths) if said == "auto" else [None] * len(paths)
+    found = folders if said == "none" else [name or _wordnet_id(path) for path, name in zip(paths, folders, strict=True)]
+    beside = list_beside(root, paths) if said == "auto" and not any(found) else None
+    if beside:
+        raise DataError(
+            f"Only {beside.name} says the classes of the pictures in {root}. Say classes={beside.name} to take them from there, or "
+            "classes=none to have none."
+        )
+    return found
 
 
 def _wordnet_id(path: Path) -> str | None:
+    from gevaldi.taxonomy.keys import WORDNET
+
     found = WORDNET.search(path.stem)
     return found[0] if found else None

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from gevaldi.measures.confusion import Confusion
+from gevaldi.measures.confusion import ConfusionMatrix
 from gevaldi.names import plain
 
 
-def matrix(found: Confusion) -> dict[str, Any] | None:
+def matrix(found: ConfusionMatrix) -> dict[str, Any] | None:
     """The rows and columns that are not empty, with the colour strength of each cell; None if there are no predictions."""
     if not found.labels:
         return None
@@ -26,7 +26,7 @@ def matrix(found: Confusion) -> dict[str, Any] | None:
     }
 
 
-def _cell(found: Confusion, i: int, j: int, count: int, most: int) -> dict[str, Any]:
+def _cell(found: ConfusionMatrix, i: int, j: int, count: int, most: int) -> dict[str, Any]:
     names = plain(found.names[i]), plain(found.names[j])
     return {
         "count": count,

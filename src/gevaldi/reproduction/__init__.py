@@ -1,1 +1,1 @@
-"""The paper's figures made again in several worlds, and its claims tested on what comes out."""
+"""Reproduces the paper's figures in several worlds, and tests its claims on the results."""

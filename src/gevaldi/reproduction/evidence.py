@@ -1,4 +1,4 @@
-"""What the runs of an experiment say to a claim: an estimate with its interval, and a plain verdict."""
+"""The evidence of an experiment's runs for a claim: estimates with intervals, and a verdict."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ from gevaldi.statistics.intervals import Estimate, share
 Verdict = Literal["holds", "does not hold", "undecided", "seen", "not seen", "not tested"]
 
 Quantity = Callable[[Row], float | None]
-"""A number of a sample; None where it has none."""
+"""A number of a sample; None if it has none."""
 
 UNREAD = ("picture_original", "path_pictures", "z_start", "z_end")
-"""Columns that no claim looks at, and that are large."""
+"""Large columns that no claim uses."""
 
 
 class NotTestable(Exception):
@@ -25,13 +25,13 @@ class NotTestable(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of a claim in one world.
+    """The result of testing a claim in one world.
 
     Attributes:
-        verdict: holds, does not hold, undecided (the interval holds both), or not tested; of a claim that something occurs, seen or
-            not seen.
-        measured: what was estimated, by a few words each.
-        rests_on: on how much, or why it was not tested.
+        verdict: holds, does not hold, undecided (the interval allows both), or not tested; for a claim that something occurs, seen
+            or not seen.
+        measured: the estimates, by short descriptions.
+        rests_on: the data behind the verdict, or why the claim was not tested.
     """
 
     verdict: Verdict
@@ -44,9 +44,9 @@ class Evidence:
     """The finished runs of one experiment.
 
     Attributes:
-        runs: by name, each with its replicates.
-        failed: why others could not be made, by name.
-        models: what plays which part.
+        runs: the runs by name, each with its replicates.
+        failed: why other runs failed, by name.
+        models: the models by part.
     """
 
     runs: Mapping[str, Sequence[Run]]
@@ -57,13 +57,13 @@ class Evidence:
     def _rows(self) -> dict[str, list[list[Row]]]:
         return {name: [[*_read(run)] for run in replicates] for name, replicates in self.runs.items()}
 
-    def there(self, asked: Sequence[str] | None = None) -> list[str]:
-        """The runs that could be made, of all or of those asked for.
+    def there(self, requested: Sequence[str] | None = None) -> list[str]:
+        """The finished runs, among all or the requested ones.
 
         Raises:
-            NotTestable: none could.
+            NotTestable: none is finished.
         """
-        names = [*self.runs, *self.failed] if asked is None else asked
+        names = [*self.runs, *self.failed] if requested is None else requested
         if not any(name in self.runs for name in names):
             raise NotTestable("; ".join(self.failed[name] for name in names if name in self.failed) or "there are no runs here")
         return [name for name in names if name in self.runs]
@@ -72,70 +72,70 @@ class Evidence:
         """The samples of a run that did not fail, for each of its replicates.
 
         Raises:
-            NotTestable: the run could not be made, or has no samples.
+            NotTestable: the run failed, or has no samples.
         """
         if name not in self.runs:
             raise NotTestable(self.failed.get(name, f"there is no run {name!r} here"))
         if not all(self._rows[name]):
-            raise NotTestable(f"no sample of the run {name!r} came to an end")
+            raise NotTestable(f"no sample of the run {name!r} finished")
         return self._rows[name]
 
     def values(self, name: str, quantity: Quantity) -> list[list[float]]:
-        """A number of each start, for each replicate of a run: of a start that was searched in both orders, the mean of the two.
+        """A number of each start, for each replicate of a run; the mean over both orders if a start was searched in both.
 
         Raises:
-            NotTestable: no sample has one.
+            NotTestable: no sample has the number.
         """
-        found = [_by_start(rows, quantity) for rows in self.rows(name)]
-        if not all(found):
-            raise NotTestable(f"the samples of the run {name!r} do not have what would be looked at")
-        return found
+        values = [_by_start(rows, quantity) for rows in self.rows(name)]
+        if not all(values):
+            raise NotTestable(f"the samples of the run {name!r} lack the required values")
+        return values
 
     def mean(self, name: str, quantity: Quantity) -> Estimate:
         """The mean of a quantity over one run.
 
         Raises:
-            NotTestable: the run is not there, or no sample has it.
+            NotTestable: the run is missing, or no sample has the quantity.
         """
         return self.contrast({name: 1.0}, quantity)
 
     def share(self, name: str, holds: Callable[[Row], bool | None]) -> Estimate:
-        """The share of a run's samples of which something holds; those of which it cannot be said are left out.
+        """The share of a run's samples for which something holds, leaving out samples for which it is unknown.
 
         Raises:
-            NotTestable: the run is not there, or it can be said of no sample.
+            NotTestable: the run is missing, or it is unknown for all samples.
         """
 
         def counted(row: Row) -> float | None:
-            found = holds(row)
-            return None if found is None else float(found)
+            result = holds(row)
+            return None if result is None else float(result)
 
         values = self.values(name, counted)
         whole = [value for replicate in values for value in replicate]
         if len(values) < 3 and all(value in (0, 1) for value in whole):
             return share(int(sum(whole)), len(whole))
-        found = self.mean(name, counted)
-        return Estimate(found.value, max(0.0, found.low), min(1.0, found.high))
+        mean = self.mean(name, counted)
+        return Estimate(mean.value, max(0.0, mean.low), min(1.0, mean.high))
 
     def contrast(self, weights: Mapping[str, float], quantity: Quantity) -> Estimate:
-        """The weighted sum of a quantity's means over runs, with the interval that their replicates or samples allow.
+        """The weighted sum of a quantity's means over runs, with an interval from their replicates or samples.
 
         Raises:
-            NotTestable: a run is not there.
+            NotTestable: a run is missing.
         """
         return contrast([*weights.values()], [self.values(name, quantity) for name in weights])
 
-    def without(self, asked: Sequence[str] | None = None) -> str:
-        """A word on the runs that could not be made, of all or of those asked for."""
-        lost = [name for name in (self.failed if asked is None else asked) if name not in self.runs]
-        return f"; without {' and '.join(lost)}, which could not be made" if lost else ""
+    def without(self, requested: Sequence[str] | None = None) -> str:
+        """A note on failed runs, among all or the requested ones."""
+        lost = [name for name in (self.failed if requested is None else requested) if name not in self.runs]
+        return f"; without {' and '.join(lost)}, which failed" if lost else ""
 
     def rests_on(self, *names: str) -> str:
-        """How much a finding rests on, in words."""
+        """The number of starts and replicates behind a finding, in words."""
         starts = sum(len({row["seed"] for row in rows}) for name in names for rows in self.rows(name))
         replicates = len(self.rows(names[0]))
         if replicates < 3:
-            return f"{starts} starts; of these networks alone"
+            return f"{starts} starts; for these networks only"
         return f"{starts} starts; intervals over networks of {replicates} seeds"
 
 
@@ -154,7 +154,7 @@ def column(name: str) -> Quantity:
 
 
 def along(name: str, step: int) -> Quantity:
-    """A path's value at a step, or at its last where it ended before; -1 for the last."""
+    """A path's value at a step, or at its last step if it ended before; -1 for the last."""
 
     def value(row: Row) -> float | None:
         path = row.get(f"path_{name}")
@@ -164,7 +164,7 @@ def along(name: str, step: int) -> Quantity:
 
 
 def rise(name: str) -> Quantity:
-    """What a search added: the column NAME_end less the column NAME_start."""
+    """The change over a search: the column NAME_end minus the column NAME_start."""
     return less(column(f"{name}_end"), column(f"{name}_start"))
 
 
@@ -179,9 +179,9 @@ def less(one: Quantity, other: Quantity) -> Quantity:
 
 
 def judge(measured: dict[str, Estimate], rests_on: str, beside: dict[str, Estimate] | None = None) -> Finding:
-    """A claim that all that was measured is above zero: holds if every interval is, does not if one is below.
+    """Judge a claim that all estimates are positive: it holds if every interval is positive, and does not if one is negative.
 
-    What stands `beside` is shown and not judged.
+    Estimates in `beside` are shown but not judged.
     """
     shown = measured | (beside or {})
     if any(e.low != e.low for e in measured.values()):
@@ -191,7 +191,7 @@ def judge(measured: dict[str, Estimate], rests_on: str, beside: dict[str, Estima
 
 
 def verdict(holds: bool, fails: bool) -> Verdict:
-    """In words; undecided if neither."""
+    """The verdict in words; undecided if neither."""
     return "holds" if holds else "does not hold" if fails else "undecided"
 
 

@@ -1,4 +1,4 @@
-"""A figure of the paper made in one world: the runs of its experiment, a drawing, and what they say to the claims."""
+"""Reproduces a figure of the paper in one world: the runs of its experiment, a drawing, and the tests of the claims."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -22,11 +22,11 @@ class WorldResult:
     """A figure of the paper in one world.
 
     Attributes:
-        world: its name.
-        about: what stands for what of the paper's.
-        figure: the figure, where it could be drawn.
-        findings: for each claim, in the order of the claims.
-        evidence: the runs; None where the world was left out.
+        world: the world's name.
+        about: how the world stands in for the paper's setting.
+        findings: one finding for each claim, in order.
+        figure: the figure, if it could be drawn.
+        evidence: the runs; None if the world was left out.
     """
 
     world: str
@@ -46,29 +46,29 @@ def reproduce(
     models: Mapping[str, str] | None = None,
     assignments: Sequence[str] = (),
 ) -> Iterator[Outcome | WorldResult]:
-    """Make the runs of one world, telling of each, and at the end what they say to the claims.
+    """Compute the runs of one world. Yields the outcome of each, and finally the tests of the claims.
 
     Args:
         reproduction: the figure.
         world: one of its worlds.
-        folder: where runs go; those of an experiment that serves several figures are made once.
-        compute: how; None to look only at runs that were made before.
-        quick: with the settings of the quick set, and only with what is on this machine.
-        models: others in the place of the experiment's, by part; of parts that it does not have nothing is taken.
+        folder: the folder of the runs; an experiment that serves several figures runs only once.
+        compute: how to compute; None to use only existing runs.
+        quick: whether to use the settings of the quick set, and only files on this machine.
+        models: replacements for the experiment's models, by part; other parts are ignored.
         assignments: settings for all runs.
 
     Raises:
-        SpecError: a setting or a part is not known.
+        SpecError: a setting or a part is unknown.
     """
-    asked = reproduction.worlds[world]
-    if quick and asked.quick is None:
+    setting = reproduction.worlds[world]
+    if quick and setting.quick is None:
         yield _left_out(reproduction, world, "left out of the quick set")
         return
-    experiment = read_experiment(asked.experiment)
+    experiment = read_experiment(setting.experiment)
     own = {part: name for part, name in (models or {}).items() if part in experiment.models}
-    specs = experiment.specs(own, [*((asked.quick or ()) if quick else ()), *assignments])
-    place = folder / asked.experiment
-    outcomes = [] if compute else list(earlier(specs, place, "not made before, and left out now"))
+    specs = experiment.specs(own, [*((setting.quick or ()) if quick else ()), *assignments])
+    place = folder / setting.experiment
+    outcomes = [] if compute else list(earlier(specs, place, "not run before, and left out now"))
     if not compute and not any(outcome.run for outcome in outcomes):
         yield _left_out(reproduction, world, "left out")
         return
@@ -79,7 +79,7 @@ def reproduce(
                 yield outcome
         evidence = evidence_of(experiment, outcomes, experiment.models | own)
         findings = tuple(finding_of(evidence, claim.test) for claim in reproduction.claims)
-    yield WorldResult(world, asked.about, findings, _figure(evidence, reproduction.figure), evidence)
+    yield WorldResult(world, setting.about, findings, _figure(evidence, reproduction.figure), evidence)
 
 
 def _left_out(reproduction: Reproduction, world: str, why: str) -> WorldResult:
@@ -88,7 +88,7 @@ def _left_out(reproduction: Reproduction, world: str, why: str) -> WorldResult:
 
 
 def evidence_of(experiment: Experiment, outcomes: Sequence[Outcome], models: Mapping[str, str]) -> Evidence:
-    """The finished runs by name, each with its replicates; a run of which one replicate could not be made is left out."""
+    """The finished runs by name, each with its replicates; leaves out a run if one of its replicates failed."""
     by_name = {outcome.name: outcome for outcome in outcomes}
     runs: dict[str, list[Run]] = {}
     failed: dict[str, str] = {}
@@ -96,7 +96,7 @@ def evidence_of(experiment: Experiment, outcomes: Sequence[Outcome], models: Map
         several = [replicate_of(name, i) for i in range(experiment.replicates)] if experiment.replicates > 1 else [name]
         errors = [str(by_name[one].error) for one in several if by_name[one].run is None]
         if errors:
-            failed[name] = f"the run {name} could not be made: {errors[0]}"
+            failed[name] = f"the run {name} failed: {errors[0]}"
         else:
             runs[name] = [run for one in several if (run := by_name[one].run)]
     return Evidence(runs, failed, models)

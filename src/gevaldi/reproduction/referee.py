@@ -1,4 +1,4 @@
-"""A third classifier asked what pictures show, in the place of people."""
+"""Asks a third classifier, instead of people, what pictures show."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,26 +17,26 @@ PART = "referee"
 
 @dataclass(frozen=True)
 class Reading:
-    """What it says of a picture: whether it is the class asked for (None where it does not know that class), and how surely."""
+    """Its answer on a picture: whether its top class is the condition (None if it lacks that class), and its probability."""
 
-    asked: bool | None
+    shows_condition: bool | None
     probability: float
 
 
 def read(evidence: Evidence, run: str, stage: str) -> dict[int, Reading]:
-    """What the part `referee` says of the pictures of a run at the start or the end, by the object of the row.
+    """The readings of the part `referee` on the pictures of a run at the start or the end, by the id of the row's object.
 
     Raises:
-        NotTestable: there is no referee, or it cannot be asked.
+        NotTestable: there is no referee, or it fails.
     """
     rows = [row for replicate in evidence.rows(run) for row in replicate]
     if PART not in evidence.models:
-        raise NotTestable("there is no third classifier to ask, and people were not")
+        raise NotTestable("there is no third classifier, and people were not asked")
     try:
         readings = _readings(rows, evidence.models[PART], stage)
     except Exception as error:  # whatever a user's network may raise
         reason = str(error) if isinstance(error, GevaldiError) else describe_error(error)
-        raise NotTestable(f"the third classifier could not be asked: {reason}") from error
+        raise NotTestable(f"the third classifier failed: {reason}") from error
     return {id(row): reading for row, reading in zip(rows, readings, strict=True)}
 
 
@@ -50,8 +50,8 @@ def _readings(rows: Sequence[Row], name: str, stage: str) -> list[Reading]:
     readings = []
     with torch.no_grad():
         for row in rows:
-            asked = row["condition_name"]
-            meant = places_of(asked, row["condition_id"], classifier) if asked is not None else set()
+            condition = row["condition_name"]
+            meant = places_of(condition, row["condition_id"], classifier) if condition is not None else set()
             probability, top = classifier(_picture(row[f"picture_{stage}"]["bytes"]))[0].exp().max(0)
             readings.append(Reading(int(top) in meant if meant else None, float(probability)))
     return readings

@@ -1,4 +1,4 @@
-"""A figure of the paper made again: in several worlds, each an experiment, with the paper's claims tested on what came out."""
+"""The reproduction of a figure of the paper: several worlds, each an experiment, and tests of the paper's claims."""
 
 from importlib import resources
 from pathlib import Path
@@ -15,19 +15,19 @@ FOLDER = resources.files("gevaldi.reproduction") / "paper"
 
 
 class World(Settings):
-    """One setting in which a figure is made: its networks, pictures and sizes."""
+    """One setting in which a figure is reproduced: its networks, pictures and sizes."""
 
-    experiment: str = Field(description="the experiment that makes the runs")
-    about: str = Field(description="what stands for what of the paper's")
+    experiment: str = Field(description="the experiment that computes the runs")
+    about: str = Field(description="how the world stands in for the paper's setting")
     quick: tuple[str, ...] | None = Field(
-        (), description="settings of all runs where the quick set is asked for; null to leave the world out of it"
+        (), description="settings of all runs in the quick set; null to leave the world out of it"
     )
 
 
 class Claim(Settings):
     """A claim of the paper, and how it is tested."""
 
-    says: str = Field(description="what the paper says, and where")
+    says: str = Field(description="the claim, and where the paper makes it")
     test: str = Field(description="a claim of gevaldi.reproduction.claims with its options")
 
 
@@ -35,22 +35,22 @@ class Reproduction(Settings):
     """A figure of the paper."""
 
     title: str
-    shows: str = Field(description="what is to be seen in the paper")
+    shows: str = Field(description="what the figure shows in the paper")
     figure: str = Field(description="a figure of gevaldi.reproduction.figures with its options")
     worlds: dict[str, World] = Field(min_length=1)
     claims: tuple[Claim, ...] = Field(min_length=1)
 
 
 def reproductions() -> list[str]:
-    """The figures that can be made again."""
+    """The figures that can be reproduced."""
     return names(FOLDER)
 
 
 def read_reproduction(name: str) -> Reproduction:
-    """The figure of that name.
+    """The figure of this name.
 
     Raises:
-        UnknownName: there is none.
+        UnknownName: the name is unknown.
     """
     if name not in reproductions():
         raise UnknownName("figure of the paper", name, reproductions())

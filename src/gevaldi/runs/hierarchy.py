@@ -1,4 +1,4 @@
-"""What a worker needs of a taxonomy: distances on the device, and the path of the set distance."""
+"""The taxonomy as a worker needs it: distances on the device, and set distances along a path."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,12 +23,12 @@ class Hierarchy:
     """The hierarchy of the classes that a run compares.
 
     Attributes:
-        taxonomy: over these classes, in the order of the predictions.
-        whole: the same before it was restricted to these classes, as a run keeps it.
-        name: as the spec or the search for it named it.
+        taxonomy: restricted to these classes, in the order of the predictions.
+        whole: the unrestricted hierarchy, which the run stores.
+        name: its name in the spec, or the name of the matching bundled hierarchy.
         scale: e(a, b), and the convention of levels.
         matrix: H_w(a, b) in levels, on the device.
-        sizes: the numbers of top classes whose set distances are followed.
+        sizes: the sizes n of the sets of top classes whose set distances are recorded.
     """
 
     taxonomy: Taxonomy
@@ -43,7 +43,7 @@ class Hierarchy:
         return {n: set_distance(first[:, :n], second[:, :n], self.matrix) for n in self.sizes}
 
     def record(self) -> dict[str, Any]:
-        """As `run.json` keeps it; the hierarchy itself is beside it, in `taxonomy.json`."""
+        """Its entry in `run.json`; the hierarchy itself is in `taxonomy.json`."""
         return {
             "name": self.name,
             "classes": list(self.taxonomy.classes),
@@ -56,34 +56,34 @@ class Hierarchy:
 
 
 def hierarchy_of(
-    spec: Spec, asked: Taxonomy | None, first: tuple[Label, ...], second: tuple[Label, ...], device: torch.device
+    spec: Spec, requested: Taxonomy | None, first: tuple[Label, ...], second: tuple[Label, ...], device: torch.device
 ) -> Hierarchy | None:
-    """The hierarchy that a spec asks for, over the labels of aligned classifiers; None where there is none.
+    """The hierarchy that a spec requests, over the labels of aligned classifiers; None if there is none.
 
     Raises:
-        TaxonomyError: one was asked for, and some labels have no place in it.
+        TaxonomyError: the requested hierarchy lacks some labels.
     """
     labels = [(a.name, a.id or b.id) for a, b in zip(first, second, strict=True)]
-    found = (spec.taxonomy, over(asked, labels)) if asked else fitting(labels) if spec.taxonomy == "auto" else None
-    if found is None:
+    named = (spec.taxonomy, over(requested, labels)) if requested else fitting(labels) if spec.taxonomy == "auto" else None
+    if named is None:
         return None
-    name, taxonomy = found
-    whole = asked or find_taxonomy(name)
-    alone = len(whole.classes) < 2 or {*whole.classes} == {*taxonomy.classes}  # nothing to average over, or nothing else
+    name, taxonomy = named
+    whole = requested or find_taxonomy(name)
+    alone = len(whole.classes) < 2 or {*whole.classes} == {*taxonomy.classes}  # no pairs, or the same pairs, to average over
     scale = Scale(edge_counts(taxonomy), spec.convention, None if alone else frequencies(edge_counts(whole)))
     matrix = torch.from_numpy(distances(taxonomy, spec.convention)).to(device)
     return Hierarchy(taxonomy, whole, name, scale, matrix, tuple(n for n in spec.set_sizes if n < len(labels)))
 
 
 def taxonomy_of_spec(spec: Spec, given: Taxonomy | None = None, begun: Run | None = None) -> Taxonomy | None:
-    """The taxonomy that was given, or that a spec names; None for `auto` and `none`.
+    """The `given` taxonomy, or the one that the spec names; None for `auto` and `none`.
 
-    Where a run was `begun` with one that is no longer there, an object or a file, it is the copy in the run's folder.
+    If a run was `begun` with an object or file that no longer exists, uses the copy in the run's folder.
 
     Raises:
-        UnknownName, TaxonomyError: there is none of that name, or the file holds none.
+        UnknownName, TaxonomyError: the name is unknown, or the file holds no taxonomy.
     """
     if given is not None or spec.taxonomy in ("auto", "none"):
         return given
-    kept = begun.whole_taxonomy() if begun and (spec.taxonomy.startswith(OBJECT) or not is_there(spec.taxonomy)) else None
-    return kept or find_taxonomy(spec.taxonomy)
+    copy = begun.whole_taxonomy() if begun and (spec.taxonomy.startswith(OBJECT) or not is_there(spec.taxonomy)) else None
+    return copy or find_taxonomy(spec.taxonomy)

@@ -1,4 +1,4 @@
-"""The near-duplicates of a run: its latents read part by part, and compared a group at a time."""
+"""The near-duplicates of a run: reads its latents part by part, and compares one group at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,40 +16,40 @@ if TYPE_CHECKING:
 
 COLUMNS = ("index", "order", "status", "condition", "divergence_end", *only("label", "first_end", "second_end"), "z_start")
 BUDGET = 8_000_000  # bytes of latents in memory at once, unless a single group needs more
-NUMBERS = 128  # of a latent that are compared
+NUMBERS = 128  # most numbers of a latent to compare
 
 
 def summary_of(run: Run, finds: Deduplicated | None = None) -> list[Summary]:
-    """What came out of a run, in numbers, for each order; `finds` are those of the run, if they are known already."""
+    """The results of a run in numbers, for each order; pass the run's `finds` if they are known already."""
     return summaries(run.each(columns_of_summary(run.spec.set_sizes)), (finds or deduplicate(run)).distinct_of)
 
 
 def deduplicate(run: Run) -> Deduplicated:
-    """Which samples of a run are distinct, and what the others are like.
+    """Which samples of a run are distinct, and which sample each of the others duplicates.
 
-    Latents of more than 128 numbers are compared by 128 sums of these with random signs, which tell a distance to 6 %. Some bytes
-    of each sample are kept. The latents after the search are read as often as it takes to hold few of them at once.
+    Latents of more than 128 numbers are compared by 128 sums with random signs, which estimate a distance to 6 %. Holds some bytes
+    of each sample in memory, and rereads the latents after the search as often as needed to hold only a few at once.
     """
-    kept = _Samples(run.total)
+    samples = _Samples(run.total)
     for table in run.tables(COLUMNS):
-        kept.add(table)
-    like = np.where(kept.there, np.arange(run.total), -1)
-    for members, sizes in _batches(kept):
+        samples.add(table)
+    like = np.where(samples.there, np.arange(run.total), -1)
+    for members, sizes in _batches(samples):
         place = np.full(run.total, -1, np.int32)
         place[members] = np.arange(len(members))
-        latents = np.full((len(members), min(kept.size, NUMBERS)), np.nan, np.float32)
+        latents = np.full((len(members), min(samples.size, NUMBERS)), np.nan, np.float32)
         for table in run.tables(["index", "z_end"]):
             _put(table, place, latents)
         end = np.cumsum(sizes)
         for begin, upto in zip(end - sizes, end, strict=True):
             group = members[begin:upto]
-            like[group] = group[leaders(latents[begin:upto], REACH * kept.typical_distance)]
-    return Deduplicated(like, kept.first, kept.second, kept.divergence, kept.reverse)
+            like[group] = group[leaders(latents[begin:upto], REACH * samples.typical_distance)]
+    return Deduplicated(like, samples.first, samples.second, samples.divergence, samples.reverse)
 
 
 @dataclass
 class _Samples:
-    """What is kept of each sample, by its index, and the sums by which starts are told to be far apart."""
+    """A few values of each sample, by its index, and the sums that give the typical distance between starts."""
 
     total: int
     starts: int = 0
@@ -63,7 +63,7 @@ class _Samples:
 
     @property
     def size(self) -> int:
-        """How many numbers a latent has."""
+        """The number of values in a latent."""
         return len(self.sums)
 
     @property
@@ -75,7 +75,7 @@ class _Samples:
         return float(np.sqrt(2 * np.maximum(variance, 0).sum()))
 
     def add(self, table: "pa.Table") -> None:
-        """Keep some more samples."""
+        """Add samples."""
         import pyarrow.compute as pc
 
         first, second = (_tops(table, name) for name in ("first_end", "second_end"))
@@ -94,33 +94,33 @@ class _Samples:
             self.squares += np.square(starts, dtype=float).sum(0)
 
 
-def _batches(kept: _Samples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The samples of some groups of several, by group and then by divergence, with the groups' sizes: what the budget holds."""
-    index = np.flatnonzero(kept.there)
-    key = kept.reverse[index].astype(int)
-    for words in (kept.condition, kept.first, kept.second):
+def _batches(samples: _Samples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches of groups within the memory budget: samples by group and then by divergence, and the sizes of the groups."""
+    index = np.flatnonzero(samples.there)
+    key = np.zeros(len(index), int)
+    for words in (samples.condition, samples.first, samples.second):
         key = np.unique(key * (int(words.max()) + 2) + words[index] + 1, return_inverse=True)[1]
     _, group, sizes = np.unique(key, return_inverse=True, return_counts=True)
     index, group = (values[sizes[group] > 1] for values in (index, group))
-    index, group = (values[in_order(kept.divergence[index])] for values in (index, group))
+    index, group = (values[in_order(samples.divergence[index])] for values in (index, group))
     index, sizes = index[np.argsort(group, kind="stable")], sizes[sizes > 1]
     end = np.cumsum(sizes)
-    batch = (end - sizes) // max(1, BUDGET // (4 * max(1, min(kept.size, NUMBERS))))
+    batch = (end - sizes) // max(1, BUDGET // (4 * max(1, min(samples.size, NUMBERS))))
     for number in np.unique(batch):
         own = np.flatnonzero(batch == number)
         yield index[end[own[0]] - sizes[own[0]] : end[own[-1]]], sizes[own]
 
 
 def _put(table: "pa.Table", place: np.ndarray, latents: np.ndarray) -> None:
-    """Put the latents of a table's samples where they belong."""
-    rows, found = _latents(table, "z_end")
+    """Copy the latents of a table's samples to their places in the batch."""
+    rows, values = _latents(table, "z_end")
     places = place[table["index"].to_numpy()[rows]]
     if (places >= 0).any():
-        latents[places[places >= 0]] = _fewer(found[places >= 0])
+        latents[places[places >= 0]] = _fewer(values[places >= 0])
 
 
 def _latents(table: "pa.Table", column: str) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows have a latent, and these as an array (rows, numbers)."""
+    """The rows that have a latent, and their latents as an array (rows, numbers)."""
     import pyarrow.compute as pc
 
     lengths = pc.fill_null(pc.list_value_length(table[column]), 0).to_numpy()
@@ -139,18 +139,18 @@ def _fewer(latents: np.ndarray) -> np.ndarray:
 
 
 def _tops(table: "pa.Table", column: str) -> np.ndarray:
-    """The label of the most probable class in each row, -1 where there is none."""
+    """The label of the most probable class in each row, or -1."""
     import pyarrow.compute as pc
 
     lengths = pc.fill_null(pc.list_value_length(table[column]), 0).to_numpy()
     labels = pc.struct_field(pc.list_flatten(table[column]), "label").to_numpy()
-    found = np.full(len(lengths), -1, np.int32)
-    found[lengths > 0] = labels[(np.cumsum(lengths) - lengths)[lengths > 0]]
-    return found
+    tops = np.full(len(lengths), -1, np.int32)
+    tops[lengths > 0] = labels[(np.cumsum(lengths) - lengths)[lengths > 0]]
+    return tops
 
 
 def _equal(table: "pa.Table", column: str, value: str) -> np.ndarray:
     import pyarrow.compute as pc
 
-    found: np.ndarray = pc.fill_null(pc.equal(table[column], value), False).to_numpy()
-    return found
+    equal: np.ndarray = pc.fill_null(pc.equal(table[column], value), False).to_numpy()
+    return equal

@@ -1,4 +1,4 @@
-"""What a third classifier said of a run, read from `referee.json`. Needs no torch."""
+"""Reads a third classifier's opinion of a run from `referee.json`. Needs no torch."""
 
 import json
 
@@ -11,10 +11,10 @@ OPINION = "referee.json"
 
 
 def opinion_of(run: Run) -> Opinion | None:
-    """The opinion that lies beside the record of a run; None where no third classifier was asked.
+    """The opinion stored beside the record of a run, or None.
 
     Raises:
-        RunFolderError: the file cannot be read, is no opinion, or is of another run.
+        RunFolderError: the file cannot be read, holds no valid opinion, or belongs to another run.
     """
     if not run.has(OPINION):
         return None
@@ -26,7 +26,7 @@ def opinion_of(run: Run) -> Opinion | None:
     except OSError as error:
         raise RunFolderError(f"{path} cannot be read: {reason(error)}.") from None
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise RunFolderError(f"{path} is not what a referee said: {error}. {again}") from None
+        raise RunFolderError(f"{path} does not hold a referee's opinion: {error}. {again}") from None
     if digest != run.digest:
-        raise RunFolderError(f"{path} is of another run. {again}")
+        raise RunFolderError(f"{path} belongs to another run. {again}")
     return opinion

@@ -1,4 +1,4 @@
-"""A third classifier asked about real pictures, and about the samples of a run on which the two differ, by its own pipeline."""
+"""Asks a third classifier, with its own pipeline, about real pictures and the samples of a run on which the two differ."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -22,11 +22,11 @@ from gevaldi.runs.opinions import OPINION
 from gevaldi.runs.store.pictures import pictures_of
 from gevaldi.runs.store.run import Run, write_in_run
 
-BATCH = 50  # pictures asked about together, where the referee has no pipeline of its own
+BATCH = 50  # pictures classified together, if the referee has no pipeline of its own
 NAME = "A picture of the run"
 
 OnProgress = Callable[[int], None]
-"""Called after every picture, how many have been looked at."""
+"""Called after every picture with the number classified so far."""
 
 Answer = tuple[int, float]
 """The most probable class, and its probability."""
@@ -35,11 +35,11 @@ Key = TypeVar("Key")
 
 
 def judge(run: Run, name: str, on_progress: OnProgress = lambda done: None) -> Opinion:
-    """Ask a classifier about the pictures of a run, and keep what it says in `referee.json` beside the record.
+    """Ask a classifier about the pictures of a run, and store its opinion in `referee.json` beside the record.
 
     Raises:
         UnknownName, WeightsError: the classifier cannot be loaded.
-        DataError: real pictures of the run are not there any more.
+        DataError: real pictures of the run no longer exist.
         SpecError: the classifier fails on the pictures, or the run has none yet.
         RunFolderError: the folder cannot be read or written.
     """
@@ -76,7 +76,7 @@ def judge(run: Run, name: str, on_progress: OnProgress = lambda done: None) -> O
 
 
 def _disputed(run: Run, stage: str) -> Iterator[tuple[tuple[int, int], Any]]:
-    """The pictures of samples on which the two differ, with the classes that they name."""
+    """The pictures of samples on which the two differ, with both top classes."""
     for row in run.each(["status", f"picture_{stage}", f"first_{stage}", f"second_{stage}"]):
         first, second = top(row, "first", stage), top(row, "second", stage)
         if row["status"] != "failed" and first and second and first["label"] != second["label"]:
@@ -84,7 +84,7 @@ def _disputed(run: Run, stage: str) -> Iterator[tuple[tuple[int, int], Any]]:
 
 
 def _real(run: Run, classifier: Classifier) -> Iterator[tuple[tuple[int, str | None], Any]]:
-    """The real pictures by number and class: as they are for a pipeline of its own, otherwise at the size of the generator's."""
+    """The real pictures by number and class: unchanged if the referee has its own pipeline, otherwise at the generator's size."""
     if run.spec.real is None:
         return
     real: RealPictures = sources.load(run.spec.real)
@@ -97,7 +97,7 @@ def _real(run: Run, classifier: Classifier) -> Iterator[tuple[tuple[int, str | N
 
 
 def _shape(run: Run) -> tuple[int, int, int]:
-    """Channels, height and width of the pictures that the generator of a run makes."""
+    """Channels, height and width of the pictures of a run's generator."""
     row = next((row for row in run.each(["picture_end"]) if row["picture_end"]), None)
     if row is None:
         raise SpecError(f"The run in {run.folder} has no pictures yet. Compute some: gevaldi resume {run.folder}")
@@ -106,10 +106,10 @@ def _shape(run: Run) -> tuple[int, int, int]:
 
 
 def answers_of(classifier: Classifier, pictures: Iterable[tuple[Key, Any]]) -> Iterator[tuple[Key, Answer]]:
-    """What a classifier says of pictures (PIL), each with what belongs to it.
+    """A classifier's answers on pictures (PIL), each with the picture's key.
 
     Raises:
-        SpecError: it fails on one.
+        SpecError: the classifier fails on a picture.
     """
     waiting: list[tuple[Key, Any]] = []
     for pair in pictures:

@@ -1,4 +1,4 @@
-"""What a row shows of one sample: pictures as PNG, predictions as lists, and trouble in words."""
+"""Values of a row: pictures as PNG, predictions as lists, and errors in words."""
 
 import io
 import math
@@ -12,7 +12,7 @@ from gevaldi.objective import Evaluation
 from gevaldi.pictures._levels import Levels, as_image
 from gevaldi.runs.store.schema import TOP, Row
 
-LOSSLESS = 64  # pixels: up to this size pictures along a path are kept to the bit
+LOSSLESS = 64  # pixels a side up to which pictures along a path are stored without loss
 
 
 def encode_png(picture: Levels) -> bytes:
@@ -21,7 +21,7 @@ def encode_png(picture: Levels) -> bytes:
 
 
 def encode_small(picture: Levels) -> bytes:
-    """A picture of a path: as PNG where that is small, otherwise as WebP, which loses a little."""
+    """A picture of a path: as PNG if small, otherwise as WebP, which loses a little detail."""
     return _encoded(picture, "PNG") if max(picture.shape[-2:]) <= LOSSLESS else _encoded(picture, "WEBP", quality=90)
 
 
@@ -32,7 +32,7 @@ def _encoded(picture: Levels, form: str, **options: int) -> bytes:
 
 
 def top_classes(log_p: Float[np.ndarray, " classes"], labels: tuple[Label, ...]) -> list[Row]:
-    """The most probable classes with their probabilities, the first first; none where a probability is not a number."""
+    """The most probable classes with their probabilities, in descending order; empty if a probability is NaN."""
     if np.isnan(log_p).any():
         return []
     top = np.argsort(-log_p, kind="stable")[: min(TOP, len(labels))].tolist()
@@ -43,33 +43,33 @@ def top_classes(log_p: Float[np.ndarray, " classes"], labels: tuple[Label, ...])
 
 
 def probability_of(log_p: Float[np.ndarray, " classes"], classes: list[int]) -> float | None:
-    """The probability of some classes together; None of none, and where it is not a number."""
-    found = float(np.exp(log_p[classes]).sum())
-    return found if classes and math.isfinite(found) else None
+    """The total probability of some classes; None if there are none, or if it is NaN."""
+    total = float(np.exp(log_p[classes]).sum())
+    return total if classes and math.isfinite(total) else None
 
 
 def finite(value: float) -> float | None:
-    """A number, or None for what is none, as averages over rows leave it out."""
+    """The number, or None for NaN, which averages over rows leave out."""
     return None if math.isnan(value) else value
 
 
 def out_of_range(low: float, high: float) -> str | None:
-    """What is wrong with a picture that left [0, 1] in a search, though those that the prior drew were inside."""
+    """The error for a picture that left [0, 1] during a search, although pictures drawn from the prior were inside."""
     if low >= -RANGE_TOLERANCE and high <= 1 + RANGE_TOLERANCE:
         return None
-    return f"the generator's picture ranges from {low:.3g} to {high:.3g} where the search ended; clamp it to [0, 1]"
+    return f"the generator's picture ranges from {low:.3g} to {high:.3g} at the end of the search; clamp it to [0, 1]"
 
 
 def first_trouble(end: Evaluation, path: np.ndarray, order: str) -> str:
-    """Why a search could not go on, and since when."""
+    """Why a search failed, and at which step."""
     begin = int(np.argmax(~np.isfinite(path))) if not np.isfinite(path).all() else len(path) - 1
     first, second = ("first", "second") if order == "forward" else ("second", "first")
     suspects = {
-        "the generator gave a picture that is not a number": end.pictures,
-        f"the {first} classifier gave a prediction that is not a number": end.log_p.nan_to_num(
+        "the generator returned a picture that is not a number": end.pictures,
+        f"the {first} classifier returned a prediction that is not a number": end.log_p.nan_to_num(
             posinf=0, neginf=0, nan=float("nan")
         ),
-        f"the {second} classifier gave a prediction that is not a number": end.log_q.nan_to_num(
+        f"the {second} classifier returned a prediction that is not a number": end.log_q.nan_to_num(
             posinf=0, neginf=0, nan=float("nan")
         ),
         "the divergence is not finite (one classifier excludes a class that the other does not)": end.divergence,

@@ -1,4 +1,4 @@
-"""One run from beginning to end on this machine: check, audit, search, store; and the same again where it was interrupted."""
+"""Begins a run or resumes it: checks the networks, audits the generator and writes the record."""
 
 from collections import abc
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from gevaldi.alignment import align
+from gevaldi.classifiers._official import check_official
 from gevaldi.contract import check_contract
 from gevaldi.divergences import divergence
 from gevaldi.divergences.kl import kl
@@ -27,17 +28,17 @@ from gevaldi.runs.store.run import Run, write_in_run
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search import registry as algorithms
 from gevaldi.spec import Spec, differences, write_spec
-from gevaldi.storage import Location
+from gevaldi.storage import Location, read
 from gevaldi.taxonomy import Taxonomy
 from gevaldi.taxonomy.labels import are_only_numbers
 from gevaldi.taxonomy.read import taxonomy_as_json
 
 
 def device_of(name: str) -> torch.device:
-    """The device that a user names; `auto` is the first GPU where there is one.
+    """The device of this name; `auto` is the first GPU, if there is one.
 
     Raises:
-        SpecError: there is no such device on this machine.
+        SpecError: this machine has no such device.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -63,26 +64,27 @@ def models_of(
     batch_size: int | None = None,
     threads: int | None = None,
 ) -> Models:
-    """What workers need, from loaded networks and the names in a spec, with the plan of how the networks are computed.
+    """The models for workers, from loaded networks and the names in a spec, with their execution plan.
 
-    A run that was `begun` before goes on as it began. `taxonomy`, `batch_size` and `threads` take precedence over the spec's.
+    A run that was `begun` before keeps its plan. `taxonomy`, `batch_size` and `threads` take precedence over the spec's.
 
     Raises:
-        ContractError: the classifiers have other classes, and nothing says which are the same.
-        SpecError, TaxonomyError, UnknownName: a name or an option fits nothing.
+        ContractError: the classifiers have different classes, and nothing says which correspond.
+        SpecError, TaxonomyError, UnknownName: a name or an option is invalid.
     """
-    asked = taxonomy_of_spec(spec, taxonomy, begun)
-    alignment = align(first, second, spec.first_classes, spec.second_classes, asked)
-    first, second = alignment.first, alignment.second
-    hierarchy = hierarchy_of(spec, asked, first.labels, second.labels, device)
-    raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
+    with record_files() as files:
+        requested = taxonomy_of_spec(spec, taxonomy, begun)
+        alignment = align(first, second, spec.first_classes, spec.second_classes, requested)
+        first, second = alignment.first, alignment.second
+        hierarchy = hierarchy_of(spec, requested, first.labels, second.labels, device)
+        raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
+        algorithm = algorithms.build(spec.search.algorithm)
     tuning = None
     if begun:
         plan = ExecutionPlan.recorded_plan(begun.record["execution"], device)
     else:
         plan, tuning = plan_of(spec, Objective(first, second, generator, kl, prior_weight=0.0), device, batch_size, threads)
-    algorithm = algorithms.build(spec.search.algorithm)
-    return Models(first, second, generator, raised, algorithm, device, plan, hierarchy, alignment, tuning)
+    return Models(first, second, generator, raised, algorithm, device, plan, hierarchy, alignment, tuning, files)
 
 
 def open_run(
@@ -93,37 +95,39 @@ def open_run(
     on_progress: OnProgress = lambda done, total: None,
     about: abc.Mapping[str, str] | None = None,
 ) -> Run:
-    """The run of a spec in a folder: begun, or taken up again if it was begun before.
+    """Begin the run of a spec in a folder, or reopen it if it was begun before.
 
     The networks must be on the device. Checks the contract; for a new run, also audits the generator and calls `on_progress`
-    after every batch. `about` is what its report says of itself.
+    after every batch. `about` holds the report's title, note and author.
 
     Raises:
         RunFolderError: the folder holds a run of another spec, or of networks with other weights.
-        ContractError: the networks do not fit.
+        ContractError: a network breaks the contract.
     """
     conditions = chosen_conditions(spec, models.generator.conditions)
     warnings = check_contract(models.first, models.second, models.generator, models.device, models.plan.dtype)
-    found = describe(models.first, models.second, models.generator, spec)
+    _check_pipelines(models, conditions)
+    described = describe(models.first, models.second, models.generator, spec)
     run = Run.begun(folder)
     if run is not None:
-        _check_same(run, spec, models, found)
+        _check_same(run, spec, models, described)
+        run = run.grown(spec.samples) if spec.samples > run.spec.samples else run
         _write_beside(run, models)
         return run
     _refuse_equal_candidates(spec, models)
     with record_files() as files:
-        files |= {**models.first.files, **models.second.files, **models.generator.files}
+        files |= {**models.files, **models.first.files, **models.second.files, **models.generator.files}
         audited, trouble = _run_audit(models, conditions, spec, on_progress)
     inputs = as_lines(files).encode(errors="surrogateescape")
     pictures = content_of(audited.pictures) if audited else None
     divergence_record = describe_divergence(spec.divergence, models.divergence)
     if divergence_record["symmetric"] and len(spec.searches) > 1:
         trouble.append(
-            f"{divergence_record['name']} is symmetric: both orders search for the same. One is enough (orders: forward)."
+            f"{divergence_record['name']} is symmetric, so both orders run the same search. One is enough (orders: forward)."
         )
     trouble += hierarchy_warnings(spec, models) + repeated_starts(spec, models, conditions)
     record = {
-        "models": found,
+        "models": described,
         "divergence": divergence_record,
         "alignment": models.alignment.record() if models.alignment else None,
         "taxonomy": models.hierarchy.record() if models.hierarchy else None,
@@ -148,38 +152,53 @@ def open_run(
     return run
 
 
+@torch.no_grad()
+def _check_pipelines(models: Models, conditions: abc.Sequence[int]) -> None:
+    """Try each classifier's own pipeline on a picture of the generator before the search, after which every sample needs it.
+
+    Raises:
+        ContractError: it fails.
+    """
+    condition = torch.tensor([conditions[0] if conditions else 0], device=models.device)
+    (picture,) = models.generator(models.draw_latents([0]), condition)
+    for side in ("first", "second"):
+        check_official(models.classifier(side), picture, f"{side} classifier")
+
+
 def _write_beside(run: Run, models: Models) -> None:
-    """What lies beside the record, written again where a kill came between: the spec as a file, and the hierarchy."""
-    if not run.has("spec.yaml"):
-        beside = {"taxonomy": "taxonomy.json"} if models.hierarchy and run.spec.names_own_taxonomy else {}
-        write_in_run(run.folder / "spec.yaml", write_spec(run.spec.model_copy(update=beside)).encode())
+    """Write the spec and the hierarchy beside the record, unless they are there and current."""
+    beside = {"taxonomy": "taxonomy.json"} if models.hierarchy and run.spec.names_own_taxonomy else {}
+    spec = write_spec(run.spec.model_copy(update=beside)).encode()
+    if not run.has("spec.yaml") or read(run.folder / "spec.yaml") != spec:  # a run may have grown
+        write_in_run(run.folder / "spec.yaml", spec)
     if models.hierarchy and not run.has("taxonomy.json"):
         write_in_run(run.folder / "taxonomy.json", taxonomy_as_json(models.hierarchy.whole).encode())
 
 
 def _run_audit(models: Models, conditions: list[int], spec: Spec, on_progress: OnProgress) -> tuple[AuditResult | None, list[str]]:
-    """The audit and what it gives rise to, or a warning where the networks fail on one of its pictures.
+    """The audit and its warnings, or only a warning if the networks fail on one of its pictures.
 
-    A search may still go on from other pictures.
+    The search can still start from other pictures.
     """
     try:
         audited = audit(models, conditions, spec, on_progress)
     except GevaldiError:
         raise
     except Exception as error:
-        return None, [f"The generator could not be audited. {describe_error(error)}"]
-    return audited, audit_warnings(audited.audit) + range_warnings(models, conditions, spec)
+        return None, [f"The audit of the generator failed. {describe_error(error)}"]
+    unknown = [audited.unknown] if audited.unknown else []
+    return audited, unknown + audit_warnings(audited.audit) + range_warnings(models, conditions, spec)
 
 
 def hierarchy_warnings(spec: Spec, models: Models) -> list[str]:
-    """What a user may have meant otherwise: labels placed by their order, or ids that lack for a shipped hierarchy to be used."""
+    """Warnings about labels: matched to the hierarchy by position, or too few have ids for a bundled hierarchy to apply."""
     labels = models.first.labels
     named = [(label.name, label.id) for label in labels]
     known = models.hierarchy.taxonomy if models.hierarchy else None
     if known and are_only_numbers(named) and [name for name, _ in named] != [known.name(node) for node in known.classes]:
         return [
-            f"The labels are only numbers, and were taken in the order of the hierarchy's classes: {labels[0].name} for "
-            f"{known.name(known.classes[0])!r}, {labels[-1].name} for {known.name(known.classes[-1])!r}."
+            f"The labels are only numbers, so they were matched to the hierarchy's classes by position: {labels[0].name} to "
+            f"{known.name(known.classes[0])!r}, {labels[-1].name} to {known.name(known.classes[-1])!r}."
         ]
     lacking = [label.name for label, other in zip(labels, models.second.labels, strict=True) if not (label.id or other.id)]
     if models.hierarchy or spec.taxonomy != "auto" or len(lacking) == len(labels):
@@ -187,74 +206,74 @@ def hierarchy_warnings(spec: Spec, models: Models) -> list[str]:
     why = (
         f"{len(lacking)} of {len(labels)} classes have no id ({', '.join(lacking[:3])})"
         if lacking
-        else "no shipped one has all their ids"
+        else "no bundled one has all their ids"
     )
     return [
-        f"No hierarchy of the classes is used: {why}. Leave classes out by first_classes and second_classes, as in "
+        f"No hierarchy of the classes is used: {why}. Leave classes out with first_classes and second_classes, for example "
         "first_classes.background=null, or name a hierarchy: --taxonomy FILE."
     ]
 
 
 def _refuse_equal_candidates(spec: Spec, models: Models) -> None:
-    """Refuse several draws where nothing is drawn.
+    """Refuse several candidates if they would all be equal.
 
     Raises:
-        SpecError: searches start at zero, so that the candidates for a row would all be the same.
+        SpecError: searches start at zero, so all candidates for a row are the same.
     """
     if spec.search.candidates > 1 and models.generator.starts_at_zero:
         raise SpecError(
             f"search.candidates={spec.search.candidates} was given, but searches with {spec.generator} all start at the latent of "
-            "the picture itself, so there is nothing to choose from. Leave it out, and give the generator more pictures."
+            "the picture itself, so all candidates are equal. Leave it out, and give the generator more pictures."
         )
 
 
 def repeated_starts(spec: Spec, models: Models, conditions: list[int]) -> list[str]:
-    """Whether samples begin where others do, and without chance in the search find the same."""
+    """A warning if deterministic searches share starts, and so find the same samples."""
     different = max(1, len(conditions))
     if not (models.generator.starts_at_zero and models.algorithm.converges and spec.samples > different):
         return []
     return [
-        f"{spec.samples} searches start from {different} pictures, and those from the same picture find the same. Give the "
-        f"generator more pictures (count={spec.samples}), or ask for {different} samples."
+        f"{spec.samples} searches start from {different} pictures, and searches from the same picture find the same sample. Give "
+        f"the generator more pictures (count={spec.samples}), or set samples to {different}."
     ]
 
 
 def _changes(keys: list[str]) -> str:
-    """What of a network is no longer the same, in words."""
+    """The properties of a network that changed, in words."""
     words = {
         "sha256": "its weights have changed since",
         "settings": "its settings have changed since",
         "files": "its source has changed since",
     }
     other = [key for key in keys if key not in words]
-    return ", ".join([*(words[key] for key in keys if key in words), *([f"not the same {', '.join(other)}"] if other else [])])
+    return ", ".join([*(words[key] for key in keys if key in words), *([f"it has another {', '.join(other)}"] if other else [])])
 
 
-def _check_same(run: Run, spec: Spec, models: Models, found: dict[str, Any]) -> None:
+def _check_same(run: Run, spec: Spec, models: Models, described: dict[str, Any]) -> None:
     mine, theirs = ({key: value for key, value in s.deciding.items() if key != "taxonomy"} for s in (spec, run.spec))
     if mine != theirs:
         raise RunFolderError(
             f"{run.folder} holds a run of another spec ({'; '.join(differences(mine, theirs))}). Give another folder with --out, "
-            f"or continue that run: gevaldi resume {run.folder}"
+            f"or resume that run: gevaldi resume {run.folder}"
         )
     taxonomy, known = (models.hierarchy.record() if models.hierarchy else {}), run.record.get("taxonomy") or {}
     if taxonomy.get("sha256") != known.get("sha256"):
         how = "it has changed since" if taxonomy.get("name") == known.get("name") else "not the same one"
         raise RunFolderError(
-            f"{run.folder} was begun with another hierarchy of the classes ({known.get('name', 'none')} there, "
-            f"{taxonomy.get('name', 'none')} here: {how}). Give another folder with --out; or go on with the one that it was "
-            f"begun with: gevaldi resume {run.folder}"
+            f"{run.folder} was started with another hierarchy of the classes ({known.get('name', 'none')} there, "
+            f"{taxonomy.get('name', 'none')} here: {how}). Give another folder with --out, or resume the run with its own "
+            f"hierarchy: gevaldi resume {run.folder}"
         )
     alignment = models.alignment.record() if models.alignment else None
     if alignment != run.record.get("alignment"):
         raise RunFolderError(
-            f"{run.folder} was begun with classifiers of other labels, aligned in another way; its rows and new ones would not "
-            "belong together. Give another folder with --out."
+            f"{run.folder} was started with other labels or another alignment of them, so new rows would not match its rows. "
+            "Give another folder with --out."
         )
-    for side, model in found.items():
+    for side, model in described.items():
         before = run.record["models"][side]
         if changed := differing(model, before):
             raise RunFolderError(
-                f"{run.folder} was begun with another {side} ({model['name']}): {_changes(changed)}; its rows and new "
-                "ones would not belong together. Give another folder with --out."
+                f"{run.folder} was started with another {side} ({model['name']}): {_changes(changed)}, so new rows would not "
+                "match its rows. Give another folder with --out."
             )

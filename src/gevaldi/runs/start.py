@@ -1,4 +1,4 @@
-"""A start, the unit of work: what to draw, what to ask the generator for, and which way to search."""
+"""A start, the unit of work: which latent to draw, under which condition, and in which order to search."""
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
@@ -19,10 +19,10 @@ class Start:
 
     Attributes:
         index: its number in the run.
-        seed: all its noise is a function of this and of the step.
-        condition: index of what the generator is asked for; None for a generator without conditions.
+        seed: determines its noise, together with the step.
+        condition: index of the generator's condition; None for a generator without conditions.
         order: forward or reverse.
-        candidate: which of several draws for this row it is, where the most promising is searched from.
+        candidate: its number among the draws for this row, of which only the most promising is searched to the end.
     """
 
     index: int
@@ -33,39 +33,39 @@ class Start:
 
 
 def start_at(index: int, spec: Spec, conditions: list[int]) -> Start:
-    """The start of a row, from its number alone: both orders of one draw are neighbours."""
+    """The start of a row, determined by its index alone; both orders of one draw have neighbouring indices."""
     sample, place = divmod(index, len(spec.searches))
     condition = conditions[sample % len(conditions)] if conditions else None
     return Start(index, sample_seed(spec.seed, sample), condition, spec.searches[place])
 
 
 def starts(spec: Spec, conditions: list[int], done: Container[int] = ()) -> Iterator[Start]:
-    """All starts of a run in turn, but for those whose rows are `done`."""
+    """All starts of a run in order, except those whose rows are `done`."""
     indices = range(spec.samples * len(spec.searches))
     return (start_at(index, spec, conditions) for index in indices if index not in done)
 
 
 def candidates(start: Start, count: int) -> list[Start]:
-    """So many draws for one row, of which the first is that of the start itself."""
+    """`count` draws for one row; the first is the start itself."""
     return [start, *(replace(start, seed=sample_seed(start.seed, i), candidate=i) for i in range(1, count))]
 
 
 def sample_seed(run_seed: int, sample: int) -> int:
-    """A sample's own seed: the same whatever the number of samples, different for all samples and runs; 63 bits."""
+    """A sample's own 63-bit seed: independent of the number of samples, and different for all samples and runs."""
     state = np.random.SeedSequence(run_seed, spawn_key=(sample,)).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))
 
 
 def chosen_conditions(spec: Spec, known: "tuple[Label, ...]") -> list[int]:
-    """The indices of the conditions that a spec names; all that the generator knows if it names none.
+    """The indices of the conditions that a spec names, by default all of the generator's.
 
     Raises:
-        UnknownName, SpecError: a condition is not known, or the generator takes none.
+        UnknownName, SpecError: a condition is unknown, or the generator takes none.
     """
     if spec.conditions is None:
         return list(range(len(known)))
     if not known:
-        raise SpecError(f"conditions={list(spec.conditions)} were given, but {spec.generator} takes no condition. Leave them out.")
+        raise SpecError(f"conditions={list(spec.conditions)} was given, but {spec.generator} takes no condition. Leave it out.")
     return [_condition(wanted, known) for wanted in spec.conditions]
 
 

@@ -1,6 +1,6 @@
-"""Whether a run is as it was written: its record, every byte of its rows, what rows say against each other, and its inputs.
+"""Checks that a run is unchanged: its record, every byte of its rows, the consistency of rows, and its inputs.
 
-Needs no torch, and none of the networks.
+Needs no torch and no networks.
 """
 
 from collections.abc import Iterator
@@ -25,19 +25,19 @@ from gevaldi.taxonomy import edge_counts
 from gevaldi.taxonomy.base import hash_of_taxonomy
 from gevaldi.taxonomy.distances import frequencies
 
-NAMED = 3  # of several that do not hold
+NAMED = 3  # most failures that a finding names
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: whether it holds, and in words."""
+    """The result of one check, with a description."""
 
     holds: bool
     text: str
 
 
 def verify(run: Run) -> Iterator[Finding]:
-    """Look at all of a run, one thing after another; the rows take time, and are counted as they pass by."""
+    """Check all of a run, one finding at a time; checking the rows takes time."""
     yield Finding(True, f"run.json: SHA-256 {run.digest}, spec {run.spec.fingerprint}")
     yield from _spec_file(run)
     yield from _taxonomy(run)
@@ -56,11 +56,13 @@ def _spec_file(run: Run) -> Iterator[Finding]:
         yield Finding(False, str(error))
         return
     same = beside == own
-    yield Finding(same, f"spec.yaml: {'the spec of the record' if same else 'another spec than that of the record'}")
+    yield Finding(same, f"spec.yaml: {'same spec as the record' if same else 'differs from the spec of the record'}")
 
 
 def _deciding(spec: Spec) -> dict[str, Any]:
-    return {key: value for key, value in spec.deciding.items() if key != "taxonomy"}  # which stands there as the file beside it
+    return {
+        key: value for key, value in spec.deciding.items() if key != "taxonomy"
+    }  # spec.yaml names the copy in the folder instead
 
 
 def _taxonomy(run: Run) -> Iterator[Finding]:
@@ -68,17 +70,19 @@ def _taxonomy(run: Run) -> Iterator[Finding]:
     if not known:
         return
     try:
-        found = run.taxonomy()
+        taxonomy = run.taxonomy()
     except GevaldiError as error:
         yield Finding(False, str(error))
         return
-    same = found is not None and hash_of_taxonomy(found) == known["sha256"]
-    which = "the hierarchy of the record" if same else "missing" if found is None else "another hierarchy than that of the record"
+    same = taxonomy is not None and hash_of_taxonomy(taxonomy) == known["sha256"]
+    which = (
+        "same hierarchy as the record" if same else "missing" if taxonomy is None else "differs from the hierarchy of the record"
+    )
     yield Finding(same, f"taxonomy.json: {which}")
 
 
 def _pictures(run: Run) -> Iterator[Finding]:
-    """The file of the pictures by its hash, and the counts of the record by what it says."""
+    """Check the file of pictures against its hash, and the counts of the record against the file."""
     if not run.record.get("pictures"):
         return
     try:
@@ -98,7 +102,7 @@ def _pictures(run: Run) -> Iterator[Finding]:
 
 
 def _rows(run: Run) -> Iterator[Finding]:
-    """Every part by its hash and its checksums, every row by the spec and by itself."""
+    """Check every part against its hash and checksums, and every row against the spec and its own columns."""
     rules, wrong, parts, rows = Rules(run), list[str](), run.parts(), 0
     for part in parts:
         try:
@@ -118,7 +122,7 @@ def _rows(run: Run) -> Iterator[Finding]:
 
 
 class Rules:
-    """What a row must say, by the spec and the record of its run, and by its own other columns."""
+    """The values that a row must have, given the spec, the record of its run, and its other columns."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -138,48 +142,48 @@ class Rules:
         return Scale(edge_counts(taxonomy), known["convention"], frequencies(edge_counts(whole)))
 
     def broken_by(self, row: Row) -> Iterator[str]:
-        """What does not hold of a row, in words."""
+        """The rules that a row breaks, in words."""
         start = start_at(row["index"], self._run.spec, self._conditions)
-        asked = self._known[start.condition] if start.condition is not None else SimpleNamespace(name=None, id=None)
+        condition = self._known[start.condition] if start.condition is not None else SimpleNamespace(name=None, id=None)
         candidate = row["candidate"] or 0
         expected = {
             "seed": sample_seed(start.seed, candidate) if candidate else start.seed,
             "order": start.order,
             "condition": start.condition,
-            "condition_name": asked.name,
-            "condition_id": asked.id,
+            "condition_name": condition.name,
+            "condition_id": condition.id,
         }
         if row["status"] != "failed":
             expected |= _ends_of_path(row) | kind(row, self._scale)
-            expected.pop("both_more_confident", None)  # which was decided by more digits than a row has
+            expected.pop("both_more_confident", None)  # decided with more digits than a row stores
         for column, value in expected.items():
             if row[column] != value:
-                yield f"{column} is {row[column]!r}, where {value!r} was expected"
+                yield f"{column} is {row[column]!r}, but {value!r} was expected"
 
 
 def _ends_of_path(row: Row) -> Row:
-    """What the path of a sample says of its start and its end."""
-    found: Row = {}
+    """The values at a sample's start and end, according to its path."""
+    ends: Row = {}
     for column in ("divergence", "log_prior"):
         if (path := row[f"path_{column}"]) and row["step_end"] is not None:
-            found |= {f"{column}_start": path[0], f"{column}_end": path[row["step_end"]]}
-    return found
+            ends |= {f"{column}_start": path[0], f"{column}_end": path[row["step_end"]]}
+    return ends
 
 
 def _inputs(run: Run) -> Iterator[Finding]:
-    """The files that went into the run: the list by its hash in the record, and the files themselves where they still lie there."""
+    """Check the list of the run's input files against its hash in the record, and the files themselves if they still exist."""
     try:
         content = read(run.folder / INPUTS)
     except OSError as error:
         yield Finding(False, f"{INPUTS} cannot be read: {error}")
         return
     if sha256(content).hexdigest() != run.record["inputs"]["sha256"]:
-        yield Finding(False, f"{INPUTS}: another list than that of the record")
+        yield Finding(False, f"{INPUTS}: differs from the list of the record")
         return
     files = from_lines(content.decode(errors="surrogateescape"))
     here = [path for path in files if Path(path).is_file()]
     changed = [path for path in here if sha256_of(Path(path)) != files[path]]
-    elsewhere = f", {len(files) - len(here):,} not at their path here" if len(here) < len(files) else ""
+    elsewhere = f", {len(files) - len(here):,} not at their paths here" if len(here) < len(files) else ""
     yield Finding(True, f"inputs: {len(here) - len(changed):,} of {len(files):,} files unchanged{elsewhere}")
     if changed:
         more = f" and {len(changed) - NAMED:,} more" if len(changed) > NAMED else ""

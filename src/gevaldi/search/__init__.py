@@ -1,6 +1,6 @@
-"""How z is found: the loop once, an algorithm a file.
+"""How to find z: one loop, and one file per algorithm.
 
-An algorithm has `start` and `step`, and no state of its own. To add one, add a file that holds a class of the file's name.
+An algorithm has `start` and `step`, and no state. To add one, add a file with a class of the file's name.
 """
 
 from gevaldi.registry import Registry

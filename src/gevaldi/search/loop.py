@@ -1,4 +1,4 @@
-"""The search loop, once for all algorithms: samples take steps together, and join and leave one by one."""
+"""The search loop for all algorithms: samples take steps together, and join and leave one by one."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -25,10 +25,10 @@ class NewSamples:
 
     Attributes:
         z: the latents to start from.
-        condition: what the generator is conditioned on.
+        condition: the generator's conditions.
         swapped: whether the second classifier is p₁.
         seeds: the noise of a sample's step is a function of (seed, step).
-        ids: numbers that identify the samples in what the loop yields.
+        ids: numbers that identify the samples in the loop's steps.
     """
 
     z: Float[Tensor, "batch ..."]
@@ -45,15 +45,15 @@ class NewSamples:
 
 @dataclass(frozen=True)
 class ActiveBatch:
-    """The samples that are searching. What the host decides by (seeds, ids, steps) is on the CPU.
+    """The samples in the search. The values that the host needs (seeds, ids, steps) are on the CPU.
 
     Attributes:
         z: the latents to evaluate next.
-        start: the latents where the samples were first evaluated.
+        start: the latents of the samples' first evaluation.
         best: the latents with the largest objective so far, and `best_value` that objective.
         before: the sum of the objective over the last whole window.
         latest: its sum since then.
-        steps: how many steps each sample has taken.
+        steps: the number of steps that each sample has taken.
     """
 
     z: Float[Tensor, "batch ..."]
@@ -89,7 +89,7 @@ class ActiveBatch:
         )
 
     def record_evaluation(self, now: Evaluation) -> "ActiveBatch":
-        """The batch with an evaluation taken into account: starts, best latents so far and the sums of the objective."""
+        """The batch updated with an evaluation: starts, best latents so far and the sums of the objective."""
         better = now.value > self.best_value
         return replace(
             self,
@@ -105,9 +105,9 @@ class Step:
     """One yield of the loop.
 
     Attributes:
-        batch: the samples that took the step, and how many each has taken (0 at its start).
-        evaluation: where they are, in the same order.
-        leaving: which of them leave now, by position, and why.
+        batch: the samples that took the step, with their numbers of steps (0 at the start).
+        evaluation: the evaluation of their latents, in the same order.
+        leaving: the status of samples that leave now, by position.
     """
 
     batch: ActiveBatch
@@ -116,13 +116,13 @@ class Step:
 
 
 Supply = Callable[[int], Sequence[NewSamples]]
-"""Given how many samples are searching, returns those that join before the next step."""
+"""Returns the samples that join before the next step, given the number of samples in the search."""
 
 
 def search(evaluate: Evaluate, supply: Supply, algorithm: Algorithm, stopping: Stopping) -> Iterator[Step]:
-    """Search from all latents that `supply` returns, in one batch; yield every step, until nobody searches any more.
+    """Search from all latents that `supply` returns, in one batch; yields every step until no sample is left.
 
-    Samples may be at different steps. What becomes of one does not depend on the others.
+    Samples may be at different steps. The path of a sample does not depend on the others.
     """
     batches: list[ActiveBatch] = []
     while batches := [*batches, *(ActiveBatch.of(new, algorithm) for new in supply(sum(len(batch.ids) for batch in batches)))]:
@@ -135,7 +135,7 @@ def search(evaluate: Evaluate, supply: Supply, algorithm: Algorithm, stopping: S
 
 
 def at_once(samples: NewSamples) -> Supply:
-    """Supplies these samples together, and none after them."""
+    """Supplies these samples together, and no others."""
     waiting = [samples]
     return lambda searching: [waiting.pop()] if waiting else []
 
@@ -148,10 +148,10 @@ def advance(batch: ActiveBatch, now: Evaluation, algorithm: Algorithm) -> Active
 
 
 def with_leaving(batch: ActiveBatch, now: Evaluation, converges: bool, stopping: Stopping) -> tuple[ActiveBatch, dict[int, Status]]:
-    """Decide who leaves after an evaluation, and begin new windows where they end. The device is waited for once."""
+    """Decide which samples leave after an evaluation, and start new windows. Waits for the device only once."""
     steps = batch.steps.tolist()
     leaving: dict[int, Status] = {i: "out of steps" for i, taken in enumerate(steps) if taken == stopping.steps}
-    whole = now.value + now.gradient.flatten(1).sum(1)  # where this is not finite, a search cannot go on
+    whole = now.value + now.gradient.flatten(1).sum(1)  # a search cannot continue unless this is finite
     window_ends = [taken % stopping.window == 0 for taken in steps]
     if not (converges and any(window_ends)):
         return batch, leaving | ({} if math.isfinite(whole.sum()) else dict.fromkeys(positions(~whole.isfinite()), "failed"))

@@ -1,1 +1,1 @@
-"""Classifiers compared each with each, as one spec: those of this folder by name, others by path."""
+"""Sweeps, which compare every pair of several classifiers: those of this folder by name, others by path."""

@@ -1,4 +1,4 @@
-"""Running a sweep: networks are loaded once for all pairs, then come the matrices before any search, and then pair by pair."""
+"""Runs a sweep: loads networks once for all pairs, computes the matrices before any search, and then runs pair by pair."""
 
 import contextlib
 import json
@@ -30,10 +30,10 @@ SPEC, BEFORE = "sweep.yaml", "before.json"
 
 @dataclass
 class Networks:
-    """The networks of a sweep: each is loaded when it is first needed, and kept; one that cannot be says so every time.
+    """The networks of a sweep. Each is loaded once, on first use; one that fails to load raises its error every time.
 
     Attributes:
-        objects: those that only the calling program has, by their names in the specs.
+        objects: networks that exist only in the calling program, by their names in the specs.
     """
 
     objects: Mapping[str, Any] = field(default_factory=dict)
@@ -45,34 +45,34 @@ class Networks:
         return self.classifier(spec.first), self.classifier(spec.second), self.generator(spec.generator)
 
     def classifier(self, name: str) -> "Classifier":
-        """The classifier of that name."""
+        """The classifier of this name."""
         from gevaldi.classifiers import load_classifier
 
-        found: Classifier = self._once(name, "classifier", load_classifier)
-        return found
+        network: Classifier = self._once(name, "classifier", load_classifier)
+        return network
 
     def generator(self, name: str) -> "Generator":
-        """The generator of that name."""
+        """The generator of this name."""
         from gevaldi.generators import load_generator
 
-        found: Generator = self._once(name, "generator", load_generator)
-        return found
+        network: Generator = self._once(name, "generator", load_generator)
+        return network
 
     def hashes(self) -> dict[str, Any]:
-        """Hashes of the weights and settings of the objects, by name: other objects of these names have others.
+        """Hashes of the weights and settings of the objects, by name, which tell other objects of the same names.
 
-        An object that is no network has none; its comparisons report what is wrong with it.
+        An object that is not a network has none; its comparisons report the problem.
         """
-        found = {}
-        for name, given in self.objects.items():
+        hashes = {}
+        for name, network in self.objects.items():
             try:
-                found[name] = _hashes(self.generator(name) if hasattr(given, "prior") else self.classifier(name), name)
-            except Exception:  # whatever is given in the place of a network may raise
-                found[name] = {}
-        return found
+                hashes[name] = _hashes(self.generator(name) if hasattr(network, "prior") else self.classifier(name), name)
+            except Exception:  # an object that is not a network may raise anything
+                hashes[name] = {}
+        return hashes
 
     def has(self, name: str) -> bool:
-        """Whether the classifier of that name can be loaded."""
+        """Whether the classifier of this name can be loaded."""
         try:
             self.classifier(name)
         except Exception:  # whatever a user's factory may raise
@@ -107,8 +107,8 @@ class Before:
 
     Attributes:
         entries: their numbers.
-        failed: why classifiers are not in them, by name; under the generator's, or all of theirs together, why there are none.
-        lost: those of them that could not be loaded.
+        failed: why classifiers are missing from them, by name; or why there are none, under the generator's name or all of them.
+        lost: classifiers that could not be loaded.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -125,14 +125,14 @@ def run_sweep(
     only: tuple[str, ...] = (),
     taxonomy: Taxonomy | None = None,
 ) -> Iterator[Before | Outcome]:
-    """Make the matrices before any search, unless they were made before, and then every pair in its own sub-folder.
+    """Compute the matrices before any search, unless they exist, and then every pair in its own sub-folder.
 
-    Where `only` some pairs are asked for, the matrices before the search, which need all classifiers, are left for another time.
-    Those that were made without a classifier are made anew when it can be loaded.
+    If `only` selects some pairs, skips new matrices before the search, which need all classifiers. Recomputes matrices that lack a
+    classifier once it can be loaded.
 
     Raises:
-        SpecError: a setting is unknown or impossible, or `only` names a pair that there is not.
-        RunFolderError: the folder cannot be written, is that of a single run, or its comparisons have other settings.
+        SpecError: a setting is unknown or invalid, or `only` names an unknown pair.
+        RunFolderError: the folder cannot be written, holds a single run, or its comparisons have other settings.
     """
     from gevaldi.fingerprints import hashed_once
     from gevaldi.taxonomy.read import taxonomy_as_json
@@ -163,42 +163,42 @@ def run_sweep(
 
 
 def _refuse_others(folder: Path, specs: Mapping[str, Spec]) -> None:
-    """Refuse to lay comparisons of other settings over those that were begun, before anything is written.
+    """Refuse to mix comparisons with different settings, before anything is written.
 
     Raises:
-        RunFolderError: a comparison of the same name was begun with other settings, or the folder is itself one comparison.
+        RunFolderError: a comparison of the same name began with other settings, or the folder is itself one comparison.
     """
     if (folder / "run.json").exists():
         raise RunFolderError(
-            f"{folder} holds a single run (it has run.json), and a sweep would be mixed with it. Give a new folder with --out; "
-            f"to look at the run: gevaldi report {folder}"
+            f"{folder} holds a single run (it has run.json), with which a sweep would mix. Give a new folder with --out. "
+            f"To view the run: gevaldi report {folder}"
         )
     for name, spec in specs.items():
         try:
             begun = Run.begun(folder / name)
-        except RunFolderError:  # which its comparison reports
+        except RunFolderError:  # its comparison reports the error
             continue
-        # a hierarchy of the user's own is another file in the run's folder
+        # the run's spec names its own copy of a user's hierarchy
         mine, theirs = (one.model_dump(mode="json", exclude={"speed", "taxonomy"}) for one in (spec, begun.spec if begun else spec))
         if other := differences(mine, theirs):
             raise RunFolderError(
-                f"{folder} holds a sweep with other settings: {name} was begun with others ({'; '.join(other)}). Give another "
-                f"folder with --out, or go on with that sweep: gevaldi sweep {folder / SPEC} --out {folder}"
+                f"{folder} holds a sweep with other settings: {name} was started with others ({'; '.join(other)}). Give another "
+                f"folder with --out, or resume that sweep: gevaldi sweep {folder / SPEC} --out {folder}"
             )
 
 
 def others_in(folder: Path, sweep: Sweep) -> dict[str, Spec]:
-    """The comparisons in the folder, finished or not, that are none of this sweep, and so in none of its tables."""
-    found, own = {}, sweep.pairs()
+    """The comparisons in the folder, finished or not, that are not part of this sweep, and so not in its tables."""
+    others, own = {}, sweep.pairs()
     for path in sorted(folder.glob("*/run.json")):
         if path.parent.name not in own:
-            with contextlib.suppress(GevaldiError):  # what cannot be read is no comparison that could be taken in again
-                found[path.parent.name] = Run.open(path.parent).spec
-    return found
+            with contextlib.suppress(GevaldiError):  # an unreadable comparison could not be included again
+                others[path.parent.name] = Run.open(path.parent).spec
+    return others
 
 
 def _belongs_to_others(folder: Path, specs: Mapping[str, Spec], apart: Mapping[str, Any]) -> bool:
-    """Whether the folder has matrices and comparisons of other objects of these names, which then stay together."""
+    """Whether the folder has matrices and comparisons of other objects with these names, which must stay together."""
     try:
         known = _read(folder / BEFORE)["of"]["objects"]
         other = any(known[name] != apart[name] for name in known if name in apart)
@@ -216,27 +216,27 @@ def _before(sweep: Sweep, specs: Sequence[Spec], networks: Networks, compute: Co
     from gevaldi.runs.worker.search import lacks_memory
     from gevaldi.sweeps.unsearched import before_search
 
-    found, failed = {}, {}
+    loaded, failed = {}, {}
     on = device_of(compute.device)
     for name, model in sweep.classifiers.items():
         try:
-            found[name] = networks.classifier(model)
+            loaded[name] = networks.classifier(model)
         except Exception as error:
             failed[name] = _words(error)
     lost = tuple(failed)
-    if len(found) < 2:
+    if len(loaded) < 2:
         return Before((), failed, lost)
     try:
         with bar(compute.progress) as watch:
             generator = networks.generator(sweep.generator)
-            numbers, refused = before_search(sweep, specs, found, generator, on, taxonomy, watch.audited)
+            numbers, refused = before_search(sweep, specs, loaded, generator, on, taxonomy, watch.audited)
     except Exception as error:
         if lacks_memory(error):
             why = (
-                f"The memory of {on} does not suffice for them at once, so there are no matrices before the search. For these, use "
-                "--device cpu, or fewer classifiers; the comparisons need two at a time."
+                f"{on} has too little memory for them at once, so there are no matrices before the search. To get them, use "
+                "--device cpu, or fewer classifiers; a comparison needs only two at a time."
             )
-            return Before((), failed | {f"All {len(found)} classifiers together": why}, lost)
+            return Before((), failed | {f"All {len(loaded)} classifiers together": why}, lost)
         return Before((), failed | {sweep.generator: _words(error)}, lost)
     return Before(tuple(numbers), failed | refused, lost)
 
@@ -246,17 +246,17 @@ def _words(error: Exception) -> str:
 
 
 def as_yaml(sweep: Sweep) -> str:
-    """The sweep as YAML, every setting written out."""
+    """The sweep as YAML, with every setting."""
     import yaml
 
     return yaml.safe_dump(sweep.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def _decides(sweep: Sweep) -> dict[str, Any]:
-    """What of a sweep decides the matrices before any search."""
+    """The parts of a sweep that determine the matrices before any search."""
     settings = {key: value for key, value in sweep.settings.items() if key not in ("samples", "search", "seed")}
-    kept = sweep.model_dump(mode="json", exclude={"title", "question", "prior_weights", "orders", "settings"})
-    return json.loads(json.dumps(kept | {"settings": settings}, default=str))  # type: ignore[no-any-return]
+    deciding = sweep.model_dump(mode="json", exclude={"title", "question", "prior_weights", "orders", "settings"})
+    return json.loads(json.dumps(deciding | {"settings": settings}, default=str))  # type: ignore[no-any-return]
 
 
 def _as_json(decides: Mapping[str, Any], before: Before) -> str:
@@ -264,18 +264,18 @@ def _as_json(decides: Mapping[str, Any], before: Before) -> str:
 
 
 def before_of(folder: Path, sweep: Sweep) -> Before | None:
-    """The matrices that were made before, where they are those of this sweep, of whatever objects it was made."""
+    """The stored matrices of this sweep, whatever objects it used; None if there are none."""
     return read_before(folder, _decides(sweep))
 
 
 def read_before(folder: Path, decides: Mapping[str, Any]) -> Before | None:
-    """The matrices that were made before, where all that decides them was the same."""
+    """The stored matrices, if everything that determines them is the same; otherwise None."""
     try:
-        found = _read(folder / BEFORE)
-        if any(found["of"][key] != value for key, value in decides.items()):
+        stored = _read(folder / BEFORE)
+        if any(stored["of"][key] != value for key, value in decides.items()):
             return None
-        numbers = tuple(Entry(**{**entry, "estimate": Estimate(**entry["estimate"])}) for entry in found["entries"])
-        return Before(numbers, found["failed"], tuple(found["lost"]))
+        numbers = tuple(Entry(**{**entry, "estimate": Estimate(**entry["estimate"])}) for entry in stored["entries"])
+        return Before(numbers, stored["failed"], tuple(stored["lost"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -1,13 +1,14 @@
-"""`gevaldi.sweep`: some classifiers and a generator in; the matrix of each against each other out."""
+"""`gevaldi.sweep`: takes several classifiers and a generator, returns the matrix of all pairs."""
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.comparison import display_name, named_taxonomy, nest_search_settings
+from gevaldi.comparison import display_name, named_taxonomy, nest_search_settings, with_names
 from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments.execute import Outcome, earlier, folder_of
@@ -31,10 +32,10 @@ class SweepResult:
     """A finished (or interrupted) sweep, backed by its folder.
 
     Attributes:
-        folder: where its runs lie.
-        sweep: what was asked for.
+        folder: the folder of its runs.
+        sweep: its settings.
         runs: the finished comparisons, by the name of their sub-folder.
-        failed: why others could not be made.
+        failed: why other comparisons failed, by name.
         before: the matrices before any search.
     """
 
@@ -49,41 +50,41 @@ class SweepResult:
 
     @classmethod
     def open(cls, folder: str | Path) -> "SweepResult":
-        """A sweep made before, from its folder; what was not finished stands among what failed.
+        """Open an existing sweep from its folder; unfinished comparisons are listed in `failed`.
 
         Raises:
-            RunFolderError: there is no sweep.
+            RunFolderError: the folder has no sweep.
         """
         folder = folder_of(folder)
         if not (folder / SPEC).exists():
-            raise RunFolderError(f"There is no sweep in {folder}: it has no {SPEC}. `gevaldi sweep` makes them.")
-        found = sweep_from(read_sweep(folder / SPEC), source=str(folder / SPEC))
-        specs = {name: pair.spec for name, pair in found.pairs().items()}
-        return collect(found, folder, [before_of(folder, found) or Before(), *earlier(specs, folder, "not made yet")])
+            raise RunFolderError(f"There is no sweep in {folder}: it has no {SPEC}. `gevaldi sweep` creates sweeps.")
+        sweep = sweep_from(read_sweep(folder / SPEC), source=str(folder / SPEC))
+        specs = {name: pair.spec for name, pair in sweep.pairs().items()}
+        return collect(sweep, folder, [before_of(folder, sweep) or Before(), *earlier(specs, folder, "not run yet")])
 
     @cached_property
     def pairs(self) -> dict[str, Pair]:
-        """All comparisons that were asked for, by the name of their sub-folder."""
+        """All requested comparisons, by the name of their sub-folder."""
         return self.sweep.pairs()
 
     @cached_property
     def entries(self) -> list[Entry]:
         """Every number of every matrix."""
-        found = list(self.before.entries)
+        whole = list(self.before.entries)
         for divergence in self.sweep.divergences:
             for weight in self.sweep.prior_weights:
-                found += entries(self._cells(divergence, weight), divergence, weight, END, limits_of(divergence))
-        return found
+                whole += entries(self._cells(divergence, weight), divergence, weight, END, limits_of(divergence))
+        return whole
 
     def _cells(self, divergence: str, weight: float) -> Cells:
-        found: dict[tuple[str, str], PairPredictions] = {}
+        cells: dict[tuple[str, str], PairPredictions] = {}
         for pair, run in self._finished(divergence, weight):
             for cell, (order, row_is) in pair.cells().items():
-                found[cell] = seen_in(run.each(columns(pair.spec.set_sizes)), order, row_is)
-        return found
+                cells[cell] = seen_in(run.each(columns(pair.spec.set_sizes)), order, row_is)
+        return cells
 
     def numbers(self) -> "pd.DataFrame":
-        """Every number of every matrix, a row each; `gevaldi.measures.sweeps.Entry` says what the columns hold."""
+        """Every number of every matrix, one per row; `gevaldi.measures.sweeps.Entry` documents the columns."""
         import pandas as pd
 
         records = [vars(entry) | vars(entry.estimate) for entry in self.entries]
@@ -96,16 +97,16 @@ class SweepResult:
         divergence: str | None = None,
         prior_weight: float | None = None,
     ) -> "pd.DataFrame":
-        """One number of each classifier (row) against each other (column); NaN on the diagonal and where there is none.
+        """One number for each pair of a row's and a column's classifier; NaN on the diagonal and if missing.
 
         Args:
             quantity: divergence, disagreement, set_distance_1, row_alone_wrong, column_alone_wrong.
-            stage: end, of the searches; drawn, on pictures of the generator, unsearched; real, on real ones.
-            divergence: which of the sweep's; its first if not given.
-            prior_weight: which λ of the sweep's; its first if not given. Before the search there is none.
+            stage: end, after the searches; drawn, on drawn pictures before any search; real, on real pictures.
+            divergence: one of the sweep's divergences, by default the first.
+            prior_weight: one of the sweep's λ, by default the first; ignored before the search.
 
         Raises:
-            UnknownName: there is no such number in this sweep.
+            UnknownName: the sweep has no such number.
         """
         import pandas as pd
 
@@ -129,7 +130,7 @@ class SweepResult:
         return frame
 
     def report(self) -> Path:
-        """Write index.html, matrix.csv, the figures, and what lacks of the reports of the comparisons; returns the page."""
+        """Write index.html, matrix.csv, the figures, and missing reports of the comparisons; returns the page's path."""
         from gevaldi.reports.page import write_report
         from gevaldi.reports.sweep.page import About, Grid, write_sweep
 
@@ -148,27 +149,26 @@ class SweepResult:
         return write_sweep(self.folder, words, self.entries, grids)
 
     def _finished(self, divergence: str, weight: float) -> list[tuple[Pair, Run]]:
-        asked = (divergence, weight)
         return [
             (pair, self.runs[name])
             for name, pair in self.pairs.items()
-            if name in self.runs and (pair.divergence, pair.prior_weight) == asked
+            if name in self.runs and (pair.divergence, pair.prior_weight) == (divergence, weight)
         ]
 
     def _sources(self, divergence: str, weight: float) -> dict[tuple[str, str], "Source"]:
         from gevaldi.reports.sweep.pictures import Source
 
-        found = self._finished(divergence, weight)
-        return {cell: Source(run, order, row) for pair, run in found for cell, (order, row) in pair.cells().items()}
+        finished = self._finished(divergence, weight)
+        return {cell: Source(run, order, row) for pair, run in finished for cell, (order, row) in pair.cells().items()}
 
     def command(self) -> str:
-        """What makes the sweep again."""
-        asked = self.sweep
-        if not any(name.startswith(OBJECT) for name in (*asked.classifiers.values(), asked.generator)):
-            return f"gevaldi sweep {self.folder / SPEC} --out NEW_FOLDER"
-        given = asked.model_dump(exclude_defaults=True, exclude={"classifiers", "generator", "settings"}) | asked.settings
-        names = [f"[{', '.join(asked.classifiers)}]", asked.generator.removeprefix(OBJECT)]
-        return f"gevaldi.sweep({', '.join([*names, *(f'{key}={value!r}' for key, value in given.items())])})"
+        """How to repeat the sweep: a shell command, or the Python call if it uses objects."""
+        own = self.sweep
+        if not any(name.startswith(OBJECT) for name in (*own.classifiers.values(), own.generator)):
+            return f"gevaldi sweep {quote(str(self.folder / SPEC))} --out NEW_FOLDER"
+        settings = own.model_dump(exclude_defaults=True, exclude={"classifiers", "generator", "settings"}) | own.settings
+        names = [f"[{', '.join(own.classifiers)}]", own.generator.removeprefix(OBJECT)]
+        return f"gevaldi.sweep({', '.join([*names, *(f'{key}={value!r}' for key, value in settings.items())])})"
 
 
 def _is_newer(page: Path, samples: Path) -> bool:
@@ -176,15 +176,15 @@ def _is_newer(page: Path, samples: Path) -> bool:
 
 
 def collect(sweep: Sweep, folder: Path, outcomes: Iterable[Before | Outcome]) -> SweepResult:
-    """The result of a sweep, from the outcomes that running it yields."""
+    """The result of a sweep, from its outcomes."""
     before, runs, failed = Before(), {}, {}
-    for found in outcomes:
-        if isinstance(found, Before):
-            before = found
-        elif found.run:
-            runs[found.name] = found.run
+    for outcome in outcomes:
+        if isinstance(outcome, Before):
+            before = outcome
+        elif outcome.run:
+            runs[outcome.name] = outcome.run
         else:
-            failed[found.name] = str(found.error)
+            failed[outcome.name] = str(outcome.error)
     return SweepResult(folder, sweep, runs, failed, before)
 
 
@@ -200,48 +200,50 @@ def sweep(
     progress: bool | None = None,
     **settings: Any,
 ) -> SweepResult:
-    """Compare each of some classifiers with each other, under some divergences and some λ.
+    """Compare every pair of several classifiers, under several divergences and λ.
 
-    Networks are loaded once in this program; on a cluster workers stay from pair to pair, and those that have names are not loaded
-    again if the next pair needs them too. The pictures before any search are generated once for all. A pair that cannot be compared
-    stands in `failed`, and the rest still run.
+    Loads networks once in this program. On a cluster, workers stay from pair to pair and keep named networks that the next pair
+    also needs. Generates the pictures before any search once for all classifiers. Lists pairs that fail in `failed`, and runs the
+    rest.
 
     Args:
-        classifiers: names or classifiers; as a mapping, what they are called.
+        classifiers: names or classifiers; a mapping also sets how they are called.
         generator: a generator, or its name.
-        out: the folder, on this machine, with a sub-folder for each comparison such as a-vs-b-kl-w0; called again, it is continued.
+        out: the folder, on this machine, with a sub-folder for each comparison such as a-vs-b-kl-w0; a second call resumes it.
             By default a new temporary folder.
-        taxonomy, device, batch_size, engine, progress: as for `gevaldi.compare`; before the search, all is computed here.
+        taxonomy, device, batch_size, engine, progress: as for `gevaldi.compare`; this process computes the matrices before the
+            search.
         **settings: all other fields of a `Sweep` (divergences such as ("kl", "jensen-shannon"), prior_weights, orders, classes,
             title, question), and for all pairs those of a `Spec` and of its search.
 
     Raises:
-        SpecError: a setting is unknown or impossible, or there are fewer than two classifiers.
-        RunFolderError: the folder cannot be written, is far away, or holds a sweep with other settings.
+        SpecError: a setting is unknown or invalid, or there are fewer than two classifiers.
+        RunFolderError: the folder cannot be written, is remote, or holds a sweep with other settings.
         EngineError: a cluster does not answer.
     """
     called, objects = _called(classifiers)
     if not isinstance(generator, str):
         objects[display_name(generator)] = generator
     hierarchy, given = named_taxonomy(taxonomy)
+    settings = with_names(settings)
     own = {key: settings.pop(key) for key in Sweep.model_fields if key in settings and key != "settings"}
     shared = {"taxonomy": hierarchy, **nest_search_settings(settings)}
-    asked = sweep_from(
+    definition = sweep_from(
         {"classifiers": called, "generator": display_name(generator), **own, "settings": shared}, source="the arguments"
     )
     folder = Path(tempfile.mkdtemp(prefix="gevaldi-sweep-")) if out is None else folder_of(out)
     with Compute(device, batch_size, engine, progress=progress).open() as compute:
-        return collect(asked, folder, run_sweep(asked, folder, Networks(objects), compute, taxonomy=given))
+        return collect(definition, folder, run_sweep(definition, folder, Networks(objects), compute, taxonomy=given))
 
 
 def _called(given: Any) -> tuple[Any, dict[str, Any]]:
-    """The names of classifiers in specs, by what they are called, and the objects among them by these names.
+    """The names of classifiers in specs, by their names in the sweep, and the objects among them by their names in specs.
 
     Raises:
-        SpecError: an object is given twice.
+        SpecError: an object appears twice.
     """
     if isinstance(given, str) or not isinstance(given, Mapping | Sequence):
-        return given, {}  # which is refused with what was expected
+        return given, {}  # the spec refuses it
     models = list(given.values() if isinstance(given, Mapping) else given)
     objects = [model for model in models if not isinstance(model, str)]
     if not objects:
@@ -257,5 +259,5 @@ def _called(given: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _numbered(names: Sequence[str]) -> list[str]:
-    """The names, with a number each where several are the same, as those of objects may be."""
+    """The names, numbered if several are equal, as names of objects may be."""
     return [f"{name} {names[: i + 1].count(name)}" if names.count(name) > 1 else name for i, name in enumerate(names)]

@@ -1,4 +1,4 @@
-"""A sweep: N classifiers, each against each other, under some divergences and some λ, as one spec."""
+"""A sweep: every pair of N classifiers, under several divergences and λ, as one spec."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from gevaldi.experiments.spec import SUFFIX, names
 from gevaldi.folders import avoid_reserved, in_path
 from gevaldi.measures.sweeps import exactly
 from gevaldi.names import OBJECT, full_name
+from gevaldi.quoting import split_unquoted
 from gevaldi.registry import Call, explain_validation_error
 from gevaldi.settings import Settings
 from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 FOLDER = resources.files("gevaldi.sweeps")
 FILES = (SUFFIX, ".yml", ".toml")
-OWN = {  # settings of a spec that a sweep has in its own way
+OWN = {  # settings of a spec that a sweep replaces by its own
     "first": "classifiers",
     "second": "classifiers",
     "divergence": "divergences",
@@ -40,21 +41,23 @@ MOST_CLASSIFIERS, MOST_PAIRS = 1_000, 10_000
 
 
 class Sweep(Settings):
-    """All pairs of some classifiers, under all of some divergences and all of some λ."""
+    """All pairs of several classifiers, under every divergence and every λ."""
 
-    title: str = Field("", description="what it is called")
-    question: str = Field("", description="what it asks")
-    classifiers: dict[str, str] = Field(description="a list of classifiers, or {NAME: SOURCE:NAME} to call them otherwise")
+    title: str = Field("", description="title of the sweep")
+    question: str = Field("", description="question that the sweep answers")
+    classifiers: dict[str, str] = Field(description="a list of classifiers, or {NAME: SOURCE:NAME} to rename them")
     generator: str = Field(description="the generator, for example bundled:mnist-vae")
-    divergences: tuple[str, ...] = Field(("kl",), min_length=1, max_length=100, description="what is raised, one after another")
+    divergences: tuple[str, ...] = Field(
+        ("kl",), min_length=1, max_length=100, description="divergences to maximise, one after another"
+    )
     prior_weights: tuple[Annotated[float, Field(ge=0)], ...] = Field(
         (0.0,), min_length=1, max_length=100, description="λ of equation 3, one after another"
     )
     orders: Literal["both", "forward", "reverse"] = Field(
-        "both", description="both fill the matrix; of a symmetric divergence one does, and only that is searched"
+        "both", description="both fill the matrix; for a symmetric divergence one order suffices, and only that is searched"
     )
     classes: dict[str, Any] = Field(
-        default_factory=dict, description="what the labels of a classifier are, where ids do not tell: {NAME: {label: class}}"
+        default_factory=dict, description="classes of a classifier's labels, if ids do not identify them: {NAME: {label: class}}"
     )
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of a spec that all pairs share")
 
@@ -62,7 +65,7 @@ class Sweep(Settings):
     @classmethod
     def _named(cls, value: Any) -> Any:
         if isinstance(value, Sequence | Mapping) and len(value) > MOST_CLASSIFIERS:
-            raise ValueError(f"{len(value):,} were named; a sweep takes {MOST_CLASSIFIERS:,} at most")
+            raise ValueError(f"{len(value):,} were given; a sweep takes at most {MOST_CLASSIFIERS:,}")
         if isinstance(value, str | bytes) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
             return value
         if twice := [name for name in value if value.count(name) > 1]:
@@ -73,14 +76,14 @@ class Sweep(Settings):
     @classmethod
     def _several(cls, value: dict[str, str]) -> dict[str, str]:
         if len(value) < 2:
-            raise ValueError(f"{len(value)} classifier was named; a sweep takes two or more, and compares each with each other")
+            raise ValueError(f"{len(value)} classifier was given; a sweep needs at least two, and compares every pair")
         twice = [name for name in value.values() if [*value.values()].count(name) > 1]
         if twice:
             raise ValueError(f"{full_name(twice[0])} is named twice; each is compared with all others, so once is enough")
         folders = [in_path(name).casefold() for name in value]
         alike = [name for name, folder in zip(value, folders, strict=True) if folders.count(folder) > 1]
         if alike:
-            raise ValueError(f"{' and '.join(map(full_name, alike))} cannot be told apart in names of folders; call them otherwise")
+            raise ValueError(f"{' and '.join(map(full_name, alike))} give the same folder name; rename one of them")
         return value
 
     @field_validator("divergences", "prior_weights", mode="before")
@@ -104,15 +107,15 @@ class Sweep(Settings):
     def pairs(self) -> dict[str, "Pair"]:
         """The comparison of every pair under every divergence and λ, by the name of its folder, such as a-vs-b-kl-w0.
 
-        Both are always in it, so that a pair keeps its folder when another divergence or λ is added.
+        The name always contains both, so that a pair keeps its folder if the user adds another divergence or λ.
 
         Raises:
-            SpecError: a setting is unknown or impossible, or two comparisons would have the same folder.
-            UnknownName: there is no such divergence.
+            SpecError: a setting is unknown or invalid, or two comparisons would have the same folder.
+            UnknownName: a divergence is unknown.
         """
         if (count := len(self.divergences) * len(self.prior_weights) * math.comb(len(self.classifiers), 2)) > MOST_PAIRS:
-            raise SpecError(f"The sweep has {count:,} comparisons; {MOST_PAIRS:,} at most were expected. Make several of it.")
-        found: dict[str, Pair] = {}
+            raise SpecError(f"The sweep has {count:,} comparisons, but at most {MOST_PAIRS:,} are allowed. Split it into several.")
+        pairs: dict[str, Pair] = {}
         there: dict[str, Pair] = {}  # by names without case
         for divergence, weight in product(self.divergences, self.prior_weights):
             for first, second in combinations(self.classifiers, 2):
@@ -120,15 +123,15 @@ class Sweep(Settings):
                 pair = Pair(first, second, divergence, weight, self._spec(first, second, divergence, weight))
                 if other := there.get(name.casefold()):
                     raise SpecError(
-                        f"{pair.in_words()} and {other.in_words()} would have the same folder, {name}. Call the classifiers "
-                        "otherwise, or make two sweeps."
+                        f"{pair.in_words()} and {other.in_words()} would have the same folder, {name}. Rename the classifiers, or "
+                        "run two sweeps."
                     )
-                found[name] = there[name.casefold()] = pair
-        return found
+                pairs[name] = there[name.casefold()] = pair
+        return pairs
 
     def _spec(self, first: str, second: str, divergence: str, weight: float) -> Spec:
         if taken := [name for name in self.settings if name in OWN]:
-            raise SpecError(f"{taken[0]!r} is no setting that all pairs share; say it by {OWN[taken[0]]!r} of the sweep itself.")
+            raise SpecError(f"{taken[0]!r} is not a shared setting of all pairs; set {OWN[taken[0]]!r} of the sweep itself.")
         orders = "forward" if self.orders == "both" and is_symmetric(divergence) else self.orders
         settings = deepcopy(self.settings) | {
             "first": self.classifiers[first],
@@ -145,7 +148,7 @@ class Sweep(Settings):
 
 @dataclass(frozen=True)
 class Pair:
-    """One comparison of a sweep: two of its classifiers by their names there, and the spec."""
+    """One comparison of a sweep: the sweep's names of two classifiers, and the spec."""
 
     first: str
     second: str
@@ -154,13 +157,13 @@ class Pair:
     spec: Spec
 
     def in_words(self) -> str:
-        """Which it is."""
+        """A description for messages."""
         return f"{self.first} and {self.second} under {self.divergence} with λ = {exactly(self.prior_weight)}"
 
     def cells(self) -> dict[tuple[str, str], tuple[str, str]]:
-        """The cells of the matrix that the comparison fills: the order of the rows in it, and which classifier is the row's.
+        """The cells of the matrix that the comparison fills, each with its order of the search and the side of its row.
 
-        Both are filled by one order where the divergence is symmetric.
+        One order fills both if the divergence is symmetric.
         """
         there, back = (self.first, self.second), (self.second, self.first)
         orders = self.spec.searches
@@ -170,22 +173,22 @@ class Pair:
 
 
 def is_symmetric(divergence: str) -> bool:
-    """Whether D[p || q] = D[q || p], as the divergence itself claims.
+    """Whether D[p || q] = D[q || p], as the divergence declares.
 
     Raises:
-        UnknownName: there is no such divergence.
+        UnknownName: the divergence is unknown.
     """
     return _traits(divergence).symmetric
 
 
 def limits_of(divergence: str) -> tuple[float, float]:
-    """What the divergence claims to be at least and at most."""
+    """The bounds that the divergence declares."""
     claimed = _traits(divergence)
     return (0.0 if claimed.non_negative else -math.inf), claimed.bound
 
 
 def unit_of(divergence: str) -> str:
-    """What the divergence counts, in its own words."""
+    """The unit that the divergence declares."""
     return _traits(divergence).unit
 
 
@@ -196,7 +199,7 @@ def _traits(divergence: str) -> "Traits":
 
 
 def short_names(given: Sequence[str]) -> list[str]:
-    """What classifiers are called: without source and options, where this tells each from all others."""
+    """Short names of classifiers: without source and options if the names stay distinct."""
     forms = [[form(name.removeprefix(OBJECT)) for name in given] for form in (_last, _with_options, str)]
     return [
         next((own for own, all_of_form in zip(each, forms, strict=True) if all_of_form.count(own) == 1), each[-1])
@@ -205,19 +208,19 @@ def short_names(given: Sequence[str]) -> list[str]:
 
 
 def _last(name: str) -> str:
-    return name if "(" in name else name.partition(",")[0].rpartition(":")[2]
+    return name if "(" in name else split_unquoted(name, ",", 1)[0].rpartition(":")[2]
 
 
 def _with_options(name: str) -> str:
-    head, comma, options = name.partition(",")
-    return name if "(" in name else f"{_last(head)}{comma}{options}"
+    head, *options = split_unquoted(name, ",", 1)
+    return name if "(" in name else ",".join([_last(head), *options])
 
 
 def sweep_from(settings: Mapping[str, Any], assignments: Sequence[str] = (), source: str = "the sweep") -> Sweep:
     """A sweep from a mapping, and settings for all of its pairs such as `search.steps=50`.
 
     Raises:
-        SpecError: a key is unknown or missing, or a value impossible.
+        SpecError: a key is unknown or missing, or a value is invalid.
     """
     whole = {**settings, "settings": deepcopy(settings.get("settings") or {})}
     if assignments and isinstance(whole["settings"], dict):
@@ -232,15 +235,15 @@ def sweep_from(settings: Mapping[str, Any], assignments: Sequence[str] = (), sou
 
 
 def read_sweep(given: str | Path) -> dict[str, Any]:
-    """The settings of a sweep that ships, by name, or of a YAML or TOML file, not yet checked, so that a user can override some.
+    """The settings of a bundled sweep or of a YAML or TOML file, not yet validated, so that a user can override some.
 
     Raises:
-        SpecError: there is none of that name, or the file cannot be read.
+        SpecError: the name is unknown, or the file cannot be read.
     """
     path = Path(str(FOLDER / f"{given}{SUFFIX}")) if str(given) in names(FOLDER) else local_path(str(given))
     if path.suffix not in FILES:
-        raise SpecError(f"{UnknownName('sweep', str(given), names(FOLDER))} One of your own is a YAML or TOML file.")
-    found = read_spec(path)
-    if isinstance(found.get("settings"), dict):
-        find_beside(path, found["settings"])
-    return found
+        raise SpecError(f"{UnknownName('sweep', str(given), names(FOLDER))} Your own must be a YAML or TOML file.")
+    settings = read_spec(path)
+    if isinstance(settings.get("settings"), dict):
+        find_beside(path, settings["settings"])
+    return settings

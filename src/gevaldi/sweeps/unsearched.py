@@ -1,4 +1,4 @@
-"""The matrix before any search: one pass of the generator, whose pictures each classifier sees once."""
+"""The matrix before any search: each classifier classifies the same pictures, generated once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,13 +37,13 @@ from gevaldi.taxonomy import Taxonomy, most_probable
 
 @dataclass
 class Tables:
-    """What every classifier says of the same pictures: log-probabilities over its own labels.
+    """Every classifier's log-probabilities on the same pictures, over its own labels.
 
     Attributes:
-        classifiers: by name.
-        classes: of each picture, where it is known.
-        log_ps: of each classifier, batch by batch.
-        failed: why others could not classify them.
+        classifiers: the classifiers, by name.
+        classes: the class of each picture, if known.
+        log_ps: log-probabilities of each classifier, batch by batch.
+        failed: why other classifiers failed, by name.
     """
 
     classifiers: Mapping[str, Classifier]
@@ -53,7 +53,7 @@ class Tables:
 
     @torch.no_grad()
     def add(self, pictures: Pictures, classes: Sequence[Known]) -> None:
-        """Ask all of them about some more pictures."""
+        """Classify more pictures with all classifiers."""
         for name, classifier in self.classifiers.items():
             if name in self.failed:
                 continue
@@ -71,7 +71,7 @@ class Tables:
 
     @torch.no_grad()
     def replace(self, name: str, real: RealPictures, on_progress: Callable[[int], None]) -> None:
-        """Put what a classifier's own pipeline says of the pictures as they are in the place of what it said of them resized."""
+        """Replace a classifier's answers on resized pictures by those of its own pipeline on the unmodified pictures."""
         done = count()
         try:
             log_p = officially(self.classifiers[name], real.pictures, lambda: on_progress(next(done) + 1))
@@ -81,13 +81,12 @@ class Tables:
             self.log_ps[name] = [torch.from_numpy(log_p)]
 
     def of(self, name: str) -> Float[Tensor, "pictures classes"]:
-        """All that one of them said."""
+        """All log-probabilities of one classifier."""
         return torch.cat(self.log_ps[name])
 
 
 class StoredPredictions(Classifier):
-    """Predictions of a classifier in the place of pictures, so that they can be aligned with those of others without computing them
-    again."""
+    """Returns stored predictions instead of classifying pictures, so that they can be aligned without recomputing them."""
 
     def __init__(self, labels: Sequence[Label]) -> None:
         super().__init__()
@@ -108,20 +107,20 @@ def before_search(
     taxonomy: Taxonomy | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> tuple[list[Entry], dict[str, str]]:
-    """The matrices of pictures drawn from the generator and of real ones, and why some classifiers are not in them.
+    """The matrices of drawn and of real pictures, and why some classifiers are missing from them.
 
-    The pictures drawn are those of the audit of a pair of the largest classifiers: as many, from the same seeds; a pair of small
-    ones may be audited on more. Each is generated once and shown once to each classifier, whatever their number; for that, all
+    The drawn pictures are those of the audit of a pair of the largest classifiers: as many, from the same seeds; the audit of a
+    pair of small ones may use more. Each picture is generated once and classified once by each classifier; for that, all
     classifiers are on the device together.
 
     Args:
         sweep: the sweep.
-        specs: of its pairs; what they share is taken from the first.
-        classifiers: those that could be loaded, by name.
-        generator: of all pairs.
-        device: where to compute.
-        taxonomy: if given, in the place of the one that the specs name.
-        on_progress: called after every batch with the pictures seen so far, and with how many there are.
+        specs: the specs of its pairs; the first provides the shared settings.
+        classifiers: the loaded classifiers, by name.
+        generator: the generator of all pairs.
+        device: the device to compute on.
+        taxonomy: replaces the one that the specs name, if given.
+        on_progress: called after every batch with the number of pictures so far, and their total.
     """
     spec = specs[0]
     widest = max(classifiers.values(), key=lambda one: sum(p.numel() for p in one.parameters()))
@@ -139,7 +138,7 @@ def before_search(
         if real and as_they_are:
             size, known = batch_of(models), [(name, name) for name in real.classes]
             batches = (
-                (torch.stack(real.pictures[i : i + size]).to(device, plan.dtype), known[i : i + size])
+                (torch.stack([*real.pictures[i : i + size]]).to(device, plan.dtype), known[i : i + size])
                 for i in range(0, len(real.pictures), size)
             )
             others = {name: one for name, one in classifiers.items() if name not in failed}
@@ -158,7 +157,7 @@ def _shifted(on_progress: OnProgress, before: int, total: int, done: int) -> Non
 def predictions(
     classifiers: Mapping[str, Classifier], batches: Iterable[tuple[Tensor, list[Known]]], on_progress: Callable[[int], None]
 ) -> Tables:
-    """What all classifiers say of all pictures."""
+    """The log-probabilities of all classifiers on all pictures."""
     tables = Tables(classifiers)
     for pictures, known in batches:
         tables.add(pictures, known)
@@ -167,14 +166,14 @@ def predictions(
 
 
 def matrices(sweep: Sweep, tables: Tables, spec: Spec, taxonomy: Taxonomy | None, stage: str) -> list[Entry]:
-    """The matrix of each divergence, from what all classifiers said; pairs that have nothing in common are left out."""
+    """The matrix of each divergence, from the predictions of all classifiers; omits pairs without common classes."""
     cells: dict[str, dict[tuple[str, str], PairPredictions]] = {text: {} for text in sweep.divergences}
     there = [name for name in tables.classifiers if name not in tables.failed]
     for one, other in combinations(there, 2):
         try:
             found = _of_pair(sweep, tables, (one, other), spec, taxonomy)
         except GevaldiError:
-            continue  # its comparison reports what is wrong
+            continue  # its comparison reports the problem
         for text, seen, turned in found:
             cells[text] |= {(one, other): seen, (other, one): turned}
     return [entry for text, of_divergence in cells.items() for entry in entries(of_divergence, text, None, stage, limits_of(text))]
@@ -183,7 +182,7 @@ def matrices(sweep: Sweep, tables: Tables, spec: Spec, taxonomy: Taxonomy | None
 def _of_pair(
     sweep: Sweep, tables: Tables, pair: tuple[str, str], spec: Spec, taxonomy: Taxonomy | None
 ) -> list[tuple[str, PairPredictions, PairPredictions]]:
-    """Both cells of a pair under each divergence, over the classes that both know."""
+    """Both cells of a pair under each divergence, over their common classes."""
     given = taxonomy_of_spec(spec, taxonomy)
     sides = [StoredPredictions(tables.classifiers[name].labels) for name in pair]
     aligned = align(sides[0], sides[1], sweep.classes.get(pair[0]), sweep.classes.get(pair[1]), given)

@@ -8,7 +8,7 @@ from gevaldi.errors import SpecError, UnknownName
 from gevaldi.taxonomy.base import Taxonomy, index_of
 from gevaldi.taxonomy.labels import Named, over
 
-WORDNET = re.compile(r"n\d{8}")
+WORDNET = re.compile(r"(?<![A-Za-z0-9])n\d{8}(?!\d)")  # also in a longer name, such as n02085620-Chihuahua
 
 
 def keys_of(

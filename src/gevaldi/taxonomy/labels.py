@@ -6,6 +6,7 @@ from typing import Any
 
 from gevaldi.documents import TextFile
 from gevaldi.errors import GevaldiError, SpecError, TaxonomyError
+from gevaldi.registry import REFERENCE
 from gevaldi.storage import local_path, location
 from gevaldi.taxonomy.base import MOST_NODES, Taxonomy, index_of, restricted
 from gevaldi.taxonomy.read import read_taxonomy
@@ -30,18 +31,21 @@ def is_same_class(one: tuple[str | None, str | None], other: tuple[str | None, s
 
 
 def find_taxonomy(text: str) -> Taxonomy:
-    """The taxonomy that a user names: one that ships, or a file.
+    """The taxonomy that a user names: one that ships, a file, or `python:FILE.py:NAME`, an object or a function that returns one.
 
     Raises:
-        UnknownName: there is none of that name.
-        TaxonomyError: the file cannot be read, or holds no hierarchy.
+        UnknownName, SpecError: there is none of that name.
+        TaxonomyError: the file cannot be read, or it is no hierarchy.
     """
-    return read_taxonomy(location(text)) if text.endswith(FILES) else registry.build(text)
+    if text.endswith(FILES):
+        return read_taxonomy(location(text))
+    found = registry.build(text)
+    return found if isinstance(found, Taxonomy) else read_taxonomy(found)
 
 
 def is_there(text: str) -> bool:
-    """Whether a user's name of a taxonomy is one that ships, or a file that exists."""
-    return location(text).exists() if text.endswith(FILES) else text in registry.names()
+    """Whether a user's name of a taxonomy is one that ships, a file that exists, or a Python object."""
+    return location(text).exists() if text.endswith(FILES) else text.startswith(REFERENCE) or text in registry.names()
 
 
 def fitting(labels: Sequence[Named]) -> tuple[str, Taxonomy] | None:
@@ -116,6 +120,9 @@ def mapping_of(said: Said) -> dict[str, str | None] | None:
         return None
     if isinstance(said, str | Path):
         said = _mapping_in_file(local_path(str(said)))
+    for part in (part for pair in said.items() for part in pair):
+        if isinstance(part, bool | float):
+            raise SpecError(f"{part!r} was given among the labels and classes; a name such as no, on or 1.10 stands in quotes.")
     return {str(key): None if value is None or value == "" else str(value) for key, value in said.items()}
 
 

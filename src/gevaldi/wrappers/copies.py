@@ -4,7 +4,6 @@ The classifier that is given stays as it is. Gradients reach the pictures throug
 """
 
 from collections.abc import Iterable
-from copy import deepcopy
 from typing import Any
 
 import torch
@@ -13,8 +12,7 @@ from torch import Tensor, nn
 
 from gevaldi.errors import SpecError
 from gevaldi.models import Classifier, ModuleClassifier, notes
-
-Weighted = nn.Conv2d | nn.Linear | nn.ConvTranspose2d
+from gevaldi.wrappers.reparametrised import Weighted, plain_copy, weights_in_use
 
 
 def quantised(classifier: Classifier, bits: int = 8, pictures: Iterable[Tensor] = ()) -> Classifier:
@@ -34,12 +32,15 @@ def quantised(classifier: Classifier, bits: int = 8, pictures: Iterable[Tensor] 
         pictures: batches of pictures on which the ranges of the inputs are found.
 
     Raises:
-        SpecError: the number of bits is another, or there is no layer to quantise.
+        SpecError: the number of bits is another, there is no layer to quantise, or one whose weights cannot be rounded.
     """
     if not 2 <= bits <= 8:
         raise SpecError(f"bits={bits} was given; from 2 to 8 was expected.")
     copy = _copy(classifier, f"int{bits}")
-    inputs = [_rounding(layer, bits) for layer in _weighted(copy)]
+    layers = _weighted(copy)
+    for name, layer in layers.items():
+        _round_weights(layer, bits, name)
+    inputs = [_rounding(layer, bits) for layer in layers.values()]
     for rounding in inputs:
         rounding.watching = True
     with torch.no_grad():
@@ -51,10 +52,32 @@ def quantised(classifier: Classifier, bits: int = 8, pictures: Iterable[Tensor] 
     return copy
 
 
+@torch.no_grad()
+def _round_weights(layer: Weighted, bits: int, name: str) -> None:
+    """Round a layer's weights, and check that these are the weights that it uses."""
+    rounded = layer.weight.copy_(rounded_weights(layer, bits))
+    for used in weights_in_use(layer):
+        if used is not rounded and _levels(used, layer) > 2**bits:
+            raise _computed_anew(
+                layer, name, f"has more than {2**bits} levels of weights in a channel after rounding to {bits} bits"
+            )
+
+
+def _levels(weights: Tensor, layer: Weighted) -> int:
+    """The largest number of different weights in an output channel; NaN differs from all."""
+    channels = weights.movedim(1 if isinstance(layer, nn.ConvTranspose2d) else 0, 0) if weights.dim() > 1 else weights[None]
+    return max(len(channel.unique()) if bool(channel.isfinite().all()) else 2**31 for channel in channels)
+
+
+def _computed_anew(layer: nn.Module, name: str, what: str) -> SpecError:
+    return SpecError(
+        f"Layer {name} ({type(layer).__name__}) {what}: it computes its weights anew whenever it is called, in a way that is not "
+        "known here. Put their values into a plain layer of torch first, or use torch.nn.utils.parametrize, which is known."
+    )
+
+
 def _rounding(layer: Weighted, bits: int) -> "_Inputs":
-    """Round a layer's weights once, and from now on its inputs every time that it is called."""
-    with torch.no_grad():
-        layer.weight.copy_(rounded_weights(layer, bits))
+    """From now on, round a layer's inputs every time that it is called."""
     inputs = _Inputs(bits).to(layer.weight.device)
     layer.add_module("inputs", inputs)
     layer.register_forward_pre_hook(_with_rounded_inputs)
@@ -121,17 +144,30 @@ def pruned(classifier: Classifier, amount: float) -> Classifier:
     """A copy without the smallest weights: this share of all in convolutions and linear layers, by size, is zero [Han 2015].
 
     Raises:
-        SpecError: the share is not between 0 and 1, or there is no layer to prune.
+        SpecError: the share is not between 0 and 1, there is no layer to prune, one whose weights cannot be set, or as many weights
+            are zero already.
     """
     if not 0 < amount < 1:
         raise SpecError(f"amount={amount} was given; the share of the weights that become zero, between 0 and 1, was expected.")
     copy = _copy(classifier, f"{amount:.0%} pruned")
-    weights = [layer.weight.data for layer in _weighted(copy)]  # torch.nn.utils.prune takes none in channels-last order
+    layers = _weighted(copy)
+    parameters = [layer.weight for layer in layers.values()]
+    weights = [parameter.data for parameter in parameters]  # torch.nn.utils.prune takes none in channels-last order
     sizes = torch.cat([weight.abs().flatten() for weight in weights])
+    zeros = (sizes == 0).sum().item()
+    if zeros >= round(amount * len(sizes)):
+        raise SpecError(
+            f"amount={amount} was given, but {zeros / len(sizes):.0%} of the weights are zero already, so the copy would be the "
+            "same network. A larger amount was expected."
+        )
     kept = torch.ones_like(sizes)
     kept[sizes.topk(round(amount * len(sizes)), largest=False).indices] = 0
     for weight, part in zip(weights, kept.split([weight.numel() for weight in weights]), strict=True):
         weight.mul_(part.view(weight.shape))
+    for (name, layer), parameter in zip(layers.items(), parameters, strict=True):
+        for used in weights_in_use(layer):
+            if used is not parameter and (used == 0).sum() < (parameter == 0).sum():
+                raise _computed_anew(layer, name, "has fewer zeros among its weights than pruning has set")
     return copy
 
 
@@ -166,19 +202,19 @@ class _Halved(nn.Module):
 
 
 def _copy(classifier: Classifier, what: str) -> Classifier:
-    copy = deepcopy(classifier)
+    copy = plain_copy(classifier)
     copy.requires_grad_(False)
     copy.name = f"{classifier.name}, {what}" if classifier.name else None
     return copy
 
 
-def _weighted(classifier: Classifier) -> list[Weighted]:
-    """The layers that hold most of a network's weights, each once however often it is used.
+def _weighted(classifier: Classifier) -> dict[str, Weighted]:
+    """The layers that hold most of a network's weights by their names, each once however often it is used.
 
     Raises:
         SpecError: there is none, as in a compiled network whose layers cannot be seen.
     """
-    found = [layer for layer in classifier.modules() if isinstance(layer, Weighted)]
+    found = {name: layer for name, layer in classifier.named_modules() if isinstance(layer, Weighted)}
     if not found:
         raise SpecError(
             f"{classifier.name or type(classifier).__name__} has no convolution or linear layer that can be changed. "

@@ -1,4 +1,4 @@
-"""Claims of the paper, tested on the rows of runs, a file each: a plain function `(evidence, **options) -> Finding`."""
+"""Claims of the paper, tested on the rows of runs; one per file, a plain function `(evidence, **options) -> Finding`."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,10 +13,10 @@ registry = Registry("claim", "gevaldi.reproduction.claims")
 
 
 def finding_of(evidence: Evidence, text: str) -> Finding:
-    """What these runs say to a claim, `NAME,KEY=VALUE`; not tested, and why, where they cannot say anything.
+    """The result of testing a claim, `NAME,KEY=VALUE`, on these runs; not tested, with the reason, if they cannot test it.
 
     Raises:
-        UnknownName, SpecError: there is no such claim, or it has no such option.
+        UnknownName, SpecError: the claim or an option is unknown.
     """
     call = Call.parse(text)
     claim: Callable[..., Finding] = partial(registry.get(call.name), evidence)

@@ -9,11 +9,11 @@ from gevaldi.runs.store.schema import Row
 def divergence_rises(evidence: Evidence) -> Finding:
     """The mean divergence is larger at the last step than at the start, in every run.
 
-    Beside it stands how consistently: the share of steps that rise. Looked at is the last step and not the best, where a sample
-    ends, because the best cannot lie below the start.
+    Also shows the share of steps that rise. Uses the last step and not the best, where a sample ends, because the best cannot lie
+    below the start.
     """
     rise = less(along("divergence", -1), along("divergence", 0))
-    measured = {f"{run}, last step less start, nats": evidence.mean(run, rise) for run in evidence.there()}
+    measured = {f"{run}, last step minus start, nats": evidence.mean(run, rise) for run in evidence.there()}
     beside = {f"{run}, share of steps that rise": evidence.mean(run, _rising) for run in evidence.there()}
     return judge(measured, f"{evidence.rests_on(*evidence.there())}{evidence.without()}", beside)
 

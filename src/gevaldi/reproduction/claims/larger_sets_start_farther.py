@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def larger_sets_start_farther(evidence: Evidence, *, runs: list[str], sizes: list[int]) -> Finding:
-    """The mean set distance before the search grows with n, from each of `sizes` to the next, in all `runs` that could be made.
+    """The mean set distance before the search grows with n, from each of `sizes` to the next, in all finished `runs`.
 
-    Much of that is arithmetic, since a set of several classes has a distance to itself; that of the first classifier's is shown.
+    Much of that is arithmetic, since a set of several classes has a distance to itself; shows that of the first classifier's sets.
     """
     there = evidence.there(runs)
     measured = {
-        f"{run}, n = {more} less n = {fewer}": evidence.mean(
+        f"{run}, n = {more} minus n = {fewer}": evidence.mean(
             run, less(column(f"set_distance_{more}_start"), column(f"set_distance_{fewer}_start"))
         )
         for run in there
@@ -28,9 +28,9 @@ def larger_sets_start_farther(evidence: Evidence, *, runs: list[str], sizes: lis
     }
     beside: dict[str, Estimate] = {}
     for run in there:
-        made = evidence.runs[run][0]
-        if taxonomy := made.taxonomy():
-            matrix = distances(taxonomy, made.record["taxonomy"]["convention"])
+        first = evidence.runs[run][0]
+        if taxonomy := first.taxonomy():
+            matrix = distances(taxonomy, first.record["taxonomy"]["convention"])
             for n in sizes:
                 beside |= {
                     f"{run}, n = {n}": evidence.mean(run, column(f"set_distance_{n}_start")),

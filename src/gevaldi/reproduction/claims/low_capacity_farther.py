@@ -1,4 +1,4 @@
-"""Pairs of low capacity are moved farther apart in the hierarchy than pairs of high capacity."""
+"""The search moves pairs of low capacity farther apart in the hierarchy than pairs of high capacity."""
 
 from itertools import pairwise
 
@@ -14,14 +14,14 @@ def low_capacity_farther(
     With pairs `between` the two, the order is low, between, high.
 
     Raises:
-        SpecError: it is to be shown of something else.
+        SpecError: `of` is neither end nor rise.
     """
     quantities = {"end": column("set_distance_1_end"), "rise": rise("set_distance_1")}
     if of not in quantities:
         raise SpecError(f"of={of} was given; end or rise was expected.")
     ranks = [group for group in (low, between, high) if group]
     measured = {
-        f"{of}, levels: {' and '.join(more)} less {' and '.join(fewer)}": evidence.contrast(
+        f"{of}, levels: {' and '.join(more)} minus {' and '.join(fewer)}": evidence.contrast(
             dict.fromkeys(more, 1 / len(more)) | dict.fromkeys(fewer, -1 / len(fewer)), quantities[of]
         )
         for more, fewer in pairwise(ranks)

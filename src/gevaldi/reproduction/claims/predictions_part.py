@@ -1,4 +1,4 @@
-"""After the search the two classifiers more often name different classes than before it."""
+"""After the search the top classes of the two differ more often than before it."""
 
 from functools import partial
 
@@ -14,8 +14,8 @@ def predictions_part(evidence: Evidence, *, run: str) -> Finding:
     """The share of samples with different top classes is larger after the search than before it."""
     more = evidence.mean(run, _more)
     more = Estimate(more.value, max(-1.0, more.low), min(1.0, more.high))  # of shares
-    shares = {f"share {said}": evidence.share(run, partial(differs, stage=stage)) for stage, said in STAGES.items()}
-    return judge({"share after less share before": more}, evidence.rests_on(run), shares)
+    shares = {f"share {when}": evidence.share(run, partial(differs, stage=stage)) for stage, when in STAGES.items()}
+    return judge({"share after minus share before": more}, evidence.rests_on(run), shares)
 
 
 def _more(row: Row) -> float:

@@ -1,23 +1,25 @@
-"""The pictures after the search still show what they were meant to show."""
+"""The pictures after the search still show the requested class."""
 
 from gevaldi.reproduction.evidence import Evidence, Finding, verdict
 from gevaldi.reproduction.referee import PART, read
 
 
 def remain_readable(evidence: Evidence, *, run: str, more_than: float) -> Finding:
-    """A third classifier, the part `referee`, names the class asked for on more than this share of pictures after the search.
+    """A third classifier, the part `referee`, reads the requested class on more than this share of pictures after the search.
 
-    How many it names before stands beside, and by how much the share falls.
+    Also shows the share before the search, and the difference.
     """
     before, after = read(evidence, run, "start"), read(evidence, run, "end")
-    found = evidence.share(run, lambda row: after[id(row)].asked)
+    share = evidence.share(run, lambda row: after[id(row)].shows_condition)
     measured = {
-        "read as the class asked for, after": found,
-        "before": evidence.share(run, lambda row: before[id(row)].asked),
-        "after less before": evidence.mean(run, lambda row: _less(after[id(row)].asked, before[id(row)].asked)),
+        "read as the requested class, after": share,
+        "before": evidence.share(run, lambda row: before[id(row)].shows_condition),
+        "after minus before": evidence.mean(
+            run, lambda row: _less(after[id(row)].shows_condition, before[id(row)].shows_condition)
+        ),
     }
-    said = f"{evidence.rests_on(run)}; read by {evidence.models[PART].partition(',')[0]}; it holds above {more_than:g}"
-    return Finding(verdict(found.low > more_than, found.high < more_than), measured, said)
+    rests_on = f"{evidence.rests_on(run)}; read by {evidence.models[PART].partition(',')[0]}; it holds above {more_than:g}"
+    return Finding(verdict(share.low > more_than, share.high < more_than), measured, rests_on)
 
 
 def _less(after: bool | None, before: bool | None) -> float | None:

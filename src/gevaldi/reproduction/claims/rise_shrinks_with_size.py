@@ -1,4 +1,4 @@
-"""The search moves larger sets of top classes less far apart."""
+"""The search moves larger sets of top classes apart less."""
 
 from itertools import pairwise
 
@@ -8,11 +8,11 @@ from gevaldi.reproduction.evidence import Evidence, Finding, judge, less, rise
 def rise_shrinks_with_size(evidence: Evidence, *, runs: list[str], sizes: list[int]) -> Finding:
     """The mean rise of the set distance over the search falls with n, from each of `sizes` to the next, in every one of `runs`.
 
-    Runs that could not be made are left out, which is said.
+    Leaves out failed runs, with a note.
     """
     there = evidence.there(runs)
     measured = {
-        f"{run}, rise at n = {fewer} less at n = {more}": evidence.contrast(
+        f"{run}, rise at n = {fewer} minus rise at n = {more}": evidence.contrast(
             {run: 1.0}, less(rise(f"set_distance_{fewer}"), rise(f"set_distance_{more}"))
         )
         for run in there

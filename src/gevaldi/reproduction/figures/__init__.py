@@ -1,4 +1,4 @@
-"""What is drawn for a figure of the paper, a file each: a plain function `(evidence, **options) -> PaperFigure`."""
+"""Drawings of the paper's figures; one per file, a plain function `(evidence, **options) -> PaperFigure`."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,8 +17,8 @@ def paper_figure(evidence: Evidence, text: str) -> PaperFigure:
     """The figure `NAME,KEY=VALUE` of these runs.
 
     Raises:
-        UnknownName, SpecError: there is no such figure, or it has no such option.
-        NotTestable: the runs that it shows are not there.
+        UnknownName, SpecError: the figure or an option is unknown.
+        NotTestable: the runs that it shows are missing.
     """
     call = Call.parse(text)
     drawn: Callable[..., PaperFigure] = partial(registry.get(call.name), evidence)

@@ -1,4 +1,4 @@
-"""What the figures of the paper have in common."""
+"""Parts that the figures of the paper share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from gevaldi.reproduction.evidence import Evidence, NotTestable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = (BLUE, ORANGE, "#2e7d4f", GREY)  # with another style each, for the colour-blind
+COLOURS = (BLUE, ORANGE, "#2e7d4f", GREY)  # each with its own line style, for the colour-blind
 STYLES = ("-", "--", "-.", ":")
 
 
@@ -24,8 +24,8 @@ class PaperFigure:
 
     Attributes:
         drawing: the matplotlib figure.
-        columns: of the table.
-        rows: its rows.
+        columns: the columns of the table.
+        rows: the rows of the table.
     """
 
     drawing: "Figure"
@@ -38,9 +38,9 @@ class Panel:
     """One of the drawings side by side: means over all samples of some runs, with 95 % intervals.
 
     Attributes:
-        title: above it.
-        label: of the quantity, with its unit.
-        bands: what is drawn, by what each line is called.
+        title: the title above it.
+        label: the quantity with its unit.
+        bands: the bands to draw, by the name of each line.
     """
 
     title: str
@@ -58,7 +58,7 @@ def panels(shown: Sequence[Panel]) -> PaperFigure:
 
     shown = [panel for panel in shown if panel.bands]
     if not shown:
-        raise NotTestable("no run that it shows could be made")
+        raise NotTestable("all runs of the figure failed")
     with style():
         figure = Figure(figsize=(WIDTHS["double"], 2.9), layout="constrained")
         for axes, panel in zip(np.ravel(figure.subplots(1, len(shown))), shown, strict=True):
@@ -70,7 +70,7 @@ def panels(shown: Sequence[Panel]) -> PaperFigure:
             lines(drawn, panel.label, axes=axes)
             axes.set_title(panel.title, loc="left")
             axes.set_ylim(bottom=0)
-            names = axes.get_legend()  # below, where it hides no line
+            names = axes.get_legend()  # below, so that it hides no line
             names.set_loc("upper center")
             names.set_bbox_to_anchor((0.5, -0.24))
     rows = [
@@ -83,17 +83,17 @@ def panels(shown: Sequence[Panel]) -> PaperFigure:
 
 
 def _shortened(band: Band, longest: int) -> Band:
-    """A band that keeps its last values up to where the longest ends."""
+    """A band extended with its last values to the longest length."""
     return Band(*(np.pad(values, (0, longest - len(values)), mode="edge") for values in (band.middle, band.low, band.high)))
 
 
 def band_of(evidence: Evidence, run: str, column: str) -> Band | None:
-    """The mean over a run along the search, None where it has no such path; its interval rests on what those of claims rest on."""
+    """The mean over a run along the search, with intervals as in claims; None if the run lacks the path."""
     if run not in evidence.runs:
         return None
     paths = [[row[column] for row in rows if row[column] and np.isfinite(row[column]).all()] for rows in evidence.rows(run)]
     if not all(paths):
         return None
     longest = max(len(path) for own in paths for path in own)
-    found = mean_band([filled(own, longest).mean(0) for own in paths] if len(paths) >= 3 else [p for own in paths for p in own])
-    return Band(found.middle, np.maximum(found.low, 0), found.high)
+    band = mean_band([filled(own, longest).mean(0) for own in paths] if len(paths) >= 3 else [p for own in paths for p in own])
+    return Band(band.middle, np.maximum(band.low, 0), band.high)

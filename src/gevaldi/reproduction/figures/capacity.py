@@ -1,4 +1,4 @@
-"""Set distances over steps for two pairs of classifiers, and the divergence for several, as the paper's Figure 3."""
+"""Set distances over steps for two pairs of classifiers, and the divergence for several, as in the paper's Figure 3."""
 
 from gevaldi.reproduction.evidence import Evidence
 from gevaldi.reproduction.figures.base import Panel, PaperFigure, band_of, panels

@@ -22,7 +22,7 @@ def ranking(evidence: Evidence, *, runs: list[str], sizes: list[int]) -> PaperFi
         for estimate in [evidence.contrast({run: 1.0}, column(f"set_distance_{n}_{stage}"))]
     ]
     if not rows:
-        raise NotTestable("no run that it shows could be made")
+        raise NotTestable("all runs of the figure failed")
     with style():
         figure = Figure(figsize=(WIDTHS["double"], 2.3), layout="constrained")
         for axes, n in zip(figure.subplots(1, len(sizes), squeeze=False)[0], sizes, strict=True):

@@ -1,4 +1,4 @@
-"""Pictures before and after the search with both predictions, as the paper's Figures 1, 2 and 5."""
+"""Pictures before and after the search with both predictions, as in the paper's Figures 1, 2 and 5."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from gevaldi.reproduction.evidence import Evidence
 from gevaldi.reproduction.figures.base import PaperFigure
 from gevaldi.runs.store.schema import Row
 
-TOLD = (
+TABLE = (
     "index",
     "order",
     "condition_name",
@@ -24,17 +24,17 @@ TOLD = (
 
 
 def samples(evidence: Evidence, *, run: str, count: int) -> PaperFigure:
-    """The `count` samples of a run with the largest divergence, of both orders if it has both."""
-    evidence.rows(run)  # says why, where there are none
-    made = evidence.runs[run][0]
-    models = made.record["models"]
+    """The `count` samples of a run with the largest divergence, over all its orders."""
+    evidence.rows(run)  # raises an error if there are none
+    opened = evidence.runs[run][0]
+    models = opened.record["models"]
     names = dict(zip(("first", "second"), told_apart(models["first"]["name"], models["second"]["name"]), strict=True))
-    shown = made.largest(count, [*dict.fromkeys([*COLUMNS, *TOLD])])
-    figure = before_and_after(shown, names, plain(made.record["divergence"]["unit"]))
-    said = [f"{side}_{stage}{what}" for side in names for stage in ("start", "end") for what in ("", "_probability")]
-    return PaperFigure(figure, (*TOLD, *said), [(*(row[key] for key in TOLD), *_predictions(row)) for row in shown])
+    shown = opened.largest(count, [*dict.fromkeys([*COLUMNS, *TABLE])])
+    figure = before_and_after(shown, names, plain(opened.record["divergence"]["unit"]))
+    answers = [f"{side}_{stage}{what}" for side in names for stage in ("start", "end") for what in ("", "_probability")]
+    return PaperFigure(figure, (*TABLE, *answers), [(*(row[key] for key in TABLE), *_predictions(row)) for row in shown])
 
 
 def _predictions(row: Row) -> list[Any]:
-    found = [top(row, side, stage) or {} for side in ("first", "second") for stage in ("start", "end")]
-    return [value for label in found for value in (label.get("name"), label.get("probability"))]
+    labels = [top(row, side, stage) or {} for side in ("first", "second") for stage in ("start", "end")]
+    return [value for label in labels for value in (label.get("name"), label.get("probability"))]

@@ -1,4 +1,4 @@
-"""The audit of a run, before its search: what the two classifiers say of pictures that the generator draws, and of real ones."""
+"""The audit of a run before its search: classifies pictures drawn by the generator, and real pictures."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +14,7 @@ from torch import Tensor
 from gevaldi.alignment import Aligned, Known, target_classes
 from gevaldi.classifiers._official import LogP, officially
 from gevaldi.pictures import sources
+from gevaldi.pictures._unknown import unknown_classes
 from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.provenance import as_lines, record_files
 from gevaldi.runs.checks.evaluation import SIDES, Answers, drawn_rows, record_of, rows_of
@@ -24,39 +25,41 @@ from gevaldi.runs.worker.setup import Models
 from gevaldi.spec import Spec
 from gevaldi.statistics.intervals import share
 
-DRAWN, DRAWN_BY_LARGE = 1000, 100  # pictures, by small networks and by large ones, unless the spec says how many
-BATCH, BATCH_OF_LARGE = 50, 8  # a picture of 512 pixels takes a gigabyte on its way through a large generator
+DRAWN, DRAWN_BY_LARGE = 1000, 100  # pictures to draw for small networks and for large ones, unless the spec sets the number
+BATCH, BATCH_OF_LARGE = 50, 8  # a large generator needs a gigabyte for a picture of 512 pixels
 
-SHOWN = 10  # drawn pictures that a run keeps, to be seen beside as many real ones
-ENOUGH = 30  # pictures of known classes, so that a share of them means something
-UNLIKE = 1.5  # how many times as often the two differ on drawn pictures than on real ones, for a warning
+SHOWN = 10  # drawn pictures that a run stores, to show beside as many real ones
+ENOUGH = 30  # fewest pictures of known classes for a meaningful share
+UNLIKE = 1.5  # ratio of the disagreement on drawn pictures to that on real ones that triggers a warning
 
 OnProgress = Callable[[int, int], None]
-"""Called after every batch: how many pictures have been looked at, of how many."""
+"""Called after every batch with the number of pictures classified so far, and their total."""
 
 
 @dataclass(frozen=True)
 class AuditResult:
-    """What was seen before the search.
+    """The results of the audit.
 
     Attributes:
         audit: counts over drawn pictures, and over real ones at the generator's size.
-        evaluation: counts over the real pictures as they are; None without any.
+        evaluation: counts over the unmodified real pictures; None without any.
         pictures: the rows of `audit.parquet`.
+        unknown: sentences on classes of the real pictures that neither classifier knows; None if there are none.
     """
 
     audit: dict[str, Any]
     evaluation: dict[str, Any] | None
     pictures: list[Row]
+    unknown: str | None = None
 
 
 def audit(models: Models, conditions: Sequence[int], spec: Spec, on_progress: OnProgress = lambda done, total: None) -> AuditResult:
-    """Look at pictures drawn from the prior, and at the real ones where there are any.
+    """Classify pictures drawn from the prior, and the real pictures, if any.
 
     In the counts, `disagreements` are the pictures with different top classes. `kept_first` is the mean probability that the first
-    classifier gives to the classes compared, where some of its own are left out. `known_first` counts the pictures whose class (the
-    condition, or the real picture's) is one of the first classifier's, `read_first` those among them that it reads so; the same for
-    the second. `kernel_distance` is how far drawn pictures are from real ones, as the second classifier sees them.
+    classifier gives to the compared classes, if some of its own are left out. `known_first` counts the pictures whose class (the
+    condition, or the real picture's class) is one of the first classifier's, and `read_first` those that it classifies correctly;
+    the same for the second. `kernel_distance` is the distance of drawn pictures from real ones in the second classifier's features.
     """
     drawn = spec.audited or (DRAWN if models.plan.small else DRAWN_BY_LARGE)
     with record_files() as files:
@@ -86,43 +89,45 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, on_progress: On
         return AuditResult(record, None, rows)
     classes: list[Known] = [(name, name) for name in real.classes]
     starts = range(0, len(real.pictures), size)
-    batches = ((torch.stack(resized.pictures[i : i + size]).to(models.device), classes[i : i + size]) for i in starts)
-    found = tally(batches)
-    record["real"] = {"name": spec.real} | found.record()
-    record["real"] |= {"sha256": sha256(as_lines(files).encode(errors="surrogateescape")).hexdigest()}
-    record["kernel_distance"] = distance_record(generated.features, found.features)
+    batches = ((torch.stack([*resized.pictures[i : i + size]]).to(models.device), classes[i : i + size]) for i in starts)
+    with record_files() as read:
+        seen = tally(batches)
+    record["real"] = {"name": spec.real} | seen.record()
+    record["real"] |= {"sha256": sha256(as_lines(files | read).encode(errors="surrogateescape")).hexdigest()}
+    record["kernel_distance"] = distance_record(generated.features, seen.features)
     with torch.no_grad():
-        first, second = (found.answers(side, officially(models.classifier(side), real.pictures, on_picture)) for side in SIDES)
+        first, second = (seen.answers(side, officially(models.classifier(side), real.pictures, on_picture)) for side in SIDES)
     rows += rows_of(first, second, real)
-    return AuditResult(record, {"name": spec.real} | record_of(first, second, real.classes), rows)
+    evaluation = {"name": spec.real} | record_of(first, second, real.classes)
+    return AuditResult(record, evaluation, rows, unknown_classes(real.classes, models.first, models.second))
 
 
 def batch_of(models: Models) -> int:
-    """How many pictures are looked at together."""
+    """The number of pictures classified together."""
     return BATCH if models.plan.small else BATCH_OF_LARGE
 
 
 @torch.no_grad()
 def drawn_pictures(models: Models, conditions: Sequence[int], count: int) -> Iterator[tuple[Tensor, list[Known]]]:
-    """Pictures drawn from the generator, unsearched, in batches, with the classes that were asked for: at random, not in turn.
+    """Pictures drawn from the generator, in batches, with their classes, which are drawn at random and not taken in turn.
 
-    In turn, a hundred pictures would show the first hundred of a thousand classes, which are all animals in ImageNet.
+    In turn, a hundred pictures would show the first hundred of a thousand classes, all animals in ImageNet.
     """
-    asked = models.generator.conditions
+    known = models.generator.conditions
     classes = np.random.default_rng(2**63).choice(conditions, count).tolist() if conditions else [0] * count
-    # A seed that no run has: the audit must not look at the very starts that are searched.
+    # A seed that no run can have, so that the audit does not draw the starts of the search.
     seeds = [sample_seed(2**63, i) for i in range(count)]
     size = batch_of(models)
     for begin in range(0, count, size):
         now = classes[begin : begin + size]
         z = models.draw_latents(seeds[begin : begin + size])
         pictures = models.generator(z, torch.tensor(now, device=models.device))
-        yield pictures, [(asked[i].name, asked[i].id) if conditions else (None, None) for i in now]
+        yield pictures, [(known[i].name, known[i].id) if conditions else (None, None) for i in now]
 
 
 @torch.no_grad()
 def picture_shape(models: Models) -> tuple[int, int, int]:
-    """Of the pictures that the generator makes."""
+    """Channels, height and width of the generator's pictures."""
     channels, height, width = models.generator(models.draw_latents([0]), torch.zeros(1, dtype=torch.long, device=models.device))[
         0
     ].shape
@@ -130,7 +135,7 @@ def picture_shape(models: Models) -> tuple[int, int, int]:
 
 
 def audit_warnings(record: dict[str, Any]) -> list[str]:
-    """What the counts say that a user must not miss: a classifier that reads hardly anything, a generator that is unlike life."""
+    """Warnings from the counts: a classifier that is nearly always wrong, or a generator that draws unrealistic pictures."""
     generated, real = record["generated"], record["real"]
     warnings = []
     looked_at, where = (real, "real") if real else (generated, "drawn")
@@ -140,22 +145,22 @@ def audit_warnings(record: dict[str, Any]) -> list[str]:
         if reads[worse].high < reads[better].low / 2:
             low, high = (f"{100 * reads[side].value:.1f} %" for side in (worse, better))
             warnings.append(
-                f"The {worse} classifier reads {low} of the {where} pictures as their class, the {better} {high}. Are pictures "
-                "shown to it as it expects them (range, inversion, colours), and are its labels in the right order?"
+                f"The {worse} classifier classifies {low} of the {where} pictures correctly, the {better} {high}. Does it get "
+                "pictures as it expects them (range, inversion, colours), and are its labels in the right order?"
             )
     if real:
-        drawn, found = (share(counts["disagreements"], counts["pictures"]) for counts in (generated, real))
-        if drawn.low > found.high and drawn.value >= UNLIKE * found.value:
+        drawn, on_real = (share(counts["disagreements"], counts["pictures"]) for counts in (generated, real))
+        if drawn.low > on_real.high and drawn.value >= UNLIKE * on_real.value:
             warnings.append(
-                f"The two differ on {100 * drawn.value:.1f} % of drawn pictures and on {100 * found.value:.1f} % of real ones: the "
-                "generator also draws what hardly occurs, and what a search finds with it stands for less."
+                f"The two differ on {100 * drawn.value:.1f} % of drawn pictures and on {100 * on_real.value:.1f} % of real ones: "
+                "the generator also draws rare pictures, so samples found with it are less representative."
             )
     return warnings
 
 
 @dataclass
 class Tally:
-    """What two classifiers say of pictures, counted batch by batch, so that any number can be looked at."""
+    """Predictions of both classifiers, counted batch by batch, so that any number of pictures fits."""
 
     models: Models
     log_ps: dict[str, list[Tensor]] = field(default_factory=lambda: {"first": [], "second": []})
@@ -165,7 +170,7 @@ class Tally:
 
     @cached_property
     def features(self) -> Features:
-        """What the second classifier sees in them."""
+        """The second classifier's features of the pictures."""
         return Features(self.models.second)
 
     @torch.no_grad()
@@ -199,7 +204,7 @@ class Tally:
         return result
 
     def answers(self, side: str, official: LogP | None = None) -> Answers:
-        """What a classifier says of the pictures, beside what it says by its `official` pipeline where it has one."""
+        """A classifier's answers on the pictures, with those of its `official` pipeline if it has one."""
         classifier, resized = self.models.classifier(side), torch.cat(self.log_ps[side]).float().numpy()
         meant = {known: [*target_classes(known, classifier)] for known in set(self.classes)}
         truth = np.zeros(resized.shape, dtype=bool)
@@ -209,6 +214,6 @@ class Tally:
 
 
 def _mean(values: Tensor) -> float | None:
-    """The mean, where it is a number: JSON has no others."""
+    """The mean, or None if it is not finite, since JSON has only finite numbers."""
     mean = values.mean().item()
     return mean if math.isfinite(mean) else None

@@ -1,4 +1,4 @@
-"""Both classifiers on every real picture as it is, each by its own pipeline: what they say, who is right, and how surely."""
+"""Evaluates both classifiers on every unmodified real picture, each with its own pipeline: accuracy and calibration."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,24 +19,24 @@ from gevaldi.runs.rows import encode_small
 from gevaldi.runs.store.schema import Row
 from gevaldi.statistics.calibration import expected_calibration_error, fitted_temperature, log_of_truth, reliability
 
-FITTED_ON = 5_000  # pictures for a temperature, evenly spaced over all
-KEPT = 200  # pictures that a run keeps of those on which the two differ
-SIDE = 512  # pixels of the longer side of a picture that is kept, at most
+FITTED_ON = 5_000  # most pictures to fit a temperature on, evenly spaced over all
+KEPT = 200  # most pictures on which the two differ that a run stores
+SIDE = 512  # most pixels of the longer side of a stored picture
 SIDES = ("first", "second")
-NO_ANSWER = -1  # the class of a picture for which a classifier gives what is no number
+NO_ANSWER = -1  # the class of a picture for which a classifier returns NaN
 
 Truth = Bool[np.ndarray, "pictures classes"]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a classifier says of some pictures.
+    """A classifier's predictions on some pictures.
 
     Attributes:
-        classifier: who says it.
-        log_p: by its own pipeline on the pictures as they are, where it has one.
-        resized: what it says of them at the generator's size; the same array where it has no pipeline of its own.
-        truth: which classes each picture shows; none where that is unknown.
+        classifier: the classifier.
+        log_p: its log-probabilities, from its own pipeline on the unmodified pictures if it has one.
+        resized: its log-probabilities at the generator's size; the same array if it has no pipeline of its own.
+        truth: which classes each picture shows; none if that is unknown.
     """
 
     classifier: Classifier
@@ -51,12 +51,12 @@ class Answers:
 
     @cached_property
     def right(self) -> Bool[np.ndarray, " pictures"]:
-        """Whether each picture shows its most probable class."""
+        """Whether the most probable class is the true one, for each picture."""
         return _is_right(self.top, self.truth)
 
 
 def shown_classes(first: Answers, second: Answers, classes: Sequence[str | None]) -> list[str | None]:
-    """What each picture shows, as the classifiers call it where they know it: a folder may be named by a taxonomy id."""
+    """The class that each picture shows, by the classifiers' name if they have one, since a folder may be named by an id."""
     return [
         next((own.classifier.labels[int(own.truth[i].argmax())].name for own in (first, second) if own.truth[i].any()), name)
         for i, name in enumerate(classes)
@@ -64,7 +64,7 @@ def shown_classes(first: Answers, second: Answers, classes: Sequence[str | None]
 
 
 def record_of(first: Answers, second: Answers, classes: Sequence[str | None]) -> dict[str, Any]:
-    """The counts over all pictures, as the record of a run keeps them."""
+    """The counts over all pictures, for the record of a run."""
     differ = first.top != second.top
     known = np.asarray(first.truth.any(1) & second.truth.any(1))
     outcome = {
@@ -86,7 +86,7 @@ def record_of(first: Answers, second: Answers, classes: Sequence[str | None]) ->
 
 
 def _by_class(outcome: Mapping[str, np.ndarray], known: np.ndarray, classes: Sequence[str | None]) -> list[dict[str, Any]]:
-    """The counts for every class on whose pictures the two are not both right."""
+    """The counts for every class that has a picture on which not both are right."""
     counts = {key: Counter(classes[i] for i in np.flatnonzero(which).tolist()) for key, which in outcome.items()}
     total = Counter(classes[i] for i in np.flatnonzero(known).tolist())
     return [
@@ -100,14 +100,14 @@ def _record_of_one(answers: Answers, known: np.ndarray) -> dict[str, Any]:
     """Accuracy and calibration of one classifier over the pictures whose class both know."""
     log_p, truth, right = (array[known] for array in (answers.log_p, answers.truth, answers.right))
     resized = _is_right(_top(answers.resized), answers.truth)[known]
-    given = _top(log_p) != NO_ANSWER
-    curve = reliability(np.exp(log_p[given].max(1, initial=-np.inf)), right[given])
-    few = np.flatnonzero(given)[:: max(1, -(-len(log_p) // FITTED_ON))]
+    answered = _top(log_p) != NO_ANSWER
+    curve = reliability(np.exp(log_p[answered].max(1, initial=-np.inf)), right[answered])
+    few = np.flatnonzero(answered)[:: max(1, -(-len(log_p) // FITTED_ON))]
     return {
         "official": answers.log_p is not answers.resized,
         "right": int(right.sum()),
         "right_resized": int(resized.sum()),
-        "log_loss": _finite(-float(log_of_truth(log_p, truth).mean())) if len(log_p) and given.all() else None,
+        "log_loss": _finite(-float(log_of_truth(log_p, truth).mean())) if len(log_p) and answered.all() else None,
         "calibration_error": _finite(expected_calibration_error(curve)),
         "temperature": fitted_temperature(log_p[few], truth[few]),
         "reliability": [{"pictures": b.pictures, "confidence": b.confidence, "right": b.right} for b in curve],
@@ -127,7 +127,7 @@ def _finite(value: float) -> float | None:
 
 
 def rows_of(first: Answers, second: Answers, real: RealPictures) -> Iterator[Row]:
-    """A row for each picture, with the picture where the two differ, or where it is one of some to look at."""
+    """A row for each picture; includes the picture itself if the two differ on it, and for a few others."""
     classes = shown_classes(first, second, real.classes)
     shown = {*evenly_spaced(len(real.pictures)), *_to_keep(first, second)}
     for i in range(len(real.pictures)):
@@ -143,7 +143,7 @@ def rows_of(first: Answers, second: Answers, real: RealPictures) -> Iterator[Row
 
 
 def drawn_rows(pictures: Sequence[Tensor], answers: Mapping[str, Answers], classes: Sequence[str | None]) -> Iterator[Row]:
-    """A row for each of some pictures that the generator drew."""
+    """A row for each of some pictures drawn by the generator."""
     for i, picture in enumerate(pictures):
         says = {key: value for side, own in answers.items() for key, value in _says(side, own, i, known=False).items()}
         yield {"kind": "drawn", "index": i, "name": None, "class": classes[i], **says} | {
@@ -152,12 +152,12 @@ def drawn_rows(pictures: Sequence[Tensor], answers: Mapping[str, Answers], class
 
 
 def evenly_spaced(count: int, most: int = 10) -> list[int]:
-    """At most so many of 0 ... count - 1, evenly."""
+    """At most `most` evenly spaced numbers from 0 to count - 1."""
     return sorted({round(i * (count - 1) / max(1, most - 1)) for i in range(min(most, count))})
 
 
 def _to_keep(first: Answers, second: Answers) -> list[int]:
-    """Pictures on which the two differ, those first on which exactly one is right."""
+    """Pictures on which the two differ; first those on which exactly one is right."""
     differ = np.flatnonzero(first.top != second.top)
     one_right = first.right[differ] != second.right[differ]
     return [*differ[one_right].tolist(), *differ[~one_right].tolist()][:KEPT]
@@ -165,14 +165,14 @@ def _to_keep(first: Answers, second: Answers) -> list[int]:
 
 def _says(side: str, answers: Answers, i: int, known: bool) -> Row:
     top = int(answers.top[i])
-    given = top != NO_ANSWER
+    answered = top != NO_ANSWER
     return {
         f"{side}_label": top,
-        f"{side}_class": answers.classifier.labels[top].name if given else "no answer",
-        f"{side}_probability": float(np.exp(answers.log_p[i, top])) if given else 0.0,
+        f"{side}_class": answers.classifier.labels[top].name if answered else "no answer",
+        f"{side}_probability": float(np.exp(answers.log_p[i, top])) if answered else 0.0,
         f"{side}_right": bool(answers.right[i]) if known else None,
         f"{side}_log_truth": float(log_of_truth(answers.log_p[i : i + 1], answers.truth[i : i + 1])[0])
-        if known and given
+        if known and answered
         else None,
         f"{side}_resized": int(_top(answers.resized[i : i + 1])[0]),
     }
@@ -186,7 +186,7 @@ def _name(pictures: Any, i: int) -> str | None:
 
 
 def encoded(picture: Picture) -> bytes:
-    """A picture to look at, not to compute with."""
+    """A picture for display, not for computation."""
     scale = SIDE / max(picture.shape[-2:])
     if scale < 1:
         size = [max(1, round(length * scale)) for length in picture.shape[-2:]]

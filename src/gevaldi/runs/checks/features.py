@@ -1,4 +1,4 @@
-"""What a classifier sees in pictures, as vectors: the inputs of its last layer, or else its log-probabilities."""
+"""A classifier's features of pictures: the inputs of its last layer, or else its log-probabilities."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from gevaldi.models import Classifier
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.kernel_distance import kernel_distance
 
-AT_MOST = 1000  # pictures of either kind, so that time and memory do not grow with the audit
+AT_MOST = 1000  # most pictures of either kind, so that time and memory do not grow with the audit
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Features:
 
     @contextmanager
     def gathering(self) -> Iterator["Features"]:
-        """Within it, what the classifier is asked is gathered, by `take` after every batch."""
+        """Record the inputs of the classifier's last layer; call `take` after every batch."""
         layer = last_layer(self.classifier)
         self._last = isinstance(layer, nn.Linear)
         hook = layer.register_forward_pre_hook(self._caught) if layer else None
@@ -40,7 +40,7 @@ class Features:
                 hook.remove()
 
     def take(self, log_p: Tensor) -> None:
-        """Keep the features of a batch of which the classifier has just given the predictions."""
+        """Store the features of the batch whose predictions the classifier just returned."""
         caught = self._inputs[-1] if self._inputs else None
         self._inputs.clear()
         if caught is not None and len(caught) == len(log_p):
@@ -48,15 +48,15 @@ class Features:
             vectors = spread.flatten(2).mean(2) if spread.dim() > 2 else spread
             kind = f"the {vectors.shape[1]:,} inputs of the last layer"
         else:
-            vectors, kind = log_p.clamp_min(-30), "the log-probabilities"  # of probability zero they would be infinite
-        if kind != self.kind:  # one and the same for all batches, or no comparison
+            vectors, kind = log_p.clamp_min(-30), "the log-probabilities"  # log 0 is infinite
+        if kind != self.kind:  # all batches must have the same kind of features
             self.vectors.clear()
         self.kind = kind
         self.vectors.append(vectors.detach().float().cpu())
 
-    def _caught(self, layer: nn.Module, given: tuple[Any, ...]) -> None:
-        if given and isinstance(given[0], Tensor):
-            self._inputs.append(given[0])
+    def _caught(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if inputs and isinstance(inputs[0], Tensor):
+            self._inputs.append(inputs[0])
 
     def matrix(self) -> np.ndarray:
         """All vectors, or at most a thousand of them evenly spaced."""
@@ -65,22 +65,22 @@ class Features:
 
 
 def last_layer(classifier: Classifier) -> nn.Module | None:
-    """The linear layer or 1 x 1 convolution that gives the classes, where there is one that can be seen."""
+    """The linear layer or 1 x 1 convolution that outputs the classes; None if the network does not expose one."""
     inner = classifier.inner if isinstance(classifier, Aligned) else classifier
     classes = len(inner.labels)
-    found = [
+    layers = [
         part
         for part in inner.modules()
         if (isinstance(part, nn.Linear) and part.out_features == classes)
         or (isinstance(part, nn.Conv2d) and part.out_channels == classes and part.kernel_size == (1, 1))
     ]
-    return found[-1] if found else None
+    return layers[-1] if layers else None
 
 
 def distance_record(drawn: Features, real: Features) -> dict[str, Any] | None:
-    """The kernel distance of drawn pictures from real ones, and that of real ones among themselves, as the record keeps it.
+    """The record's kernel distances: of drawn pictures from real ones, and between halves of the real ones.
 
-    Features are divided by their deviation over the real pictures, so that their units do not count.
+    Features are divided by their standard deviation over the real pictures, so that their units do not matter.
     """
     x, y = drawn.matrix(), real.matrix()
     if drawn.kind != real.kind or min(len(x), len(y)) < 4 or not (np.isfinite(x).all() and np.isfinite(y).all()):
@@ -88,7 +88,7 @@ def distance_record(drawn: Features, real: Features) -> dict[str, Any] | None:
     centre, scale = y.mean(0), y.std(0)
     varying = scale > 1e-9 * max(1e-30, scale.max())
     x, y = ((values[:, varying] - centre[varying]) / scale[varying] for values in (x, y))
-    mixed = y[np.random.default_rng(0).permutation(len(y))]  # pictures may be in the order of their classes
+    mixed = y[np.random.default_rng(0).permutation(len(y))]  # pictures may be sorted by class
     return {
         "features": drawn.kind,
         **_figures(kernel_distance(x, y)),
@@ -98,7 +98,6 @@ def distance_record(drawn: Features, real: Features) -> dict[str, Any] | None:
     }
 
 
-def _figures(found: Estimate) -> dict[str, float | None]:
-    return {
-        key: None if value != value else value for key, value in (("value", found.value), ("low", found.low), ("high", found.high))
-    }
+def _figures(estimate: Estimate) -> dict[str, float | None]:
+    values = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+    return {key: None if value != value else value for key, value in values.items()}

@@ -1,7 +1,7 @@
-"""A classifier that is shown pictures otherwise than it was trained to see them, found out by what it then knows.
+"""Detects a classifier that gets pictures in another range or colour order than in training, by its accuracy on known classes.
 
-The commonest mistake of all: a network trained on pictures in [-1, 1] is fed [0, 1], or the other way round. It still runs and is
-still sure of itself, so that only pictures of known classes tell.
+The most common mistake of all: a network trained on pictures in [-1, 1] gets [0, 1], or the other way round. It still runs and
+stays confident, so only pictures of known classes reveal the mistake.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,16 +20,16 @@ from gevaldi.runs.checks.audit import batch_of, drawn_pictures, picture_shape
 from gevaldi.runs.worker.setup import Models
 from gevaldi.spec import Spec
 
-LOOKED_AT = 64  # pictures; a network of 1,000 classes that sees them wrongly is found out by fewer
-SURE = 0.01  # the chance of a warning where no other preparation is better
-GOOD = 0.95  # of the pictures read right: nothing to look for
-KNOWING = 0.4  # of what chance leaves: below it, as an untrained network is, any way of showing pictures may win
-UNLIKE = 0.05  # the chance below which the second best preparation is not named beside the best
+LOOKED_AT = 64  # pictures; fewer reveal a wrong preparation for a network of 1,000 classes
+SURE = 0.01  # the probability of a false warning
+GOOD = 0.95  # accuracy above which there is nothing to check
+KNOWING = 0.4  # accuracy above chance, as a share of its maximum; below it, as in an untrained network, any preparation may win
+UNLIKE = 0.05  # p-value below which the warning does not name another preparation beside the best
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """A usual way for a network to see its pictures, (x - mean) / std with blue or red first, and how to say so."""
+    """A common preparation of pictures for a network, (x - mean) / std with red or blue first, and its description."""
 
     rather: str
     mean: tuple[float, ...] = (0.0,)
@@ -38,18 +38,18 @@ class Preparation:
 
     @property
     def remedy(self) -> str:
-        """What the user can do."""
+        """How the user can fix it."""
         if self.turned:
-            return "Does its network expect that? Turn the colours round in its forward()."
+            return "Does its network expect that? Reverse the colour channels in its forward()."
         if (self.mean, self.std) == ((0.0,), (1.0,)):
             return "Does its module normalise them itself? Leave mean and std out."
         deviation = "[1 / 255]" if self.std == BYTES else list(self.std)
-        return f"Does its network expect that? Say so: mean={list(self.mean)}, std={deviation}."
+        return f"Does its network expect that? Then set mean={list(self.mean)}, std={deviation}."
 
 
 BYTES = (1 / 255,)
 COLOURS = (
-    Preparation("with ImageNet's mean and deviation", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    Preparation("with ImageNet's mean and standard deviation", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     Preparation("with blue before red", turned=True),
 )
 USUAL = (
@@ -60,17 +60,17 @@ USUAL = (
 
 
 def range_warnings(models: Models, conditions: Sequence[int], spec: Spec) -> list[str]:
-    """Sentences about classifiers that know clearly more pictures when these come in another range or order of colours.
+    """Warnings about classifiers that are clearly more accurate on pictures in another range or colour order.
 
-    Looks at real pictures where the run has some, else at those of the generator, as far as their classes are known. Networks whose
-    weights and preprocessing come from one package together are not looked at.
+    Uses the run's real pictures, or else the generator's, as far as their classes are known. Skips networks whose weights and
+    preprocessing come from the same package.
     """
-    asked = [side for side in ("first", "second") if not getattr(models.classifier(side).official, "trusted", False)]
-    if not asked:
+    suspects = [side for side in ("first", "second") if not getattr(models.classifier(side).official, "trusted", False)]
+    if not suspects:
         return []
     pictures, classes = _known_pictures(models, conditions, spec)
     pictures = pictures.to(models.device, models.plan.dtype)
-    return [warning for side in asked for warning in _warning(side, models, pictures, classes)]
+    return [warning for side in suspects for warning in _warning(side, models, pictures, classes)]
 
 
 @torch.no_grad()
@@ -82,7 +82,7 @@ def _warning(side: str, models: Models, pictures: Pictures, classes: Sequence[Kn
         return []
 
     def right(seen: Preparation | None) -> Tensor:
-        """Which pictures of known classes are read right; none where the network raises an error at them."""
+        """Which pictures of known classes are classified correctly; none if the network raises an error on them."""
         try:
             with _seeing(classifier, seen) as prepare:
                 log_p = torch.cat([classifier(prepare(part)).cpu() for part in pictures.split(batch_of(models))])
@@ -100,21 +100,21 @@ def _warning(side: str, models: Models, pictures: Pictures, classes: Sequence[Kn
         return []
     likely = [seen for seen, then in tried if not _knows_more(best, then, UNLIKE)]
     return [
-        f"The {side} classifier reads {int(best.sum())} of {int(known.sum())} pictures as what they are when they come "
-        f"{' or '.join(seen.rather for seen in likely)}, and {int(now.sum())} as it is shown them now. {likely[0].remedy}"
+        f"The {side} classifier classifies {int(now.sum())} of {int(known.sum())} pictures correctly as it gets them now, and "
+        f"{int(best.sum())} if it gets them {' or '.join(seen.rather for seen in likely)}. {likely[0].remedy}"
     ]
 
 
 @contextmanager
 def _seeing(classifier: Classifier, seen: Preparation | None) -> Iterator[Callable[[Pictures], Tensor]]:
-    """A classifier whose network sees its pictures in another way for a while; gives what has to be done to the pictures for it."""
+    """Make a classifier's network see pictures in another preparation; yields the function to apply to the pictures."""
     inner = classifier.inner if isinstance(classifier, Aligned) else classifier
     own = next((part for part in inner.modules() if isinstance(part, Preprocessing)), None) or inner
     if seen is None:
         yield lambda x: x
     elif seen.turned:
         yield lambda x: x.flip(1)
-    elif isinstance(own, Preprocessing):  # what it resizes it cuts off at 0 and 1, so that pictures cannot be changed before
+    elif isinstance(own, Preprocessing):  # resizing clips to [0, 1], so the pictures cannot be changed beforehand
         mean, std = own.mean, own.std
         own.mean, own.std = _channels(seen.mean, mean), _channels(seen.std, std)
         try:
@@ -131,14 +131,14 @@ def _channels(values: Sequence[float], like: Tensor) -> Tensor:
 
 
 def _knows_more(one: Tensor, other: Tensor, chance: float) -> bool:
-    """Whether more pictures are read right in one way than in another, by McNemar's exact test."""
+    """Whether one preparation is more accurate than another, by McNemar's exact test."""
     gained, lost = int((one & ~other).sum()), int((other & ~one).sum())
     return gained > lost and bool(binomtest(gained, gained + lost, alternative="greater").pvalue <= chance)
 
 
 @torch.no_grad()
 def _known_pictures(models: Models, conditions: Sequence[int], spec: Spec) -> tuple[Pictures, list[Known]]:
-    """Some pictures and their classes; real ones where there are any."""
+    """Some pictures and their classes; real ones if there are any."""
     if spec.real is not None:
         real = load_pictures(spec.real, picture_shape(models), LOOKED_AT)
         return torch.stack(list(real.pictures)), [(name, name) for name in real.classes]

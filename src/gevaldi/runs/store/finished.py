@@ -1,4 +1,4 @@
-"""Which samples are in the parts of a run, as far as this process has read them: a part is never changed, so once is enough."""
+"""Remembers which samples are in the parts that this process has read. Parts never change, so it reads each one once."""
 
 import threading
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ import numpy as np
 from gevaldi.runs.store.indices import Indices
 from gevaldi.storage import Location
 
-FOLDERS = 8  # that are remembered, of which a process seldom has more than one
+FOLDERS = 8  # most folders to remember; a process rarely has more than one
 
 _known: dict[str, "FinishedParts"] = {}
 _guard = threading.Lock()
@@ -25,9 +25,9 @@ class FinishedParts:
 
 
 def recall(folder: Location, parts: Iterable[str], expected: int) -> FinishedParts:
-    """What is known of these parts of a folder; nothing where one that was known is no longer among them.
+    """The known samples of these parts of a folder; none if a known part is no longer among them.
 
-    `expected` is how many samples there will be.
+    `expected` is the final number of samples.
     """
     with _guard:
         known = _known.get(_key(folder))
@@ -37,7 +37,7 @@ def recall(folder: Location, parts: Iterable[str], expected: int) -> FinishedPar
 
 
 def remember(folder: Location, known: FinishedParts, samples: dict[str, np.ndarray]) -> None:
-    """Add the samples of further parts to what is known of a folder. Their names must say what they hold."""
+    """Add the samples of more parts of a folder. The parts must be named by their content."""
     together = known.samples.copy()
     for indices in samples.values():
         together.fresh(indices)

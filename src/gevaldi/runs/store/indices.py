@@ -1,4 +1,4 @@
-"""Sets of samples, as one flag a sample, so that what is known of a run of any size stays small."""
+"""Sets of samples, as one flag per sample, so that they stay small for runs of any size."""
 
 from collections.abc import Iterable, Iterator, MutableSet
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Indices(MutableSet[int]):
-    """Numbers from 0: a set in every way, in one byte for each number up to the largest that is expected, or met."""
+    """A set of numbers from 0, with one byte for each number up to the largest one expected or added."""
 
     def __init__(self, expected: int, indices: Iterable[int] = ()) -> None:
         self._there = np.zeros(expected, dtype=bool)
@@ -23,30 +23,30 @@ class Indices(MutableSet[int]):
         return int(np.count_nonzero(self._there))
 
     def add(self, index: int) -> None:
-        """Put one in."""
+        """Add a number."""
         self.fresh(np.array([index]))
 
     def copy(self) -> "Indices":
-        """The same numbers, in a set of their own."""
+        """An independent copy."""
         other = Indices(0)
         other._there = self._there.copy()
         return other
 
     def discard(self, index: int) -> None:
-        """Take one out, if it is there."""
+        """Remove a number if present."""
         if index in self:
             self._there[index] = False
 
     def fresh(self, indices: np.ndarray) -> np.ndarray:
-        """Which of some indices are met for the first time, also among themselves; they are in the set from then on."""
+        """Add indices; returns which of them are new, counting repeats among them only once."""
         if (more := int(indices.max(initial=-1)) + 1 - len(self._there)) > 0:
             self._there = np.pad(self._there, (0, more))
         first = np.zeros(len(indices), dtype=bool)
         first[np.unique(indices, return_index=True)[1]] = True
-        found: np.ndarray = first & ~self._there[indices]
+        new: np.ndarray = first & ~self._there[indices]
         self._there[indices] = True
-        return found
+        return new
 
     @classmethod
     def _from_iterable(cls, it: Iterable[int]) -> set[int]:  # type: ignore[override]
-        return set(it)  # what &, | and - give
+        return set(it)  # the type of &, | and -

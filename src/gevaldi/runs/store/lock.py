@@ -1,7 +1,7 @@
-"""The lock of a run folder: one process of this machine writes to it at a time, and a second one is told which.
+"""The lock of a run folder: lets one process of this machine write at a time, and names it to others.
 
-The kernel releases the lock when its owner dies, however it dies. Readers need no lock. A folder far away has none: there the
-record of a run is created exclusively and parts are named by their content, so that two writers waste work and corrupt nothing.
+The kernel releases the lock when its owner dies, however it dies. Readers need no lock. Remote folders have none: there the
+record of a run is created exclusively and parts are named by their content, so two writers waste work but corrupt nothing.
 """
 
 import contextlib
@@ -21,21 +21,21 @@ from gevaldi.storage import Location, contents, read, reason, remedy
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-LOCK = ".lock"  # says who has locked the folder; removed with the lock, unless its owner was killed
-LONGEST = 4096  # bytes of that file that are read
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # as some network disks answer
+LOCK = ".lock"  # names the owner of the lock; removed with the lock, unless its owner was killed
+LONGEST = 4096  # most bytes of that file to read
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # errors of network disks without locks
 
 
 @contextlib.contextmanager
 def locked(folder: Location, command: str) -> Iterator[None]:
     """Lock a run folder for this process, and create it if it does not exist.
 
-    A folder in which no run was begun is left as it was. A disk without locks is used without one, as far locations are: refusing
-    it would protect nothing but work done twice.
+    Leaves a folder unchanged if no run begins in it. Uses a disk without locks unlocked, as it does remote locations: refusing it
+    would only prevent duplicate work.
 
     Args:
-        folder: of the run.
-        command: what this process is doing, as shown to another one that is refused.
+        folder: the run's folder.
+        command: this process's command, shown to other processes that are refused.
 
     Raises:
         RunFolderError: another process has locked the folder, or it is a file or cannot be written.
@@ -51,16 +51,16 @@ def locked(folder: Location, command: str) -> Iterator[None]:
         _acquire(lock, folder, command)
         yield
     finally:
-        if os.getpid() == process:  # and not a forked child
+        if os.getpid() == process:  # not in a forked child
             _release(lock, new)
 
 
 def refuse_a_file(folder: Location) -> None:
-    """Refuse to make a run where a file of this machine is, or below one.
+    """Refuse a folder that is a file on this machine, or lies below one.
 
     Raises:
         RunFolderError: there is a file.
-        OSError: the disk does not say.
+        OSError: the disk cannot be read.
     """
     if not isinstance(folder, Path):
         return
@@ -70,7 +70,7 @@ def refuse_a_file(folder: Location) -> None:
 
 
 def unwritable(folder: Location, error: OSError) -> RunFolderError:
-    """The answer to a run folder in which no run can be begun."""
+    """The error for a run folder in which no run can begin."""
     return RunFolderError(
         f"The run folder {folder} cannot be written: {reason(error)}. {remedy(folder, error)} Or give another with --out."
     )
@@ -85,8 +85,8 @@ def _acquire(lock: "BaseFileLock", folder: Path, command: str) -> None:
         (folder / LOCK).write_bytes(json.dumps(_owner(command)).encode())
     except Timeout:
         raise RunFolderError(
-            f"{folder} is locked by {_who(folder / LOCK)}. Two at once would compute the same samples. Let that one finish or end "
-            f"it, or give another folder with --out. What it has so far is shown by: gevaldi report {folder}"
+            f"{folder} is locked by {_who(folder / LOCK)}. Two processes would compute the same samples. Wait for that process or "
+            f"end it, or give another folder with --out. To see its results so far: gevaldi report {folder}"
         ) from None
     except OSError as error:
         if error.errno not in NO_LOCKS:
@@ -95,10 +95,10 @@ def _acquire(lock: "BaseFileLock", folder: Path, command: str) -> None:
 
 
 def _release(lock: "BaseFileLock", new: list[Path]) -> None:
-    """Release the lock, and remove the new folders as far as nothing is in them, innermost first."""
+    """Release the lock, and remove new empty folders, innermost first."""
     with contextlib.suppress(OSError):
         if lock.is_locked:
-            Path(lock.lock_file).unlink()  # while it is locked: filelock refuses a file that is gone by the time it has it
+            Path(lock.lock_file).unlink()  # while locked, since filelock refuses a file that disappears before it has the lock
     lock.release()
     with contextlib.suppress(OSError):
         if new and {path.name for path in contents(new[0])} <= {"samples"}:
@@ -118,7 +118,7 @@ def _owner(command: str) -> dict[str, Any]:
 
 
 def _who(path: Path) -> str:
-    """Who has locked a folder, as its lock file says; an older or a foreign one may say anything."""
+    """The owner of a folder's lock, from its lock file; an old or foreign file may contain anything."""
     try:
         owner = json.loads(read(path, LONGEST))
     except (OSError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""`audit.parquet`: what both classifiers say of every real picture, and some pictures, real and drawn, to look at. No torch."""
+"""`audit.parquet`: both predictions for every real picture and some drawn ones, with some of the pictures. Needs no torch."""
 
 import io
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 @cache
 def schema_of_pictures() -> "pa.Schema":
-    """The columns, with what each holds as its field's metadata."""
+    """The columns, with their descriptions as metadata."""
     import pyarrow as pa
 
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     columns: list[tuple[str, pa.DataType, str]] = [
-        ("kind", pa.string(), "real, or drawn by the generator and not searched"),
-        ("index", pa.int64(), "its number among the real pictures, or among those drawn"),
-        ("name", pa.string(), "the file and its folder, where it is one"),
+        ("kind", pa.string(), "real, or drawn (by the generator, without a search)"),
+        ("index", pa.int64(), "the picture's number among the real or the drawn ones"),
+        ("name", pa.string(), "the file and its folder, if the picture is a file"),
         (
             "class",
             pa.string(),
-            "the class that it shows, as the classifiers call it; null where it is not known",
+            "the true class, by the classifiers' name for it; null if unknown",
         ),
         *(
             (f"{side}_{key}", kind, text)
@@ -37,16 +37,16 @@ def schema_of_pictures() -> "pa.Schema":
                 (
                     "label",
                     pa.int32(),
-                    f"index of the {side} classifier's top class, by its own pipeline where it has one; -1 for no number",
+                    f"index of the {side} classifier's top class, with its own pipeline if it has one; -1 for NaN",
                 ),
                 ("class", pa.string(), "the name of that class"),
-                ("probability", pa.float32(), "the probability that it gives to it"),
-                ("right", pa.bool_(), "whether it is the class shown; null where that is unknown or no class of both"),
-                ("log_truth", pa.float32(), "the log-probability that it gives to the class shown"),
-                ("resized", pa.int32(), "index of its top class for the picture at the generator's size"),
+                ("probability", pa.float32(), "its probability of that class"),
+                ("right", pa.bool_(), "whether that is the true class; null if that is unknown or not a class of both"),
+                ("log_truth", pa.float32(), "its log-probability of the true class"),
+                ("resized", pa.int32(), "index of its top class at the generator's picture size"),
             )
         ),
-        ("picture", image, "the picture, at most 512 pixels a side; null for most, of which both say the same"),
+        ("picture", image, "the picture, at most 512 pixels a side; null for most pictures on which both agree"),
     ]
     return pa.schema([pa.field(name, kind, metadata={"description": text}) for name, kind, text in columns])
 
@@ -62,10 +62,10 @@ def content_of(rows: Sequence[Row]) -> bytes:
 
 
 def pictures_of(run: Run) -> list[Row]:
-    """The rows of a run's `audit.parquet`; none where its generator could not be audited.
+    """The rows of a run's `audit.parquet`; none if the audit of its generator failed.
 
     Raises:
-        RunFolderError: the file is missing, cannot be read, or is not the one that was written.
+        RunFolderError: the file is missing, cannot be read, or was changed.
     """
     import pyarrow.parquet as pq
 
@@ -76,25 +76,27 @@ def pictures_of(run: Run) -> list[Row]:
     try:
         content = read(path)
     except OSError as error:
-        raise RunFolderError(f"{path} cannot be read: {reason(error)}. Put back the file that GeValDi wrote.") from None
+        raise RunFolderError(f"{path} cannot be read: {reason(error)}. Restore the original file.") from None
     if sha256(content).hexdigest() != expected["sha256"]:
-        raise RunFolderError(f"{path} was changed since it was written. Put it back as it was, or make the run again elsewhere.")
+        raise RunFolderError(
+            f"{path} was changed since it was written. Restore the original file, or repeat the run in another folder."
+        )
     try:
         rows = _checked(pq.read_table(io.BytesIO(content)))
     except (ValueError, OSError) as error:  # of Arrow too
-        raise RunFolderError(f"{path} is not what GeValDi writes: {error}. Put back the file that it wrote.") from None
+        raise RunFolderError(f"{path} was not written by GeValDi: {error}. Restore the original file.") from None
     return rows
 
 
 def _checked(table: "pa.Table") -> list[Row]:
-    """The rows of a table that has the columns of the schema, and in them what a page relies on."""
+    """The rows of a table, checked against the schema and the assumptions of reports."""
     if not table.schema.equals(schema_of_pictures()):
-        raise ValueError("it has other columns")
+        raise ValueError("its columns are different")
     rows: list[dict[str, Any]] = table.to_pylist()
     for row in rows:
         answers = [row[f"{side}_{key}"] for side in ("first", "second") for key in ("label", "class", "probability")]
         if None in (row["index"], *answers) or not all(0 <= row[f"{side}_probability"] <= 1.001 for side in ("first", "second")):
-            raise ValueError("a row has no number, or no answer of one of the two")
+            raise ValueError("a row lacks its number or the answer of a classifier")
         if row["kind"] not in ("real", "drawn") or (row["picture"] is not None and row["picture"]["bytes"] is None):
-            raise ValueError(f"picture {row['index']} is of no kind, or has no bytes")
+            raise ValueError(f"picture {row['index']} has an unknown kind or no bytes")
     return rows

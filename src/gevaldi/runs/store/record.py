@@ -1,4 +1,4 @@
-"""What `run.json` holds, checked once, where it is opened: whoever reads a record can trust its types. Needs no torch."""
+"""The contents of `run.json`, checked once when it is opened, so that its readers can trust the types. Needs no torch."""
 
 from datetime import datetime
 from functools import cache
@@ -6,7 +6,7 @@ from typing import (
     Annotated,
     Any,
     Literal,
-    NotRequired,  # of typing, pydantic takes none before Python 3.12
+    NotRequired,  # pydantic accepts the one from typing only since Python 3.12
 )
 
 from pydantic import AfterValidator, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, TypeAdapter, ValidationError, with_config
@@ -38,7 +38,7 @@ class File(TypedDict):
 
 @with_config(FINITE)
 class Network(TypedDict):
-    """A classifier or a generator; what only one of them has is not required."""
+    """A classifier or a generator; fields of only one of them are not required."""
 
     name: str
     parameters: NonNegativeInt
@@ -54,7 +54,7 @@ class Network(TypedDict):
 
 
 class Networks(TypedDict):
-    """The three."""
+    """The three networks."""
 
     first: Network
     second: Network
@@ -63,7 +63,7 @@ class Networks(TypedDict):
 
 @with_config(FINITE)
 class Divergence(TypedDict):
-    """What was raised, and what it claims of itself."""
+    """The divergence and its declared properties."""
 
     name: str
     unit: str
@@ -73,7 +73,7 @@ class Divergence(TypedDict):
 
 
 class Side(TypedDict):
-    """What became of a classifier's own labels."""
+    """How a classifier's own labels were mapped."""
 
     left_out: list[str]
     added_up: dict[str, list[str]]
@@ -82,7 +82,7 @@ class Side(TypedDict):
 
 
 class Alignment(TypedDict):
-    """How the two classifiers were brought over the same classes."""
+    """How the two classifiers were aligned to the same classes."""
 
     how: str
     classes: NonNegativeInt
@@ -92,7 +92,7 @@ class Alignment(TypedDict):
 
 @with_config(FINITE)
 class ByChance(TypedDict):
-    """Of pairs of classes picked at random."""
+    """Distances between pairs of classes picked at random."""
 
     levels: float
     lateral: Share
@@ -100,7 +100,7 @@ class ByChance(TypedDict):
 
 @with_config(FINITE)
 class Hierarchy(TypedDict):
-    """The hierarchy of the classes; it lies in `taxonomy.json`."""
+    """The hierarchy of the classes, which is in `taxonomy.json`."""
 
     name: str
     classes: list[str]
@@ -113,7 +113,7 @@ class Hierarchy(TypedDict):
 
 @with_config(FINITE)
 class Execution(TypedDict):
-    """In which numbers and in which order the networks were computed, and how that was chosen."""
+    """How the networks were computed, and how that was chosen."""
 
     batch_size: Annotated[int, Field(ge=1)]
     device: str
@@ -129,7 +129,7 @@ class Execution(TypedDict):
 def _within(counts: dict[str, Any]) -> dict[str, Any]:
     for part, whole in (("disagreements", "pictures"), ("read_first", "known_first"), ("read_second", "known_second")):
         if counts[part] > counts[whole]:
-            raise ValueError(f"{part} is {counts[part]}, and {whole} only {counts[whole]}")
+            raise ValueError(f"{part} is {counts[part]}, but {whole} is only {counts[whole]}")
     return counts
 
 
@@ -165,7 +165,7 @@ class Distance(TypedDict):
 
 
 class KernelDistance(Distance):
-    """The same between drawn and real pictures, as a classifier sees them."""
+    """The kernel distance between drawn and real pictures, in a classifier's features."""
 
     features: str
     among_real: Distance
@@ -174,7 +174,7 @@ class KernelDistance(Distance):
 
 
 class Audit(TypedDict):
-    """How the two classifiers see what the generator draws, beside real pictures."""
+    """How the two classifiers classify pictures of the generator, and real ones."""
 
     generated: Counts
     real: Counts | None
@@ -183,7 +183,7 @@ class Audit(TypedDict):
 
 @with_config(FINITE)
 class Bin(TypedDict):
-    """Answers of about the same confidence."""
+    """Answers of similar confidence."""
 
     pictures: NonNegativeInt
     confidence: NonNegativeFloat
@@ -221,7 +221,7 @@ OUTCOMES = ("both_right", "only_first", "only_second", "both_wrong_alike", "both
 
 
 def _adds_up(counts: dict[str, Any]) -> dict[str, Any]:
-    """The counts, if some pictures can have them; both may be right with different answers where two classes bear one name."""
+    """Check that counts are consistent. Both may be right with different answers if two classes share a name."""
     if sum(counts[key] for key in OUTCOMES) != counts["known"] or counts["known"] > counts["pictures"]:
         raise ValueError("its counts do not add up")
     apart = counts["only_first"] + counts["only_second"] + counts["both_wrong_differently"]
@@ -229,9 +229,9 @@ def _adds_up(counts: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"differ is {counts['differ']}, which does not fit its other counts")
     for side in ("first", "second"):
         if counts[side]["right"] != counts["both_right"] + counts[f"only_{side}"]:
-            raise ValueError(f"{side}.right is {counts[side]['right']}, which is not both_right and only_{side} together")
+            raise ValueError(f"{side}.right is {counts[side]['right']}, which is not the sum of both_right and only_{side}")
         if counts[side]["right_resized"] > counts["known"]:
-            raise ValueError(f"{side}.right_resized is {counts[side]['right_resized']}, and known only {counts['known']}")
+            raise ValueError(f"{side}.right_resized is {counts[side]['right_resized']}, but known is only {counts['known']}")
     by_class = counts["by_class"]
     if any(sum(own[key] for key in OUTCOMES) != own["pictures"] for own in by_class) or any(
         sum(own[key] for own in by_class) > counts[key] for key in OUTCOMES
@@ -242,7 +242,7 @@ def _adds_up(counts: dict[str, Any]) -> dict[str, Any]:
 
 @with_config(FINITE)
 class _Evaluation(TypedDict):
-    """What the two say of real pictures as they are."""
+    """The evaluation of both on unmodified real pictures."""
 
     name: str
     pictures: NonNegativeInt
@@ -262,7 +262,7 @@ Evaluation = Annotated[_Evaluation, AfterValidator(_adds_up)]
 
 
 class Pictures(TypedDict):
-    """The file of what was said of real pictures, `audit.parquet`."""
+    """The file of answers on pictures, `audit.parquet`."""
 
     sha256: Hash
 
@@ -273,14 +273,14 @@ def _moment(text: str) -> str:
 
 
 class Inputs(TypedDict):
-    """The list of all files that went into a run, `inputs.sha256`."""
+    """The list of all input files of a run, `inputs.sha256`."""
 
     files: NonNegativeInt
     sha256: Hash
 
 
 class About(TypedDict):
-    """What the report says of itself."""
+    """The report's title, note and author."""
 
     title: NotRequired[str]
     note: NotRequired[str]
@@ -316,10 +316,10 @@ def _adapter() -> Any:
 
 
 def check_record(record: dict[str, Any], source: str) -> None:
-    """Check that a record is one, as far as its readers rely on it.
+    """Check that a record is valid, as far as its readers rely on it.
 
     Raises:
-        RunFolderError: something is missing or of another type; the message says where.
+        RunFolderError: a field is missing or has another type; the message says which.
     """
     try:
         _adapter().validate_python(record)
@@ -327,5 +327,5 @@ def check_record(record: dict[str, Any], source: str) -> None:
         whole = explain_validation_error(error).rstrip(".").split("; ")
         more = f"; and {len(whole) - 3} more" if len(whole) > 3 else ""
         raise RunFolderError(
-            f"{source} is not the record of a run: {'; '.join(whole[:3])}{more}. Put back the file that GeValDi wrote."
+            f"{source} is not the record of a run: {'; '.join(whole[:3])}{more}. Restore the original file."
         ) from None

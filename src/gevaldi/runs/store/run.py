@@ -1,9 +1,9 @@
-"""A run on disk: one folder, written so that it can be killed at any moment. Needs no torch.
+"""A run on disk: one folder, written so that a process can be killed at any moment. Needs no torch.
 
-`run.json` holds the spec and all that makes the run again; `samples/part-*.parquet` hold the rows. Each file is written whole
-(`gevaldi.storage.write`) and never changed after; so what is there is complete, and what is not there was not finished. The folder
-may lie on this machine or far away, at any location that fsspec knows. Parts may overlap, as where two workers of a cluster have
-computed the same chunk: a sample is the one in the first part by name.
+`run.json` holds the spec and everything needed to repeat the run; `samples/part-*.parquet` hold the rows. GeValDi writes each file
+atomically (`gevaldi.storage.write`) and never changes it, so every file is complete, and missing ones were not finished. The folder
+may be local or remote, at any location that fsspec supports. Parts may overlap, for example if two workers of a cluster compute
+the same chunk; then the part that is first by name counts.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from heapq import nlargest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,12 +38,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# What a killed process may leave in a run folder: files under their temporary names.
+# Temporary files that a killed process may leave in a run folder.
 LEFT = re.compile(r"\.(run\.json|inputs\.sha256|audit\.parquet|referee\.json|spec\.yaml|taxonomy\.json)\.[0-9a-f]{8}\.partial")
 
-INPUTS = "inputs.sha256"  # beside the record: as `sha256sum` prints them
-PICTURES = "audit.parquet"  # also beside it: what the two say of the pictures that were looked at before the search
-MOST_COPIED = 4 * 2**30  # bytes of a far run that are copied for a while, at most
+INPUTS = "inputs.sha256"  # beside the record, in the format of `sha256sum`
+PICTURES = "audit.parquet"  # beside the record: both answers on the pictures classified before the search
+MOST_COPIED = 4 * 2**30  # most bytes of a remote run to copy temporarily
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,11 @@ class Run:
     """A run folder.
 
     Attributes:
-        folder: where it lies, a `Path` on this machine and a `UPath` elsewhere.
-        record: what `run.json` says.
-        spec: what was asked for.
-        digest: SHA-256 of `run.json`, which every part bears.
-        copies: where copies of parts lie on this machine, if there are any.
+        folder: its location, a `Path` on this machine and a `UPath` elsewhere.
+        record: the contents of `run.json`.
+        spec: its settings.
+        digest: SHA-256 of `run.json`, which every part contains.
+        copies: the folder with copies of parts on this machine, if there is one.
     """
 
     folder: Location
@@ -67,14 +68,14 @@ class Run:
     def create(
         cls, folder: Location, spec: Spec, record: dict[str, Any], inputs: bytes | None = None, pictures: bytes | None = None
     ) -> "Run":
-        """Begin a run in a folder that holds none.
+        """Begin a run in a folder without one.
 
         Args:
-            folder: where it will lie.
-            spec: of its rows.
+            folder: its location.
+            spec: its settings.
             record: the rest of `run.json`.
-            inputs: the hashes of all files that went into it, for `inputs.sha256`.
-            pictures: for `audit.parquet`.
+            inputs: the hashes of all its input files, for `inputs.sha256`.
+            pictures: the content of `audit.parquet`.
 
         Raises:
             RunFolderError: the folder cannot be written, or holds other files.
@@ -82,34 +83,44 @@ class Run:
         with translate_errors(folder):
             refuse_a_file(folder)
             if any(not _is_leftover(path) for path in contents(folder)):
-                raise RunFolderError(f"{folder} holds files but no run (no run.json). Give an empty or a new folder with --out.")
+                raise RunFolderError(f"{folder} holds files but no run (no run.json). Give an empty or new folder with --out.")
         record = {"format": FORMAT, "fingerprint": spec.fingerprint, "spec": spec.model_dump(mode="json"), **record}
-        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-        content = text.encode(errors="backslashreplace")  # half letters, as of a path, as JSON writes them
+        content = _as_json(record)
         run = cls(folder, record, spec, hashlib.sha256(content).hexdigest())
-        run.tidy()  # as after one that was killed before it had a record
+        run.tidy()  # a process may have been killed before it wrote its record
         beside = {folder / name: file for name, file in ((INPUTS, inputs), (PICTURES, pictures)) if file is not None}
         try:
             if isinstance(folder, Path):
                 make_folder(folder / "samples")
             for path, file in beside.items():
-                write(path, file)  # before the record, so that no run lacks it
+                write(path, file)  # before the record, so that every run has it
             if not create(folder / "run.json", content):
                 raise RunFolderError(
-                    f"Another process has just begun a run in {folder}. Let that one finish, or give another folder with --out."
+                    f"Another process just started a run in {folder}. Wait for it to finish, or give another folder with --out."
                 )
             for path, file in {} if isinstance(folder, Path) else beside.items():
-                write(path, file)  # again: a process that came too late may have written its own meanwhile
+                write(path, file)  # again, since a process that lost the race may have overwritten it
         except OSError as error:
             raise unwritable(folder, error) from error
         return run
 
-    @classmethod
-    def open(cls, folder: Location) -> "Run":
-        """A run that exists.
+    def grown(self, samples: int) -> "Run":
+        """Record a larger number of samples, and return the run with it.
 
         Raises:
-            RunFolderError: there is none, its record cannot be read, or a newer version of GeValDi wrote it.
+            RunFolderError: the record cannot be written.
+        """
+        record = self.record | {"spec": self.record["spec"] | {"samples": samples}}
+        content = _as_json(record)
+        write_in_run(self.folder / "run.json", content)
+        return Run(self.folder, record, self.spec.model_copy(update={"samples": samples}), hashlib.sha256(content).hexdigest())
+
+    @classmethod
+    def open(cls, folder: Location) -> "Run":
+        """Open an existing run.
+
+        Raises:
+            RunFolderError: there is no run, its record cannot be read, or another version of GeValDi wrote it.
         """
         path = folder / "run.json"
         try:
@@ -121,41 +132,41 @@ class Run:
             raise RunFolderError(f"{path} cannot be read: {error}.") from None
         except OSError as error:
             raise RunFolderError(f"{path} cannot be read: {reason(error)}.{far_remedy(path)}") from None
-        found = record.get("format") if isinstance(record, dict) else None
-        if not isinstance(found, int):
+        number = record.get("format") if isinstance(record, dict) else None
+        if not isinstance(number, int):
             raise RunFolderError(f"{path} is not the record of a run: it has no format number.")
-        if found > FORMAT:
-            wrote = record.get("versions", {}).get("gevaldi", "a newer one")
+        if number > FORMAT:
+            version = record.get("versions", {}).get("gevaldi", "of a newer version")
             raise RunFolderError(
-                f"The run in {folder} has format {found}, written by GeValDi {wrote}; this version reads up to {FORMAT}. "
+                f"The run in {folder} has format {number}, written by GeValDi {version}; this version reads up to {FORMAT}. "
                 "Upgrade with: pip install --upgrade gevaldi"
             )
-        if found < FORMAT:
+        if number < FORMAT:
             raise RunFolderError(
-                f"The run in {folder} has format {found}, of a version of GeValDi before its first release, which this one cannot "
-                f"read. Make it again: gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
+                f"The run in {folder} has format {number}, of a version of GeValDi before its first release, which this one cannot "
+                f"read. Repeat the run: gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
             )
         check_record(record, str(path))
         spec = spec_from(record["spec"], str(path))
         if spec.fingerprint != record["fingerprint"]:
             raise RunFolderError(
-                f"{path} was changed: its spec has the fingerprint {spec.fingerprint}, and {record['fingerprint']} was written. "
-                "Put it back as it was, or make the run again in another folder."
+                f"{path} was changed: its spec has the fingerprint {spec.fingerprint}, but {record['fingerprint']} was written. "
+                "Restore the original file, or repeat the run in another folder."
             )
         return cls(folder, record, spec, hashlib.sha256(content).hexdigest())
 
     @classmethod
     def begun(cls, folder: Location) -> "Run | None":
-        """The run in a folder, or None where there is none yet.
+        """The run in a folder, or None if there is none yet.
 
         Raises:
-            RunFolderError: there is one that cannot be read.
+            RunFolderError: the run cannot be read.
         """
         return cls.open(folder) if _is_in(folder, "run.json") else None
 
     @property
     def total(self) -> int:
-        """How many rows the run will have when it is complete."""
+        """The number of rows of the complete run."""
         return self.spec.samples * len(self.spec.searches)
 
     @property
@@ -164,20 +175,20 @@ class Run:
         return len(self.done()) >= self.total
 
     def done(self) -> Indices:
-        """The numbers of the samples that are finished, as a set. Of parts, only those that are new to this process are read."""
+        """The set of finished samples, by index. Reads only parts that are new to this process."""
         parts = self.parts()
         known = recall(self.folder, [part.name for part in parts], self.total)
-        found, fresh = known.samples.copy(), dict[str, np.ndarray]()
+        samples, fresh = known.samples.copy(), dict[str, np.ndarray]()
         new = [part for part in parts if part.name not in known.parts]
         for part, table in zip(new, self._fetched(["index"], new), strict=True):
             fresh[part.name] = table["index"].to_numpy()
-            found.fresh(fresh[part.name])
+            samples.fresh(fresh[part.name])
         if fresh:
             remember(self.folder, known, fresh)
-        return found
+        return samples
 
     def has(self, name: str) -> bool:
-        """Whether a file of that name lies beside the record.
+        """Whether the folder has a file of this name beside the record.
 
         Raises:
             RunFolderError: the location does not answer.
@@ -185,11 +196,11 @@ class Run:
         return _is_in(self.folder, name)
 
     def tidy(self) -> None:
-        """Remove the unfinished files of a killed process that had locked the folder, as this one must have: see `locked`.
+        """Remove the unfinished files of a killed process that had locked the folder. The caller must have locked it: see `locked`.
 
-        Those of others stay, such as of a report that is being written.
+        Leaves other unfinished files, such as those of a report that is being written.
         """
-        with contextlib.suppress(OSError):  # they do no harm, as in a folder that can only be read
+        with contextlib.suppress(OSError):  # the files are harmless, and the folder may be read-only
             left = [path for path in contents(self.folder) if LEFT.fullmatch(path.name)]
             if isinstance(self.folder, Path):  # elsewhere parts have no temporary names
                 left += self.folder.glob("samples/.*.partial")
@@ -197,13 +208,13 @@ class Run:
                 remove(path)
 
     def append(self, rows: Sequence[Row]) -> Location:
-        """Write finished rows, any of the run's, as one part, whole; may be called from several threads and processes.
+        """Write any finished rows as one part, atomically; safe to call from several threads and processes.
 
-        The part's name has the first and the last of their indices and a hash of its bytes, so that other rows have another name,
-        and the same ones again are not written again.
+        The part's name contains its first and last index and a hash of its bytes, so different rows have different names, and equal
+        rows are written only once.
 
         Raises:
-            RunFolderError: the disk is full, or the folder cannot be written; parts written before are untouched.
+            RunFolderError: the disk is full, or the folder cannot be written; earlier parts are unaffected.
         """
         name, content = part_of(rows, self.origin)
         path = self.folder / "samples" / name
@@ -214,50 +225,50 @@ class Run:
         return path
 
     def each(self, columns: Sequence[str] | None = None) -> Iterator[Row]:
-        """The rows one by one, part by part, so that a run larger than memory can be read; what is missing is None."""
+        """The rows one by one, so that a run may be larger than memory; missing values are None."""
         missing = dict.fromkeys(name.partition(".")[0] for name in columns or self._schema.names)
         for table in self.tables(columns):
             for row in table.to_pylist():
                 yield missing | row
 
     def tables(self, columns: Sequence[str] | None = None) -> Iterator["pa.Table"]:
-        """The same as tables, one a part, for what is computed column by column; what is missing has no column.
+        """The rows as one table per part, for computing column by column; tables omit missing columns.
 
-        A column may be a piece of one, read faster than the whole: `first_end.list.element.label`.
+        A column may be a field of another, which is faster to read: `first_end.list.element.label`.
         """
         yield from self._tables(columns, Indices(self.total), self.parts())
 
     def some(self, indices: Sequence[int], columns: Sequence[str]) -> list[Row]:
-        """The rows of some samples, in the order in which they are named; without those that are not there."""
+        """The rows of some samples, in the given order; omits missing ones."""
         missing: Row = dict.fromkeys(["index", *columns])
-        found: dict[int, Row] = {}
+        rows: dict[int, Row] = {}
         parts = [part for part in self.parts() if may_hold(part, indices)]
         for table in self._tables(["index", *columns], Indices(self.total), parts):
             named = table.filter(np.isin(table["index"].to_numpy(), indices))
-            found |= {row["index"]: missing | row for row in named.to_pylist()}
-        return [found[index] for index in indices if index in found]
+            rows |= {row["index"]: missing | row for row in named.to_pylist()}
+        return [rows[index] for index in indices if index in rows]
 
     def largest(self, count: int, columns: Sequence[str]) -> list[Row]:
-        """The rows of the samples with the largest divergence after the search, largest first; failed ones are not among them."""
+        """The rows of the samples with the largest divergence after the search, largest first; excludes failed ones."""
         good = (row for row in self.each(["index", "status", "divergence_end"]) if row["status"] != "failed")
         return self.some([row["index"] for row in nlargest(count, good, key=lambda row: rank(row["divergence_end"]))], columns)
 
     def rows(self, columns: Sequence[str] | None = None) -> "pd.DataFrame":
-        """All rows in the order of their index, or some columns of them."""
+        """All rows, or some columns of them, sorted by index."""
         import pyarrow as pa
 
         tables = list(self.tables(columns))
         empty = self._schema.empty_table().select(list(columns or self._schema.names))
-        table = pa.concat_tables([*tables, empty], promote_options="default")  # what a part lacks is null
+        table = pa.concat_tables([*tables, empty], promote_options="default")  # columns that a part lacks are null
         frame: pd.DataFrame = table.to_pandas()
         return frame.sort_values("index", ignore_index=True) if "index" in frame else frame
 
     @contextlib.contextmanager
     def near(self) -> Iterator["Run"]:
-        """The same run, with copies on this machine of parts that are far away, for what reads them many times.
+        """Yields the same run with local copies of remote parts, for reading them many times.
 
-        Copies take at most `MOST_COPIED` and half of the free disk; other parts are read where they lie. With the context
-        the copies go.
+        Copies take at most `MOST_COPIED` and half of the free disk; other parts are read remotely. The copies are deleted when
+        the context ends.
         """
         try:
             temporary = None if isinstance(self.folder, Path) else tempfile.TemporaryDirectory(prefix="gevaldi-")
@@ -272,7 +283,7 @@ class Run:
 
     def _copy(self, folder: Path) -> None:
         parts, room = self.parts(), min(MOST_COPIED, shutil.disk_usage(folder).free // 2)
-        # An error of the location is told when the part is read, and one of this disk is no error.
+        # Errors of the location are raised when the part is read; errors of this disk do not matter.
         with contextlib.suppress(OSError), contextlib.closing(ahead(read, parts)) as fetched:
             for part, content in zip(parts, fetched, strict=True):
                 room -= len(content)
@@ -282,30 +293,35 @@ class Run:
                 (folder / part.name).write_bytes(content)
 
     def taxonomy(self) -> Taxonomy | None:
-        """The hierarchy of the classes compared, if the run has one, from the file that lies in its folder."""
+        """The hierarchy of the compared classes, if the run has one, from the file in its folder."""
         known = self.record.get("taxonomy")
         return self.whole_taxonomy(known["classes"]) if known else None
 
     def taxonomy_copy(self) -> Taxonomy | None:
-        """The hierarchy of classes that lies in the folder, where it came from a file or an object that may have changed since."""
+        """The folder's copy of a hierarchy that came from a file or an object, which may have changed since; otherwise None."""
         return self.whole_taxonomy() if self.spec.names_own_taxonomy else None
 
     def whole_taxonomy(self, classes: Sequence[str] | None = None) -> Taxonomy | None:
-        """The hierarchy that lies in the folder, over all of its classes or some of them; None where there is none."""
+        """The hierarchy stored in the folder, over all of its classes or some of them; None if there is none."""
         path = self.folder / "taxonomy.json"
         with translate_errors(path):
             return read_taxonomy(path, classes) if self.has(path.name) else None
 
     @property
     def checksum(self) -> str:
-        """One SHA-256 for the record and all rows, as `(sha256sum run.json; LC_ALL=C ls samples) | sha256sum` prints it."""
+        """One SHA-256 for the record and all rows, equal to `(sha256sum run.json; LC_ALL=C ls samples) | sha256sum`."""
         lines = [f"{self.digest}  run.json", *(part.name for part in self.parts())]
         return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
 
     @property
     def origin(self) -> Origin:
-        """What every part of the run bears."""
-        return Origin(self.spec.fingerprint, self.digest, self.total, self.spec.set_sizes)
+        """The origin that every part of the run names."""
+        return Origin(self.spec.fingerprint, self._identity, self.total, self.spec.set_sizes)
+
+    @cached_property
+    def _identity(self) -> str:
+        """SHA-256 of the record without the number of samples, which every part contains, so that a growing run keeps its parts."""
+        return hashlib.sha256(_as_json(self.record | {"spec": self.record["spec"] | {"samples": None}})).hexdigest()
 
     @property
     def _schema(self) -> Any:
@@ -315,25 +331,25 @@ class Run:
         """The files of its rows, by name.
 
         Raises:
-            RunFolderError: the folder cannot be listed, or something else than a file is called like one.
+            RunFolderError: the folder cannot be listed, or something with the name of a part is not a file.
         """
         samples = self.folder / "samples"
         with translate_errors(samples):
-            found = [path for path in contents(samples) if is_part(path)]
-            other = next((path for path in found if isinstance(path, Path) and not path.is_file()), None)
+            parts = [path for path in contents(samples) if is_part(path)]
+            other = next((path for path in parts if isinstance(path, Path) and not path.is_file()), None)
         if other is not None:
-            raise RunFolderError(f"{other} is called as a part of a run, and is not a file. Take it out of the folder.")
-        return found
+            raise RunFolderError(f"{other} has the name of a part of a run, but is not a file. Move it out of the folder.")
+        return parts
 
     def _tables(self, columns: Sequence[str] | None, met: Indices, parts: Sequence[Location]) -> Iterator["pa.Table"]:
-        """The rows of each part that no part before it had, which are put into `met`."""
+        """The rows of each part that are not in `met`, to which their indices are added."""
         for table in self._fetched(columns, parts, whole=True):
             fresh = met.fresh(table["index"].to_numpy())
             rows = table if fresh.all() else table.filter(fresh)
             yield rows if columns is None or "index" in columns else rows.drop_columns(["index"])
 
     def _fetched(self, columns: Sequence[str] | None, parts: Sequence[Location], whole: bool = False) -> Iterator["pa.Table"]:
-        """The parts, far ones a few at a time; those on this machine are compared `whole` with their names before, if asked for."""
+        """The tables of the parts, remote ones read ahead a few at a time; `whole` first checks local ones against their names."""
 
         def fetch(part: Location) -> "pa.Table":
             if whole and isinstance(part, Path):
@@ -344,18 +360,18 @@ class Run:
 
 
 def _other(folder: Location) -> str:
-    """What is in a folder that has no run, and what to do with it."""
+    """A remedy for a folder without a run, depending on its contents."""
     with contextlib.suppress(OSError):
         if is_there(folder / "sweep.yaml"):
             return (
-                "It holds a sweep, each of whose sub-folders is a run. The sweep goes on with: "
+                "It holds a sweep, and each of its sub-folders is a run. Resume the sweep with: "
                 f"gevaldi sweep {folder / 'sweep.yaml'} --out {folder}"
             )
-    return "`gevaldi compare` makes runs."
+    return "`gevaldi compare` creates runs."
 
 
 def _is_leftover(path: Location) -> bool:
-    """What a run that was killed while it began may have left, and the lock file of this process."""
+    """Whether a path is a leftover of a run that was killed as it began, or the lock file of this process."""
     return path.name in (LOCK, INPUTS, PICTURES) or path.suffix == ".partial" or (path.name == "samples" and not contents(path))
 
 
@@ -364,11 +380,16 @@ def _is_in(folder: Location, name: str) -> bool:
         return is_there(folder / name)
 
 
+def _as_json(record: dict[str, Any]) -> bytes:
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace")  # escapes lone surrogates, such as those of paths, as JSON does
+
+
 def write_in_run(path: Location, content: Any) -> None:
-    """Write a file of a run folder whole.
+    """Write a file of a run folder atomically.
 
     Raises:
-        RunFolderError: it could not be written, and nothing of it is left.
+        RunFolderError: the file could not be written; no partial file remains.
     """
     try:
         write(path, content)
@@ -376,10 +397,10 @@ def write_in_run(path: Location, content: Any) -> None:
         folder = path.parent.parent if path.parent.name == "samples" else path.parent
         if isinstance(folder, Path) and not folder.exists():
             raise RunFolderError(
-                f"{folder} is gone, and with it the rows that were finished: it was deleted or moved while the run was computed. "
-                "Begin the run again; if you moved it, go on where it is now: gevaldi resume NEW_FOLDER"
+                f"{folder} was deleted or moved during the run, with all finished rows. "
+                "Start the run again; if you moved the folder, resume there: gevaldi resume NEW_FOLDER"
             ) from error
         raise RunFolderError(
-            f"{path} cannot be written: {reason(error)}. What was finished before is safe. {remedy(path, error)} Then go on with: "
+            f"{path} cannot be written: {reason(error)}. Finished rows are safe. {remedy(path, error)} Then resume with: "
             f"gevaldi resume {folder}"
         ) from error

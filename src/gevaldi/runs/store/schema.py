@@ -1,4 +1,4 @@
-"""The schema of rows: one sample each, in columns that pandas, polars, DuckDB, `datasets` and FiftyOne read without our code."""
+"""The schema of rows: one sample per row, in columns that pandas, polars, DuckDB, `datasets` and FiftyOne read without our code."""
 
 import json
 from functools import cache
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "ORDERS", "TOP", "Row", "schema"]
 
-FORMAT = 7  # of run folders; raised when an older program could no longer read what a newer one writes
+FORMAT = 7  # of run folders; raised when older versions can no longer read newer folders
 
-TOP = 5  # how many of a classifier's most probable classes a row keeps
+TOP = 5  # number of each classifier's most probable classes in a row
 
 ORDERS = ("forward", "reverse")
 
 
 @cache
 def schema(set_sizes: tuple[int, ...] = (1, 3, 5)) -> "pa.Schema":
-    """The columns of a row with their descriptions, where set distances are followed for these numbers of top classes."""
+    """The columns of a row with their descriptions, with set distances for these numbers of top classes."""
     import pyarrow as pa
 
     columns = columns_of(set_sizes)
@@ -46,7 +46,7 @@ def _arrow(kind: Any) -> "pa.DataType":
 
 
 def _feature(kind: Any) -> Any:
-    """A column in the terms of `datasets`."""
+    """A column's feature in `datasets`."""
     if kind == IMAGE:
         return {"_type": "Image"}
     if isinstance(kind, list):

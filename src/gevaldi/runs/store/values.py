@@ -1,4 +1,4 @@
-"""What the values of a part must be, so that readers of rows need not ask: checked column by column where a part is read."""
+"""Checks the values of a part, column by column, when it is read, so that readers of rows can trust them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,12 +14,12 @@ KNOWN = {
     "right_end": WHICH,
     "shift": ("same level", "near", "lateral"),
 }
-ALWAYS = ("index", "seed", "order", "status")  # of every row; others may be missing, as where a search failed
+ALWAYS = ("index", "seed", "order", "status")  # every row has these; others may be missing, for example if a search failed
 OPTIONAL = ("id", "path")  # fields of predictions and pictures
 
 
 def troubles(table: Any) -> Iterator[str]:
-    """What is wrong with the rows of a part, as far as they were read, in words; nothing if all is well."""
+    """The problems in the columns of a part that were read, in words."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -30,7 +30,7 @@ def troubles(table: Any) -> Iterator[str]:
             yield f"a row without {name}"
         known = pa.array(KNOWN.get(name, ()), column.type)
         if len(known) and not _all(pc.is_in(column.drop_null(), value_set=known)):
-            yield f"a value of {name} that is none of {', '.join(KNOWN[name])}"
+            yield f"a value of {name} other than {', '.join(KNOWN[name])}"
         yield from (f"{trouble} in {name}" for trouble in _inside(column))
     if {"step_end", "path_divergence"} <= names:
         step, steps = table["step_end"], pc.list_value_length(table["path_divergence"])
@@ -40,14 +40,14 @@ def troubles(table: Any) -> Iterator[str]:
 
 
 def _inside(column: Any) -> Iterator[str]:
-    """What is wrong within the lists and predictions of a column; at the top a value may be missing."""
+    """The problems within the lists and predictions of a column; a whole value may be missing."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if pa.types.is_list(column.type):
         values = column.flatten()
         if values.null_count:
-            yield "an entry that is missing"
+            yield "a missing entry"
         if pa.types.is_integer(values.type) and len(values) and (pc.min(values).as_py() or 0) < 0:
             yield "a negative number"
         yield from _inside(values)
@@ -62,7 +62,7 @@ def _inside(column: Any) -> Iterator[str]:
 
 
 def _lengths(table: Any, names: set[str]) -> Iterator[str]:
-    """Paths of one sample are of one length, and so are the latents of all."""
+    """Check that the paths of a sample have one length, and the latents of all samples too."""
     import pyarrow.compute as pc
 
     paths = sorted(name for name in names if name.startswith("path_") and "picture" not in name)
@@ -72,12 +72,12 @@ def _lengths(table: Any, names: set[str]) -> Iterator[str]:
         if not all(_all(pc.equal(lengths[0], other)) for other in lengths[1:]):
             yield f"{' and '.join(group[:2])} of different lengths"
     latents = [pc.list_value_length(table[name]).drop_null() for name in ("z_start", "z_end") if name in names]
-    if len({length for found in latents for length in pc.unique(found).to_pylist()}) > 1:
+    if len({length for lengths in latents for length in pc.unique(lengths).to_pylist()}) > 1:
         yield "latents of different lengths"
 
 
 def _all(holds: Any) -> bool:
-    """Whether all is true; a missing value says nothing."""
+    """Whether all values are true, ignoring missing ones."""
     import pyarrow.compute as pc
 
     return bool(pc.all(holds, min_count=0).as_py())

@@ -1,4 +1,4 @@
-"""Rows are made and written by a thread of its own, so that the search does not wait for pictures to be packed or for the disk."""
+"""Encodes and writes rows in a separate thread, so that the search does not wait for encoding or the disk."""
 
 import time
 from queue import Empty, Queue
@@ -9,9 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row
 
-PART = 64  # rows that are written as one part
-LONGEST_WAIT = 2.0, 60.0  # seconds that a row waits for others: a hundredth of the time that has passed, but no less and no more
-WAITING = 8  # harvests that may wait to be written; more, and the search waits for the disk
+PART = 64  # rows of one part
+LONGEST_WAIT = 2.0, 60.0  # least and most seconds that a row waits for others: in between, a hundredth of the elapsed time
+WAITING = 8  # most results that wait to be written; with more, the search waits for the disk
 
 
 @runtime_checkable
@@ -19,14 +19,14 @@ class FinishedSamples(Protocol):
     """Samples whose search has ended."""
 
     def rows(self) -> list[Row]:
-        """Their rows; may take a while."""
+        """Their rows; encoding them may take a while."""
         ...
 
 
 class Writer:
-    """Takes finished samples and writes their rows to a run, in order of their finishing.
+    """Takes finished samples and writes their rows to a run, in the order in which they finish.
 
-    What has been put in is written when the context ends, also by an error or Ctrl-C. What the disk says is raised by the next
+    All samples are written by the time the context ends, even after an error or Ctrl-C. Errors of the disk are raised by the next
     `put`, or at the end.
     """
 
@@ -50,10 +50,10 @@ class Writer:
             raise self._error
 
     def put(self, finished: FinishedSamples) -> None:
-        """Hand over what has finished; waits while much is still to be written.
+        """Hand over finished samples; waits if too many are still to be written.
 
         Raises:
-            RunFolderError: what was put in before could not be written.
+            RunFolderError: earlier samples could not be written.
         """
         if self._error:
             raise self._error
@@ -67,20 +67,20 @@ class Writer:
                     self._keep(finished)
                 if self._rows and (len(self._rows) >= PART or finished is self._END or self._left() <= 0):
                     self._write()
-            except BaseException as error:  # it is raised where it can be answered
+            except BaseException as error:  # raised later in the caller's thread
                 self._error = self._error or error
             if finished is self._END:
                 return
 
     def _next(self) -> Any:
-        """What is put in next, or None where rows have waited long enough for it."""
+        """The next finished samples, or None if rows have waited long enough."""
         try:
             return self._queue.get(timeout=max(0.0, self._left()) if self._rows else None)
         except Empty:
             return None
 
     def _left(self) -> float:
-        """Seconds that the rows at hand still wait for others."""
+        """Seconds that the current rows still wait for others."""
         least, most = LONGEST_WAIT
         now = time.monotonic()
         return self._since + min(most, max(least, (now - self._begun) / 100)) - now
@@ -92,6 +92,6 @@ class Writer:
             self._rows += finished.rows()
 
     def _write(self) -> None:
-        rows, self._rows = self._rows, []  # what could not be written once is not tried again: the disk has said no
+        rows, self._rows = self._rows, []  # rows that could not be written are not tried again
         self._run.append(rows)
         self.written += len(rows)

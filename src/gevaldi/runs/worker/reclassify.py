@@ -1,4 +1,4 @@
-"""Ends checked as people would: pictures stored in 8 bits, read again, and classified by the official pipelines."""
+"""Classifies the stored 8-bit pictures of ends again, with the official pipelines."""
 
 import torch
 
@@ -9,7 +9,7 @@ from gevaldi.pictures._levels import Levels, as_image
 
 @torch.no_grad()
 def reclassify(classifier: Classifier, pictures: Levels, device: torch.device, plan: ExecutionPlan) -> list[int]:
-    """The top class of each stored picture: by the official pipeline where there is one, otherwise as in the search."""
+    """The top class of each stored picture, with the official pipeline if there is one, otherwise as in the search."""
     if classifier.official is not None:
         return [int(classifier.official(as_image(picture))[0].argmax()) for picture in pictures]
     blocks = (pictures.to(device, plan.dtype) / 255).split(plan.block or len(pictures))

@@ -1,4 +1,4 @@
-"""One trajectory a sample, and the recorder that fills it while the sample is searching."""
+"""The trajectory of each sample, and the recorder that fills it during the search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from gevaldi.runs.store.schema import TOP
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search.loop import Status, Step
 
-BLOCK = 16  # steps that are reduced together to what rows keep of them: tiny operations at every step would be felt
+BLOCK = 16  # steps whose columns are computed together, since tiny operations at every step would cost time
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Exit:
     """How a sample left the search.
 
     Attributes:
-        status: why.
-        steps: the steps that it took.
-        z: the latent where it ends, with one sample: its best, or its last where it failed or the algorithm does not climb.
+        status: the reason.
+        steps: the number of its steps.
+        z: the latent at its end, a batch of one: its best, or its last if it failed or the algorithm does not converge.
     """
 
     status: Status
@@ -39,11 +39,11 @@ class Trajectory:
     """One sample's search.
 
     Attributes:
-        start: where it came from.
-        first: the evaluation at its start, of one sample.
+        start: its start.
+        first: the evaluation at its start, a batch of one.
         blocks: columns of its path, some steps each.
-        pictures: at some steps, by step.
-        exit: how it left, once it has.
+        pictures: pictures at some steps, by step.
+        exit: how it left the search; None before.
     """
 
     start: Start
@@ -53,15 +53,15 @@ class Trajectory:
     exit: Exit | None = None
 
     def path(self) -> dict[str, np.ndarray]:
-        """The columns of its path, a row a step from the start on."""
+        """The columns of its path, one row per step from the start on."""
         return {key: np.concatenate([block[key] for block in self.blocks]) for key in self.blocks[0]}
 
 
 class PathRecorder:
-    """Fills trajectories from the steps of a search: small columns a step, whole evaluations only at the start and the end.
+    """Fills trajectories from the steps of a search: small columns at every step, whole evaluations only at the start and the end.
 
-    A sample ends where its objective was largest, since a later step may have led away from there; one whose algorithm does not
-    climb ends at its last step, which is as good as any.
+    A sample ends where its objective was largest, since later steps may lead away from there; if its algorithm does not converge,
+    it ends at its last step, which is as good as any.
     """
 
     def __init__(self, models: Models, trajectories: dict[int, Trajectory]) -> None:
@@ -102,7 +102,7 @@ class PathRecorder:
     def columns(
         self, condition: Tensor, start: Tensor, z: Tensor, value: Tensor, divergence: Tensor, log_p: Tensor, log_q: Tensor
     ) -> dict[str, np.ndarray]:
-        """What rows keep of samples at some steps, an entry each."""
+        """The columns of samples at some steps, one entry each."""
         models = self._models
         hierarchy, centre = models.hierarchy, models.generator.centre(condition)
         moved = torch.linalg.vector_norm((z - start).flatten(1), dim=1)
@@ -122,17 +122,17 @@ class PathRecorder:
         return {key: values.cpu().numpy() for key, values in columns.items()}
 
     def columns_at(self, condition: Tensor, start: Evaluation, there: Evaluation) -> dict[str, np.ndarray]:
-        """The same for evaluations of samples whose starts were evaluated anew."""
+        """The same columns for evaluations of samples whose starts were re-evaluated."""
         return self.columns(condition, start.z, there.z, there.value, there.divergence, there.log_p, there.log_q)
 
 
 def is_visible(step: int) -> bool:
-    """Whether rows keep the picture of a step: of 1, 2, 4, 8 ..., because a search moves farthest at its beginning."""
+    """Whether rows store the picture of a step: 1, 2, 4, 8 ..., because a search moves fastest at its beginning."""
     return step > 0 and step & (step - 1) == 0
 
 
 def steps_end(trajectories: Sequence[Trajectory], paths: Sequence[dict[str, Any]], converges: bool) -> list[int]:
-    """The step that each sample ends at."""
+    """The step at which each sample ends."""
     exits = [trajectory.exit for trajectory in trajectories]
     return [
         int(np.argmax(path["value"])) if converges and left.status != "failed" else left.steps

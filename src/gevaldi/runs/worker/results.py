@@ -1,4 +1,4 @@
-"""Finished samples, and the rows that are made of them: without a network, so that a thread of its own can make them."""
+"""Finished samples and their rows. Building rows needs no network, so that a separate thread can do it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ SIDES = {"forward": ("first", "second"), "reverse": ("second", "first")}  # whic
 
 @dataclass(frozen=True)
 class Stage:
-    """What rows keep of an evaluation, off the device; samples in the first dimension."""
+    """The values of an evaluation that rows store, off the device; samples in the first dimension."""
 
     pictures: Levels
     lowest: Float[np.ndarray, " batch"]
@@ -38,7 +38,7 @@ class Stage:
 
     @classmethod
     def of(cls, e: Evaluation, prior: Prior) -> "Stage":
-        """The same of an evaluation on a device."""
+        """The values of an evaluation on a device."""
         flat = e.pictures.flatten(1)
         return cls(
             pictures=in_levels(e.pictures),
@@ -53,7 +53,7 @@ class Stage:
         )
 
     def of_classifier(self, side: str, order: str) -> Float[np.ndarray, "batch classes"]:
-        """Log-probabilities of the first or second classifier, for a sample of this order."""
+        """Log-probabilities of the first or second classifier, for samples of this order."""
         return self.log_p if SIDES[order][0] == side else self.log_q
 
 
@@ -75,12 +75,12 @@ class FinishedSearch:
     """One finished sample.
 
     Attributes:
-        start: where it came from.
+        start: its start.
         exit: how it left the search.
         step_end: the step at which it ends.
-        path: its columns, a row a step.
-        pictures: at some steps before its end.
-        trouble: why the search could not go on, where it failed.
+        path: its columns, one row per step.
+        pictures: pictures at some steps before its end.
+        trouble: why the search failed, if it did.
     """
 
     start: Start
@@ -96,16 +96,16 @@ class Results:
     """Samples that finished together.
 
     Attributes:
-        samples: in the order of all the rest.
-        before: the evaluations where they started.
-        after: the evaluations where they ended.
-        stored: the top class that each classifier names on the stored picture of the end.
-        differ_by_chance: whether their top classes differ as far from the start as the search ended, in a random direction.
-        labels: of each classifier.
-        conditions: all that the generator takes.
-        originals: the real pictures that belong to the conditions, where conditions are pictures.
-        target_classes: the indices of the compared classes that are each sample's condition.
-        hierarchy: of the classes, where there is one.
+        samples: the samples; all other fields have the same order.
+        before: the evaluations at their starts.
+        after: the evaluations at their ends.
+        stored: each classifier's top class on the stored picture of the end.
+        differ_by_chance: whether top classes also differ at the same distance from the start in a random direction.
+        labels: the labels of each classifier.
+        conditions: all conditions of the generator.
+        originals: the real pictures of the conditions, if conditions are pictures.
+        target_classes: the indices of the compared classes that match each sample's condition.
+        hierarchy: the hierarchy of the classes, if there is one.
     """
 
     samples: Sequence[FinishedSearch]
@@ -120,7 +120,7 @@ class Results:
     hierarchy: Hierarchy | None
 
     def rows(self) -> list[Row]:
-        """One row a sample, also of those that failed."""
+        """One row per sample, including failed ones."""
         return [self._row(i, sample) for i, sample in enumerate(self.samples)]
 
     def _row(self, i: int, ended: FinishedSearch) -> Row:
@@ -191,7 +191,7 @@ class Results:
 
 
 def identity(start: Start, conditions: tuple[Label, ...]) -> Row:
-    """What identifies a sample before its search."""
+    """The columns that identify a sample before its search."""
     condition = None if start.condition is None else conditions[start.condition]
     return {
         "index": start.index,

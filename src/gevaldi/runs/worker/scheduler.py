@@ -1,4 +1,4 @@
-"""Starts wait in a queue and are given the free slots of a batch."""
+"""Assigns starts from a queue to the free slots of a batch."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,13 +19,13 @@ OnStep = Callable[[int, int], None]
 
 
 class Queue(Iterator[Start]):
-    """Starts that wait. Those that are put back come first."""
+    """Waiting starts. Starts that are put back come first."""
 
     def __init__(self, source: Iterable[Start]) -> None:
         self._source, self._back = iter(source), deque[Start]()
 
     def put_back(self, starts: Iterable[Start]) -> None:
-        """Let starts begin anew."""
+        """Queue starts again."""
         self._back.extend(starts)
 
     def __next__(self) -> Start:
@@ -36,8 +36,8 @@ class Scheduler:
     """Fills the slots of a batch from a queue.
 
     Attributes:
-        unfinished: the starts that were taken from the queue and have no row yet, by index.
-        trajectories: those that are searching or wait for their results, by index.
+        unfinished: starts taken from the queue that have no row yet, by index.
+        trajectories: trajectories that are searching or waiting for their results, by index.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Scheduler:
         return [new_samples(starts, self._models, [start.index for start in starts])] if starts else []
 
     def finish(self, indices: Iterable[int]) -> list[Trajectory]:
-        """Take the trajectories of these samples out."""
+        """Remove and return the trajectories of these samples."""
         return [self.trajectories.pop(index) for index in indices]
 
     def _take(self, queue: Queue) -> Iterator[Start]:
@@ -68,7 +68,7 @@ class Scheduler:
 def best_of(
     starts: Iterator[Start], models: Models, settings: Search, evaluate: Evaluate, batch_size: int, on_step: OnStep
 ) -> Iterator[Start]:
-    """Of several draws for each row, the one with the largest objective after a short search; of equals the earlier draw."""
+    """The draw for each row with the largest objective after a short search; among equal ones, the earliest."""
     stopping = settings.model_copy(update={"steps": settings.first_rung})
     while rows := list(islice(starts, batch_size)):
         draws = [draw for start in rows for draw in candidates(start, settings.candidates)]

@@ -1,4 +1,4 @@
-"""Search from any number of starts, and turn what was searched into results."""
+"""Searches from any number of starts, and turns finished searches into results."""
 
 import copy
 import time
@@ -26,17 +26,17 @@ from gevaldi.runs.worker.setup import Models
 from gevaldi.search.loop import search
 from gevaldi.spec import Spec
 
-NO_STEP = 2**32  # a step of which no search draws noise
-LONGEST_WAIT = 2.0  # seconds that finished samples wait for others at most, where steps are long
+NO_STEP = 2**32  # a step that no search reaches, for noise of its own
+LONGEST_WAIT = 2.0  # most seconds that finished samples wait for others if steps are slow
 
 
 def search_all(
     starts: Iterable[Start], models: Models, spec: Spec, batch_size: int, on_step: OnStep = lambda searching, step: None
 ) -> Iterator[Results | Failure]:
-    """Search from any number of starts in a batch that is kept full: each sample that finishes makes room for the next.
+    """Search from any number of starts in a full batch: the next start takes the slot of each finished sample.
 
-    If the networks raise an error on the whole batch, its samples are tried in halves, so that only the culprits fail. If memory
-    does not suffice, the batch is half as large from then on.
+    If the networks raise an error on the whole batch, tries its samples in halves, so that only the culprits fail. If memory runs
+    out, halves the batch from then on.
 
     Raises:
         DeviceError: memory does not suffice for one sample, or the device has stopped working.
@@ -48,7 +48,7 @@ def search_all(
 def _in_batches(
     queue: Queue, models: Models, spec: Spec, batch_size: int, on_step: OnStep, pool: ThreadPoolExecutor
 ) -> Iterator[Results | Failure]:
-    """The same in one pool of threads."""
+    """The same with one pool of threads."""
     objective, plan = models.objective(spec.prior_weight), models.plan
     copies = copies_of(objective, plan.workers)
     exact = in_blocks(copies, plan.block, pool if len(copies) > 1 else None)
@@ -70,8 +70,8 @@ def _in_batches(
                 continue
             if batch_size == 1:
                 raise DeviceError(
-                    f"The memory of {models.device} does not suffice for one sample: {error}. What was finished is safe. Use "
-                    "--device cpu, smaller networks or pictures, or close what else needs memory there; then go on with: "
+                    f"{models.device} has too little memory for one sample: {error}. Finished rows are safe. Use "
+                    "--device cpu, smaller networks or pictures, or close other programs that use its memory. Then resume with: "
                     "gevaldi resume FOLDER"
                 ) from error
             batch_size = batch_size // 2
@@ -79,17 +79,17 @@ def _in_batches(
 
 
 def copies_of(objective: Objective, count: int) -> list[Objective]:
-    """The objective and copies of it, since a network may keep state while it computes; alone if a network cannot be copied."""
+    """The objective and copies of it, since a network may hold state while it computes; only itself if it cannot be copied."""
     try:
         return [objective, *(copy.deepcopy(objective) for _ in range(count - 1))]
-    except Exception:  # as of a session of onnxruntime
+    except Exception:  # for example a session of onnxruntime
         return [objective]
 
 
 def _search_all(
     scheduler: Scheduler, exact: Evaluate, fast: Evaluate, models: Models, spec: Spec, batch_size: int, on_step: OnStep
 ) -> Iterator[Results]:
-    """The same, until something is raised; the scheduler's unfinished starts are then lost."""
+    """The same, until an error, which loses the scheduler's unfinished starts."""
     recorder = PathRecorder(models, scheduler.trajectories)
     ended: list[int] = []
 
@@ -116,12 +116,12 @@ def _search_all(
 def _culprits(
     lost: list[Start], error: Exception, models: Models, spec: Spec, batch_size: int, on_step: OnStep
 ) -> Iterator[Results | Failure]:
-    """Search in halves from starts of which at least one leads to an error; alone it fails with it."""
+    """Search in halves from starts if at least one raises an error; a single start that raises it becomes a failed row."""
     if len(lost) == 1:
         if not works(models.device):
             raise DeviceError(
-                f"The device {models.device} has stopped working: {error}. What was finished is safe; go on, perhaps after the "
-                "driver or the machine was started anew, with: gevaldi resume FOLDER"
+                f"The device {models.device} has stopped working: {error}. Finished rows are safe. Restart the driver or the "
+                "machine if necessary, and resume with: gevaldi resume FOLDER"
             ) from error
         yield Failure(lost[0], models.generator.conditions, f"{type(error).__name__}: {error}")
         return
@@ -131,7 +131,7 @@ def _culprits(
 
 
 def lacks_memory(error: Exception) -> bool:
-    """Whether an error means that memory does not suffice; for the processor's and MPS's memory, torch has no type of its own."""
+    """Whether an error means that memory ran out; torch has no error type for the memory of the processor and of MPS."""
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and any(text in str(error).lower() for text in words)
@@ -139,7 +139,7 @@ def lacks_memory(error: Exception) -> bool:
 
 
 def works(device: torch.device) -> bool:
-    """Whether a device still computes; after some errors CUDA refuses everything, whatever the networks."""
+    """Whether a device still computes; after some errors CUDA refuses all work."""
     try:
         return torch.ones(2, device=device).sum().item() == 2
     except Exception:
@@ -149,7 +149,7 @@ def works(device: torch.device) -> bool:
 def results_of(
     trajectories: Sequence[Trajectory], recorder: PathRecorder, evaluate: Evaluate, models: Models, spec: Spec
 ) -> Results:
-    """Evaluate the ends of finished samples, and a random direction beside them; take all that rows need off the device."""
+    """Evaluate the ends of finished samples and equally distant random latents, and move all values for rows off the device."""
     starts = [trajectory.start for trajectory in trajectories]
     exits = [trajectory.exit for trajectory in trajectories if trajectory.exit]
     condition, swapped = inputs(starts, models.device)
@@ -195,7 +195,7 @@ def _trouble(after: Evaluation, i: int, path: dict[str, np.ndarray], start: Star
 
 
 def _not_below_start(before: Evaluation, after: Evaluation, step_end: list[int]) -> tuple[Evaluation, list[int]]:
-    """Let samples that turn out to be below their start, once evaluated in single precision, end at their start."""
+    """Move the end of samples to their start if, in single precision, their objective is below that of the start."""
     below = after.value < before.value
     order = torch.arange(len(below), device=below.device) + len(below) * below
     return select(concatenate([after, before]), order), [
@@ -211,7 +211,7 @@ def _overwrite(
     before: Evaluation,
     after: Evaluation,
 ) -> None:
-    """Replace the ends of paths in mixed precision by those in single precision."""
+    """Replace the first and last values of paths in mixed precision by those in single precision."""
     ends = [recorder.columns_at(condition, before, there) for there in (before, after)]
     for i, path in enumerate(paths):
         for step, columns in zip((0, step_end[i]), ends, strict=True):
@@ -220,7 +220,7 @@ def _overwrite(
 
 
 def as_far_by_chance(starts: Sequence[Start], before: Tensor, after: Tensor, prior: Prior, mass: float | None) -> Tensor:
-    """Latents as far from the starts as the searches ended, in random directions, and kept in the prior as the searches were."""
+    """Latents in random directions, as far from the starts as the ends of the searches, and projected into the prior."""
     distance = (after - before).flatten(1).norm(dim=1)
     drawn = Noise([start.seed for start in starts], [NO_STEP] * len(starts)).normal(tuple(before.shape[1:])).to(before)
     direction = drawn / per_sample(drawn.flatten(1).norm(dim=1), drawn)
@@ -229,7 +229,7 @@ def as_far_by_chance(starts: Sequence[Start], before: Tensor, after: Tensor, pri
 
 
 def in_halves(evaluate: Evaluate) -> Evaluate:
-    """The same, in halves where memory does not suffice: ends in single precision need more than the way in bfloat16."""
+    """The same, but in halves if memory runs out: ends in single precision need more memory than searches in bfloat16."""
 
     def evaluated(*samples: Tensor) -> Evaluation:
         try:

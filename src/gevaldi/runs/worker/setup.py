@@ -1,8 +1,8 @@
-"""What a worker needs: the three networks and the parts of the objective, ready on a device."""
+"""A worker's models: the three networks and the parts of the objective, ready on a device."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -16,13 +16,14 @@ from gevaldi.execution.threads import in_threads
 from gevaldi.execution.tuning import Tuning
 from gevaldi.models import Classifier, Generator
 from gevaldi.objective import Objective
+from gevaldi.provenance import Files
 from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.search.algorithms.base import Algorithm
 
 
 @dataclass(frozen=True)
 class Models:
-    """The three networks, the other parts of the objective, and how they are computed on a device."""
+    """The three networks, the other parts of the objective, and their execution plan on a device."""
 
     first: Classifier
     second: Classifier
@@ -34,13 +35,14 @@ class Models:
     hierarchy: Hierarchy | None = None
     alignment: Alignment | None = None
     tuning: Tuning | None = None
+    files: Files = field(default_factory=dict)
 
     def draw_latents(self, seeds: Sequence[int]) -> Tensor:
-        """Latents drawn from the generator's prior, one a seed."""
+        """Latents drawn from the generator's prior, one per seed."""
         return self.generator.prior.sample(seeds).to(self.device, self.plan.dtype)
 
     def starts(self, seeds: Sequence[int]) -> Tensor:
-        """Latents to start searches from, one a seed: drawn, or zero where latents are offsets from something real."""
+        """Latents to start searches from, one per seed: drawn, or zero if latents are offsets from a real picture."""
         drawn = self.draw_latents(seeds)
         return torch.zeros_like(drawn) if self.generator.starts_at_zero else drawn
 
@@ -49,7 +51,7 @@ class Models:
         return self.first if side == "first" else self.second
 
     def target_classes(self, condition: int | None) -> list[int]:
-        """The indices of the compared classes that are a condition; empty where none is."""
+        """The indices of the compared classes that match a condition; empty if none does."""
         return [] if condition is None else self._target_classes[condition]
 
     @cached_property
@@ -58,13 +60,13 @@ class Models:
         return [sorted({i for side in sides for i in places_of(label.name, label.id, side)}) for label in self.generator.conditions]
 
     def objective(self, prior_weight: float) -> Objective:
-        """Equation 3 with p₁ of the first classifier."""
+        """Equation 3, with the first classifier as p₁."""
         return Objective(self.first, self.second, self.generator, self.divergence, prior_weight)
 
 
 @contextmanager
 def prepare_torch(models: Models) -> Iterator[None]:
-    """Within it, the networks are on the device and without parameter gradients, and torch has the plan's number of threads."""
+    """Put the networks on the device without parameter gradients, and set torch's threads to the plan's, within the context."""
     plan, networks = models.plan, (models.first, models.second, models.generator)
     with (
         on_device(*networks, device=models.device, dtype=plan.dtype, channels_last=plan.channels_last),

@@ -1,1 +1,1 @@
-"""The search algorithms, one a file."""
+"""The search algorithms, one per file."""

@@ -25,7 +25,7 @@ class Adam(Algorithm):
     """Ascent by Adam [Kingma 2015], with a learning rate that decays geometrically.
 
     A step moves every coordinate by at most about the learning rate, whatever the size of the gradient: long steps first, to
-    find where the classifiers part, short ones later, to settle there. The paper's Adam is `learning_rate=0.01, decay=1`.
+    find where the classifiers differ, and short ones later, to settle there. The paper's Adam is `learning_rate=0.01, decay=1`.
     """
 
     learning_rate: float = Field(0.5, gt=0)
@@ -43,7 +43,7 @@ class Adam(Algorithm):
         m = memory.m.lerp(now.gradient, 1 - self.beta1)
         v = memory.v.lerp(now.gradient.square(), 1 - self.beta2)
         t = np.array(noise.steps)
-        # The corrections of m and v depend on t alone, so they are numbers of the host and go into the rate: fewer small kernels.
+        # The corrections of m and v depend on t alone, so the host folds them into the rate, which saves small kernels.
         correction = np.sqrt(1 - self.beta2**t)
         rate = self.learning_rate * self.decay ** (t - 1) * correction / (1 - self.beta1**t)
         rate, floor = torch.from_numpy(np.stack([rate, self.epsilon * correction])).to(now.z).view(2, -1, *[1] * (m.dim() - 1))

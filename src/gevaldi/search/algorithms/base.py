@@ -1,4 +1,4 @@
-"""What every search algorithm must do."""
+"""The interface of search algorithms."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -11,28 +11,27 @@ from gevaldi.objective import Evaluation
 from gevaldi.settings import Settings
 
 Memory = Any
-"""A frozen dataclass of what an algorithm remembers of the way, every tensor with samples in the first dimension."""
+"""A frozen dataclass with an algorithm's state between steps; every tensor has samples in the first dimension."""
 
 
 class Algorithm(Settings, ABC):
-    """A way from one latent of a search to the next; its settings are its fields, and it keeps nothing else.
+    """A rule for the next latent of a search; its settings are its fields, and it has no other state.
 
-    It is asked for latents and told what the objective is there, so that samples that begin and samples that have long been on
-    their way are evaluated together.
+    It proposes latents and receives the objective there, so that samples at different steps are evaluated together.
 
     Attributes:
-        converges: whether it climbs to a maximum and can stop when it gains no more; a sampler wanders for as long as it is let.
+        converges: whether it climbs to a maximum and can stop when it stops gaining; a sampler runs for all its steps.
     """
 
     converges: ClassVar[bool] = True
 
     @abstractmethod
     def start(self, z: Float[Tensor, "batch ..."]) -> Memory:
-        """What is remembered before the first step of searches that start at z."""
+        """The memory before the first step of searches that start at z."""
 
     @abstractmethod
     def step(self, now: Evaluation, memory: Memory, noise: Noise) -> tuple[Float[Tensor, "batch ..."], Memory]:
-        """The latents to go to, and what is then remembered.
+        """The next latents, and the new memory.
 
-        No sample may look at another. Samples may be at different steps, `noise.steps`, counted from 1.
+        No sample may depend on another. Samples may be at different steps, `noise.steps`, counted from 1.
         """

@@ -15,8 +15,8 @@ from gevaldi.search.algorithms.base import Algorithm
 class Langevin(Algorithm):
     """Unadjusted Langevin dynamics: draws z from the density exp(U/T) / const with U = D + λ log p(z) [Roberts 1996].
 
-    Gives many different samples instead of one maximum each. At prior weight λ and temperature T = λ the density is
-    p(z) exp(D/λ): the prior itself, tilted towards disagreement. The step size biases it by a term of its own order.
+    Returns many different samples instead of one maximum each. At prior weight λ and temperature T = λ the density is
+    p(z) exp(D/λ): the prior tilted towards disagreement. The step size adds a bias of its own order.
     """
 
     converges: ClassVar[bool] = False
@@ -25,7 +25,7 @@ class Langevin(Algorithm):
     temperature: float = Field(0.1, ge=0)
 
     def start(self, z: Float[Tensor, "batch ..."]) -> None:
-        """A sampler remembers nothing but where it stands."""
+        """None: a sampler needs no memory besides its latents."""
 
     def step(self, now: Evaluation, memory: None, noise: Noise) -> tuple[Tensor, None]:
         """z + η ∇U + √(2ηT) ξ, with ξ standard normal."""

@@ -20,7 +20,7 @@ class Velocity:
 
 
 class SGD(Algorithm):
-    """Gradient ascent with momentum, which the field calls SGD though nothing here is stochastic [Polyak 1964].
+    """Gradient ascent with momentum, known as SGD although nothing here is stochastic [Polyak 1964].
 
     A step is proportional to the gradient, so the learning rate must suit the divergence: KL can have gradients of 100 nats.
     """
