@@ -63,8 +63,8 @@ def _drawn(found: ConfusionMatrix, first: str, second: str, inches: float) -> "F
         axes.tick_params(which="both", length=0)
         axes.spines[["left", "bottom"]].set_color("#c8ced3")
         axes.spines[["top", "right"]].set(visible=True, color="#c8ced3")
-        axes.set_xlabel(f"prediction of {second}")
-        axes.set_ylabel(f"prediction of {first}")
+        axes.set_xlabel(f"{second} says")
+        axes.set_ylabel(f"{first} says")
         _numbers(axes, found.counts, size)
         if found.left_out:
             axes.set_title(
