@@ -55,8 +55,8 @@ def test_the_report_shows_the_opinion_and_one_of_another_run_is_refused(run: gev
     whole = json.loads(place.read_text())
     for change, message in (
         ({"run": "0" * 64}, "belongs to another run"),
-        ({"right": -1}, "does not hold a referee's opinion: -1 is no count"),
-        ({"real": {"first": True}}, "True is no count"),
+        ({"right": -1}, "does not hold a referee's opinion: -1 is not a count"),
+        ({"real": {"first": True}}, "True is not a count"),
         ({"end": []}, "does not hold a referee's opinion"),
     ):
         place.write_text(json.dumps(whole | change))
