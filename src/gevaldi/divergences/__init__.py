@@ -1,7 +1,7 @@
 """D[p₁(y|x) ‖ p₂(y|x)]: how far apart the predictions of two classifiers are, per sample, from log-probabilities.
 
-A divergence is a function `(log_p, log_q) -> (batch,)`. To add one, add a file that holds a function of the file's name, or name your
-own: `python:FILE.py:NAME`. If it has a keyword `taxonomy`, it receives the run's.
+A divergence is a function `(log_p, log_q) -> (batch,)`. To add one, add a file that holds a function of the file's name, or name
+your own: `python:FILE.py:NAME`. If it has a keyword `taxonomy`, it receives the run's.
 """
 
 import inspect
