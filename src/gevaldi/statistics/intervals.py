@@ -1,4 +1,4 @@
-"""Intervals of 95 %: for a share, a mean, and a median. They import `scipy.special`, for `scipy.stats` takes a second."""
+"""95 % intervals for a share, a mean and a median. They import `scipy.special`, because `scipy.stats` takes a second."""
 
 import math
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ NORMAL = 1.959963984540054  # the 0.975 quantile of the normal distribution
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and the 95 % interval around it; NaN where there was nothing to estimate from.
+    """A number and its 95 % interval; NaN without data.
 
     Attributes:
-        count: of observations behind it; 0 if unknown.
+        count: observations behind it; 0 if unknown.
     """
 
     value: float
@@ -26,7 +26,7 @@ class Estimate:
 
 
 def share(successes: int, trials: int) -> Estimate:
-    """The share of successes, with Wilson's score interval, which holds also near 0 and 1 [Wilson 1927]."""
+    """The share of successes, with Wilson's score interval, which is also valid near 0 and 1 [Wilson 1927]."""
     if trials == 0:
         return Estimate(float("nan"), float("nan"), float("nan"))
     value, pull = successes / trials, NORMAL**2 / trials
@@ -36,9 +36,9 @@ def share(successes: int, trials: int) -> Estimate:
 
 
 def mean(values: Sequence[float]) -> Estimate:
-    """The mean, with Student's interval, which holds where many values are averaged or they are nearly normal [Student 1908].
+    """The mean, with Student's interval, which is valid for many values or nearly normal ones [Student 1908].
 
-    Of a single value the interval is not known.
+    The interval of a single value is NaN.
     """
     import numpy as np
     from scipy.special import stdtrit
@@ -52,9 +52,9 @@ def mean(values: Sequence[float]) -> Estimate:
 
 
 def median(values: Sequence[float]) -> Estimate:
-    """The median, with the interval between order statistics that covers it with at least 95 %, whatever the distribution.
+    """The median, with the interval between order statistics that covers it with at least 95 % for any distribution.
 
-    Below six values no two of them do that, and the interval is from the smallest to the largest [Conover 1999].
+    With fewer than six values there is no such interval, and it spans the smallest to the largest [Conover 1999].
     """
     if len(values) == 0:
         return Estimate(float("nan"), float("nan"), float("nan"))
