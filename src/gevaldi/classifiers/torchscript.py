@@ -1,14 +1,15 @@
 """Classifiers in TorchScript archives."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile, is_zipfile
 
 from gevaldi.errors import WeightsError
-from gevaldi.registry import Call, construct
 
 if TYPE_CHECKING:
+    from gevaldi.classifiers._layout import Input, Layout
     from gevaldi.models import Classifier
 
 SUFFIXES = (".pt", ".pth", ".ts", ".jit", ".torchscript")
@@ -33,17 +34,18 @@ class Torchscript:
             WeightsError: the file is missing, damaged, or no archive of TorchScript, or `pickle=true` was not said.
             SpecError: it is no classifier of pictures, or an option is wrong.
         """
-        from gevaldi.classifiers._files import FileOptions, Input, as_classifier, behind_preprocessing, existing, is_code, probed
+        from gevaldi.classifiers._files import as_classifier, existing, fitting, is_code, one_at_a_time_if_needed, options_in
 
         told, path = (
-            construct(FileOptions, Call(f"torchscript:{name}", options), "classifier"),
+            options_in(f"torchscript:{name}", options),
             existing(name, SUFFIXES, "TorchScript archive"),
         )
         if not pickle:
             raise is_code(path, f"torchscript:{name}", "TorchScript is code, which can overwrite files as soon as it is read")
-        found = Input()
-        module = behind_preprocessing(_read(path), told, found)
-        _, output = probed(module, found, path.name)
+        network = _read(path)
+        found, module, picture, output = fitting(network, told, _inputs(network, told.layout, path.name), path.name)
+        if found.most is None:
+            module = one_at_a_time_if_needed(network, told, found, module, picture)
         return as_classifier(module, told, output.shape[1], path.name)
 
 
@@ -74,3 +76,14 @@ def _is_pickled(path: Path) -> bool:
     with ZipFile(path) as archive:
         names = [PurePosixPath(name).name for name in archive.namelist()]
     return "data.pkl" in names and "constants.pkl" not in names
+
+
+def _inputs(network: Any, layout: "Layout | None", name: str) -> "list[Input]":
+    """What an archive can expect, which says nothing of it: numbers such as its weights', or others if it has none any more."""
+    import torch
+
+    from gevaldi.classifiers._layout import inputs_of
+
+    weights = [t.dtype for t in (*network.parameters(), *network.buffers()) if t.is_floating_point()]
+    kinds = dict.fromkeys([*weights, torch.float32, torch.float16, torch.bfloat16, torch.float64])
+    return [replace(reading, dtype=kind) for reading in inputs_of(None, layout, name) for kind in kinds]
