@@ -189,7 +189,7 @@ def test_wasserstein_without_a_taxonomy_is_answered_with_how_to_give_one() -> No
         divergence("wasserstein", classes=4)
     with pytest.raises(SpecError, match="no option taxonomy"):
         divergence("wasserstein,taxonomy=ilsvrc", classes=4)
-    with pytest.raises(SpecError, match="there are 5 classes, but the hierarchy is over 4"):
+    with pytest.raises(SpecError, match="there are 5 classes, but the hierarchy has 4"):
         divergence("wasserstein", classes=5, taxonomy=ZOO)
 
 

@@ -225,7 +225,7 @@ def test_an_export_of_distinct_samples_keeps_of_each_well_the_largest_that_passe
 ) -> None:
     done = export(wells[0], "imagefolder", tmp_path / "all", label="first", distinct=True)
     assert done.samples == 12
-    assert "48 samples left out, of which near-duplicates with a larger divergence are here." in done.notes
+    assert "48 samples left out: near-duplicates of samples with a larger divergence." in done.notes
     some = export(wells[0], "parquet", tmp_path / "some", label="first", distinct=True, where=["index<30"])
     import pandas as pd
 

@@ -228,7 +228,7 @@ def test_what_people_chose_comes_back_as_label_studio_writes_it(run: Run, tmp_pa
     assert [(Path(path).name, opened.classes[label]) for path, label in opened.samples] == [
         ("sample-000001-end.png", "a newt, or two"), ("sample-000000-end.png", "dog"),
     ]  # fmt: skip
-    assert "9 samples left out, where there is no label." in done.notes
+    assert "9 samples left out: no label." in done.notes
 
 
 @pytest.mark.parametrize("to", ["imagefolder", "parquet", "datasets", "fiftyone", "label-studio"])
@@ -312,8 +312,8 @@ def test_the_top_samples_are_those_with_the_largest_divergence(run: Run) -> None
     done = export(run, "parquet", top=4)
     assert set(pd.read_parquet(done.path)["index"]) == set(good(run).nlargest(4, "divergence_end")["index"])
     assert done.notes == (
-        "1 sample left out, where the search failed, and there is no picture.",
-        "7 samples of smaller divergence left out.",
+        "1 sample left out: the search failed.",
+        "7 samples with a smaller divergence left out.",
     )
 
 
@@ -339,7 +339,7 @@ def test_labels_are_what_they_are_called(run: Run, tmp_path: Path) -> None:
 
 def test_without_conditions_the_answer_says_which_labels_there_are(tmp_path: Path) -> None:
     run = made(tmp_path / "run", asked=False)
-    with pytest.raises(SpecError, match=r"asked for no class\. Give another label: agreed"):
+    with pytest.raises(SpecError, match=r"takes no class\. Choose another label: agreed"):
         export(run, "imagefolder")
     assert not (run.folder / "exports" / "imagefolder").exists()
     assert export(run, "imagefolder", label="agreed").samples == 11
@@ -348,18 +348,18 @@ def test_without_conditions_the_answer_says_which_labels_there_are(tmp_path: Pat
 def test_conditions_that_are_no_classes_are_told(tmp_path: Path) -> None:
     run = made(tmp_path / "run", count=0)
     run.append([row(i, ANIMALS) | {"target_classes": [], "condition_name": f"photo {i}"} for i in range(3)])
-    assert any("no classes of the classifiers" in note for note in export(run, "imagefolder").notes)
+    assert any("not classes of the classifiers" in note for note in export(run, "imagefolder").notes)
 
 
 def test_a_folder_that_holds_files_is_left_as_it_is(run: Run, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
-    with pytest.raises(RunFolderError, match="holds files already"):
+    with pytest.raises(RunFolderError, match="already holds files"):
         export(run, "imagefolder", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
     (tmp_path / "empty").mkdir()
     assert export(run, "imagefolder", tmp_path / "empty").path == tmp_path / "empty"
-    with pytest.raises(RunFolderError, match="holds files already"):
+    with pytest.raises(RunFolderError, match="already holds files"):
         export(run, "imagefolder", tmp_path / "empty")
 
 
@@ -460,19 +460,19 @@ def test_a_sample_whose_divergence_is_not_known_is_not_among_the_top(tmp_path: P
     [
         ({"to": "image-folder"}, "'imagefolder'"),
         ({"pictures": "ends"}, "Did you mean 'end'"),
-        ({"where": ["order"]}, "COLUMN=VALUE was expected"),
+        ({"where": ["order"]}, "expected COLUMN=VALUE"),
         ({"where": ["divergense_end>1"]}, "Did you mean 'divergence_end'"),
         ({"where": ["divergence_end>much"]}, "divergence_end is a number, and 'much' is not"),
         ({"where": ["survives_storage=1"]}, "survives_storage is true or false"),
         ({"where": ["steps=1.5"]}, "steps is a whole number"),
         ({"where": ["label=dog"]}, "no column to filter by named 'label'"),
-        ({"where": ["status=failed"]}, "1 sample left out, where the search failed"),
+        ({"where": ["status=failed"]}, "1 sample left out: the search failed"),
         ({"label": "conditions"}, "Did you mean 'condition'"),
         ({"label": "nowhere.csv"}, "cannot be read: No such file"),
         ({"samples": [3, 400]}, r"has no samples \[400\]"),
-        ({"samples": [5]}, "1 sample left out, where the search failed"),
-        ({"top": 0}, "top=0 was given"),
-        ({"label": {3: "eel", 400: "dog", 401: "dog"}}, "samples 400, 401, but the run in .* Are they of another run"),
+        ({"samples": [5]}, "1 sample left out: the search failed"),
+        ({"top": 0}, "top=0 is invalid"),
+        ({"label": {3: "eel", 400: "dog", 401: "dog"}}, "samples 400, 401, which the run in .* Do they belong to another run"),
     ],
 )
 def test_what_cannot_be_exported_is_answered_with_what_can(run: Run, chosen: dict[str, Any], answer: str) -> None:
@@ -491,8 +491,8 @@ def test_a_file_that_holds_no_labels_is_answered_with_what_was_expected(run: Run
 def test_labels_of_another_run_and_labels_that_contradict_each_other_are_refused(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     for text, answer in (
-        ("1,dog\n100,dog\n101,eel\n102,eel\n103,eel\n104,eel\n", r"samples 100, 101, 102 and 2 more, .* 12 rows of 12\. Are they"),
-        ("1,dog\n1,eel\n", "says of sample 1 both 'dog' and 'eel'"),
+        ("1,dog\n100,dog\n101,eel\n102,eel\n103,eel\n104,eel\n", r"samples 100, 101, 102 and 2 more, .* 12 of 12 rows\. Do they"),
+        ("1,dog\n1,eel\n", "labels sample 1 both 'dog' and 'eel'"),
     ):
         path.write_text("index,label\n" + text)
         with pytest.raises(SpecError, match=answer):
@@ -510,7 +510,7 @@ def test_the_command_says_where_the_export_is_and_what_is_missing(run: Run, tmp_
     )
     assert done.exit_code == 0, done.output
     assert f"imagefolder: {tmp_path / 'out'} (2 pictures)" in done.stdout
-    assert "1 sample left out, where the search failed" in done.stderr
+    assert "1 sample left out: the search failed" in done.stderr
     unfinished = made(tmp_path / "half", samples=50)
     assert "not complete: 12 of 100 rows" in CliRunner().invoke(app, ["export", str(unfinished.folder), "--to", "parquet"]).stderr
     wrong = CliRunner().invoke(app, ["export", str(run.folder), "--to", "parquet", "--samples", "1,x"])

@@ -191,7 +191,7 @@ def test_a_divergence_that_is_no_number_is_never_the_largest(tmp_path: Path) -> 
 
 
 def test_no_rows_are_no_figure() -> None:
-    with pytest.raises(NothingToDraw, match="No rows were given"):
+    with pytest.raises(NothingToDraw, match="There are no rows"):
         before_and_after([], {"first": "one", "second": "other"}, "nats")
 
 
@@ -278,8 +278,8 @@ def test_a_histogram_counts_every_sample_once(run: Run) -> None:
     assert (forward[-1], reverse[-1]) == (50, 0)
     legend = figure_of(run, "typicality").axes[0].get_legend()
     assert [text.get_text() for text in legend.get_texts()][1:] == [
-        "after, forward (50 % above 0.999)",
-        "after, reverse (0 % above 0.999)",
+        "after, forward (4 of 8 above 0.999)",
+        "after, reverse (0 of 8 above 0.999)",
     ]
 
 
@@ -313,12 +313,16 @@ def test_a_filmstrip_shows_the_kept_pictures_with_their_steps_and_divergences(ru
     ("text", "other", "answer"),
     [
         ("set-distance", {"taxonomy": False}, "no hierarchy.*--taxonomy NAME_OR_FILE"),
-        ("filmstrip", {"rows": [row(0, path_pictures=None, path_picture_steps=None)]}, "kept no pictures.*gevaldi compare --spec"),
+        (
+            "filmstrip",
+            {"rows": [row(0, path_pictures=None, path_picture_steps=None)]},
+            "has no pictures along.*gevaldi compare --spec",
+        ),
         ("divergence", {"rows": []}, "0 of 16 rows and no sample.*gevaldi resume"),
         ("samples,order=reverse", {"rows": [row(0)], "orders": "forward"}, "no reverse searches, only forward ones"),
         ("confusion", {"rows": [failed(i) for i in range(16)]}, "All samples.*failed"),
-        ("typicality", {"rows": [row(0, typicality_start=None, typicality_end=None)]}, "where it lies"),
-        ("typicality", {"rows": [row(0, typicality_end=None)]}, "where it lies"),
+        ("typicality", {"rows": [row(0, typicality_start=None, typicality_end=None)]}, "have no typicality"),
+        ("typicality", {"rows": [row(0, typicality_end=None)]}, "have no typicality"),
         ("kinds", {"rows": [row(0, flipped=None, shift=None)]}, "has 1 of 16 rows"),
     ],
 )
@@ -333,14 +337,14 @@ def test_a_run_that_lacks_what_a_figure_shows_is_told_what_to_do(
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
-        ("samples,index=[3,99]", "index=99 was given; the run in .* has samples 0 to 16"),
+        ("samples,index=[3,99]", "index=99 does not exist; the run in .* has samples 0 to 16"),
         ("samples,index=[]", "numbers of some samples"),
         ("samples,index=16", "Sample 16 failed and has no picture: RuntimeError: x"),
-        ("samples,index=3,order=forward", "Sample 3 is of the reverse order"),
+        ("samples,index=3,order=forward", "Sample 3 belongs to the reverse order"),
         ("samples,count=0", "count=0"),
         ("samples,count=true", "count=true was given to the figure .*; a whole number was expected"),
         ("samples,index=true", "index=true was given to the figure .*; a list or a whole number was expected"),
-        ("samples,columns=0", "columns=0 was given; from 1 to 10 fit"),
+        ("samples,columns=0", "columns=0 does not fit; from 1 to 10 fit"),
         ("samples,columns=true", "columns=true was given to the figure .*; a whole number was expected"),
         ("divergence,width=true", "width=true was given to the figure .*; text or a number was expected"),
         ("confusion,limit=true", "limit=true was given to the figure .*; a whole number was expected"),
@@ -460,7 +464,7 @@ def test_a_figure_on_a_page_takes_the_colour_and_the_letters_of_the_page(run: Ru
 
 def test_what_cannot_be_written_is_said(run: Run, tmp_path: Path) -> None:
     figure = figure_of(run, "divergence")
-    with pytest.raises(SpecError, match=r"ends in \.gif; \.png, \.svg, \.pdf"):
+    with pytest.raises(SpecError, match=r"has the suffix \.gif; expected \.png, \.svg, \.pdf"):
         saved(figure, tmp_path / "a.gif")
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match="cannot be written"):
@@ -498,7 +502,7 @@ def test_nothing_is_written_where_one_of_the_endings_is_unknown(run: Run, tmp_pa
     where = ["--out", str(tmp_path / "new" / given[1])] if given[0] == "--out" else given
     done = CliRunner().invoke(app, ["figure", str(run.folder), "kinds", *where])
     assert isinstance(done.exception, SpecError)
-    assert "can be written" in str(done.exception)
+    assert "expected .png, .svg, .pdf" in str(done.exception)
     assert not (tmp_path / "new").exists()
     assert not (run.folder / "figures").exists()
 

@@ -178,6 +178,11 @@ REFUSED: dict[str, tuple[Make, str, str]] = {
     "one split": (put("val/cat/x.png", "val/dog/y.png"), "", "folder:.*/val"),
     "splits of every class": (put("cat/train/x.png", "cat/test/y.png", "dog/train/z.png"), "", r"splits of its own \(test, train\)"),
     "one container": (put("images/x.png", "images/y.png"), "", "The folder images .* would be a class.*folder:.*/images.*classes=FILE"),
+    "tiny-imagenet's val": (
+        with_text(put("images/val_0.JPEG"), val_annotations_dot_txt="val_0.JPEG\tn01443537\t0\t32\t44\t62"),
+        "",
+        r"The folder images .* classes=val_annotations\.txt",
+    ),
     "a container of classes": (put("images/cat/x.png", "images/dog/y.png"), "", "folder:.*/images"),
     "pictures and masks": (put("images/x.png", "masks/x.png"), "", "The folder images"),
     "a folder around classes": (put("set/cat/x.png", "set/dog/y.png"), "", "set would be their only class. Name that folder: folder:.*/set"),

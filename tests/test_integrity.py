@@ -115,7 +115,6 @@ def test_a_part_of_another_run_is_refused_wherever_a_run_is_opened(run: Path, tm
     "change",
     [
         lambda record: record["spec"].update(seed=7),
-        lambda record: record["spec"].update(samples=9),
         lambda record: record["spec"].update(prior_weight=0.5),
         lambda record: record.update(fingerprint="0123456789"),
     ],

@@ -86,6 +86,9 @@ USES: dict[str, Callable[[str, str], Any]] = {
     "an autoencoder": lambda file, folder: load_generator(
         f"autoencoder:python:{file}:Halves,pictures=folder:{folder},count=2,size=28"
     ),
+    "options of its pictures": lambda file, folder: load_generator(
+        f"autoencoder:python:{file}:Halves,pictures=(folder:{folder},classes=none),count=2,size=28"
+    ),
 }
 
 

@@ -50,13 +50,13 @@ def test_the_report_shows_the_opinion_and_one_of_another_run_is_refused(run: gev
         for top, digit in zip(_tops("bundled:mnist-referee"), [str(i // 100) for i in range(1000)], strict=True)
     )
     assert f"itself is right on {right:,} of 1,000 real pictures" in done.stdout
-    assert "A third opinion, which is a guess" in render(run.run)
+    assert "A third classifier's opinion, which may be wrong" in render(run.run)
     place = run.run.folder / "referee.json"
     whole = json.loads(place.read_text())
     for change, message in (
         ({"run": "0" * 64}, "belongs to another run"),
-        ({"right": -1}, "does not hold a referee's opinion: -1 is no count"),
-        ({"real": {"first": True}}, "True is no count"),
+        ({"right": -1}, "does not hold a referee's opinion: -1 is not a count"),
+        ({"real": {"first": True}}, "True is not a count"),
         ({"end": []}, "does not hold a referee's opinion"),
     ):
         place.write_text(json.dumps(whole | change))

@@ -212,7 +212,7 @@ def test_how_serious_the_differences_are_is_said_with_the_numbers_that_the_rows_
     assert found["forward"].passages == {("both", "first"): 4, ("both", "neither"): 4}
     page = Page(render(run)).words
     assert "In the forward order their top classes end 9.0 levels (95\u00a0% interval 4.9 to 13.1) apart" in page
-    assert "the first alone flips on 0 %, the second alone on 50 %, both on 50 %; 100 % are lateral shifts" in page
+    assert "the first alone flips on 0 of 8, the second alone on 4 of 8, both on 4 of 8; 8 of 8 are lateral shifts" in page
     assert "only 0 classes are compared, so" in page  # n = 5 of the spec, which the synthetic record does not follow
     assert "the second flipped, lateral · both right → only the first right" in page
 

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +74,10 @@ def test_few_values_that_are_all_alike_have_no_interval_and_decide_nothing(group
     assert judge({"a": found}, "").verdict == "undecided"
 
 
-def made(folder: Path, rows: Sequence[dict[str, Any]]) -> Run:
+def made(folder: Path, rows: Sequence[dict[str, Any]], **about: Any) -> Run:
     """A run of synthetic rows."""
-    run = Run.create(folder, Spec(first="a", second="b", generator="g", samples=len(rows), orders="forward"), record())
+    spec = Spec(first="a", second="b", generator="g", samples=len(rows), orders="forward")
+    run = Run.create(folder, spec, record() | about)
     run.append([{"index": i, "seed": i, "order": "forward", "status": "converged"} | row for i, row in enumerate(rows)])
     return run
 
@@ -208,10 +208,10 @@ def test_two_orders_of_one_start_count_as_one(tmp_path: Path) -> None:
 def test_a_set_of_classes_has_its_distance_to_itself_shown_beside(tmp_path: Path) -> None:
     rows = distances((1, 3, 5), (9, 9, 9))
     labels = [{"label": i, "name": str(i), "id": None, "probability": 0.2} for i in (4, 9, 7, 1, 0)]
-    run = made(tmp_path, [row | {"first_start": labels} for row in rows])
     taxonomy = find_taxonomy("mnist-digits")
+    about = {"classes": list(taxonomy.classes), "convention": "published"}
+    run = made(tmp_path, [row | {"first_start": labels} for row in rows], taxonomy=about)
     (tmp_path / "taxonomy.json").write_text(taxonomy_as_json(taxonomy))
-    run = replace(run, record=run.record | {"taxonomy": {"classes": list(taxonomy.classes), "convention": "published"}})
     found = claims.finding_of(Evidence({"a": [run]}), 'larger-sets-start-farther,runs=["a"],sizes=[1,3]').measured
     half = between(taxonomy)
     triple = [taxonomy.classes.index(f"digit:{i}") for i in (4, 9, 7)]
@@ -340,7 +340,7 @@ def test_the_page_and_the_tables_say_what_was_tested_and_hostile_words_are_text(
     index = write_index(tmp_path).read_text()
     assert index.index("Figure 8") < index.index("Figure 9")
     (tmp_path / "figure-7-claims.csv").write_text("other,columns\n1,2\n")
-    with pytest.raises(Exception, match=r"figure-7-claims.csv is no table of claims"):
+    with pytest.raises(Exception, match=r"figure-7-claims.csv is not a table of claims"):
         write_index(tmp_path)
 
 
@@ -448,7 +448,7 @@ CLAIMS = "figure,title,claim,world,verdict,measured,value,low,high,rests_on\n"
 )
 def test_a_table_of_claims_that_names_another_page_than_its_own_is_refused(tmp_path: Path, rows: str) -> None:
     (tmp_path / "figure-2-claims.csv").write_text(CLAIMS + rows)
-    with pytest.raises(RunFolderError, match=r"figure-2-claims.csv .*Delete it, and make its figure again"):
+    with pytest.raises(RunFolderError, match=r"figure-2-claims.csv .*Delete it and reproduce its figure again"):
         write_index(tmp_path)
 
 

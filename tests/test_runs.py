@@ -619,12 +619,12 @@ def test_both_orders_of_a_symmetric_divergence_are_searched_with_a_warning(tmp_p
 
 
 def test_a_run_grows_to_the_rows_of_one_that_had_as_many_from_the_start(tmp_path: Path) -> None:
-    small = compared(tmp_path / "run", samples=3)
+    small = compared(tmp_path / "run", samples=3).rows()
     before = {path.name: path.read_bytes() for path in (tmp_path / "run" / "samples").iterdir()}
     grown = compared(tmp_path / "run", samples=5)
     whole = compared(tmp_path / "whole", samples=5)
     pd.testing.assert_frame_equal(grown.rows(), whole.rows())
-    pd.testing.assert_frame_equal(grown.rows()[: len(small.rows())], small.rows())
+    pd.testing.assert_frame_equal(grown.rows()[: len(small)], small)
     after = {path.name: path.read_bytes() for path in (tmp_path / "run" / "samples").iterdir()}
     assert before.items() <= after.items(), "what was computed is not computed again"
     assert read_spec(tmp_path / "run" / "spec.yaml").samples == 5

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from copy import deepcopy
 from math import ceil, inf, log
 from pathlib import Path
@@ -890,3 +891,24 @@ def test_the_folder_of_a_pair_is_one_that_every_file_system_takes(name: str) -> 
         assert not set(folder) & set('/\\:*?"<>|%#\0')
         assert folder[0] not in ".-=+@"
         assert folder.partition(".")[0].casefold() not in ("con", "aux", "nul")
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_leaves_a_page_of_its_finished_comparisons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gevaldi.cli import sweep as command
+
+    def killed(*words: Any, **settings: Any) -> Iterator[Any]:
+        for i, outcome in enumerate(run_sweep(*words, **settings)):
+            yield outcome
+            if i == 2:  # what was looked at before any search, and two of three comparisons
+                raise SystemExit
+
+    (tmp_path / "nets.py").write_text(NETS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "BETWEEN_PAGES", -1.0)
+    monkeypatch.setattr("gevaldi.sweeps.execution.run_sweep", killed)
+    nets = [f"python:nets.py:net,seed={i}" for i in range(3)]
+    words = ["-g", "python:nets.py:decoder", "-n", "2", "--set", "search.steps=3", "--set", "audited=10", "--out", "out"]
+    CliRunner().invoke(app, ["sweep", *nets, *words])
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "net-seed-0-vs-net-seed-1-kl-w0" in page

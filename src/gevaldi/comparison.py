@@ -1,6 +1,7 @@
 """`gevaldi.compare`: takes two classifiers and a generator, returns rows, pictures and a report."""
 
 import contextlib
+import html
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
     from gevaldi.measures.referee import Opinion
     from gevaldi.measures.summary import Summary
     from gevaldi.models import Classifier, Generator
+
+
+class _Summaries(list["Summary"]):
+    def _repr_html_(self) -> str:
+        from gevaldi.reports.notebook import summaries_as_html
+
+        return summaries_as_html(self)
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,10 +99,15 @@ class Comparison:
         return self.run.rows()
 
     def summary(self) -> "list[Summary]":
-        """The results, one `Summary` for each order."""
+        """The results, one `Summary` for each order; a notebook shows them as a table."""
         from gevaldi.runs.near_duplicates import summary_of
 
-        return summary_of(self.run)
+        return _Summaries(summary_of(self.run))
+
+    def _repr_html_(self) -> str:
+        from gevaldi.reports.notebook import comparison_as_html
+
+        return comparison_as_html(self.run) if self.run.done() else f"<p>{html.escape(repr(self))}</p>"
 
     def best(self, count: int = 8) -> "list[Image.Image]":
         """The pictures of the samples with the largest divergence after the search, largest first."""

@@ -79,7 +79,7 @@ class Probe:
         if difference > TOLERANCE:
             raise ContractError(
                 f"The {self.role} gives other {self.gives} when it is given the same {self.given} twice (by {difference:.2g}): it "
-                "uses chance. Does it call F.dropout without training=self.training, or add noise? Leave that out, or draw it once."
+                "uses chance, or remembers. Does it call F.dropout without training=self.training, add noise, or count its calls?"
             )
 
     def _check_unchanged(self, own: tuple[Tensor, ...]) -> None:

@@ -220,12 +220,13 @@ class Sources:
         return [f"{source}:{name}" for source in self.registry for name in self.registry.get(source)().names()]
 
     def load(self, text: str) -> Any:
-        """Load `SOURCE:NAME,KEY=VALUE`.
+        """Load `SOURCE:NAME,KEY=VALUE`, also in brackets, as options of others hold it: `pictures=(folder:DIR,classes=none)`.
 
         Raises:
             UnknownName, SpecError: the source, the name or an option is unknown.
         """
-        return self.construct(Call.parse(text))
+        whole = text.strip()
+        return self.construct(Call.parse(whole[1:-1] if whole.startswith("(") and whole.endswith(")") else whole))
 
     def construct(self, call: Call) -> Any:
         """Load a parsed name with its options.

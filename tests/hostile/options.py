@@ -61,8 +61,11 @@ OTHERS = (
     ("torchscript:{}", ("labels", "size", "resize", "mean", "std", "scale", "channels", "interpolation", "output", "pickle", "x")),
     ("exported:{}", ("labels", "pickle", "size")),
     ("onnx:{}", ("gradients", "labels", "mean")),
-    ("torchvision:squeezenet1_0", ("weights", "pickle", "mean", "std", "size", "padding", "name", "self")),
-    ("transformers:{}", ("weights", "revision", "labels", "pickle")),
+    (
+        "torchvision:squeezenet1_0",
+        ("weights", "pickle", "classes", "labels", "key", "mean", "std", "size", "padding", "name", "self"),
+    ),
+    ("transformers:{}", ("weights", "revision", "classes", "labels", "key", "pickle")),
     ("transformers:nobody/nothing", ("revision",)),
     ("bundled:mnist-strided-1k", ("seed", "name")),
     ("quantised:bundled:mnist-strided", ("bits", "pictures", "pictures_count", "pictures_size")),

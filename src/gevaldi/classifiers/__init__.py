@@ -43,14 +43,14 @@ def load_classifier(given: "str | Classifier") -> "Classifier":
 
     with record_files() as files:
         found: Classifier = sources.resolve(given, Classifier, "Wrap a module in one line: gevaldi.classifier(module, labels=10)")
-    found.labels = _labels(found)
+    found.labels = _checked_labels(found)
     if not isinstance(given, str):
         return found
     found.files = files
     return found.eval()
 
 
-def _labels(classifier: "Classifier") -> "tuple[Label, ...]":
+def _checked_labels(classifier: "Classifier") -> "tuple[Label, ...]":
     """The labels of a classifier, in whatever form a class of the user's own has them.
 
     Raises:

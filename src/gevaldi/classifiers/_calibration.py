@@ -25,8 +25,6 @@ def calibrated(classifier: Classifier, pictures: str, count: int) -> Tempered:
         SpecError: fewer than 30 of them have a class that it knows, or no temperature fits best.
         UnknownName, DataError: there are no such pictures, or one cannot be read.
     """
-    if pictures.startswith("(") and pictures.endswith(")"):  # as where their options have commas
-        pictures = pictures[1:-1]
     real: RealPictures = sources.load(pictures)
     step = max(1, -(-len(real.pictures) // count))
     places = [i for i in range(0, len(real.pictures), step) if target_classes((real.classes[i], real.classes[i]), classifier)]

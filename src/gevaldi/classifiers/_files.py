@@ -1,36 +1,27 @@
 """What a classifier from a file must be told, since the file does not say it: its classes, its pictures, what it ends in."""
 
 import math
-import re
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from gevaldi.classifiers._imagenet import ilsvrc_labels
+from gevaldi.classifiers._labels import IMAGENET, labels_told
+from gevaldi.classifiers._layout import Arranged, FixedBatch, Input, Layout
 from gevaldi.classifiers._preprocessing import Preprocessing
-from gevaldi.documents import TextFile
 from gevaldi.errors import GevaldiError, SpecError, WeightsError
-from gevaldi.models import Classifier, Label, Output, Pictures, classifier, labels_of
+from gevaldi.models import Classifier, Output, Pictures, classifier
 from gevaldi.provenance import note_files
+from gevaldi.registry import Call, construct
 from gevaldi.settings import Settings
 from gevaldi.storage import local_path
 
-IMAGENET = "imagenet"
-LABELS = TextFile(
-    "The file of labels",
-    SpecError,
-    f"{IMAGENET}, a number of classes, or a text file with a name or id<TAB>name a line was expected.",
-)
 USUAL = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # of ImageNet's pictures in [0, 1], red first
-BACKGROUND = "background"
-ALIKE = 990  # of 1,000 names that must stand at their place; lists differ in how they write a few
 SIDES = (224, 64, 32, 28)  # tried where nobody says how large the pictures are
 SOURCES = {".onnx": "onnx", ".pt2": "exported", ".pt": "torchscript", ".pth": "torchscript", ".ts": "torchscript"}
 
@@ -41,26 +32,54 @@ class FileOptions(Settings):
     """Options of classifiers from files. Without them a file takes pictures in [0, 1] as they come, and gives logits."""
 
     labels: int | str | None = Field(
-        None, description="`imagenet`, a text file with a name or `id<TAB>name` a line, or the number of classes"
+        None, description="`imagenet`, a file (a name or `id<TAB>name` a line; JSON or YAML), or the number of classes"
     )
     size: int | None = Field(None, ge=1, description="height and width that the file expects; by default what it states")
     resize: int | None = Field(None, ge=1, description="the shorter side, from whose centre `size` is cut; by default `size`")
     mean: Numbers = Field(None, description="subtracted after scaling: a number, a list such as [0.485,0.456,0.406], or `imagenet`")
     std: Numbers = Field(None, description="divided by after that; with mean=imagenet the usual one")
-    scale: float = Field(1.0, gt=0, description="the largest value of a picture: 255 for files that expect [0, 255]")
+    scale: float | None = Field(
+        None, gt=0, description="the largest value of a picture: 255 for files that expect [0, 255]; by default 1, or 255 for uint8"
+    )
     channels: Literal["rgb", "bgr"] = Field("rgb", description="order of the colours, of `mean` and of `std`")
     interpolation: Literal["bilinear", "bicubic", "nearest-exact"] = Field("bilinear", description="how pictures are resized")
-    output: Output = Field("logits", description="what the file ends in")
+    output: int | str | None = Field(
+        None,
+        description="what the file ends in: logits (the default), log-probabilities or probabilities; where it has several "
+        "outputs, the name or number of one, or both: NAME:probabilities",
+    )
+    layout: Layout | None = Field(
+        None, description="axes of the input where the file leaves them open: nchw, nhwc, nhw, chw, hwc, hw, flat-chw, flat-hwc"
+    )
+    batch: int | None = Field(None, ge=1, description="the number of pictures that the file takes at once, if only that")
 
-    def normalisation(self) -> tuple[list[float], list[float]]:
+    @property
+    def part(self) -> int | str | None:
+        """The output that was named; it may be a word for what the file ends in, where no output is called so."""
+        text = str(self.output)
+        return text.rpartition(":")[0] if self.ends_in and text != self.ends_in else self.output
+
+    @property
+    def ends_in(self) -> Output | None:
+        """What was said of the numbers that the file gives."""
+        return next((kind for kind in get_args(Output) if str(self.output).rpartition(":")[2] == kind), None)
+
+    def normalisation(self, dtype: torch.dtype = torch.float32) -> tuple[list[float], list[float]]:
         """Mean and standard deviation that do the scaling too: (scale · x - mean) / std = (x - mean/scale) / (std/scale).
 
         Raises:
-            SpecError: they are of different numbers of channels, or some std is zero.
+            SpecError: they are of different numbers of channels, or some std is zero; or for whole numbers nobody said the range.
         """
+        whole = not dtype.is_floating_point
+        if whole and (IMAGENET in (self.mean, self.std) or (dtype != torch.uint8 and self.scale is None)):
+            raise SpecError(
+                f"The file takes whole numbers ({str(dtype).removeprefix('torch.')}). Say their range: scale=255 for 0 to 255, and "
+                "mean=128 with it for -128 to 127; mean=imagenet is for fractions."
+            )
+        scale = self.scale or (255.0 if whole else 1.0)
         said = {"mean": self.mean, "std": IMAGENET if self.std is None and self.mean == IMAGENET else self.std}
         mean, std = (
-            self._usual(key) if value == IMAGENET else self._scaled(value, default)
+            self._usual(key) if value == IMAGENET else _scaled(value, default, scale)
             for (key, value), default in zip(said.items(), (0.0, 1.0), strict=True)
         )
         if len({len(mean), len(std), 1}) > 2 or 0 in (len(mean), len(std), *std):
@@ -70,59 +89,10 @@ class FileOptions(Settings):
     def _usual(self, key: str) -> list[float]:
         return list(USUAL[key] if self.channels == "rgb" else reversed(USUAL[key]))  # of [0, 1], whatever the scale
 
-    def _scaled(self, value: Any, default: float) -> list[float]:
-        numbers = value if isinstance(value, tuple) else (default if value is None else value,)
-        return [number / self.scale for number in numbers]
 
-
-@dataclass(frozen=True)
-class Input:
-    """What a file itself says of its input, as far as it does: None for what it leaves open.
-
-    Attributes:
-        channels, height, width: of its pictures.
-        most: as many pictures it takes at once.
-        least: no fewer than these.
-        dtype: the kind of their numbers.
-    """
-
-    channels: int | None = None
-    height: int | None = None
-    width: int | None = None
-    most: int | None = None
-    least: int = 1
-    dtype: torch.dtype = torch.float32
-
-
-class FixedBatch(nn.Module):
-    """A network that takes only so many pictures at once, asked as often as it takes; the last pictures are filled up."""
-
-    def __init__(self, module: nn.Module, most: int | None, least: int = 1) -> None:
-        super().__init__()
-        self.module, self.most, self.least = module, most, least
-
-    def forward(self, pictures: Pictures) -> Tensor:
-        """The outputs one after another, without those of the filling."""
-        return torch.cat([self._outputs(part) for part in pictures.split(self.most or len(pictures))])
-
-    def _outputs(self, part: Pictures) -> Tensor:
-        filling = part[-1:].expand(max(0, self.least - len(part)), -1, -1, -1)
-        output = self.module(torch.cat([part, filling]))
-        if not isinstance(output, Tensor):
-            raise SpecError(f"The network gives a {type(output).__name__}; one tensor (batch, classes) was expected.")
-        return output[: len(part)]
-
-
-class Typed(nn.Module):
-    """A network that takes numbers of one kind only, such as half precision."""
-
-    def __init__(self, module: nn.Module, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.module, self.dtype = module, dtype
-
-    def forward(self, pictures: Pictures) -> Any:
-        """What it gives for the pictures in its numbers."""
-        return self.module(pictures.to(self.dtype))
+def _scaled(value: Any, default: float, scale: float) -> list[float]:
+    numbers = value if isinstance(value, tuple) else (default if value is None else value,)
+    return [number / scale for number in numbers]
 
 
 class Backwards(nn.Module):
@@ -147,6 +117,18 @@ class Normalisation(nn.Module):
     def forward(self, pictures: Pictures) -> Pictures:
         """Grey pictures get as many channels as there are means."""
         return (pictures - self.mean) / self.std
+
+
+def options_in(call: str, options: dict[str, Any]) -> FileOptions:
+    """The options of a file, which a user wrote after its name; a layout in capitals as well.
+
+    Raises:
+        SpecError: one is unknown or impossible.
+    """
+    layout = options.get("layout")
+    options = options | ({"layout": layout.lower()} if isinstance(layout, str) else {})
+    made: FileOptions = construct(FileOptions, Call(call, options), "classifier")
+    return made
 
 
 def existing(name: str, suffixes: Sequence[str], kind: str) -> Path:
@@ -185,7 +167,7 @@ def behind_preprocessing(network: nn.Module, told: FileOptions, found: Input) ->
     Raises:
         SpecError: sizes contradict each other, or what the file itself says.
     """
-    mean, std = told.normalisation()
+    mean, std = told.normalisation(found.dtype)
     if found.channels and len(mean) == len(std) == 1:
         mean, std = mean * found.channels, std * found.channels  # so that grey pictures are seen by a network of colours
     parts: list[nn.Module] = [Backwards()] if told.channels == "bgr" else []
@@ -195,8 +177,7 @@ def behind_preprocessing(network: nn.Module, told: FileOptions, found: Input) ->
         parts.append(Preprocessing(told.resize or crop[0], crop, mean, std, told.interpolation, mode))
     else:
         parts.append(Normalisation(mean, std))
-    if found.dtype != torch.float32:
-        network = Typed(network, found.dtype)
+    network = Arranged(network, found.axes, found.dtype, found.part)
     if found.most or found.least > 1:
         network = FixedBatch(network, found.most, found.least)
     module = nn.Sequential()
@@ -218,6 +199,37 @@ def _crop(told: FileOptions, found: Input) -> tuple[int, int] | None:
     return (height, width) if height and width else None
 
 
+def fitting(
+    network: nn.Module, told: FileOptions, known: Sequence[Input], name: str
+) -> tuple[Input, nn.Module, Pictures, Float[Tensor, "1 classes"]]:
+    """The first of several readings of a file's input under which it gives classes; the module, a picture and the answer to it.
+
+    Raises:
+        SpecError: there is none; the message is that of the first.
+    """
+    first: SpecError | None = None
+    for reading in known:
+        found = replace(reading, part=told.part, most=told.batch or reading.most, least=told.batch or reading.least)
+        try:
+            module = behind_preprocessing(network, told, found)
+            return found, module, *probed(module, found, name)
+        except SpecError as error:
+            first = first or error
+    assert first
+    raise first
+
+
+def one_at_a_time_if_needed(network: nn.Module, told: FileOptions, found: Input, module: nn.Module, picture: Pictures) -> nn.Module:
+    """A network behind its preprocessing, asked for one picture at a time if it fails on two, as one may that was traced on one."""
+    try:
+        with torch.no_grad():
+            if module(torch.cat([picture, picture.flip(-1)])).shape == (2, module(picture).shape[1]):
+                return module
+    except Exception:  # whatever code from a file raises where a batch does not fit
+        pass
+    return behind_preprocessing(network, told, replace(found, most=1))
+
+
 def probed(module: nn.Module, found: Input, name: str) -> tuple[Pictures, Float[Tensor, "1 classes"]]:
     """A random picture that a network takes, and what it gives for it.
 
@@ -228,18 +240,21 @@ def probed(module: nn.Module, found: Input, name: str) -> tuple[Pictures, Float[
     errors: list[str] = []
     for channels in [found.channels] if found.channels else [3, 1]:
         for height, width in [(found.height or side, found.width or side) for side in SIDES]:
-            picture = torch.rand(1, channels, height, width, generator=chance)
             try:
+                picture = torch.rand(1, channels, height, width, generator=chance)
                 with torch.no_grad():
                     output = module(picture)
             except GevaldiError:
                 raise
             except Exception as error:
                 reason = str(error).strip().rpartition("\n")[2]  # where TorchScript says it after a page of code
-                errors.append(f"on pictures of shape {tuple(picture.shape[1:])}: {reason[:300] or type(error).__name__}")
+                errors.append(f"on pictures of shape {(channels, height, width)}: {reason[:300] or type(error).__name__}")
                 continue
             return picture, _checked(output, name)
-    raise SpecError(f"{name} fails on all pictures that were tried; {errors[0]}. Say what it expects: size=SIDE.")
+    raise SpecError(
+        f"{name} fails on all pictures that were tried; {errors[0]}. Say what it expects: size=SIDE, layout=nhwc (or another), or "
+        "the number of pictures, batch=N."
+    )
 
 
 def _checked(output: Any, name: str) -> Tensor:
@@ -249,67 +264,13 @@ def _checked(output: Any, name: str) -> Tensor:
     return output
 
 
-def as_classifier(module: nn.Module, told: FileOptions, classes: int, name: str, names: Sequence[str] = ()) -> Classifier:
+def as_classifier(
+    module: nn.Module, told: FileOptions, classes: int, name: str, names: Sequence[str] = (), ends_in: Output | None = None
+) -> Classifier:
     """A network behind its preprocessing as a classifier, under the labels that were told, or else the names in the file.
 
     Raises:
         SpecError: there are more or fewer labels than classes.
     """
     labels = labels_told(told.labels, classes, name, names)
-    return classifier(module, labels=labels, output=told.output, name=name).eval()
-
-
-def labels_told(said: int | str | None, classes: int, name: str, names: Sequence[str] = ()) -> tuple[Label, ...]:
-    """Labels from what was said in `labels=`; where nothing was, from names that came with the network, or numbers.
-
-    Raises:
-        SpecError: there are more or fewer of them than classes, or the file of labels cannot be read.
-    """
-    if said is None and names:
-        labels, source = with_ids(names), "those that came with it"
-    elif said is None:
-        _suggest(classes, name)
-        labels, source = labels_of(classes), "its own"
-    elif isinstance(said, int):
-        labels, source = labels_of(min(said, classes + 1)), f"labels={said}"  # no billions of them
-    else:
-        labels, source = ilsvrc_labels() if said == IMAGENET else _read(local_path(said)), f"labels={said}"
-    if len(labels) != classes:
-        count = said if isinstance(said, int) else len(labels)
-        raise SpecError(f"{name} gives {classes} classes, but there are {count} labels ({source}).")
-    return labels
-
-
-def _suggest(classes: int, name: str) -> None:
-    if classes == 1000:
-        sys.stderr.write(f"gevaldi: {name} has 1000 classes without names; if they are ImageNet's, say labels={IMAGENET}\n")
-
-
-def _read(path: Path) -> tuple[Label, ...]:
-    lines = LABELS.lines(path)
-    pairs = [line.rpartition("\t") for line in lines]
-    if any(tab for _, tab, _ in pairs):
-        return tuple(Label(label.strip(), key.strip() or None) for key, _, label in pairs)
-    return with_ids(lines)
-
-
-def with_ids(names: Sequence[str]) -> tuple[Label, ...]:
-    """Labels of these names, with WordNet ids where they are the 1,000 of ImageNet in the usual order.
-
-    Google's networks have a class `background` before them.
-    """
-    if len(names) > 1000 and _plain(names[0]) == BACKGROUND:
-        return (Label(names[0]), *with_ids(names[1:]))
-    usual = ilsvrc_labels()
-    known = [_plain(label.name) for label in usual]
-    places = sum(_is_named(came, name) for came, name in zip(names, known, strict=False))
-    return usual if len(names) == len(usual) and places >= ALIKE else labels_of(names)
-
-
-def _is_named(came: str, known: str) -> bool:
-    """Whether a name, or the first of several synonyms (`tench, Tinca tinca`), is the known one."""
-    return known in (_plain(came), _plain(came.partition(",")[0]))
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", " ", name.lower()).strip()
+    return classifier(module, labels=labels, output=ends_in or told.ends_in or "logits", name=name).eval()

@@ -28,6 +28,7 @@ def prepared(
     transform: Callable[[Any], Tensor],
     *,
     trusted: bool,
+    note: str | None = None,
 ) -> Classifier:
     """A network behind its own preprocessing, in evaluation mode, its weights frozen.
 
@@ -38,12 +39,13 @@ def prepared(
         name: for reports.
         transform: what its package makes of a PIL picture, for the check by the official pipeline.
         trusted: whether weights and preprocessing come from the package together, so that they belong to each other.
+        note: what a reader of its results has to know of its weights.
     """
     module = nn.Sequential()
     module.add_module("preprocessing", preprocessing)
     module.add_module("network", network)
     made = classifier(module.eval().requires_grad_(False), labels=labels, name=name).eval()
-    made.official = Official(module, transform, trusted)
+    made.official, made.note = Official(module, transform, trusted), note
     return made
 
 

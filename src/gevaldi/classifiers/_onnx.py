@@ -1,22 +1,24 @@
 """An ONNX graph as a network: by onnxruntime, which is right, and by torch, which has gradients; and whether they agree."""
 
 import hashlib
+import sys
 import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
-from gevaldi.classifiers._files import FileOptions, Input, behind_preprocessing, broken
+from gevaldi.classifiers._files import FileOptions, behind_preprocessing, broken, fitting
+from gevaldi.classifiers._graph import FLOATS, WHOLE, cut_to, fed_by, inputs, session, shape_of
+from gevaldi.classifiers._layout import Input, inputs_of
 from gevaldi.errors import ContractError, SpecError, describe_error
-from gevaldi.models import Pictures
+from gevaldi.models import Output, Pictures
 from gevaldi.provenance import note_files
 
 TOLERANCE = {torch.float16: 2e-2}  # relative to the largest output; onnxruntime and torch add up in another order
@@ -26,36 +28,44 @@ TOGETHER = 3  # pictures that are compared at once, besides one alone
 QUANTISING = ("QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger")
 STEPS = ("Round", "Floor", "Ceil", "Sign", "ArgMax", "ArgMin", "Hardmax", "OneHot", "NonZero", "Greater", "Less", "Equal", "Not")
 MEASURING = ("Shape", "Size")  # what follows from them is no function of the pictures' values
-FLOATS = {1: torch.float32, 10: torch.float16, 11: torch.float64}  # by the numbers of onnx.TensorProto.DataType
+CHOOSING = ("ArgMax", "TopK", "ZipMap", "Cast")  # after which there are no scores any more
+LARGEST = 2**31 - 1  # bytes of one message
 
 
 class Runtime(nn.Module):
-    """A file as onnxruntime computes it: without gradients, on the processor."""
+    """A graph as onnxruntime computes it: without gradients, on the processor."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the file.
+    def __init__(self, model: Any, path: Path) -> None:
+        """Open a graph with one input and one output that matter, which comes from a file.
 
         Raises:
             WeightsError: onnxruntime cannot run it.
+            SpecError: its output is no tensor of fractions.
         """
-        import onnxruntime
-
         super().__init__()
-        settings = onnxruntime.SessionOptions()
-        settings.log_severity_level, settings.intra_op_num_threads = 4, torch.get_num_threads()
-        try:
-            self.session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+        try:  # what is too large for one message is read by onnxruntime itself
+            self.session = session(model.SerializeToString() if model.ByteSize() < LARGEST else str(path))
         except Exception as error:
             raise broken(path, "file that onnxruntime can run", error) from error
-        self.input = self.session.get_inputs()[0]
+        self.fed, self.read = inputs(model.graph)[0].name, model.graph.output[0].name
+        kind = next(value.type for value in self.session.get_outputs() if value.name == self.read)
+        if kind not in ("tensor(float)", "tensor(float16)", "tensor(double)"):
+            raise SpecError(_no_scores(model.graph, path, kind))
         # It has no tensors of its own; by this one a run knows the file from others.
         self.register_buffer("sha256", torch.frombuffer(bytearray(_digest(path)), dtype=torch.uint8))
-        self.dtype = {"tensor(float16)": torch.float16, "tensor(double)": torch.float64}.get(self.input.type, torch.float32)
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
-        """The only output, on the device of the pictures."""
-        (output,) = self.session.run(None, {self.input.name: pictures.detach().to("cpu", self.dtype).numpy()})
-        return torch.from_numpy(output).to(pictures)
+    def forward(self, pictures: Tensor) -> Tensor:
+        """The output for pictures as the graph takes them, on their device."""
+        (output,) = self.session.run([self.read], {self.fed: pictures.detach().cpu().numpy()})
+        found = torch.from_numpy(output).to(pictures.device)
+        return found.to(pictures.dtype) if pictures.is_floating_point() else found
+
+
+def _no_scores(graph: Any, path: Path, kind: str) -> str:
+    maker = next((node for node in graph.node if graph.output[0].name in node.output), None)
+    before = f" output={maker.input[0]} takes what went into it." if maker is not None and maker.op_type in CHOOSING else ""
+    after = f", made by {maker.op_type}" if maker is not None else ""
+    return f"{path.name} gives {graph.output[0].name} as {kind}{after}; scores of classes were expected.{before}"
 
 
 def _digest(path: Path) -> bytes:
@@ -72,20 +82,127 @@ def _digest(path: Path) -> bytes:
     return digest.digest()
 
 
-def pictures_of(graph: Any) -> list[Any]:
-    """The inputs of a graph, without the constants that older files list among them."""
-    constants = {tensor.name for tensor in graph.initializer}
-    return [value for value in graph.input if value.name not in constants]
+@dataclass(frozen=True)
+class Reading:
+    """A graph cut down to one output, what it takes, onnxruntime behind the preprocessing, and what that gives for a picture."""
+
+    model: Any
+    found: Input
+    reference: nn.Module
+    picture: Pictures
+    classes: int
+
+    @property
+    def output(self) -> str:
+        """The name of the output."""
+        return str(self.model.graph.output[0].name)
 
 
-def with_gradients(model: Any, path: Path, told: FileOptions, found: Input, reference: nn.Module, picture: Pictures) -> nn.Module:
+def only_reading(model: Any, told: FileOptions, said: str | None, path: Path, gradients: bool) -> Reading:
+    """What a graph gives at the output that was named, or else at the only one that gives classes.
+
+    Args:
+        model: with constants in the place of inputs that have fixed values.
+        told: the user's options.
+        said: the name of the input for pictures, where a user gave it.
+        path: of the file.
+        gradients: whether they are needed.
+
+    Raises:
+        SpecError: no output gives classes, or several do, or it is no graph of pictures.
+        WeightsError: onnxruntime cannot run it.
+    """
+    found, errors, names = [], [], _outputs(model.graph, told.part, path.name)
+    for name in names:
+        try:
+            found.append(_reading(model, name, told, said, path, gradients))
+        except SpecError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    if len(found) > 1:
+        listed = ", ".join(f"{one.output} ({one.classes})" for one in found)
+        raise SpecError(
+            f"{path.name} has several outputs that can be classes: {listed}. Say which are, for example output={found[0].output}."
+        )
+    if errors:
+        sys.stderr.write(f"gevaldi: of the {len(names)} outputs of {path.name}, {found[0].output} is taken for the classes\n")
+    return found[0]
+
+
+def _outputs(graph: Any, part: "int | str | None", name: str) -> list[str]:
+    """The tensors that may have the classes: the one that was named, or all outputs.
+
+    Raises:
+        SpecError: nothing in the graph bears the name.
+    """
+    outputs = [value.name for value in graph.output]
+    tensors = {key for node in graph.node for key in node.output}
+    if part is not None and str(part) in {*outputs, *tensors}:
+        return [str(part)]
+    if isinstance(part, int) and 0 <= part < len(outputs):
+        return [outputs[part]]
+    if part is None or part in get_args(Output):
+        return outputs
+    raise SpecError(
+        f"output={part} was said, but {name} has no such output; it gives {', '.join(outputs)}. What it ends in is one of "
+        f"{', '.join(get_args(Output))}."
+    )
+
+
+def _reading(model: Any, output: str, told: FileOptions, said: str | None, path: Path, gradients: bool) -> Reading:
+    """What a graph gives at one of its tensors.
+
+    Raises:
+        SpecError: it needs several inputs, takes no pictures, or gives no classes.
+        WeightsError: onnxruntime cannot run it.
+    """
+    cut = cut_to(model, output)
+    value = _pictures_in(cut.graph, said, path.name)
+    readings = inputs_of(shape_of(value), told.layout, path.name)
+    dtype = (FLOATS | WHOLE).get(value.type.tensor_type.elem_type)
+    if dtype is None:
+        raise SpecError(f"{path.name} takes {_kind(value)}; pictures as float, float16, double or uint8 were expected.")
+    if not dtype.is_floating_point and gradients:
+        raise SpecError(f"{path.name} takes whole numbers ({_kind(value)}), through which no gradient passes. {_way_out(path)}")
+    known = [replace(form, dtype=dtype) for form in readings]
+    inner = told.model_copy(update={"output": None})  # which was chosen here
+    found, reference, picture, row = fitting(Runtime(cut, path), inner, known, path.name)
+    return Reading(cut, found, reference, picture, row.shape[1])
+
+
+def _kind(value: Any) -> str:
+    import onnx
+
+    return str(onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type)).lower()
+
+
+def _pictures_in(graph: Any, said: str | None, name: str) -> Any:
+    """The input for pictures, if an output needs no other."""
+    needed = {value.name: value for value in inputs(graph)}
+    if said is not None and said not in needed:
+        raise SpecError(
+            f"input={said} was said, but the inputs that {graph.output[0].name} of {name} needs are {', '.join(needed)}."
+        )
+    if len(needed) != 1:
+        others = [key for key in needed if key != said][said is None :] or ["NAME"]
+        fixed = ",".join(f'"{key}":0' for key in others)
+        raise SpecError(
+            f"{name} has {len(needed)} inputs ({', '.join(needed)}); a classifier has one. Give the others fixed values, such as "
+            f"constants={{{fixed}}}."
+        )
+    return next(iter(needed.values()))
+
+
+def with_gradients(read: Reading, path: Path, told: FileOptions) -> nn.Module:
     """A model in torch, behind its preprocessing; asked for one picture at a time where, against its word, it is right only then.
 
     Raises:
         SpecError: an operator cannot be converted, or no gradient passes.
-        ContractError: it gives something else than `reference`, which is onnxruntime behind the same preprocessing.
+        ContractError: it gives something else than onnxruntime behind the same preprocessing.
     """
-    cutting = [node for node in _fed_by_pictures(model.graph) if node.op_type in QUANTISING]
+    model, found, reference, picture = read.model, read.found, read.reference, read.picture
+    cutting = [node for node in fed_by(model.graph, inputs(model.graph)[0].name, MEASURING) if node.op_type in QUANTISING]
     if cutting:
         raise _without_gradient(path, cutting)
     tolerance = TOLERANCE.get(found.dtype, USUAL_TOLERANCE)
@@ -103,7 +220,9 @@ def with_gradients(model: Any, path: Path, told: FileOptions, found: Input, refe
             f"output, where at most {tolerance:g} was expected of rounding. {_way_out(path)}"
         )
     if not passes:
-        raise _without_gradient(path, [node for node in _fed_by_pictures(model.graph) if _is_a_step(node)])
+        raise _without_gradient(
+            path, [node for node in fed_by(model.graph, inputs(model.graph)[0].name, MEASURING) if _is_a_step(node)]
+        )
     return module
 
 
@@ -164,16 +283,6 @@ def _passes(module: nn.Module, picture: Pictures) -> bool:
             return False
         (gradient,) = torch.autograd.grad((output * weights).sum(), asked, allow_unused=True)
     return gradient is not None and bool((gradient != 0).any())
-
-
-def _fed_by_pictures(graph: Any) -> list[Any]:
-    """The operators that work on what became of the pictures' values."""
-    reached, nodes = {pictures_of(graph)[0].name}, []
-    for node in graph.node:  # in the order of computation
-        if reached.intersection(node.input):
-            nodes.append(node)
-            reached.update(() if node.op_type in MEASURING else node.output)
-    return nodes
 
 
 def _is_a_step(node: Any) -> bool:

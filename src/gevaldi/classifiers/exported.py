@@ -1,14 +1,14 @@
 """Classifiers that torch.export wrote."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import SpecError
-from gevaldi.registry import Call, construct
 
 if TYPE_CHECKING:
-    from gevaldi.classifiers._files import Input
+    from gevaldi.classifiers._layout import Input, Layout
     from gevaldi.models import Classifier
 
 
@@ -33,10 +33,10 @@ class Exported:
             WeightsError: the file is missing or damaged, or `pickle=true` was not said.
             SpecError: it is no classifier of pictures, or an option is wrong.
         """
-        from gevaldi.classifiers._files import FileOptions, as_classifier, behind_preprocessing, existing, is_code, probed
+        from gevaldi.classifiers._files import as_classifier, existing, fitting, is_code, options_in
 
         told, path = (
-            construct(FileOptions, Call(f"exported:{name}", options), "classifier"),
+            options_in(f"exported:{name}", options),
             existing(name, (".pt2",), "exported program"),
         )
         if not pickle:
@@ -44,9 +44,7 @@ class Exported:
                 path, f"exported:{name}", "torch reads exported programs with pickle, which runs whatever is hidden in them"
             )
         program, network = _read(path)
-        found = _input(program, path.name)
-        module = behind_preprocessing(network, told, found)
-        _, output = probed(module, found, path.name)
+        _, module, _, output = fitting(network, told, _inputs(program, told.layout, path.name), path.name)
         return as_classifier(module, told, output.shape[1], path.name)
 
 
@@ -81,31 +79,31 @@ def _network(program: Any) -> Any:
     return module
 
 
-def _input(program: Any, name: str) -> "Input":
+def _inputs(program: Any, layout: "Layout | None", name: str) -> "list[Input]":
     """What the program says of its input.
 
     Raises:
         SpecError: it has several inputs, or takes no pictures.
     """
-    from gevaldi.classifiers._files import Input
+    from gevaldi.classifiers._layout import inputs_of
 
     wanted = program.graph_signature.user_inputs
     values = [node.meta["val"] for node in program.graph.nodes if node.op == "placeholder" and node.name in wanted]
     if len(wanted) != 1 or len(values) != 1:
         raise SpecError(f"{name} has {len(wanted)} inputs ({', '.join(map(str, wanted))}); a classifier has one.")
-    shape: Any = getattr(values[0], "shape", ())
-    if len(shape) != 4 or not values[0].is_floating_point():
-        raise SpecError(f"{name} takes {tuple(shape)}; (batch, 1 or 3 channels, height, width) of floats was expected.")
-    least, most = _range(program, shape[0])
-    channels, height, width = (side if isinstance(side, int) else None for side in shape[1:])
-    return Input(channels, height, width, most=most, least=least, dtype=values[0].dtype)
+    (value,) = values
+    if not hasattr(value, "shape") or not value.is_floating_point():
+        came = str(getattr(value, "dtype", type(value).__name__)).removeprefix("torch.")
+        raise SpecError(f"{name} takes {came}, through which no gradient passes; an input of floats was expected.")
+    readings = inputs_of([side if isinstance(side, int) else None for side in value.shape], layout, name)
+    return [replace(reading, dtype=value.dtype, **_batch(program, reading, value.shape)) for reading in readings]
 
 
-def _range(program: Any, batch: Any) -> tuple[int, int | None]:
+def _batch(program: Any, reading: "Input", shape: Any) -> dict[str, Any]:
     """The smallest and the largest number of pictures that a program takes at once; None for any."""
-    if isinstance(batch, int):
-        return batch, batch
-    allowed = program.range_constraints.get(batch.node.expr)
+    if not reading.axes.startswith("n") or isinstance(shape[0], int):
+        return {}
+    allowed = program.range_constraints.get(shape[0].node.expr)
     if allowed is None:
-        return 1, None
-    return max(1, int(allowed.lower)), int(allowed.upper) if allowed.upper.is_Integer else None
+        return {}
+    return {"least": max(1, int(allowed.lower)), "most": int(allowed.upper) if allowed.upper.is_Integer else None}

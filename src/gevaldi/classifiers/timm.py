@@ -25,20 +25,32 @@ class Timm:
     """Classifiers of timm by its own names: `timm:resnet50.a1_in1k`, `timm:convnext_base.fb_in22k_ft_in1k`.
 
     Options: `weights=FILE` (safetensors, or a PyTorch file of tensors) in place of those from the Hugging Face hub,
-    `weights=random` for none; `pickle=true` for a PyTorch file that holds more than tensors. Needs `pip install 'gevaldi[timm]'`.
+    `weights=random` for none; `classes=10,labels=FILE` for weights with other classes; `key=` where a file holds several sets;
+    `pickle=true` for a PyTorch file that holds more than tensors. Needs `pip install 'gevaldi[timm]'`.
     """
 
     def names(self) -> list[str]:
         """All with weights, read from timm's files without importing it; none where it is not installed."""
         return _names()
 
-    def load(self, name: str, /, *, weights: str | None = None, pickle: bool = False) -> "Classifier":
+    def load(
+        self,
+        name: str,
+        /,
+        *,
+        weights: str | None = None,
+        classes: int | None = None,
+        labels: int | str | None = None,
+        key: str | None = None,
+        pickle: bool = False,
+    ) -> "Classifier":
         """The classifier with the preprocessing and the labels that its configuration states.
 
         Raises:
             MissingExtra: timm is not installed.
             UnknownName: timm has no such model.
-            SpecError: it is no classifier of a known set of classes, or its preprocessing is of a kind that is not known here.
+            SpecError: it is no classifier of a known set of classes, its preprocessing is of a kind that is not known here, or the
+                labels are too few or too many.
             WeightsError: the weights cannot be fetched or read, or are of another architecture.
         """
         if find_spec("timm") is None:
@@ -47,20 +59,27 @@ class Timm:
         import torch
         from timm.data import create_transform, resolve_model_data_config
 
+        from gevaldi.checkpoints import fill
         from gevaldi.classifiers._imagenet import RANDOM, prepared
-        from gevaldi.weights import fill
+        from gevaldi.classifiers._labels import classes_told, labels_told, refuse_classes
 
-        known = {*timm.list_pretrained(), *timm.list_models()}
-        if name not in known:
-            raise UnknownName("timm model", name, known)
+        names = {*timm.list_pretrained(), *timm.list_models()}
+        if name not in names:
+            raise UnknownName("timm model", name, names)
+        count, note = classes_told(classes, labels if weights else None, f"timm:{name}"), None
+        if weights is None and (published := timm.get_pretrained_cfg(name)):
+            refuse_classes(count, published.num_classes, f"timm:{name}")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            network = _fetched(name) if weights is None else timm.create_model(name, pretrained=False)
+            options = {} if count is None else {"num_classes": count}
+            network = _fetched(name) if weights is None else timm.create_model(name, pretrained=False, **options)
         if weights and weights != RANDOM:
-            fill(network, local_path(weights), allow_pickle=pickle, remedy=f"Are they of timm's {name}?")
+            note = fill(network, local_path(weights), allow_pickle=pickle, key=key, remedy=f"Are they of timm's {name}?")
         transform = create_transform(**resolve_model_data_config(network), is_training=False)
         trusted = weights in (None, RANDOM)
-        return prepared(network, _preprocessing(network, name), _labels(network, name), name, transform, trusted=trusted)
+        given = count is not None or labels is not None
+        known = labels_told(labels, int(network.num_classes), f"timm:{name}") if given else _labels(network, name)
+        return prepared(network, _preprocessing(network, name), known, name, transform, trusted=trusted, note=note)
 
 
 @cache

@@ -1,12 +1,15 @@
 """Classifiers in TorchScript archives."""
 
 import warnings
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile, is_zipfile
 
-from gevaldi.registry import Call, construct
+from gevaldi.errors import WeightsError
 
 if TYPE_CHECKING:
+    from gevaldi.classifiers._layout import Input, Layout
     from gevaldi.models import Classifier
 
 SUFFIXES = (".pt", ".pth", ".ts", ".jit", ".torchscript")
@@ -31,17 +34,18 @@ class Torchscript:
             WeightsError: the file is missing, damaged, or no archive of TorchScript, or `pickle=true` was not said.
             SpecError: it is no classifier of pictures, or an option is wrong.
         """
-        from gevaldi.classifiers._files import FileOptions, Input, as_classifier, behind_preprocessing, existing, is_code, probed
+        from gevaldi.classifiers._files import as_classifier, existing, fitting, is_code, one_at_a_time_if_needed, options_in
 
         told, path = (
-            construct(FileOptions, Call(f"torchscript:{name}", options), "classifier"),
+            options_in(f"torchscript:{name}", options),
             existing(name, SUFFIXES, "TorchScript archive"),
         )
         if not pickle:
             raise is_code(path, f"torchscript:{name}", "TorchScript is code, which can overwrite files as soon as it is read")
-        found = Input()
-        module = behind_preprocessing(_read(path), told, found)
-        _, output = probed(module, found, path.name)
+        network = _read(path)
+        found, module, picture, output = fitting(network, told, _inputs(network, told.layout, path.name), path.name)
+        if found.most is None:
+            module = one_at_a_time_if_needed(network, told, found, module, picture)
         return as_classifier(module, told, output.shape[1], path.name)
 
 
@@ -56,5 +60,30 @@ def _read(path: Path) -> Any:
             warnings.filterwarnings("ignore", message="`torch.jit.load` is", category=DeprecationWarning)  # of older versions
             return torch.jit.load(path, map_location="cpu")
     except (OSError, RuntimeError, ValueError) as error:
-        remedy = "If it holds weights only, name their network: torchvision:NAME,weights=FILE, or timm:NAME,weights=FILE."
-        raise broken(path, "TorchScript archive", error, remedy) from error
+        if _is_pickled(path):
+            raise WeightsError(
+                f"{path} was written by torch.save and is no TorchScript archive: it holds weights, or a network that was pickled "
+                f"whole. Name the network: torchvision:NAME,weights={path} or timm:NAME,weights=..., with pickle=true where it is "
+                "whole; for a network of your own, a function that builds it and loads the file: python:FILE.py:NAME."
+            ) from error
+        raise broken(path, "TorchScript archive", error) from error
+
+
+def _is_pickled(path: Path) -> bool:
+    """Whether a file is what torch.save writes, which has no constants of a program."""
+    if not is_zipfile(path):
+        return path.read_bytes()[:1] == b"\x80"
+    with ZipFile(path) as archive:
+        names = [PurePosixPath(name).name for name in archive.namelist()]
+    return "data.pkl" in names and "constants.pkl" not in names
+
+
+def _inputs(network: Any, layout: "Layout | None", name: str) -> "list[Input]":
+    """What an archive can expect, which says nothing of it: numbers such as its weights', or others if it has none any more."""
+    import torch
+
+    from gevaldi.classifiers._layout import inputs_of
+
+    weights = [t.dtype for t in (*network.parameters(), *network.buffers()) if t.is_floating_point()]
+    kinds = dict.fromkeys([*weights, torch.float32, torch.float16, torch.bfloat16, torch.float64])
+    return [replace(reading, dtype=kind) for reading in inputs_of(None, layout, name) for kind in kinds]

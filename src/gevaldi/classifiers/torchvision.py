@@ -16,6 +16,7 @@ from gevaldi.storage import local_path
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
 
+CLASSES = 1000  # of ImageNet
 REGISTERED = re.compile(r"@register_model\(\)\n(?:@.*\n)*def (\w+)\(")
 
 
@@ -23,7 +24,8 @@ class Torchvision:
     """ImageNet classifiers of torchvision: `torchvision:squeezenet1_0`, `torchvision:resnet50@IMAGENET1K_V1`.
 
     Options: `weights=FILE` (safetensors, or a PyTorch file of tensors) in place of those that torchvision fetches and keeps,
-    `weights=random` for none; `pickle=true` for a PyTorch file that holds more than tensors. For weights that were trained on
+    `weights=random` for none; `classes=10,labels=FILE` for weights with other classes than ImageNet's; `key=` where a file holds
+    several sets; `pickle=true` for a PyTorch file that holds more than tensors. For weights that were trained on
     pictures prepared otherwise: `mean` and `std`, a number or a list such as `[0.485,0.456,0.406]`; `size` of the pictures;
     `padding=tensorflow` for those of a network that was trained there.
     """
@@ -38,6 +40,9 @@ class Torchvision:
         /,
         *,
         weights: str | None = None,
+        classes: int | None = None,
+        labels: int | str | None = None,
+        key: str | None = None,
         pickle: bool = False,
         mean: float | list[float] | None = None,
         std: float | list[float] | None = None,
@@ -48,30 +53,34 @@ class Torchvision:
 
         Raises:
             UnknownName: torchvision has no such classifier, or no such weights of it.
-            SpecError: a number is impossible, or the padding of a kind that is not known.
+            SpecError: a number is impossible, the padding of a kind that is not known, or the labels are too few or too many.
             WeightsError: the weights cannot be fetched or read, or are of another architecture.
         """
         import torch
         from torchvision.models import get_model
 
+        from gevaldi.checkpoints import fill
         from gevaldi.classifiers._imagenet import RANDOM, ilsvrc_labels, prepared
+        from gevaldi.classifiers._labels import classes_told, labels_told, refuse_classes
         from gevaldi.classifiers._padding import pad_as_tensorflow
-        from gevaldi.weights import fill
 
         model, _, tag = name.partition("@")
         if model not in _names():
             raise UnknownName("torchvision classifier", model, _names())
         entry = _entry(model, tag)
         # Trained weights of these two expect pictures normalised in another way, which torchvision sees to only if it loads them.
+        count, note = classes_told(classes, labels if weights else None, f"torchvision:{name}"), None
+        if weights is None:
+            refuse_classes(count, CLASSES, f"torchvision:{name}")
         special = model in ("googlenet", "inception_v3")
         options = {"transform_input": True, "init_weights": weights == RANDOM} if special else {}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            network = get_model(model, weights=None, **options)
+            network = get_model(model, weights=None, num_classes=count or CLASSES, **options)
         if weights is None:
             _fill(network, entry, name)
         elif weights != RANDOM:
-            fill(network, local_path(weights), allow_pickle=pickle, remedy=f"Are they of torchvision's {model}?")
+            note = fill(network, local_path(weights), allow_pickle=pickle, key=key, remedy=f"Are they of torchvision's {model}?")
         if padding == "tensorflow":
             pad_as_tensorflow(network)
         elif padding != "torch":
@@ -79,7 +88,9 @@ class Torchvision:
         changed = _changed(entry, mean, std, size)
         transform = entry.transforms(**changed)
         trusted = weights in (None, RANDOM) and not changed and padding == "torch"
-        return prepared(network, _preprocessing(transform), ilsvrc_labels(), name, transform, trusted=trusted)
+        given = count is not None or labels is not None
+        known = labels_told(labels, count or CLASSES, f"torchvision:{name}") if given else ilsvrc_labels()
+        return prepared(network, _preprocessing(transform), known, name, transform, trusted=trusted, note=note)
 
 
 @cache

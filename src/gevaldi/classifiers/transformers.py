@@ -29,8 +29,9 @@ class Transformers:
     """Image classifiers of Hugging Face transformers, from the hub or a folder: `transformers:microsoft/resnet-50`.
 
     Options: `weights=FILE` (safetensors, or a PyTorch file of tensors) in place of those that belong to it, `weights=random` for
-    none; `pickle=true` for PyTorch files, which can hold more than tensors; `revision=` of the hub; `labels=imagenet` or a file of
-    names where its configuration has none. Needs `pip install 'gevaldi[transformers]'`.
+    none; `classes=10,labels=FILE` for weights with other classes than its configuration; `key=` where a file holds several sets;
+    `pickle=true` for PyTorch files, which can hold more than tensors; `revision=` of the hub; `labels=imagenet` or a file of names
+    where its configuration has none. Needs `pip install 'gevaldi[transformers]'`.
     """
 
     def names(self) -> list[str]:
@@ -43,6 +44,8 @@ class Transformers:
         /,
         *,
         weights: str | None = None,
+        classes: int | None = None,
+        key: str | None = None,
         pickle: bool = False,
         revision: str | None = None,
         labels: int | str | None = None,
@@ -56,23 +59,28 @@ class Transformers:
         """
         if find_spec("transformers") is None:
             raise MissingExtra("transformers", f"transformers:{name}", "transformers")
-        from gevaldi.classifiers._files import labels_told
+        from gevaldi.checkpoints import fill
         from gevaldi.classifiers._imagenet import RANDOM, prepared
+        from gevaldi.classifiers._labels import classes_told, labels_told, refuse_classes
         from gevaldi.classifiers._transformers import Logits, preprocessing_of
-        from gevaldi.weights import fill
 
         place = _place(name, (CONFIG,) if weights else (*SAFE, *(PICKLED if pickle else ())), revision)
         with _quiet(place), _answering(name):
             config = _config(place, name)
+            count, note = classes_told(classes, labels if weights else None, f"transformers:{name}"), None
+            if weights is None:
+                refuse_classes(count, config.num_labels, f"transformers:{name}")
+            elif count not in (None, config.num_labels):
+                config.num_labels = count  # which forgets the names of the others
             network = _untrained(config) if weights else _trained(place, config, pickle, name)
             processor = _processor(place)
             note_model(place.where, (CONFIG,), place.revision)
         if weights and weights != RANDOM:
-            fill(network, local_path(weights), allow_pickle=pickle, remedy=f"Are they of transformers:{name}?")
+            note = fill(network, local_path(weights), allow_pickle=pickle, key=key, remedy=f"Are they of transformers:{name}?")
         preprocessing = preprocessing_of(processor, name)
         known = labels_told(labels, config.num_labels, f"transformers:{name}", _names_in(config))
         official, trusted = partial(_prepared_by, processor), weights in (None, RANDOM)
-        return prepared(Logits(network.float()), preprocessing, known, place.name, official, trusted=trusted)
+        return prepared(Logits(network.float()), preprocessing, known, place.name, official, trusted=trusted, note=note)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The matrices of a sweep in a terminal, whatever its width."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.text import Text
 from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, exactly
 from gevaldi.names import plain
 from gevaldi.reports.sweep.tables import fitting, matrices
+from gevaldi.statistics.words import counted, interval
 
 if TYPE_CHECKING:
     from gevaldi.reports.sweep.tables import Matrix
@@ -95,5 +97,5 @@ def _print_wrong(wrong: Sequence[Entry], names: Sequence[str]) -> None:
 def _percent(entry: Entry | None, apart: str) -> str:
     if entry is None:
         return "–"
-    value, low, high = (100 * n for n in (entry.estimate.value, entry.estimate.low, entry.estimate.high))
-    return f"{value:.1f} %{apart}({low:.1f} to {high:.1f})"
+    estimate = replace(entry.estimate, count=entry.samples)
+    return f"{counted(estimate)}{apart}({interval(estimate).removesuffix(' %')})"

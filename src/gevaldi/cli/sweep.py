@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+import time
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from gevaldi.sweeps.spec import Sweep
 
 SHOWN = 3  # most comparisons that a message names
+BETWEEN_PAGES = 20.0  # seconds: a sweep that is killed leaves a page of its finished comparisons
 
 
 def _classifiers_and_sweeps(incomplete: str) -> list[str]:
@@ -113,7 +115,7 @@ def _run(definition: "Sweep", folder: Path, only: tuple[str, ...], compute: "Com
     from gevaldi.sweeps.execution import Before, Networks, run_sweep
     from gevaldi.sweeps.results import collect
 
-    outcomes = []
+    outcomes, written = [], time.monotonic()
     names = [name for name in definition.pairs() if not only or name in only]
     left = list(names)
     for outcome in run_sweep(definition, folder, Networks(), compute, only=only):
@@ -127,6 +129,9 @@ def _run(definition: "Sweep", folder: Path, only: tuple[str, ...], compute: "Com
             if outcome.name not in left:  # an earlier one, which `only` does not name
                 continue
             left.remove(outcome.name)
+            if left and time.monotonic() - written > BETWEEN_PAGES:
+                collect(definition, folder, outcomes).report()
+                written = time.monotonic()
         if left:
             say(f"gevaldi: {len(names) - len(left) + 1} of {len(names)}: {left[0]}")
     return collect(definition, folder, outcomes)

@@ -9,6 +9,7 @@ from gevaldi.names import plain, told_apart
 from gevaldi.reports.answer import answer
 from gevaldi.reports.numbers import typicality
 from gevaldi.runs.store.run import Run
+from gevaldi.statistics.words import counted
 
 
 def summary_table(run: Run, found: list[Summary]) -> None:
@@ -25,7 +26,7 @@ def summary_table(run: Run, found: list[Summary]) -> None:
         table.add_column(Text(head), justify="left" if head == "order" else "right", no_wrap=True)
     for s in found:
         cells = (
-            f"{100 * s.differ_start.value:.0f} → {100 * s.differ_end.value:.0f} %",
+            _before_and_after(s),
             f"{_short(s.divergence_start.value)} → {_short(s.divergence_end.value)}",
             *(_levels(s, n) for n in sizes),
             f"{s.delta_z.value:.2f}",
@@ -38,6 +39,11 @@ def summary_table(run: Run, found: list[Summary]) -> None:
         many = sum(s.distinct or 0 for s in found)
         finds = f"{many:,} distinct find{'s' * (many != 1)}"
         Console(highlight=False).print(f"{finds} (different top classes after; near-duplicates count once)")
+
+
+def _before_and_after(found: Summary) -> str:
+    start, end = counted(found.differ_start), counted(found.differ_end)
+    return f"{start.removesuffix(' %') if end.endswith('%') else start} → {end}"
 
 
 def _short(value: float) -> str:

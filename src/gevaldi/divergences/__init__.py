@@ -1,7 +1,7 @@
-"""D[p₁(y|x) ‖ p₂(y|x)]: how far the predictions of two classifiers are apart, per sample, from log-probabilities.
+"""D[p₁(y|x) ‖ p₂(y|x)]: how far apart the predictions of two classifiers are, per sample, from log-probabilities.
 
-A divergence is a plain function `(log_p, log_q) -> (batch,)`. To add one, add a file that holds a function of the file's name, or
-name your own: `python:FILE.py:NAME`. One with a keyword `taxonomy` receives that of the run.
+A divergence is a function `(log_p, log_q) -> (batch,)`. To add one, add a file that holds a function of the file's name, or name
+your own: `python:FILE.py:NAME`. If it has a keyword `taxonomy`, it receives the run's.
 """
 
 import inspect
@@ -19,17 +19,17 @@ registry = Registry("divergence", "gevaldi.divergences")
 
 
 def divergence(text: str, classes: int | None = None, taxonomy: "Taxonomy | None" = None) -> "Divergence":
-    """The divergence that a user names: `kl`, `renyi,order=2`, `log-odds,this=3,that=8`.
+    """The divergence that a user names, such as `kl`, `renyi,order=2` or `log-odds,this=3,that=8`.
 
     Args:
         text: its name and options.
-        classes: if given, it is tried on predictions of so many classes, so that an impossible value is refused here, at the
-            border, and not in the first step of a run.
-        taxonomy: the hierarchy of the classes, in the order of the predictions, for divergences over one.
+        classes: if given, the divergence is tried on predictions over this many classes, so that an invalid value is refused here
+            and not in the first step of a run.
+        taxonomy: the hierarchy of the classes, in the order of the predictions, for divergences that need one.
 
     Raises:
         UnknownName: there is no such divergence.
-        SpecError: an option is missing, unknown or impossible, or a taxonomy is needed and none given.
+        SpecError: an option is missing, unknown or invalid, or the divergence needs a taxonomy and has none.
     """
     import torch
 
@@ -39,8 +39,9 @@ def divergence(text: str, classes: int | None = None, taxonomy: "Taxonomy | None
     if "taxonomy" in inspect.signature(function).parameters:
         if taxonomy is None:
             raise SpecError(
-                f"The divergence {call.name!r} needs a hierarchy of the classes, and none is known for these labels. Give one that "
-                "ships or a file, --taxonomy ilsvrc or --taxonomy zoo.yaml, or the labels WordNet ids: gevaldi.Label(name, id)."
+                f"The divergence {call.name!r} needs a hierarchy of the classes, and none is known for these labels. Name a "
+                "bundled one or a file (--taxonomy ilsvrc, --taxonomy zoo.yaml), or give the labels WordNet ids: "
+                "gevaldi.Label(name, id)."
             )
         bound = partial(bound, taxonomy=taxonomy)
     if classes is not None:
@@ -61,7 +62,7 @@ def divergence(text: str, classes: int | None = None, taxonomy: "Taxonomy | None
 
 
 def traits(function: "Divergence") -> "Traits":
-    """What a divergence claims of itself; one without claims is taken to be non-negative and unbounded."""
+    """The declared traits of a divergence; by default it counts as non-negative and unbounded."""
     from gevaldi.divergences.base import Traits
 
     inner = function.func if isinstance(function, partial) else function

@@ -1,4 +1,4 @@
-"""What all divergences share: their type, what they claim of themselves, and sums over classes that survive probability zero."""
+"""Shared by all divergences: their type, their traits, and sums over classes that survive probability zero."""
 
 import math
 from collections.abc import Callable
@@ -15,10 +15,10 @@ Divergence = Callable[[Float[Tensor, "batch classes"], Float[Tensor, "batch clas
 
 @dataclass(frozen=True)
 class Traits:
-    """What a divergence claims of itself, and every one is tested on.
+    """The declared properties of a divergence; tests check them for every one.
 
     Attributes:
-        unit: what the number counts.
+        unit: the unit of the value.
         symmetric: D[p‖q] = D[q‖p].
         non_negative: never below zero, and zero only at p = q.
         bound: no value is above it.

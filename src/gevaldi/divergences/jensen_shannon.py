@@ -13,7 +13,7 @@ from gevaldi.divergences.base import claims, log_sum_exp, relative_entropy
 def jensen_shannon(log_p: Float[Tensor, "batch classes"], log_q: Float[Tensor, "batch classes"]) -> Float[Tensor, " batch"]:
     """Jensen-Shannon divergence ½ KL(p‖m) + ½ KL(q‖m) with m = ½(p + q), in nats: symmetric, at most log 2 [Lin 1991].
 
-    Bounded, hence flat where the two are sure of different classes: there a search gains nothing more.
+    Bounded, hence flat where the two are sure of different classes: there a search has nothing to gain.
     """
     return jensen_shannon_of_set(torch.stack([log_p, log_q]))
 
@@ -21,7 +21,7 @@ def jensen_shannon(log_p: Float[Tensor, "batch classes"], log_q: Float[Tensor, "
 def jensen_shannon_of_set(log_ps: Float[Tensor, "classifiers batch classes"]) -> Float[Tensor, " batch"]:
     """Jensen-Shannon divergence of N classifiers, the mean of KL(pᵢ‖m) with m their mean, in nats: 0 to log N.
 
-    It does not depend on their order. Equals the mutual information of the prediction and of who made it [Lin 1991].
+    Does not depend on their order. Equals the mutual information of the prediction and the classifier that made it [Lin 1991].
     """
     log_m = log_sum_exp(log_ps.movedim(0, -1)) - math.log(len(log_ps))
     return relative_entropy(log_ps, log_m.expand_as(log_ps)).mean(0)

@@ -10,7 +10,7 @@ from gevaldi.divergences.base import claims, relative_entropy
 def kl(log_p: Float[Tensor, "batch classes"], log_q: Float[Tensor, "batch classes"]) -> Float[Tensor, " batch"]:
     """Kullback-Leibler divergence KL(p‖q) = Σ p log(p/q), in nats.
 
-    Large where the first is sure of what the second excludes, so a search with it mostly finds what the *second* denies.
-    Not symmetric, not bounded: above 100 nats on real networks. Source: [Kullback 1951].
+    Not symmetric: a search with it finds pictures that the first is sure of and the second rules out. Not bounded: above 100 nats
+    on real networks. Source: [Kullback 1951].
     """
     return relative_entropy(log_p, log_q)

@@ -21,6 +21,6 @@ def log_odds(
     classes = log_p.shape[-1]
     if not (isinstance(this, int) and isinstance(that, int)) or this == that or not (0 <= this < classes and 0 <= that < classes):
         raise ValueError(
-            f"this={this}, that={that} were given; log-odds compares two different classes with indices 0 to {classes - 1}."
+            f"this={this}, that={that} is invalid; log-odds compares two different classes with indices 0 to {classes - 1}."
         )
     return (log_p[..., this] - log_p[..., that]) - (log_q[..., this] - log_q[..., that])

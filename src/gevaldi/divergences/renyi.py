@@ -23,7 +23,7 @@ def renyi(
     """
     if not 0 < order < math.inf:
         raise ValueError(
-            f"order={order} was given; the order of a Rényi divergence is a positive, finite number, for example 0.5 or 2."
+            f"order={order} is invalid; the order of a Rényi divergence is a positive, finite number, for example 0.5 or 2."
         )
     if order == 1:
         return relative_entropy(log_p, log_q)

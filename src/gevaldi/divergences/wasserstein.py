@@ -16,21 +16,21 @@ from gevaldi.taxonomy.tree import branches
 def wasserstein(
     log_p: Float[Tensor, "batch classes"], log_q: Float[Tensor, "batch classes"], *, taxonomy: Taxonomy
 ) -> Float[Tensor, " batch"]:
-    """Wasserstein distance W₁(p, q) over the hierarchy of classes, in half edges: large where the two are sure of unlike things.
+    """Wasserstein distance W₁(p, q) over the hierarchy of classes, in half edges: large where both are sure of dissimilar classes.
 
-    The least mean distance by which the probability of p has to be moved to become q. On a tree that is
-    Σ_edges ½ |p(below) - q(below)|, where p(below) is all that p gives to classes below an edge; so e(a, b)/2, the convention
-    `edges`, where p is sure of a and q of b. A class with several hypernyms is kept under the one nearest the root (of equally
-    near ones the first by id), which makes no distance smaller; over ImageNet 93 % of the pairs of classes keep theirs.
+    The least mean distance by which probability has to move to turn p into q. On a tree this is Σ_edges ½ |p(below) - q(below)|,
+    where p(below) is the probability that p gives to the classes below an edge; it equals e(a, b)/2, the convention `edges`, if p
+    is sure of a and q of b. A class with several hypernyms keeps only the one nearest the root (of equally near ones the first by
+    id), which makes no distance smaller; over ImageNet, 93 % of the pairs of classes keep theirs.
 
-    Symmetric, at most half the longest way between two classes, and flat where both classifiers are sure. The taxonomy is the run's
-    (`--taxonomy`), its classes in the order of the predictions. Source: [Kantorovich 1942], on trees [Evans 2012].
+    Symmetric, at most half the longest path between two classes, and flat where both classifiers are sure. The taxonomy is the
+    run's (`--taxonomy`), its classes in the order of the predictions. Source: [Kantorovich 1942], on trees [Evans 2012].
 
     Raises:
-        ValueError: the taxonomy is over another number of classes.
+        ValueError: the taxonomy has another number of classes.
     """
     if log_p.shape[-1] != len(taxonomy.classes):
-        raise ValueError(f"there are {log_p.shape[-1]} classes, but the hierarchy is over {len(taxonomy.classes)}")
+        raise ValueError(f"there are {log_p.shape[-1]} classes, but the hierarchy has {len(taxonomy.classes)}")
     tree = _prepared(taxonomy, log_p.device, log_p.dtype)
     difference = (log_p.exp() - log_q.exp()).T
     below = difference.new_zeros(len(tree.lengths), difference.shape[1]).index_add(0, tree.branch, difference[tree.member])

@@ -21,9 +21,9 @@ class Exported:
 
     Attributes:
         path: the folder, or the one file in it that holds everything.
-        samples: how many there are.
-        pictures: how many there are of them.
-        notes: what was left out and why, in sentences.
+        samples: the number of samples.
+        pictures: the number of their pictures.
+        notes: the samples left out and the reasons, in sentences.
     """
 
     path: Path
@@ -33,7 +33,7 @@ class Exported:
 
 
 def columns() -> list[str]:
-    """The columns that samples can be filtered by, without set distances for other numbers of classes than usual."""
+    """The columns by which samples can be filtered, with set distances only for the default numbers of classes."""
     from gevaldi.exports._columns import columns_of
     from gevaldi.exports._filters import OF_PICTURES
 
@@ -56,22 +56,22 @@ def export(
     """Write samples of a run in a format.
 
     Args:
-        run: complete or not.
-        to: the format's name; `gevaldi.exports.registry` has them all.
-        out: a folder of this machine that is empty or not there yet; by default exports/FORMAT in the run's folder, or in
-            exports/NAME of the current one where the run is far away.
+        run: the run, complete or not.
+        to: the name of the format; `gevaldi.exports.registry` lists them.
+        out: an empty or new folder on this machine; by default exports/FORMAT in the run's folder, or exports/NAME/FORMAT in the
+            current folder if the run is remote.
         pictures: end, start, or both.
         where: filters such as "order=forward" or "divergence_end>=2"; a sample has to pass all of them.
-        top: only so many samples, those with the largest divergence after the search.
-        samples: only the samples of these indices.
-        distinct: of near-duplicates among these, only the one with the largest divergence.
-        label: which class a picture is filed under: condition, first, second, agreed, a CSV file with the columns index and
-            label, or a mapping from indices to names.
+        top: at most this many samples, those with the largest divergence after the search.
+        samples: only the samples with these indices.
+        distinct: of near-duplicates, only the one with the largest divergence.
+        label: the class of each picture: condition, first, second, agreed, a CSV file with the columns index and label, or a
+            mapping from indices to names.
         progress: whether to show a progress bar.
 
     Raises:
-        UnknownName, SpecError: there is no such format, column or label, or nothing is left to export.
-        RunFolderError: the folder holds files already, or cannot be written.
+        UnknownName, SpecError: there is no such format, column or label, or no sample is left to export.
+        RunFolderError: the folder already holds files, or cannot be written.
     """
     from gevaldi.exports._folder import made_whole
     from gevaldi.exports._readme import readme
@@ -82,7 +82,9 @@ def export(
     written = registry.get(to)
     folder = out or (run.folder / "exports" / to if isinstance(run.folder, Path) else Path("exports", run.folder.name, to))
     if not isinstance(folder, Path):
-        raise RunFolderError(f"{folder} is far away, and an export is made on this machine. Give a folder here, and copy it there.")
+        raise RunFolderError(
+            f"{folder} is remote, but an export is written to this machine. Name a local folder and copy it there."
+        )
     chosen = select_samples(run, pictures, where, top, samples, label, distinct)
     with made_whole(folder) as unfinished, Bar(progress) as bar:
         about = Export(run.record, run.spec, chosen.classes, unfinished, len(chosen.indices))

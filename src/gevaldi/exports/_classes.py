@@ -1,4 +1,4 @@
-"""The classes of a run, each with a name that no other has."""
+"""The classes of a run, each with a unique name."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from gevaldi.folders import visible
 
 
 class Classes:
-    """Names of classes, in the order of the first classifier's labels; those that only others know follow.
+    """Names of classes, in the order of the first classifier's labels, followed by classes that only the other models have.
 
-    A class is known by its taxonomy id, where it has one, and otherwise by its name. Where several bear one name, as two of
-    ImageNet's are called crane, their ids stand behind it.
+    A class is identified by its taxonomy id, or by its name if it has none. If several share a name, as ImageNet's two cranes do,
+    their ids are appended.
     """
 
     def __init__(self, record: Mapping[str, Any]) -> None:
@@ -26,10 +26,10 @@ class Classes:
         self._by_name = {visible(name): unique for name, unique in singles.items()} | singles
 
     def unique_name(self, name: str, id_: str | None = None) -> str:
-        """The unique name of a class; one that is not known keeps its own."""
+        """The unique name of a class; an unknown class keeps its own name."""
         return self._by_key.get(id_ or name) or self._by_name.get(name) or name
 
     def together_with(self, used: set[str]) -> tuple[str, ...]:
-        """All known, and after them the names in use that nobody knew before."""
+        """All known classes, followed by unknown names in use."""
         known = tuple(dict.fromkeys(self._by_key.values()))
         return known + tuple(sorted(used - set(known)))

@@ -1,4 +1,4 @@
-"""What is known of a sample as flat columns, which any table takes: the run's own scalars, and the top classes taken apart."""
+"""A sample as flat columns for any table: the scalars of the run, and the top classes with their probabilities."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -17,8 +17,8 @@ class Column:
     """A flat column.
 
     Attributes:
-        kind: int, float, str or bool; any value may also be None, where it is not known.
-        meaning: what it holds, in words.
+        kind: int, float, str or bool; a value may also be None if it is not known.
+        meaning: its description.
     """
 
     kind: type
@@ -27,7 +27,7 @@ class Column:
 
 @cache
 def columns_of(set_sizes: tuple[int, ...]) -> dict[str, Column]:
-    """The flat columns, by name, of a run that follows set distances for these numbers of classes."""
+    """The flat columns, by name, of a run that records set distances for these numbers of classes."""
     fields = [field for field in schema(set_sizes) if str(field.type) in KINDS]
     scalars = {field.name: Column(KINDS[str(field.type)], field.metadata[b"description"].decode()) for field in fields}
     tops = {}
@@ -37,19 +37,19 @@ def columns_of(set_sizes: tuple[int, ...]) -> dict[str, Column]:
         tops[f"{side}_{stage}_probability"] = Column(float, "its probability")
     index = {"index": scalars.pop("index")}
     own = {
-        "stage": Column(str, "which picture of the sample it is: start, before the search, or end, after it"),
-        "label": Column(str, "the class that the picture is filed under"),
+        "stage": Column(str, "which picture of the sample: start (before the search) or end (after it)"),
+        "label": Column(str, "the class under which the picture is filed"),
     }
     return index | own | tops | scalars
 
 
 def columns_needed(set_sizes: tuple[int, ...]) -> list[str]:
-    """The columns of a run that the flat ones are made of."""
+    """The columns of a run from which the flat ones are computed."""
     return [name for name in schema(set_sizes).names if name in columns_of(set_sizes)]
 
 
 def flat(row: Row, set_sizes: tuple[int, ...], classes: Classes) -> dict[str, Any]:
-    """A row's flat columns, all but `stage` and `label`, which belong to a picture."""
+    """A row's flat columns, without `stage` and `label`, which belong to a picture."""
     found = {name: row.get(name) for name in columns_of(set_sizes)}
     for side, stage in TOPS:
         first = top(row, side, stage)
@@ -59,7 +59,7 @@ def flat(row: Row, set_sizes: tuple[int, ...], classes: Classes) -> dict[str, An
 
 
 def _short(value: float) -> float:
-    """A number stored in 32 bits by its fewest digits, 0.1 and not 0.10000000149011612."""
+    """A 32-bit number rounded to its shortest decimal form: 0.1, not 0.10000000149011612."""
     import numpy as np
 
     return float(str(np.float32(value)))

@@ -1,4 +1,4 @@
-"""Filters as a user writes them: order=forward, divergence_end>=2, survives_storage=true."""
+"""Users' filters, such as order=forward, divergence_end>=2 or survives_storage=true."""
 
 import operator
 import re
@@ -23,10 +23,10 @@ Filter = Callable[[Mapping[str, Any]], bool]
 
 
 def passes(texts: Sequence[str], columns: Mapping[str, Column]) -> Filter:
-    """Whether a sample's flat columns pass all filters; a value that is not known passes none.
+    """A predicate on a sample's flat columns: true if they pass all filters; an unknown value passes none.
 
     Raises:
-        UnknownName, SpecError: a text is no filter, or its column or value does not fit.
+        UnknownName, SpecError: a text is not a filter, or its column or value is invalid.
     """
     filters = [_filter(text, columns) for text in texts]
     return lambda sample: all(found(sample) for found in filters)
@@ -36,8 +36,8 @@ def _filter(text: str, columns: Mapping[str, Column]) -> Filter:
     match = WRITTEN.fullmatch(text)
     if not match:
         raise SpecError(
-            f"{text!r} was given as a filter; COLUMN=VALUE was expected, or one of {' '.join(OPERATORS)}, for example "
-            "order=forward or 'divergence_end>=2' (in quotes: a shell takes < and > for itself)."
+            f"{text!r} is not a filter; expected COLUMN=VALUE, or another operator of {' '.join(OPERATORS)}, for example "
+            "order=forward or 'divergence_end>=2' (in quotes, because a shell interprets < and >)."
         )
     name, sign, written = match.groups()
     if name not in columns or name in OF_PICTURES:
@@ -55,4 +55,4 @@ def _value(text: str, name: str, written: str, kind: type) -> Any:
         return kind(written)
     except ValueError:
         expected = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
-        raise SpecError(f"{text!r} was given as a filter, but {name} is {expected}, and {written!r} is not.") from None
+        raise SpecError(f"The filter {text!r} is invalid: {name} is {expected}, and {written!r} is not.") from None

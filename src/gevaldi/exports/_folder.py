@@ -1,4 +1,4 @@
-"""Folders that are there whole or not at all."""
+"""Folders that are written completely or not at all."""
 
 import contextlib
 import os
@@ -13,16 +13,16 @@ from gevaldi.storage import remove_unfinished
 
 @contextlib.contextmanager
 def made_whole(folder: Path) -> Iterator[Path]:
-    """A folder to fill, under a hidden name beside its place; it is renamed when it is full, and removed if something went wrong.
+    """A temporary folder to fill beside `folder`; it is renamed to `folder` at the end, and removed on an error.
 
-    What a killed process leaves bears the hidden name still, .NAME.*.unfinished, so that it cannot be taken for the whole; the next
-    export there removes it.
+    A killed process leaves it under its hidden name, .NAME.*.unfinished, so that nobody mistakes it for a complete export; the
+    next export to `folder` removes it.
 
     Raises:
-        RunFolderError: there are files in its place already, or the disk does not take it.
+        RunFolderError: the folder already holds files, or cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunFolderError(f"{folder} holds files already. Delete it, or give a new folder with --out.")
+        raise RunFolderError(f"{folder} already holds files. Delete it, or name a new folder with --out.")
     unfinished = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def made_whole(folder: Path) -> Iterator[Path]:
         os.replace(unfinished, folder)
     except OSError as error:
         raise RunFolderError(
-            f"The export to {folder} cannot be written: {error.strerror or error}. Nothing of it is left; free some space, or give "
+            f"The export to {folder} cannot be written: {error.strerror or error}. Nothing of it remains. Free some space, or name "
             "another folder with --out."
         ) from error
     finally:

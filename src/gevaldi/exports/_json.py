@@ -1,4 +1,4 @@
-"""A list as JSON, written item by item, so that it need not be in memory."""
+"""A JSON list, written item by item to save memory."""
 
 import json
 import math
@@ -17,7 +17,7 @@ def write_list(path: Path, items: Iterable[Any], before: str = "[", after: str =
 
 
 def finite_columns(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of which something is known that JSON can say: it has no infinities."""
+    """The columns with values that JSON can represent: neither None nor infinite nor NaN."""
     return {
         name: value
         for name, value in columns.items()

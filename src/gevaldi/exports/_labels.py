@@ -1,4 +1,4 @@
-"""Which class a picture is filed under."""
+"""The class under which a picture is filed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Given = str | Path | Mapping[int, str]
 FILE = TextFile(
     "The file of labels",
     SpecError,
-    "A CSV file was expected whose first line has the columns index and label, and every further line a sample's index and its "
+    "Expected a CSV file: the first line names the columns index and label, and every further line holds a sample's index and its "
     "class.",
 )
 Labelled = Callable[[Row, str], str | None]
@@ -29,8 +29,8 @@ class Labels:
     """How rows are labelled.
 
     Attributes:
-        named: tells a row's label.
-        samples: the indices that a file or a mapping speaks of; empty where labels come from the rows.
+        named: returns a row's label.
+        samples: the indices in a file or mapping; empty if labels come from the rows.
     """
 
     named: Labelled
@@ -38,10 +38,10 @@ class Labels:
 
 
 def labeller(given: Given, classes: Classes) -> Labels:
-    """How rows are labelled, for what a user asked for: one of `KNOWN`, a CSV file, or a mapping from indices to names.
+    """The labels that a user chose: one of `KNOWN`, a CSV file, or a mapping from indices to names.
 
     Raises:
-        UnknownName, SpecError: it is none of these, or the file cannot be read or contradicts itself.
+        UnknownName, SpecError: `given` is none of these, or the file cannot be read or contradicts itself.
     """
     if isinstance(given, str) and given in KNOWN:
         known = KNOWN[given]
@@ -83,16 +83,16 @@ KNOWN: dict[str, Callable[[Row, str], dict[str, Any] | None]] = {
     "second": lambda row, stage: top(row, "second", stage),
     "agreed": _agreed,
 }
-"""What the generator was asked for; what a classifier names on that picture; what both named before the search."""
+"""The requested class; a classifier's top class on that picture; the class that both named before the search."""
 
 
 def read_labels(path: Path) -> dict[tuple[int, str | None], str]:
     """Labels by the index of their sample, from a CSV file with the columns index and label.
 
-    If it has a column stage (start or end) too, a label is of that picture alone. A line may be there twice.
+    If it also has a column stage (start or end), a label applies to that picture alone. Lines may be repeated.
 
     Raises:
-        SpecError: it cannot be read, has no such columns, or says two things of one picture.
+        SpecError: the file cannot be read, lacks a column, or has two labels for one picture.
     """
     found: dict[tuple[int, str | None], str] = {}
     columns, *lines = FILE.rows(path) or [[]]
@@ -104,7 +104,7 @@ def read_labels(path: Path) -> dict[tuple[int, str | None], str]:
             raise SpecError(f"{path} does not hold labels: {type(error).__name__}: {error}. {FILE.hint}") from None
         if label and found.setdefault(key, label) != label:
             raise SpecError(
-                f"{path} says of sample {key[0]}{f' ({key[1]})' if key[1] else ''} both {found[key]!r} and {label!r}. Keep "
-                "one line a picture, such as the one on which those who labelled it agreed."
+                f"{path} labels sample {key[0]}{f' ({key[1]})' if key[1] else ''} both {found[key]!r} and {label!r}. Keep "
+                "one line a picture, for example the label on which the annotators agree."
             )
     return found

@@ -1,4 +1,4 @@
-"""The page that lies in every export: what it is, how it is opened, what its columns hold."""
+"""The README of every export: its contents, how to open it, and its columns."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from gevaldi.names import full_name, plain
 
 
 def readme(about: Export, documentation: str, notes: Sequence[str]) -> str:
-    """A page in Markdown. Its head says to `datasets` which files are the data, whatever the folders of classes are called."""
+    """The README in Markdown; its front matter tells `datasets` which files hold the data."""
     files = "data.parquet" if (about.folder / "data.parquet").exists() else "**"
     said, bar = "".join(f" {note}" for note in notes), r"\|"
     models = about.record.get("models", {})
@@ -31,9 +31,9 @@ configs:
 
 GeValDi searched the latents of {_code(named["generator"])} for pictures on which the first classifier, {_code(named["first"])},
 and the second, {_code(named["second"])}, differ most. These are {about.samples:,} samples of that search.{said} The pictures are
-generated: what one shows is not known until somebody has looked, and a label is as good as what it was taken from.
+generated: nobody knows what one shows until somebody has looked at it, and a label is only as reliable as its source.
 
-The run is made again by: {_code(about.record.get("command", ""))}
+To reproduce the run: {_code(about.record.get("command", ""))}
 
 ## This format
 
@@ -41,12 +41,12 @@ The run is made again by: {_code(about.record.get("command", ""))}
 
 ## The columns
 
-| column | what it holds |
+| column | meaning |
 |---|---|
 {columns}
 """
 
 
 def _code(text: Any) -> str:
-    """Text that stands in the page as it is, on one line, whatever it holds."""
+    """Any text as inline code on one line."""
     return "`" + plain(text, 500).replace("`", "'") + "`"

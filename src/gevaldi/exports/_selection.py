@@ -1,4 +1,4 @@
-"""Which samples are exported, and under which class: a first pass over the rows without their pictures."""
+"""The samples to export and their classes, chosen in a first pass over the rows without pictures."""
 
 from array import array
 from collections import Counter
@@ -22,22 +22,22 @@ from gevaldi.runs.store.schema import Row
 
 STAGES = {"end": ("end",), "start": ("start",), "both": ("start", "end")}
 LEFT = {
-    "failed": "the search failed, and there is no picture",
-    "unlabelled": "there is no label",
+    "failed": "the search failed",
+    "unlabelled": "no label",
 }
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is exported.
+    """The samples to export.
 
     Attributes:
-        run: where from.
-        stages: which pictures of each sample.
-        indices: of the samples, in their order.
-        labels: for each of them and each of these pictures, the place of its class among all.
-        classes: all classes that there are.
-        notes: what was left out and why, in sentences.
+        run: the run.
+        stages: the pictures of each sample.
+        indices: the indices of the samples, ascending.
+        labels: (samples, stages), the index of each picture's class in `classes`.
+        classes: all classes.
+        notes: the samples left out and the reasons, in sentences.
     """
 
     run: Run
@@ -49,13 +49,13 @@ class Selection:
 
     @property
     def pictures(self) -> int:
-        """How many pictures there are."""
+        """The number of pictures."""
         return len(self.indices) * len(self.stages)
 
     def each(self, begun: Callable[[int, int], None] = lambda number, total: None) -> Iterator[Picture]:
-        """The pictures one by one, in the order in which the run has them; only a part of the run is in memory.
+        """The pictures one by one, in the order of the run; only a part of the run is in memory.
 
-        `begun` is told how many samples of how many have been reached.
+        `begun` is called with the number of the current sample and the total.
         """
         sizes, number, classes = self.run.spec.set_sizes, 0, Classes(self.run.record)
         columns = [*columns_needed(sizes), *(f"picture_{stage}" for stage in self.stages)]
@@ -71,14 +71,14 @@ class Selection:
 
 @dataclass
 class Pass:
-    """What a first pass over the rows finds: those that may be exported, in a few bytes each, and why others may not.
+    """The result of a first pass over the rows: the candidates, in a few bytes each, and the reasons for leaving others out.
 
     Attributes:
-        index, divergence, asked: of each that may, whether its condition is a class of the classifiers.
-        labels: of each of their pictures in turn, the place of its name in `names`.
-        names: of all classes under which pictures are filed.
-        left: how many were left out, by the reason.
-        used: all names of classes that the rows found speak of.
+        index, divergence, asked: for each candidate; `asked` says whether its condition is a class of the classifiers.
+        labels: for each of their pictures in turn, the index of its class in `names`.
+        names: the classes under which pictures are filed.
+        left: the number of rows left out, by reason.
+        used: all class names in the candidates' rows.
     """
 
     index: "array[int]" = field(default_factory=lambda: array("q"))
@@ -90,7 +90,7 @@ class Pass:
     used: set[str] = field(default_factory=set)
 
     def add(self, row: Row, columns: Mapping[str, Any], named: Labelled, stages: Sequence[str]) -> None:
-        """Judge a row that the user asked for."""
+        """Add a row if it can be exported, otherwise count the reason."""
         labels = tuple(name for stage in stages if (name := named(row, stage)) is not None)
         if row["status"] == "failed":
             self.left["failed"] += 1
@@ -114,15 +114,15 @@ def select_samples(
     label: Given,
     distinct: bool = False,
 ) -> Selection:
-    """The samples that a user asked for, with their labels.
+    """The samples that a user selects, with their labels.
 
     Raises:
-        UnknownName, SpecError: something asked for is not known, or nothing is left.
+        UnknownName, SpecError: an option is unknown or invalid, or no sample is left.
     """
     if pictures not in STAGES:
         raise UnknownName("picture of a sample", pictures, STAGES)
     if top is not None and top < 1:
-        raise SpecError(f"top={top} was given; at least one sample has to be left.")
+        raise SpecError(f"top={top} is invalid; expected a number of samples, at least 1.")
     sizes, stages, classes = run.spec.set_sizes, STAGES[pictures], Classes(run.record)
     wanted, labels, first = passes(where, columns_of(sizes)), labeller(label, classes), Pass()
     asked = None if samples is None else set(samples)
@@ -139,11 +139,11 @@ def _check_indices(run: Run, samples: Sequence[int], labelled: Set[int]) -> None
     if unknown := {index for index in labelled if index not in done}:
         some = ", ".join(map(repr, sorted(unknown, key=str)[:3])) + (f" and {len(unknown) - 3:,} more" if len(unknown) > 3 else "")
         raise SpecError(
-            f"The labels speak of samples {some}, but the run in {run.folder} has none of these; it has {len(done):,} rows of "
-            f"{run.total:,}. Are they of another run?"
+            f"The labels name samples {some}, which the run in {run.folder} does not have; it has {len(done):,} of {run.total:,} "
+            "rows. Do they belong to another run?"
         )
     if missing := sorted({index for index in samples if index not in done}):
-        raise SpecError(f"The run in {run.folder} has no samples {missing}; it has {len(done)} of {run.total}.")
+        raise SpecError(f"The run in {run.folder} has no samples {missing}; it has {len(done)} of {run.total} rows.")
 
 
 def _chosen(
@@ -159,9 +159,9 @@ def _chosen(
     kept = kept[in_order(divergence[kept])][:top]
     notes = _notes(first.left, alike, smaller)
     if not len(kept):
-        raise SpecError(" ".join(["Nothing is left to export.", *notes, _advice(first.left, label)]).strip())
+        raise SpecError(" ".join(["No sample is left to export.", *notes, _advice(first.left, label)]).strip())
     if label == "condition" and not np.asarray(first.asked)[kept].any():
-        notes = (*notes, "The conditions are no classes of the classifiers; --label agreed, first or second files by classes.")
+        notes = (*notes, "The conditions are not classes of the classifiers; use --label agreed, first or second to file by class.")
     kept = kept[np.argsort(index[kept])]
     known = classes.together_with(first.used)
     place = np.array([known.index(name) for name in first.names], dtype=np.int32)
@@ -170,9 +170,9 @@ def _chosen(
 
 
 def _notes(left: Counter[str], alike: int, smaller: int) -> tuple[str, ...]:
-    notes = [f"{_samples(count)} left out, where {LEFT[why]}." for why, count in sorted(left.items())]
-    notes += [f"{_samples(alike)} left out, of which near-duplicates with a larger divergence are here."] if alike else []
-    return (*notes, *([f"{_samples(smaller)} of smaller divergence left out."] if smaller else []))
+    notes = [f"{_samples(count)} left out: {LEFT[why]}." for why, count in sorted(left.items())]
+    notes += [f"{_samples(alike)} left out: near-duplicates of samples with a larger divergence."] if alike else []
+    return (*notes, *([f"{_samples(smaller)} with a smaller divergence left out."] if smaller else []))
 
 
 def _samples(count: int) -> str:
@@ -182,7 +182,7 @@ def _samples(count: int) -> str:
 def _advice(left: Counter[str], label: Given) -> str:
     if left["unlabelled"] and label == "condition":
         return (
-            "The generator was asked for no class. Give another label: agreed (the class that both named before the search), "
-            "first or second (the class that this classifier names), or a CSV file with the columns index and label."
+            "The generator takes no class. Choose another label: agreed (the class that both named before the search), first or "
+            "second (the class that this classifier names), or a CSV file with the columns index and label."
         )
     return "" if left["unlabelled"] or left["failed"] else "No sample passes the filters, or the run has none yet."

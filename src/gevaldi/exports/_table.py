@@ -13,7 +13,7 @@ TYPES = {int: "int64", float: "float32", str: "string", bool: "bool"}
 
 
 def write_table(pictures: Pictures, about: Export, label: dict[str, Any]) -> Path:
-    """Write data.parquet. `label` is what that column is in the words of `datasets`: text, or a number that stands for a class."""
+    """Write data.parquet. `label` describes that column for `datasets`: text, or the index of a class."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -42,7 +42,7 @@ def write_table(pictures: Pictures, about: Export, label: dict[str, Any]) -> Pat
 
 
 def _groups(pictures: Pictures) -> Iterator[list[Picture]]:
-    """The pictures in groups that fit in memory."""
+    """The pictures in groups small enough for memory."""
     group: list[Picture] = []
     size = 0
     for picture in pictures:

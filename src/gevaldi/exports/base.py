@@ -1,4 +1,4 @@
-"""What every format of an export is given: pictures one by one, and what they belong to."""
+"""The input of every export format: pictures one by one, and the run that they belong to."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Picture:
     """A picture of a sample, before or after its search.
 
     Attributes:
-        png: as it lies in the run.
-        columns: what is known of the sample, flat, as `gevaldi.exports.columns` lists it; None where it is not known.
-            `stage` says which of the sample's pictures it is, `label` under which class it is filed.
+        png: the PNG file, as stored in the run.
+        columns: the flat columns of the sample (`gevaldi.exports.columns`), None if unknown; also `stage`, which of the sample's
+            pictures it is, and `label`, the class under which it is filed.
     """
 
     png: bytes
@@ -25,20 +25,20 @@ class Picture:
 
     @property
     def name(self) -> str:
-        """Its file's name, by which it is found again in the run: sample-000012-end.png."""
+        """The file name, which identifies it in the run: sample-000012-end.png."""
         return f"sample-{self.columns['index']:06d}-{self.columns['stage']}.png"
 
 
 @dataclass(frozen=True)
 class Export:
-    """What the pictures belong to.
+    """The context of the pictures.
 
     Attributes:
-        record: the run's.
-        spec: the run's.
+        record: the record of the run.
+        spec: the spec of the run.
         classes: all classes, each name once, in the order of the first classifier's labels; a picture's label is one of them.
-        folder: where to write; it is there and empty.
-        samples: how many there will be.
+        folder: where to write; it exists and is empty.
+        samples: the number of samples.
     """
 
     record: Mapping[str, Any]
@@ -49,7 +49,7 @@ class Export:
 
     @cached_property
     def folders(self) -> dict[str, str]:
-        """A name for each class that every file system takes, each once."""
+        """A unique folder name for each class that is valid on every file system."""
         return folder_names(self.classes)
 
 

@@ -14,8 +14,8 @@ PREDICTED = ("first", "second")
 def fiftyone(pictures: Pictures, about: Export) -> Path:
     """A folder for FiftyOne: data/ with the pictures, samples.json and metadata.json.
 
-    Of each picture, first and second are what the classifiers name on it, and label what it is filed under, as classifications;
-    its tags are the order, which picture it is, and the kind of change; every other column is a field.
+    Each picture has three classifications: first and second hold the classifiers' predictions, label the class under which it is
+    filed. Its tags are the order, the stage and the kind of change; every other column is a field.
     Open it with fiftyone.Dataset.from_dir(FOLDER, dataset_type=fiftyone.types.FiftyOneDataset).
     """
     write_list(about.folder / "samples.json", (_sample(picture, about) for picture in pictures), '{"samples": [', "]}")
@@ -43,7 +43,7 @@ def _sure(picture: Picture, side: str) -> float | None:
 
 
 def _classification(name: str | None, confidence: float | None = None) -> dict[str, Any] | None:
-    """A class in the words of FiftyOne."""
+    """A class as a FiftyOne classification."""
     if name is None:
         return None
     return {"_cls": "Classification", "label": name} | ({} if confidence is None else {"confidence": confidence})

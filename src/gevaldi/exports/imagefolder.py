@@ -11,10 +11,10 @@ from gevaldi.tables import write_csv
 def imagefolder(pictures: Pictures, about: Export) -> Path:
     """A folder for each class, with its pictures as PNG, and metadata.csv.
 
-    Each line of metadata.csv is a picture; its label is the class's true name, which the folder bears as far as file systems allow.
-    Text that begins with = + - or @ has an apostrophe before it there, so that no spreadsheet takes it for a formula.
-    Classes without pictures have no folder. Open it with torchvision.datasets.ImageFolder(FOLDER), or with
-    datasets.load_dataset(FOLDER), which needs no more than the folder's name.
+    Each line of metadata.csv is a picture; its label is the exact name of the class, which the folder has as far as file systems
+    allow. Text that begins with = + - or @ is preceded by an apostrophe there, so that no spreadsheet reads it as a formula.
+    Classes without pictures have no folder. Open it with torchvision.datasets.ImageFolder(FOLDER) or
+    datasets.load_dataset(FOLDER).
     """
     columns = list(columns_of(about.spec.set_sizes))
     rows = (

@@ -1,4 +1,4 @@
-"""Tasks for people who label."""
+"""Tasks for annotators."""
 
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ EXACT = 2**53  # above it a browser rounds whole numbers
 def label_studio(pictures: Pictures, about: Export) -> Path:
     """Tasks for Label Studio: tasks.json, config.xml with the classes to choose from, and the pictures in pictures/.
 
-    Each task shows what both classifiers name as predictions, from which an annotation can begin. Start Label Studio with
-    LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=FOLDER (absolute). Make a project with
-    config.xml as its labelling interface, add a local storage for FOLDER/pictures without syncing it, and import tasks.json.
-    What people chose comes back by its CSV export: `gevaldi export RUN --to imagefolder --label FILE.csv` takes the columns index,
-    stage and label as they are there.
+    Each task shows both classifiers' classes as predictions, from which an annotator can start. Start Label Studio with
+    LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=FOLDER (absolute). Create a project
+    with config.xml as its labelling interface, add a local storage for FOLDER/pictures without syncing it, and import tasks.json.
+    The annotations come back through Label Studio's CSV export: `gevaldi export RUN --to imagefolder --label FILE.csv` reads its
+    columns index, stage and label.
     """
     names = {name: visible(name) for name in about.classes}
     write_list(about.folder / "tasks.json", (_task(picture, about, names) for picture in pictures))
@@ -29,7 +29,7 @@ def label_studio(pictures: Pictures, about: Export) -> Path:
 
 
 def _config(names: list[str]) -> str:
-    """The labelling interface: the picture, and one class to choose."""
+    """The labelling interface: the picture and a choice of one class."""
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Image", name="image", value="$image")
     if len(names) > 20:

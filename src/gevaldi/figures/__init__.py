@@ -40,12 +40,12 @@ registry = Registry("figure", "gevaldi.figures")
 
 
 def figure_of(run: "Run", text: str) -> "Figure":
-    """The figure of a run that a user names: `divergence`, `samples,count=4`.
+    """The figure that a user names, such as `divergence` or `samples,count=4`.
 
     Raises:
         UnknownName: there is no such figure.
-        SpecError: an option is unknown or impossible.
-        NothingToDraw: the run lacks what the figure shows.
+        SpecError: an option is unknown or invalid.
+        NothingToDraw: the run lacks the data for the figure.
     """
     call = Call.parse(text)
     drawn = partial(registry.get(call.name), run)

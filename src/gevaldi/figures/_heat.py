@@ -1,4 +1,4 @@
-"""Matrices of each thing against each other as heat maps, with the numbers in their cells."""
+"""Square matrices as heat maps, with the numbers in their cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class HeatMap:
     """One matrix.
 
     Attributes:
-        title: what its numbers are.
-        values: (rows, columns), none below zero, NaN where there is nothing.
-        words: the same as they are written into the cells.
+        title: the name of the quantity.
+        values: (rows, columns), not negative; NaN for an empty cell.
+        words: the text of each cell.
     """
 
     title: str
@@ -34,11 +34,11 @@ class HeatMap:
 
 
 def heat_maps(names: Sequence[str], maps: Sequence[Sequence[HeatMap]], width: str | float = "double") -> "Figure":
-    """Heat maps in rows; in each the darkest cell is its largest number.
+    """Heat maps in rows; in each, the darkest cell holds the largest number.
 
     Args:
-        names: of the rows and the columns of all of them.
-        maps: row by row of the figure.
+        names: names of the rows and columns, the same for all maps.
+        maps: the maps, row by row.
         width: single or double, as the columns of a paper, or a number of inches.
     """
     from matplotlib.figure import Figure

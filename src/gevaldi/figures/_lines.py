@@ -36,10 +36,10 @@ def lines(lines: Sequence[Line], label: str, *, axes: "Axes | None" = None, widt
     """Lines over the steps, each with the band around it.
 
     Args:
-        lines: what to draw.
-        label: of the quantity, with its unit.
-        axes: where to; by default in a figure of its own.
-        width: of that figure: single, double, or a number of inches.
+        lines: the lines to draw.
+        label: the name of the quantity, with its unit.
+        axes: where to draw; by default a new figure.
+        width: the width of a new figure: single, double, or a number of inches.
     """
     own = None if axes else blank(width)
     with style():
@@ -56,7 +56,7 @@ def lines(lines: Sequence[Line], label: str, *, axes: "Axes | None" = None, widt
 
 
 def _legend(axes: "Axes", lines: Sequence[Line], figure: "Figure | None") -> None:
-    """The names of the lines, in the plot or, given its figure, below; a name may begin with "_", which a label must not."""
+    """The names of the lines, in the plot, or below it if `figure` is given; names may begin with "_", which labels must not."""
     drawn = list(axes.lines)[len(axes.lines) - len(lines) :]
     places = [str(i) for i in range(len(lines))]
     if figure:
@@ -68,7 +68,7 @@ def _legend(axes: "Axes", lines: Sequence[Line], figure: "Figure | None") -> Non
 
 
 def path_lines(run: Run, columns: Sequence[str], order: str | None = None) -> dict[str, list[Line]]:
-    """Median and band from 10 to 90 % of the samples of some quantities, for each a line for each order, or for one of them."""
+    """Median and band from 10 to 90 % of the samples for each quantity, with a line for each order or for the one named."""
     found = {}
     for column, bands in median_bands(run, columns).items():
         length = max((len(band.middle) for band in bands.values()), default=0)
@@ -78,7 +78,7 @@ def path_lines(run: Run, columns: Sequence[str], order: str | None = None) -> di
 
 
 def drawn_path(run: Run, column: str, label: str, order: str | None, width: str | float) -> "Figure":
-    """What `path_lines` finds as a figure.
+    """The lines of `path_lines` as a figure.
 
     Raises:
         NothingToDraw: no row of the run has a path.
@@ -91,7 +91,7 @@ def drawn_path(run: Run, column: str, label: str, order: str | None, width: str 
 
 
 def set_distance_lines(run: Run) -> dict[str, list[Line]]:
-    """For each order, the mean set distance with its 95 % interval, a line for each number of top classes."""
+    """For each order, the mean set distance with its 95 % interval, with a line for each number of top classes."""
     sizes = run.record["taxonomy"]["set_sizes"] if run.record.get("taxonomy") else ()
     found: dict[str, list[Line]] = {}
     for i, (n, bands) in enumerate(zip(sizes, mean_bands(run, [f"path_set_distance_{n}" for n in sizes]).values(), strict=True)):
@@ -102,7 +102,7 @@ def set_distance_lines(run: Run) -> dict[str, list[Line]]:
 
 
 def path_figures(run: Run, labels: Mapping[str, str]) -> dict[str, str]:
-    """What `path_lines` finds of columns, each with its label, as SVGs for a page; without those of which no row has a path."""
+    """The lines of `path_lines` as SVGs for a page, for each column that has paths; `labels` maps columns to axis labels."""
     return {
         column: as_svg(lines(found, labels[column], width=ON_PAGE), f"{labels[column]} over the steps of the search")
         for column, found in path_lines(run, list(labels)).items()
@@ -111,7 +111,7 @@ def path_figures(run: Run, labels: Mapping[str, str]) -> dict[str, str]:
 
 
 def set_distance_figures(run: Run, label: str) -> dict[str, str]:
-    """What `set_distance_lines` finds as an SVG for each order."""
+    """The lines of `set_distance_lines` as an SVG for each order."""
     return {
         order: as_svg(lines(found, label, width=ON_PAGE), f"{label} over the steps of the search, {order} order")
         for order, found in set_distance_lines(run).items()

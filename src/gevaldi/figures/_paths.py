@@ -1,4 +1,4 @@
-"""The paths of a run, read part by part, and the bands over them."""
+"""The paths of a run, read part by part, and their bands."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -16,9 +16,9 @@ TOGETHER = 1024  # rows of which the paths are looked at at once
 
 
 def median_bands(run: Run, columns: Sequence[str]) -> dict[str, dict[str, Band]]:
-    """The median and the band from 10 to 90 % of the samples, for each of these columns and each order that has any.
+    """The median and the band from 10 to 90 % of the samples, for each column and each order that has paths.
 
-    A path that holds what is no number is left out. The run is read `READINGS` times, and nothing but counts is kept of it.
+    Paths with a value that is not finite are left out. The run is read `READINGS` times, and only counts stay in memory.
     """
     found = {(column, order): Quantiles() for column in columns for order in ORDERS}
     met = set()
@@ -32,7 +32,7 @@ def median_bands(run: Run, columns: Sequence[str]) -> dict[str, dict[str, Band]]
 
 
 def mean_bands(run: Run, columns: Sequence[str]) -> dict[str, dict[str, Band]]:
-    """The mean and its 95 % interval, for each of these columns and each order that has any; the run is read once."""
+    """The mean and its 95 % interval, for each column and each order that has paths; the run is read once."""
     found: dict[str, dict[str, Means]] = {column: {} for column in columns}
     for column, order, paths in paths_of(run, columns):
         found[column].setdefault(order, Means()).add(paths)
@@ -40,7 +40,7 @@ def mean_bands(run: Run, columns: Sequence[str]) -> dict[str, dict[str, Band]]:
 
 
 def paths_of(run: Run, columns: Sequence[str]) -> Iterator[tuple[str, str, Paths]]:
-    """By column and order, the paths of some rows after the other; those that hold what is no number are left out."""
+    """The paths by column and order, a block of rows at a time; paths with a value that is not finite are left out."""
     for table in _blocks(run.tables(["order", "status", *columns])):
         status, orders = (np.asarray(table[name].to_pylist(), dtype=object) for name in ("status", "order"))
         for column in columns:
@@ -52,7 +52,7 @@ def paths_of(run: Run, columns: Sequence[str]) -> Iterator[tuple[str, str, Paths
 
 
 def _blocks(tables: "Iterator[pa.Table]") -> "Iterator[pa.Table]":
-    """The same rows in fewer tables: small ones cost as much time as large ones."""
+    """The same rows in fewer, larger tables, because small ones cost as much time as large ones."""
     import pyarrow as pa
 
     waiting: list[pa.Table] = []
@@ -66,7 +66,7 @@ def _blocks(tables: "Iterator[pa.Table]") -> "Iterator[pa.Table]":
 
 
 def _paths(column: "pa.ChunkedArray") -> Paths:
-    """A column of lists as paths, without those that are missing or empty."""
+    """A column of lists as paths, without missing or empty ones."""
     import pyarrow.compute as pc
 
     lengths = pc.list_value_length(column).fill_null(0).to_numpy()

@@ -18,19 +18,19 @@ MARGIN = 1.5  # points around a sheet, because letters reach a little beyond the
 
 @dataclass(frozen=True)
 class Sheet:
-    """A figure on which things are put at points from its upper left corner; whoever uses it sets the style."""
+    """A figure with positions in points from its upper left corner; the caller sets the style."""
 
     figure: "Figure"
 
     @classmethod
     def blank(cls, width: float, height: float) -> "Sheet":
-        """An empty sheet of so many points, of which its margins take a few at either side."""
+        """An empty sheet with this many points between its margins."""
         from matplotlib.figure import Figure
 
         return cls(Figure(figsize=((width + 2 * MARGIN) / 72, (height + 2 * MARGIN) / 72)))
 
     def picture(self, pixels: np.ndarray, left: float, top: float, width: float, height: float) -> "Axes":
-        """A picture, in its own proportions, in the middle of the place it is given."""
+        """Draw a picture in its own proportions, centred in the given rectangle."""
         x, y = self._place(left, top + height)
         across, down = self.figure.get_size_inches() * 72
         axes = self.figure.add_axes((x, y, width / across, height / down))
@@ -39,7 +39,7 @@ class Sheet:
         return axes
 
     def text(self, words: str, left: float, top: float, **how: Any) -> None:
-        """Words whose line begins, or with `ha` ends or has its middle, there."""
+        """Write a line of text that starts at this point, or ends or is centred there with `ha`."""
         settings: dict[str, Any] = {"va": "top", "fontsize": LETTERS} | how
         self.figure.text(*self._place(left, top), words, **settings)
 
@@ -49,21 +49,21 @@ class Sheet:
 
 
 def pixels_of(stored: dict[str, Any]) -> np.ndarray:
-    """A stored picture as levels of 0 to 255: (height, width) where it is grey, otherwise (height, width, 3)."""
+    """A stored picture as levels from 0 to 255: (height, width) if it is grey, otherwise (height, width, 3)."""
     return np.asarray(open_picture(stored["bytes"], "A picture of the run"))
 
 
 def room_of(inches: float) -> float:
-    """How many points a sheet of so many inches has between its margins."""
+    """The points between the margins of a sheet of this many inches."""
     return 72 * inches - 2 * MARGIN
 
 
 def short(value: float) -> str:
-    """A divergence in as many digits as can be told apart by eye."""
+    """A divergence with one or two significant digits."""
     return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}" if abs(value) >= 0.01 else "< 0.01" if value > 0 else "0"
 
 
 def height_of(pixels: np.ndarray, width: float) -> float:
-    """How high a picture is when it is so wide."""
+    """The height of a picture at this width."""
     down, across = pixels.shape[:2]
     return width * int(down) / int(across)

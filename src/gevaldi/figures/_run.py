@@ -1,4 +1,4 @@
-"""What figures ask of a run: its words, its rows, and the answer where it lacks something."""
+"""Access of figures to a run: names, rows, and the error messages for missing data."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import nlargest
@@ -19,18 +19,18 @@ def unit_of(run: Run) -> str:
 
 
 def models_of(run: Run) -> tuple[str, str]:
-    """What the first and the second classifier are called, as briefly as they can be told apart."""
+    """The shortest names that distinguish the first and the second classifier."""
     models = run.record["models"]
     return told_apart(models["first"]["name"], models["second"]["name"])
 
 
 def is_number(value: Any) -> bool:
-    """Whether an option is a whole number; true is none."""
+    """Whether an option is a whole number; a boolean is not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def order_named(order: str | None) -> str | None:
-    """An order that was asked for, None for both.
+    """The requested order, or None for both.
 
     Raises:
         UnknownName: there is no such order.
@@ -41,15 +41,15 @@ def order_named(order: str | None) -> str | None:
 
 
 def again(run: Run) -> str:
-    """How a run is made anew, in a sentence."""
-    return f"Make the run again: gevaldi compare --spec {run.folder / 'spec.yaml'} --out NEW_FOLDER"
+    """How to repeat a run, in a sentence."""
+    return f"Repeat the run: gevaldi compare --spec {run.folder / 'spec.yaml'} --out NEW_FOLDER"
 
 
 def finished_rows(run: Run, order: str | None, columns: Sequence[str]) -> Iterator[Row]:
-    """Some columns of the rows that did not fail, of one order or of both, one by one.
+    """Some columns of the successful rows, of one order or of both, one by one.
 
     Raises:
-        NothingToDraw: there were none.
+        NothingToDraw: there are none.
     """
     met = False
     for row in run.each([*dict.fromkeys(["order", "status", *columns])]):
@@ -61,29 +61,29 @@ def finished_rows(run: Run, order: str | None, columns: Sequence[str]) -> Iterat
 
 
 def without_rows(run: Run, order: str | None) -> str:
-    """Why there is nothing of an order, and what to do."""
+    """Why an order has nothing to draw, and what to do."""
     if order and order not in run.spec.searches:
         return f"The run in {run.folder} has no {order} searches, only {run.spec.orders} ones. Leave out order={order}."
-    of = f" of the {order} order" if order else ""
+    of = f" in the {order} order" if order else ""
     done = len(run.done())
     if done < run.total:
         state = f"has {done} of {run.total} rows and no sample{of} to draw"
-        return f"The run in {run.folder} {state}. Go on with: gevaldi resume {run.folder}"
+        return f"The run in {run.folder} {state}. To continue it: gevaldi resume {run.folder}"
     return f"All samples{of} of the run in {run.folder} failed; its report says why: gevaldi report {run.folder}"
 
 
 def chosen_rows(
     run: Run, index: Sequence[int] | int | None, count: int, order: str | None, columns: Sequence[str], distinct: bool = False
 ) -> list[Row]:
-    """The rows of the samples named, in that order, or else of those with the largest divergence, largest first.
+    """The rows with these indices, in that order; without indices, those with the largest divergence, largest first.
 
     Raises:
-        SpecError: a number belongs to no row, or to one that failed, or to another order; or `count` is no number from 1.
-        NothingToDraw: no sample did not fail.
+        SpecError: an index belongs to no row, to a failed row or to another order; or `count` is not a number from 1.
+        NothingToDraw: every sample failed.
     """
     if index is None:
         if not is_number(count) or count < 1:
-            raise SpecError(f"count={count} was given; a number of samples from 1 was expected.")
+            raise SpecError(f"count={count} is invalid; expected a number of samples, at least 1.")
         rows: Iterable[Row] = finished_rows(run, order, ["index", "divergence_end"])
         if distinct:
             like = deduplicate(run).like
@@ -97,15 +97,15 @@ def chosen_rows(
 
 def _check_numbers(run: Run, numbers: Sequence[Any], order: str | None) -> None:
     if not numbers:
-        raise SpecError("index=[] was given; the numbers of some samples were expected, as in index=[3,7].")
+        raise SpecError("index=[] is empty; expected the numbers of some samples, such as index=[3,7].")
     known = {row["index"]: row for row in run.some([n for n in numbers if is_number(n)], ["status", "order", "error"])}
     for number in numbers:
         row = known.get(number) if is_number(number) else None
         if row is None:
             met = [*run.done()]
-            there = f"the run in {run.folder} has samples {met[0]} to {met[-1]}" if met else f"{run.folder} has none yet"
-            raise SpecError(f"index={number} was given; {there}.")
+            there = f"the run in {run.folder} has samples {met[0]} to {met[-1]}" if met else f"{run.folder} has no samples yet"
+            raise SpecError(f"index={number} does not exist; {there}.")
         if row["status"] == "failed":
-            raise SpecError(f"Sample {number} failed and has no picture: {plain(row['error'], 200)}. Name another.")
+            raise SpecError(f"Sample {number} failed and has no picture: {plain(row['error'], 200)}. Choose another.")
         if order not in (None, row["order"]):
-            raise SpecError(f"Sample {number} is of the {row['order']} order, but order={order} was given. Leave one of them out.")
+            raise SpecError(f"Sample {number} belongs to the {row['order']} order, not to order={order}. Leave one of them out.")

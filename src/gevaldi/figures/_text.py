@@ -1,4 +1,4 @@
-"""Names of classes as they fit."""
+"""Fitting names of classes into the space of a figure."""
 
 import re
 from functools import cache
@@ -11,14 +11,14 @@ FAR_TOO_LONG = 120  # characters, which no place in a figure has
 
 
 def fit_name(name: Any, room: float, *, lines: int = 1, size: float = 7, bold: bool = False) -> list[str]:
-    """A name in at most so many lines, broken at spaces, hyphens and underscores and shortened with … where it does not fit.
+    """A name in at most `lines` lines, broken at spaces, hyphens and underscores, and shortened with … if it does not fit.
 
     Args:
-        name: what a user called it.
-        room: points that a line may take.
-        lines: how many there may be.
-        size: of the letters, in points.
-        bold: whether they are.
+        name: the name.
+        room: the width of a line, in points.
+        lines: the most lines.
+        size: the font size, in points.
+        bold: whether the font is bold.
     """
     rest = plain(" ".join(str(name).split()), FAR_TOO_LONG)
     found: list[str] = []
@@ -33,7 +33,7 @@ def fit_name(name: Any, room: float, *, lines: int = 1, size: float = 7, bold: b
 
 
 def points_of(text: str, size: float, bold: bool = False) -> float:
-    """How many points a text takes."""
+    """The width of a text in points."""
     return sum(_advance(letter, bold) for letter in text) * size
 
 
@@ -48,7 +48,7 @@ def _advance(letter: str, bold: bool) -> float:
 
 
 def _first_line(text: str, room: float, size: float, bold: bool) -> str:
-    """The words that fit on one line, or as much of the first word as does."""
+    """The words that fit on one line, or the part of the first word that fits."""
     line = ""
     for word in re.findall(r"[^\s_-]*[\s_-]+|[^\s_-]+", text):
         if line and points_of((line + word).rstrip(), size, bold) > room:
@@ -60,7 +60,7 @@ def _first_line(text: str, room: float, size: float, bold: bool) -> str:
 
 
 def _cut(text: str, room: float, size: float, bold: bool) -> str:
-    """As many letters as fit, at least one."""
+    """The longest prefix that fits, at least one letter."""
     end = len(text)
     while end > 1 and points_of(text[:end], size, bold) > room:
         end -= 1

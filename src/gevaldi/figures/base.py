@@ -1,4 +1,4 @@
-"""What all figures share: sizes, colours and letters, and how they are written."""
+"""Shared by all figures: sizes, colours, fonts, and writing to files."""
 
 import io
 import re
@@ -51,12 +51,12 @@ METADATA: dict[str, dict[str, Any]] = {
 
 
 class NothingToDraw(GevaldiError):
-    """A run lacks what a figure shows; the message says what, and how to have it."""
+    """A run lacks the data for a figure; the message says which, and how to get it."""
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """While it lasts, figures are made and written in the style of all, whatever the user's own settings of matplotlib."""
+    """A context in which figures use GeValDi's style and ignore the user's matplotlib settings."""
     import matplotlib.style
 
     with matplotlib.style.context(["default", STYLE]), warnings.catch_warnings():
@@ -90,16 +90,16 @@ def inches_of(width: str | float) -> float:
     inches = WIDTHS.get(width, 0.0) if isinstance(width, str) else width
     if isinstance(inches, bool) or not isinstance(inches, int | float) or not 1 <= inches <= 40:
         raise SpecError(
-            f"width={width} was given; single (3.3 inches), double (6.75) or a number of inches from 1 to 40 was expected."
+            f"width={width} is invalid; expected single (3.3 inches), double (6.75) or a number of inches from 1 to 40."
         )
     return inches
 
 
 def saved(figure: "Figure", path: Location) -> Location:
-    """Write a figure as what its name ends in: .png (200 dots an inch), .svg or .pdf. The same figure gives the same bytes.
+    """Write a figure in the format of the path's suffix: .png (200 dots an inch), .svg or .pdf; equal figures give equal bytes.
 
     Raises:
-        SpecError: the name ends in something else.
+        SpecError: the suffix is another one.
         RunFolderError: the file cannot be written.
     """
     suffix = ending_of(path)
@@ -117,19 +117,21 @@ def saved(figure: "Figure", path: Location) -> Location:
 
 
 def ending_of(path: Location) -> str:
-    """The ending of a figure's file: .png, .svg or .pdf.
+    """The suffix of a figure's file: .png, .svg or .pdf.
 
     Raises:
         SpecError: it is another one.
     """
     suffix = path.suffix.lower()
     if suffix not in METADATA:
-        raise SpecError(f"The figure {path} ends in {suffix or 'nothing'}; {', '.join(METADATA)} can be written.")
+        raise SpecError(
+            f"The figure {path} has {f'the suffix {suffix}' if suffix else 'no suffix'}; expected {', '.join(METADATA)}."
+        )
     return suffix
 
 
 def _settle(figure: "Figure") -> None:
-    """Lay a figure out for good: every drawing moves a constrained layout a little, so that no two files would agree."""
+    """Fix the layout of a figure: every drawing moves a constrained layout a little, so that two files would differ."""
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()
         figure.draw_without_rendering()
@@ -137,11 +139,11 @@ def _settle(figure: "Figure") -> None:
 
 
 def as_svg(figure: "Figure", said: str = "") -> str:
-    """A figure for a page: an SVG with letters as text, in the page's colour and on its ground.
+    """A figure for a page: an SVG with selectable text, in the page's text colour and on its background.
 
     Args:
-        figure: any.
-        said: what a reader who cannot see it is told.
+        figure: the figure.
+        said: its description for screen readers.
     """
     import matplotlib
 

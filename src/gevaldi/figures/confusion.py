@@ -1,4 +1,4 @@
-"""Which class is taken for which."""
+"""The confusion matrix of the two classifiers."""
 
 from typing import TYPE_CHECKING
 
@@ -20,17 +20,17 @@ FEW = 5  # samples that are not yet shown in the darkest colour
 
 
 def confusion(run: Run, *, order: str | None = None, limit: int = 20, width: str | float = "single") -> "Figure":
-    """Which class is taken for which: how often, after the search, the first names one class (row) and the second another (column).
+    """The confusion matrix: how often, after the search, the first names one class (row) and the second another (column).
 
-    Classes are in the order of the hierarchy, if the run has one, so that near confusions lie near the diagonal. Where there are
-    more than `limit`, those of the commonest pairs are shown.
+    Classes are in the order of the hierarchy, if the run has one, so that near confusions lie near the diagonal. If there are
+    more than `limit`, those of the most frequent pairs are shown.
 
     Raises:
-        NothingToDraw: both classifiers named a class on no sample.
+        NothingToDraw: no sample has predictions of both classifiers.
     """
     asked = order_named(order)
     if not is_number(limit) or limit < 2:
-        raise SpecError(f"limit={limit} was given; a number of classes from 2 was expected.")
+        raise SpecError(f"limit={limit} is invalid; expected a number of classes, at least 2.")
     found = confusion_of(finished_rows(run, asked, COLUMNS), run.taxonomy(), limit)
     if not found.samples:
         raise NothingToDraw(without_rows(run, asked))
@@ -68,7 +68,7 @@ def _drawn(found: ConfusionMatrix, first: str, second: str, inches: float) -> "F
         _numbers(axes, found.counts, size)
         if found.left_out:
             axes.set_title(
-                f"{found.left_out} of {found.samples} samples, with {found.classes_left_out} more classes, are not shown",
+                f"{found.left_out} of {found.samples} samples and {found.classes_left_out} more classes are not shown",
                 fontsize=6,
             )
     return figure

@@ -1,4 +1,4 @@
-"""How far the searches went, over the steps, like the paper's Figure 4."""
+"""The distance of the searches from their start over the steps, like the paper's Figure 4."""
 
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 def delta_z(run: Run, *, order: str | None = None, width: str | float = "single") -> "Figure":
-    """Δz over the steps of the search: the median and the band of 80 % of the samples, a line for each order.
+    """Δz over the steps of the search: the median and the band of 80 % of the samples, with a line for each order.
 
-    A sample that stopped keeps its last value. `order=forward` draws one of the two.
+    A sample that has stopped keeps its last value. `order=forward` draws only one order.
 
     Raises:
         NothingToDraw: no row of the run has a path.

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def divergence(run: Run, *, order: str | None = None, width: str | float = "single") -> "Figure":
-    """Divergence over the steps of the search: the median and the band of 80 % of the samples, a line for each order.
+    """Divergence over the steps of the search: the median and the band of 80 % of the samples, with a line for each order.
 
-    A sample that stopped keeps its last value. `order=forward` draws one of the two.
+    A sample that has stopped keeps its last value. `order=forward` draws only one order.
 
     Raises:
         NothingToDraw: no row of the run has a path.

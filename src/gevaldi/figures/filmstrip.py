@@ -21,23 +21,23 @@ BETWEEN, BELOW = 4, 6  # points between pictures, and below a row of them
 def filmstrip(run: Run, *, index: int | None = None, order: str | None = None, width: str | float = "double") -> "Figure":
     """One sample's pictures along its search, with the step above and the divergence below each.
 
-    `index` says which sample; by default that with the largest divergence.
+    `index` chooses the sample; by default, the one with the largest divergence.
 
     Raises:
         SpecError: there is no such sample.
-        NothingToDraw: the run kept no pictures along its searches.
+        NothingToDraw: the run has no pictures along its searches.
     """
     row, *others = chosen_rows(run, index, 1, order_named(order), COLUMNS)
     if others:
-        raise SpecError(f"index={index} was given; a filmstrip is of one sample.")
+        raise SpecError(f"index={index} names several samples; a filmstrip shows one.")
     if not row["path_pictures"]:
-        raise NothingToDraw(f"The run in {run.folder} kept no pictures along its searches, as older versions did not. {again(run)}")
+        raise NothingToDraw(f"The run in {run.folder} has no pictures along its searches: an older version made it. {again(run)}")
     across = columns_of(len(row["path_pictures"]), room_of(inches_of(width)))
     return _drawn(row, unit_of(run), room_of(inches_of(width)), across)
 
 
 def columns_of(pictures: int, points: float) -> int:
-    """How many pictures stand side by side: as many as can be seen well, in rows of about equal length."""
+    """The number of pictures side by side: as many as stay legible, in rows of about equal length."""
     most = max(1, int((points + BETWEEN) // (WIDE + BETWEEN)))
     return -(-pictures // -(-pictures // most))
 

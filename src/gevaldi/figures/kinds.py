@@ -1,4 +1,4 @@
-"""What the searches changed, by order."""
+"""The kinds of change, by order."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -16,10 +16,10 @@ SHIFTS = {"same level": "#a9cdec", "near": BLUE, "lateral": "#063a66"}  # darker
 
 
 def kinds(run: Run, *, order: str | None = None, width: str | float = "single") -> "Figure":
-    """Kinds of failure: on how many samples the first, the second or both flipped, and how far in the hierarchy, by order.
+    """Kinds of change: on how many samples the first, the second or both flipped, and how far in the hierarchy, by order.
 
     Raises:
-        NothingToDraw: no row of the run says what flipped.
+        NothingToDraw: no row of the run has a kind.
     """
     asked = order_named(order)
     found = Counter(

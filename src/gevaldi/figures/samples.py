@@ -22,7 +22,7 @@ COLUMNS = [
     *("order", "condition_name", "target_classes", "divergence_end", "picture_start", "picture_end"),
     *("first_start", "first_end", "second_start", "second_end"),
 ]
-"""What is drawn of a row."""
+"""The columns that the figure needs."""
 
 INK = {"first": BLUE, "second": ORANGE}
 STAGES = {"start": "before", "end": "after"}
@@ -45,13 +45,13 @@ def samples(
 ) -> "Figure":
     """Samples before and after their search, those with the largest divergence, with both classifiers' top classes below.
 
-    A class that is what the generator was asked for is bold. Of a run of both orders, forward searches are drawn unless `order` is
-    reverse or both. `index=[3,7]` draws these samples, `distinct=true` leaves out near-duplicates, `columns` says how many stand
-    side by side, `first` and `second` call the classifiers otherwise.
+    The requested class is bold. If the run has both orders, forward searches are drawn unless `order` is reverse or both.
+    `index=[3,7]` draws these samples, `distinct=true` leaves out near-duplicates, `columns` sets how many stand side by side, and
+    `first` and `second` rename the classifiers.
 
     Raises:
         SpecError: there is no such sample.
-        NothingToDraw: no sample of the run did not fail.
+        NothingToDraw: every sample of the run failed.
     """
     asked = run.spec.searches[0] if order is None and index is None else order_named(order)
     rows = chosen_rows(run, index, count, asked, COLUMNS, distinct)
@@ -64,26 +64,26 @@ def samples(
 def before_and_after(
     rows: Sequence[Row], names: dict[str, str], unit: str, *, columns: int | None = None, width: str | float = "double"
 ) -> "Figure":
-    """The same of any rows, which may come from several runs.
+    """The same figure for any rows, which may come from several runs.
 
     Args:
         rows: with `COLUMNS`.
-        names: what the first and the second classifier are called.
-        unit: of the divergence.
-        columns: pairs side by side; by default as many as can be seen well.
+        names: the names of the first and the second classifier.
+        unit: the unit of the divergence.
+        columns: pairs side by side; by default as many as stay legible.
         width: single, double, or a number of inches.
 
     Raises:
         NothingToDraw: there are no rows.
-        SpecError: there are no columns, or no room for so many.
+        SpecError: `columns` is below 1, or too many to fit.
     """
     if not rows:
-        raise NothingToDraw("No rows were given; a figure of samples shows at least one.")
+        raise NothingToDraw("There are no rows; a figure of samples needs at least one.")
     points = room_of(inches_of(width))
     across = min(len(rows), max(1, int((points + BETWEEN) // (WIDE + BETWEEN)))) if columns is None else columns
     room = (points - BETWEEN * (across - 1)) / across if is_number(across) and across > 0 else 0
     if room < 30:
-        raise SpecError(f"columns={columns} was given; from 1 to {int((points + BETWEEN) // (30 + BETWEEN))} fit side by side.")
+        raise SpecError(f"columns={columns} does not fit; from 1 to {int((points + BETWEEN) // (30 + BETWEEN))} fit side by side.")
     edge = (room - INSIDE) / 2
     told = len({row["order"] for row in rows}) > 1
     pairs = [_pair(row, edge, unit, told) for row in rows]
@@ -106,7 +106,7 @@ def before_and_after(
 
 @dataclass(frozen=True)
 class Caption:
-    """What a classifier says of a picture, as it is written below: the lines of the name, and the probability."""
+    """A classifier's prediction on a picture, written below it: the lines of the name, and the probability."""
 
     lines: list[str]
     probability: str
@@ -115,7 +115,7 @@ class Caption:
 
 @dataclass(frozen=True)
 class Pair:
-    """A sample as it is drawn."""
+    """The parts of a sample in the figure."""
 
     asked: str
     found: str
@@ -123,7 +123,7 @@ class Pair:
     said: dict[tuple[str, str], Caption]
 
     def pictures_high(self, edge: float) -> float:
-        """How much height its pictures take when they are so wide."""
+        """The height of its pictures at this width."""
         return max(height_of(pixels, edge) for pixels in self.pictures.values())
 
 
@@ -150,7 +150,7 @@ def _caption(row: Row, side: str, stage: str, edge: float) -> Caption:
 
 
 def _lines(shelf: Sequence[Pair]) -> dict[str, int]:
-    """How many lines each classifier's names take in a row of pairs, so that neighbours stand level."""
+    """The number of lines of each classifier's names in a row of pairs, so that neighbours are level."""
     return {side: max(len(pair.said[side, stage].lines) for pair in shelf for stage in STAGES) for side in INK}
 
 
@@ -159,7 +159,7 @@ def _height(shelf: Sequence[Pair], edge: float) -> float:
 
 
 def _put(sheet: Sheet, pair: Pair, left: float, top: float, edge: float, high: float, lines: dict[str, int]) -> None:
-    """One sample: above its condition and divergence, the two pictures, below them what the two classifiers say."""
+    """Draw one sample: the condition and divergence, below them the two pictures, and below these both predictions."""
     sheet.text(pair.asked, left, top, fontweight="bold")
     sheet.text(pair.found, left + 2 * edge + INSIDE, top, ha="right", color=GREY)
     for k, stage in enumerate(STAGES):
@@ -176,7 +176,7 @@ def _put(sheet: Sheet, pair: Pair, left: float, top: float, edge: float, high: f
 
 
 def _legend(sheet: Sheet, names: dict[str, str], points: float) -> None:
-    """Whose colour is whose."""
+    """Write the name of each classifier in its colour."""
     left = 0.0
     for side, colour in INK.items():
         words = f"{side}: {fit_name(names[side], points / 2 - 50, size=LETTERS)[0]}"

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def set_distance(run: Run, *, order: str | None = None, width: str | float = "single") -> "Figure":
-    """Set distance over the steps of the search: the mean and its 95 % interval, a line for each n, the orders side by side.
+    """Set distance over the steps of the search: the mean and its 95 % interval, with a line for each n, orders side by side.
 
-    A sample that stopped keeps its last value. `order=forward` draws one of the two.
+    A sample that has stopped keeps its last value. `order=forward` draws only one order.
 
     Raises:
         NothingToDraw: the run has no hierarchy of classes, or no row with a path.
@@ -22,7 +22,7 @@ def set_distance(run: Run, *, order: str | None = None, width: str | float = "si
     asked = order_named(order)
     if not run.record.get("taxonomy"):
         raise NothingToDraw(
-            f"The classes of the run in {run.folder} have no hierarchy, in which set distances are measured. {again(run)} "
+            f"The classes of the run in {run.folder} have no hierarchy, which set distances need. {again(run)} "
             "--taxonomy NAME_OR_FILE (gevaldi list taxonomies; gevaldi cluster learns one)."
         )
     found = {o: drawn for o, drawn in set_distance_lines(run).items() if asked in (None, o)}

@@ -1,4 +1,4 @@
-"""Where the samples lie in the prior, before and after."""
+"""The typicality of the samples before and after the search."""
 
 import math
 from array import array
@@ -11,6 +11,8 @@ from gevaldi.figures._run import finished_rows, order_named
 from gevaldi.figures.base import COLOURS, GREY, NothingToDraw, blank, style
 from gevaldi.measures.summary import TYPICAL
 from gevaldi.runs.store.run import Run
+from gevaldi.statistics.intervals import share
+from gevaldi.statistics.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,9 +21,9 @@ BINS = 20
 
 
 def typicality(run: Run, *, order: str | None = None, width: str | float = "single") -> "Figure":
-    """Where the latents lie in the prior: a histogram of their typicality before the search, and after it for each order.
+    """Histograms of the latents' typicality before the search, and after it for each order.
 
-    Typicality is the share of the prior nearer its centre; what the prior draws has every one equally often, the dotted line.
+    Typicality is the share of the prior nearer its centre; it is uniform for draws from the prior (the dotted line).
 
     Raises:
         NothingToDraw: no sample has a typicality.
@@ -33,7 +35,9 @@ def typicality(run: Run, *, order: str | None = None, width: str | float = "sing
             before.append(row["typicality_start"])
             after[row["order"]].append(row["typicality_end"])
     if not before:
-        raise NothingToDraw(f"The prior of {run.spec.generator} says of no latent in {run.folder} where it lies.")
+        raise NothingToDraw(
+            f"The latents in {run.folder} have no typicality, because the prior of {run.spec.generator} gives none."
+        )
     edges = np.linspace(0, 1, BINS + 1)
     figure = blank(width)
     with style():
@@ -41,14 +45,14 @@ def typicality(run: Run, *, order: str | None = None, width: str | float = "sing
         axes.stairs(_shares(before, edges), edges, fill=True, color=GREY, alpha=0.35, label="before")
         for name, values in after.items():
             if values:
-                out = 100 * np.mean(np.asarray(values, dtype=float) > TYPICAL)
+                out = share(sum(value > TYPICAL for value in values), len(values))
                 axes.stairs(
                     _shares(values, edges),
                     edges,
                     color=COLOURS[name],
                     linestyle=STYLES[name == "reverse"],
                     linewidth=1.3,
-                    label=f"after, {name} ({out:.0f} % above {TYPICAL})",
+                    label=f"after, {name} ({counted(out)} above {TYPICAL})",
                 )
         axes.axhline(100 / BINS, color="black", linewidth=0.8, linestyle=":")
         axes.set_xlabel("typicality (share of the prior nearer its centre)")
@@ -63,5 +67,5 @@ def _known(value: float | None) -> bool:
 
 
 def _shares(values: "array[float]", edges: np.ndarray) -> np.ndarray:
-    """Per cent of the values in each bin; what rounding takes beyond 1 counts as 1."""
+    """Percentage of the values in each bin; values that rounding moved beyond 1 count as 1."""
     return 100 * np.histogram(np.clip(np.asarray(values, dtype=float), 0, 1), edges)[0] / len(values)

@@ -116,8 +116,8 @@ def fitted(module: nn.Module, name: str, load: Callable[[Shape], Tensor], size: 
 
 
 def _hint(module: nn.Module, load: Callable[[Shape], Tensor], size: int, limits: tuple[float, float]) -> str:
-    """The size that would do."""
-    for side in SIDES:
+    """The nearest size that would do."""
+    for side in sorted(SIDES, key=lambda side: abs(side - size)):
         for channels, colour in COLOURS.items():
             try:
                 _fitted(module, load((channels, side, side)), limits)

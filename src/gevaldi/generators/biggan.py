@@ -42,11 +42,11 @@ class Biggan:
         """
         import torch
 
+        from gevaldi.checkpoints import fill
         from gevaldi.classifiers._imagenet import RANDOM, ilsvrc_labels
         from gevaldi.generators._biggan_deep import EPSILON, LATENT, BigganDeep, initialise
         from gevaldi.models import generator
         from gevaldi.priors.truncated_normal import TruncatedNormal
-        from gevaldi.weights import fill
 
         if name not in SIZES:
             raise UnknownName("BigGAN", name, SIZES)

@@ -1,4 +1,4 @@
-"""Which class is taken for which: of the samples after their search, what the first names and what the second names."""
+"""The confusion matrix: the first's and the second's top class on each sample after the search."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from gevaldi.measures.predictions import only, top
 from gevaldi.taxonomy import Taxonomy
 
 COLUMNS = ("status", *only("label", "first_end", "second_end"), *only("name", "first_end", "second_end"))
-"""The columns that it is made of."""
+"""The columns that it needs."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class ConfusionMatrix:
     """A matrix of counts over some classes, ordered by the hierarchy where there is one, otherwise by their indices.
 
     Attributes:
-        labels, names: of the classes.
+        labels, names: the indices and names of the classes.
         counts: [i, j] is the number of samples on which the first names class i and the second class j.
-        samples: on which both named a class.
-        left_out: of these, the samples that are in no cell, because one of their two classes is not among those shown.
-        classes_left_out: the classes that are named on some sample and not shown.
+        samples: the number of samples with predictions of both.
+        left_out: the number of these in no cell, because one of their classes is not shown.
+        classes_left_out: the number of predicted classes that are not shown.
     """
 
     labels: tuple[int, ...]
@@ -35,13 +35,13 @@ class ConfusionMatrix:
 
 
 def confusion_of(rows: Iterable[dict[str, Any]], taxonomy: Taxonomy | None = None, limit: int = 20) -> ConfusionMatrix:
-    """Count what the two name after the search; the rows are read once and not kept.
+    """Count the pairs of top classes after the search; the rows are read once and not kept.
 
     Args:
         rows: with `COLUMNS`; failed ones are not counted.
-        taxonomy: of the classes compared, by whose depth-first order neighbours in the matrix are near in the hierarchy.
-        limit: how many classes are shown at most: those of the commonest pairs of different classes, whole pairs at a time, then
-            those on which the two agree.
+        taxonomy: of the classes compared; its depth-first order puts similar classes next to each other.
+        limit: the most classes to show: first those of the most frequent pairs of different classes, in whole pairs, then those on
+            which the two agree.
     """
     pairs: Counter[tuple[int, int]] = Counter()
     names: dict[int, str] = {}
@@ -61,7 +61,7 @@ def confusion_of(rows: Iterable[dict[str, Any]], taxonomy: Taxonomy | None = Non
 
 
 def depth_first(taxonomy: Taxonomy) -> list[int]:
-    """The indices of the classes as a walk from the root meets them, branch by branch, each in the first where it is met."""
+    """The indices of the classes in depth-first order from the root, each at its first occurrence."""
     index = {node: i for i, node in enumerate(taxonomy.classes)}
     met: dict[str, None] = {}
     waiting = [taxonomy.root]
@@ -74,7 +74,7 @@ def depth_first(taxonomy: Taxonomy) -> list[int]:
 
 
 def _commonest(pairs: Counter[tuple[int, int]], limit: int) -> set[int]:
-    """The classes of the commonest pairs, as many as fit."""
+    """The classes of the most frequent pairs, as many as fit."""
     shown: set[int] = set()
     for pair in sorted(pairs, key=lambda pair: (pair[0] == pair[1], -pairs[pair], pair)):
         if len(shown | set(pair)) <= limit:

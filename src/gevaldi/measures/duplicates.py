@@ -1,4 +1,4 @@
-"""Near-duplicates: which samples show once more what another shows, and which are distinct."""
+"""Near-duplicates: which samples repeat another, and which are distinct."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ BLOCK = 256, 2048  # latents whose distances are in memory at once
 
 @dataclass(frozen=True)
 class Deduplicated:
-    """The samples of a run, by their index: each array has an entry for every sample that the run will have.
+    """The near-duplicates of a run: each array has an entry for every sample that the run will have, by index.
 
-    Two samples are near-duplicates if they are of one condition, whatever their order, end with the same two top classes, and have
-    latents there that are nearer than `REACH` times the distance that two starts typically have (the root of the mean square),
-    which are independent draws of the prior. Samples are looked at in the order of their divergence, the largest first: each is a
-    near-duplicate of the first distinct one before it that is so near, or else is distinct itself. So no two distinct samples are
-    near-duplicates, and a distinct one has the largest divergence of all that are like it.
+    Two samples are near-duplicates if they have the same condition (in either order), end with the same two top classes, and end
+    with latents nearer than `REACH` times the typical distance (root mean square) of two starts, which are independent draws from
+    the prior. Samples are visited by divergence, largest first: each is a near-duplicate of the first distinct sample before it
+    that is near enough, or is distinct itself. So no two distinct samples are near-duplicates, and a distinct sample has the
+    largest divergence of its group.
 
     Attributes:
-        like: the index of the distinct sample that it is like, its own where it is distinct itself; -1 where it failed, where a
-            classifier gave no prediction, or where it is not there yet.
-        first, second: what the two classifiers name after the search.
+        like: the index of the distinct sample of its group, its own if it is distinct; -1 if it failed, has no prediction of a
+            classifier, or does not exist yet.
+        first, second: the top classes of the two classifiers after the search.
         divergence: after the search.
-        reverse: whether it is of the reverse order.
+        reverse: whether its order is reverse.
     """
 
     like: np.ndarray
@@ -39,29 +39,29 @@ class Deduplicated:
 
     @cached_property
     def distinct(self) -> np.ndarray:
-        """The indices of the distinct samples, those with the largest divergence first."""
+        """The indices of the distinct samples, largest divergence first."""
         found = np.flatnonzero(self.like == np.arange(len(self.like)))
         ordered: np.ndarray = found[in_order(self.divergence[found])]
         return ordered
 
     @cached_property
     def alike(self) -> np.ndarray:
-        """How many near-duplicates each has."""
+        """The number of near-duplicates of each sample."""
         counts = np.bincount(self.like[self.like >= 0], minlength=len(self.like))
         return np.maximum(counts - 1, 0)
 
     @property
     def duplicates(self) -> tuple[int, int]:
-        """How many samples are near-duplicates, and of how many others."""
+        """The number of near-duplicates, and the number of distinct samples that have any."""
         return int(self.alike.sum()), int((self.alike > 0).sum())
 
     def distinct_of(self, order: str) -> int:
-        """How many distinct samples of an order end with different top classes; of near-duplicates in both orders one counts."""
+        """The number of distinct samples of an order that end with different top classes; near-duplicates count once."""
         found = self.distinct[self.reverse[self.distinct] == (order == "reverse")]
         return int((self.first[found] != self.second[found]).sum())
 
     def without_duplicates(self, indices: np.ndarray) -> np.ndarray:
-        """Of some samples those that are like no other of them with a larger divergence, in their order."""
+        """The given samples without those that are near-duplicates of another given one with a larger divergence, in order."""
         largest_first = in_order(self.divergence[indices])
         like = np.where(self.like[indices] < 0, indices, self.like[indices])[largest_first]
         _, kept = np.unique(like, return_index=True)
@@ -71,13 +71,13 @@ class Deduplicated:
 
 @dataclass(frozen=True)
 class Choice:
-    """Some samples of many that show what there is.
+    """A varied choice of samples.
 
     Attributes:
-        indices: of the samples, those with the largest divergence first.
-        most: how many of them name the same two classes, at most.
-        shown, pairs: how many pairs of different classes these name, and how many there are.
-        differing: how many distinct samples end with different classes.
+        indices: the indices of the samples, largest divergence first.
+        most: the most samples with the same two classes.
+        shown, pairs: the number of pairs of different classes among them, and in all.
+        differing: the number of distinct samples that end with different classes.
     """
 
     indices: np.ndarray
@@ -88,9 +88,9 @@ class Choice:
 
 
 def choose(finds: Deduplicated, count: int) -> Choice:
-    """The distinct samples with the largest divergence, of each pair of different classes so few that others have room.
+    """The distinct samples with the largest divergence, with a limit for each pair of different classes to leave room for others.
 
-    How few is the smallest number with which `count` are found. Samples on which both name one class come after all others.
+    The limit is the smallest that yields `count` samples. Samples on which both name the same class come last.
     """
     differ = finds.first[finds.distinct] != finds.second[finds.distinct]
     those, others = finds.distinct[differ], finds.distinct[~differ]
@@ -105,13 +105,13 @@ def choose(finds: Deduplicated, count: int) -> Choice:
 
 
 def in_order(divergences: np.ndarray) -> np.ndarray:
-    """Places by divergence, the largest first and what is no number last; equal ones as they come."""
+    """Positions sorted by divergence, largest first, NaN last; ties keep their order."""
     found: np.ndarray = np.argsort(np.where(np.isnan(divergences), np.inf, -divergences), kind="stable")
     return found
 
 
 def _place_within(groups: np.ndarray) -> np.ndarray:
-    """How many of its own group stand before each."""
+    """For each entry, the number of earlier entries of its group."""
     together = np.argsort(groups, kind="stable")
     sizes = np.bincount(groups)
     place = np.empty(len(groups), int)
@@ -120,11 +120,11 @@ def _place_within(groups: np.ndarray) -> np.ndarray:
 
 
 def leaders(latents: np.ndarray, reach: float) -> np.ndarray:
-    """For each latent the first before it that has none before it so near, or its own place if there is none.
+    """For each latent, the index of the first leader before it within reach, or its own index, which makes it a leader.
 
     Args:
         latents: of shape (samples, numbers), in 32 bits.
-        reach: how near; equal ones are near with any.
+        reach: the distance below which two are near; equal ones always are.
     """
     like, found = np.arange(len(latents)), np.zeros(0, int)
     squares = np.square(latents, dtype=float).sum(1)

@@ -1,4 +1,4 @@
-"""What real pictures say of two classifiers, from the record of a run. Needs no torch."""
+"""Two classifiers on real pictures, from the record of a run. Needs no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ KNOWS = 0.5  # the same where there are no real pictures to compare with
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Both classifiers on the same real pictures, each by its own pipeline.
+    """Both classifiers on the same real pictures, each with its own preprocessing.
 
     Attributes:
-        name: of the set of pictures.
-        pictures: how many there are.
-        differ: on how many the top classes differ.
-        paired: who is right, on those whose class both know; there may be none.
-        both_wrong_differently: on how many of these both are wrong and name different classes.
-        by_class: the counts for each class on whose pictures the two are not both right.
-        sides: accuracy and calibration of each, by first and second, as `run.json` holds them.
+        name: the name of the picture set.
+        pictures: the number of pictures.
+        differ: the number of pictures with different top classes.
+        paired: who is right, over the pictures whose class both know; there may be none.
+        both_wrong_differently: the number of these on which both are wrong and name different classes.
+        by_class: the counts for each class on which the two are not always both right.
+        sides: accuracy and calibration of each, by first and second, as in `run.json`.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Evaluation:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> "Evaluation | None":
-        """That of a run by its record; None where it had no real pictures."""
+        """The evaluation in a run's record; None if the run had no real pictures."""
         found = record.get("evaluation")
         if not found:
             return None
@@ -53,21 +53,21 @@ class Evaluation:
 
     @property
     def known(self) -> int:
-        """The pictures whose class both know."""
+        """The number of pictures whose class both know."""
         return self.paired.total
 
     @property
     def better(self) -> str | None:
-        """The more accurate one on pictures like these, first or second; None where these do not show it.
+        """The more accurate one on pictures like these, first or second; None if the pictures do not show it.
 
-        Nor do they where it alone has a pipeline of its own: the other saw the pictures at the generator's size.
+        They do not show it if only that one has its own preprocessing: the other saw the pictures at the generator's size.
         """
         better = self.paired.better()
         return None if better and self.favoured == better else better
 
     @property
     def favoured(self) -> str | None:
-        """The only one that saw the pictures as they are, by a pipeline of its own; None where both did, or neither."""
+        """The only one that saw the original pictures, with its own preprocessing; None if both did, or neither."""
         own = [side for side, own in self.sides.items() if own["official"]]
         return own[0] if len(own) == 1 else None
 
@@ -78,16 +78,16 @@ class Evaluation:
 
     @property
     def first_of_discordant(self) -> tuple[Estimate, Estimate]:
-        """Of the pictures on which exactly one is right, the share on which it is the first: exact, and valid at any time."""
+        """Of the pictures on which exactly one is right, the first's share: with the exact and the anytime-valid interval."""
         only, of = self.paired.only_first, self.paired.discordant
         return exact_share(only, of), anytime_share(only, of)
 
 
 def generator_fails(audit: Mapping[str, Any] | None) -> str | None:
-    """Why a generator fails its audit, in a sentence; None where it passes, or where nothing can be said.
+    """Why a generator fails its audit, in a sentence; None if it passes, or if there are too few pictures to tell.
 
-    It fails where the classifier that reads more of its pictures as what was asked for reads clearly fewer of them so than of real
-    ones (below 0.9 times as many, beyond the intervals of both); without real pictures of known classes, where neither reads half.
+    The classifier that names the requested class more often decides. The generator fails if that share is clearly lower than on
+    real pictures (below 0.9 times as high, beyond both intervals); without real pictures of known classes, if it is below one half.
     """
     drawn, real = (audit or {}).get("generated"), (audit or {}).get("real")
     if not drawn or min(drawn["known_first"], drawn["known_second"]) < ENOUGH:
@@ -99,10 +99,10 @@ def generator_fails(audit: Mapping[str, Any] | None) -> str | None:
         expected = share(real[f"read_{best}"], real[f"known_{best}"])
         if seen.high < FAILS * expected.low:
             return (
-                f"The {best} classifier reads {read:,} of {known:,} drawn pictures as what was asked for, and "
-                f"{real[f'read_{best}']:,} of {real[f'known_{best}']:,} real ones."
+                f"The {best} classifier names the requested class on {read:,} of {known:,} generated pictures, but the true class "
+                f"on {real[f'read_{best}']:,} of {real[f'known_{best}']:,} real ones."
             )
         return None
     if seen.high < KNOWS:
-        return f"Neither classifier reads half of the drawn pictures as what was asked for: {read:,} of {known:,} at best."
+        return f"Neither classifier names the requested class on half of the generated pictures: {read:,} of {known:,} at best."
     return None

@@ -1,4 +1,4 @@
-"""Kinds of failure (Appendix C of the paper): what a search changed in a sample, by rules that need no judgement."""
+"""Kinds of failure (Appendix C of the paper): how a search changed a sample, by rules that need no judgement."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,14 +12,14 @@ from gevaldi.taxonomy.distances import Convention, frequencies, levels
 SAME_LEVEL = 3  # edges: as from harvestman to barn spider, which the paper calls a flip at the same level
 
 RULES = {
-    "flipped": "Which of the two has another top class after the search than before.",
-    "same level": f"The classifier that flipped went to a class at most {SAME_LEVEL} edges away.",
-    "near": "It went farther than that, but less far than two classes of the hierarchy are apart in the mean.",
-    "lateral": "It went farther than that, at least as far as two classes are apart in the mean. Of two flips the farther counts.",
-    "right": "Which of the two name the class asked for. Wrong is no error where the picture no longer shows it.",
-    "both_more_confident": "Both are right after the search, and each gives the class asked for more probability than before.",
+    "flipped": "Which classifiers name another class after the search than before.",
+    "same level": f"The classifier that flipped moved to a class at most {SAME_LEVEL} edges away.",
+    "near": "It moved farther, but less than the mean distance of two classes of the hierarchy.",
+    "lateral": "It moved at least the mean distance of two classes. If both flipped, the farther one counts.",
+    "right": "Which classifiers name the requested class. Another answer is no error if the picture no longer shows that class.",
+    "both_more_confident": "Both are right after the search, and each gives the requested class more probability than before.",
 }
-"""What the kinds mean, as reports show it."""
+"""The definitions of the kinds, as reports show them."""
 
 COLUMNS = ("flipped", "shift", "shift_first", "shift_second", "right_start", "right_end", "both_more_confident")
 WHICH = {(False, False): "neither", (True, False): "first", (False, True): "second", (True, True): "both"}
@@ -27,13 +27,12 @@ WHICH = {(False, False): "neither", (True, False): "first", (False, True): "seco
 
 @dataclass(frozen=True)
 class Scale:
-    """How far classes are apart.
+    """The distances between classes.
 
     Attributes:
         edges: e(a, b) for all pairs of the classes compared.
-        convention: of levels.
-        whole: of all classes of the hierarchy, of which those compared may be a few: how many pairs are how far apart
-            (`frequencies`); by default of these.
+        convention: the convention of levels.
+        whole: the distribution of e (`frequencies`) over all classes of the hierarchy, if it has more classes than those compared.
     """
 
     edges: np.ndarray
@@ -42,12 +41,12 @@ class Scale:
 
     @cached_property
     def mean(self) -> float:
-        """The mean of e over all pairs of two classes of the hierarchy."""
+        """The mean of e over all pairs of classes of the hierarchy."""
         counts = frequencies(self.edges) if self.whole is None else self.whole
         return float(np.average(np.arange(len(counts)), weights=counts))
 
     def by_chance(self) -> dict[str, float]:
-        """Of pairs of the classes compared, picked at random: the mean of their levels, and the share that are lateral."""
+        """For random pairs of the classes compared: the mean distance in levels, and the share of lateral shifts."""
         counts = frequencies(self.edges)
         far = np.arange(len(counts))
         return {
@@ -57,17 +56,17 @@ class Scale:
 
 
 def kind(row: dict[str, Any], scale: Scale | None = None) -> dict[str, Any]:
-    """The kind of a row's change, as columns of the row; all None where a classifier gave no prediction.
+    """The kind of a row's change, as columns of the row; all None if a classifier made no prediction.
 
     Args:
-        row: with both classifiers' most probable classes before and after, the indices of those that are the condition
-            (`target_classes`), and the probability that each gave to them before and after (`target_first_start` and so on).
-        scale: without it, shifts are not known.
+        row: with both classifiers' most probable classes before and after, the indices of the classes of the condition
+            (`target_classes`), and their probability before and after (`target_first_start` and so on).
+        scale: the distances between classes; without it, shifts are None.
 
     Returns:
         `flipped`, `right_start`, `right_end`: neither, first, second or both, the latter two None without a condition that both
-        know; `shift`: same level, near or lateral, None where neither flipped; `shift_first`, `shift_second`: how far each went, in
-        levels; `both_more_confident`: whether both became more confident and right.
+        know; `shift`: same level, near or lateral, None if neither flipped; `shift_first`, `shift_second`: the distance that each
+        moved, in levels; `both_more_confident`: whether both became more confident and right.
     """
     tops = {(side, stage): top(row, side, stage) for side in ("first", "second") for stage in ("start", "end")}
     if any(found is None for found in tops.values()):

@@ -1,16 +1,16 @@
-"""What a row says of the two predictions: top classes, whether and how much they differ, whether they are what was asked for."""
+"""The two predictions in a row: their top classes, whether they differ, and whether they are the requested class."""
 
 import math
 from typing import Any
 
 
 def only(piece: str, *columns: str) -> tuple[str, ...]:
-    """Columns of predictions of which only one piece is read, such as the labels: in a fifth of the time that the whole takes."""
+    """The names of one field of prediction columns, such as the labels; reading it alone takes a fifth of the time."""
     return tuple(f"{column}.list.element.{piece}" for column in columns)
 
 
 def top(row: dict[str, Any], side: str, stage: str) -> dict[str, Any] | None:
-    """A classifier's most probable class, where it gave any."""
+    """A classifier's most probable class; None if it made no prediction."""
     classes = row[f"{side}_{stage}"]
     return classes[0] if classes is not None and len(classes) else None
 
@@ -22,10 +22,10 @@ def differs(row: dict[str, Any], stage: str) -> bool:
 
 
 def is_condition(row: dict[str, Any], label: dict[str, Any]) -> bool:
-    """Whether a class is what the generator was asked for."""
+    """Whether a class is the requested one."""
     return label["label"] in (row["target_classes"] or ())
 
 
 def rank(divergence: float | None) -> float:
-    """What samples are ordered by, the largest first: their divergence, where what is not known or no number comes last."""
+    """The sort key of samples, largest first: the divergence, with unknown values and NaN last."""
     return -math.inf if divergence is None or math.isnan(divergence) else divergence

@@ -1,4 +1,4 @@
-"""On whose side a third classifier is, where two differ: a guess, with its own accuracy beside it. Needs no torch."""
+"""The opinion of a third classifier where two differ, with its own accuracy: it may be wrong. Needs no torch."""
 
 import json
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ UNSURE = 0.5  # the probability of its top class below which it is not counted o
 
 @dataclass(frozen=True)
 class Sides:
-    """Where two differ: on how many pictures a third names the first's class, the second's, another one, or is unsure."""
+    """Counts of pictures on which two differ: a third names the first's class, the second's, another one, or is unsure."""
 
     first: int = 0
     second: int = 0
@@ -19,19 +19,19 @@ class Sides:
 
     @property
     def total(self) -> int:
-        """The pictures on which the two differ."""
+        """The number of pictures on which the two differ."""
         return self.first + self.second + self.neither + self.unsure
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """What a third classifier says of a run.
+    """A third classifier's opinion on a run.
 
     Attributes:
-        name: of the classifier.
-        right, known: how many real pictures it reads right, of how many of a class that it knows.
+        name: the name of the classifier.
+        right, known: the number of real pictures on which it is right, and the number with a class that it knows.
         real: its sides on real pictures on which the two differ.
-        start, end: the same before and after the search.
+        start, end: the same on samples before and after the search.
     """
 
     name: str
@@ -42,13 +42,13 @@ class Opinion:
     end: Sides
 
     def as_json(self, digest: str) -> str:
-        """As `referee.json` holds it, with the SHA-256 of the record of its run."""
+        """The content of `referee.json`, with the SHA-256 of the run's record."""
         parts = {key: vars(getattr(self, key)) for key in ("real", "start", "end")}
         return json.dumps({"run": digest, "name": self.name, "right": self.right, "known": self.known} | parts, indent=2)
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> "Opinion":
-        """The same read again.
+        """Read it back.
 
         Raises:
             KeyError, TypeError, ValueError: it is no such record.
@@ -59,7 +59,7 @@ class Opinion:
 
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{value!r} is no count")
+        raise ValueError(f"{value!r} is not a count")
     return value
 
 

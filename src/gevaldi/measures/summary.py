@@ -75,6 +75,13 @@ class Summary:
     left_first: Estimate | None
     left_second: Estimate | None
 
+    def __repr__(self) -> str:
+        differ, divergence = f"{self.differ_start.value:.3g} before, {self.differ_end!r} after", self.divergence_start.value
+        return (
+            f"<{self.order}: {self.samples} samples, {self.failed} failed; share with different top classes {differ}; "
+            f"median divergence {divergence:.3g} before, {self.divergence_end!r} after>"
+        )
+
 
 def summaries(rows: Iterable[dict[str, Any]], distinct: Callable[[str], int] | None = None) -> list[Summary]:
     """A summary for each order in the rows, forward first; the rows are read once, and a few bytes of each are kept.

@@ -163,7 +163,8 @@ def _possible(entry: Entry, limits: tuple[float, float]) -> Entry:
     else:
         return entry  # shares, whose intervals keep within 0 and 1
     given = entry.estimate
-    return replace(entry, estimate=Estimate(*(float(np.clip(n, low, high)) for n in (given.value, given.low, given.high))))
+    value, least, most = (float(np.clip(number, low, high)) for number in (given.value, given.low, given.high))
+    return replace(entry, estimate=Estimate(value, least, most, given.count))
 
 
 def _numbers(seen: PairPredictions) -> dict[str, tuple[Estimate, int]]:
@@ -205,7 +206,7 @@ def _over_starts(found: Mapping[int, Sequence[bool]]) -> tuple[Estimate, int]:
     if all(value in (0, 1) for value in each):
         return share(int(sum(each)), len(each)), pictures
     estimate = mean(each)
-    return Estimate(estimate.value, max(0.0, estimate.low), min(1.0, estimate.high)), pictures
+    return replace(estimate, low=max(0.0, estimate.low), high=min(1.0, estimate.high)), pictures
 
 
 def exactly(weight: float) -> str:

@@ -50,7 +50,13 @@ def _classes(root: Path, paths: list[Path], said: str) -> list[str | None]:
     if said == "folders":
         return folder_classes(root, paths)
     if said == "auto":
-        refuse_what_names_no_class(root, paths)
+        try:
+            refuse_what_names_no_class(root, paths)
+        except DataError as error:
+            beside = list_beside(root, paths)
+            raise (
+                DataError(f"{error} Of lists, {beside.name} names the pictures: classes={beside.name}.") if beside else error
+            ) from None
     folders: list[str | None] = folder_classes(root, paths) if said == "auto" else [None] * len(paths)
     found = folders if said == "none" else [name or _wordnet_id(path) for path, name in zip(paths, folders, strict=True)]
     beside = list_beside(root, paths) if said == "auto" and not any(found) else None

@@ -1,4 +1,4 @@
-"""p(z): where the latents of a generator come from, and where among them a latent stands.
+"""p(z): the distribution of a generator's latents, and how typical a latent is under it.
 
 A prior is a class with `sample`, `log_prob`, `typicality` and its inverse `project`. To add one, add a file
 that holds a class of the file's name.

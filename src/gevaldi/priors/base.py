@@ -1,4 +1,4 @@
-"""What every prior must do."""
+"""The interface of priors."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Prior(ABC):
-    """A distribution over latents of one shape, without state that training could change.
+    """A distribution over latents of one shape, without trainable state.
 
     Attributes:
         shape: the shape of one latent.
@@ -19,7 +19,7 @@ class Prior(ABC):
 
     @abstractmethod
     def sample(self, seeds: Sequence[int]) -> Float[Tensor, "batch ..."]:
-        """One latent per seed, on the CPU; the same seed gives the same latent whatever the others."""
+        """One latent per seed, on the CPU; a latent depends only on its own seed."""
 
     @abstractmethod
     def log_prob(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
@@ -27,20 +27,17 @@ class Prior(ABC):
 
     @abstractmethod
     def typicality(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
-        """The share of the prior that lies nearer its centre than z does: uniform on [0, 1] for latents drawn from the prior.
+        """The share of the prior that lies nearer its centre than z: uniform on [0, 1] for draws from the prior.
 
-        0.5 is the middle of what the prior draws, 0.999 is farther out than 999 of 1,000 draws. Each prior says what its
-        distance from the centre is.
+        0.5 is the median draw; 0.999 is farther out than 999 of 1,000 draws. Each prior defines its distance from the centre.
         """
 
     @abstractmethod
     def project(self, z: Float[Tensor, "batch ..."], mass: float) -> Float[Tensor, "batch ..."]:
-        """The latents themselves where their typicality is at most `mass`, otherwise pulled towards the centre until it is."""
+        """Pull latents with a typicality above `mass` towards the centre until it is at most `mass`; others stay unchanged."""
 
 
-MASS_TOLERANCE = (
-    1e-6  # of the prior's mass, by which a projection stays inside of what it is asked for, so that rounding does not undo it
-)
+MASS_TOLERANCE = 1e-6  # share of the prior's mass by which a projection stays below its limit, so that rounding does not exceed it
 
 
 def squared_norm(z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
@@ -54,7 +51,7 @@ def per_sample(values: Shaped[Tensor, " batch"], z: Float[Tensor, "batch ..."]) 
 
 
 def pulled_to_radius(offset: Float[Tensor, "batch ..."], radius: float) -> Float[Tensor, "batch ..."]:
-    """Offsets from the centre, shortened to `radius` where they are longer, and to not a rounding more."""
+    """Offsets from the centre, shortened to `radius` if they are longer, safe against rounding."""
     radius *= 1 - 4 * torch.finfo(offset.dtype).eps
     norm = torch.linalg.vector_norm(offset.flatten(1), dim=1)
     # Where the norm is zero the quotient is infinite, and the clamp makes it the 1 that leaves the offset as it is.

@@ -1,4 +1,4 @@
-"""A normal distribution of any centre and scale."""
+"""A normal distribution with any centre and scale."""
 
 import math
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from gevaldi.priors.base import MASS_TOLERANCE, Prior, pulled_to_radius, squared
 
 
 class Gaussian(Prior):
-    """Normal distribution around a given latent, N(mean, scale² I): for searching around an encoded picture.
+    """Normal distribution around a given latent, N(mean, scale² I), for searches around an encoded picture.
 
-    Distance from the centre is |z - mean| / scale, whose square is chi-squared with as many degrees of freedom as z has numbers.
+    The distance from the centre is |z - mean| / scale; its square is chi-squared, with one degree of freedom per element of z.
     """
 
     def __init__(self, mean: Float[Tensor, "..."], scale: float = 1.0) -> None:
         if not 0 < scale < math.inf:
-            raise ValueError(f"scale={scale} was given; the scale of a Gaussian is a positive, finite number.")
+            raise ValueError(f"scale={scale} is invalid; the scale of a Gaussian is a positive, finite number.")
         self.shape = tuple(mean.shape)
         self.mean, self.scale = mean, scale
         self.size = mean.numel()

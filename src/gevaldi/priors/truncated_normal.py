@@ -1,4 +1,4 @@
-"""The normal distribution with its tails cut off, the prior that BigGAN is used with."""
+"""The truncated normal distribution, the usual prior of BigGAN."""
 
 import math
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from gevaldi.priors.base import MASS_TOLERANCE, Prior, pulled_to_radius, squared
 class TruncatedNormal(Prior):
     """Standard normal conditioned on every coordinate lying in [-threshold, threshold], times `scale` [Brock 2018].
 
-    BigGAN's "truncation t" is threshold 2 and scale t. Distance from the centre is |z|; outside the box typicality is 1.
+    BigGAN's "truncation t" is threshold 2 and scale t. The distance from the centre is |z|; outside the box, typicality is 1.
     """
 
     def __init__(self, *shape: int, threshold: float = 2.0, scale: float = 1.0) -> None:
         if not (0 < threshold < math.inf and 0 < scale < math.inf):
-            raise ValueError(f"threshold={threshold}, scale={scale} were given; both are positive, finite numbers.")
+            raise ValueError(f"threshold={threshold}, scale={scale} is invalid; both must be positive, finite numbers.")
         self.shape, self.threshold, self.scale = shape, threshold, scale
         self.size = math.prod(shape)
         self._log_mass = math.log(math.erf(threshold / math.sqrt(2)))

@@ -14,13 +14,13 @@ from gevaldi.priors.base import MASS_TOLERANCE, Prior
 class Uniform(Prior):
     """Uniform distribution on the box [low, high] in every dimension.
 
-    Distance from the centre is the largest coordinate's, so that "nearer the centre" means inside a smaller box; the share of the
-    prior in it is (relative half-width)^dimensions. In many dimensions nearly all of it is near the faces.
+    The distance from the centre is that of the largest coordinate, so "nearer the centre" means inside a smaller box, which holds
+    the share (relative half-width)^dimensions of the prior. In many dimensions, nearly all of it lies near the faces.
     """
 
     def __init__(self, *shape: int, low: float = -1.0, high: float = 1.0) -> None:
         if not -math.inf < low < high < math.inf:
-            raise ValueError(f"low={low}, high={high} were given; a box needs finite sides with low below high.")
+            raise ValueError(f"low={low}, high={high} is invalid; a box needs finite sides with low below high.")
         self.shape, self.low, self.high = shape, low, high
         self.size = math.prod(shape)
         self.centre, self.half_width = 0.5 * (low + high), 0.5 * (high - low)
@@ -30,7 +30,7 @@ class Uniform(Prior):
         return self.low + (self.high - self.low) * Noise(seeds).uniform(self.shape)
 
     def log_prob(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
-        """-dimensions · log(high - low) inside, -∞ outside; it pulls nowhere, so use projection to stay inside."""
+        """-dimensions · log(high - low) inside, -∞ outside; its gradient is zero, so use projection to stay inside."""
         inside = self._relative(z) <= 1 + 1e-6
         return torch.where(inside, -self.size * math.log(self.high - self.low), -math.inf).to(z.dtype)
 

@@ -6,6 +6,7 @@ from typing import Any
 from gevaldi.measures.evaluation import Evaluation, generator_fails
 from gevaldi.statistics.intervals import Estimate, share
 from gevaldi.statistics.paired import exact_share
+from gevaldi.statistics.words import interval, percentage
 
 OTHER = {"first": "second", "second": "first"}
 SEARCH = "A search shows where two classifiers differ, never which is better."
@@ -114,7 +115,8 @@ def _more_needed(found: Evaluation) -> str:
 def _reasons(found: Evaluation, names: dict[str, str]) -> list[str]:
     first, second, counts = names["first"], names["second"], found.paired
     if found.differ == 0:
-        return [f"They differ on at most {_percent(found.disagreement.high)} of all pictures like these, at 95 % confidence."]
+        most = percentage(found.disagreement.high, found.pictures)
+        return [f"They differ on at most {most} of all pictures like these, at 95 % confidence."]
     if not found.known:
         most = _points(found.differ / found.pictures)
         return [f"Whichever is right, their accuracies on these pictures differ by at most {most}."]
@@ -160,17 +162,13 @@ def _points(value: float) -> str:
     return f"{100 * value:.1f} percentage points"
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %" if value >= 0.001 or value == 0 else "0.1 %"
-
-
 def _tiles(found: Evaluation, names: dict[str, str]) -> list[dict[str, str]]:
     tiles = []
     for side in ("first", "second") if found.known else ():
         right = found.sides[side]["right"]
-        tiles.append(_tile(f"{right:,} of {found.known:,}", f"{names[side]} is right", _range(share(right, found.known)), side))
+        tiles.append(_tile(f"{right:,} of {found.known:,}", f"{names[side]} is right", interval(share(right, found.known)), side))
     around = found.disagreement
-    tiles.append(_tile(f"{found.differ:,} of {found.pictures:,}", "get different answers", _range(around)))
+    tiles.append(_tile(f"{found.differ:,} of {found.pictures:,}", "get different answers", interval(around)))
     return tiles
 
 
@@ -180,11 +178,7 @@ def _tiles_without(record: dict[str, Any]) -> list[dict[str, str]]:
         return []
     around = exact_share(drawn["disagreements"], drawn["pictures"])
     value = f"{drawn['disagreements']:,} of {drawn['pictures']:,}"
-    return [_tile(value, "generated pictures get different answers before any search", _range(around))]
-
-
-def _range(around: Estimate) -> str:
-    return f"{100 * around.low:.1f} to {100 * around.high:.1f} %"
+    return [_tile(value, "generated pictures get different answers before any search", interval(around))]
 
 
 def _tile(value: str, title: str, beside: str, side: str = "") -> dict[str, str]:

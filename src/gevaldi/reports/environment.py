@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from gevaldi.errors import RunFolderError
 from gevaldi.names import plain, visible
-from gevaldi.reports.numbers import level, mean_of_levels, number, percent, signed, typicality, whole_percent
+from gevaldi.reports.numbers import level, mean_of_levels, number, share, signed, typicality
+from gevaldi.statistics.words import interval, with_interval
 from gevaldi.storage import Location, reason, remedy, remove_unfinished, write
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def environment() -> "Environment":
         finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
     made.filters.update(
-        number=number, percent=percent, share=whole_percent, mean_of_levels=mean_of_levels, level=level, signed=signed,
+        number=number, percent=with_interval, share=share, interval=interval,
+        mean_of_levels=mean_of_levels, level=level, signed=signed,
         typicality=typicality, plain=partial(plain, longest=LONGEST_PROSE), visible=visible, link=link,
     )  # fmt: skip
     return made

@@ -3,6 +3,7 @@
 import math
 
 from gevaldi.statistics.intervals import Estimate
+from gevaldi.statistics.words import counted, percentage
 
 
 def number(value: float | None) -> str:
@@ -24,14 +25,9 @@ def typicality(value: float | None) -> str:
     return f"{value:.{1 - math.floor(math.log10(beyond))}f}".rstrip("0")
 
 
-def percent(estimate: Estimate) -> str:
-    """A share with its interval: 97 % (95 % interval 93 to 99 %)."""
-    return f"{100 * estimate.value:.0f} % (95 % interval {100 * estimate.low:.0f} to {100 * estimate.high:.0f} %)"
-
-
-def whole_percent(value: float | None) -> str:
-    """A share in whole percent."""
-    return "–" if value is None or value != value else f"{100 * value:.0f} %"
+def share(value: Estimate | float | None) -> str:
+    """A share without its interval: 97 %, or 3 of 4."""
+    return "–" if value is None else counted(value) if isinstance(value, Estimate) else percentage(value)
 
 
 def level(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from gevaldi.measures.referee import Opinion, Sides
 from gevaldi.statistics.intervals import share
+from gevaldi.statistics.words import interval
 
 
 def opinion_sentences(found: Opinion, names: dict[str, str]) -> list[str]:
@@ -10,8 +11,7 @@ def opinion_sentences(found: Opinion, names: dict[str, str]) -> list[str]:
     if found.known:
         around = share(found.right, found.known)
         sentences.append(
-            f"{names['referee']} itself is right on {found.right:,} of {found.known:,} real pictures "
-            f"({100 * around.low:.1f} to {100 * around.high:.1f} %)."
+            f"{names['referee']} itself is right on {found.right:,} of {found.known:,} real pictures ({interval(around)})."
         )
     else:
         sentences.append(f"The accuracy of {names['referee']} itself is not known: the run has no real pictures of its classes.")

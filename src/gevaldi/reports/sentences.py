@@ -5,8 +5,9 @@ from typing import Any
 from gevaldi.measures.duplicates import Deduplicated
 from gevaldi.measures.summary import Summary
 from gevaldi.names import plain, told_apart
-from gevaldi.reports.numbers import percent
 from gevaldi.reports.seriousness import alignment_sentences, apart
+from gevaldi.statistics.intervals import Estimate
+from gevaldi.statistics.words import FEW, counted, with_interval
 
 
 def search_sentences(record: dict[str, Any], found: list[Summary]) -> list[str]:
@@ -32,12 +33,17 @@ def searched_for(order: str, names: dict[str, str], divergence: dict[str, Any]) 
 
 def _differ(summary: Summary, names: dict[str, str], divergence: dict[str, Any]) -> str:
     chance = summary.differ_by_chance
-    control = f", and at the same distance in a random direction on {100 * chance.value:.0f} %" if chance else ""
+    control = f", and at the same distance in a random direction on {counted(chance)}" if chance else ""
     return (
         f"{searched_for(summary.order, names, divergence)}, the two name different classes on "
-        f"{percent(summary.differ_end)} of {summary.samples - summary.failed:,} samples; before it, on "
-        f"{100 * summary.differ_start.value:.0f} %{control}."
+        f"{_of_samples(summary.differ_end)}; before it, on {counted(summary.differ_start)}{control}."
     )
+
+
+def _of_samples(differ: Estimate) -> str:
+    if differ.count < FEW:
+        return f"{counted(differ)} sample{'s' * (differ.count != 1)} (too few for an interval)"
+    return f"{with_interval(differ)} of {differ.count:,} samples"
 
 
 def duplicates(finds: Deduplicated) -> str | None:

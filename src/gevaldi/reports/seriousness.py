@@ -7,6 +7,8 @@ from gevaldi.measures.kinds import RULES, SAME_LEVEL
 from gevaldi.measures.summary import Summary
 from gevaldi.names import plain
 from gevaldi.reports.numbers import mean_of_levels
+from gevaldi.statistics.intervals import share
+from gevaldi.statistics.words import counted
 from gevaldi.taxonomy import Taxonomy, in_words, way
 
 WHO = {"first": "the first flipped", "second": "the second flipped", "both": "both flipped", "neither": "neither flipped"}
@@ -79,12 +81,13 @@ def flips(found: Summary) -> str | None:
     total = sum(found.kinds.values())
     if not total:
         return None
-    share = {side: sum(count for (flipped, _), count in found.kinds.items() if flipped == side) / total for side in WHO}
-    lateral = sum(count for (_, shift), count in found.kinds.items() if shift == "lateral") / total
-    far = f"; {100 * lateral:.0f} % are lateral shifts in the hierarchy" if any(shift for _, shift in found.kinds) else ""
+    flipped = {side: sum(count for (which, _), count in found.kinds.items() if which == side) for side in WHO}
+    share_of = {side: counted(share(count, total)) for side, count in flipped.items()}
+    lateral = counted(share(sum(count for (_, shift), count in found.kinds.items() if shift == "lateral"), total))
+    far = f"; {lateral} are lateral shifts in the hierarchy" if any(shift for _, shift in found.kinds) else ""
     return (
-        f"In the {found.order} order the first alone flips on {100 * share['first']:.0f} %, the second alone on "
-        f"{100 * share['second']:.0f} %, both on {100 * share['both']:.0f} %{far}."
+        f"In the {found.order} order the first alone flips on {share_of['first']}, the second alone on {share_of['second']}, "
+        f"both on {share_of['both']}{far}."
     )
 
 

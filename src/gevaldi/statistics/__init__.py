@@ -1,1 +1,1 @@
-"""Intervals for what a run measured. Needs no torch."""
+"""Intervals for the measurements of a run. Needs no torch."""

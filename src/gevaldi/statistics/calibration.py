@@ -1,4 +1,4 @@
-"""Whether a classifier's confidence is the share of its answers that are right [Guo 2017]."""
+"""Calibration: whether a classifier's confidence equals its accuracy [Guo 2017]."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ DIGITS = 4  # significant, so that rounding on another machine does not give ano
 
 @dataclass(frozen=True)
 class Bin:
-    """Answers whose confidence lies in one interval.
+    """Predictions whose confidence lies in one interval.
 
     Attributes:
-        pictures: how many there are.
-        confidence: their mean.
-        right: how many of them are right.
+        pictures: the number of predictions.
+        confidence: their mean confidence.
+        right: the number of correct ones.
     """
 
     pictures: int
@@ -26,7 +26,7 @@ class Bin:
 
 
 def reliability(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"], bins: int = BINS) -> list[Bin]:
-    """The curve of reliability: one bin for each interval (i / bins, (i + 1) / bins], without empty ones."""
+    """The reliability curve: one bin for each interval (i / bins, (i + 1) / bins], without empty ones."""
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     return [
         Bin(int(inside.sum()), float(confidence[inside].mean()), int(right[inside].sum()))
@@ -36,22 +36,22 @@ def reliability(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n
 
 
 def expected_calibration_error(curve: list[Bin]) -> float:
-    """Σ (n_b / n) |share right in b - mean confidence in b|, in [0, 1]; NaN without answers."""
+    """Σ (n_b / n) |accuracy in b - mean confidence in b|, in [0, 1]; NaN without predictions."""
     total = sum(b.pictures for b in curve)
     return sum(abs(b.right - b.confidence * b.pictures) for b in curve) / total if total else float("nan")
 
 
 def log_of_truth(log_p: Float[np.ndarray, "n classes"], truth: Bool[np.ndarray, "n classes"]) -> Float[np.ndarray, " n"]:
-    """The log-probability of the true class, or of all that stand for it together."""
+    """The log-probability of the true class, summed over all labels that stand for it."""
     found: Float[np.ndarray, " n"] = np.logaddexp.reduce(np.where(truth, log_p, -np.inf), axis=1)
     return found
 
 
 def fitted_temperature(log_p: Float[np.ndarray, "n classes"], truth: Bool[np.ndarray, "n classes"]) -> float | None:
-    """The T for which p^(1/T), normalised, has the least negative log-likelihood; above 1 where a classifier is too sure.
+    """The T for which p^(1/T), normalised, has the least negative log-likelihood; above 1 if the classifier is overconfident.
 
-    None where nothing bounds it: no pictures, or all answers right (or none better than chance), for which ever colder (hotter)
-    predictions are ever more likely.
+    None if it is unbounded: without pictures, or if all predictions are right (or none better than chance), so that ever lower
+    (higher) temperatures fit ever better.
     """
     from scipy.optimize import minimize_scalar
 

@@ -1,4 +1,4 @@
-"""Differences of means, with intervals that rest on what was drawn independently."""
+"""Differences of means, with intervals over independent replicates or samples."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,15 @@ ENOUGH = 6  # values that are all alike: the chance of it is 2 / 2⁶ = 0.03
 def contrast(weights: Sequence[float], groups: "Sequence[Sequence[Sequence[float]]]") -> Estimate:
     """The weighted sum of group means, Σ w · mean, and its interval of 95 %.
 
-    A group holds the values of one or several replicates, the same number in all groups. Of three replicates or more the contrast
-    is taken within each, and the interval is Student's over the replicates: it then speaks of other networks so made, and
-    not only of other samples. Of fewer, it rests on the samples, by the variances of the groups and Welch's degrees of freedom
-    [Welch 1947], and speaks of these networks alone. Values that are all alike do not say how far others would scatter: of fewer
-    than six of them no interval is given, as by a sign test six could not have come about by chance.
+    A group holds the values of one or several replicates, the same number in all groups. With three or more replicates, the
+    contrast is taken within each and the interval is Student's over the replicates: it then applies to other networks trained the
+    same way, not only to other samples. With fewer, it rests on the samples, by the variances of the groups and Welch's degrees of
+    freedom [Welch 1947], and applies to these networks alone. Equal values do not show how much others would scatter: below six of
+    them there is no interval; by a sign test, six equal ones are unlikely by chance.
 
     Args:
         weights: one a group, such as (1, -1).
-        groups: for each its replicates, and for each of these the values of its samples.
+        groups: the replicates of each group, each with the values of its samples.
     """
     import numpy as np
     from scipy.stats import t

@@ -1,4 +1,4 @@
-"""How far two samples of vectors are from having one distribution: the kernel distance, with its interval."""
+"""The kernel distance between two samples of vectors, with its interval."""
 
 from typing import TYPE_CHECKING
 
@@ -12,17 +12,17 @@ def kernel_distance(x: "np.ndarray", y: "np.ndarray") -> Estimate:
     """The squared maximum mean discrepancy, MMD² = E k(x, x') + E k(y, y') - 2 E k(x, y), by its unbiased estimate [Gretton 2012].
 
     The kernel is the cubic one of the kernel inception distance, k(a, b) = (a·b / d + 1)³ [Bińkowski 2018], which compares means,
-    covariances and skewness. Being unbiased, the estimate is below zero about as often as above where the two samples have one
-    distribution; vectors that were picked in equal numbers a class make it low by a term of the order 1 / vectors. The interval of
-    95 % is from the jackknife [Arvesen 1969], which leaves out each vector of either sample in turn. Where both distributions are
-    one, it covers less often, about 88 %.
+    covariances and skewness. The estimate is unbiased, so it is negative about as often as positive if both samples have the same
+    distribution; drawing equal numbers of vectors per class lowers it by a term of order 1 / vectors. The 95 % interval comes from
+    the jackknife [Arvesen 1969], which leaves out each vector of either sample in turn. If both distributions are the same, it
+    covers less often, about 88 %.
 
     Args:
         x: one sample, of shape (vectors, features).
         y: the other one, with the same features.
 
     Returns:
-        The estimate, NaN where a sample has fewer than two vectors, its interval NaN where one has fewer than three.
+        The estimate: NaN if a sample has fewer than two vectors, with a NaN interval if one has fewer than three.
     """
     import numpy as np
 

@@ -1,7 +1,7 @@
-"""Two classifiers on the same pictures: which is right more often, and how surely. No torch, and no `scipy.stats`.
+"""Two classifiers on the same pictures: which is right more often, and with what confidence. No torch, and no `scipy.stats`.
 
-A picture on which both are right, or both wrong, says nothing about which is better. What decides are the pictures on which exactly
-one is right.
+A picture on which both are right, or both wrong, says nothing about which is better. The pictures on which exactly one is right
+decide.
 """
 
 import math
@@ -14,7 +14,7 @@ MISS = 0.05  # chance that an interval does not cover
 
 @dataclass(frozen=True)
 class Paired:
-    """How often both, only the first, only the second, or neither of two is right, on the same pictures."""
+    """The number of pictures on which both, only the first, only the second, or neither is right."""
 
     both: int
     only_first: int
@@ -23,19 +23,19 @@ class Paired:
 
     @property
     def total(self) -> int:
-        """The pictures."""
+        """The number of pictures."""
         return self.both + self.only_first + self.only_second + self.neither
 
     @property
     def discordant(self) -> int:
-        """Those on which exactly one is right."""
+        """The number of pictures on which exactly one is right."""
         return self.only_first + self.only_second
 
     def difference(self) -> Estimate:
         """Accuracy of the first minus that of the second, in [-1, 1].
 
-        The hybrid score interval for paired shares (method 10 of [Newcombe 1998b]), with the correction that it makes where the
-        two are positively correlated. NaN without pictures.
+        With the hybrid score interval for paired shares (method 10 of [Newcombe 1998b]), including its correction for a positive
+        correlation. NaN without pictures.
         """
         a, b, c, d, n = self.both, self.only_first, self.only_second, self.neither, self.total
         first, second = share(a + b, n), share(a + c, n)
@@ -53,16 +53,16 @@ class Paired:
         return Estimate(value, max(-1.0, low), min(1.0, high))
 
     def chance(self) -> float:
-        """The two-sided exact p-value of McNemar [1947]: of counts this unequal, were the two equally accurate."""
+        """The two-sided exact p-value of McNemar [1947]: the chance of counts this unequal if both were equally accurate."""
         from scipy.special import bdtr
 
         fewer = min(self.only_first, self.only_second)
         return min(1.0, 2 * float(bdtr(fewer, self.discordant, 0.5))) if self.discordant else 1.0
 
     def better(self) -> str | None:
-        """The one that is more accurate on pictures like these, first or second; None where these cannot say.
+        """The more accurate one on pictures like these, first or second; None if the pictures do not show it.
 
-        They say so where the exact test rejects at 5 % and the interval of the difference leaves zero out.
+        They show it if the exact test rejects at 5 % and the interval of the difference excludes zero.
         """
         around = self.difference()
         if self.chance() >= MISS or around.low <= 0 <= around.high:
@@ -70,9 +70,9 @@ class Paired:
         return "first" if self.only_first > self.only_second else "second"
 
     def pictures_needed(self, power: float = 0.8) -> int | None:
-        """About how many pictures would decide, with this power, were the shares exactly as these say; None for equal counts.
+        """The approximate number of pictures that would decide with this power if the shares are as here; None for equal counts.
 
-        The sample size for McNemar's test by its normal approximation [Connor 1987].
+        This is the sample size of McNemar's test by its normal approximation [Connor 1987].
         """
         from scipy.special import ndtri
 
@@ -85,21 +85,21 @@ class Paired:
 
 
 def exact_share(successes: int, trials: int) -> Estimate:
-    """The share of successes with the interval of [Clopper 1934], which covers with at least 95 %; NaN without trials."""
+    """The share of successes, with the interval of [Clopper 1934], which covers with at least 95 %; NaN without trials."""
     from scipy.special import betaincinv
 
     if trials == 0:
         return Estimate(float("nan"), float("nan"), float("nan"))
     low = float(betaincinv(successes, trials - successes + 1, MISS / 2)) if successes else 0.0
     high = float(betaincinv(successes + 1, trials - successes, 1 - MISS / 2)) if successes < trials else 1.0
-    return Estimate(successes / trials, low, high)
+    return Estimate(successes / trials, low, high, trials)
 
 
 def anytime_share(successes: int, trials: int) -> Estimate:
-    """The share with an interval that covers with at least 95 % however often it was looked at on the way.
+    """The share, with an interval that covers with at least 95 % however often one looks at it on the way.
 
-    A confidence sequence: shares p against which a bet by the Jeffreys mixture, B(s + 1/2, f + 1/2) / B(1/2, 1/2), has not won
-    1/0.05 times p^s (1 - p)^f; by Ville's inequality [Robbins 1970; Howard 2021]. NaN without trials.
+    A confidence sequence: the shares p against which a bet by the Jeffreys mixture, B(s + 1/2, f + 1/2) / B(1/2, 1/2), has not won
+    1/0.05 times p^s (1 - p)^f, by Ville's inequality [Robbins 1970; Howard 2021]. NaN without trials.
     """
     from scipy.special import betaln, xlog1py, xlogy
 

@@ -10,6 +10,7 @@ from gevaldi.reports.samples import plain_error
 from gevaldi.reports.sections.base import Report, section
 from gevaldi.reports.typical import at_edge, typicalities
 from gevaldi.statistics.intervals import share
+from gevaldi.statistics.words import counted, interval
 
 ERRORS = 5  # that are shown
 
@@ -40,8 +41,7 @@ def audit_table(record: dict[str, Any]) -> list[dict[str, Any]]:
         found = (record.get("audit") or {}).get(key)
         if found:
             rate = share(found["disagreements"], found["pictures"])
-            interval = f"{100 * rate.value:.1f} % ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
             known = {side: found[f"known_{side}"] for side in ("first", "second")}
             read = [found[f"read_{side}"] / known[side] if known[side] else None for side in known]
-            table.append({"title": title, **found, "rate": interval, "read": read})
+            table.append({"title": title, **found, "rate": f"{counted(rate)} ({interval(rate)})", "read": read})
     return table

@@ -6,6 +6,7 @@ from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, exactly
 from gevaldi.names import plain
 from gevaldi.reports.numbers import number
 from gevaldi.statistics.paired import MISS, Paired
+from gevaldi.statistics.words import percentage
 
 ALONE = ("row_alone_wrong", "column_alone_wrong")
 NAMED = 3  # pairs in a sentence
@@ -54,12 +55,12 @@ def _apart_before(entries: Sequence[Entry], stage: str) -> str | None:
     most, least = (pick(found, key=lambda e: e.estimate.value) for pick in (max, min))
     where = f"Of {most.samples:,} {WHERE[stage]}"
     if len({frozenset((e.row, e.column)) for e in found}) == 1:
-        return f"{where}, the two name different classes on {100 * most.estimate.value:.1f} %."
+        return f"{where}, the two name different classes on {percentage(most.estimate.value, most.samples)}."
     if most.estimate.value == least.estimate.value:
-        return f"{where}, each pair names different classes on {100 * most.estimate.value:.1f} %."
+        return f"{where}, each pair names different classes on {percentage(most.estimate.value, most.samples)}."
     return (
-        f"{where}, a pair names different classes on {100 * least.estimate.value:.1f} % ({_pair(least)}) to "
-        f"{100 * most.estimate.value:.1f} % ({_pair(most)})."
+        f"{where}, a pair names different classes on {percentage(least.estimate.value, least.samples)} ({_pair(least)}) to "
+        f"{percentage(most.estimate.value, most.samples)} ({_pair(most)})."
     )
 
 

@@ -24,6 +24,7 @@ from gevaldi.runs.store.schema import Row
 from gevaldi.runs.worker.setup import Models
 from gevaldi.spec import Spec
 from gevaldi.statistics.intervals import share
+from gevaldi.statistics.words import counted
 
 DRAWN, DRAWN_BY_LARGE = 1000, 100  # pictures to draw for small networks and for large ones, unless the spec sets the number
 BATCH, BATCH_OF_LARGE = 50, 8  # a large generator needs a gigabyte for a picture of 512 pixels
@@ -143,7 +144,7 @@ def audit_warnings(record: dict[str, Any]) -> list[str]:
         reads = {side: share(looked_at[f"read_{side}"], looked_at[f"known_{side}"]) for side in ("first", "second")}
         worse, better = sorted(reads, key=lambda side: reads[side].value)
         if reads[worse].high < reads[better].low / 2:
-            low, high = (f"{100 * reads[side].value:.1f} %" for side in (worse, better))
+            low, high = (counted(reads[side]) for side in (worse, better))
             warnings.append(
                 f"The {worse} classifier classifies {low} of the {where} pictures correctly, the {better} {high}. Does it get "
                 "pictures as it expects them (range, inversion, colours), and are its labels in the right order?"
@@ -152,7 +153,7 @@ def audit_warnings(record: dict[str, Any]) -> list[str]:
         drawn, on_real = (share(counts["disagreements"], counts["pictures"]) for counts in (generated, real))
         if drawn.low > on_real.high and drawn.value >= UNLIKE * on_real.value:
             warnings.append(
-                f"The two differ on {100 * drawn.value:.1f} % of drawn pictures and on {100 * on_real.value:.1f} % of real ones: "
+                f"The two differ on {counted(drawn)} of drawn pictures and on {counted(on_real)} of real ones: "
                 "the generator also draws rare pictures, so samples found with it are less representative."
             )
     return warnings
