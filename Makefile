@@ -29,7 +29,7 @@ test: .venv/installed-test browser lint ## install what tests need and run them 
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 quick: .venv/installed-test ## the tests that take less than two minutes together
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow" --hypothesis-profile quick
 
 hostile: .venv/installed-test ## try 20,000 hostile inputs; over an hour
 	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m hostile 1200

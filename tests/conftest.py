@@ -21,12 +21,16 @@ hook.__enter__()
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
-from hypothesis import settings  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 from torch import nn  # noqa: E402
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["GEVALDI_CACHE"] = tempfile.mkdtemp(prefix="gevaldi-cache-")  # and never the user's
 atexit.register(shutil.rmtree, os.environ["GEVALDI_CACHE"], ignore_errors=True)
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+settings.register_profile("quick", max_examples=20)
 settings.register_profile("ci", derandomize=True)  # the same examples every time; elsewhere others each time, to find more
 if "CI" in os.environ:
     settings.load_profile("ci")

@@ -224,6 +224,7 @@ def test_networks_that_cannot_be_compiled_are_refused_in_a_sentence(monkeypatch:
         chosen(objective(), speed={"compiled": True, "batch_size": 2})
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_compiled_networks_give_what_they_give_uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     compile_of = torch.compile

@@ -31,6 +31,7 @@ from gevaldi.priors.truncated_normal import TruncatedNormal
 
 NARROW = 16  # in place of 128
 TRUNCATIONS = (0.02, 0.4, 0.43, 0.5, 1.0)
+LARGER = [pytest.param(size, marks=pytest.mark.slow) for size in (256, 512)]
 NAME = "biggan-deep-128"
 ROUNDING = 1e-5  # of pictures in [0, 1]
 
@@ -122,7 +123,7 @@ def test_names_are_listed_without_importing_torch() -> None:
 
 
 @pytest.mark.usefixtures("narrow")
-@pytest.mark.parametrize("size", [128, 256, 512])
+@pytest.mark.parametrize("size", [128, *LARGER])
 def test_pictures_of_narrow_networks_are_those_of_the_reference(size: int, tmp_path: Path) -> None:
     network = reference(size)
     found = load_generator(f"biggan:biggan-deep-{size},weights={stored(tmp_path, network)},truncation=0.43")
@@ -328,7 +329,7 @@ def test_conditions_are_the_classes_of_imagenet_and_the_prior_is_cut_at_twice_th
 
 
 @pytest.mark.usefixtures("narrow")
-@pytest.mark.parametrize("size", [128, 256, 512])
+@pytest.mark.parametrize("size", [128, *LARGER])
 def test_random_weights_are_always_the_same_and_give_pictures_that_vary(size: int) -> None:
     torch.manual_seed(5)
     before = torch.random.get_rng_state()

@@ -33,7 +33,7 @@ from gevaldi.progress import Bar
 from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec
 
-QUICK: dict[str, Any] = {"samples": 9, "steps": 30, "batch_size": 4, "device": "cpu", "progress": False}
+QUICK: dict[str, Any] = {"samples": 9, "steps": 10, "audited": 20, "batch_size": 4, "device": "cpu", "progress": False}
 
 
 @given(st.integers(0, 3000), st.integers(1, 70), st.lists(st.integers(1, 40), min_size=1))

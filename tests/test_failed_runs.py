@@ -113,6 +113,7 @@ def test_a_pipeline_that_fails_is_found_before_the_search(folder: Path, kind: st
     assert not list((folder / "run").glob("samples/*"))
 
 
+@pytest.mark.slow  # because transformers is imported
 @pytest.mark.parametrize("means", [1, 3])
 def test_a_vit_of_one_channel_is_checked_by_its_own_pipeline_in_grey(tmp_path: Path, means: int) -> None:
     transformers = pytest.importorskip("transformers")

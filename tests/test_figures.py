@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -95,9 +96,14 @@ def made(
     return run
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(str(made(tmp_path_factory.mktemp("original") / "run", [row(i) for i in range(16)]).folder))
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return made(tmp_path / "run", [row(i) for i in range(16)])
+def run(original: Path, tmp_path: Path) -> Run:
+    return Run.open(shutil.copytree(original, tmp_path / "run"))
 
 
 def ended(rows: list[dict[str, Any]], column: str, length: int = 7) -> np.ndarray:

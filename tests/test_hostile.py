@@ -20,6 +20,7 @@ def test_hostile_inputs_are_answered_and_do_nothing_that_nobody_asked_for() -> N
     assert f"{EACH * len(kinds())} inputs" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_harness_notices_what_it_is_for() -> None:
     """A kind that breaks laws on purpose is found to break them."""
     script = """

@@ -100,7 +100,7 @@ def test_the_official_pipeline_is_that_of_the_package_and_agrees_with_ours(name:
     assert (loaded.official(picture).exp() - loaded(as_tensor(picture)).exp()).abs().max() < 0.01
 
 
-@pytest.mark.parametrize("name", ["googlenet", "inception_v3", "squeezenet1_1"])
+@pytest.mark.parametrize("name", ["googlenet", pytest.param("inception_v3", marks=pytest.mark.slow), "squeezenet1_1"])
 def test_a_trained_network_gives_what_it_gives_when_torchvision_itself_loads_it(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

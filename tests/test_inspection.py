@@ -43,7 +43,9 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "python:own.py"
 
 
-@pytest.mark.parametrize("name", ["resnet18", "efficientnet_b1", "inception_v3", "swin_v2_t"])
+@pytest.mark.parametrize(
+    "name", ["resnet18", *(pytest.param(name, marks=pytest.mark.slow) for name in ("efficientnet_b1", "inception_v3", "swin_v2_t"))]
+)
 def test_the_steps_of_a_network_of_torchvision_are_those_of_its_weights(name: str) -> None:
     official = get_model_weights(name).DEFAULT.transforms()
     text = "\n".join(value for what, value in inspect(f"torchvision:{name},weights=random").lines if what.startswith("step"))

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binomtest, multinomial
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
-from torchmetrics.functional.classification import multiclass_calibration_error
 
 from gevaldi.statistics.calibration import expected_calibration_error, fitted_temperature, log_of_truth, reliability
 from gevaldi.statistics.paired import Paired, anytime_share, exact_share
@@ -117,8 +116,11 @@ def answers(n: int = 3_000, classes: int = 10, temperature: float = 1.0) -> tupl
     return (log_p / temperature).log_softmax(1).numpy(), np.eye(classes, dtype=bool)[truth.numpy()]
 
 
+@pytest.mark.slow  # because torchmetrics is imported
 @pytest.mark.parametrize("bins", [5, 15])
 def test_the_calibration_error_is_that_of_torchmetrics(bins: int) -> None:
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
     log_p, truth = answers(temperature=0.5)
     confidence, right = np.exp(log_p).max(1), truth[np.arange(len(truth)), log_p.argmax(1)]
     expected = multiclass_calibration_error(

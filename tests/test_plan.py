@@ -83,16 +83,19 @@ def test_nothing_is_measured_for_small_networks(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    "pair",
+    ("pair", "samples", "steps"),
     [
-        ("bundled:mnist-strided", "bundled:mnist-pooled"),
-        pytest.param(("bundled:mnist-strided-61k", "bundled:mnist-errs-far"), marks=pytest.mark.slow),
+        (("bundled:mnist-strided", "bundled:mnist-pooled"), 3, 6),
+        pytest.param(("bundled:mnist-strided", "bundled:mnist-pooled"), 6, 40, marks=pytest.mark.slow),
+        pytest.param(("bundled:mnist-strided-61k", "bundled:mnist-errs-far"), 6, 40, marks=pytest.mark.slow),
     ],
 )
-def test_rows_do_not_depend_on_threads_or_the_batch_size(pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_do_not_depend_on_threads_or_the_batch_size(
+    pair: tuple[str, str], samples: int, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("gevaldi.execution.threads.usable_cores", lambda: 2)
-    settings: dict[str, Any] = {"samples": 6, "steps": 40, "audited": 4, "device": "cpu"}
+    settings: dict[str, Any] = {"samples": samples, "steps": steps, "audited": 4, "device": "cpu"}
 
     def rows(batch_size: int, threads: int) -> pd.DataFrame:
         speed = {"threads": threads, "batch_size": batch_size}

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ from gevaldi.spec import Spec, read_spec, spec_from, write_spec
 from gevaldi.statistics.intervals import mean
 from gevaldi.taxonomy import distances, read_taxonomy, taxonomy_from_confusions, write_taxonomy
 
-QUICK: dict[str, Any] = {"samples": 9, "steps": 30, "batch_size": 4, "device": "cpu"}
+QUICK: dict[str, Any] = {"samples": 9, "steps": 12, "batch_size": 4, "audited": 20, "device": "cpu"}
 NUMBERS = ["index", "seed", "condition", "steps", "divergence_end", "log_prior_end", "typicality_end", "delta_z"]
 
 
@@ -50,8 +51,19 @@ def compared(out: Path, **changes: Any) -> gevaldi.Comparison:
     return gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=out, **(QUICK | changes))
 
 
-def test_a_row_tells_the_truth_about_its_sample(tmp_path: Path) -> None:
-    rows = compared(tmp_path).rows()
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compared(tmp_path_factory.mktemp("finished")).run.folder
+
+
+@pytest.fixture
+def finished(original: Path, tmp_path: Path) -> Path:
+    """A finished run, to read and to spoil."""
+    return Path(shutil.copytree(original, tmp_path, dirs_exist_ok=True))
+
+
+def test_a_row_tells_the_truth_about_its_sample(finished: Path) -> None:
+    rows = gevaldi.Comparison.open(finished).rows()
     pair = {"forward": (small_classifier(0), small_classifier(1)), "reverse": (small_classifier(1), small_classifier(0))}
     assert len(rows) == 18
     for row in rows.to_dict("records"):
@@ -98,8 +110,8 @@ def test_the_set_distances_of_a_row_are_equation_4_of_its_top_classes_at_every_s
     assert (rows["set_distance_1_end"] > rows["set_distance_1_start"]).any()
 
 
-def test_a_row_keeps_the_probability_of_the_class_asked_for(tmp_path: Path) -> None:
-    for row in compared(tmp_path).rows().to_dict("records"):
+def test_a_row_keeps_the_probability_of_the_class_asked_for(finished: Path) -> None:
+    for row in gevaldi.Comparison.open(finished).rows().to_dict("records"):
         for stage in ("start", "end"):
             listed = {said["label"]: said["probability"] for said in row[f"first_{stage}"]}
             assert row[f"target_first_{stage}"] == pytest.approx(listed[row["condition"]], abs=1e-6)
@@ -209,8 +221,8 @@ def test_searching_with_the_wasserstein_divergence_ends_with_top_classes_farther
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
-def test_batch_size_does_not_change_the_rows(tmp_path: Path, batch_size: int) -> None:
-    one, other = compared(tmp_path / "one").rows(), compared(tmp_path / "other", batch_size=batch_size).rows()
+def test_batch_size_does_not_change_the_rows(original: Path, tmp_path: Path, batch_size: int) -> None:
+    one, other = Run.open(original).rows(), compared(tmp_path, batch_size=batch_size).rows()
     for column in NUMBERS:
         assert other[column].to_numpy() == pytest.approx(one[column].to_numpy(), rel=1e-3, abs=1e-4), column
 
@@ -224,8 +236,10 @@ def test_reverse_order_is_forward_with_the_classifiers_exchanged(tmp_path: Path)
     assert [p[0]["label"] for p in reverse["first_end"]] == [p[0]["label"] for p in swapped["second_end"]]
 
 
-def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    unbroken = compared(tmp_path / "whole").rows()
+def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(
+    original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken = Run.open(original).rows()
     monkeypatch.setattr(writer, "PART", 1)
 
     whole_search = worker.search_all
@@ -248,10 +262,9 @@ def test_a_run_that_was_cut_off_resumes_to_the_rows_of_an_unbroken_one(tmp_path:
     pd.testing.assert_frame_equal(resumed[NUMBERS], unbroken[NUMBERS])
 
 
-def test_a_finished_run_is_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compared(tmp_path)
+def test_a_finished_run_is_not_computed_again(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gevaldi.runs.worker.search.search_all", lambda *args: pytest.fail("computed again"))
-    assert len(compared(tmp_path).rows()) == 18
+    assert len(compared(finished).rows()) == 18
 
 
 def test_an_unfinished_part_is_not_taken_for_a_finished_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,13 +292,13 @@ class Sometimes(nn.Module):
 
 def test_samples_that_turn_nan_are_rows_with_their_error_and_the_others_go_on(tmp_path: Path) -> None:
     second = gevaldi.classifier(Sometimes("nan"), labels=3).eval()
-    rows = gevaldi.compare(small_classifier(0), second, small_generator(), out=tmp_path, **(QUICK | {"samples": 24})).rows()
+    rows = gevaldi.compare(small_classifier(0), second, small_generator(), out=tmp_path, **(QUICK | {"samples": 12})).rows()
     failed = rows["status"] == "failed"
-    assert len(rows) == 48
-    assert 0 < failed.sum() < 48
+    assert len(rows) == 24
+    assert 0 < failed.sum() < 24
     assert rows[failed]["error"].str.contains("the second classifier returned a prediction that is not a number").all()
     assert rows[~failed]["divergence_end"].notna().all()
-    whole = compared(tmp_path / "whole", samples=24).rows()
+    whole = compared(tmp_path / "whole", samples=12).rows()
     alike = ~failed & (rows["steps"] == whole["steps"])
     assert rows[alike]["divergence_end"].to_numpy() == pytest.approx(whole[alike]["divergence_end"].to_numpy(), rel=1e-3)
     page = gevaldi.Comparison.open(tmp_path).report().read_text()
@@ -295,9 +308,9 @@ def test_samples_that_turn_nan_are_rows_with_their_error_and_the_others_go_on(tm
 def test_a_classifier_that_raises_on_some_samples_fails_only_those(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gevaldi.runs.session.check_contract", lambda *models: [])  # which it may or may not pass, by chance
     second = gevaldi.classifier(Sometimes("raise"), labels=3).eval()
-    rows = gevaldi.compare(small_classifier(0), second, small_generator(), out=tmp_path, **(QUICK | {"samples": 24})).rows()
+    rows = gevaldi.compare(small_classifier(0), second, small_generator(), out=tmp_path, **(QUICK | {"samples": 12})).rows()
     failed = rows["status"] == "failed"
-    assert 0 < failed.sum() < 48
+    assert 0 < failed.sum() < 24
     assert set(rows[failed]["error"]) == {"RuntimeError: too dark for me"}
     record = Run.open(tmp_path).record
     assert record["audit"] is None
@@ -306,12 +319,11 @@ def test_a_classifier_that_raises_on_some_samples_fails_only_those(tmp_path: Pat
     assert (rows[~failed]["divergence_end"] > 0).all()
 
 
-def test_pandas_duckdb_and_datasets_open_the_rows_and_decode_the_pictures(tmp_path: Path) -> None:
+def test_pandas_duckdb_and_datasets_open_the_rows_and_decode_the_pictures(finished: Path, tmp_path: Path) -> None:
     from datasets import load_dataset
 
-    compared(tmp_path / "run")
-    pattern = str(tmp_path / "run" / "samples" / "*.parquet")
-    frame = pd.concat(pd.read_parquet(part) for part in sorted((tmp_path / "run" / "samples").iterdir()))
+    pattern = str(finished / "samples" / "*.parquet")
+    frame = pd.concat(pd.read_parquet(part) for part in sorted((finished / "samples").iterdir()))
     assert len(frame) == 18
     counted = duckdb.sql(
         f"select count(*), max(divergence_end), octet_length(any_value(picture_end.bytes)) from '{pattern}'"
@@ -379,27 +391,24 @@ def test_conditions_are_found_by_name_or_index_and_unknown_ones_answered() -> No
         chosen_conditions(Spec(first="a", second="b", generator="g", conditions=("crane",)), labels_of(["crane", "crane"]))
 
 
-def test_a_folder_with_a_run_of_another_spec_is_refused_and_left_alone(tmp_path: Path) -> None:
-    compared(tmp_path)
-    before = (tmp_path / "run.json").read_bytes()
+def test_a_folder_with_a_run_of_another_spec_is_refused_and_left_alone(finished: Path) -> None:
+    before = (finished / "run.json").read_bytes()
     with pytest.raises(RunFolderError, match="seed: 0 there, 5 here"):
-        compared(tmp_path, seed=5)
-    assert (tmp_path / "run.json").read_bytes() == before
+        compared(finished, seed=5)
+    assert (finished / "run.json").read_bytes() == before
 
 
-def test_a_folder_with_a_run_of_other_weights_is_refused(tmp_path: Path) -> None:
-    compared(tmp_path)
+def test_a_folder_with_a_run_of_other_weights_is_refused(finished: Path) -> None:
     with pytest.raises(RunFolderError, match=r"another second .*its weights have changed since"):
-        gevaldi.compare(small_classifier(0), small_classifier(5), small_generator(), out=tmp_path, **QUICK)
+        gevaldi.compare(small_classifier(0), small_classifier(5), small_generator(), out=finished, **QUICK)
 
 
-def test_a_folder_with_a_run_of_another_prior_or_output_is_refused(tmp_path: Path) -> None:
-    compared(tmp_path)
+def test_a_folder_with_a_run_of_another_prior_or_output_is_refused(finished: Path) -> None:
     from gevaldi.priors.gaussian import Gaussian
 
     elsewhere = gevaldi.generator(small_generator().module, latent=Gaussian(torch.full((5,), 3.0)), conditions=3).eval()
     with pytest.raises(RunFolderError, match=r"another generator .*prior_sha256"):
-        gevaldi.compare(small_classifier(0), small_classifier(1), elsewhere, out=tmp_path, **QUICK)
+        gevaldi.compare(small_classifier(0), small_classifier(1), elsewhere, out=finished, **QUICK)
 
 
 def test_a_prior_has_the_same_fingerprint_whenever_it_is_made_and_whatever_it_has_done() -> None:
@@ -414,12 +423,11 @@ def test_a_prior_has_the_same_fingerprint_whenever_it_is_made_and_whatever_it_ha
     assert len({hash_of_prior(prior) for prior in made}) == len(made)
 
 
-def test_a_missing_spec_file_is_written_again(tmp_path: Path) -> None:
-    compared(tmp_path)
-    before = (tmp_path / "spec.yaml").read_text()
-    (tmp_path / "spec.yaml").unlink()
-    compared(tmp_path)
-    assert (tmp_path / "spec.yaml").read_text() == before
+def test_a_missing_spec_file_is_written_again(finished: Path) -> None:
+    before = (finished / "spec.yaml").read_text()
+    (finished / "spec.yaml").unlink()
+    compared(finished)
+    assert (finished / "spec.yaml").read_text() == before
 
 
 def test_a_network_that_fails_while_the_batch_size_is_chosen_does_not_end_the_run(
@@ -428,8 +436,8 @@ def test_a_network_that_fails_while_the_batch_size_is_chosen_does_not_end_the_ru
     monkeypatch.setattr("gevaldi.runs.session.check_contract", lambda *models: [])  # which it may or may not pass, by chance
     second = gevaldi.classifier(Sometimes("raise"), labels=3).eval()
     settings = {key: value for key, value in QUICK.items() if key != "batch_size"}
-    rows = gevaldi.compare(small_classifier(0), second, small_generator(), out=tmp_path, **(settings | {"samples": 24})).rows()
-    assert 0 < (rows["status"] == "failed").sum() < len(rows) == 48
+    rows = gevaldi.compare(small_classifier(0), second, small_generator(), out=tmp_path, **(settings | {"samples": 12})).rows()
+    assert 0 < (rows["status"] == "failed").sum() < len(rows) == 24
 
 
 class Unbounded(nn.Module):
@@ -442,7 +450,7 @@ class Unbounded(nn.Module):
 def test_a_picture_that_leaves_the_range_is_a_row_with_its_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gevaldi.runs.session.check_contract", lambda *models: [])
     generator = gevaldi.generator(Unbounded(), latent=4).eval()
-    rows = gevaldi.compare(small_classifier(0), small_classifier(1), generator, out=tmp_path, **(QUICK | {"samples": 40})).rows()
+    rows = gevaldi.compare(small_classifier(0), small_classifier(1), generator, out=tmp_path, **(QUICK | {"samples": 20})).rows()
     failed = rows[rows["status"] == "failed"]
     assert 0 < len(failed) < len(rows)
     assert failed["error"].str.contains("picture ranges from").all()
@@ -462,7 +470,7 @@ def test_sure_classifiers_that_give_probabilities_have_finite_gradients(tmp_path
 def test_models_of_one_kind_are_told_apart_and_a_call_says_how_to_make_it_again(tmp_path: Path) -> None:
     run = compared(tmp_path / "a", samples=3, divergence="jeffreys").run
     assert (run.spec.first, run.spec.second) == ("object:Sequential (first)", "object:Sequential (second)")
-    settings = "samples=3, orders='forward', divergence='jeffreys', steps=30"
+    settings = "samples=3, orders='forward', divergence='jeffreys', audited=20, steps=12"
     assert run.record["command"] == f"gevaldi.compare(Sequential, Sequential, SmallDecoder, {settings})"
     assert run.spec.searches == ("forward",)  # the reverse would be the same search
     page = gevaldi.Comparison.open(tmp_path / "a").report().read_text()
@@ -484,18 +492,17 @@ def test_classes_are_counted_as_read_only_where_they_are_known(tmp_path: Path) -
     assert 0 <= found["read_first"] <= 10
 
 
-def test_a_run_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    compared(tmp_path)
-    record = json.loads((tmp_path / "run.json").read_text())
-    (tmp_path / "run.json").write_text(json.dumps(record | {"format": 99}))
+def test_a_run_of_a_newer_version_is_refused_with_what_to_do(finished: Path) -> None:
+    record = json.loads((finished / "run.json").read_text())
+    (finished / "run.json").write_text(json.dumps(record | {"format": 99}))
     with pytest.raises(RunFolderError, match=r"format 99.*pip install --upgrade"):
-        Run.open(tmp_path)
-    (tmp_path / "run.json").write_text(json.dumps(record | {"format": 1}))
+        Run.open(finished)
+    (finished / "run.json").write_text(json.dumps(record | {"format": 1}))
     with pytest.raises(RunFolderError, match=r"format 1.*Repeat the run: gevaldi compare --spec"):
-        Run.open(tmp_path)
-    (tmp_path / "run.json").write_text(json.dumps({"format": FORMAT}))
+        Run.open(finished)
+    (finished / "run.json").write_text(json.dumps({"format": FORMAT}))
     with pytest.raises(RunFolderError, match=r"not the record of a run: fingerprint is missing; spec is missing.* and \d+ more"):
-        Run.open(tmp_path)
+        Run.open(finished)
 
 
 def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
@@ -505,8 +512,8 @@ def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.tex").read_text() == "precious"
 
 
-def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = compared(tmp_path / "whole").rows()
+def test_a_full_disk_is_said_and_loses_nothing(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Run.open(original).rows()
     monkeypatch.setattr(writer, "PART", 1)
     synced, broken = 0, __import__("os").fsync
 
@@ -525,22 +532,20 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path, monkeypatch: pyte
     pd.testing.assert_frame_equal(compared(tmp_path / "full").rows()[NUMBERS], whole[NUMBERS])
 
 
-def test_a_damaged_part_is_named(tmp_path: Path) -> None:
-    compared(tmp_path)
-    part = next((tmp_path / "samples").glob("part-*"))
+def test_a_damaged_part_is_named(finished: Path) -> None:
+    part = next((finished / "samples").glob("part-*"))
     part.write_bytes(part.read_bytes()[:100])
     with pytest.raises(RunFolderError, match=part.name):
-        Run.open(tmp_path).rows()
+        Run.open(finished).rows()
 
 
-def test_an_object_cannot_be_resumed_by_name_and_the_error_says_how_to_go_on(tmp_path: Path) -> None:
+def test_an_object_cannot_be_resumed_by_name_and_the_error_says_how_to_go_on(finished: Path) -> None:
     from gevaldi.comparison import execute
 
-    compared(tmp_path)
-    next((tmp_path / "samples").glob("part-*")).unlink()
-    spec = Run.open(tmp_path).spec
+    next((finished / "samples").glob("part-*")).unlink()
+    spec = Run.open(finished).spec
     with pytest.raises(SpecError, match=r"gevaldi.compare\(..., out=FOLDER\)"):
-        execute(spec, tmp_path, (spec.first, spec.second, spec.generator), Compute("cpu", progress=False), "")
+        execute(spec, finished, (spec.first, spec.second, spec.generator), Compute("cpu", progress=False), "")
 
 
 def test_a_broken_contract_leaves_no_run_behind(tmp_path: Path) -> None:
@@ -563,8 +568,8 @@ def test_an_unknown_device_and_setting_are_answered() -> None:
         compared(Path("never"), smples=3)
 
 
-def test_best_pictures_come_with_the_largest_divergence_first(tmp_path: Path) -> None:
-    comparison = compared(tmp_path)
+def test_best_pictures_come_with_the_largest_divergence_first(finished: Path) -> None:
+    comparison = gevaldi.Comparison.open(finished)
     rows = comparison.rows().nlargest(3, "divergence_end")
     expected = [np.asarray(Image.open(io.BytesIO(p["bytes"]))) for p in rows["picture_end"]]
     assert all(np.array_equal(np.asarray(found), right) for found, right in zip(comparison.best(3), expected, strict=True))
