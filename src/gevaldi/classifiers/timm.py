@@ -24,6 +24,7 @@ CONFIGURED = re.compile(r"['\"](\w+\.\w+)['\"]\s*:\s*_\w*cfg\w*\(")
 class Timm:
     """Classifiers of timm by its own names: `timm:resnet50.a1_in1k`, `timm:convnext_base.fb_in22k_ft_in1k`.
 
+    Also `timm:local-dir:FOLDER` for a folder that timm's `save_for_hf` wrote, and `timm:hf-hub:OWNER/NAME` for others of the hub.
     Options: `weights=FILE` (safetensors, or a PyTorch file of tensors) in place of those from the Hugging Face hub,
     `weights=random` for none; `pickle=true` for a PyTorch file that holds more than tensors. Needs `pip install 'gevaldi[timm]'`.
     """
@@ -48,19 +49,25 @@ class Timm:
         from timm.data import create_transform, resolve_model_data_config
 
         from gevaldi.classifiers._imagenet import RANDOM, prepared
+        from gevaldi.classifiers._timm import origin_of
         from gevaldi.weights import fill
 
         known = {*timm.list_pretrained(), *timm.list_models()}
-        if name not in known:
+        origin = None if name in known else origin_of(name)
+        if origin is None and name not in known:
             raise UnknownName("timm model", name, known)
+        architecture, shown = (origin.name, origin.shown) if origin else (name, name)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            network = _fetched(name) if weights is None else timm.create_model(name, pretrained=False)
+            if weights is None:
+                network = origin.trained() if origin else _fetched(name)
+            else:
+                network = timm.create_model(architecture, pretrained=False)
         if weights and weights != RANDOM:
             fill(network, local_path(weights), allow_pickle=pickle, remedy=f"Are they of timm's {name}?")
         transform = create_transform(**resolve_model_data_config(network), is_training=False)
         trusted = weights in (None, RANDOM)
-        return prepared(network, _preprocessing(network, name), _labels(network, name), name, transform, trusted=trusted)
+        return prepared(network, _preprocessing(network, name), _labels(network, name), shown, transform, trusted=trusted)
 
 
 @cache
@@ -108,20 +115,11 @@ def _in_cache_of_torch(known: Any) -> Path:
 
 
 def _preprocessing(network: Any, name: str) -> Any:
-    import math
-
     from timm.data import resolve_model_data_config
 
-    from gevaldi.classifiers._preprocessing import Preprocessing
+    from gevaldi.classifiers._timm import preprocessing_as
 
-    stated = resolve_model_data_config(network)
-    _, height, width = stated["input_size"]
-    if stated["crop_mode"] not in ("center", "squash"):
-        raise SpecError(
-            f"timm:{name} prepares pictures by crop_mode={stated['crop_mode']!r}; only center and squash are known here."
-        )
-    resize = math.floor(min(height, width) / stated["crop_pct"])
-    return Preprocessing(resize, (height, width), stated["mean"], stated["std"], stated["interpolation"], stated["crop_mode"])
+    return preprocessing_as(resolve_model_data_config(network), f"timm:{name}")
 
 
 def _labels(network: Any, name: str) -> "tuple[Label, ...]":
@@ -129,10 +127,14 @@ def _labels(network: Any, name: str) -> "tuple[Label, ...]":
     from timm.data import ImageNetInfo, infer_imagenet_subset
 
     from gevaldi.classifiers._imagenet import ilsvrc_labels
+    from gevaldi.classifiers._timm import labels_stated
     from gevaldi.models import Label, labels_of
 
     if not network.num_classes:
         raise SpecError(f"timm:{name} has no classes: it gives features. Choose a model that was trained to classify.")
+    stated = labels_stated(network)
+    if stated is not None:
+        return stated
     subset = infer_imagenet_subset(network)
     if subset is None:
         return labels_of(int(network.num_classes))
