@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gevaldi.classifiers._preprocessing import Preprocessing
+from gevaldi.classifiers._timm import preprocessing_as
 from gevaldi.errors import SpecError, describe_error
 from gevaldi.models import Pictures
 
@@ -142,13 +143,15 @@ class Framed(Preprocessing):
         return super().forward(pictures.flip(1) if self.backwards else pictures)
 
 
-def preprocessing_of(processor: Any, name: str) -> Framed:
+def preprocessing_of(processor: Any, name: str) -> Preprocessing:
     """The same as a processor does, held against it on pictures of several shapes.
 
     Raises:
         SpecError: it is of a kind that is not known here, or does something that is not; the message says what.
     """
     kind = type(processor).__name__.removesuffix("Fast").removesuffix("Pil").replace("FeatureExtractor", "ImageProcessor")
+    if kind == "TimmWrapperImageProcessor":
+        return preprocessing_as(processor.data_config, f"transformers:{name}")
     if kind in FRAMES:
         return _compared(_framed(processor, FRAMES[kind], name), processor, name)
     try:  # one of those that no classifier has by default, which may do nothing out of the ordinary
