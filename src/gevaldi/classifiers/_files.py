@@ -11,13 +11,13 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
+from gevaldi.calls import Call, construct
 from gevaldi.classifiers._labels import IMAGENET, labels_told
 from gevaldi.classifiers._layout import Arranged, FixedBatch, Input, Layout
 from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.errors import GevaldiError, SpecError, WeightsError
 from gevaldi.models import Classifier, Output, Pictures, classifier
 from gevaldi.provenance import note_files
-from gevaldi.registry import Call, construct
 from gevaldi.settings import Settings
 from gevaldi.storage import local_path
 
