@@ -115,7 +115,7 @@ def test_killed_at_random_moments_runs_resume_to_the_rows_of_an_unbroken_one(tmp
 
 @pytest.mark.slow
 def test_a_killed_command_is_continued_by_resume(folder: Path) -> None:
-    words = [*PAIR, "-n", "40", "--steps", "150", "--set", "search.gain=0", "--batch-size", "2"]
+    words = [*PAIR, "-n", "40", "--steps", "60", "--set", "search.gain=0", "--set", "audited=20", "--batch-size", "2"]
     process = subprocess.Popen([sys.executable, "-m", "gevaldi", *words, "--out", "cut"], cwd=folder, env=ENVIRONMENT)
     limit = time.monotonic() + 60
     while process.poll() is None and not list((folder / "cut" / "samples").glob("part-*")) and time.monotonic() < limit:

@@ -86,7 +86,6 @@ def test_nothing_is_measured_for_small_networks(monkeypatch: pytest.MonkeyPatch)
     ("pair", "samples", "steps"),
     [
         (("bundled:mnist-strided", "bundled:mnist-pooled"), 3, 6),
-        pytest.param(("bundled:mnist-strided", "bundled:mnist-pooled"), 6, 40, marks=pytest.mark.slow),
         pytest.param(("bundled:mnist-strided-61k", "bundled:mnist-errs-far"), 6, 40, marks=pytest.mark.slow),
     ],
 )

@@ -357,7 +357,7 @@ def command(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.slow
 def test_figure_3_is_drawn_from_the_rows_and_made_only_once(tmp_path: Path) -> None:
-    small = ["--quick", "--world", "digits", "--set", "samples=4", "--set", "search.steps=12", "--set", "audited=4"]
+    small = ["--quick", "--world", "digits", "--set", "samples=2", "--set", "search.steps=6", "--set", "audited=4"]
     done = command(tmp_path, "figure-3", *small)
     assert done.returncode == 0, done.stderr
     assert "§4.2: larger sets start farther apart" in done.stdout
@@ -379,7 +379,7 @@ def test_figure_3_is_drawn_from_the_rows_and_made_only_once(tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_digits_after_the_search_are_read_by_the_referee_as_the_referee_reads_them(tmp_path: Path) -> None:
-    done = command(tmp_path, "figure-2", "--quick", "--set", "samples=6", "--set", "search.steps=20", "--set", "audited=4")
+    done = command(tmp_path, "figure-2", "--quick", "--set", "samples=6", "--set", "search.steps=8", "--set", "audited=4")
     assert done.returncode == 0, done.stderr
     rows = list(Run.open(tmp_path / "examples-digits" / "examples").each(["condition_name", "picture_end"]))
     levels = [np.asarray(Image.open(io.BytesIO(row["picture_end"]["bytes"]))) for row in rows]
