@@ -340,7 +340,7 @@ def test_the_page_and_the_tables_say_what_was_tested_and_hostile_words_are_text(
     index = write_index(tmp_path).read_text()
     assert index.index("Figure 8") < index.index("Figure 9")
     (tmp_path / "figure-7-claims.csv").write_text("other,columns\n1,2\n")
-    with pytest.raises(Exception, match=r"figure-7-claims.csv is no table of claims"):
+    with pytest.raises(Exception, match=r"figure-7-claims.csv is not a table of claims"):
         write_index(tmp_path)
 
 
@@ -448,7 +448,7 @@ CLAIMS = "figure,title,claim,world,verdict,measured,value,low,high,rests_on\n"
 )
 def test_a_table_of_claims_that_names_another_page_than_its_own_is_refused(tmp_path: Path, rows: str) -> None:
     (tmp_path / "figure-2-claims.csv").write_text(CLAIMS + rows)
-    with pytest.raises(RunFolderError, match=r"figure-2-claims.csv .*Delete it, and make its figure again"):
+    with pytest.raises(RunFolderError, match=r"figure-2-claims.csv .*Delete it and reproduce its figure again"):
         write_index(tmp_path)
 
 
