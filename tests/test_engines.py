@@ -284,7 +284,7 @@ def rows_by(process: Process, setup: Setup, run: Run, *parts: Sequence[int]) -> 
     return run.rows()
 
 
-@pytest.mark.parametrize("size", [1, 4, 7, 18])
+@pytest.mark.parametrize("size", [pytest.param(1, marks=pytest.mark.slow), 4, 7, 18])
 def test_a_task_returns_the_rows_of_the_local_engine_whatever_the_chunks(begun: tuple[Run, pd.DataFrame], size: int) -> None:
     run, expected = begun
     parts = [range(i, min(i + size, run.total)) for i in range(0, run.total, size)]

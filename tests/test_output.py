@@ -94,7 +94,10 @@ def is_whole(folder: Path) -> bool:
     return Run.open(folder / "run").complete and (folder / "run" / "report.html").exists()
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii", "cp037", "utf-16-le", "shift_jis"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["cp1252", "ascii", "utf-16-le", *(pytest.param(name, marks=pytest.mark.slow) for name in ("latin-1", "cp037", "shift_jis"))],
+)
 def test_no_encoding_of_a_log_costs_a_report(folder: Path, encoding: str) -> None:
     with open(folder / "log", "wb", buffering=0) as log, open(folder / "errors", "wb", buffering=0) as errors:
         assert to(folder, stream(log, encoding), stream(errors, encoding), *SHORT) == 0

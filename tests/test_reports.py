@@ -389,6 +389,7 @@ def test_a_run_that_is_not_complete_says_so(tmp_path: Path) -> None:
     assert "not complete" not in render(made(tmp_path / "b", [row(i) for i in range(4)], samples=2))
 
 
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_bytes_and_two_hundred_samples_stay_small(tmp_path: Path) -> None:
     run = made(tmp_path, [row(i) for i in range(200)], samples=100)
     page = render(run)
