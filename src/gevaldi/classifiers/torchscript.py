@@ -61,8 +61,8 @@ def _read(path: Path) -> Any:
         if _is_pickled(path):
             raise WeightsError(
                 f"{path} was written by torch.save and is no TorchScript archive: it holds weights, or a network that was pickled "
-                "whole. If it holds weights only, name their network: torchvision:NAME,weights=FILE, or timm:NAME,weights=FILE; if a "
-                "whole one, add pickle=true. For a network of your own, name a function that builds it and loads the file: "
+                "whole. If it holds weights only, name their network: torchvision:NAME,weights=FILE, or timm:NAME,weights=FILE; if "
+                "a whole one, add pickle=true. For a network of your own, name a function that builds it and loads the file: "
                 "python:FILE.py:NAME."
             ) from error
         raise broken(path, "TorchScript archive", error) from error
