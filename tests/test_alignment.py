@@ -161,7 +161,7 @@ CANNOT: dict[str, tuple[Any, type[GevaldiError]]] = {
         lambda: align(three(["a", "b"]), three(["background", "a", "b"])),
         ContractError,
     ),
-    "Two things are said of the label 0, 'a'": (
+    "The label 0, 'a', is mapped twice": (
         lambda: align(three(["a", "b"]), three(["a", "b"]), {"a": "b", "0": None}),
         SpecError,
     ),
@@ -194,9 +194,9 @@ def test_a_comparison_of_a_subset_has_the_rows_of_one_of_networks_cut_by_hand_an
     assert aligned.rows()[columns].to_numpy() == pytest.approx(by_hand.rows()[columns].to_numpy(), rel=1e-3, abs=1e-4)
     assert np.isnan(aligned.rows()["set_distance_5_end"].astype(float)).all()  # of four classes there are no five
     page = aligned.report().read_text()
-    assert "aligned by taxonomy id, over 4 classes" in page
+    assert "aligned by taxonomy id over 4 classes" in page
     assert "3 classes of the first are left out (background" in page
-    assert "of its probability on drawn pictures" in page
+    assert "of its probability on generated pictures" in page
     record = json.loads((tmp_path / "a" / "run.json").read_text())
     assert 0 < record["audit"]["generated"]["kept_first"] < 1
     assert record["audit"]["generated"]["kept_second"] is None
@@ -350,7 +350,7 @@ def test_labels_that_are_only_numbers_are_placed_by_their_order_and_the_user_is_
     )
     chance = done.run.record["taxonomy"]["by_chance"]
     assert chance == {"levels": pytest.approx((0.5 + 1.5 + 1.5) / 3), "lateral": pytest.approx(2 / 3)}
-    assert "are 1.2 levels apart in the mean" in done.report().read_text().replace("\n", " ")
+    assert "are 1.2 levels apart on average" in done.report().read_text().replace("\n", " ")
 
 
 def test_the_mean_that_parts_near_from_lateral_is_of_the_whole_hierarchy_whatever_classes_are_compared(tmp_path: Path) -> None:

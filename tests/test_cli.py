@@ -217,7 +217,7 @@ def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> 
         (["train", "mnist", "--data", "nowhere"], "There is no such folder"),
         (["list", "classifier"], "'classifiers'"),
         (["show", "jensen"], "'jensen-shannon'"),
-        (["distance", "crane", "brambling"], "Give an id or an index"),
+        (["distance", "crane", "brambling"], "Use an id or an index"),
         (["distance", "bramling", "crane bird"], "Did you mean 'brambling'"),
         (["distance", "brambling", "orange", "--convention", "half"], "no convention named 'half'"),
         (["distance", "brambling", "orange", "--taxonomy", "imagenet"], "no taxonomy named 'imagenet'"),

@@ -90,22 +90,22 @@ def test_near_is_half_of_what_two_draws_of_the_prior_are_apart_in_the_mean(tmp_p
     typical = np.sqrt(2 * 8)  # of standard normal draws of eight numbers
     for i, (part, near) in enumerate(((0.45, True), (0.55, False))):
         end = [part * typical, *[0.0] * 7]
-        finds = deduplicate(run_of(tmp_path / str(i), [alike(0, HERE), alike(1, end), *far]))
-        assert (finds.like[0] == 1) == near
+        deduplicated = deduplicate(run_of(tmp_path / str(i), [alike(0, HERE), alike(1, end), *far]))
+        assert (deduplicated.like[0] == 1) == near
 
 
 def test_of_searches_that_all_start_at_one_place_only_equal_ends_are_duplicates(tmp_path: Path) -> None:
     ends = [HERE, HERE, [0.1, *HERE[1:]]]
-    finds = deduplicate(run_of(tmp_path, [alike(i, end, z_start=HERE) for i, end in enumerate(ends)]))
-    assert finds.like[:3].tolist() == [1, 1, 2]
-    assert finds.duplicates == (1, 1)
+    deduplicated = deduplicate(run_of(tmp_path, [alike(i, end, z_start=HERE) for i, end in enumerate(ends)]))
+    assert deduplicated.like[:3].tolist() == [1, 1, 2]
+    assert deduplicated.duplicates == (1, 1)
 
 
 def test_what_failed_or_was_not_predicted_or_is_not_there_is_like_none(tmp_path: Path) -> None:
     rows = [alike(0, HERE), row(1, failed=True), alike(2, HERE, first_end=None), alike(3, HERE, second_end=[])]
-    finds = deduplicate(run_of(tmp_path, rows, samples=6))
-    assert finds.like.tolist() == [0, -1, -1, -1, *[-1] * 8]
-    assert finds.duplicates == (0, 0)
+    deduplicated = deduplicate(run_of(tmp_path, rows, samples=6))
+    assert deduplicated.like.tolist() == [0, -1, -1, -1, *[-1] * 8]
+    assert deduplicated.duplicates == (0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -122,23 +122,23 @@ def wells(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[dict[str,
 
 
 @pytest.fixture
-def finds(wells: tuple[Run, list[dict[str, Any]]]) -> Deduplicated:
+def deduplicated(wells: tuple[Run, list[dict[str, Any]]]) -> Deduplicated:
     return deduplicate(wells[0])
 
 
-def test_a_distinct_sample_has_the_largest_divergence_of_all_that_are_like_it(finds: Deduplicated) -> None:
-    assert (finds.divergence[finds.like[:60]] >= finds.divergence[:60]).all()
-    assert len(finds.distinct) == 12
-    assert (np.diff(finds.divergence[finds.distinct]) < 0).all()
-    assert finds.alike.sum() == 48
+def test_a_distinct_sample_has_the_largest_divergence_of_all_that_are_like_it(deduplicated: Deduplicated) -> None:
+    assert (deduplicated.divergence[deduplicated.like[:60]] >= deduplicated.divergence[:60]).all()
+    assert len(deduplicated.distinct) == 12
+    assert (np.diff(deduplicated.divergence[deduplicated.distinct]) < 0).all()
+    assert deduplicated.alike.sum() == 48
 
 
 def test_parts_and_a_memory_for_few_latents_change_nothing(
-    tmp_path: Path, wells: tuple[Run, list[dict[str, Any]]], finds: Deduplicated, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, wells: tuple[Run, list[dict[str, Any]]], deduplicated: Deduplicated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert (deduplicate(run_of(tmp_path, wells[1])).like == finds.like).all()
+    assert (deduplicate(run_of(tmp_path, wells[1])).like == deduplicated.like).all()
     monkeypatch.setattr(reading, "BUDGET", 100)
-    assert (deduplicate(wells[0]).like == finds.like).all()
+    assert (deduplicate(wells[0]).like == deduplicated.like).all()
 
 
 def test_the_summary_counts_distinct_samples_that_end_with_different_classes(wells: tuple[Run, Any]) -> None:
@@ -167,21 +167,21 @@ def of_pairs(sizes: list[int], agreeing: int) -> Deduplicated:
 def test_those_chosen_are_the_largest_under_the_least_limit_a_pair_that_fills_the_page(
     sizes: list[int], agreeing: int, count: int
 ) -> None:
-    finds = of_pairs(sizes, agreeing)
-    choice = choose(finds, count)
+    deduplicated = of_pairs(sizes, agreeing)
+    choice = choose(deduplicated, count)
     differing = sum(sizes)
     assert (choice.pairs, choice.differing) == (len(sizes), differing)
     assert len(choice.indices) == min(count, differing + agreeing)
-    assert (np.diff(finds.divergence[choice.indices]) < 0).all()
-    shown = finds.first[choice.indices]
+    assert (np.diff(deduplicated.divergence[choice.indices]) < 0).all()
+    shown = deduplicated.first[choice.indices]
     assert choice.shown == len({*shown.tolist()} - {99})
     assert (shown == 99).sum() == max(0, min(count, differing + agreeing) - differing)
     assert all((shown == i).sum() <= choice.most for i in range(len(sizes)))
     assert sum(min(size, choice.most) for size in sizes) >= min(count, differing)
     assert sum(min(size, choice.most - 1) for size in sizes) < count
     for i in range(len(sizes)):  # of each pair, those with the largest divergence
-        own = np.sort(finds.divergence[finds.first == i])[::-1]
-        there = np.sort(finds.divergence[choice.indices[shown == i]])[::-1]
+        own = np.sort(deduplicated.divergence[deduplicated.first == i])[::-1]
+        there = np.sort(deduplicated.divergence[choice.indices[shown == i]])[::-1]
         assert (own[: len(there)] == there).all()
 
 
@@ -194,16 +194,16 @@ def test_a_page_that_has_room_shows_all_and_says_which_are_alike(wells: tuple[Ru
 
 
 def test_a_page_of_some_samples_shows_no_near_duplicates_and_says_which_it_shows_and_how_many_there_are(
-    wells: tuple[Run, Any], finds: Deduplicated
+    wells: tuple[Run, Any], deduplicated: Deduplicated
 ) -> None:
     page = Page(render(wells[0], limit=6))
     numbers = [int(str(a["id"]).removeprefix("sample-")) for tag, a in page.tags if tag == "article"]
-    assert numbers == choose(finds, 6).indices.tolist()
-    assert {finds.first[i] for i in numbers} == {ord("a"), ord("d")}
+    assert numbers == choose(deduplicated, 6).indices.tolist()
+    assert {deduplicated.first[i] for i in numbers} == {ord("a"), ord("d")}
     assert "Of 60 samples the page shows 6, without near-duplicates" in page.words
     assert "but at most 3 for each pair of classes, so that no confusion fills the page; they cover 2 of the 2 pairs" in page.words
-    dogs = int((finds.first == ord("d")).sum())
-    assert f"{finds.alike[numbers[0]]} near-duplicates" in page.words
+    dogs = int((deduplicated.first == ord("d")).sum())
+    assert f"{deduplicated.alike[numbers[0]]} near-duplicates" in page.words
     assert f"{dogs} end with these two classes" in page.words
 
 
@@ -221,7 +221,7 @@ def test_failed_samples_do_not_make_a_page_leave_out_others(tmp_path: Path) -> N
 
 
 def test_an_export_of_distinct_samples_keeps_of_each_well_the_largest_that_passes(
-    wells: tuple[Run, Any], finds: Deduplicated, tmp_path: Path
+    wells: tuple[Run, Any], deduplicated: Deduplicated, tmp_path: Path
 ) -> None:
     done = export(wells[0], "imagefolder", tmp_path / "all", label="first", distinct=True)
     assert done.samples == 12
@@ -230,7 +230,7 @@ def test_an_export_of_distinct_samples_keeps_of_each_well_the_largest_that_passe
     import pandas as pd
 
     left = set(pd.read_parquet(some.path)["index"])
-    expected = {max(i for i in range(30) if finds.like[i] == well) for well in set(finds.like[:30])}
+    expected = {max(i for i in range(30) if deduplicated.like[i] == well) for well in set(deduplicated.like[:30])}
     assert left == expected
 
 

@@ -399,7 +399,13 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, str]] = {
     "pictures that fit into no memory": (
         lambda: Graph().takes("n", 3, 2**31, 2**62).network().gives("n", CLASSES),
         "",
-        r"fails on all pictures that were tried; on pictures of shape \(3, 2147483648, ",
+        "fails on all pictures that were tried; 1 of 4611686018427387904 x 2147483648 pixels are too many",
+    ),
+    "a batch that fits into no memory": (lambda: plain(2**40), "", "1099511627776 of 28 x 28 pixels are too many"),
+    "a constant that fits into no memory": (
+        lambda: plain("n").takes(2**30, 4, name="second"),
+        ',constants={"second":0}',
+        "second=0 cannot be fixed in net.onnx: .*1073741824 x 4 is too large",
     ),
     "another layout": (lambda: plain("n"), ",layout=nhwc", "layout=nhwc was said, but net.onnx takes any x 3 x 28 x 28"),
     "no layout": (lambda: plain("n"), ",layout=whcn", "layout"),

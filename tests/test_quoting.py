@@ -14,6 +14,7 @@ from PIL import Image
 import gevaldi
 from conftest import called
 from gevaldi.bundled.digits import real_digits
+from gevaldi.calls import Call
 from gevaldi.classifiers import load_classifier
 from gevaldi.divergences import divergence
 from gevaldi.errors import SpecError
@@ -21,7 +22,6 @@ from gevaldi.generators import load_generator
 from gevaldi.names import told_apart
 from gevaldi.pictures import sources
 from gevaldi.quoting import split_unquoted, unquoted
-from gevaldi.registry import Call
 from gevaldi.spec import Spec, overridden, spec_from
 from gevaldi.sweeps.spec import short_names
 

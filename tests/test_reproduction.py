@@ -17,13 +17,13 @@ from PIL import Image
 from scipy import stats
 
 from conftest import IMAGENET, needs_imagenet, record
+from gevaldi.calls import Call
 from gevaldi.classifiers import load_classifier
 from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments import read_experiment
 from gevaldi.fetching import only_at_hand
 from gevaldi.measures.paths import mean_band
-from gevaldi.registry import Call
 from gevaldi.reports.reproduction import ClaimResult, write_figure, write_index
 from gevaldi.reproduction import claims, figures
 from gevaldi.reproduction.evidence import Evidence, NotTestable, judge

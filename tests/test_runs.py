@@ -627,7 +627,7 @@ def test_a_run_grows_to_the_rows_of_one_that_had_as_many_from_the_start(tmp_path
     pd.testing.assert_frame_equal(grown.rows()[: len(small)], small)
     after = {path.name: path.read_bytes() for path in (tmp_path / "run" / "samples").iterdir()}
     assert before.items() <= after.items(), "what was computed is not computed again"
-    assert read_spec(tmp_path / "run" / "spec.yaml").samples == 5
+    assert read_spec(tmp_path / "run" / "spec.yaml")["samples"] == 5
     assert all(finding.holds for finding in verify(Run.open(tmp_path / "run")))
     assert compared(tmp_path / "run", samples=3).run.spec.samples == 5, "and never shrinks"
 
@@ -643,4 +643,4 @@ def test_a_run_that_was_killed_while_it_grew_goes_on(tmp_path: Path, monkeypatch
         with pytest.raises(KeyboardInterrupt):
             compared(tmp_path / "run", samples=5)
     pd.testing.assert_frame_equal(compared(tmp_path / "run", samples=5).rows(), compared(tmp_path / "whole", samples=5).rows())
-    assert read_spec(tmp_path / "run" / "spec.yaml").samples == 5
+    assert read_spec(tmp_path / "run" / "spec.yaml")["samples"] == 5

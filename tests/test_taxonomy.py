@@ -187,9 +187,9 @@ def test_cifar_10_keeps_animals_near_and_vehicles_far() -> None:
 @pytest.mark.parametrize(
     ("classes", "edges", "words"),
     [
-        (["a", "a"], [("a", "top")], "'a' stand more than once"),
+        (["a", "a"], [("a", "top")], "'a' occur more than once"),
         (["a", "lost"], [("a", "top")], "'lost' have no node"),
-        (["a"], [("a", "b"), ("b", "c"), ("c", "a")], "run in a circle: .*a"),
+        (["a"], [("a", "b"), ("b", "c"), ("c", "a")], "form a cycle: .*a"),
         (["a", "b"], [("a", "north"), ("b", "south")], "2 roots, 'north', 'south'"),
     ],
 )
@@ -235,14 +235,14 @@ def test_the_same_zoo_is_read_from_everything_that_can_hold_it(tmp_path: Path, k
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("a.csv", "robin,bird,animal", "where a pair"),
+        ("a.csv", "robin,bird,animal", "is not a pair"),
         ("a.json", "{", "not valid JSON"),
         ("a.yaml", "a: [", "not valid YAML"),
-        ("a.json", "3", "A int was given"),
+        ("a.json", "3", "is of type int"),
         ("a.json", "{}", "holds no edges"),
-        ("a.tsv", "robin\tbird", "no file of a kind"),
-        ("a.json", '["robin"]', "where a pair"),
-        ("a.json", '{"animal": 3}', "Below 'animal' stands 3"),
+        ("a.tsv", "robin\tbird", "has an unknown suffix"),
+        ("a.json", '["robin"]', "is not a pair"),
+        ("a.json", '{"animal": 3}', "Below 'animal' is 3"),
         ("a.yaml", "animal: [[cat, dog]]", "without a name"),
     ],
 )
@@ -298,7 +298,7 @@ def test_labels_find_their_classes_by_id_by_name_and_by_place_and_never_by_a_gue
         over(shifted, [("0", None), ("1", None), ("2", None)])  # by order 0 would be taken for 1
     with pytest.raises(TaxonomyError, match="no class named '7'"):
         over(ILSVRC, [("7", None), ("brambling", None)])
-    with pytest.raises(TaxonomyError, match="'tench' has the id 'n99', which is no node"):
+    with pytest.raises(TaxonomyError, match="'tench' has the id 'n99', which is not a node"):
         over(ILSVRC, [("tench", "n99"), ("brambling", wren)])
 
 
@@ -349,9 +349,9 @@ def test_a_hierarchy_that_was_planted_is_learnt_from_confusions_and_embeddings_i
 @pytest.mark.parametrize(
     ("learn", "words"),
     [
-        (lambda: taxonomy_from_confusions(np.eye(3), ["a", "b"]), "shape .3, 3. were given for 2 classes"),
+        (lambda: taxonomy_from_confusions(np.eye(3), ["a", "b"]), "have shape .3, 3. for 2 classes"),
         (lambda: taxonomy_from_confusions(-np.eye(2), ["a", "b"]), "none below zero"),
-        (lambda: taxonomy_from_confusions(np.diag([1.0, 0.0]), ["a", "b"]), "what 'b' is taken for"),
+        (lambda: taxonomy_from_confusions(np.diag([1.0, 0.0]), ["a", "b"]), "no confusions of 'b'"),
         (lambda: taxonomy_from_confusions(np.eye(1), ["a"]), "two or more"),
         (lambda: taxonomy_from_embeddings(np.zeros((2, 3)), ["a", "b"]), "finite and not zero"),
         (lambda: taxonomy_from_embeddings(np.ones((3, 3)), ["a", "b"]), "one vector a class"),

@@ -13,13 +13,13 @@ from torch import nn
 import gevaldi
 from conftest import small_classifier
 from gevaldi.alignment import Aligned
+from gevaldi.calls import Call
 from gevaldi.classifiers import load_classifier
 from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.generators import load_generator
 from gevaldi.pictures import load_pictures
 from gevaldi.quoting import split_unquoted
-from gevaldi.registry import Call
 from gevaldi.wrappers.copies import in_half_precision, pruned, quantised, rounded_weights
 from gevaldi.wrappers.predictions import Ensemble, Surrogate, Tempered
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gevaldi.errors import WeightsError
+from gevaldi.names import plain
 from gevaldi.weights import read_content
 
 WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module")  # that torch puts around a module
@@ -19,7 +20,7 @@ AVERAGED = re.compile(
 )  # an exponential moving average, as timm's and torchvision's training write
 AUXILIARY = re.compile(r"aux", re.IGNORECASE)  # heads of Inception and GoogLeNet, which are used in training only
 COUNTERS = re.compile(r"(?:^|\.)(?:num_batches_tracked|total_ops|total_params)$")  # which decide nothing in evaluation
-DEEPEST, MOST_LISTED = 6, 16
+DEEPEST, MOST_LISTED, SHOWN = 6, 16, 5
 SHORT = 8  # tensors of a head at most
 
 
@@ -72,7 +73,7 @@ def fill(network: nn.Module, path: Path, *, allow_pickle: bool = False, key: str
     expected = network.state_dict()
     fits = [fit for place, state in states.items() for fit in _fits(place, state, expected) if _is_at(fit.place, key)]
     if not fits:
-        raise WeightsError(f"{path} has no weights under key={key}. It holds {_held(content)}.")
+        raise WeightsError(f"{path} has no weights under key={plain(key)}. It holds {_held(content)}.")
     complete = _different([fit for fit in fits if not fit.problems])
     if not complete:
         raise _another(path, network, min(fits, key=lambda fit: len(fit.problems)), _held(content), remedy)
@@ -139,7 +140,7 @@ def _fit(place: str, own: Mapping[str, Tensor], expected: Mapping[str, Tensor]) 
     came, wanted = ({key: tuple(value.shape) for key, value in side.items()} for side in (own, expected))
     tensors = {key: value for key, value in own.items() if came[key] == wanted.get(key)}
     wrong = [key for key in sorted(came.keys() | wanted.keys()) if came.get(key) != wanted.get(key) and not _is_optional(key)]
-    problems = [f"{key} came as {came.get(key, 'nothing')}, expected was {wanted.get(key, 'nothing')}" for key in wrong]
+    problems = [f"{plain(key)} came as {came.get(key, 'nothing')}, expected was {wanted.get(key, 'nothing')}" for key in wrong]
     sizes = {came[key][:1] if came[key][1:] == wanted[key][1:] else None for key in wrong if key in came and key in wanted}
     heads = next(iter(sizes)) if len(sizes) == 1 and all(key in came and key in wanted for key in wrong) else None
     head = list(wanted)[-1].partition(".")[0]
@@ -173,7 +174,7 @@ def _chosen(path: Path, complete: list[Fit]) -> Fit:
         return complete[0]
     if len(complete) == 2 and len(averaged) == 1:
         return averaged[0]
-    places = [fit.place or "its top level" for fit in complete]
+    places = [plain(fit.place) or "its top level" for fit in complete]
     raise WeightsError(
         f"{path} holds {len(complete)} sets of weights that fit, under {', '.join(places)}. Say which are meant: key={places[-1]}."
     )
@@ -218,25 +219,22 @@ def _another(path: Path, network: nn.Module, fit: Fit, held: str, remedy: str) -
             "its layers is not in the file. Build the network as in training, in a function that loads it: python:FILE.py:NAME."
         )
     more = f"; and {len(fit.problems) - 3} more" if len(fit.problems) > 3 else ""
-    place = f" under {fit.place}" if fit.place else ""
+    place = f" under {plain(fit.place)}" if fit.place else ""
     return WeightsError(
         f"{path} holds another architecture than {type(network).__name__}{place}: {'; '.join(fit.problems[:3])}{more}. "
         f"{remedy} It holds {held}.".replace("  ", " ")
     )
 
 
-def _held(content: Any) -> str:
+def _held(content: Any, depth: int = 0) -> str:
     """What a file holds, in a few words."""
     if isinstance(content, nn.Module):
-        return f"a whole network of the class {type(content).__name__}: {_held(content.state_dict())}"
-    if not isinstance(content, Mapping) or not content:
-        return f"{type(content).__name__}"
-    tensors = [key for key, value in content.items() if _tensor(value) is not None]
-    others = [
-        f"{key} ({_held(value)})" if isinstance(value, Mapping | nn.Module) else str(key)
-        for key, value in content.items()
-        if key not in tensors
-    ]
-    lines = [f"{len(tensors)} tensors such as {', '.join(map(str, (tensors[0], tensors[-1])[: len(tensors)]))}"] if tensors else []
-    shown = [*lines, *others]
-    return ", ".join(shown[:6]) + (f" and {len(shown) - 6} more" if len(shown) > 6 else "")
+        return f"a whole network of the class {type(content).__name__}: {_held(content.state_dict(), depth)}"
+    if not isinstance(content, Mapping) or not content or depth == DEEPEST:
+        return type(content).__name__
+    tensors = [plain(key) for key, value in content.items() if _tensor(value) is not None]
+    lines = [f"{len(tensors)} tensors such as {', '.join(dict.fromkeys((tensors[0], tensors[-1])))}"] if tensors else []
+    others = [(key, value) for key, value in content.items() if _tensor(value) is None]
+    for key, value in others[:SHOWN]:
+        lines.append(f"{plain(key)} ({_held(value, depth + 1)})" if isinstance(value, Mapping | nn.Module) else plain(key))
+    return ", ".join(lines) + (f" and {len(others) - SHOWN} more" if len(others) > SHOWN else "")

@@ -14,12 +14,12 @@ import torch
 from torch import nn
 
 from gevaldi.alignment import Aligned
+from gevaldi.calls import Call
 from gevaldi.divergences import registry, traits
 from gevaldi.divergences.base import Divergence
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.names import OBJECT, plain
 from gevaldi.priors.base import Prior
-from gevaldi.registry import Call
 from gevaldi.spec import Spec
 
 _hashes: ContextVar[dict[nn.Module, str] | None] = ContextVar("hashes of weights", default=None)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gevaldi.calls import Call
 from gevaldi.classifiers import load_classifier
 from gevaldi.classifiers import sources as classifiers
 from gevaldi.errors import SpecError, UnknownName
@@ -19,7 +20,6 @@ from gevaldi.models import Classifier, Generator, Label
 from gevaldi.names import plain
 from gevaldi.pictures import sources as pictures
 from gevaldi.pictures.base import RealPictures, Some, brought_to, brought_to_network
-from gevaldi.registry import Call
 from gevaldi.steps import steps_in_words
 
 SHOWN = 4  # pictures

@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from gevaldi.calls import SHOWN, explain_validation_error
 from gevaldi.documents import Malformed, TextFile, parse
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.quoting import QUOTED, split_unquoted, unquoted
-from gevaldi.registry import SHOWN, Registry, explain_validation_error
+from gevaldi.registry import Registry
 from gevaldi.search.stopping import MOST_STEPS, Stopping
 from gevaldi.settings import Settings
 from gevaldi.storage import Location, far_errors

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gevaldi.errors import WeightsError
+from gevaldi.names import plain
 from gevaldi.provenance import note_files
 
 SAFE = ".safetensors"
@@ -28,7 +29,7 @@ UNREAD = (  # what training programs keep beside weights: arguments, best figure
     *(f"{module}.{name}" for module in ("pathlib", "pathlib._local") for name in PATHS),
     *(f"datetime.{name}" for name in ("datetime", "date", "time", "timedelta", "timezone")),
 )
-MOST_BYTES = 64 * 2**20  # of an index
+MOST_BYTES, LONGEST = 64 * 2**20, 200  # bytes of an index, and letters of a file that it names
 
 
 def read_content(path: Path, *, allow_pickle: bool = False, remedy: str = "") -> Any:
@@ -70,7 +71,7 @@ def _in_shards(index: Path, allow_pickle: bool, remedy: str) -> dict[str, Any]:
             raise ValueError(f"it has {index.stat().st_size:,} bytes")
         places: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         shards = sorted(set(places.values()))
-        if not shards or any(Path(name).name != name or Path(name).suffix == ".json" for name in shards):
+        if not shards or any(Path(name).name != name or len(name) > LONGEST or name.endswith(".json") for name in shards):
             raise ValueError("its files have to lie beside it")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(
@@ -80,7 +81,7 @@ def _in_shards(index: Path, allow_pickle: bool, remedy: str) -> dict[str, Any]:
     lacking = [name for name in shards if not (index.parent / name).is_file()]
     if lacking:
         raise WeightsError(
-            f"{index} names {len(shards)} files, of which {', '.join(lacking[:3])} is not beside it. {remedy}".rstrip()
+            f"{index} names {len(shards)} files, of which {', '.join(map(plain, lacking[:3]))} is not beside it. {remedy}".rstrip()
         )
     tensors: dict[str, Any] = {}
     for name in shards:
@@ -88,7 +89,7 @@ def _in_shards(index: Path, allow_pickle: bool, remedy: str) -> dict[str, Any]:
         path = index.parent / name
         tensors |= read_safetensors(path, remedy)[0] if path.suffix == SAFE else _unpickled(path, allow_pickle, remedy)
     if missing := sorted(places.keys() - tensors.keys()):
-        raise WeightsError(f"{index} names {missing[0]}, which is in none of its files. {remedy}".rstrip())
+        raise WeightsError(f"{index} names {plain(missing[0])}, which is in none of its files. {remedy}".rstrip())
     return {key: tensors[key] for key in places}
 
 

@@ -57,6 +57,7 @@ def command(chance: random.Random, name: str) -> tuple[str, ...]:
             ("compare", strided, pooled, *generator, "--set", f"second_classes={name}", "--set", "first_classes.1=2", *tail),
             ("compare", f"restricted:{strided},classes={name}", pooled, *generator, *tail),
             ("compare", f"torchscript:net.pt,pickle=true,labels={name}", pooled, *generator, *tail),
+            ("compare", f"torchvision:squeezenet1_1,weights=random,labels={name}", pooled, *generator, *tail),
             ("compare", strided, pooled, *generator, "--condition", name, *tail),
             ("export", "run", "--to", "parquet", "--label", name),
         )

@@ -39,6 +39,15 @@ OPTIONS = (
     ",channels=bgr",
     ",mean=[0.1,0.2]",
     ",scale=255",
+    ",layout=nhwc",
+    ",layout=flat,size=28",
+    ",output=f",
+    ",output=7",
+    ",output=y:probabilities",
+    ",input=x",
+    ',constants={"x":0}',
+    ',constants={"x":"é"}',
+    ",batch=99999999",
 )
 
 

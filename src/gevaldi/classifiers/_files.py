@@ -11,17 +11,18 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
+from gevaldi.calls import Call, construct
 from gevaldi.classifiers._labels import IMAGENET, labels_told
 from gevaldi.classifiers._layout import Arranged, FixedBatch, Input, Layout
 from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.errors import GevaldiError, SpecError, WeightsError
 from gevaldi.models import Classifier, Output, Pictures, classifier
 from gevaldi.provenance import note_files
-from gevaldi.registry import Call, construct
 from gevaldi.settings import Settings
 from gevaldi.storage import local_path
 
 USUAL = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # of ImageNet's pictures in [0, 1], red first
+MOST_NUMBERS = 2**28  # of pictures that a file takes at once
 SIDES = (224, 64, 32, 28)  # tried where nobody says how large the pictures are
 SOURCES = {".onnx": "onnx", ".pt2": "exported", ".pt": "torchscript", ".pth": "torchscript", ".ts": "torchscript"}
 
@@ -240,6 +241,9 @@ def probed(module: nn.Module, found: Input, name: str) -> tuple[Pictures, Float[
     errors: list[str] = []
     for channels in [found.channels] if found.channels else [3, 1]:
         for height, width in [(found.height or side, found.width or side) for side in SIDES]:
+            if channels * height * width * found.least > MOST_NUMBERS:  # which would use up the memory instead of failing
+                errors.append(f"{found.least} of {width} x {height} pixels are too many")
+                continue
             try:
                 picture = torch.rand(1, channels, height, width, generator=chance)
                 with torch.no_grad():

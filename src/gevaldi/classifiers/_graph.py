@@ -1,5 +1,6 @@
 """ONNX graphs as they are written: reading them, and cutting one down to what one of its outputs needs."""
 
+import math
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -8,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from gevaldi.classifiers._files import broken
+from gevaldi.classifiers._files import MOST_NUMBERS, broken
 from gevaldi.classifiers._layout import Shape
-from gevaldi.errors import SpecError
+from gevaldi.errors import SpecError, describe_error
 from gevaldi.models import Output
 
 # By the numbers of onnx.TensorProto.DataType.
@@ -169,11 +170,20 @@ def with_constants(model: Any, constants: dict[str, float], name: str) -> Any:
     for key, number in constants.items():
         if key not in known:
             raise SpecError(f"constants={{{key}: {number}}} was said, but the inputs of {name} are {', '.join(known)}.")
-        kind = helper.tensor_dtype_to_np_dtype(known[key].type.tensor_type.elem_type)
-        filled = np.full([side or 1 for side in shape_of(known[key]) or ()], number, kind)
-        model.graph.initializer.append(numpy_helper.from_array(filled, key))
+        try:
+            kind = helper.tensor_dtype_to_np_dtype(known[key].type.tensor_type.elem_type)
+            filled = np.full(_few([side or 1 for side in shape_of(known[key]) or ()]), number, kind)
+            model.graph.initializer.append(numpy_helper.from_array(filled, key))
+        except Exception as error:  # whatever NumPy raises at sizes and kinds that no memory has
+            raise SpecError(f"{key}={number:g} cannot be fixed in {name}: {describe_error(error)[:200]}.") from error
         model.graph.input.remove(known[key])
     return model
+
+
+def _few(shape: list[int]) -> list[int]:
+    if math.prod(shape) > MOST_NUMBERS:
+        raise ValueError(f"its shape {' x '.join(map(str, shape))} is too large")
+    return shape
 
 
 def ends_in(graph: Any, name: str) -> Output | None:

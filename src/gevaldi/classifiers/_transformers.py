@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gevaldi.classifiers._preprocessing import Preprocessing
+from gevaldi.classifiers._timm import preprocessing_as
 from gevaldi.errors import SpecError, describe_error
 from gevaldi.models import Pictures
 
@@ -142,13 +143,15 @@ class Framed(Preprocessing):
         return super().forward(pictures.flip(1) if self.backwards else pictures)
 
 
-def preprocessing_of(processor: Any, name: str) -> Framed:
+def preprocessing_of(processor: Any, name: str) -> Preprocessing:
     """The same as a processor does, held against it on pictures of several shapes.
 
     Raises:
         SpecError: it is of a kind that is not known here, or does something that is not; the message says what.
     """
     kind = type(processor).__name__.removesuffix("Fast").removesuffix("Pil").replace("FeatureExtractor", "ImageProcessor")
+    if kind == "TimmWrapperImageProcessor":
+        return preprocessing_as(processor.data_config, f"transformers:{name}")
     if kind in FRAMES:
         return _compared(_framed(processor, FRAMES[kind], name), processor, name)
     try:  # one of those that no classifier has by default, which may do nothing out of the ordinary
@@ -165,10 +168,10 @@ def _framed(processor: Any, frame: Callable[[Any], list[Step]], name: str) -> Fr
     try:
         steps = frame(processor)
     except (KeyError, TypeError, ZeroDivisionError) as error:  # sizes that this kind of processor cannot work with
-        raise _unknown(name, f"to size={_said(processor)}", f"{type(processor).__name__} needs others") from error
+        raise _unknown(name, f"to size={_stated_value(processor)}", f"{type(processor).__name__} needs others") from error
     final = _final(steps)
     if final is None:
-        raise _unknown(name, f"to size={_said(processor)} without cutting a centre", "pictures of one size were expected")
+        raise _unknown(name, f"to size={_stated_value(processor)} without cutting a centre", "pictures of one size were expected")
     mean, std = _colours(processor)
     backwards, afterwards = bool(_get(processor, "do_flip_channel_order")), frame is _pp_lcnet  # which normalises before it turns
     if afterwards:
@@ -229,7 +232,7 @@ def _picture(height: int, width: int) -> Tensor:
     return (fine * 255).round() / 255
 
 
-def _said(processor: Any) -> dict[str, Any]:
+def _stated_value(processor: Any) -> dict[str, Any]:
     return {key: value for key, value in dict(_get(processor, "size") or {}).items() if value is not None}
 
 
@@ -261,7 +264,7 @@ def _stated(processor: Any) -> tuple[Any, Any]:
 
 def _resize(processor: Any) -> list[Step]:
     """What `size` says, in the order in which transformers looks at its keys."""
-    size = _said(processor)
+    size = _stated_value(processor)
     for keys, rule in (
         (("shortest_edge", "longest_edge"), "between"),
         (("shortest_edge",), "shorter"),
@@ -291,7 +294,7 @@ def _segformer(processor: Any) -> list[Step]:
 
 
 def _convnext(processor: Any) -> list[Step]:
-    side = _said(processor).get("shortest_edge")
+    side = _stated_value(processor).get("shortest_edge")
     if not side or not processor.do_resize:
         return _centre(processor)
     whole = [Resize("both", side, side)]
@@ -322,7 +325,7 @@ def _textnet(processor: Any) -> list[Step]:
 
 
 def _perceiver(processor: Any) -> list[Step]:
-    size, crop = _said(processor), dict(processor.crop_size or {})
+    size, crop = _stated_value(processor), dict(processor.crop_size or {})
     cut = [Share(size["height"] / crop["height"], size["width"] / crop["width"])] if processor.do_center_crop else []
     return [*cut, *_resize(processor)]
 
@@ -334,7 +337,7 @@ def _pp_lcnet(processor: Any) -> list[Step]:
 
 
 def _donut(processor: Any) -> list[Step]:
-    size = _said(processor)
+    size = _stated_value(processor)
     if processor.do_align_long_axis:  # turns some pictures by 90 degrees
         return []
     resize: list[Step] = [Resize("shorter", min(size["height"], size["width"]))] if processor.do_resize else []

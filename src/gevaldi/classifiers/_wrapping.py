@@ -16,8 +16,8 @@ def inner(source: str, name: str, options: dict[str, Any]) -> "Classifier":
     Raises:
         UnknownName, SpecError, WeightsError: as for the classifier alone.
     """
+    from gevaldi.calls import Call
     from gevaldi.classifiers import load_classifier, sources
-    from gevaldi.registry import Call
 
     call = Call(name, {})
     if name.startswith("(") and name.endswith(")"):

@@ -4,8 +4,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.bundled import ladder
+from gevaldi.calls import Call, construct
 from gevaldi.errors import UnknownName
-from gevaldi.registry import Call, construct
 
 if TYPE_CHECKING:
     from torch import nn

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from gevaldi.calls import Call, options_for
 from gevaldi.errors import GevaldiError, SpecError, describe_error
-from gevaldi.registry import Call, options_for, resolve_reference
+from gevaldi.registry import resolve_reference
 
 
 class Python:

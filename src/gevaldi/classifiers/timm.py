@@ -24,6 +24,7 @@ CONFIGURED = re.compile(r"['\"](\w+\.\w+)['\"]\s*:\s*_\w*cfg\w*\(")
 class Timm:
     """Classifiers of timm by its own names: `timm:resnet50.a1_in1k`, `timm:convnext_base.fb_in22k_ft_in1k`.
 
+    Also `timm:local-dir:FOLDER` for a folder that timm's `save_for_hf` wrote, and `timm:hf-hub:OWNER/NAME` for others of the hub.
     Options: `weights=FILE` (safetensors, or a PyTorch file of tensors) in place of those from the Hugging Face hub,
     `weights=random` for none; `classes=10,labels=FILE` for weights with other classes; `key=` where a file holds several sets;
     `pickle=true` for a PyTorch file that holds more than tensors. Needs `pip install 'gevaldi[timm]'`.
@@ -62,24 +63,30 @@ class Timm:
         from gevaldi.checkpoints import fill
         from gevaldi.classifiers._imagenet import RANDOM, prepared
         from gevaldi.classifiers._labels import classes_told, labels_told, refuse_classes
+        from gevaldi.classifiers._timm import origin_of
 
         names = {*timm.list_pretrained(), *timm.list_models()}
-        if name not in names:
+        origin = None if name in names else origin_of(name)
+        if origin is None and name not in names:
             raise UnknownName("timm model", name, names)
+        architecture, shown = (origin.name, origin.shown) if origin else (name, name)
         count, note = classes_told(classes, labels if weights else None, f"timm:{name}"), None
-        if weights is None and (published := timm.get_pretrained_cfg(name)):
+        if weights is None and origin is None and (published := timm.get_pretrained_cfg(name)):
             refuse_classes(count, published.num_classes, f"timm:{name}")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             options = {} if count is None else {"num_classes": count}
-            network = _fetched(name) if weights is None else timm.create_model(name, pretrained=False, **options)
+            if weights is None:
+                network = origin.trained() if origin else _fetched(name)
+            else:
+                network = timm.create_model(architecture, pretrained=False, **options)
         if weights and weights != RANDOM:
             note = fill(network, local_path(weights), allow_pickle=pickle, key=key, remedy=f"Are they of timm's {name}?")
         transform = create_transform(**resolve_model_data_config(network), is_training=False)
         trusted = weights in (None, RANDOM)
         given = count is not None or labels is not None
         known = labels_told(labels, int(network.num_classes), f"timm:{name}") if given else _labels(network, name)
-        return prepared(network, _preprocessing(network, name), known, name, transform, trusted=trusted, note=note)
+        return prepared(network, _preprocessing(network, name), known, shown, transform, trusted=trusted, note=note)
 
 
 @cache
@@ -127,20 +134,11 @@ def _in_cache_of_torch(known: Any) -> Path:
 
 
 def _preprocessing(network: Any, name: str) -> Any:
-    import math
-
     from timm.data import resolve_model_data_config
 
-    from gevaldi.classifiers._preprocessing import Preprocessing
+    from gevaldi.classifiers._timm import preprocessing_as
 
-    stated = resolve_model_data_config(network)
-    _, height, width = stated["input_size"]
-    if stated["crop_mode"] not in ("center", "squash"):
-        raise SpecError(
-            f"timm:{name} prepares pictures by crop_mode={stated['crop_mode']!r}; only center and squash are known here."
-        )
-    resize = math.floor(min(height, width) / stated["crop_pct"])
-    return Preprocessing(resize, (height, width), stated["mean"], stated["std"], stated["interpolation"], stated["crop_mode"])
+    return preprocessing_as(resolve_model_data_config(network), f"timm:{name}")
 
 
 def _labels(network: Any, name: str) -> "tuple[Label, ...]":
@@ -148,10 +146,14 @@ def _labels(network: Any, name: str) -> "tuple[Label, ...]":
     from timm.data import ImageNetInfo, infer_imagenet_subset
 
     from gevaldi.classifiers._imagenet import ilsvrc_labels
+    from gevaldi.classifiers._timm import labels_stated
     from gevaldi.models import Label, labels_of
 
     if not network.num_classes:
         raise SpecError(f"timm:{name} has no classes: it gives features. Choose a model that was trained to classify.")
+    stated = labels_stated(network)
+    if stated is not None:
+        return stated
     subset = infer_imagenet_subset(network)
     if subset is None:
         return labels_of(int(network.num_classes))

@@ -63,8 +63,9 @@ def _read(path: Path) -> Any:
         if _is_pickled(path):
             raise WeightsError(
                 f"{path} was written by torch.save and is no TorchScript archive: it holds weights, or a network that was pickled "
-                f"whole. Name the network: torchvision:NAME,weights={path} or timm:NAME,weights=..., with pickle=true where it is "
-                "whole; for a network of your own, a function that builds it and loads the file: python:FILE.py:NAME."
+                "whole. If it holds weights only, name their network: torchvision:NAME,weights=FILE, or timm:NAME,weights=FILE; if "
+                "it is whole, add pickle=true. For a network of your own, name a function that builds it and loads the file: "
+                "python:FILE.py:NAME."
             ) from error
         raise broken(path, "TorchScript archive", error) from error
 

@@ -1,5 +1,6 @@
 """Image classifiers of Hugging Face transformers."""
 
+import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.classifiers._hub import is_cached, note_model, refuse_without_network
@@ -17,7 +19,7 @@ from gevaldi.storage import local_path
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
 
-CONFIG, PROCESSOR = "config.json", "preprocessor_config.json"
+CONFIG, PROCESSORS = "config.json", ("preprocessor_config.json", "processor_config.json")
 SAFE = ("model.safetensors", "model.safetensors.index.json")
 PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 NUMBERED = "LABEL_"  # how transformers names classes of which it knows nothing
@@ -106,12 +108,15 @@ def _place(name: str, weights: Sequence[str], revision: str | None) -> Place:
     """
     folder = local_path(name)
     if folder.is_dir():
-        if lacking := [file for file in (CONFIG, PROCESSOR) if not (folder / file).is_file()]:
+        lacking = [] if (folder / CONFIG).is_file() else [CONFIG]
+        if not lacking and not any((folder / file).is_file() for file in PROCESSORS) and not _is_of_timm(folder / CONFIG):
+            lacking = [PROCESSORS[0]]
+        if lacking:
             raise WeightsError(f"There is no {lacking[0]} in {folder}; a folder that save_pretrained() wrote was expected.")
         return Place(str(folder), folder.resolve().name, local=True)
     if not HUB_ID.fullmatch(name):
         raise WeightsError(f"There is no folder {name!r}, and an id of the Hugging Face hub looks like microsoft/resnet-50.")
-    if all(is_cached(name, files, revision) for files in ((CONFIG,), (PROCESSOR,), weights)):
+    if is_cached(name, weights, revision) and _knows_its_preprocessing(name, revision):
         return Place(name, name, local=True, revision=revision)
     try:
         announce(f"transformers:{name} from the Hugging Face hub", "name a folder")
@@ -122,6 +127,21 @@ def _place(name: str, weights: Sequence[str], revision: str | None) -> Place:
             f"network, with `hf download {name} --local-dir FOLDER`, and name the folder: transformers:FOLDER."
         ) from error
     return Place(name, name, local=False, revision=revision)
+
+
+def _knows_its_preprocessing(name: str, revision: str | None) -> bool:
+    """Whether the hub's cache has a model's configuration, and that of its preprocessing, which for timm's is the same file."""
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(name, CONFIG, revision=revision)
+    return isinstance(config, str) and (is_cached(name, PROCESSORS, revision) or _is_of_timm(Path(config)))
+
+
+def _is_of_timm(config: Path) -> bool:
+    try:
+        return "pretrained_cfg" in json.loads(config.read_text(encoding="utf-8"))
+    except (ValueError, TypeError, RecursionError, OSError):
+        return False
 
 
 @contextmanager
@@ -165,6 +185,8 @@ def _config(place: Place, name: str) -> Any:
 
     config = AutoConfig.from_pretrained(place.where, **place.options)
     config._attn_implementation = None  # which can name code of the hub
+    if getattr(config, "model_args", None):  # of timm; transformers says the number of classes besides, and so twice
+        config.model_args = {key: value for key, value in config.model_args.items() if key != "num_classes"}
     own = KNOWN.get(config.model_type, ())
     fitting = (own,) if isinstance(own, str) else own
     said = list(config.architectures or [])

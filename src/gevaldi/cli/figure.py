@@ -68,8 +68,8 @@ def _paths(folder: "Location", called: str, out: "Location | None", formats: lis
 
     With formats, an `--out` without a known ending is the stem of the files' names.
     """
+    from gevaldi.calls import Call
     from gevaldi.figures.base import METADATA
-    from gevaldi.registry import Call
 
     whole = out and out.suffix.lower() in METADATA
     stem = out.with_suffix("") if out and whole else out or folder / "figures" / Call.parse(called).name

@@ -13,7 +13,7 @@ from gevaldi.statistics.words import counted
 
 
 def summary_table(run: Run, found: list[Summary]) -> None:
-    """Print which classifier real pictures favour, one line for each order of the search, and the number of distinct finds."""
+    """Print which classifier real pictures favour, one line for each order of the search, and the number of distinct samples."""
     first, second = told_apart(run.record["models"]["first"]["name"], run.record["models"]["second"]["name"])
     for sentence in answer(run.record, {"first": first, "second": second}).sentences:
         Console(highlight=False).print(Text(sentence))
@@ -37,8 +37,8 @@ def summary_table(run: Run, found: list[Summary]) -> None:
     Console().print(table)
     if found and all(s.distinct is not None for s in found):
         many = sum(s.distinct or 0 for s in found)
-        finds = f"{many:,} distinct find{'s' * (many != 1)}"
-        Console(highlight=False).print(f"{finds} (different top classes after; near-duplicates count once)")
+        samples = f"{many:,} distinct sample{'s' * (many != 1)}"
+        Console(highlight=False).print(f"{samples} (different top classes after; near-duplicates count once)")
 
 
 def _before_and_after(found: Summary) -> str:

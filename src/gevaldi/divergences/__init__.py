@@ -8,8 +8,9 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gevaldi.calls import Call, options_for
 from gevaldi.errors import SpecError, describe_error
-from gevaldi.registry import GIVEN, Call, Registry, options_for
+from gevaldi.registry import GIVEN, Registry
 
 if TYPE_CHECKING:
     from gevaldi.divergences.base import Divergence, Traits

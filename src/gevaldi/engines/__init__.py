@@ -6,8 +6,9 @@ underscore are parts of engines.
 
 from typing import TYPE_CHECKING
 
+from gevaldi.calls import Call, construct
 from gevaldi.errors import SpecError
-from gevaldi.registry import Call, Registry, construct
+from gevaldi.registry import Registry
 
 if TYPE_CHECKING:
     from gevaldi.engines.base import Engine

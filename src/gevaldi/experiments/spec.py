@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
+from gevaldi.calls import explain_validation_error
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.folders import check_folder_names
-from gevaldi.registry import explain_validation_error
 from gevaldi.settings import Settings
 from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.storage import local_path

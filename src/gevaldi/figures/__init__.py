@@ -7,11 +7,12 @@ file's name; its keywords are the options of `gevaldi figure RUN NAME,KEY=VALUE`
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gevaldi.calls import Call, options_for
 from gevaldi.figures._heat import HeatMap, heat_maps
 from gevaldi.figures._lines import Line, lines, path_figures, path_lines, set_distance_figures, set_distance_lines
 from gevaldi.figures._paths import mean_bands
 from gevaldi.figures.base import NothingToDraw, as_svg, blank, saved
-from gevaldi.registry import Call, Registry, options_for
+from gevaldi.registry import Registry
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -87,20 +87,20 @@ class Choice:
     differing: int
 
 
-def choose(finds: Deduplicated, count: int) -> Choice:
+def choose(deduplicated: Deduplicated, count: int) -> Choice:
     """The distinct samples with the largest divergence, with a limit for each pair of different classes to leave room for others.
 
     The limit is the smallest that yields `count` samples. Samples on which both name the same class come last.
     """
-    differ = finds.first[finds.distinct] != finds.second[finds.distinct]
-    those, others = finds.distinct[differ], finds.distinct[~differ]
-    pairs, pair = np.unique((finds.first[those].astype(int) << 32) + finds.second[those], return_inverse=True)
+    differ = deduplicated.first[deduplicated.distinct] != deduplicated.second[deduplicated.distinct]
+    those, others = deduplicated.distinct[differ], deduplicated.distinct[~differ]
+    pairs, pair = np.unique((deduplicated.first[those].astype(int) << 32) + deduplicated.second[those], return_inverse=True)
     place = _place_within(pair)
     upto = np.cumsum(np.bincount(place)) if len(place) else np.zeros(0, int)
     most = min(int(np.searchsorted(upto, count)) + 1, len(upto))
     taken = np.flatnonzero(place < most)[:count]
     indices = np.concatenate([those[taken], others[: max(0, count - len(those))]])
-    indices = indices[in_order(finds.divergence[indices])]
+    indices = indices[in_order(deduplicated.divergence[indices])]
     return Choice(indices, most, len(np.unique(pair[taken])), len(pairs), len(those))
 
 

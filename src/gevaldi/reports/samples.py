@@ -60,7 +60,7 @@ class Gallery:
     selection: str | None
 
 
-def gallery(run: Run, limit: int, finds: Deduplicated, taxonomy: Taxonomy | None = None) -> Gallery:
+def gallery(run: Run, limit: int, deduplicated: Deduplicated, taxonomy: Taxonomy | None = None) -> Gallery:
     """The samples, largest divergence first, then failed ones; if there are more than `limit`, a varied choice of them."""
     sizes = run.spec.set_sizes
     columns = [*COLUMNS, *PATH_COLUMNS, *(f"set_distance_{n}_{stage}" for n in sizes for stage in ("start", "end"))]
@@ -70,13 +70,13 @@ def gallery(run: Run, limit: int, finds: Deduplicated, taxonomy: Taxonomy | None
         if row["status"] == "failed":
             failed.add(row["index"])
     good = len(run.done()) - len(failed)
-    choice = choose(finds, limit) if good > limit else None
+    choice = choose(deduplicated, limit) if good > limit else None
     told = [*islice(failed, max(20, limit // 10))]
     rows = run.some(choice.indices.tolist(), columns) if choice else run.largest(limit, columns)
     rows += run.some(told, columns)
     pictures, thrift = embed_pictures(rows)
     samples = [
-        sample(row, found, taxonomy) | {"like": like(row["index"], finds, choice is not None)}
+        sample(row, found, taxonomy) | {"like": like(row["index"], deduplicated, choice is not None)}
         for row, found in zip(rows, pictures, strict=True)
     ]
     nearest = min((n for row in rows if (n := nearest_size(row)) is not None), default=None)
@@ -102,13 +102,17 @@ def selection(choice: Choice | None, good: int, failed: int, told: int) -> str:
     return f"Of {good + failed:,} samples the page shows {which}{also}. Sorting and filtering work on these."
 
 
-def like(index: int, finds: Deduplicated, some: bool) -> dict[str, Any] | None:
+def like(index: int, deduplicated: Deduplicated, some: bool) -> dict[str, Any] | None:
     """The sample that it duplicates, or how many near-duplicates it has; if `some`, also how many end with its two classes."""
-    of = int(finds.like[index])
+    of = int(deduplicated.like[index])
     if of < 0:
         return None
-    pair = (finds.first == finds.first[index]) & (finds.second == finds.second[index]) & (finds.like >= 0)
-    return {"of": None if of == index else of, "many": int(finds.alike[index]), "pair": int(pair.sum()) if some else None}
+    pair = (
+        (deduplicated.first == deduplicated.first[index])
+        & (deduplicated.second == deduplicated.second[index])
+        & (deduplicated.like >= 0)
+    )
+    return {"of": None if of == index else of, "many": int(deduplicated.alike[index]), "pair": int(pair.sum()) if some else None}
 
 
 def sample(row: dict[str, Any], pictures: EmbeddedPictures, taxonomy: Taxonomy | None = None) -> dict[str, Any]:

@@ -46,13 +46,15 @@ def _of_samples(differ: Estimate) -> str:
     return f"{with_interval(differ)} of {differ.count:,} samples"
 
 
-def duplicates(finds: Deduplicated) -> str | None:
+def duplicates(deduplicated: Deduplicated) -> str | None:
     """How many samples are near-duplicates, in a sentence; None if there are none."""
-    many, of = finds.duplicates
+    many, of = deduplicated.duplicates
     if not many:
         return None
     samples = "One sample is a near-duplicate" if many == 1 else f"{many:,} samples are near-duplicates"
-    return f"{samples} of {'another' if of == 1 else f'{of:,} others'}, which leaves {len(finds.distinct):,} distinct samples."
+    return (
+        f"{samples} of {'another' if of == 1 else f'{of:,} others'}, which leaves {len(deduplicated.distinct):,} distinct samples."
+    )
 
 
 def caution(record: dict[str, Any]) -> str:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from gevaldi.calls import explain_validation_error
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.experiments.spec import SUFFIX, names
-from gevaldi.registry import explain_validation_error
 from gevaldi.settings import Settings
 from gevaldi.spec import read_spec
 

@@ -19,9 +19,9 @@ BUDGET = 8_000_000  # bytes of latents in memory at once, unless a single group 
 NUMBERS = 128  # most numbers of a latent to compare
 
 
-def summary_of(run: Run, finds: Deduplicated | None = None) -> list[Summary]:
-    """The results of a run in numbers, for each order; pass the run's `finds` if they are known already."""
-    return summaries(run.each(columns_of_summary(run.spec.set_sizes)), (finds or deduplicate(run)).distinct_of)
+def summary_of(run: Run, deduplicated: Deduplicated | None = None) -> list[Summary]:
+    """The results of a run in numbers, for each order; pass the run's `deduplicated` if they are known already."""
+    return summaries(run.each(columns_of_summary(run.spec.set_sizes)), (deduplicated or deduplicate(run)).distinct_of)
 
 
 def deduplicate(run: Run) -> Deduplicated:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
+from gevaldi.calls import Call, explain_validation_error
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.experiments.spec import SUFFIX, names
 from gevaldi.folders import avoid_reserved, in_path
 from gevaldi.measures.sweeps import exactly
 from gevaldi.names import OBJECT, full_name
 from gevaldi.quoting import split_unquoted
-from gevaldi.registry import Call, explain_validation_error
 from gevaldi.settings import Settings
 from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from
 from gevaldi.storage import local_path

@@ -1,6 +1,6 @@
-"""The hierarchy of classes (§4.2 of the paper): how serious it is to take one class for another. Needs no torch.
+"""The hierarchy of classes (§4.2 of the paper): how serious it is to confuse two classes. Needs no torch.
 
-The taxonomies that ship are listed by name; to add one, add a file to `shipped/` that holds a function of the file's name.
+Bundled taxonomies are listed by name; to add one, add a file to `shipped/` that holds a function of the file's name.
 """
 
 from gevaldi.taxonomy.base import Taxonomy, contracted, restricted, taxonomy_of

@@ -1,4 +1,4 @@
-"""A hierarchy of classes, checked at the border."""
+"""A hierarchy of classes, checked when it is built."""
 
 import hashlib
 import json
@@ -17,12 +17,12 @@ SHOWN = 5  # nodes that are named where there are many
 class Taxonomy:
     """Classes, and the hypernyms ("is a") above them: a directed graph without cycles, with one root.
 
-    A node may have several hypernyms, as 75 of the 1,860 above ImageNet's classes do. Make one with `taxonomy_of`, which checks it.
+    A node may have several hypernyms, as 75 of the 1,860 above ImageNet's classes do. `taxonomy_of` builds one and checks it.
 
     Attributes:
-        classes: the nodes that a classifier can name, by id, in the order of its labels.
+        classes: the ids of a classifier's classes, in the order of its labels.
         hypernyms: for every node, the nodes directly above it.
-        names: what each node is called, the usual name first; a node without names is called by its id.
+        names: the names of each node, the usual one first; a node without names goes by its id.
     """
 
     classes: tuple[str, ...]
@@ -39,11 +39,11 @@ class Taxonomy:
         return self.names.get(node, (node,))[0]
 
     def find(self, text: str | int, *, index: bool = True) -> str:
-        """The class that a user means, by id, name or, unless that is ruled out, index; where there is none, the inner node.
+        """The class with this id, name or (if `index` is true) index; if there is none, the inner node.
 
         Raises:
-            UnknownName: there is no such node; the message gives the nearest names.
-            TaxonomyError: the name belongs to several classes, or to none and to several inner nodes; the message lists them.
+            UnknownName: there is no such node; the message lists the nearest names.
+            TaxonomyError: the name belongs to several classes, or to no class and several inner nodes; the message lists them.
         """
         wanted = str(text)
         if wanted in self.hypernyms:
@@ -57,11 +57,11 @@ class Taxonomy:
             raise UnknownName("class", wanted, {n.lower() for node in self.hypernyms for n in self.names.get(node, (node,))})
         if len(found) > 1:
             candidates = "; ".join(map(self._described, found[:SHOWN])) + _more(found)
-            raise TaxonomyError(f"{wanted!r} is the name of {len(found)} classes: {candidates}. Give an id or an index.")
+            raise TaxonomyError(f"{wanted!r} is the name of {len(found)} classes: {candidates}. Use an id or an index.")
         return found[0]
 
     def nodes_called(self, text: str) -> list[str]:
-        """The node of that id, or else the classes of that name, or else the inner nodes of that name."""
+        """The node with this id; if there is none, the classes with this name; if there are none, the inner nodes with it."""
         if text in self.hypernyms:
             return [text]
         nodes = self._by_name.get(text.lower(), [])
@@ -69,7 +69,7 @@ class Taxonomy:
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
-        """The nodes of every name, in lower case; the classes among them in their order."""
+        """The nodes by name in lower case; classes keep their order."""
         found: dict[str, list[str]] = {}
         for node in dict.fromkeys([*self.classes, *self.hypernyms]):
             for name in {name.lower() for name in self.names.get(node, ())}:
@@ -94,7 +94,7 @@ class Taxonomy:
         return found
 
     def downwards(self) -> list[str]:
-        """All nodes, each after what is above it, branch by branch."""
+        """All nodes, each after its hypernyms, branch by branch."""
         left = {node: len(above) for node, above in self.hypernyms.items()}
         found, waiting = [], [self.root]
         while waiting:
@@ -115,7 +115,7 @@ class Taxonomy:
 
 
 def index_of(text: str, count: int) -> int | None:
-    """The index that a text is, below a count; None if it is none, or larger."""
+    """The index in a text; None if it is not a number below `count`."""
     return int(text) if text.isdecimal() and len(text) < 20 and int(text) < count else None
 
 
@@ -133,39 +133,39 @@ def _levels(node: str, neighbours: Mapping[str, Sequence[str]]) -> dict[str, int
 def taxonomy_of(
     classes: Sequence[str], edges: Iterable[tuple[str, str]], names: Mapping[str, Sequence[str]] | None = None
 ) -> Taxonomy:
-    """A taxonomy from edges (node, its hypernym), without what is not above some class.
+    """A taxonomy from edges (node, its hypernym), without nodes that are above no class.
 
     Args:
         classes: ids of the classes, in the order of a classifier's labels.
         edges: pairs of ids, the lower first.
-        names: for ids that are not names themselves, what they are called, the usual name first.
+        names: the names of ids that are not names themselves, the usual one first.
 
     Raises:
-        TaxonomyError: a class is there twice or has no node, the edges run in a circle, there are several roots, all by name; or
-            too many nodes or edges.
+        TaxonomyError: a class is duplicate or has no node, the edges form a cycle, there are several roots, or too many nodes or
+            edges; the message names them.
     """
     if twice := sorted(c for c, times in Counter(classes).items() if times > 1):
-        raise TaxonomyError(f"{_some(twice)} stand more than once among the classes; every class has one id of its own.")
+        raise TaxonomyError(f"{_some(twice)} occur more than once among the classes; every class needs its own id.")
     above: dict[str, dict[str, None]] = {}
     for lower, upper in edges:
         above.setdefault(lower, {})[upper] = None
         above.setdefault(upper, {})
     if len(above) > MOST_NODES or sum(map(len, above.values())) > MOST_EDGES:
         raise TaxonomyError(
-            f"A hierarchy of more than {MOST_NODES:,} nodes or {MOST_EDGES:,} edges was given, which is more than can be read. "
-            "Leave out what is above none of your classes."
+            f"The hierarchy has more than {MOST_NODES:,} nodes or {MOST_EDGES:,} edges, which is too many. Leave out nodes that "
+            "are above none of your classes."
         )
     missing = [c for c in classes if c not in above]
     if missing:
         raise TaxonomyError(
-            f"The classes {_some(missing)} have no node: no edge begins at them. Add an edge from each to what it is."
+            f"The classes {_some(missing)} have no node: no edge begins at them. Add an edge from each to its hypernym."
         )
     _refuse_circle(above)
     kept = _closure(classes, above)
     roots = sorted(node for node in kept if not above[node])
     if len(roots) > 1:
         raise TaxonomyError(
-            f"There are {len(roots)} roots, {_some(roots)}, where one was expected, so some classes have no common hypernym. "
+            f"There are {len(roots)} roots, {_some(roots)}, instead of one, so some classes have no common hypernym. "
             "Add an edge from each of them to a node of your own, such as 'everything'."
         )
     return Taxonomy(
@@ -176,27 +176,27 @@ def taxonomy_of(
 
 
 def hash_of_taxonomy(taxonomy: Taxonomy) -> str:
-    """SHA-256 over the classes in their order and all edges, whatever the names."""
+    """SHA-256 over the classes in their order and all edges; names do not matter."""
     content = [taxonomy.classes, sorted((node, sorted(above)) for node, above in taxonomy.hypernyms.items())]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def restricted(taxonomy: Taxonomy, classes: Sequence[str]) -> Taxonomy:
-    """The same hierarchy over other classes, nodes of it, in their order; what is above none of them is left out.
+    """The same hierarchy over other nodes as classes, in their order, without nodes that are above none of them.
 
     Raises:
-        TaxonomyError: a class is no node of it, or stands twice.
+        TaxonomyError: a class is not a node of it, or occurs twice.
     """
     return taxonomy_of(classes, _edges(taxonomy), taxonomy.names)
 
 
 def contracted(taxonomy: Taxonomy, nodes: Iterable[str]) -> Taxonomy:
-    """A coarser hierarchy, without some inner nodes: what was below them hangs under what was above them.
+    """A coarser hierarchy without some inner nodes: their hyponyms move to their hypernyms.
 
-    No two classes are farther apart in it, as edge counts go through common hypernyms.
+    No two classes are farther apart in it, because edge counts go through common hypernyms.
 
     Raises:
-        TaxonomyError: one of the nodes is a class, the root, or none of the taxonomy's.
+        TaxonomyError: one of the nodes is a class, the root, or not in the taxonomy.
     """
     gone = set(nodes)
     for problem, wrong in (
@@ -205,7 +205,7 @@ def contracted(taxonomy: Taxonomy, nodes: Iterable[str]) -> Taxonomy:
         ("are the root", {node for node in gone if not taxonomy.hypernyms.get(node, ("",))}),
     ):
         if wrong:
-            raise TaxonomyError(f"{_some(sorted(wrong))} {problem}; only inner nodes can be taken out.")
+            raise TaxonomyError(f"{_some(sorted(wrong))} {problem}; only inner nodes can be removed.")
 
     kept_above: dict[str, dict[str, None]] = {}
     for node in taxonomy.downwards():
@@ -221,7 +221,7 @@ def _edges(taxonomy: Taxonomy) -> list[tuple[str, str]]:
 
 
 def _closure(classes: Sequence[str], above: Mapping[str, Iterable[str]]) -> list[str]:
-    """The classes and all that is above some of them, each once."""
+    """The classes and all nodes above them, each once."""
     found, waiting = dict.fromkeys(classes), list(classes)
     while waiting:
         for upper in above[waiting.pop()]:
@@ -242,7 +242,7 @@ def _refuse_circle(above: Mapping[str, Iterable[str]]) -> None:
         shown = " → ".join(
             circle if len(circle) <= 2 * SHOWN else [*circle[:SHOWN], f"{len(circle) - 2 * SHOWN} more", *circle[-SHOWN:]]
         )
-        raise TaxonomyError(f"The edges run in a circle: {shown}. Nothing can be above itself; remove one of them.") from None
+        raise TaxonomyError(f"The edges form a cycle: {shown}. No node can be above itself; remove one of them.") from None
 
 
 def _some(nodes: Sequence[str]) -> str:

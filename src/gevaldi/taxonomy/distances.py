@@ -1,4 +1,4 @@
-"""H_w: how far apart two classes are in a taxonomy, and Eq. 4: how far apart two sets of them.
+"""H_w, the distance of two classes in a taxonomy, and Eq. 4, the distance of two sets of classes.
 
 e(a, b) is the number of edges on the shortest path from a up to a common hypernym and down to b. That is not always the shortest
 path in the undirected graph, which may also run down and up again, through a node that is neither's hypernym.
@@ -21,10 +21,10 @@ BLOCK = 256  # classes whose ways are looked for at once
 
 
 def convention_named(name: str) -> Convention:
-    """The convention that a user names.
+    """The convention with this name.
 
     Raises:
-        UnknownName: there is none of that name.
+        UnknownName: there is no such convention.
     """
     for known in get_args(Convention):
         if name == known:
@@ -38,10 +38,10 @@ _counted: "WeakKeyDictionary[Taxonomy, dict[Route, np.ndarray]]" = WeakKeyDictio
 def edge_counts(taxonomy: Taxonomy, route: Route = "hypernym") -> np.ndarray:
     """e(a, b) for all pairs of classes, an integer matrix (classes, classes); symmetric, 0 on the diagonal.
 
-    Counted once for a taxonomy and kept as long as it is; the matrix cannot be written to.
+    Computed once per taxonomy and cached as long as it exists; the matrix is read-only.
 
     Raises:
-        TaxonomyError: there are too many classes, or too many inner nodes for so many.
+        TaxonomyError: there are too many classes, or too many pairs of a class and an inner node.
     """
     known = _counted.setdefault(taxonomy, {})
     if route not in known:
@@ -60,7 +60,7 @@ def distances(taxonomy: Taxonomy, convention: Convention = "published", route: R
 
 
 def frequencies(edges: np.ndarray) -> np.ndarray:
-    """Of how many ordered pairs of two classes e is 0, 1, 2, ..., from the matrix of e."""
+    """The number of ordered pairs of different classes with e = 0, 1, 2, ..., from the matrix of e."""
     size = int(edges.max()) + 1
     found = sum((np.bincount(row, minlength=size) for row in edges), np.zeros(size, dtype=np.int64))
     found[0] -= len(edges)
@@ -68,10 +68,10 @@ def frequencies(edges: np.ndarray) -> np.ndarray:
 
 
 def levels(edges: Any, convention: Convention = "published") -> Any:
-    """H_w of a path of so many edges, for a number or an array.
+    """H_w of a path with this number of edges, for a number or an array.
 
-    `published` is (e - 1)/2, and 0 for no edge, which every number printed in the paper follows: how far to go up until two classes
-    are neighbours under one node. `edges` is e/2, half the path, which is what the paper's text says.
+    `published` is (e - 1)/2, and 0 for no edge, the convention of every number printed in the paper: the levels up until two
+    classes are neighbours under one node. `edges` is e/2, half the path, the definition in the paper's text.
     """
     return edges / 2 if convention == "edges" else np.maximum(edges - 1, 0) / 2
 
@@ -79,20 +79,20 @@ def levels(edges: Any, convention: Convention = "published") -> Any:
 def set_distance(first: Any, second: Any, matrix: Any) -> Any:
     """Eq. 4: d(C₁, C₂), the mean of H_w over all pairs from two sets of classes, in levels; batched, for arrays and tensors alike.
 
-    Not a metric: for n > 1 a set has a distance to itself, since its members differ.
+    Not a metric: for n > 1, the distance of a set to itself is above zero, since its members differ.
 
     Args:
         first: indices of the first classifier's top classes, (..., n).
         second: the second's, (..., m).
-        matrix: `distances(...)`, of the kind and on the device of the others.
+        matrix: `distances(...)`, of the same kind and on the same device.
     """
     return matrix[first[..., :, None], second[..., None, :]].mean((-2, -1))
 
 
 def most_probable(predictions: Any, n: int) -> Any:
-    """The n most probable classes of predictions (..., classes), the first first, as `set_distance` takes them; arrays and tensors.
+    """The n most probable classes of predictions (..., classes), most probable first, for `set_distance`; arrays and tensors.
 
-    Predictions may be probabilities, their logarithms or logits. All classes, if there are fewer than n.
+    Predictions may be probabilities, log-probabilities or logits. If there are fewer than n classes, all of them.
     """
     n = min(n, predictions.shape[-1])
     if hasattr(predictions, "topk"):
@@ -160,7 +160,7 @@ def _refuse_large(classes: int, inner: int) -> None:
     if classes > MOST_CLASSES or classes * inner > MOST_CELLS:
         raise TaxonomyError(
             f"The hierarchy has {classes:,} classes and {inner:,} nodes above them. Distances are computed for at most "
-            f"{MOST_CLASSES:,} classes, and {MOST_CELLS:,} pairs of a class and a node above. Leave some out."
+            f"{MOST_CLASSES:,} classes and {MOST_CELLS:,} pairs of a class and a node above. Leave some out."
         )
 
 

@@ -1,4 +1,4 @@
-"""A distance in words: the way from one class to another, and where it turns."""
+"""A distance in words: the path from one class to another, and where it turns."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ DEEPEST = 50  # levels of an outline
 
 @dataclass(frozen=True)
 class Way:
-    """The shortest way from one class to another through a common hypernym.
+    """The shortest path from one class to another through a common hypernym.
 
     Attributes:
         nodes: all nodes on it, both classes included.
-        top: where it turns: the common hypernym that is nearest to both together (of several, the deepest).
-        up: edges from the first class up to it.
-        down: edges from it down to the second.
+        top: the turning point: the common hypernym with the fewest edges to both together (of several, the deepest).
+        up: edges from the first class up to `top`.
+        down: edges from `top` down to the second.
     """
 
     nodes: tuple[str, ...]
@@ -31,7 +31,7 @@ class Way:
 
 
 def way(taxonomy: Taxonomy, first: str, second: str) -> Way:
-    """The shortest way between two classes, given by id."""
+    """The shortest path between two classes, given by id."""
     one, other, depth = taxonomy.levels_up(first), taxonomy.levels_up(second), taxonomy.levels_down(taxonomy.root)
     top = min(one.keys() & other.keys(), key=lambda node: (one[node] + other[node], -depth[node], node))
     up, down = _climb(taxonomy, first, top), _climb(taxonomy, second, top)
@@ -39,7 +39,7 @@ def way(taxonomy: Taxonomy, first: str, second: str) -> Way:
 
 
 def in_words(taxonomy: Taxonomy, found: Way) -> str:
-    """The way by names, as in: brambling - finch - ... - hummingbird; of a very long one the ends and the turn."""
+    """The path by names, as in: brambling - finch - ... - hummingbird; of a very long one, only the ends and the turn."""
     turn, end = found.up, len(found.nodes) - 1
     near = [i for i, _ in enumerate(found.nodes) if min(i, abs(i - turn), end - i) < LONGEST]
     names = [[] if i - before == 1 else [f"({i - before - 1:,} more)"] for before, i in zip([-1, *near], near, strict=False)]
@@ -49,8 +49,7 @@ def in_words(taxonomy: Taxonomy, found: Way) -> str:
 def outline(taxonomy: Taxonomy) -> str:
     """The hierarchy as an indented list, from the root down.
 
-    A node with several hypernyms stands under each, and what is below it under the first. What is deeper than 50 levels is left
-    out.
+    A node with several hypernyms appears under each, its hyponyms only under the first. Nodes deeper than 50 levels are left out.
     """
     lines, met, waiting = [], set[str](), [(taxonomy.root, 0)]
     while waiting:
@@ -69,7 +68,7 @@ def outline(taxonomy: Taxonomy) -> str:
 
 
 def _climb(taxonomy: Taxonomy, node: str, top: str) -> list[str]:
-    """A shortest way up: at each step to a hypernym that is one level nearer."""
+    """A shortest path up: each step goes to a hypernym that is one level nearer."""
     levels, path = taxonomy.levels_down(top), [node]
     while path[-1] != top:
         path.append(min((above for above in taxonomy.hypernyms[path[-1]] if above in levels), key=lambda n: (levels[n], n)))

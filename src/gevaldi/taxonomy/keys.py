@@ -1,4 +1,4 @@
-"""What tells a label's class when two classifiers are brought together: what the user says, an id, a node, or an equal name."""
+"""How labels of two classifiers are matched: by the user's mapping, an id, a node, or an equal name."""
 
 import re
 from collections import defaultdict
@@ -18,14 +18,14 @@ def keys_of(
     taxonomy: Taxonomy | None,
     said_of_others: Mapping[str, str | None],
 ) -> list[str | None]:
-    """For every label a key that is the same for the same class of the other classifier; None for one to leave out.
+    """For every label, a key that equals the key of the same class of the other classifier; None for a label to leave out.
 
-    What was said of a label counts first, then its id. Where no label has an id, a taxonomy that is given places their names. A
-    label that is left without a key has that of the only label of the other classifier that bears its name.
+    The user's mapping comes first, then the id. If no label has an id, the taxonomy, if any, matches their names. A label still
+    without a key takes that of the only label of the other classifier with the same name.
 
     Raises:
-        SpecError, TaxonomyError, UnknownName: what was said fits no label or class, or several, or two things were said of one; or
-            several labels bear a name that alone would tell the class. All candidates are listed.
+        SpecError, TaxonomyError, UnknownName: an entry of the mapping matches no label or class, or several, or two entries match
+            one label; or several labels share the name by which they would be matched. The message lists all candidates.
     """
     keys = _keys_of(labels, said, others, taxonomy, set(said_of_others.values()))
     rest = [i for i in range(len(labels)) if i not in keys]
@@ -43,7 +43,7 @@ def keys_of(
 
 
 def is_an_id(key: str, labels: Sequence[Named], taxonomy: Taxonomy | None) -> bool:
-    """Whether a key is an id, of a label, of a taxonomy or of WordNet, and not only a name."""
+    """Whether a key is an id (of a label, a taxonomy or WordNet), not only a name."""
     return any(own == key for _, own in labels) or bool(taxonomy and key in taxonomy.hypernyms) or bool(WORDNET.fullmatch(key))
 
 
@@ -58,13 +58,13 @@ def _keys_of(
     for text, value in said.items():
         place = _place(text, labels)
         if place in keys:
-            raise SpecError(f"Two things are said of the label {place}, {labels[place][0]!r}; say one.")
+            raise SpecError(f"The label {place}, {labels[place][0]!r}, is mapped twice; keep one entry.")
         keys[place] = None if value is None else _class_meant(value, others, taxonomy, made_up)
     return keys
 
 
 def _place(text: str, labels: Sequence[Named]) -> int:
-    """The label that a user means, by id, name or index."""
+    """The label with this id, name or index."""
     found = [i for i, label in enumerate(labels) if text in label]
     if not found and (place := index_of(text, len(labels))) is not None:
         return place
@@ -74,7 +74,7 @@ def _place(text: str, labels: Sequence[Named]) -> int:
 
 
 def _class_meant(value: str, others: Sequence[Named], taxonomy: Taxonomy | None, made_up: set[str | None]) -> str:
-    """The class that a user means: of the taxonomy, or of the other classifier, also one that was made up for both."""
+    """The class that a user names: of the taxonomy or of the other classifier, or one invented for both."""
     if taxonomy is not None:
         return taxonomy.find(value, index=False)
     if any(own == value for _, own in others):
@@ -91,7 +91,7 @@ def _class_meant(value: str, others: Sequence[Named], taxonomy: Taxonomy | None,
 def _key_of_name(
     name: str, labels: Sequence[Named], others: Sequence[Named], mine: Mapping[str, list[int]], theirs: Mapping[str, list[int]]
 ) -> str:
-    """The key of a label that has only a name: that of the other classifier's label of this name; both by their names."""
+    """The key of a label without an id: that of the other classifier's label with the same name, or its own name."""
     if name not in theirs:
         return name
     _only(mine[name], name, labels)
@@ -99,7 +99,7 @@ def _key_of_name(
 
 
 def _only(found: Sequence[int], name: str, labels: Sequence[Named]) -> int:
-    """The only one found.
+    """The only match.
 
     Raises:
         SpecError: there are several.
@@ -107,7 +107,7 @@ def _only(found: Sequence[int], name: str, labels: Sequence[Named]) -> int:
     if len(found) > 1:
         candidates = "; ".join(f"{i} ({labels[i][1] or 'no id'})" for i in found)
         raise SpecError(
-            f"{name!r} is the name of {len(found)} classes: {candidates}. Say what they are by id or index, in first_classes or "
+            f"{name!r} is the name of {len(found)} classes: {candidates}. Map them by id or index, in first_classes or "
             "second_classes."
         )
     return found[0]

@@ -1,4 +1,4 @@
-"""From the labels of a classifier to the classes of a taxonomy: by id, by name where that is certain, and never by a guess."""
+"""From the labels of a classifier to the classes of a taxonomy: by id, or by an unambiguous name; never by a guess."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,29 +13,29 @@ from gevaldi.taxonomy.read import read_taxonomy
 from gevaldi.taxonomy.shipped import registry
 
 Named = tuple[str, str | None]
-"""A label: its name, and its id where it has one."""
+"""A label: its name, and its id, if any."""
 
 FILES = (".csv", ".json", ".yaml", ".yml")
-SAID = TextFile("The file of labels", SpecError, "Pairs (label, class) were expected.")
+SAID = TextFile("The file of labels", SpecError, "Expected pairs (label, class).")
 
 
 Said = Mapping[Any, Any] | str | Path | None
-"""What a user says of labels: label (index, id or name) to class (id or name; None to leave it out), or a file that says so."""
+"""A user's mapping from labels (index, id or name) to classes (id or name; None to leave a label out), or a file that holds it."""
 
 
 def is_same_class(one: tuple[str | None, str | None], other: tuple[str | None, str | None]) -> bool:
-    """Whether two (name, taxonomy id) mean the same class: by id where both have one, otherwise by name."""
+    """Whether two (name, taxonomy id) mean the same class: by id if both have one, otherwise by name."""
     if one[1] and other[1]:
         return one[1] == other[1]
     return one[0] is not None and one[0] == other[0]
 
 
 def find_taxonomy(text: str) -> Taxonomy:
-    """The taxonomy that a user names: one that ships, a file, or `python:FILE.py:NAME`, an object or a function that returns one.
+    """The taxonomy that a user names: a bundled one, a file, or `python:FILE.py:NAME`, an object or a function that returns one.
 
     Raises:
-        UnknownName, SpecError: there is none of that name.
-        TaxonomyError: the file cannot be read, or it is no hierarchy.
+        UnknownName, SpecError: there is no such taxonomy.
+        TaxonomyError: the file cannot be read, or does not hold a hierarchy.
     """
     if text.endswith(FILES):
         return read_taxonomy(location(text))
@@ -44,12 +44,12 @@ def find_taxonomy(text: str) -> Taxonomy:
 
 
 def is_there(text: str) -> bool:
-    """Whether a user's name of a taxonomy is one that ships, a file that exists, or a Python object."""
+    """Whether a text names a bundled taxonomy, an existing file, or a Python object."""
     return location(text).exists() if text.endswith(FILES) else text.startswith(REFERENCE) or text in registry.names()
 
 
 def fitting(labels: Sequence[Named]) -> tuple[str, Taxonomy] | None:
-    """The shipped taxonomy in which all labels have a node by their ids, with its name; None if there is none."""
+    """The bundled taxonomy that has all labels' ids, with its name; None if there is none."""
     ids = [own for _, own in labels if own]
     if len(ids) < len(labels) or len(set(ids)) < len(ids):
         return None
@@ -63,10 +63,10 @@ def fitting(labels: Sequence[Named]) -> tuple[str, Taxonomy] | None:
 def over(taxonomy: Taxonomy, labels: Sequence[Named]) -> Taxonomy:
     """The taxonomy over the classes of a classifier, in the order of its labels.
 
-    Labels that are only numbers, one after the other, are taken in the order of the taxonomy's own classes, if there are as many.
+    Labels that are only consecutive numbers are matched by position, if the taxonomy has the same number of classes.
 
     Raises:
-        TaxonomyError: some labels have no class in it, or a name belongs to several; all of them are named.
+        TaxonomyError: labels match no class, or several; the message names them.
     """
     nowhere = not any(name in taxonomy.hypernyms for name, _ in labels)
     if nowhere and are_only_numbers(labels) and len(labels) == len(taxonomy.classes):
@@ -87,23 +87,23 @@ def nodes_of(taxonomy: Taxonomy, labels: Sequence[Named]) -> list[str]:
         more = f" (and {len(lost) - 3} more)" if len(lost) > 3 else ""
         raise TaxonomyError(
             f"{len(lost)} of {len(labels)} labels have no place in the taxonomy: {' '.join(problems)}{more} "
-            "Give the labels ids, gevaldi.Label(name, id), or say what they are, or that they are to be left out, "
-            "by first_classes and second_classes."
+            "Give the labels ids, gevaldi.Label(name, id), or map them to classes (or to null, to leave them out) in "
+            "first_classes and second_classes."
         )
     return [found[0] for found in nodes]
 
 
 def are_only_numbers(labels: Sequence[Named]) -> bool:
-    """Whether labels say nothing but where a class stands, as those of a classifier that was given their number."""
+    """Whether labels are only consecutive numbers, as for a classifier that was given only their number."""
     begin = index_of(labels[0][0], MOST_NODES)
     return begin is not None and all(name == str(i) and own is None for i, (name, own) in enumerate(labels, begin))
 
 
 def _problem(taxonomy: Taxonomy, label: Named) -> str:
-    """Why a label has no place."""
+    """Why a label has no unique node."""
     name, own = label
     if own is not None:
-        return f"The label {name!r} has the id {own!r}, which is no node."
+        return f"The label {name!r} has the id {own!r}, which is not a node."
     try:
         return f"{taxonomy.find(name, index=False)} is one."
     except GevaldiError as error:
@@ -111,10 +111,10 @@ def _problem(taxonomy: Taxonomy, label: Named) -> str:
 
 
 def mapping_of(said: Said) -> dict[str, str | None] | None:
-    """What a user says of labels, as a mapping; from a CSV file of two columns (label, class), or a JSON or YAML file.
+    """A user's mapping of labels, read from a CSV file with two columns (label, class) or a JSON or YAML file if need be.
 
     Raises:
-        SpecError: the file cannot be read, or holds no mapping.
+        SpecError: the file cannot be read, or does not hold a mapping.
     """
     if said is None:
         return None
@@ -131,7 +131,7 @@ def _mapping_in_file(path: Path) -> dict[Any, Any]:
         return _pairs(path, SAID.rows(path))
     found = SAID.values(path)
     if not isinstance(found, dict):
-        raise SpecError(f"{path} holds {type(found).__name__}, where a mapping from labels to classes was expected.")
+        raise SpecError(f"{path} holds {type(found).__name__}; expected a mapping from labels to classes.")
     return found
 
 
@@ -139,9 +139,9 @@ def _pairs(path: Path, rows: list[list[str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in rows:
         if len(row) != 2:
-            raise SpecError(f"{path} has the row {','.join(row)!r}; two columns, label and class, were expected, without a header.")
+            raise SpecError(f"{path} has the row {','.join(row)!r}; expected two columns, label and class, without a header.")
         label, meant = (part.strip() for part in row)
         if label in found:
-            raise SpecError(f"{path} says two things of the label {label!r}; say one.")
+            raise SpecError(f"{path} maps the label {label!r} twice; keep one entry.")
         found[label] = meant
     return found

@@ -1,4 +1,4 @@
-"""A taxonomy where there is none: learnt from what a classifier confuses, or from embeddings of its classes."""
+"""Taxonomies learnt from a classifier's confusions or from embeddings of its classes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,14 +15,14 @@ SMALLEST = 1e-12  # below it a confusion is as good as none
 def taxonomy_from_confusions(
     confusions: np.ndarray, classes: Sequence[str], linkage: str = "average", names: Mapping[str, str] | None = None
 ) -> Taxonomy:
-    """Classes that are taken for each other come close: hierarchical clustering with -log of the mean confusion as dissimilarity.
+    """Cluster classes that are often confused: hierarchical clustering with -log of the mean confusion as dissimilarity.
 
     Args:
-        confusions: (classes, classes); row i says how often, or with which mean probability, pictures of class i are called j.
+        confusions: (classes, classes); entry (i, j) is how often, or with which mean probability, pictures of class i are called j.
         classes: their ids or names.
-        linkage: what counts as the dissimilarity of two clusters: that of their members in the average, of the two farthest
-            (complete), or of the two nearest (single).
-        names: what classes are called, where their ids are no names.
+        linkage: the dissimilarity of two clusters: that of their members on average, of the two farthest (complete), or of the two
+            nearest (single).
+        names: names of classes whose ids are not names.
 
     Raises:
         UnknownName: there is no such linkage.
@@ -31,12 +31,12 @@ def taxonomy_from_confusions(
     counts = np.asarray(confusions, dtype=float)
     if counts.shape != (len(classes), len(classes)) or not np.isfinite(counts).all() or (counts < 0).any():
         raise TaxonomyError(
-            f"Confusions of shape {counts.shape} were given for {len(classes)} classes; a square matrix of finite numbers, none "
-            "below zero, was expected."
+            f"The confusions have shape {counts.shape} for {len(classes)} classes; expected a square matrix of finite numbers, "
+            "none below zero."
         )
     empty = [name for name, total in zip(classes, counts.sum(1), strict=True) if total == 0]
     if empty:
-        raise TaxonomyError(f"Nothing is known of what {', '.join(map(repr, empty[:5]))} is taken for: its row is empty.")
+        raise TaxonomyError(f"There are no confusions of {', '.join(map(repr, empty[:5]))}: the row is empty.")
     rates = counts / counts.sum(1, keepdims=True)
     return _clustered(-np.log(np.maximum((rates + rates.T) / 2, SMALLEST)), classes, linkage, names or {})
 
@@ -44,12 +44,12 @@ def taxonomy_from_confusions(
 def taxonomy_from_embeddings(
     embeddings: np.ndarray, classes: Sequence[str], linkage: str = "average", names: Mapping[str, str] | None = None
 ) -> Taxonomy:
-    """Classes whose embeddings point the same way come close: hierarchical clustering with 1 - cosine as dissimilarity.
+    """Cluster classes whose embeddings point the same way: hierarchical clustering with 1 - cosine as dissimilarity.
 
     Args:
         embeddings: (classes, features), such as the weights of a classifier's last layer, or means over each class's pictures.
         classes: their ids or names.
-        linkage, names: as `taxonomy_from_confusions` takes them.
+        linkage, names: as in `taxonomy_from_confusions`.
 
     Raises:
         UnknownName: there is no such linkage.
@@ -59,8 +59,8 @@ def taxonomy_from_embeddings(
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     if vectors.ndim != 2 or len(vectors) != len(classes) or not np.isfinite(lengths).all() or (lengths == 0).any():
         raise TaxonomyError(
-            f"Embeddings of shape {vectors.shape} were given for {len(classes)} classes; one vector a class, finite and not zero, "
-            "was expected."
+            f"The embeddings have shape {vectors.shape} for {len(classes)} classes; expected one vector a class, finite and not "
+            "zero."
         )
     directions = vectors / lengths
     return _clustered(1 - directions @ directions.T, classes, linkage, names or {})
@@ -74,7 +74,7 @@ def _clustered(dissimilarity: np.ndarray, classes: Sequence[str], linkage: str, 
     if linkage not in LINKAGES:
         raise UnknownName("linkage", linkage, LINKAGES)
     if len(classes) < 2:
-        raise TaxonomyError(f"{len(classes)} class was given; a hierarchy needs two or more.")
+        raise TaxonomyError(f"There is {len(classes)} class; a hierarchy needs two or more.")
     apart = np.maximum((dissimilarity + dissimilarity.T) / 2, 0)
     np.fill_diagonal(apart, 0)
     below = _joined(merge(squareform(apart, checks=False), linkage), len(classes))
@@ -92,7 +92,7 @@ def _clustered(dissimilarity: np.ndarray, classes: Sequence[str], linkage: str, 
 
 
 def _joined(merges: np.ndarray, classes: int) -> list[list[int]]:
-    """What is directly below every class (nothing) and every merge; one at the height of another below it takes over its parts."""
+    """The nodes directly below every class (none) and every merge; a merge at the height of one below it takes over its parts."""
     below: list[list[int]] = [[] for _ in range(classes)]
     heights = [-np.inf] * classes
     tolerance = 1e-9 * max(1.0, float(merges[-1, 2]))
@@ -115,5 +115,5 @@ def _members(below: list[list[int]], here: int) -> list[int]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Members in braces, so that a way through clusters can be read: {4, 7, 9}."""
+    """Members in braces, so that a path through clusters is readable: {4, 7, 9}."""
     return "{" + ", ".join([*names[:3], *([f"+{len(names) - 3}"] if len(names) > 3 else [])]) + "}"

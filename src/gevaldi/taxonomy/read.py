@@ -17,16 +17,16 @@ FILE = TextFile("The taxonomy", TaxonomyError)
 
 
 def read_taxonomy(source: str | Location | Mapping[str, Any] | Any, classes: Sequence[str] | None = None) -> Taxonomy:
-    """A taxonomy from what a user has.
+    """Read a taxonomy from a file, a mapping or a graph.
 
     Args:
         source: a CSV file of two columns (node, its hypernym), a JSON or YAML file of such pairs or of a nested mapping, a nested
             mapping such as {"animal": {"bird": ["robin", "wren"], "cat": None}}, a `networkx.DiGraph` with edges from a hypernym
-            down to its hyponyms, as trees are usually drawn, or what `write_taxonomy` wrote.
-        classes: the classes in the order of a classifier's labels; by default all leaves, in the order in which they are met.
+            down to its hyponyms, as trees are usually drawn, or a file from `write_taxonomy`.
+        classes: the classes in the order of a classifier's labels; by default all leaves, in the order of the source.
 
     Raises:
-        TaxonomyError: the source cannot be read, or what it says is no hierarchy with one root.
+        TaxonomyError: the source cannot be read, or is not a hierarchy with one root.
     """
     given = _values_of(location(source)) if isinstance(source, str | Location) else _checked(source)
     if isinstance(given, dict) and given.keys() == {"classes", "nodes"}:
@@ -35,16 +35,16 @@ def read_taxonomy(source: str | Location | Mapping[str, Any] | Any, classes: Seq
     edges = list(_edges(given))
     if not edges:
         shown = source if isinstance(source, str | Location) else f"The {type(source).__name__}"
-        raise TaxonomyError(f"{shown} holds no edges; pairs (node, its hypernym) or a nested mapping were expected.")
+        raise TaxonomyError(f"{shown} holds no edges; expected pairs (node, its hypernym) or a nested mapping.")
     above = {upper for _, upper in edges}
     return taxonomy_of(classes or list(dict.fromkeys(lower for lower, _ in edges if lower not in above)), edges)
 
 
 def write_taxonomy(taxonomy: Taxonomy, path: Path) -> None:
-    """Write a taxonomy as JSON, with the names of its nodes, as `read_taxonomy` and `--taxonomy FILE` read it.
+    """Write a taxonomy as JSON, with the names of its nodes, for `read_taxonomy` and `--taxonomy FILE`.
 
     Raises:
-        OSError: it could not be written; nothing of it is left.
+        OSError: the file cannot be written; nothing of it remains.
     """
     write_whole(path, taxonomy_as_json(taxonomy).encode())
 
@@ -60,30 +60,30 @@ def _called(taxonomy: Taxonomy, node: str) -> dict[str, list[str]]:
 
 
 def _values_of(path: Location) -> Any:
-    """What a file holds."""
+    """The content of a file."""
     if path.suffix not in (".csv", ".json", ".yaml", ".yml"):
-        raise TaxonomyError(f"{path} is no file of a kind that is known; .csv, .json, .yaml or .yml was expected.")
+        raise TaxonomyError(f"{path} has an unknown suffix; expected .csv, .json, .yaml or .yml.")
     return FILE.rows(path) if path.suffix == ".csv" else FILE.values(path)
 
 
 def _checked(source: Any) -> Any:
-    """What a program gives, within the bounds of a file."""
+    """A program's values, if they are within the limits of files."""
     try:
         check(source)
     except ValueError as error:
-        raise TaxonomyError(f"The {type(source).__name__} is no taxonomy that can be read: {error}.") from None
+        raise TaxonomyError(f"The {type(source).__name__} cannot be read as a taxonomy: {error}.") from None
     return source
 
 
 def _whole(written: dict[str, Any]) -> tuple[list[str], list[Edge], dict[str, list[str]]]:
-    """The classes, edges and names in what `write_taxonomy` wrote."""
+    """The classes, edges and names in a file from `write_taxonomy`."""
     try:
         nodes = written["nodes"].items()
         edges = [(node, above) for node, entry in nodes for above in _texts(entry["hypernyms"])]
         return _texts(written["classes"]), edges, {node: _texts(entry["names"]) for node, entry in nodes if entry.get("names")}
     except (AttributeError, KeyError, TypeError):
         raise TaxonomyError(
-            "A list of classes was expected, and each of the taxonomy's nodes as {'hypernyms': [...], 'names': [...]}, all in text."
+            "Expected a list of classes, and each of the taxonomy's nodes as {'hypernyms': [...], 'names': [...]}, all in text."
         ) from None
 
 
@@ -101,14 +101,14 @@ def _edges(source: Any) -> Iterator[Edge]:
     elif isinstance(source, Sequence) and not isinstance(source, str):
         yield from (_pair(entry) for entry in source)
     else:
-        raise TaxonomyError(f"A {type(source).__name__} was given; a file, a nested mapping or a networkx graph was expected.")
+        raise TaxonomyError(
+            f"The taxonomy is of type {type(source).__name__}; expected a file, a nested mapping or a networkx graph."
+        )
 
 
 def _pair(entry: Any) -> Edge:
     if isinstance(entry, str) or not isinstance(entry, Sequence) or len(entry) != 2:
-        raise TaxonomyError(
-            f"{repr(entry)[:LONGEST]} was found where a pair (node, its hypernym) was expected, such as robin,bird."
-        )
+        raise TaxonomyError(f"{repr(entry)[:LONGEST]} is not a pair (node, its hypernym), such as robin,bird.")
     lower, upper = (str(part).strip() for part in entry)
     return lower, upper
 
@@ -126,9 +126,7 @@ def _edges_of_mapping(mapping: Mapping[str, Any], above: str | None) -> Iterator
             for entry in below:
                 yield from _edges_of_entry(entry, node)
         elif below is not None:
-            raise TaxonomyError(
-                f"Below {node!r} stands {repr(below)[:LONGEST]}, where classes were expected: a list, a mapping or a name."
-            )
+            raise TaxonomyError(f"Below {node!r} is {repr(below)[:LONGEST]}; expected classes: a list, a mapping or a name.")
 
 
 def _edges_of_entry(entry: Any, above: str) -> Iterator[Edge]:
@@ -136,7 +134,7 @@ def _edges_of_entry(entry: Any, above: str) -> Iterator[Edge]:
         yield from _edges_of_mapping(entry, above)
     elif isinstance(entry, list | tuple):
         raise TaxonomyError(
-            f"Below {above!r} stands the list {repr(entry)[:LONGEST]} without a name; write a mapping, {{name: [...]}}."
+            f"Below {above!r} is the list {repr(entry)[:LONGEST]} without a name; write a mapping, {{name: [...]}}."
         )
     else:
         yield str(entry), above

@@ -70,14 +70,14 @@ class Report:
         return self.run.taxonomy()
 
     @cached_property
-    def finds(self) -> Deduplicated:
+    def deduplicated(self) -> Deduplicated:
         """Near-duplicates among the samples."""
         return deduplicate(self.run)
 
     @cached_property
     def summaries(self) -> list[Summary]:
         """The numbers of each order."""
-        return summary_of(self.run, self.finds)
+        return summary_of(self.run, self.deduplicated)
 
     @cached_property
     def evaluation(self) -> Evaluation | None:
@@ -97,7 +97,7 @@ class Report:
     @cached_property
     def gallery(self) -> Gallery:
         """The samples on the page."""
-        return gallery(self.run, self.limit, self.finds, self.taxonomy)
+        return gallery(self.run, self.limit, self.deduplicated, self.taxonomy)
 
     @cached_property
     def samples(self) -> list[dict[str, Any]]:

@@ -12,6 +12,6 @@ def gallery(report: Report) -> str:
         "gallery.html",
         search_sentences=search_sentences(report.run.record, report.summaries),
         caution=caution(report.run.record),
-        duplicates=duplicates(report.finds),
+        duplicates=duplicates(report.deduplicated),
         lossless=LOSSLESS,
     )

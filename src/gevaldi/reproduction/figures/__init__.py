@@ -3,7 +3,8 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gevaldi.registry import Call, Registry, options_for
+from gevaldi.calls import Call, options_for
+from gevaldi.registry import Registry
 from gevaldi.reproduction.evidence import Evidence
 from gevaldi.reproduction.figures.base import PaperFigure
 

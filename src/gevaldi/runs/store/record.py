@@ -12,8 +12,8 @@ from typing import (
 from pydantic import AfterValidator, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
+from gevaldi.calls import explain_validation_error
 from gevaldi.errors import RunFolderError
-from gevaldi.registry import explain_validation_error
 
 SHA256 = r"^[0-9a-f]{64}$"
 

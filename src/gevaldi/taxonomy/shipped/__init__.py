@@ -1,4 +1,4 @@
-"""Taxonomies that ship with GeValDi, by name; to add one, add a file that holds a function of the file's name."""
+"""Bundled taxonomies, by name; to add one, add a file that holds a function of the file's name."""
 
 from gevaldi.registry import Registry
 

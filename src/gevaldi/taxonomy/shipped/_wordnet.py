@@ -1,4 +1,4 @@
-"""The part of WordNet 3.0 that ships: what is above the classes of ImageNet."""
+"""The bundled part of WordNet 3.0: the nodes above the classes of ImageNet."""
 
 import json
 from functools import cache
@@ -14,10 +14,10 @@ def wordnet() -> dict[str, Any]:
 
 
 def edges() -> list[tuple[str, str]]:
-    """All pairs of a node and a hypernym of it."""
+    """All pairs of a node and its hypernym."""
     return [(node, above) for node, entry in wordnet()["nodes"].items() for above in entry["hypernyms"]]
 
 
 def names() -> dict[str, list[str]]:
-    """What every node is called."""
+    """The names of every node."""
     return {node: entry["names"] for node, entry in wordnet()["nodes"].items()}

@@ -32,7 +32,7 @@ SUPERCLASSES = {
 def cifar_100() -> Taxonomy:
     """The 100 classes of CIFAR-100 under their 20 superclasses, by their names in the data set [Krizhevsky 2009].
 
-    Not over WordNet: the data set's own grouping, in which "ray" is a fish and "vehicles" are in two parts.
+    This is the data set's own grouping, not WordNet: "ray" is a fish, and "vehicles" come in two parts.
     """
     edges = [(name, above) for above, names in SUPERCLASSES.items() for name in names.split()]
     classes = sorted(name for name, _ in edges)

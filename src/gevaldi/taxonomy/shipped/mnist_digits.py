@@ -14,10 +14,10 @@ from gevaldi.taxonomy.base import Taxonomy, taxonomy_of
 
 @cache
 def mnist_digits() -> Taxonomy:
-    """The 10 digits of MNIST by what is taken for what: 4 with 9, 3 with 5 and 8, 1 with 7 and 2, 0 with 6.
+    """The 10 digits of MNIST by their confusions: 4 with 9, 3 with 5 and 8, 1 with 7 and 2, 0 with 6.
 
-    Learnt from the confusions of `bundled:mnist-referee` on the 60,000 training digits. Its ids, such as `digit:4`, are those of no
-    classifier, so that it is used where it is asked for and nowhere else; a label such as "4" finds its place by name.
+    Learnt from the confusions of `bundled:mnist-referee` on the 60,000 training digits. No classifier has its ids, such as
+    `digit:4`, so it is used only on request; a label such as "4" is matched by name.
     """
     learnt = json.loads((resources.files(__package__) / "mnist_digits.json").read_text(encoding="utf-8"))
     ids = {node: f"digit:{node}" if node in learnt["classes"] else node for node in learnt["nodes"]}
