@@ -190,6 +190,7 @@ def test_short_names_are_cut_at_commas_outside_quotes() -> None:
     assert told_apart(names[1], names[2]) == ("make,seed=1", "make,seed=2")
 
 
+@pytest.mark.slow
 def test_names_with_commas_are_taken_by_the_commands_and_come_back_from_a_run(tmp_path: Path) -> None:
     (tmp_path / "my, models (1.py").write_text(MODELS)
     pictures_in(tmp_path / "real, a=b")

@@ -541,7 +541,7 @@ def test_what_is_fetched_ahead_is_in_order_bounded_and_left_when_nobody_asks() -
 
 
 @given(parts=st.lists(st.lists(st.integers(0, 11), min_size=1, unique=True), max_size=6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_every_sample_is_shown_once_and_from_the_first_part_by_name(parts: list[list[int]]) -> None:
     run = empty_run(location(f"memory://{uuid.uuid4()}"), 12)
     numbers: dict[str, int] = {}

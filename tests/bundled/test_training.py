@@ -62,6 +62,7 @@ def test_progress_rises_to_one_for_each_model(trained):
         assert shares[-1] == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_a_training_that_was_killed_goes_on_where_it_stopped(trained, data, tmp_path):
     out, _, _ = trained
     for name in ("mnist-strided", "mnist-pooled", "mnist-referee"):
