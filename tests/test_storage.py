@@ -292,7 +292,7 @@ def test_every_command_takes_a_run_in_a_bucket(server: str, tmp_path: Path, monk
 
 def test_an_export_far_away_is_refused_with_what_to_do(tmp_path: Path) -> None:
     run = empty_run(tmp_path / "run")
-    with pytest.raises(RunFolderError, match=r"far away, and an export is made on this machine. Give a folder here"):
+    with pytest.raises(RunFolderError, match=r"is remote, but an export is written to this machine. Name a local folder"):
         export(run, "imagefolder", location("memory://exports/a"))
 
 

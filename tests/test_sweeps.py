@@ -753,8 +753,8 @@ def test_no_number_is_cut_however_narrow_the_terminal_is(
     names = ["a-classifier-of-a-long-name", "another-classifier-of-that-kind", "short"]
     sweep = sweep_from({"classifiers": {name: f"x:{name}" for name in names}, "generator": "x:g"})
     cells = [entry(row, column, "divergence", Estimate(123.4, 100.0, 150.0)) for row in names for column in names if row != column]
-    drawn = [Entry("kl", None, DRAWN, name, ALL, "alone_wrong", Estimate(0.211, 0.123, 0.345), 10) for name in names]
-    real = [Entry("kl", None, REAL, name, ALL, "alone_wrong", Estimate(0.516, 0.366, 0.665), 10) for name in names]
+    drawn = [Entry("kl", None, DRAWN, name, ALL, "alone_wrong", Estimate(0.211, 0.123, 0.345), 500) for name in names]
+    real = [Entry("kl", None, REAL, name, ALL, "alone_wrong", Estimate(0.516, 0.366, 0.665), 500) for name in names]
     found = SimpleNamespace(sweep=sweep, entries=cells + drawn + real)
     show_matrices(found)  # type: ignore[arg-type]
     said = capsys.readouterr().out
