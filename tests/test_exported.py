@@ -335,7 +335,7 @@ def test_files_that_are_missing_or_of_another_kind_are_answered(tmp_path: Path, 
     for name in ("other.safetensors", "other.pt2"):
         (tmp_path / name).write_bytes(b"")
     for spec, words in (
-        (f"torchscript:{tmp_path / 'weights.pt'},pickle=true", "Name the network: torchvision:NAME,weights="),
+        (f"torchscript:{tmp_path / 'weights.pt'},pickle=true", "If it holds weights only, name their network"),
         (f"torchscript:{tmp_path / 'none.pt'}", r"There is no file .*none\.pt"),
         (f"torchscript:{tmp_path / 'other.pt2'}", "Is it exported:"),
         (f"onnx:{folder / 'scripted.pt'}", "Is it torchscript:"),
