@@ -347,7 +347,7 @@ def test_classes_of_labels_may_be_said_on_the_command_line(folder: Path) -> None
     done = called(folder, *PAIR, "-n", "2", "--steps", "4", "--out", "run", *said)
     assert done.returncode == 0, done.stderr
     assert Run.open(folder / "run").record["alignment"]["classes"] == 2
-    assert "aligned as the user said, over 2 classes" in done.stderr
+    assert "aligned as the user said over 2 classes" in done.stderr
     assert "One class of the first is left out (0)" in done.stderr
     assert "One class of the first is left out (0)" in (folder / "run" / "report.html").read_text()
     wrong = called(folder, *PAIR, "--set", "first_classes.7=cat")

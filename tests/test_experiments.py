@@ -97,7 +97,7 @@ def command(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 def test_every_comparison_is_a_run_with_its_report_and_the_page_has_them_together(folder: Path) -> None:
     page = (folder / "out" / "index.html").read_text(encoding="utf-8")
     assert "Orders &amp; &lt;others&gt;" in page
-    assert "<bdi>broken</bdi> could not be made" in page
+    assert "<bdi>broken</bdi> failed." in page
     for name in ("one-first", "other-first"):
         assert (folder / "out" / name / "report.html").is_file()
         assert f'href="./{name}/report.html"' in page

@@ -187,7 +187,7 @@ def test_an_address_that_is_not_that_of_the_programs_own_cluster_is_refused(clus
     ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR)
     try:
         with (
-            pytest.raises(EngineError, match=r"connected to .* already, and 127\.0\.0\.1:1 was given"),
+            pytest.raises(EngineError, match=r"already connected to .*, but 127\.0\.0\.1:1 was given"),
             connect("127.0.0.1:1", 1, 0, False),
         ):
             pass

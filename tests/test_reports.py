@@ -590,7 +590,7 @@ def test_two_hundred_samples_of_224_pixels_keep_to_eight_million_bytes(tmp_path:
         found |= {"path_pictures": [pictures[i % 3] for i in range(9)], "path_picture_steps": list(range(9))}
     page = render(made(tmp_path, rows, samples=100))
     assert len(page.encode()) < 8_000_000
-    assert "smaller, at most" in page
+    assert "smaller: at most" in page
 
 
 def named(label: int) -> dict[str, Any]:

@@ -667,9 +667,12 @@ def test_a_complete_run_on_a_disk_that_can_only_be_read_is_reported_on(tiny: Pat
     subprocess.run(["mount", "-o", "remount,ro", str(tiny)], check=True)
     resumed = CliRunner().invoke(app, ["resume", str(tiny / "run"), "--device", "cpu"])
     assert resumed.exit_code == 0, (resumed.output, resumed.exception)
-    assert f"Read-only file system. Check that you may write there. Elsewhere: gevaldi report {tiny}/run --out" in resumed.output
+    assert (
+        f"Read-only file system. Check that you may write there. To write it elsewhere: gevaldi report {tiny}/run --out"
+        in resumed.output
+    )
     with pytest.raises(
-        RunFolderError, match=r"report.html cannot be written: Read-only.*Elsewhere: gevaldi report .*run --out FILE"
+        RunFolderError, match=r"report.html cannot be written: Read-only.*elsewhere: gevaldi report .*run --out FILE"
     ):
         CliRunner().invoke(app, ["report", str(tiny / "run")], catch_exceptions=False)
     assert CliRunner().invoke(app, ["report", str(tiny / "run"), "--out", "page.html"]).exit_code == 0

@@ -43,7 +43,7 @@ def summary_table(run: Run, found: list[Summary]) -> None:
 
 def _before_and_after(found: Summary) -> str:
     start, end = counted(found.differ_start), counted(found.differ_end)
-    return f"{start.removesuffix(' %') if end.endswith('%') else start} → {end}"
+    return f"{start.removesuffix(' %').partition(' of ')[0]} → {end}"
 
 
 def _short(value: float) -> str:
