@@ -139,3 +139,17 @@ def record(**changes: Any) -> dict[str, Any]:
         "inputs": {"files": 0, "sha256": "0" * 64},
     }
     return whole | changes
+
+
+LEFT_TO_MAKE_TEST = {
+    *("test_biggan", "test_checkpoints", "test_documents", "test_experiments", "test_exports", "test_foreign_files"),
+    *("test_hub_classifiers", "test_integrity", "test_large_runs", "test_lock", "test_output", "test_quoting"),
+}
+"""Files of several seconds each whose rooms other files of `make quick` touch too."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whole files as slow, so that `make quick` stays below two minutes."""
+    for item in items:
+        if item.path.stem in LEFT_TO_MAKE_TEST:
+            item.add_marker(pytest.mark.slow)
