@@ -30,7 +30,7 @@ from gevaldi.models import labels_of
 from gevaldi.objective import Evaluation
 from gevaldi.pictures import sources as pictures
 from gevaldi.pictures._levels import in_levels
-from gevaldi.runs.rows import encode_small
+from gevaldi.runs.encoding import encode_small
 from gevaldi.runs.start import chosen_conditions, sample_seed, start_at, starts
 from gevaldi.runs.store import writer
 from gevaldi.runs.store.run import Run

@@ -128,7 +128,7 @@ def search(evaluate: Evaluate, supply: Supply, algorithm: Algorithm, stopping: S
     while batches := [*batches, *(ActiveBatch.of(new, algorithm) for new in supply(sum(len(batch.ids) for batch in batches)))]:
         batch = concatenate(batches)
         now = evaluate(batch.z, batch.condition, batch.swapped)
-        batch, leaving = with_leaving(batch.record_evaluation(now), now, algorithm.converges, stopping)
+        batch, leaving = apply_stopping_rule(batch.record_evaluation(now), now, algorithm.converges, stopping)
         yield Step(batch, now, leaving)
         staying = torch.tensor([i for i in range(len(batch.ids)) if i not in leaving], dtype=torch.long)
         batches = [advance(select(batch, staying), select(now, staying), algorithm)] if len(staying) else []
@@ -147,7 +147,9 @@ def advance(batch: ActiveBatch, now: Evaluation, algorithm: Algorithm) -> Active
     return replace(batch, z=z, memory=memory, steps=steps)
 
 
-def with_leaving(batch: ActiveBatch, now: Evaluation, converges: bool, stopping: Stopping) -> tuple[ActiveBatch, dict[int, Status]]:
+def apply_stopping_rule(
+    batch: ActiveBatch, now: Evaluation, converges: bool, stopping: Stopping
+) -> tuple[ActiveBatch, dict[int, Status]]:
     """Decide which samples leave after an evaluation, and start new windows. Waits for the device only once."""
     steps = batch.steps.tolist()
     leaving: dict[int, Status] = {i: "out of steps" for i, taken in enumerate(steps) if taken == stopping.steps}

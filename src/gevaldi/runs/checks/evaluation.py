@@ -15,7 +15,7 @@ from gevaldi.classifiers._official import LogP
 from gevaldi.models import Classifier
 from gevaldi.pictures._levels import in_levels
 from gevaldi.pictures.base import Files, Picture, RealPictures
-from gevaldi.runs.rows import encode_small
+from gevaldi.runs.encoding import encode_small
 from gevaldi.runs.store.schema import Row
 from gevaldi.statistics.calibration import expected_calibration_error, fitted_temperature, log_of_truth, reliability
 

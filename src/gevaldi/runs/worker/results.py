@@ -13,8 +13,8 @@ from gevaldi.names import visible
 from gevaldi.objective import Evaluation
 from gevaldi.pictures._levels import Levels, in_levels
 from gevaldi.priors.base import Prior
+from gevaldi.runs.encoding import encode_png, encode_small, finite, out_of_range, probability_of, top_classes
 from gevaldi.runs.hierarchy import Hierarchy
-from gevaldi.runs.rows import encode_png, encode_small, finite, out_of_range, probability_of, top_classes
 from gevaldi.runs.start import Start
 from gevaldi.runs.store.sample import Row, Sample
 from gevaldi.runs.worker.recorder import Exit

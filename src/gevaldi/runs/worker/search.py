@@ -16,7 +16,7 @@ from gevaldi.noise import Noise
 from gevaldi.objective import Evaluate, Evaluation, Objective, within
 from gevaldi.pictures._levels import in_levels
 from gevaldi.priors.base import Prior, per_sample
-from gevaldi.runs.rows import first_trouble
+from gevaldi.runs.encoding import first_trouble
 from gevaldi.runs.start import Start
 from gevaldi.runs.worker.reclassify import reclassify
 from gevaldi.runs.worker.recorder import BLOCK, PathRecorder, Trajectory, steps_end
