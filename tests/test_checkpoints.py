@@ -224,7 +224,7 @@ OTHERS: dict[str, tuple[Callable[[State], Any], str]] = {
     ),
     "an optimiser": (
         lambda s: {"optimizer": OPTIMISER, "epoch": 3},
-        "where a state dict, names to tensors, was expected. In it: optimizer",
+        "where a state dict, names to tensors, was expected: optimizer",
     ),
     "numbers": (lambda s: {"a": 1}, "holds dict, where a state dict"),
     "one tensor": (lambda s: torch.ones(3), "holds Tensor, where a state dict"),

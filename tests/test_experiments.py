@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import yaml
 
-from conftest import called
+import gevaldi
+from conftest import called, small_classifier, small_generator
 from gevaldi.compute import Compute
 from gevaldi.errors import SpecError
 from gevaldi.experiments import Experiment, names, read_experiment
-from gevaldi.experiments.execute import run_all
+from gevaldi.experiments.execute import _complete, run_all
 from gevaldi.reports.experiment import write_overview
 
 QUIET = Compute(progress=False)
@@ -223,3 +224,10 @@ def test_a_name_that_is_markup_of_the_terminal_is_shown_as_it_is(tmp_path: Path)
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
     assert "net,title=x or net,title='[/x] [bold]0 :x: [31m' is better" in " ".join(done.stdout.split())
+
+
+def test_a_complete_run_of_fewer_samples_is_not_taken_for_the_whole_comparison(tmp_path: Path) -> None:
+    run = gevaldi.compare(small_classifier(0), small_classifier(1), small_generator(), out=tmp_path, samples=2, steps=2).run
+    found = {samples: _complete(run.spec.model_copy(update={"samples": samples}), tmp_path, lambda *_: True) for samples in (2, 5)}
+    assert found[2] is not None
+    assert found[5] is None

@@ -20,6 +20,7 @@ import gevaldi
 from conftest import called, small_classifier, small_generator, written_again
 from gevaldi.errors import RunFolderError
 from gevaldi.runs.store.run import Run
+from gevaldi.runs.verification import verify
 
 QUICK: dict[str, Any] = {"samples": 4, "steps": 4, "audited": 10, "device": "cpu", "progress": False, "batch_size": 4}
 MODELS = """
@@ -124,6 +125,11 @@ def test_a_record_whose_spec_was_changed_is_refused_also_before_there_are_rows(r
     part_of(run).unlink()
     with pytest.raises(RunFolderError, match="fingerprint"):
         Run.open(run)
+
+
+def test_a_number_of_samples_that_was_changed_is_noticed_by_verify_as_a_run_that_grows_may_change_it(run: Path) -> None:
+    changed(run, lambda record: record["spec"].update(samples=9))
+    assert any(not finding.holds and "spec.yaml" in finding.text for finding in verify(Run.open(run)))
 
 
 @pytest.mark.parametrize("command", ["report", "verify", "resume"])

@@ -68,15 +68,15 @@ def fill(network: nn.Module, path: Path, *, allow_pickle: bool = False, key: str
     states = dict(_states(content))
     if not states:
         raise WeightsError(
-            f"{path} holds {type(content).__name__}, where a state dict, names to tensors, was expected. In it: {_held(content)}."
+            f"{path} holds {type(content).__name__}, where a state dict, names to tensors, was expected: {_outline(content)}."
         )
     expected = network.state_dict()
     fits = [fit for place, state in states.items() for fit in _fits(place, state, expected) if _is_at(fit.place, key)]
     if not fits:
-        raise WeightsError(f"{path} has no weights under key={plain(key)}. It holds {_held(content)}.")
+        raise WeightsError(f"{path} has no weights under key={plain(key)}. It holds {_outline(content)}.")
     complete = _different([fit for fit in fits if not fit.problems])
     if not complete:
-        raise _another(path, network, min(fits, key=lambda fit: len(fit.problems)), _held(content), remedy)
+        raise _another(path, network, min(fits, key=lambda fit: len(fit.problems)), _outline(content), remedy)
     chosen = _chosen(path, complete)
     network.load_state_dict(chosen.tensors, strict=False)
     return _note(path, chosen, complete, content, key)
@@ -226,15 +226,15 @@ def _another(path: Path, network: nn.Module, fit: Fit, held: str, remedy: str) -
     )
 
 
-def _held(content: Any, depth: int = 0) -> str:
+def _outline(content: Any, depth: int = 0) -> str:
     """What a file holds, in a few words."""
     if isinstance(content, nn.Module):
-        return f"a whole network of the class {type(content).__name__}: {_held(content.state_dict(), depth)}"
+        return f"a whole network of the class {type(content).__name__}: {_outline(content.state_dict(), depth)}"
     if not isinstance(content, Mapping) or not content or depth == DEEPEST:
         return type(content).__name__
     tensors = [plain(key) for key, value in content.items() if _tensor(value) is not None]
     lines = [f"{len(tensors)} tensors such as {', '.join(dict.fromkeys((tensors[0], tensors[-1])))}"] if tensors else []
     others = [(key, value) for key, value in content.items() if _tensor(value) is None]
     for key, value in others[:SHOWN]:
-        lines.append(f"{plain(key)} ({_held(value, depth + 1)})" if isinstance(value, Mapping | nn.Module) else plain(key))
+        lines.append(f"{plain(key)} ({_outline(value, depth + 1)})" if isinstance(value, Mapping | nn.Module) else plain(key))
     return ", ".join(lines) + (f" and {len(others) - SHOWN} more" if len(others) > SHOWN else "")

@@ -110,7 +110,8 @@ def _complete(spec: Spec, folder: Path, same: Callable[[Spec, Run], bool]) -> Ru
         run = Run.open(folder)
     except RunFolderError:
         return None
-    return run if run.complete and run.spec.deciding == spec.deciding and same(spec, run) else None
+    same_rows = run.complete and run.spec.samples >= spec.samples and run.spec.deciding == spec.deciding
+    return run if same_rows and same(spec, run) else None
 
 
 def _compute(spec: Spec, folder: Path, models: Callable[[Spec], Sequence[Any]], compute: Compute, taxonomy: Taxonomy | None) -> Run:

@@ -27,7 +27,7 @@ def comparison_as_html(run: Run) -> str:
             sentences=answer(run.record, {"first": first, "second": second}).sentences,
             summaries=found,
             unit=plain(run.record["divergence"]["unit"]),
-            pictures=[_shown(row) for row in run.largest(SHOWN, ["index", "picture_end", "first_end", "second_end"])],
+            pictures=[_figure(row) for row in run.largest(SHOWN, ["index", "picture_end", "first_end", "second_end"])],
         )
     )
 
@@ -37,7 +37,7 @@ def summaries_as_html(found: Sequence[Summary]) -> str:
     return environment().get_template("notebook.html").render(title="", sentences=(), summaries=found, unit="", pictures=())
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
+def _figure(row: dict[str, Any]) -> dict[str, Any]:
     names = {side: (top(row, side, "end") or {"name": "–"})["name"] for side in ("first", "second")}
     content = base64.b64encode(row["picture_end"]["bytes"]).decode()
     return {"index": row["index"], "address": f"data:image/png;base64,{content}", **names}

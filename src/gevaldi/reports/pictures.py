@@ -80,7 +80,7 @@ def embed_pictures(rows: Sequence[dict[str, Any]]) -> tuple[list[EmbeddedPicture
 
         def all_of(some: Sequence[dict[str, Any]], thrift: Thrift) -> list[EmbeddedPictures]:
             address = cache(partial(as_address, thrift=thrift))  # both orders of a start begin with the same picture
-            return list(pool.map(partial(_shown, thrift=thrift, address=address), some))
+            return list(pool.map(partial(_embed, thrift=thrift, address=address), some))
 
         def fits(thrift: Thrift) -> bool:
             return sum(map(_bytes, all_of(probes, thrift))) / max(1, len(probes)) * len(pictured) <= BUDGET
@@ -94,7 +94,7 @@ def longest_side(rows: Sequence[dict[str, Any]]) -> int:
     return max((max(size_of(row["picture_end"]["bytes"], NAME)) for row in rows if row["picture_end"]), default=0)
 
 
-def _shown(row: dict[str, Any], thrift: Thrift, address: Callable[[bytes], str]) -> EmbeddedPictures:
+def _embed(row: dict[str, Any], thrift: Thrift, address: Callable[[bytes], str]) -> EmbeddedPictures:
     original, start, end = (row[f"picture_{key}"] for key in ("original", "start", "end"))
     along = list(zip(row["path_picture_steps"] or (), row["path_pictures"] or (), strict=True))
     kept = [along[i] for i in _spread(len(along), thrift.frames)]

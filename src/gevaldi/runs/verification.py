@@ -60,9 +60,8 @@ def _spec_file(run: Run) -> Iterator[Finding]:
 
 
 def _deciding(spec: Spec) -> dict[str, Any]:
-    return {
-        key: value for key, value in spec.deciding.items() if key != "taxonomy"
-    }  # spec.yaml names the copy in the folder instead
+    """Without the taxonomy, because spec.yaml names the copy in the folder instead."""
+    return {key: value for key, value in spec.deciding.items() if key != "taxonomy"} | {"samples": spec.samples}
 
 
 def _taxonomy(run: Run) -> Iterator[Finding]:

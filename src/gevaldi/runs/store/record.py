@@ -1,5 +1,6 @@
 """The contents of `run.json`, checked once when it is opened, so that its readers can trust the types. Needs no torch."""
 
+import json
 from datetime import datetime
 from functools import cache
 from typing import (
@@ -329,3 +330,9 @@ def check_record(record: dict[str, Any], source: str) -> None:
         raise RunFolderError(
             f"{source} is not the record of a run: {'; '.join(whole[:3])}{more}. Restore the original file."
         ) from None
+
+
+def record_as_json(record: dict[str, Any]) -> bytes:
+    """The content of `run.json`."""
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace")  # escapes lone surrogates, such as those of paths, as JSON does

@@ -27,7 +27,7 @@ from gevaldi.runs.store.finished import recall, remember
 from gevaldi.runs.store.indices import Indices
 from gevaldi.runs.store.lock import LOCK, refuse_a_file, unwritable
 from gevaldi.runs.store.part import Origin, check_whole, far_remedy, is_part, may_hold, part_of, read_part, translate_errors
-from gevaldi.runs.store.record import check_record
+from gevaldi.runs.store.record import check_record, record_as_json
 from gevaldi.runs.store.schema import FORMAT, Row, schema
 from gevaldi.spec import Spec, spec_from
 from gevaldi.storage import Location, ahead, contents, create, is_there, make_folder, read, reason, remedy, remove, write
@@ -85,7 +85,7 @@ class Run:
             if any(not _is_leftover(path) for path in contents(folder)):
                 raise RunFolderError(f"{folder} holds files but no run (no run.json). Give an empty or new folder with --out.")
         record = {"format": FORMAT, "fingerprint": spec.fingerprint, "spec": spec.model_dump(mode="json"), **record}
-        content = _as_json(record)
+        content = record_as_json(record)
         run = cls(folder, record, spec, hashlib.sha256(content).hexdigest())
         run.tidy()  # a process may have been killed before it wrote its record
         beside = {folder / name: file for name, file in ((INPUTS, inputs), (PICTURES, pictures)) if file is not None}
@@ -111,7 +111,7 @@ class Run:
             RunFolderError: the record cannot be written.
         """
         record = self.record | {"spec": self.record["spec"] | {"samples": samples}}
-        content = _as_json(record)
+        content = record_as_json(record)
         write_in_run(self.folder / "run.json", content)
         return Run(self.folder, record, self.spec.model_copy(update={"samples": samples}), hashlib.sha256(content).hexdigest())
 
@@ -321,7 +321,7 @@ class Run:
     @cached_property
     def _identity(self) -> str:
         """SHA-256 of the record without the number of samples, which every part contains, so that a growing run keeps its parts."""
-        return hashlib.sha256(_as_json(self.record | {"spec": self.record["spec"] | {"samples": None}})).hexdigest()
+        return hashlib.sha256(record_as_json(self.record | {"spec": self.record["spec"] | {"samples": None}})).hexdigest()
 
     @property
     def _schema(self) -> Any:
@@ -378,11 +378,6 @@ def _is_leftover(path: Location) -> bool:
 def _is_in(folder: Location, name: str) -> bool:
     with translate_errors(folder / name):
         return is_there(folder / name)
-
-
-def _as_json(record: dict[str, Any]) -> bytes:
-    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-    return text.encode(errors="backslashreplace")  # escapes lone surrogates, such as those of paths, as JSON does
 
 
 def write_in_run(path: Location, content: Any) -> None:
