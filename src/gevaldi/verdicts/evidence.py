@@ -1,0 +1,178 @@
+"""What the labels say of two classifiers by one score: the interval of the difference, and how often the new one is worse or better.
+
+Only pictures on which the two can score differently are labelled: on all others the difference is 0, whatever they show.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from gevaldi.predictions.base import Predictions
+from gevaldi.statistics.betting import total_interval
+from gevaldi.statistics.intervals import Estimate
+from gevaldi.statistics.sampling import fixed_size_interval, population_interval
+from gevaldi.verdicts.scores import Score
+
+OTHER, UNKNOWN = -1, -2  # truths of a picture that shows a class which no classifier named, or about which people cannot tell
+
+Values = Float[np.ndarray, " pictures"]
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Shares of the pool on which the new classifier scores lower than the old one, and higher; with intervals."""
+
+    negative: Estimate
+    positive: Estimate
+
+
+@dataclass
+class Evidence:
+    """Two classifiers by one score.
+
+    Attributes:
+        first, second: the old classifier's place among all, and the new one's.
+        score: the score.
+        size: N, the number of pictures in question.
+        places: of the disputed pictures in the pool, in the order in which they are labelled.
+        miss: the probability with which the interval may miss.
+        budget: how many of the disputed pictures are labelled, if that was fixed beforehand; None to look after every label.
+        low, high: what the score of the second minus that of the first, brought from [-1, 1] to [0, 1], is at least and at most;
+            NaN for pictures without label.
+    """
+
+    first: int
+    second: int
+    score: Score
+    size: int
+    places: Int[np.ndarray, " disputed"]
+    miss: float
+    budget: int | None = None
+    low: Values = field(init=False)
+    high: Values = field(init=False)
+    _totals: dict[tuple[str, float], tuple[int, tuple[float, float]]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.low = np.full(len(self.places), np.nan)
+        self.high = np.full(len(self.places), np.nan)
+
+    @property
+    def disputed(self) -> int:
+        """M, the number of pictures on which the two can score differently."""
+        return len(self.places)
+
+    @property
+    def used(self) -> int:
+        """How many labels count: those before the first picture in the order that has none."""
+        missing = np.flatnonzero(np.isnan(self.low[: self.budget]))
+        return int(missing[0]) if len(missing) else len(self.low[: self.budget])
+
+    @property
+    def waiting(self) -> int:
+        """How many labels came out of order, and count as soon as the order reaches them."""
+        return int((~np.isnan(self.low)).sum()) - self.used
+
+    @property
+    def is_early(self) -> bool:
+        """Whether the number of labels that was fixed beforehand is not reached yet."""
+        return self.budget is not None and self.used < min(self.budget, self.disputed)
+
+    def set_truths(self, truths: Mapping[int, int], predictions: tuple[Predictions, ...]) -> None:
+        """Enter the classes that pictures show.
+
+        Args:
+            truths: by place in the pool: a place among the classes, `OTHER` or `UNKNOWN`.
+            predictions: of all classifiers.
+        """
+        which = np.flatnonzero(np.isin(self.places, np.fromiter(truths, dtype=int, count=len(truths))))
+        if not len(which):
+            return
+        at = self.places[which]
+        truth = np.array([truths[place] for place in at.tolist()])
+        lowest, highest = _differences(self, at, truth, predictions)
+        if not np.array_equal(self.low[which], lowest) or not np.array_equal(self.high[which], highest):
+            if not np.isnan(self.low[which]).all():
+                self._totals.clear()  # an answer was changed
+            self.low[which], self.high[which] = lowest, highest
+
+    def interval(self, miss: float | None = None) -> tuple[float, float]:
+        """The interval of the difference, second minus first, on the pool: between -M / N and M / N before the first label."""
+        if not self.disputed:
+            return 0.0, 0.0
+        used = self.used
+        low, high = self._total("difference", self.low[:used], self.high[:used], self.miss if miss is None else miss)
+        return (2 * low - self.disputed) / self.size, (2 * high - self.disputed) / self.size
+
+    def difference(self) -> Estimate:
+        """The estimate of the difference with its interval; without labels it is NaN."""
+        used = self.used
+        middle = float((self.low[:used] + self.high[:used]).mean() - 1) if used else 0.0 if not self.disputed else float("nan")
+        return Estimate(middle * self.disputed / self.size, *self.interval(), used)
+
+    def on_pictures_like_these(self) -> tuple[float, float]:
+        """The interval of the difference over all pictures of which the pool is a random sample."""
+        return population_interval(self.interval(self.miss / 2), self.disputed, self.size, self.miss)
+
+    def flips(self) -> Flips:
+        """How often the new one scores lower, and higher."""
+        used = self.used
+        low, high = self.low[:used], self.high[:used]
+        return Flips(
+            self._share("negative", (high < 0.5).astype(float), (low < 0.5).astype(float)),
+            self._share("positive", (low > 0.5).astype(float), (high > 0.5).astype(float)),
+        )
+
+    def path(self, most: int = 200) -> list[tuple[int, float, float]]:
+        """The interval after some of the labels used so far: how many, lower and upper end."""
+        used = self.used
+        steps = np.unique(np.linspace(0, used, min(used, most) + 1).round().astype(int))
+        if self.budget is not None:
+            return [(0, -self.disputed / self.size, self.disputed / self.size)] + ([(used, *self.interval())] if used else [])
+        points, within = [], None
+        for step in steps.tolist():
+            within = total_interval(self.low[:step], self.high[:step], max(1, self.disputed), self.miss, within)
+            points.append((step, *((2 * end - self.disputed) / self.size for end in within)))
+        return points
+
+    def _share(self, name: str, low: Values, high: Values) -> Estimate:
+        if not self.disputed:
+            return Estimate(0.0, 0.0, 0.0, self.size)
+        middle = float((low + high).mean() / 2) * self.disputed / self.size if len(low) else float("nan")
+        ends = self._total(name, low, high, self.miss)
+        return Estimate(middle, ends[0] / self.size, ends[1] / self.size, len(low))
+
+    def _total(self, name: str, low: Values, high: Values, miss: float) -> tuple[float, float]:
+        """The interval of the sum over the disputed pictures, continued from the one before if labels were only added."""
+        if self.is_early or not len(low):
+            return 0.0, float(self.disputed)
+        if self.budget is not None:
+            return fixed_size_interval(low, high, self.disputed, miss)
+        seen, within = self._totals.get((name, miss), (0, (0.0, float(self.disputed))))
+        if seen != len(low):
+            within = total_interval(low, high, self.disputed, miss, within)
+            self._totals[(name, miss)] = (len(low), within)
+        return within
+
+
+def disputed_by(score: Score, first: Predictions, second: Predictions) -> Bool[np.ndarray, " pictures"]:
+    """On which pictures of a pool the two can score differently."""
+    return score.differ(first.top, second.top)
+
+
+def _differences(
+    evidence: Evidence, at: Int[np.ndarray, " pictures"], truth: Int[np.ndarray, " pictures"], predictions: tuple[Predictions, ...]
+) -> tuple[Values, Values]:
+    """The smallest and the largest difference of scores that is possible, from [-1, 1] to [0, 1]."""
+    tops = [own.top[at] for own in predictions]
+    scores = [evidence.score.outcomes(tops[side]) for side in (evidence.first, evidence.second)]
+    difference = (scores[1] - scores[0] + 1) / 2
+    known = difference[np.arange(len(at)), np.maximum(truth, 0)]
+    possible = np.ones_like(difference, dtype=bool)
+    for own in tops:
+        named = np.flatnonzero((own[:, 0] >= 0) & (truth == OTHER))
+        possible[named, own[named, 0]] = False
+    lowest = np.minimum(np.where(possible, difference, np.inf).min(1), 0.5)  # a class that is none of these scores 0 for both
+    highest = np.maximum(np.where(possible, difference, -np.inf).max(1), 0.5)
+    return np.where(truth >= 0, known, lowest), np.where(truth >= 0, known, highest)
