@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gevaldi.errors import GevaldiError
     from gevaldi.models import Classifier, Generator, Label, classifier, generator
     from gevaldi.sweeps.results import SweepResult, sweep
+    from gevaldi.verdicts.start import verdict
+    from gevaldi.verdicts.verdict import Verdict
 
 _HOMES = {
     "Comparison": "gevaldi.comparison",
@@ -28,6 +30,8 @@ _HOMES = {
     "Label": "gevaldi.models",
     "classifier": "gevaldi.models",
     "generator": "gevaldi.models",
+    "verdict": "gevaldi.verdicts.start",
+    "Verdict": "gevaldi.verdicts.verdict",
 }
 
 __all__ = [
@@ -37,10 +41,12 @@ __all__ = [
     "GevaldiError",
     "Label",
     "SweepResult",
+    "Verdict",
     "classifier",
     "compare",
     "generator",
     "sweep",
+    "verdict",
 ]
 
 

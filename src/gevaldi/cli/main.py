@@ -20,6 +20,7 @@ from gevaldi.cli.settings import SettingsCommand, override
 from gevaldi.cli.signals import Interrupted, interruptible
 from gevaldi.cli.sweep import SweepCommand, sweep
 from gevaldi.cli.train import train
+from gevaldi.cli.verdict import verdict
 from gevaldi.cli.words import check_text, complete, say, tell
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError
 from gevaldi.streams import loss, lossy
@@ -273,6 +274,7 @@ app.command()(distance)
 app.command()(cluster)
 app.command()(experiment)
 app.command(cls=SweepCommand)(sweep)
+app.command()(verdict)
 app.command()(reproduce)
 app.command()(figure)
 app.command()(referee)

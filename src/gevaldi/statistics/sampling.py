@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import betaincinv, ndtri
+from scipy.special import ndtri
 
 PSEUDO = 2  # observations added at either end for the variance, as by [Agresti 1998]
 
@@ -35,22 +35,21 @@ def fixed_size_interval(
     return max(bounds[0], float(low.sum())), min(bounds[1], float(size - (1 - high).sum()))
 
 
-def population_interval(pool: tuple[float, float], disputed: int, size: int, miss: float) -> tuple[float, float]:
+def population_interval(pool: tuple[float, float], unequal: int, size: int, miss: float) -> tuple[float, float]:
     """The interval of a difference of mean scores over all pictures like those of a pool, which is a random sample of them.
 
-    A difference on the pool misses that of all pictures by its own sampling error, of standard deviation sqrt((q - d²) / N) where q
-    is the share of pictures on which the two scores differ. For q stands the upper bound of [Clopper 1934], so that a pool without
-    any such picture has an error, too.
+    A difference on the pool misses that of all pictures by its own sampling error, of standard deviation sqrt((q - d²) / N), where q
+    is the share of pictures on which the two scores differ; here with four more pictures of which two differ, so that a pool
+    without any has an error, too. `benchmarks/README.md` has the coverage.
 
     Args:
-        pool: the interval of the difference on the pool, which misses with probability `miss` / 2 at most.
-        disputed: the number of pictures of the pool on which the two can score differently.
+        pool: the interval of the difference on the pool; it misses with probability `miss` / 2 at most, or is exact.
+        unequal: the number of pictures of the pool on which the two may score differently.
         size: N, the number of pictures of the pool.
         miss: the probability that the result misses the difference over all pictures.
     """
-    each = miss / 4
-    most = float(betaincinv(disputed + 1, size - disputed, 1 - each)) if disputed < size else 1.0
+    each = miss if pool[0] == pool[1] else miss / 2
+    share = (unequal + PSEUDO) / (size + 2 * PSEUDO)
     bound = float(ndtri(1 - each / 2))
-    halves = [bound * math.sqrt(max(0.0, most - min(abs(end), math.sqrt(most)) ** 2) / size) for end in pool]
-    half = max(halves) + 1 / (2 * size)
-    return max(-1.0, -most, pool[0] - half), min(1.0, most, pool[1] + half)
+    low, high = (bound * math.sqrt(max(0.0, share - end**2) / size) + 1 / (2 * size) for end in pool)
+    return max(-1.0, pool[0] - low), min(1.0, pool[1] + high)

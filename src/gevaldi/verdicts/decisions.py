@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from gevaldi.errors import SpecError
+from gevaldi.verdicts.scores import Score
 
 Claim = Literal["better-or-worse", "better", "not-worse", "equivalent"]
 CLAIMS = get_args(Claim)
@@ -59,18 +60,20 @@ def thresholds(claim: Claim, margin: float) -> tuple[float, ...]:
     return {"better-or-worse": (0.0,), "better": (0.0,), "not-worse": (-margin,), "equivalent": (-margin, margin)}[claim]
 
 
-def margin_of(text: str | float) -> float:
-    """A margin as a share: 0.005, or as a text, 0.5%.
+def margin_of(text: str | float, score: Score) -> float:
+    """A margin in the unit of a score: 0.005, or as a text, 0.5%.
 
     Raises:
-        SpecError: it is no number from 0 to 1.
+        SpecError: it is no number between 0 and the largest difference that there can be.
     """
+    percent = isinstance(text, str) and "%" in text
     try:
-        value = float(text.strip().removesuffix("%")) / 100 if isinstance(text, str) and "%" in text else float(text)
-    except (TypeError, ValueError):
+        value = float(str(text).strip().removesuffix("%")) / (100 if percent else 1)
+    except ValueError:
         value = float("nan")
-    if not 0 <= value <= 1:
-        raise SpecError(f"margin={text!r} was given; a share such as 0.005 or 0.5% was expected, from 0 to 100 %.")
+    if not 0 <= value <= score.scale or (percent and score.unit):
+        example = f"a number of {score.unit} up to {score.scale:g}" if score.unit else "a share such as 0.005 or 0.5%"
+        raise SpecError(f"margin={text!r} was given; {example} was expected.")
     return value
 
 

@@ -113,7 +113,9 @@ class Evidence:
 
     def on_pictures_like_these(self) -> tuple[float, float]:
         """The interval of the difference over all pictures of which the pool is a random sample."""
-        return population_interval(self.interval(self.miss / 2), self.disputed, self.size, self.miss)
+        used = self.used
+        equal = int(((self.low[:used] == 0.5) & (self.high[:used] == 0.5)).sum())
+        return population_interval(self.interval(self.miss / 2), self.disputed - equal, self.size, self.miss)
 
     def flips(self) -> Flips:
         """How often the new one scores lower, and higher."""

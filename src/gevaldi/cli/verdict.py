@@ -1,0 +1,158 @@
+"""The command `gevaldi verdict`: which of some classifiers to deploy."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gevaldi.cli.options import BatchSize, Device
+from gevaldi.cli.words import complete, say, tell
+
+if TYPE_CHECKING:
+    from gevaldi.verdicts.verdict import Verdict
+
+CLAIMS = ("better-or-worse", "better", "not-worse", "equivalent")
+
+
+def verdict(
+    classifiers: Annotated[
+        list[str],
+        typer.Argument(
+            help="OLD NEW, or more of them; SOURCE:NAME, or table:FILE with predictions",
+            autocompletion=complete("classifiers"),
+            show_default=False,
+        ),
+    ],
+    pool: Annotated[
+        str | None,
+        typer.Option(help="the pictures, e.g. folder:DIR; not needed for tables", autocompletion=complete("pictures"), metavar="POOL"),
+    ] = None,
+    margin: Annotated[str, typer.Option(help="the largest difference that does not matter, e.g. 0.5%")] = "0",
+    require: Annotated[
+        str | None,
+        typer.Option(
+            help="the claim to decide: better-or-worse, better, not-worse, equivalent",
+            show_default="not-worse with a margin, else better-or-worse",
+            autocompletion=lambda incomplete: [claim for claim in CLAIMS if claim.startswith(incomplete)],
+        ),
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(help="labels: CSV, JSON, Parquet, a folder per class, Label Studio's export, another verdict", metavar="FILE"),
+    ] = None,
+    ask: Annotated[bool, typer.Option("--ask", help="ask for labels on this terminal")] = False,
+    person: Annotated[str, typer.Option(help="who answers, for the record", show_default=False)] = "",
+    score: Annotated[
+        list[str] | None,
+        typer.Option(help="accuracy, levels, top-5, class:NAME, cost:FILE; may be repeated, the first decides", show_default="accuracy"),
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="a slice as one more question: a pattern of picture ids, e.g. 'night/*'", metavar="PATTERN")
+    ] = None,
+    budget: Annotated[
+        int | None, typer.Option(min=1, help="a number of labels fixed beforehand, with one look at its end", metavar="N")
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="of all intervals together")] = 0.95,
+    seed: Annotated[int, typer.Option(help="of the order of labelling")] = 0,
+    truth: Annotated[bool, typer.Option(help="use the classes that the pool itself knows")] = True,
+    taxonomy: Annotated[
+        str, typer.Option(help="the hierarchy of --score levels", autocompletion=complete("taxonomies"))
+    ] = "auto",
+    out: Annotated[
+        str | None,
+        typer.Option(help="folder; the same command goes on there", show_default="runs/verdict-OLD-vs-NEW-ID", metavar="FOLDER"),
+    ] = None,
+    queue: Annotated[int, typer.Option(min=1, help="how many pictures to list for labelling")] = 100,
+    predictions: Annotated[str, typer.Option(help="where predictions are stored", metavar="FOLDER")] = "runs/predictions",
+    markdown: Annotated[str | None, typer.Option(help="write a comment for a change request", metavar="FILE")] = None,
+    junit: Annotated[str | None, typer.Option(help="write a test result", metavar="FILE")] = None,
+    json_: Annotated[str | None, typer.Option("--json", help="write the record", metavar="FILE")] = None,
+    device: Device = "auto",
+    batch_size: BatchSize = None,
+) -> None:
+    """Decide which classifier is better on a pool of real pictures, from few labels.
+
+    Only pictures on which they differ are labelled, in a random order; the interval may be looked at after every label. Write
+    classes into the folder's queue.csv and give the same command again, or answer on the terminal with --ask. Exit status: 0 if the
+    claim holds, 1 if it fails, 2 while it is undecided. Examples:
+
+    \b
+      gevaldi verdict bundled:mnist-strided bundled:mnist-pooled --pool mnist:test --margin 0.5%
+      gevaldi verdict timm:resnet50 quantised:timm:resnet50,bits=8 --pool folder:photos --margin 1% --ask
+      gevaldi verdict table:old.csv table:new.csv --labels labels.csv --require not-worse --markdown comment.md
+    """
+    from gevaldi.errors import SpecError
+    from gevaldi.verdicts.gate import STATUS
+    from gevaldi.verdicts.queue import read_queue
+    from gevaldi.verdicts.record import write_record
+    from gevaldi.verdicts.start import default_folder
+    from gevaldi.verdicts.start import verdict as start
+
+    if len(classifiers) < 2:
+        raise SpecError("A verdict is between two classifiers or more: gevaldi verdict OLD NEW --pool POOL.")
+    folder = Path(out).expanduser() if out else default_folder(classifiers, pool, seed)
+    made = start(
+        *(classifiers[0], classifiers[1], pool),
+        others=classifiers[2:],
+        margin=margin,
+        require=require,
+        score=score or "accuracy",
+        where=where or (),
+        confidence=confidence,
+        seed=seed,
+        budget=budget,
+        labels=labels,
+        use_truth=truth,
+        out=folder,
+        taxonomy=taxonomy,
+        predictions=predictions,
+        device=device,
+        batch_size=batch_size,
+        progress=True,
+    )
+    if written := read_queue(folder):
+        made.add(written, person)
+    if ask:
+        from gevaldi.cli.ask import ask_for_labels
+
+        ask_for_labels(made, person)
+    write_record(made, folder)
+    _describe(made)
+    _write_files(made, folder, queue, {"markdown": markdown, "junit": junit, "json": json_})
+    raise typer.Exit(STATUS[made.state])
+
+
+def _describe(made: "Verdict") -> None:
+    """Print the verdict."""
+    from gevaldi.verdicts.gate import labels_used, rows
+    from gevaldi.verdicts.sentences import basis, caution, counts, headline, outlook
+
+    for note in made.notes:
+        say(f"gevaldi: {note}")
+    tell(counts(made))
+    tell(headline(made))
+    found = rows(made)
+    widths = [max(len(row[column]) for row in found) for column in range(2)]
+    for row in found:
+        tell(f"  {row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]}")
+    for sentence in (labels_used(made), basis(made), outlook(made), caution(made)):
+        if sentence:
+            tell(sentence)
+
+
+def _write_files(made: "Verdict", folder: Path, count: int, chosen: dict[str, str | None]) -> None:
+    """Write the queue, the page and the files for gates."""
+    from gevaldi.storage import local_path
+    from gevaldi.verdicts.gate import as_junit, as_markdown
+    from gevaldi.verdicts.queue import write_queue
+    from gevaldi.verdicts.record import as_json
+
+    path = write_queue(made, folder, count)
+    if made.next(1):
+        tell(f"queue:  {path} (write the classes into it, and give the same command again)")
+    formats: dict[str, Any] = {"markdown": as_markdown, "junit": as_junit, "json": as_json}
+    for name, target in chosen.items():
+        if target:
+            local_path(target).write_text(formats[name](made), encoding="utf-8")
+            tell(f"{name}: {target}")
+    tell(f"report: {made.report()}")

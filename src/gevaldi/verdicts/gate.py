@@ -1,0 +1,100 @@
+"""A verdict for continuous integration: an exit status, a comment in Markdown, and a test in JUnit's format."""
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from gevaldi.statistics.words import percentage
+from gevaldi.verdicts.decisions import State
+from gevaldi.verdicts.sentences import basis, caution, counts, headline, outlook, short_names, signed, span
+
+if TYPE_CHECKING:
+    from gevaldi.verdicts.verdict import Verdict
+
+STATUS: dict[State, int] = {"holds": 0, "fails": 1, "undecided": 2}
+MARKER = "<!-- gevaldi verdict -->"
+"""By which a bot finds the comment that it replaces."""
+
+
+def claim_in_words(verdict: "Verdict") -> str:
+    """What has to hold, such as: pooled is not worse than strided by more than 0.5 %."""
+    if len(verdict.names) > 2:
+        return "the best classifier is known"
+    first, second = short_names(verdict)
+    unit = verdict.questions[0].score.unit
+    margin = f"{verdict.margin:g} {unit}" if unit else f"{100 * verdict.margin:g} points"
+    return {
+        "better-or-worse": f"{second} is better than {first}, or worse",
+        "better": f"{second} is better than {first}",
+        "not-worse": f"{second} is not worse than {first} by more than {margin}",
+        "equivalent": f"{second} differs from {first} by at most {margin}",
+    }[verdict.claim]
+
+
+def rows(verdict: "Verdict") -> list[tuple[str, str, str]]:
+    """Quantity, estimate and interval of two classifiers, by every question; of several classifiers, their ranks."""
+    if len(verdict.names) > 2:
+        ranking = verdict.ranking
+        return [
+            (verdict.names[i], signed(ranking.scores[i], verdict.questions[0].score, len(verdict.pool)), _rank(*ranking.ranks[i]))
+            for i in ranking.order
+        ]
+    found = []
+    for number, question in enumerate(verdict.questions):
+        own = verdict.evidence[number, (0, 1)]
+        difference, flips = own.difference(), own.flips()
+        value = "–" if difference.value != difference.value else signed(difference.value, own.score, own.size)
+        found.append((f"difference in {question.name}", value, span(difference, own.score, own.size)))
+        for name, flip in (("worse on", flips.negative), ("better on", flips.positive)):
+            ends = " to ".join((percentage(flip.low, own.size).removesuffix(" %"), percentage(flip.high, own.size)))
+            found.append((name, percentage(flip.value, own.size), ends))
+    return found
+
+
+def _rank(best: int, worst: int) -> str:
+    return f"rank {best}" if best == worst else f"rank {best} to {worst}"
+
+
+def labels_used(verdict: "Verdict") -> str:
+    """How many labels the decision rests on."""
+    own, many = verdict.only, len(verdict.names) > 2
+    used = len(verdict.truths) if many else own.used
+    of = len(verdict.disputed) if many else own.disputed
+    waiting = "" if many or not own.waiting else f"; {own.waiting:,} more are out of order and count when the order reaches them"
+    return f"{used:,} of {of:,} disputed pictures are labelled{waiting}."
+
+
+def as_markdown(verdict: "Verdict") -> str:
+    """The verdict as a comment on a change."""
+    mark = {"holds": "✅", "fails": "❌", "undecided": "❔"}[verdict.state]
+    head = ("classifier", "score minus mean", "rank") if len(verdict.names) > 2 else ("", "estimate", "interval")
+    table = [f"| {' | '.join(head)} |", "|---|---|---|", *(f"| {' | '.join(map(_cell, row))} |" for row in rows(verdict))]
+    lines = [counts(verdict), labels_used(verdict), basis(verdict), outlook(verdict), caution(verdict)]
+    return "\n".join(
+        [
+            MARKER,
+            f"### {mark} {_cell(headline(verdict))}",
+            "",
+            f"Claim: {_cell(claim_in_words(verdict))}: **{verdict.state}**.",
+            "",
+            *table,
+            "",
+            *(_cell(line) for line in lines if line),
+            "",
+        ]
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def as_junit(verdict: "Verdict") -> str:
+    """The verdict as one test: passed, failed, or skipped while undecided."""
+    counted = {"failures": str(int(verdict.state == "fails")), "skipped": str(int(verdict.state == "undecided"))}
+    suite = ElementTree.Element("testsuite", name="gevaldi verdict", tests="1", errors="0", **counted)
+    case = ElementTree.SubElement(suite, "testcase", classname="gevaldi.verdict", name=claim_in_words(verdict))
+    if verdict.state != "holds":
+        kind = "failure" if verdict.state == "fails" else "skipped"
+        ElementTree.SubElement(case, kind, message=headline(verdict))
+    ElementTree.SubElement(case, "system-out").text = "\n".join([headline(verdict), counts(verdict), labels_used(verdict)])
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

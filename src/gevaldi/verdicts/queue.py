@@ -1,0 +1,48 @@
+"""The pictures to label next as a table, `queue.csv`, into which people write the classes."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gevaldi.errors import DataError, RunFolderError
+from gevaldi.files import write_whole
+from gevaldi.tables import as_csv, read_csv
+from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer
+from gevaldi.verdicts.read import refuse_two_answers
+
+if TYPE_CHECKING:
+    from gevaldi.verdicts.verdict import Verdict
+
+FILE = "queue.csv"
+COLUMNS = ("picture", "class", "choices")
+
+
+def write_queue(verdict: "Verdict", folder: Path, count: int) -> Path:
+    """Write the next pictures, each with an empty class and the choices, and return the file's path.
+
+    Raises:
+        RunFolderError: it cannot be written.
+    """
+    path = folder / FILE
+    rows = [(item.id, "", " | ".join([*item.choices, NEITHER, CANNOT_TELL])) for item in verdict.next(count)]
+    try:
+        write_whole(path, as_csv(COLUMNS, rows).encode())
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return path
+
+
+def read_queue(folder: Path) -> list[Answer]:
+    """The classes that people wrote into the queue of a folder; none if there is no queue.
+
+    Raises:
+        DataError: it cannot be read, or gives a picture two classes.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return []
+    try:
+        rows = list(read_csv(path.read_text(encoding="utf-8-sig").splitlines()))
+        answers = [Answer(row["picture"], row["class"].strip(), source=FILE) for row in rows if row["class"].strip()]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} cannot be read: {error!r}. Its columns are {', '.join(COLUMNS)}.") from None
+    return refuse_two_answers(answers, str(path))

@@ -1,0 +1,146 @@
+"""A verdict in sentences, the same on the terminal, on the page, in a gate's comment and in a notebook."""
+
+from typing import TYPE_CHECKING
+
+from gevaldi.names import told_apart
+from gevaldi.statistics.intervals import Estimate
+from gevaldi.statistics.words import percentage
+from gevaldi.verdicts.scores import Score
+
+if TYPE_CHECKING:
+    from gevaldi.verdicts.verdict import Verdict
+
+
+def amount(value: float, score: Score, pictures: int) -> str:
+    """A difference of scores, without its sign: 0.42 points, or 0.031 levels."""
+    size = abs(value)
+    if score.unit:
+        return f"{score.scale * size:.3g} {score.unit}"
+    decimals = 2 if pictures >= 1000 else 1
+    text = f"{100 * size:.{decimals}f}"
+    return f"< {10**-decimals:.{decimals}f} points" if size > 0 and float(text) == 0 else f"{text} points"
+
+
+def signed(value: float, score: Score, pictures: int) -> str:
+    """A difference with its sign: +0.42 points."""
+    sign = "+" if value > 0 else "−" if value < 0 else ""
+    return f"{sign}{amount(value, score, pictures)}"
+
+
+def span(estimate: Estimate, score: Score, pictures: int) -> str:
+    """An interval: −0.10 to +0.42 points."""
+    low, high = (signed(end, score, pictures) for end in (estimate.low, estimate.high))
+    unit = low.rpartition(" ")[2]
+    return f"{low.removesuffix(unit).strip()} to {high}" if high.endswith(f" {unit}") else f"{low} to {high}"
+
+
+def quantity(score: Score) -> str:
+    """What is compared: accuracy, closeness to the truth ..."""
+    return {"levels": "closeness to the truth", "accuracy": "accuracy"}.get(score.name, f"score {score.name}")
+
+
+def counts(verdict: "Verdict") -> str:
+    """On how many pictures the classifiers differ."""
+    disputed, size = len(verdict.disputed), len(verdict.pool)
+    if len(verdict.names) > 2:
+        return f"The {len(verdict.names)} classifiers do not all agree on {disputed:,} of {size:,} pictures ({percentage(disputed / size, size)})."
+    own = verdict.only
+    first, second = short_names(verdict)
+    if verdict.questions[0].score.name == "accuracy":
+        return f"{first} and {second} answer differently on {own.disputed:,} of {own.size:,} pictures ({percentage(own.disputed / own.size, own.size)})."
+    return (
+        f"{first} and {second} can differ in {quantity(own.score)} on {own.disputed:,} of {own.size:,} pictures "
+        f"({percentage(own.disputed / own.size, own.size)})."
+    )
+
+
+def short_names(verdict: "Verdict") -> list[str]:
+    """Names of the classifiers, shortened if there are two."""
+    return list(told_apart(*verdict.names)) if len(verdict.names) == 2 else verdict.names
+
+
+def headline(verdict: "Verdict") -> str:
+    """The decision in one sentence."""
+    return _best(verdict) if len(verdict.names) > 2 else _pair(verdict)
+
+
+def _pair(verdict: "Verdict") -> str:
+    first, second = short_names(verdict)
+    own, decision, score = verdict.only, verdict.decision, verdict.questions[0].score
+    what, margin = quantity(score), amount(verdict.share_of_margin(), score, own.size)
+    if own.disputed == 0:
+        return f"{second} and {first} are equal in {what} on this pool: they give the same answer on all {own.size:,} pictures."
+    if verdict.budget is not None and own.is_early:
+        return f"Undecided until all {verdict.budget:,} labels of the budget are there."
+    far = amount(min(abs(decision.low), abs(decision.high)), score, own.size)
+    if decision.word in ("better", "worse"):
+        exact = " exactly" if own.used == own.disputed and decision.low == decision.high else " at least"
+        within = f", and by at most the margin of {margin}" if verdict.margin and decision.is_within_margin else ""
+        return f"{second} is {decision.word} than {first} on this pool: its {what} is {'higher' if decision.low > 0 else 'lower'} by{exact} {far}{within}."
+    free = " No label was needed for that." if own.used == 0 else ""
+    if decision.word == "equivalent":
+        if verdict.margin == 0:
+            return f"{second} and {first} are exactly equal in {what} on this pool."
+        return f"{second} and {first} are equivalent on this pool: their {what} differs by at most the margin of {margin}.{free}"
+    if decision.word == "not worse":
+        by = f" by more than the margin of {margin}" if verdict.margin else ""
+        return f"{second} is not worse than {first} on this pool{by} in {what}.{free}"
+    bound = amount(max(abs(decision.low), abs(decision.high)), score, own.size)
+    return f"Undecided which is better in {what}: {first} and {second} differ by at most {bound} on this pool."
+
+
+def _best(verdict: "Verdict") -> str:
+    ranking, names = verdict.ranking, verdict.names
+    what = quantity(verdict.questions[0].score)
+    if len(ranking.candidates) == 1:
+        return f"{names[ranking.candidates[0]]} is the best of {len(names)} in {what} on this pool."
+    listed = ", ".join(names[i] for i in ranking.order if i in ranking.candidates)
+    if ranking.is_decided:
+        margin = amount(verdict.share_of_margin(), verdict.questions[0].score, len(verdict.pool))
+        return f"One of {listed} is the best in {what}, and they are within the margin of {margin} of each other."
+    count = len(ranking.candidates)
+    return f"Undecided which is the best in {what}: {'any' if count == len(names) else count} of {len(names)} may be: {listed}."
+
+
+def basis(verdict: "Verdict") -> str:
+    """What the interval rests on."""
+    own = verdict.only
+    level = percentage(verdict.confidence)
+    if len(verdict.evidence) > 1:
+        return (
+            f"All {len(verdict.evidence)} intervals hold together with {level} confidence, however often they are looked at "
+            f"(each misses with at most {own.miss:.2g})."
+        )
+    if verdict.budget is not None:
+        return f"The interval holds with {level} confidence for the {verdict.budget:,} labels that were fixed beforehand, and at no earlier look."
+    return f"The interval holds with {level} confidence however often it is looked at."
+
+
+def outlook(verdict: "Verdict") -> str:
+    """How many labels a decision needs; empty once there is nothing to label."""
+    left = len(verdict.next())
+    if not left:
+        return ""
+    if verdict.budget is not None:
+        return f"{left:,} of the labels fixed beforehand are missing."
+    if verdict.only.used == 0 and len(verdict.names) == 2 and verdict.questions[0].score.name == "accuracy":
+        parts = [f"about {count:,} if {100 * share:.0f} % of the disputed pictures favour one side" for share, count in verdict.expected]
+        return f"Labels to expect: {'; '.join(parts)}. All {left:,} settle it exactly."
+    ahead = verdict.forecast
+    if ahead.labels >= ahead.most:
+        return f"At this rate it needs all {ahead.most:,} labels that are left."
+    spread = f" ({ahead.low:,} to {ahead.high:,})" if ahead.low < ahead.high else ""
+    return f"About {ahead.labels:,} more labels{spread}, at most {ahead.most:,}."
+
+
+def caution(verdict: "Verdict") -> str:
+    """What not to conclude."""
+    low, high = verdict.only.on_pictures_like_these()
+    own = verdict.only
+    pool = "The decision is about the pictures of this pool."
+    if len(verdict.names) > 2:
+        return f"{pool} For other pictures it holds as far as they are like these."
+    return (
+        f"{pool} If they are a random sample of the pictures that matter, the difference over all of those is between "
+        f"{span(Estimate(0, low, high), own.score, own.size).replace(' to ', ' and ')}."
+    )
