@@ -8,13 +8,12 @@ bundled worlds. Each table is printed as Markdown, with the number of repeats; a
 
 import sys
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from scipy.special import bdtr
 from scipy.stats import spearmanr
 
-from gevaldi.labels import labels_of
 from gevaldi.statistics.betting import wealth
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.paired import exact_share
@@ -38,6 +37,7 @@ class Zoo:
         self.size = len(self.truth)
 
     def pairs(self, most: float = MOST) -> Iterator[tuple[int, int]]:
+        """Those that differ on at most this share of the pictures."""
         for i, j in combinations(range(len(self.names)), 2):
             if 0 < (self.tops[i, :, 0] != self.tops[j, :, 0]).mean() <= most:
                 yield i, j
@@ -104,9 +104,7 @@ def coverage(zoo: Zoo, rng: np.random.Generator) -> None:
     _family(zoo, rng)
 
 
-def _ever_missed(
-    zoo: Zoo, pairs: list[tuple[int, int]], rng: np.random.Generator, values: Callable[[int, int], np.ndarray]
-) -> str:
+def _ever_missed(zoo: Zoo, pairs: list[tuple[int, int]], rng: np.random.Generator, values: Callable[[int, int], np.ndarray]) -> str:
     missed, repeats, worst = 0, 0, 0
     for i, j in pairs:
         own = values(i, j)
@@ -150,10 +148,13 @@ def labels(zoo: Zoo, rng: np.random.Generator) -> None:
         rows.append((size / zoo.size, np.median(stops), np.median(uniform), told[0], np.quantile(stops, 0.8), told[1]))
     table = np.array(rows)
     print(f"\n{len(table)} pairs of {len(zoo.names)} classifiers. Medians of pairs, quartiles in brackets.")
-    print("\n| pairs by churn | pairs | labels | uniform labels | uniform / labels | told the effect (power 50 %) | labels / told |", end="")
+    print(
+        "\n| pairs by churn | pairs | labels | uniform labels | uniform / labels | told the effect (power 50 %) | labels / told |",
+        end="",
+    )
     print(" 80 % of orders / told (power 80 %) |\n|---|---|---|---|---|---|---|---|")
     edges = np.quantile(table[:, 0], [0, 0.25, 0.5, 0.75, 1])
-    for low, high in [*zip(edges[:-1], edges[1:], strict=True), (edges[0], edges[-1])]:
+    for low, high in [*pairwise(edges), (edges[0], edges[-1])]:
         own = table[(table[:, 0] >= low) & (table[:, 0] <= high)]
         cells = [own[:, 1], own[:, 2], own[:, 2] / own[:, 1], own[:, 3], own[:, 1] / own[:, 3], own[:, 4] / own[:, 5]]
         print(f"| {100 * low:.1f} to {100 * high:.1f} % | {len(own)} | {' | '.join(map(_quartiles, cells))} |")

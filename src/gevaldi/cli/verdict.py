@@ -25,7 +25,9 @@ def verdict(
     ],
     pool: Annotated[
         str | None,
-        typer.Option(help="the pictures, e.g. folder:DIR; not needed for tables", autocompletion=complete("pictures"), metavar="POOL"),
+        typer.Option(
+            help="the pictures, e.g. folder:DIR; not needed for tables", autocompletion=complete("pictures"), metavar="POOL"
+        ),
     ] = None,
     margin: Annotated[str, typer.Option(help="the largest difference that does not matter, e.g. 0.5%")] = "0",
     require: Annotated[
@@ -41,13 +43,17 @@ def verdict(
         typer.Option(help="labels: CSV, JSON, Parquet, a folder per class, Label Studio's export, another verdict", metavar="FILE"),
     ] = None,
     ask: Annotated[bool, typer.Option("--ask", help="ask for labels on this terminal")] = False,
+    view: Annotated[bool, typer.Option("--view", help="with --ask: open each picture in the system's viewer, too")] = False,
     person: Annotated[str, typer.Option(help="who answers, for the record", show_default=False)] = "",
     score: Annotated[
         list[str] | None,
-        typer.Option(help="accuracy, levels, top-5, class:NAME, cost:FILE; may be repeated, the first decides", show_default="accuracy"),
+        typer.Option(
+            help="accuracy, levels, top-5, class:NAME, cost:FILE; may be repeated, the first decides", show_default="accuracy"
+        ),
     ] = None,
     where: Annotated[
-        list[str] | None, typer.Option(help="a slice as one more question: a pattern of picture ids, e.g. 'night/*'", metavar="PATTERN")
+        list[str] | None,
+        typer.Option(help="a slice as one more question: a pattern of picture ids, e.g. 'night/*'", metavar="PATTERN"),
     ] = None,
     budget: Annotated[
         int | None, typer.Option(min=1, help="a number of labels fixed beforehand, with one look at its end", metavar="N")
@@ -55,9 +61,7 @@ def verdict(
     confidence: Annotated[float, typer.Option(help="of all intervals together")] = 0.95,
     seed: Annotated[int, typer.Option(help="of the order of labelling")] = 0,
     truth: Annotated[bool, typer.Option(help="use the classes that the pool itself knows")] = True,
-    taxonomy: Annotated[
-        str, typer.Option(help="the hierarchy of --score levels", autocompletion=complete("taxonomies"))
-    ] = "auto",
+    taxonomy: Annotated[str, typer.Option(help="the hierarchy of --score levels", autocompletion=complete("taxonomies"))] = "auto",
     out: Annotated[
         str | None,
         typer.Option(help="folder; the same command goes on there", show_default="runs/verdict-OLD-vs-NEW-ID", metavar="FOLDER"),
@@ -115,7 +119,7 @@ def verdict(
     if ask:
         from gevaldi.cli.ask import ask_for_labels
 
-        ask_for_labels(made, person)
+        ask_for_labels(made, person, view)
     write_record(made, folder)
     _describe(made)
     _write_files(made, folder, queue, {"markdown": markdown, "junit": junit, "json": json_})

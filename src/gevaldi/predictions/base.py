@@ -49,7 +49,7 @@ class Pool:
         ids: one text per picture, unique.
         classes: of the predictions of all classifiers.
         predictions: one per classifier.
-        truth: the place of each picture's class among `classes` where the pool knows it, otherwise `NO_ANSWER`; None if it knows none.
+        truth: the place of each picture's class among `classes`, `NO_ANSWER` where the pool does not know it; None if it knows none.
         digest: SHA-256 over the pool's ids and pictures, or only ids for tables.
         pictures: the pictures by place, for galleries and labelling pages; None if only tables are known.
     """

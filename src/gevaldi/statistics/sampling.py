@@ -15,8 +15,8 @@ def fixed_size_interval(
     """The interval of the sum of N values in [0, 1] from a number of them that was fixed before the first was seen.
 
     By the normal approximation with the correction for a finite population and for continuity. The variance counts two more
-    observations at either end, without which the interval is empty where all values are equal [Agresti 1998; Cochran 1977]. Valid at
-    one look only, at the last value. `benchmarks/README.md` has its coverage.
+    observations at either end, without which the interval is empty where all values are equal [Agresti 1998; Cochran 1977]. Valid
+    at one look only, at the last value. `benchmarks/README.md` has its coverage.
 
     Args:
         low: the smallest that each value seen can be, in a random order.
@@ -38,8 +38,8 @@ def fixed_size_interval(
 def population_interval(pool: tuple[float, float], unequal: int, size: int, miss: float) -> tuple[float, float]:
     """The interval of a difference of mean scores over all pictures like those of a pool, which is a random sample of them.
 
-    A difference on the pool misses that of all pictures by its own sampling error, of standard deviation sqrt((q - d²) / N), where q
-    is the share of pictures on which the two scores differ; here with four more pictures of which two differ, so that a pool
+    A difference on the pool misses that of all pictures by its own sampling error, of standard deviation sqrt((q - d²) / N), where
+    q is the share of pictures on which the two scores differ; here with four more pictures of which two differ, so that a pool
     without any has an error, too. `benchmarks/README.md` has the coverage.
 
     Args:

@@ -1,1 +1,1 @@
-"""Which of some classifiers to deploy: few labels, an interval that may be looked at at any time, and a decision. Needs no torch."""
+"""Which of some classifiers to deploy: a decision from few labels, which may be looked at at any time."""

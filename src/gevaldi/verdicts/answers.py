@@ -1,7 +1,7 @@
 """What people say the pictures show: every answer with who gave it, when and where it came from, in `answers.sqlite`.
 
-Answers are only ever added. The last one of a person counts; where the last ones of several people differ, or several pictures of one
-file, the picture's class is not known until they agree.
+Answers are only ever added. The last one of a person counts; where the last ones of several people differ, the class of the
+picture is not known until they agree.
 """
 
 import contextlib

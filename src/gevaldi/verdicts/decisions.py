@@ -1,13 +1,13 @@
 """What an interval of a difference decides."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from gevaldi.errors import SpecError
 from gevaldi.verdicts.scores import Score
 
 Claim = Literal["better-or-worse", "better", "not-worse", "equivalent"]
-CLAIMS = get_args(Claim)
+CLAIMS: tuple[str, ...] = get_args(Claim)
 State = Literal["holds", "fails", "undecided"]
 
 
@@ -83,9 +83,8 @@ def claim_of(text: str | None, margin: float) -> Claim:
     Raises:
         SpecError: there is no such claim.
     """
-    for claim in CLAIMS:
-        if text == claim:
-            return claim
-    if text is not None:
+    if text is None:
+        return "not-worse" if margin else "better-or-worse"
+    if text not in CLAIMS:
         raise SpecError(f"require={text!r} was given; one of {', '.join(CLAIMS)} was expected.")
-    return "not-worse" if margin else "better-or-worse"
+    return cast(Claim, text)

@@ -1,4 +1,4 @@
-"""What the labels say of two classifiers by one score: the interval of the difference, and how often the new one is worse or better.
+"""What labels say of two classifiers by one score: the interval of the difference, and how often the new one is worse or better.
 
 Only pictures on which the two can score differently are labelled: on all others the difference is 0, whatever they show.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from gevaldi.predictions.base import Predictions
 from gevaldi.statistics.betting import total_interval
@@ -91,7 +91,7 @@ class Evidence:
             return
         at = self.places[which]
         truth = np.array([truths[place] for place in at.tolist()])
-        lowest, highest = _differences(self, at, truth, predictions)
+        lowest, highest = possible_values(self, at, truth, predictions)
         if not np.array_equal(self.low[which], lowest) or not np.array_equal(self.high[which], highest):
             if not np.isnan(self.low[which]).all():
                 self._totals.clear()  # an answer was changed
@@ -158,15 +158,17 @@ class Evidence:
         return within
 
 
-def disputed_by(score: Score, first: Predictions, second: Predictions) -> Bool[np.ndarray, " pictures"]:
-    """On which pictures of a pool the two can score differently."""
-    return score.differ(first.top, second.top)
-
-
-def _differences(
+def possible_values(
     evidence: Evidence, at: Int[np.ndarray, " pictures"], truth: Int[np.ndarray, " pictures"], predictions: tuple[Predictions, ...]
 ) -> tuple[Values, Values]:
-    """The smallest and the largest difference of scores that is possible, from [-1, 1] to [0, 1]."""
+    """The smallest and the largest difference of scores that is possible, brought from [-1, 1] to [0, 1].
+
+    Args:
+        evidence: two classifiers and a score.
+        at: places of pictures in the pool.
+        truth: what they show: places of classes, `OTHER` or `UNKNOWN`.
+        predictions: of all classifiers.
+    """
     tops = [own.top[at] for own in predictions]
     scores = [evidence.score.outcomes(tops[side]) for side in (evidence.first, evidence.second)]
     difference = (scores[1] - scores[0] + 1) / 2

@@ -29,9 +29,7 @@ class Forecast:
     most: int
 
 
-def forecast(
-    values: Float[np.ndarray, " seen"], size: int, totals: Sequence[float], miss: float, seed: int = 0
-) -> Forecast:
+def forecast(values: Float[np.ndarray, " seen"], size: int, totals: Sequence[float], miss: float, seed: int = 0) -> Forecast:
     """The number of labels until an interval lies on one side of each of some totals.
 
     The values left are drawn from those seen and one more each of 0, 1/2 and 1, with random weights (Bayesian bootstrap).

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import percentage
 from gevaldi.verdicts.decisions import State
 from gevaldi.verdicts.sentences import basis, caution, counts, headline, outlook, short_names, signed, span
@@ -45,9 +46,16 @@ def rows(verdict: "Verdict") -> list[tuple[str, str, str]]:
         value = "–" if difference.value != difference.value else signed(difference.value, own.score, own.size)
         found.append((f"difference in {question.name}", value, span(difference, own.score, own.size)))
         for name, flip in (("worse on", flips.negative), ("better on", flips.positive)):
-            ends = " to ".join((percentage(flip.low, own.size).removesuffix(" %"), percentage(flip.high, own.size)))
-            found.append((name, percentage(flip.value, own.size), ends))
+            found.append((name, *share(flip, own.size)))
     return found
+
+
+def share(flip: Estimate, pictures: int) -> tuple[str, str]:
+    """A share of the pool in words, and its interval."""
+    value = "–" if flip.value != flip.value else percentage(flip.value, pictures)
+    if flip.low == flip.high:
+        return value, "exact"
+    return value, f"{percentage(flip.low, pictures).removesuffix(' %')} to {percentage(flip.high, pictures)}"
 
 
 def _rank(best: int, worst: int) -> str:
@@ -90,9 +98,9 @@ def _cell(text: str) -> str:
 
 def as_junit(verdict: "Verdict") -> str:
     """The verdict as one test: passed, failed, or skipped while undecided."""
-    counted = {"failures": str(int(verdict.state == "fails")), "skipped": str(int(verdict.state == "undecided"))}
-    suite = ElementTree.Element("testsuite", name="gevaldi verdict", tests="1", errors="0", **counted)
-    case = ElementTree.SubElement(suite, "testcase", classname="gevaldi.verdict", name=claim_in_words(verdict))
+    counted: dict[str, str] = {"failures": str(int(verdict.state == "fails")), "skipped": str(int(verdict.state == "undecided"))}
+    suite = ElementTree.Element("testsuite", {"name": "gevaldi verdict", "tests": "1", "errors": "0"} | counted)
+    case = ElementTree.SubElement(suite, "testcase", {"classname": "gevaldi.verdict", "name": claim_in_words(verdict)})
     if verdict.state != "holds":
         kind = "failure" if verdict.state == "fails" else "skipped"
         ElementTree.SubElement(case, kind, message=headline(verdict))

@@ -1,7 +1,7 @@
 """The order in which pictures are labelled: uniformly random, and a function of the seed and the pictures' ids alone.
 
-Each picture has a place of its own in it, whichever others are there. So the order within the pictures on which two classifiers differ
-is uniform for every pair, and stays what it was if the pool or the number of classifiers grows.
+Each picture has a place of its own in it, whichever others are there. So the order within the pictures on which two classifiers
+differ is uniform for every pair, and stays what it was if the pool or the number of classifiers grows.
 """
 
 from collections.abc import Iterable

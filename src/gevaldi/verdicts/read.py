@@ -1,4 +1,4 @@
-"""Reads people's answers from what they have: CSV, JSON, Parquet, sorted folders, an export of Label Studio, another verdict's folder."""
+"""Reads people's answers: from CSV, JSON, Parquet, sorted folders, an export of Label Studio, or the folder of another verdict."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,9 +19,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 def read_answers(path: str | Path) -> list[Answer]:
     """The answers in a file or folder; rows without an answer are skipped.
 
-    A table has a column of pictures (picture, id, image, file, path ...) and one of classes (class, label, answer ...), and may have
-    a person and a time. A folder has one sub-folder per class, with the pictures in it; or it is the folder of another verdict. A
-    JSON file is a mapping from pictures to classes, a list of rows, or an export of Label Studio.
+    A table has a column of pictures (picture, id, image, file, path ...) and one of classes (class, label, answer ...), and may
+    have a person and a time. A folder has one sub-folder per class, with the pictures in it; or it is the folder of another verdict.
+    A JSON file is a mapping from pictures to classes, a list of rows, or an export of Label Studio.
 
     Raises:
         DataError: it cannot be read, has none of these forms, or gives a picture two answers by the same person.

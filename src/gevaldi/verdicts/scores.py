@@ -17,17 +17,22 @@ NAMES = ("accuracy", "levels", "top-5", "class:NAME", "cost:FILE")
 
 
 class Score(Protocol):
-    """A score of answers in [0, 1], higher being better.
+    """A score of answers in [0, 1], higher being better."""
 
-    Attributes:
-        name: as a user writes it, such as top-5.
-        unit: what a difference of 1 means; empty for a share, shown in percent.
-        scale: by what a difference is multiplied to have that unit.
-    """
+    @property
+    def name(self) -> str:
+        """As a user writes it, such as top-5."""
+        ...
 
-    name: str
-    unit: str
-    scale: float
+    @property
+    def unit(self) -> str:
+        """What a difference is measured in; empty for a share, shown in percent."""
+        ...
+
+    @property
+    def scale(self) -> float:
+        """By what a difference is multiplied to have that unit."""
+        ...
 
     def outcomes(self, tops: Tops) -> Float[np.ndarray, "pictures classes"]:
         """The score of each answer for every class that the picture may show. No answer scores 0."""
@@ -59,7 +64,7 @@ class MatrixScore:
 
     def outcomes(self, tops: Tops) -> Float[np.ndarray, "pictures classes"]:
         """The column of each answer."""
-        return self._by_answer[tops[:, 0]]
+        return np.asarray(self._by_answer[tops[:, 0]])
 
     def differ(self, first: Tops, second: Tops) -> Bool[np.ndarray, " pictures"]:
         """Where the answers' columns are not equal."""

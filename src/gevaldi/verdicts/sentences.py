@@ -7,6 +7,8 @@ from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import percentage
 from gevaldi.verdicts.scores import Score
 
+LISTED = 5  # most candidates by name
+
 if TYPE_CHECKING:
     from gevaldi.verdicts.verdict import Verdict
 
@@ -28,7 +30,9 @@ def signed(value: float, score: Score, pictures: int) -> str:
 
 
 def span(estimate: Estimate, score: Score, pictures: int) -> str:
-    """An interval: −0.10 to +0.42 points."""
+    """An interval: −0.10 to +0.42 points; one that is a point is exact."""
+    if estimate.low == estimate.high:
+        return "exact"
     low, high = (signed(end, score, pictures) for end in (estimate.low, estimate.high))
     unit = low.rpartition(" ")[2]
     return f"{low.removesuffix(unit).strip()} to {high}" if high.endswith(f" {unit}") else f"{low} to {high}"
@@ -41,22 +45,22 @@ def quantity(score: Score) -> str:
 
 def counts(verdict: "Verdict") -> str:
     """On how many pictures the classifiers differ."""
-    disputed, size = len(verdict.disputed), len(verdict.pool)
     if len(verdict.names) > 2:
-        return f"The {len(verdict.names)} classifiers do not all agree on {disputed:,} of {size:,} pictures ({percentage(disputed / size, size)})."
-    own = verdict.only
-    first, second = short_names(verdict)
-    if verdict.questions[0].score.name == "accuracy":
-        return f"{first} and {second} answer differently on {own.disputed:,} of {own.size:,} pictures ({percentage(own.disputed / own.size, own.size)})."
-    return (
-        f"{first} and {second} can differ in {quantity(own.score)} on {own.disputed:,} of {own.size:,} pictures "
-        f"({percentage(own.disputed / own.size, own.size)})."
-    )
+        return f"The {len(verdict.names)} classifiers do not all agree on {_of(len(verdict.disputed), len(verdict.pool))}."
+    own, (first, second) = verdict.only, short_names(verdict)
+    if own.score.name == "accuracy":
+        return f"{first} and {second} answer differently on {_of(own.disputed, own.size)}."
+    return f"{first} and {second} can differ in {quantity(own.score)} on {_of(own.disputed, own.size)}."
+
+
+def _of(count: int, size: int) -> str:
+    return f"{count:,} of {size:,} pictures ({percentage(count / size, size)})"
 
 
 def short_names(verdict: "Verdict") -> list[str]:
     """Names of the classifiers, shortened if there are two."""
-    return list(told_apart(*verdict.names)) if len(verdict.names) == 2 else verdict.names
+    names = verdict.names
+    return list(told_apart(names[0], names[1])) if len(names) == 2 else names
 
 
 def headline(verdict: "Verdict") -> str:
@@ -76,7 +80,8 @@ def _pair(verdict: "Verdict") -> str:
     if decision.word in ("better", "worse"):
         exact = " exactly" if own.used == own.disputed and decision.low == decision.high else " at least"
         within = f", and by at most the margin of {margin}" if verdict.margin and decision.is_within_margin else ""
-        return f"{second} is {decision.word} than {first} on this pool: its {what} is {'higher' if decision.low > 0 else 'lower'} by{exact} {far}{within}."
+        way = "higher" if decision.low > 0 else "lower"
+        return f"{second} is {decision.word} than {first} on this pool: its {what} is {way} by{exact} {far}{within}."
     free = " No label was needed for that." if own.used == 0 else ""
     if decision.word == "equivalent":
         if verdict.margin == 0:
@@ -94,7 +99,8 @@ def _best(verdict: "Verdict") -> str:
     what = quantity(verdict.questions[0].score)
     if len(ranking.candidates) == 1:
         return f"{names[ranking.candidates[0]]} is the best of {len(names)} in {what} on this pool."
-    listed = ", ".join(names[i] for i in ranking.order if i in ranking.candidates)
+    ordered = [names[i] for i in ranking.order if i in ranking.candidates]
+    listed = ", ".join(ordered[:LISTED]) + (f" and {len(ordered) - LISTED} more" if len(ordered) > LISTED else "")
     if ranking.is_decided:
         margin = amount(verdict.share_of_margin(), verdict.questions[0].score, len(verdict.pool))
         return f"One of {listed} is the best in {what}, and they are within the margin of {margin} of each other."
@@ -112,7 +118,7 @@ def basis(verdict: "Verdict") -> str:
             f"(each misses with at most {own.miss:.2g})."
         )
     if verdict.budget is not None:
-        return f"The interval holds with {level} confidence for the {verdict.budget:,} labels that were fixed beforehand, and at no earlier look."
+        return f"The interval holds with {level} confidence for the {verdict.budget:,} labels fixed beforehand, at no earlier look."
     return f"The interval holds with {level} confidence however often it is looked at."
 
 
@@ -124,7 +130,9 @@ def outlook(verdict: "Verdict") -> str:
     if verdict.budget is not None:
         return f"{left:,} of the labels fixed beforehand are missing."
     if verdict.only.used == 0 and len(verdict.names) == 2 and verdict.questions[0].score.name == "accuracy":
-        parts = [f"about {count:,} if {100 * share:.0f} % of the disputed pictures favour one side" for share, count in verdict.expected]
+        parts = [
+            f"about {count:,} if {100 * share:.0f} % of the disputed pictures favour one side" for share, count in verdict.expected
+        ]
         return f"Labels to expect: {'; '.join(parts)}. All {left:,} settle it exactly."
     ahead = verdict.forecast
     if ahead.labels >= ahead.most:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from gevaldi.verdicts.evidence import OTHER, UNKNOWN, Evidence, Flips
 from gevaldi.verdicts.forecast import Forecast, expected_by_split, forecast
 from gevaldi.verdicts.order import is_first, priorities
 from gevaldi.verdicts.questions import Question
-from gevaldi.verdicts.ranking import Ranking
+from gevaldi.verdicts.ranking import Ranking, differences_by_vote
 from gevaldi.verdicts.read import read_answers, refuse_two_answers
 from gevaldi.verdicts.scores import place_of
 
@@ -116,9 +116,7 @@ class Verdict:
             for pair in self.pairs:
                 own = question.disputed(self.pool, *pair)[self.disputed]
                 budget = None if self.budget is None else int(own[: self.budget].sum())
-                evidence[number, pair] = Evidence(
-                    *pair, question.score, question.size(self.pool), self.disputed[own], miss, budget
-                )
+                evidence[number, pair] = Evidence(*pair, question.score, question.size(self.pool), self.disputed[own], miss, budget)
         return evidence
 
     def _refresh(self) -> None:
@@ -189,8 +187,8 @@ class Verdict:
         unknown = [one.picture for one in answers if one.picture not in known]
         if answers and len(unknown) == len(answers):
             raise DataError(
-                f"None of the {len(answers):,} labels in {source} is of a picture in the pool {self.pool.name}: they are of pictures "
-                f"such as {unknown[0]!r}, and the pool has pictures such as {self.pool.ids[0].as_py()!r}."
+                f"None of the {len(answers):,} labels in {source} is of a picture in the pool {self.pool.name}: they are of "
+                f"pictures such as {unknown[0]!r}, and the pool has pictures such as {self.pool.ids[0].as_py()!r}."
             )
         places = self._places
         wanted = [
@@ -201,7 +199,8 @@ class Verdict:
         agreed = len(answers) - len(unknown) - len(wanted)
         if unknown:
             self.notes.append(
-                f"{len(unknown):,} labels in {source} are of pictures that are not in the pool, such as {unknown[0]!r}. They are not used."
+                f"{len(unknown):,} labels in {source} are of pictures that are not in the pool, such as {unknown[0]!r}; they are "
+                "not used."
             )
         if agreed:
             self.notes.append(f"{agreed:,} labels in {source} are of pictures that need none: the classifiers agree on them.")
@@ -260,7 +259,9 @@ class Verdict:
     @property
     def ranking(self) -> Ranking:
         """Which classifiers may be the best by the first question, and their ranks."""
-        return Ranking.of(len(self.names), {pair: self.evidence[0, pair].difference() for pair in self.pairs}, self.share_of_margin())
+        evidence = {pair: self.evidence[0, pair] for pair in self.pairs}
+        differences = differences_by_vote(evidence, self.pool.predictions, len(self.pool.classes))
+        return Ranking.of(len(self.names), differences, self.share_of_margin())
 
     @property
     def state(self) -> State:
@@ -276,11 +277,12 @@ class Verdict:
             return [key for key, evidence in self.evidence.items() if evidence.is_early]
         if len(self.names) > 2:
             return [(0, pair) for pair in self.ranking.open_pairs] if self.state == "undecided" else []
-        claims: list[Claim] = [self.claim, *["better-or-worse"] * (len(self.questions) - 1)]
+        others: list[Claim] = ["better-or-worse"] * (len(self.questions) - 1)
         return [
             (number, (0, 1))
-            for number, claim in enumerate(claims)
-            if self.decide(number, (0, 1)).state(claim) == "undecided" and self.evidence[number, (0, 1)].used < self._places_of(number)
+            for number, claim in enumerate([self.claim, *others])
+            if self.decide(number, (0, 1)).state(claim) == "undecided"
+            and self.evidence[number, (0, 1)].used < self._places_of(number)
         ]
 
     def _places_of(self, number: int) -> int:
@@ -334,8 +336,8 @@ class Verdict:
 
     def report(self, path: "str | Location | None" = None) -> "Location":
         """Write the page of the verdict, one self-contained HTML file, to `path` or into the verdict's folder; returns its path."""
-        from gevaldi.verdicts.page import write_page
         from gevaldi.storage import location
+        from gevaldi.verdicts.page import write_page
 
         if path is None and self.folder is None:
             raise SpecError("The verdict has no folder. Give the page a path: verdict.report('verdict.html').")

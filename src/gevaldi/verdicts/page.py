@@ -1,0 +1,197 @@
+"""The page of a verdict: the decision, the interval as it narrows, the pictures behind it, and what to label next."""
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gevaldi.names import plain
+from gevaldi.reports.environment import environment, written
+from gevaldi.verdicts.evidence import OTHER, Evidence
+from gevaldi.verdicts.gate import claim_in_words, labels_used, rows, share
+from gevaldi.verdicts.pictures import SMALL, address_of, picture_of
+from gevaldi.verdicts.record import record_of
+from gevaldi.verdicts.sentences import amount, basis, caution, counts, headline, outlook, quantity, short_names, signed, span
+
+if TYPE_CHECKING:
+    from gevaldi.storage import Location
+    from gevaldi.verdicts.verdict import Verdict
+
+SHOWN = 24  # pictures of each kind
+PAIRS = 12  # pairs of classes in the table
+WIDTH, HEIGHT = 720, 240  # of the plot
+
+
+def write_page(verdict: "Verdict", path: "Location") -> "Location":
+    """Write the page and return its path.
+
+    Raises:
+        RunFolderError: it cannot be written.
+    """
+    return written(path, render(verdict))
+
+
+def render(verdict: "Verdict") -> str:
+    """The page as HTML."""
+    two = len(verdict.names) == 2
+    return (
+        environment()
+        .get_template("verdict.html")
+        .render(
+            title=" or ".join(short_names(verdict)) + "?" if two else f"Which of {len(verdict.names)} classifiers?",
+            headline=headline(verdict),
+            tiles=_tiles(verdict) if two else [],
+            reasons=[one for one in (counts(verdict), labels_used(verdict), basis(verdict), outlook(verdict)) if one],
+            caution=caution(verdict),
+            claim=claim_in_words(verdict),
+            state=verdict.state,
+            names=short_names(verdict),
+            plot=_plot(verdict.only, verdict.share_of_margin()) if two else None,
+            table=rows(verdict),
+            is_ranking=not two,
+            flips=_flips(verdict) if two else {},
+            classes=_pairs_of_classes(verdict) if two else [],
+            queue=[_card(verdict, item.id, item.place, item.choices) for item in verdict.next(SHOWN)],
+            left=len(verdict.next()),
+            record=record_of(verdict),
+            command=_command(verdict),
+            folder=str(verdict.folder) if verdict.folder else None,
+        )
+    )
+
+
+def as_html(verdict: "Verdict") -> str:
+    """The verdict in a notebook: the decision, the table and the first pictures to label."""
+    queue = [_card(verdict, item.id, item.place, item.choices) for item in verdict.next(6)]
+    sentences = [headline(verdict), counts(verdict), labels_used(verdict), outlook(verdict)]
+    template = environment().get_template("verdict_notebook.html")
+    return template.render(sentences=[one for one in sentences if one], table=rows(verdict), queue=queue)
+
+
+def _tiles(verdict: "Verdict") -> list[dict[str, str]]:
+    own, flips, score = verdict.only, verdict.flips, verdict.questions[0].score
+    difference = own.difference()
+    first, second = short_names(verdict)
+    value = "unknown" if difference.value != difference.value else signed(difference.value, score, own.size)
+    tiles = [
+        {
+            "title": f"pictures with {'different answers' if score.name == 'accuracy' else 'scores that can differ'}",
+            "value": f"{own.disputed:,} of {own.size:,}",
+            "beside": f"{own.used:,} of them labelled",
+        },
+        {
+            "title": f"difference in {quantity(score)}, {second} minus {first}",
+            "value": value,
+            "beside": span(difference, score, own.size),
+        },
+    ]
+    for name, flip in (("worse", flips.negative), ("better", flips.positive)):
+        value, ends = share(flip, own.size)
+        tiles.append({"title": f"of all pictures: {second} is {name}", "value": value, "beside": ends})
+    return tiles
+
+
+def _plot(own: Evidence, margin: float) -> dict[str, Any] | None:
+    """The interval against the number of labels, in coordinates of the drawing; None before the first label."""
+    path = own.path()
+    if len(path) < 2:
+        return None
+    most = path[-1][0]
+    top = max(abs(end) for _, *ends in path[: max(2, len(path) // 12)] for end in ends) or 1.0
+
+    def x(labels: float) -> float:
+        return round(WIDTH * labels / most, 1)
+
+    def y(difference: float) -> float:
+        return round(HEIGHT / 2 - HEIGHT / 2 * max(-1.0, min(1.0, difference / top)), 1)
+
+    upper = [f"{x(labels)},{y(high)}" for labels, _, high in path]
+    lower = [f"{x(labels)},{y(low)}" for labels, low, _ in reversed(path)]
+    decided = next((labels for labels, low, high in path if low > 0 or high < 0), None)
+    return {
+        "band": " ".join(upper + lower),
+        "zero": y(0.0),
+        "margins": [y(margin), y(-margin)] if margin else [],
+        "decided": decided,
+        "decided_x": None if decided is None else x(decided),
+        "top": signed(top, own.score, own.size),
+        "bottom": signed(-top, own.score, own.size),
+        "most": f"{most:,}",
+        "width": WIDTH,
+        "height": HEIGHT,
+        "words": f"from {amount(path[0][2], own.score, own.size)} either way without labels to "
+        f"{signed(path[-1][1], own.score, own.size)} to {signed(path[-1][2], own.score, own.size)} after {most:,}",
+    }
+
+
+def _flips(verdict: "Verdict") -> dict[str, list[dict[str, Any]]]:
+    """Labelled pictures on which the new classifier is worse, and better."""
+    own = verdict.only
+    middle = (own.low[: own.used] + own.high[: own.used]) / 2
+    kinds = {"worse": np.flatnonzero(middle < 0.5), "better": np.flatnonzero(middle > 0.5)}
+    return {
+        kind: [_card(verdict, text, place) for text, place in _with_ids(verdict, own.places[which[:SHOWN]])]
+        for kind, which in kinds.items()
+    }
+
+
+def _with_ids(verdict: "Verdict", places: np.ndarray) -> list[tuple[str, int]]:
+    return list(zip(verdict.ids_at(places), places.tolist(), strict=True))
+
+
+def _card(verdict: "Verdict", text: str, place: int, choices: Sequence[str] = ()) -> dict[str, Any]:
+    """A picture with what it shows and both answers; with the choices alone, and not whose they are, if it is to be labelled."""
+    picture = picture_of(verdict.pool, place)
+    truth = verdict.truths.get(place)
+    classes = verdict.pool.classes
+    return {
+        "id": plain(text),
+        "address": address_of(picture) if picture else None,
+        "small": bool(picture and max(picture.size) <= SMALL),
+        "class": None if truth is None or choices else _shown(truth, classes),
+        "choices": choices,
+        "answers": [] if choices else [_answer(own.top[place, 0], classes) for own in verdict.pool.predictions[:2]],
+    }
+
+
+def _shown(truth: int, classes: Sequence[Any]) -> str:
+    return str(classes[truth].name) if truth >= 0 else "neither" if truth == OTHER else "unclear"
+
+
+def _answer(top: int, classes: Sequence[Any]) -> str:
+    return str(classes[top].name) if top >= 0 else "no answer"
+
+
+def _pairs_of_classes(verdict: "Verdict") -> list[dict[str, Any]]:
+    """How often the first answers a and the second b, and which is right where labels say so; the most frequent pairs."""
+    own = verdict.only
+    tops = [predictions.top[own.places, 0].tolist() for predictions in verdict.pool.predictions[:2]]
+    both = list(zip(*tops, strict=True))
+    labelled = Counter((pair, value) for pair, value in zip(both[: own.used], own.low[: own.used].tolist(), strict=True))
+    return [
+        {
+            "first": _answer(pair[0], verdict.pool.classes),
+            "second": _answer(pair[1], verdict.pool.classes),
+            "count": count,
+            "labelled": sum(number for (key, _), number in labelled.items() if key == pair),
+            "worse": sum(number for (key, value), number in labelled.items() if key == pair and value < 0.5),
+            "better": sum(number for (key, value), number in labelled.items() if key == pair and value > 0.5),
+        }
+        for pair, count in Counter(both).most_common(PAIRS)
+    ]
+
+
+def _command(verdict: "Verdict") -> str:
+    """The command that goes on with the verdict, as far as names tell."""
+    words = ["gevaldi", "verdict", *verdict.names, *(["--pool", verdict.pool.name] if verdict.pool.pictures is not None else [])]
+    if verdict.margin:
+        words += ["--margin", f"{verdict.margin:g}"]
+    words += [word for question in verdict.questions if not question.where for word in ("--score", question.score.name)]
+    words += [word for question in verdict.questions if question.where for word in ("--where", question.where)]
+    words += ["--require", verdict.claim] if len(verdict.names) == 2 else []
+    words += ["--budget", str(verdict.budget)] if verdict.budget else []
+    words += ["--seed", str(verdict.seed)] if verdict.seed else []
+    words += ["--out", str(verdict.folder)] if verdict.folder else []
+    return shlex.join(words)

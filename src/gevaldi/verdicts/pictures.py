@@ -1,0 +1,35 @@
+"""Pictures of a pool, as people see them."""
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+from gevaldi.predictions.base import Pool
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SIDE = 256  # most pixels of the longer side on a page
+SMALL = 64  # pixels up to which a picture is stored without loss and enlarged without smoothing
+
+
+def picture_of(pool: Pool, place: int) -> "Image | None":
+    """A picture of the pool; None if only predictions are known.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if pool.pictures is None:
+        return None
+    from gevaldi.pictures._levels import as_image, in_levels
+
+    return as_image(in_levels(pool.pictures[place]))
+
+
+def address_of(picture: "Image") -> str:
+    """A picture as a data URL: as PNG if it is small, otherwise reduced and as WebP."""
+    shown, sink = picture.copy(), io.BytesIO()
+    shown.thumbnail((SIDE, SIDE))
+    form = "png" if max(picture.size) <= SMALL else "webp"
+    shown.save(sink, form.upper(), **({} if form == "png" else {"quality": 80}))
+    return f"data:image/{form};base64,{base64.b64encode(sink.getvalue()).decode()}"
