@@ -20,7 +20,7 @@ def read_answers(path: str | Path) -> list[Answer]:
     """The answers in a file or folder; rows without an answer are skipped.
 
     A table has a column of pictures (picture, id, image, file, path ...) and one of classes (class, label, answer ...), and may
-    have a person and a time. A folder has one sub-folder per class, with the pictures in it; or it is the folder of another verdict.
+    have a person and a time. A folder has one sub-folder per class, with its pictures; or it is the folder of another verdict.
     A JSON file is a mapping from pictures to classes, a list of rows, or an export of Label Studio.
 
     Raises:
