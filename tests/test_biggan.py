@@ -23,10 +23,10 @@ from torch import nn
 from torch.nn import functional as F
 
 import gevaldi
-from gevaldi.classifiers._imagenet import ilsvrc_labels
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
 from gevaldi.generators import load_generator
 from gevaldi.generators._biggan_deep import BigganDeep, at_truncation
+from gevaldi.label_files import ilsvrc_labels
 from gevaldi.priors.truncated_normal import TruncatedNormal
 
 NARROW = 16  # in place of 128

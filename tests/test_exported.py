@@ -20,13 +20,13 @@ from torchvision.transforms.v2 import functional as F
 
 from gevaldi.classifiers import load_classifier
 from gevaldi.classifiers._files import FileOptions, FixedBatch
-from gevaldi.classifiers._imagenet import ilsvrc_labels
-from gevaldi.classifiers._labels import labels_told, with_ids
+from gevaldi.classifiers._labels import labels_told
 from gevaldi.classifiers.exported import Exported
 from gevaldi.classifiers.onnx import Onnx
 from gevaldi.classifiers.torchscript import Torchscript
 from gevaldi.contract import check_classifier
 from gevaldi.errors import ContractError, GevaldiError, MissingExtra, SpecError, WeightsError
+from gevaldi.label_files import ilsvrc_labels, with_ids
 from gevaldi.models import Label
 
 SIDE = 20

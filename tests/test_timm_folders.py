@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from gevaldi.classifiers import load_classifier
-from gevaldi.classifiers._imagenet import ilsvrc_labels
 from gevaldi.errors import SpecError, UnknownName, WeightsError
+from gevaldi.label_files import ilsvrc_labels
 
 pytestmark = pytest.mark.slow  # importing timm and transformers takes their time
 NAMES = ["cat", "dog", "bird", "frog"]

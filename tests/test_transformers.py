@@ -13,10 +13,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from gevaldi.classifiers import load_classifier
-from gevaldi.classifiers._imagenet import ilsvrc_labels
 from gevaldi.classifiers.transformers import Transformers
 from gevaldi.contract import check_classifier
 from gevaldi.errors import MissingExtra, SpecError, WeightsError
+from gevaldi.label_files import ilsvrc_labels
 
 pytestmark = pytest.mark.slow  # importing transformers takes its time
 SIZES = [(240, 300), (301, 233), (97, 150), (64, 64), (513, 400)]

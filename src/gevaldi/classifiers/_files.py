@@ -12,10 +12,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from gevaldi.calls import Call, construct
-from gevaldi.classifiers._labels import IMAGENET, labels_told
+from gevaldi.classifiers._labels import labels_told
 from gevaldi.classifiers._layout import Arranged, FixedBatch, Input, Layout
 from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.errors import GevaldiError, SpecError, WeightsError
+from gevaldi.label_files import IMAGENET
 from gevaldi.models import Classifier, Output, Pictures, classifier
 from gevaldi.provenance import note_files
 from gevaldi.settings import Settings

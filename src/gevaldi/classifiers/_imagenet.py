@@ -9,15 +9,8 @@ from torch import Tensor, nn
 
 from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.models import Classifier, Label, classifier
-from gevaldi.taxonomy import registry
 
 RANDOM = "random"  # in place of a weights file: untrained, for trying out
-
-
-def ilsvrc_labels() -> tuple[Label, ...]:
-    """The 1,000 classes of ILSVRC 2012 in their usual order, with their WordNet ids."""
-    taxonomy = registry.build("ilsvrc")
-    return tuple(Label(taxonomy.name(wnid), wnid) for wnid in taxonomy.classes)
 
 
 def prepared(

@@ -117,7 +117,7 @@ def _on_hub(place: str, said: str) -> Origin:
 
 def labels_stated(network: Any) -> tuple[Label, ...] | None:
     """The labels that a model's configuration brings along; None if it brings none."""
-    from gevaldi.classifiers._labels import with_ids
+    from gevaldi.label_files import with_ids
 
     stated = getattr(network, "pretrained_cfg", None) or {}
     names, described = stated.get("label_names"), stated.get("label_descriptions")

@@ -145,8 +145,8 @@ def _labels(network: Any, name: str) -> "tuple[Label, ...]":
     """Names and WordNet ids for the subsets of ImageNet that timm knows; numbers for other sets of classes."""
     from timm.data import ImageNetInfo, infer_imagenet_subset
 
-    from gevaldi.classifiers._imagenet import ilsvrc_labels
     from gevaldi.classifiers._timm import labels_stated
+    from gevaldi.label_files import ilsvrc_labels
     from gevaldi.models import Label, labels_of
 
     if not network.num_classes:

@@ -60,9 +60,10 @@ class Torchvision:
         from torchvision.models import get_model
 
         from gevaldi.checkpoints import fill
-        from gevaldi.classifiers._imagenet import RANDOM, ilsvrc_labels, prepared
+        from gevaldi.classifiers._imagenet import RANDOM, prepared
         from gevaldi.classifiers._labels import classes_told, labels_told, refuse_classes
         from gevaldi.classifiers._padding import pad_as_tensorflow
+        from gevaldi.label_files import ilsvrc_labels
 
         model, _, tag = name.partition("@")
         if model not in _names():

@@ -2,9 +2,9 @@
 
 import re
 
-from gevaldi.classifiers._imagenet import ilsvrc_labels
 from gevaldi.documents import TextFile
 from gevaldi.errors import DataError
+from gevaldi.label_files import ilsvrc_labels
 from gevaldi.models import Label
 from gevaldi.storage import local_path
 from gevaldi.taxonomy import registry

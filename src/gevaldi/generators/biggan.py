@@ -43,8 +43,9 @@ class Biggan:
         import torch
 
         from gevaldi.checkpoints import fill
-        from gevaldi.classifiers._imagenet import RANDOM, ilsvrc_labels
+        from gevaldi.classifiers._imagenet import RANDOM
         from gevaldi.generators._biggan_deep import EPSILON, LATENT, BigganDeep, initialise
+        from gevaldi.label_files import ilsvrc_labels
         from gevaldi.models import generator
         from gevaldi.priors.truncated_normal import TruncatedNormal
 

@@ -176,8 +176,8 @@ def _checkpoint(pipeline: Any) -> None:
 
 def _by_classes(pipeline: Any) -> "tuple[tuple[Label, ...], Arguments]":
     """As many classes as the UNet has embeddings for: a thousand are those of ILSVRC in their usual order, others are numbers."""
-    from gevaldi.classifiers._imagenet import ilsvrc_labels
     from gevaldi.generators._diffusion import classes
+    from gevaldi.label_files import ilsvrc_labels
     from gevaldi.models import labels_of
 
     count = pipeline.unet.config.num_class_embeds or 0

@@ -49,9 +49,10 @@ class Pool:
         ids: one text per picture, unique.
         classes: of the predictions of all classifiers.
         predictions: one per classifier.
-        truth: the place of each picture's class among `classes`, `NO_ANSWER` where the pool does not know it; None if it knows none.
+        truth: the place of each picture's class among `classes`, `NO_ANSWER` where it is unknown; None if no class is known.
         digest: SHA-256 over the pool's ids and pictures, or only ids for tables.
         pictures: the pictures by place, for galleries and labelling pages; None if only tables are known.
+        notes: sentences that a reader has to know, such as classes that only one classifier has.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Pool:
     truth: Int32[np.ndarray, " pictures"] | None = None
     digest: str = ""
     pictures: Any = None
+    notes: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.ids)

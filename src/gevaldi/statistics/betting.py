@@ -86,5 +86,7 @@ def total_interval(
         within: the interval from the first of the same values, to begin from.
     """
     before = within or (0.0, float(size))
-    lowest = lower_total(low, size, miss / 2, before[0])
-    return lowest, size - lower_total(1 - high, size, miss / 2, size - before[1])
+    ends = lower_total(low, size, miss / 2, before[0]), size - lower_total(1 - high, size, miss / 2, size - before[1])
+    least, most = float(low.sum()), float(size - (1 - high).sum())  # certain, where an interval that misses may be empty
+    bounds = [min(max(end, least), most) for end in ends]
+    return min(bounds), max(bounds)

@@ -19,8 +19,7 @@ def amount(value: float, score: Score, pictures: int) -> str:
     if score.unit:
         return f"{score.scale * size:.3g} {score.unit}"
     decimals = 2 if pictures >= 1000 else 1
-    text = f"{100 * size:.{decimals}f}"
-    return f"< {10**-decimals:.{decimals}f} points" if size > 0 and float(text) == 0 else f"{text} points"
+    return f"{100 * size:.{decimals}f} points"
 
 
 def signed(value: float, score: Score, pictures: int) -> str:

@@ -128,5 +128,7 @@ def _loaded(
     pool: Any, classifiers: Sequence[Any], folder: str | Path, device: str, batch_size: int | None, progress: bool | None
 ) -> Pool:
     from gevaldi.predictions.pool import load_pool
+    from gevaldi.progress import Bar
 
-    return load_pool(pool, classifiers, folder=Path(folder).expanduser(), device=device, batch_size=batch_size, progress=progress)
+    with Bar(progress) as bar:
+        return load_pool(pool, classifiers, folder=Path(folder).expanduser(), device=device, batch_size=batch_size, progress=bar)

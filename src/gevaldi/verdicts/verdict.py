@@ -80,7 +80,7 @@ class Verdict:
         self.pool, self.questions, self.margin, self.claim = pool, tuple(questions), margin, claim
         self.confidence, self.seed, self.budget, self.folder = confidence, seed, budget, folder
         self.answers = answers or Answers()
-        self.notes: list[str] = []
+        self.notes: list[str] = list(pool.notes)
         self.uses_truth = use_truth and pool.truth is not None
         self.evidence = self._begun()
         self._refresh()

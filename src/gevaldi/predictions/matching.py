@@ -1,0 +1,215 @@
+"""One set of classes and one order of pictures for the predictions of several classifiers. Needs no torch.
+
+Classes are the same by taxonomy id where both have one, otherwise by name, as in a comparison. Unlike there, a class that only one
+classifier knows stays: on a picture it is an answer like any other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Int32
+
+from gevaldi.errors import DataError, SpecError
+from gevaldi.labels import Label
+from gevaldi.names import plain
+from gevaldi.predictions.base import NO_ANSWER, Predictions
+from gevaldi.predictions.checks import some
+from gevaldi.predictions.ranking import digest_of
+from gevaldi.taxonomy.keys import WORDNET, keys_of
+from gevaldi.taxonomy.labels import Named, are_only_numbers
+
+SHOWN = 3
+
+
+def join(predictions: Sequence[Predictions], ids: pa.Array, known: bool) -> tuple[list[Predictions], list[str]]:
+    """The predictions on the same pictures in the same order, and sentences on rows that are about none of them.
+
+    Args:
+        predictions: of each classifier.
+        ids: of the pictures.
+        known: whether `ids` are those of a pool of pictures, which may have fewer than a table.
+
+    Raises:
+        DataError: a picture is missing in one, or, where only tables are known, in another; the first ones are named.
+    """
+    notes: list[str] = []
+    return [_joined(one, ids, known, notes) for one in predictions], notes
+
+
+def _joined(one: Predictions, ids: pa.Array, known: bool, notes: list[str]) -> Predictions:
+    if one.ids.equals(ids):
+        return one
+    places = pc.index_in(ids, value_set=one.ids)
+    missing = places.null_count
+    if missing and not one.source.get("partial"):
+        raise DataError(_missing(one, ids.filter(places.is_null()), known))
+    extra = len(one) - (len(ids) - missing)
+    if extra and not known:
+        others = one.ids.filter(pc.is_null(pc.index_in(one.ids, value_set=ids)))
+        raise DataError(
+            f"{extra:,} pictures of {one.name} are not in the first table: {some(others)}. Give tables about the same pictures, "
+            "or the pool that they are about."
+        )
+    if extra:
+        notes.append(f"{extra:,} rows of {one.name} are about no picture of the pool, and are left out.")
+    if missing:
+        notes.append(f"{missing:,} of {len(ids):,} pictures are missing in {one.name}, and count as no answer.")
+    rows = pc.fill_null(places, len(one)).to_numpy(zero_copy_only=False)
+    top = _taken(one.top, rows, NO_ANSWER)
+    probability = None if one.probability is None else _taken(one.probability, rows, 0)
+    return replace(one, ids=ids, top=top, probability=probability, digest="")
+
+
+def _taken(values: np.ndarray, rows: np.ndarray, missing: int) -> np.ndarray:
+    """Some rows of an array; the one past its end is `missing`."""
+    found = np.array(values[np.minimum(rows, len(values) - 1)])
+    found[rows == len(values)] = missing
+    return found
+
+
+def _missing(one: Predictions, lost: pa.Array, known: bool) -> str:
+    there = f"it has pictures such as {plain(one.ids[0])}"
+    where = "the pool" if known else "the first table"
+    return (
+        f"{one.name} has no row for {len(lost):,} pictures of {where}: {some(lost)}; {there}. Name the pictures "
+        "alike, or, if these could not be classified, say partial=true: they count as no answer."
+    )
+
+
+def over_all_classes(predictions: Sequence[Predictions]) -> tuple[tuple[Label, ...], list[Predictions], list[str]]:
+    """The classes of all classifiers together, the predictions over these, and sentences on classes that not all have.
+
+    Raises:
+        SpecError: nothing says which classes are the same: numbers beside names, numbers in another order, no class in common, or
+            a name that several classes bear.
+    """
+    first, *others = sorted(predictions, key=lambda one: not any(label.id not in (None, label.name) for label in one.classes))
+    classes = [*first.classes]  # of one that knows both names and ids, so that others may know either
+    places = {id(first): [*range(len(classes))]} | {id(one): _merge(classes, one, first) for one in others}
+    found, ordered = tuple(classes), [places[id(one)] for one in predictions]
+    return found, [_moved(one, own, found) for one, own in zip(predictions, ordered, strict=True)], _notes(predictions, ordered)
+
+
+def _merge(classes: list[Label], one: Predictions, first: Predictions) -> list[int]:
+    """Where the classes of a classifier are among those of the ones before, to which new ones are added."""
+    before, own = _named(classes), _named(one.classes)
+    if before == own:
+        return [*range(len(own))]
+    _refuse_numbers(classes, one, first)
+    try:
+        theirs, mine = keys_of(before, {}, own, None, {}), keys_of(own, {}, before, None, {})
+    except SpecError as error:
+        reason = str(error).rpartition(" Map them")[0]
+        raise SpecError(f"The classes of {one.name} and {first.name} cannot be matched by name. {reason} Give both ids.") from None
+    known = {key: i for i, key in reversed([*enumerate(theirs)])}
+    if not known.keys() & set(mine):
+        raise SpecError(
+            f"{first.name} and {one.name} have no class in common: {_classes(first.classes)}; {_classes(one.classes)}. Give the "
+            "labels ids of one taxonomy or the same names; for a table, classes=FILE holds the names in the order of its numbers."
+        )
+    found = []
+    for key, label in zip(mine, one.classes, strict=True):
+        if key not in known:
+            known[key] = len(classes)
+            classes.append(label)
+        elif label.id and not classes[known[key]].id:
+            classes[known[key]] = label
+        found.append(known[key])
+    return found
+
+
+def _refuse_numbers(classes: Sequence[Label], one: Predictions, first: Predictions) -> None:
+    """Refuse numbers that may be nothing but places: beside names, or beside the same numbers in another order.
+
+    Raises:
+        SpecError: one side is only numbers; the message says how to name them.
+    """
+    sides = ((_named(classes), first), (_named(one.classes), one))
+    numbers = [all(name.isdecimal() and own is None for name, own in side) for side, _ in sides]
+    if numbers[0] != numbers[1]:
+        (_, count), (_, names) = sides if numbers[0] else reversed(sides)
+        raise SpecError(
+            f"{count.name} numbers its classes ({_classes(count.classes)}) and {names.name} names them "
+            f"({_classes(names.classes)}), and nothing says which is which. "
+            f"Give the names in the order of the numbers: {_option(count)}=FILE."
+        )
+    plain_names = [[name for name, _ in side] for side, _ in sides]
+    if all(numbers) and sorted(plain_names[0]) == sorted(plain_names[1]) and any(are_only_numbers(side) for side, _ in sides):
+        raise SpecError(
+            f"{first.name} and {one.name} have the same numbers as classes in another order; they may be places in other lists, "
+            f"such as folders sorted as text. Give names: {_option(one)}=FILE."
+        )
+
+
+def _option(one: Predictions) -> str:
+    return "classes" if one.name.startswith("table:") or "closed" in one.source else "labels"
+
+
+def _named(classes: Sequence[Label]) -> list[Named]:
+    return [(label.name, label.id) for label in classes]
+
+
+def _classes(classes: Sequence[Label]) -> str:
+    return ", ".join(plain(label.name) for label in classes[:SHOWN]) + (", …" if len(classes) > SHOWN else "")
+
+
+def _moved(one: Predictions, places: Sequence[int], classes: tuple[Label, ...]) -> Predictions:
+    """Predictions over other classes."""
+    table = np.array([*places, NO_ANSWER], np.int32)
+    top = one.top if [*places] == [*range(len(places))] else table[one.top]
+    same = one.digest and top is one.top and classes == one.classes
+    return replace(one, classes=classes, top=top, digest=one.digest if same else digest_of(one.ids, classes, top))
+
+
+def _notes(predictions: Sequence[Predictions], places: Sequence[Sequence[int]]) -> list[str]:
+    """Classes that only some classifiers have; those of tables are only the ones that occur, and say nothing."""
+    closed = [i for i, one in enumerate(predictions) if one.source.get("closed", True)]
+    everywhere = set.intersection(*(set(places[i]) for i in closed)) if closed else set()
+    found = []
+    for i in closed:
+        own = [k for k, place in enumerate(places[i]) if place not in everywhere]
+        if own:
+            labels = [predictions[i].classes[k] for k in own]
+            found.append(f"{predictions[i].name} has {len(own):,} classes that not all others have: {_classes(labels)}.")
+    return found
+
+
+def true_classes(
+    names: Sequence[str | None], classes: tuple[Label, ...], open_ended: bool
+) -> tuple[Int32[np.ndarray, " pictures"] | None, tuple[Label, ...], list[str]]:
+    """The place of each picture's class, the classes with those that are added, and sentences on names that fit none.
+
+    A name is that of a class, its id, or holds its WordNet id.
+
+    Args:
+        names: of the class of each picture, None where it is unknown.
+        classes: of the predictions.
+        open_ended: whether classes are only those that tables mention; a true class that no table mentions is added to them.
+    """
+    unique = sorted({name for name in names if name is not None})
+    if not unique:
+        return None, classes, []
+    found: dict[str | None, int] = {name: place for name in unique if (place := _place(name, classes)) is not None}
+    lost = [name for name in unique if name not in found]
+    notes = []
+    if lost and open_ended and found:
+        found |= {name: len(classes) + i for i, name in enumerate(lost)}
+        classes = (*classes, *map(Label, lost))
+    elif lost:
+        shown = ", ".join(map(plain, lost[:SHOWN])) + (", …" if len(lost) > SHOWN else "")
+        notes.append(
+            f"{len(lost):,} of the {len(unique):,} classes of the pool are not known to the classifiers: {shown}. Their pictures "
+            f"count as unlabelled. The classifiers' classes are such as {_classes(classes)}."
+        )
+    return np.array([found.get(name, NO_ANSWER) for name in names], np.int32), classes, notes
+
+
+def _place(name: str, classes: Sequence[Label]) -> int | None:
+    """The only class that a name stands for; None if there is none, or several."""
+    ids: Mapping[str, None] = dict.fromkeys(WORDNET.findall(name))
+    fits = {i for i, label in enumerate(classes) if name in (label.name, label.id)}
+    fits = fits or {i for i, label in enumerate(classes) if label.id in ids and len(ids) == 1}
+    return fits.pop() if len(fits) == 1 else None

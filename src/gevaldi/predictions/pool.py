@@ -1,0 +1,92 @@
+"""Loads or computes the predictions of several classifiers on one pool of pictures."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import pyarrow as pa
+
+from gevaldi.errors import SpecError
+from gevaldi.predictions.base import Pool, Predictions
+from gevaldi.predictions.matching import join, over_all_classes, true_classes
+from gevaldi.predictions.ranking import digest_of, digest_of_ids
+from gevaldi.predictions.table import is_table, load_table
+
+if TYPE_CHECKING:
+    from gevaldi.models import Classifier
+    from gevaldi.pictures.base import RealPictures
+
+FOLDER = Path("runs/predictions")
+
+
+@runtime_checkable
+class Watch(Protocol):
+    """Is told of progress, such as `gevaldi.progress.Bar`."""
+
+    def rows(self, done: int, total: int) -> None:
+        """Show how many pictures are finished."""
+
+    def working(self, side: str) -> None:
+        """Show what happens now."""
+
+
+def load_pool(
+    pool: "str | RealPictures | None",
+    classifiers: "Sequence[str | Classifier]",
+    *,
+    folder: Path | str = FOLDER,
+    device: str = "auto",
+    batch_size: int | None = None,
+    progress: Watch | None = None,
+) -> Pool:
+    """The predictions of classifiers on the same pictures, over the same classes.
+
+    Args:
+        pool: the name of a set of pictures such as folder:DIR, or the pictures; None if all classifiers are tables.
+        classifiers: names, also `table:FILE`, or objects.
+        folder: where predictions are stored as they are computed, and found again.
+        device: to compute on.
+        batch_size: pictures classified together; chosen by default.
+        progress: is told how many pictures are classified.
+
+    Raises:
+        SpecError: there is no classifier, a network has no pool, or classes cannot be matched.
+        DataError: a table or a picture cannot be read, or pictures are missing in a table.
+    """
+    if not classifiers:
+        raise SpecError("No classifier was given. Name one or more, such as table:FILE.")
+    if pool is None:
+        return _of_tables([_table(one) for one in classifiers])
+    raise NotImplementedError
+
+
+def _table(name: Any) -> Predictions:
+    if not is_table(name):
+        raise SpecError(f"{name} classifies pictures, and none are given: name the pool, such as --pool folder:DIR.")
+    return load_table(name)
+
+
+def _of_tables(predictions: Sequence[Predictions]) -> Pool:
+    ids = predictions[0].ids
+    joined, notes = join(predictions, ids, known=False)
+    name = f"the pictures of {predictions[0].name}"
+    return _pool(name, ids, joined, None, digest_of_ids(ids), None, notes)
+
+
+def _pool(
+    name: str,
+    ids: pa.Array,
+    predictions: Sequence[Predictions],
+    names: Sequence[str | None] | None,
+    digest: str,
+    pictures: Any,
+    notes: Sequence[str],
+) -> Pool:
+    """A pool from predictions on the same pictures in the same order."""
+    classes, moved, about_classes = over_all_classes(predictions)
+    open_ended = not all(one.source.get("closed", True) for one in predictions)
+    truth, classes, about_truth = true_classes(names or [], classes, open_ended)
+    if classes != moved[0].classes:
+        moved = [replace(one, classes=classes, digest=digest_of(ids, classes, one.top)) for one in moved]
+    return Pool(name, ids, classes, moved, truth, digest, pictures, (*notes, *about_classes, *about_truth))
