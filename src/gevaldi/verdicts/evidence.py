@@ -16,6 +16,7 @@ from gevaldi.statistics.sampling import fixed_size_interval, population_interval
 from gevaldi.verdicts.scores import Score
 
 OTHER, UNKNOWN = -1, -2  # truths of a picture that shows a class which no classifier named, or about which people cannot tell
+UNLABELLED = -3
 
 Values = Float[np.ndarray, " pictures"]
 
@@ -52,11 +53,13 @@ class Evidence:
     budget: int | None = None
     low: Values = field(init=False)
     high: Values = field(init=False)
+    _truths: Int[np.ndarray, " pictures"] = field(init=False)
     _totals: dict[tuple[str, float], tuple[int, tuple[float, float]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.low = np.full(len(self.places), np.nan)
         self.high = np.full(len(self.places), np.nan)
+        self._truths = np.full(len(self.places), UNLABELLED)
 
     @property
     def disputed(self) -> int:
@@ -86,16 +89,14 @@ class Evidence:
             truths: by place in the pool: a place among the classes, `OTHER` or `UNKNOWN`.
             predictions: of all classifiers.
         """
-        which = np.flatnonzero(np.isin(self.places, np.fromiter(truths, dtype=int, count=len(truths))))
-        if not len(which):
-            return
-        at = self.places[which]
-        truth = np.array([truths[place] for place in at.tolist()])
-        lowest, highest = possible_values(self, at, truth, predictions)
-        if not np.array_equal(self.low[which], lowest) or not np.array_equal(self.high[which], highest):
-            if not np.isnan(self.low[which]).all():
-                self._totals.clear()  # an answer was changed
-            self.low[which], self.high[which] = lowest, highest
+        known = np.array([truths.get(place, UNLABELLED) for place in self.places.tolist()], dtype=int)
+        changed = known != self._truths
+        if (self._truths[changed] != UNLABELLED).any():
+            self._totals.clear()  # intervals that rest on another answer
+        self._truths = known
+        self.low[changed] = self.high[changed] = np.nan
+        new = np.flatnonzero(changed & (known != UNLABELLED))
+        self.low[new], self.high[new] = possible_values(self, self.places[new], known[new], predictions)
 
     def interval(self, miss: float | None = None) -> tuple[float, float]:
         """The interval of the difference, second minus first, on the pool: between -M / N and M / N before the first label."""

@@ -22,7 +22,7 @@ def claim_in_words(verdict: "Verdict") -> str:
         return "the best classifier is known"
     first, second = short_names(verdict)
     unit = verdict.questions[0].score.unit
-    margin = f"{verdict.margin:g} {unit}" if unit else f"{100 * verdict.margin:g} points"
+    margin = f"{verdict.margin:g} {unit}" if unit else f"{100 * verdict.margin:g} percentage points"
     return {
         "better-or-worse": f"{second} is better than {first}, or worse",
         "better": f"{second} is better than {first}",
@@ -65,10 +65,10 @@ def _rank(best: int, worst: int) -> str:
 def labels_used(verdict: "Verdict") -> str:
     """How many labels the decision rests on."""
     own, many = verdict.only, len(verdict.names) > 2
-    used = len(verdict.truths) if many else own.used
+    used, waiting = (verdict.used, verdict.waiting) if many else (own.used, own.waiting)
     of = len(verdict.disputed) if many else own.disputed
-    waiting = "" if many or not own.waiting else f"; {own.waiting:,} more are out of order and count when the order reaches them"
-    return f"{used:,} of {of:,} disputed pictures are labelled{waiting}."
+    later = f"; {waiting:,} more labels are out of order and count when the order reaches them" if waiting else ""
+    return f"{used:,} of {of:,} disputed pictures are labelled{later}."
 
 
 def as_markdown(verdict: "Verdict") -> str:

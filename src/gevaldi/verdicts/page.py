@@ -152,7 +152,7 @@ def _card(verdict: "Verdict", text: str, place: int, choices: Sequence[str] = ()
         "small": bool(picture and max(picture.size) <= SMALL),
         "class": None if truth is None or choices else _shown(truth, classes),
         "choices": choices,
-        "answers": [] if choices else [_answer(own.top[place, 0], classes) for own in verdict.pool.predictions[:2]],
+        "answers": [] if choices else [_answer(int(own.top[place, 0]), classes) for own in verdict.pool.predictions[:2]],
     }
 
 

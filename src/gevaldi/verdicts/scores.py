@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -16,6 +16,7 @@ Tops = Int[np.ndarray, "pictures depth"]
 NAMES = ("accuracy", "levels", "top-5", "class:NAME", "cost:FILE")
 
 
+@runtime_checkable
 class Score(Protocol):
     """A score of answers in [0, 1], higher being better."""
 

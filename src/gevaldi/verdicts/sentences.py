@@ -14,27 +14,26 @@ if TYPE_CHECKING:
 
 
 def amount(value: float, score: Score, pictures: int) -> str:
-    """A difference of scores, without its sign: 0.42 points, or 0.031 levels."""
+    """A difference of scores, without its sign: 0.42 percentage points, or 0.031 levels."""
     size = abs(value)
     if score.unit:
         return f"{score.scale * size:.3g} {score.unit}"
     decimals = 2 if pictures >= 1000 else 1
-    return f"{100 * size:.{decimals}f} points"
+    return f"{100 * size:.{decimals}f} percentage points"
 
 
 def signed(value: float, score: Score, pictures: int) -> str:
-    """A difference with its sign: +0.42 points."""
+    """A difference with its sign: +0.42 percentage points."""
     sign = "+" if value > 0 else "−" if value < 0 else ""
     return f"{sign}{amount(value, score, pictures)}"
 
 
 def span(estimate: Estimate, score: Score, pictures: int) -> str:
-    """An interval: −0.10 to +0.42 points; one that is a point is exact."""
+    """An interval: −0.10 to +0.42 percentage points; one that is a point is exact."""
     if estimate.low == estimate.high:
         return "exact"
     low, high = (signed(end, score, pictures) for end in (estimate.low, estimate.high))
-    unit = low.rpartition(" ")[2]
-    return f"{low.removesuffix(unit).strip()} to {high}" if high.endswith(f" {unit}") else f"{low} to {high}"
+    return f"{low.partition(' ')[0]} to {high}"
 
 
 def quantity(score: Score) -> str:

@@ -234,6 +234,16 @@ class Verdict:
         return self.evidence[0, (0, 1)]
 
     @property
+    def used(self) -> int:
+        """The number of labels that count for some question and pair."""
+        return len({place for own in self.evidence.values() for place in own.places[: own.used].tolist()})
+
+    @property
+    def waiting(self) -> int:
+        """The number of labels that came out of order, and count for nothing yet."""
+        return len(self.truths) - self.used
+
+    @property
     def interval(self) -> Estimate:
         """The difference of the first score on the pool, second classifier minus first, with its interval."""
         return self.only.difference()

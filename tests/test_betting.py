@@ -1,0 +1,125 @@
+"""The confidence sequence without replacement, against exact enumeration, and intervals of fixed size against the hypergeometric."""
+
+from fractions import Fraction
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import hypergeom
+
+from gevaldi.statistics.betting import STAKES, lower_total, total_interval, wealth
+from gevaldi.statistics.paired import Paired, exact_share
+from gevaldi.statistics.sampling import fixed_size_interval, population_interval
+
+SMALL = [(0.0, 1.0, 1.0, 0.5), (1.0, 0.0, 0.0, 0.0, 1.0, 0.5), (0.25, 0.75, 1.0, 0.0, 0.5, 0.1), (1.0, 1.0, 0.0, 0.0, 0.0, 0.0)]
+
+
+@pytest.mark.parametrize("values", SMALL)
+def test_over_all_orders_the_mean_wealth_against_the_truth_is_one(values: tuple[float, ...]) -> None:
+    orders = np.array(list(permutations(values)))
+    assert wealth(orders, len(values), sum(values)).mean(0) == pytest.approx(np.ones(len(values)))
+
+
+@pytest.mark.parametrize("values", SMALL)
+def test_over_all_orders_a_bound_of_any_level_is_ever_wrong_with_at_most_its_probability(values: tuple[float, ...]) -> None:
+    orders = np.array(list(permutations(values)))
+    most = wealth(orders, len(values), sum(values)).max(1)
+    for miss in (0.5, 0.25, 0.1, 0.05):
+        assert (most >= 1 / miss).mean() <= miss
+
+
+def test_wealth_is_the_formula_in_exact_fractions() -> None:
+    values, size, total = [Fraction(1), Fraction(1, 2), Fraction(0), Fraction(1)], 7, Fraction(4)
+    products = [Fraction(1)] * len(STAKES)
+    for seen, value in enumerate(values):
+        mean = (total - sum(values[:seen])) / (size - seen)
+        products = [won * (1 + Fraction(c) * (value / mean - 1)) for won, c in zip(products, STAKES.tolist(), strict=True)]
+    found = wealth(np.array([float(value) for value in values]), size, float(total))
+    assert found[-1] == pytest.approx(float(sum(products) / len(products)))
+
+
+def test_a_total_that_leaves_nothing_is_not_refuted_and_one_that_was_exceeded_is() -> None:
+    values = np.array([1.0, 1.0, 0.0, 0.0])
+    assert np.isfinite(wealth(values, 4, 2.0)).all()
+    assert wealth(values, 4, 1.5)[1:].tolist() == [np.inf] * 3
+
+
+@pytest.mark.parametrize("size", [10, 30, 100, 500])
+@pytest.mark.parametrize("neither", [0, 2])
+def test_exact_ties_followed_to_exhaustion_give_false_verdicts_in_at_most_five_per_cent(size: int, neither: int) -> None:
+    values = np.r_[np.ones((size - neither) // 2), np.zeros((size - neither) // 2), np.full(neither, 0.5)]
+    orders = np.random.default_rng(size).permuted(np.tile(values, (1000, 1)), axis=1)
+    worse = wealth(1 - orders, size, size / 2).max(1) >= 40
+    wrong = int(((wealth(orders, size, size / 2).max(1) >= 40) | worse).sum())
+    assert exact_share(wrong, 1000).high <= 0.065
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0, 0.3]), min_size=1, max_size=40), st.integers(0, 30), st.floats(0.01, 0.5))
+def test_intervals_lie_within_what_is_certain_and_end_in_the_sum(values: list[float], unseen: int, miss: float) -> None:
+    own = np.array(values)
+    low, high = total_interval(own, own, len(own) + unseen, miss)
+    assert own.sum() - 1e-9 <= low <= high <= own.sum() + unseen + 1e-9
+    if unseen == 0:
+        assert low == pytest.approx(high)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=2, max_size=40), st.integers(1, 60))
+def test_a_bound_continued_from_fewer_values_is_the_bound_of_all(values: list[float], unseen: int) -> None:
+    own, size = np.array(values), len(values) + unseen
+    before = lower_total(own[:-1], size, 0.025)
+    assert lower_total(own, size, 0.025, before) == pytest.approx(lower_total(own, size, 0.025), abs=size * 2**-16)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.integers(0, 40), st.data())
+def test_unclear_values_widen_the_interval_over_every_way_to_settle_them(
+    values: list[float], unseen: int, data: st.DataObject
+) -> None:
+    low = np.array(values)
+    unclear = np.array(data.draw(st.lists(st.booleans(), min_size=len(values), max_size=len(values))))
+    settled = np.where(unclear, data.draw(st.floats(0, 1)), low)
+    wide = total_interval(np.where(unclear, 0.0, low), np.where(unclear, 1.0, low), len(low) + unseen, 0.05)
+    narrow = total_interval(settled, settled, len(low) + unseen, 0.05)
+    tolerance = 2**-15 * (len(low) + unseen)
+    assert wide[0] <= narrow[0] + tolerance
+    assert wide[1] >= narrow[1] - tolerance
+
+
+def test_ten_thousand_labels_do_not_overflow() -> None:
+    values = (np.random.default_rng(0).random(10_000) < 0.6).astype(float)
+    low, high = total_interval(values[:9_000], values[:9_000], 10_000, 0.05)
+    assert low < values.sum() < high
+    assert high - low < 250
+
+
+@pytest.mark.parametrize(("size", "seen"), [(30, 10), (100, 20), (500, 50), (2000, 100)])
+def test_an_interval_of_a_fixed_number_of_labels_covers_by_the_hypergeometric_distribution(size: int, seen: int) -> None:
+    coverage = []
+    for ones in range(0, size + 1, max(1, size // 50)):
+        counts = np.arange(max(0, seen - size + ones), min(seen, ones) + 1)
+        covers = []
+        for count in counts:
+            values = np.r_[np.ones(count), np.zeros(seen - count)]
+            low, high = fixed_size_interval(values, values, size, 0.05)
+            covers.append(low - 1e-9 <= ones <= high + 1e-9)
+        coverage.append(float(hypergeom.pmf(counts, size, ones, seen) @ np.array(covers)))
+    assert np.mean(coverage) >= 0.955
+    assert min(coverage) >= 0.93  # at single shares, as of every interval by the normal approximation
+
+
+@pytest.mark.parametrize("counts", [(36, 55), (20, 50), (50, 50), (5, 9), (60, 90), (45, 65)])
+def test_an_interval_for_pictures_like_these_decides_as_mcnemars_test(counts: tuple[int, int]) -> None:
+    size, (old, new) = 10_000, counts
+    difference = (new - old) / size
+    low, high = population_interval((difference, difference), old + new, size, 0.05)
+    paired = Paired(size - old - new, old, new, 0)
+    around = paired.difference()
+    assert (low > 0 or high < 0) == (paired.chance() < 0.05)
+    assert (low, high) == pytest.approx((-around.high, -around.low), abs=4e-4)
+
+
+def test_a_pool_without_any_difference_leaves_room_for_one_elsewhere() -> None:
+    low, high = population_interval((0.0, 0.0), 0, 1000, 0.05)
+    assert -0.005 < low < -0.001
+    assert 0.001 < high < 0.005

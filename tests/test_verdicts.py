@@ -1,0 +1,570 @@
+"""A verdict on made-up predictions: what follows without labels, from labels in order, and from what people bring."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from scipy.stats import chisquare
+from typer.testing import CliRunner
+
+import gevaldi
+from gevaldi.cli.main import app
+from gevaldi.errors import DataError, RunFolderError, SpecError, UnknownName
+from gevaldi.labels import Label
+from gevaldi.predictions.base import NO_ANSWER, Pool, Predictions
+from gevaldi.statistics.betting import wealth
+from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer, Answers, agreed
+from gevaldi.verdicts.decisions import Decision
+from gevaldi.verdicts.gate import as_junit, as_markdown
+from gevaldi.verdicts.order import priorities
+from gevaldi.verdicts.read import read_answers
+from gevaldi.verdicts.scores import score_named
+from gevaldi.verdicts.sentences import headline
+from gevaldi.verdicts.verdict import Verdict
+
+CLASSES = tuple(Label(name) for name in ("cat", "dog", "bird", "fish"))
+
+
+def pool_of(*tops: Any, names: tuple[str, ...] = ("old", "new", "third", "fourth"), digest: str = "pool") -> Pool:
+    """Classifiers whose most probable classes are these; one column is one class alone."""
+    ids = pa.array([f"p{i}" for i in range(len(tops[0]))])
+    made = []
+    for name, top in zip(names, tops, strict=False):
+        columns = np.asarray(top, dtype=np.int32).reshape(len(tops[0]), -1)
+        made.append(Predictions(name, ids, CLASSES, columns, digest=f"{name}{columns.tobytes().hex()[:64]}"))
+    return Pool("pictures", ids, CLASSES, made, digest=digest)
+
+
+def random_pool(size: int = 200, count: int = 2, seed: int = 0, differ: float = 0.3) -> tuple[Pool, np.ndarray]:
+    """Classifiers that answer otherwise than the truth on some pictures, and the truth."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 4, size)
+    tops = [np.where(rng.random(size) < differ * (k + 1) / count, rng.integers(0, 4, size), truth) for k in range(count)]
+    return pool_of(*tops), truth
+
+
+def name(truth: np.ndarray, place: int) -> str:
+    return CLASSES[truth[place]].name
+
+
+def label_all(verdict: Verdict, truth: np.ndarray) -> None:
+    verdict.add({item.id: name(truth, item.place) for item in verdict.next()})
+
+
+def difference(pool: Pool, truth: np.ndarray) -> float:
+    old, new = ((own.top[:, 0] == truth).mean() for own in pool.predictions[:2])
+    return float(new - old)
+
+
+# without labels
+
+
+def test_without_labels_the_difference_is_at_most_the_share_that_differs() -> None:
+    pool, _ = random_pool()
+    differ = (pool.predictions[0].top[:, 0] != pool.predictions[1].top[:, 0]).mean()
+    verdict = gevaldi.verdict("", "", pool)
+    assert (verdict.interval.low, verdict.interval.high) == pytest.approx((-differ, differ))
+    assert verdict.flips.negative.high == pytest.approx(differ)
+    assert verdict.state == "undecided"
+
+
+def test_a_margin_of_the_share_that_differs_is_proved_without_labels() -> None:
+    pool = pool_of([0] * 97 + [1] * 3, [0] * 100)
+    assert gevaldi.verdict("", "", pool, margin="3%").state == "holds"
+    assert "No label was needed" in headline(gevaldi.verdict("", "", pool, margin=0.03))
+    assert gevaldi.verdict("", "", pool, margin="2.9%").state == "undecided"
+
+
+def test_equal_predictions_are_proved_equal() -> None:
+    verdict = gevaldi.verdict("", "", pool_of([0, 1, 2], [0, 1, 2]))
+    assert verdict.decision.word == "equivalent"
+    assert not verdict.next()
+    assert "equal in accuracy" in headline(verdict)
+    assert gevaldi.verdict("", "", pool_of([0, 1, 2], [0, 1, 2]), require="equivalent").state == "holds"
+
+
+def test_classifiers_that_differ_on_every_picture_are_decided_all_the_same() -> None:
+    verdict = gevaldi.verdict("", "", pool_of([0] * 40, [1] * 40))
+    while items := verdict.next(1):
+        verdict.add({items[0].id: "dog"})
+    assert verdict.decision.word == "better"
+    assert verdict.only.used < 12
+
+
+def test_a_pool_of_one_picture_is_decided_by_one_label() -> None:
+    verdict = gevaldi.verdict("", "", pool_of([0], [1]))
+    verdict.add({"p0": "cat"})
+    assert verdict.decision.word == "worse"
+    assert verdict.interval.value == -1
+
+
+# with labels
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_all_labels_give_the_true_difference_exactly(seed: int) -> None:
+    pool, truth = random_pool(seed=seed)
+    verdict = gevaldi.verdict("", "", pool, margin=1e-9, require="equivalent", seed=seed)
+    label_all(verdict, truth)
+    while verdict.next():
+        label_all(verdict, truth)
+    if verdict.only.used == verdict.only.disputed:
+        assert (verdict.interval.low, verdict.interval.high) == pytest.approx([difference(pool, truth)] * 2, abs=1e-9)
+    assert verdict.interval.low - 1e-9 <= difference(pool, truth) <= verdict.interval.high + 1e-9
+
+
+def test_every_score_counts_each_picture_by_its_definition() -> None:
+    rng = np.random.default_rng(0)
+    truth, tops = rng.integers(0, 4, 60), [np.array([rng.permutation(4) for _ in range(60)]) for _ in range(2)]
+    costs = rng.integers(1, 9, (4, 4)) * (1 - np.eye(4, dtype=int))
+    own = {
+        "accuracy": lambda top, t: float(top[0] == t),
+        "top-2": lambda top, t: float(t in top[:2]),
+        "class:bird": lambda top, t: float((top[0] == 2) == (t == 2)),
+    }
+    for text, score in own.items():
+        verdict = gevaldi.verdict("", "", pool_of(*tops), score=text, margin=1e-9, require="equivalent")
+        label_all(verdict, truth)
+        expected = np.mean([score(tops[1][i], truth[i]) - score(tops[0][i], truth[i]) for i in range(60)])
+        assert verdict.interval.value == pytest.approx(expected), text
+    assert costs.max() > 0
+
+
+def test_costs_and_levels_are_read_from_a_table_and_from_a_hierarchy(tmp_path: Path) -> None:
+    names = [label.name for label in CLASSES]
+    costs = pd.DataFrame(np.arange(16).reshape(4, 4) % 5 * (1 - np.eye(4)), names, names)
+    costs.iloc[::-1, ::-1].to_csv(tmp_path / "costs.csv")
+    score = score_named(f"cost:{tmp_path / 'costs.csv'}", CLASSES, 1)
+    for truth in range(4):
+        for answer in range(4):
+            got = score.outcomes(np.array([[answer]]))[0, truth]
+            assert got == pytest.approx(1 - costs.to_numpy()[truth, answer] / costs.to_numpy().max())
+    digits = tuple(Label(str(i)) for i in range(10))
+    from gevaldi.taxonomy import distances, registry
+
+    matrix = distances(registry.build("mnist-digits"))
+    levels = score_named("levels", digits, 1, "mnist-digits")
+    assert levels.outcomes(np.array([[7]]))[0] == pytest.approx(1 - matrix[:, 7] / matrix.max())
+    assert levels.scale == matrix.max()
+
+
+def test_no_answer_scores_nothing_and_is_disputed() -> None:
+    verdict = gevaldi.verdict("", "", pool_of([NO_ANSWER, 0], [0, 0]))
+    assert [item.choices for item in verdict.next()] == [("cat",)]
+    verdict.add({"p0": "cat"})
+    assert verdict.interval.value == 0.5
+
+
+def test_neither_counts_half_and_cannot_tell_counts_both_ways() -> None:
+    pool = pool_of([0] * 10, [1] * 10)
+    for answer, ends in ((NEITHER, (0.0, 0.0)), (CANNOT_TELL, (-1.0, 1.0))):
+        verdict = gevaldi.verdict("", "", pool)
+        verdict.add({item.id: answer for item in verdict.next()})
+        assert (verdict.interval.low, verdict.interval.high) == pytest.approx(ends)
+        assert verdict.interval.value == 0
+
+
+def test_the_true_difference_is_missed_by_at_most_five_per_cent_of_orders_however_often_one_looks() -> None:
+    pool, truth = random_pool(80, seed=3, differ=0.5)
+    missed = 0
+    for seed in range(300):
+        verdict = gevaldi.verdict("", "", pool, seed=seed)
+        verdict.add({f"p{place}": name(truth, place) for place in verdict.disputed.tolist()})
+        own = verdict.only
+        assert 2 * own.low.sum() - own.disputed == pytest.approx(difference(pool, truth) * len(pool))
+        sides = [wealth(values, own.disputed, values.sum()) for values in (own.low, 1 - own.low)]
+        missed += max(side.max() for side in sides) >= 2 / own.miss
+    assert missed <= 24  # 15 expected at most; 25 or more with probability 0.01
+
+
+# the order
+
+
+def test_the_order_is_uniform_and_does_not_depend_on_other_pictures() -> None:
+    first = [int(priorities(["a", "b", "c", "d"], seed).argmin()) for seed in range(2000)]
+    assert chisquare(np.bincount(first, minlength=4)).pvalue > 1e-4
+    alone, among = priorities(["x", "y"], 7), priorities(["w", "y", "x", "z"], 7)
+    assert alone.tolist() == [among[2], among[1]]
+
+
+def test_labels_out_of_order_are_kept_and_count_when_the_order_reaches_them() -> None:
+    pool, truth = random_pool()
+    verdict = gevaldi.verdict("", "", pool)
+    first, *others = verdict.next()[:6]
+    verdict.add({item.id: name(truth, item.place) for item in others})
+    assert (verdict.only.used, verdict.only.waiting) == (0, 5)
+    verdict.add({first.id: name(truth, first.place)})
+    assert (verdict.only.used, verdict.only.waiting) == (6, 0)
+
+
+def test_a_changed_answer_is_a_new_decision() -> None:
+    pool = pool_of([0] * 12, [1] * 12)
+    verdict = gevaldi.verdict("", "", pool, require="equivalent")
+    verdict.add({item.id: "dog" for item in verdict.next()})
+    assert verdict.decision.word == "better"
+    verdict.add({f"p{i}": "cat" for i in range(12)})
+    assert verdict.decision.word == "worse"
+    assert verdict.interval.low == verdict.interval.high == -1
+
+
+def test_a_budget_is_looked_at_once_and_is_narrower() -> None:
+    pool, truth = random_pool(2000, differ=0.4, seed=5)
+    verdict = gevaldi.verdict("", "", pool, budget=60)
+    assert len(verdict.next()) == 60
+    items = verdict.next()
+    verdict.add({item.id: name(truth, item.place) for item in items[:59]})
+    assert "Undecided until all 60" in headline(verdict)
+    assert verdict.interval.high - verdict.interval.low == pytest.approx(2 * verdict.only.disputed / 2000)
+    verdict.add({items[59].id: name(truth, items[59].place)})
+    anytime = gevaldi.verdict("", "", pool)
+    anytime.add({item.id: name(truth, item.place) for item in items})
+    assert verdict.interval.high - verdict.interval.low < anytime.interval.high - anytime.interval.low
+    assert not verdict.next()
+
+
+def test_several_questions_share_the_probability_to_miss() -> None:
+    pool, truth = random_pool(seed=1)
+    one = gevaldi.verdict("", "", pool)
+    many = gevaldi.verdict("", "", pool, score=["accuracy", "class:cat"], where=["p1*"])
+    assert many.only.miss == pytest.approx(0.05 / 3)
+    assert many.questions[2].size(pool) == 111
+    for verdict in (one, many):
+        verdict.add({item.id: name(truth, item.place) for item in verdict.next(30)})
+    assert many.evidence[1, (0, 1)].disputed < many.only.disputed
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_of_several_is_the_one_with_the_highest_accuracy(seed: int) -> None:
+    pool, truth = random_pool(400, 4, seed)
+    verdict = gevaldi.verdict("", "", pool)
+    while items := verdict.next(20):
+        verdict.add({item.id: name(truth, item.place) for item in items})
+    accuracy = [(own.top[:, 0] == truth).mean() for own in pool.predictions]
+    assert verdict.ranking.candidates == (int(np.argmax(accuracy)),)
+    assert verdict.used < len(verdict.disputed)
+    ranks = np.argsort(np.argsort(-np.array(accuracy))) + 1
+    assert all(best <= rank <= worst for rank, (best, worst) in zip(ranks, verdict.ranking.ranks, strict=True))
+
+
+def test_all_labels_rank_by_accuracy_with_the_scores_minus_their_mean() -> None:
+    pool, truth = random_pool(100, 3, 7)
+    verdict = gevaldi.verdict("", "", pool)
+    verdict.add({f"p{place}": name(truth, place) for place in verdict.disputed.tolist()})
+    accuracy = np.array([(own.top[:, 0] == truth).mean() for own in pool.predictions])
+    assert verdict.ranking.scores == pytest.approx(accuracy - accuracy.mean())
+
+
+# decisions
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "margin", "word"),
+    [
+        (0.01, 0.02, 0.0, "better"),
+        (-0.02, -0.01, 0.0, "worse"),
+        (-0.02, 0.01, 0.0, "undecided"),
+        (-0.02, 0.05, 0.03, "not worse"),
+        (-0.02, 0.03, 0.03, "equivalent"),
+        (0.0, 0.0, 0.0, "equivalent"),
+        (0.0, 0.1, 0.0, "not worse"),
+    ],
+)
+def test_an_interval_decides_in_one_word(low: float, high: float, margin: float, word: str) -> None:
+    assert Decision(low, high, margin).word == word
+
+
+def test_claims_hold_fail_or_are_undecided() -> None:
+    inside, below, wide = Decision(-0.01, 0.01, 0.02), Decision(-0.05, -0.03, 0.02), Decision(-0.05, 0.05, 0.02)
+    states = {claim: [own.state(claim) for own in (inside, below, wide)] for claim in ("better", "not-worse", "equivalent")}
+    assert states == {
+        "better": ["undecided", "fails", "undecided"],
+        "not-worse": ["holds", "fails", "undecided"],
+        "equivalent": ["holds", "fails", "undecided"],
+    }
+
+
+# what people bring
+
+
+def forms(folder: Path) -> Iterator[tuple[str, Path]]:
+    rows = [("p3", "cat"), ("p5", "dog"), ("p9", NEITHER)]
+    (folder / "a.csv").write_text("image,label\n" + "".join(f"{p},{c}\n" for p, c in rows) + "p11,\n")
+    yield "csv", folder / "a.csv"
+    (folder / "a.json").write_text(json.dumps(dict(rows)))
+    yield "mapping", folder / "a.json"
+    (folder / "b.json").write_text(json.dumps([{"id": p, "class": c} for p, c in rows]))
+    yield "rows", folder / "b.json"
+    (folder / "c.jsonl").write_text("".join(json.dumps({"file": p, "answer": c}) + "\n" for p, c in rows))
+    yield "lines", folder / "c.jsonl"
+    pd.DataFrame(rows, columns=["picture", "class"]).to_parquet(folder / "a.parquet")
+    yield "parquet", folder / "a.parquet"
+    for picture, answer in rows:
+        (folder / "sorted" / answer).mkdir(parents=True, exist_ok=True)
+        (folder / "sorted" / answer / f"{picture}.png").write_bytes(b"")
+    yield "folder", folder / "sorted"
+    tasks = [
+        {"data": {"picture": p}, "annotations": [{"completed_by": 7, "result": [{"value": {"choices": [c]}}]}]} for p, c in rows
+    ]
+    (folder / "studio.json").write_text(json.dumps([*tasks, {"data": {"picture": "p20"}, "annotations": []}]))
+    yield "label studio", folder / "studio.json"
+    Answers(folder).add(Answer(p, c, "anna") for p, c in rows)
+    yield "another verdict", folder
+
+
+def test_every_form_of_labels_gives_the_same_answers(tmp_path: Path) -> None:
+    for form, path in forms(tmp_path):
+        found = {one.picture.removesuffix(".png"): one.answer for one in read_answers(path)}
+        assert found == {"p3": "cat", "p5": "dog", "p9": NEITHER}, form
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "picture,class\np0,cat\np0,dog\n", "two answers"),
+        ("a.csv", "when,class\n1,cat\n", "no column of pictures"),
+        ("a.csv", "picture,class\nq0,cat\nq1,cat\n", "None of the 2 labels"),
+        ("a.csv", "picture,class\np0,zebra\n", "shows 'zebra'"),
+        ("a.csv", "\0\0\0", "cannot be read|no column"),
+        ("a.json", "[1, 2", "cannot be read"),
+        ("a.json", "3", "neither a mapping"),
+        ("a.parquet", "PAR1", "cannot be read"),
+        ("a.txt", "p0 cat", "ends in none of"),
+    ],
+)
+def test_labels_that_cannot_be_used_are_refused_and_lose_nothing(name: str, content: str, message: str, tmp_path: Path) -> None:
+    verdict = gevaldi.verdict("", "", pool_of([0, 0, 0], [1, 1, 0]))
+    verdict.add({"p1": "dog"})
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=message):
+        verdict.add(tmp_path / name)
+    assert dict(verdict.answers.by_picture()) == {"p1": "dog"}
+
+
+def test_labels_of_other_pictures_are_left_out_and_reported() -> None:
+    verdict = gevaldi.verdict("", "", pool_of([0, 0, 0], [1, 1, 0]))
+    verdict.add({"p0": "cat", "p2": "cat", "elsewhere": "dog"})
+    assert [item.id for item in verdict.next()] == ["p1"]
+    assert any("not in the pool, such as 'elsewhere'" in note for note in verdict.notes)
+    assert any("need none" in note for note in verdict.notes)
+
+
+def test_the_last_answer_of_a_person_counts_and_people_who_differ_settle_nothing() -> None:
+    rows = [Answer("a", "cat", "anna"), Answer("a", "dog", "anna"), Answer("b", "cat", "anna"), Answer("b", "dog", "ben")]
+    assert agreed(rows) == {"a": "dog", "b": CANNOT_TELL}
+    assert agreed([*rows, Answer("b", "dog", "anna")]) == {"a": "dog", "b": "dog"}
+    assert agreed([*rows, Answer("a", "", "anna")]) == {"b": CANNOT_TELL}
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"margin": "wide"}, SpecError),
+        ({"margin": -0.1}, SpecError),
+        ({"margin": "nan"}, SpecError),
+        ({"score": "f1"}, UnknownName),
+        ({"score": "class:zebra"}, UnknownName),
+        ({"score": "top-9"}, SpecError),
+        ({"score": "top-2"}, SpecError),
+        ({"score": "levels"}, SpecError),
+        ({"require": "best"}, SpecError),
+        ({"confidence": 95}, SpecError),
+        ({"budget": 0}, SpecError),
+        ({"where": ["night/*"]}, SpecError),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        gevaldi.verdict("", "", pool_of([0, 0, 0], [1, 1, 0]), **settings)
+
+
+# the folder
+
+
+def test_a_verdict_goes_on_in_its_folder_with_another_margin(tmp_path: Path) -> None:
+    pool, truth = random_pool()
+    verdict = gevaldi.verdict("", "", pool, out=tmp_path)
+    verdict.add({item.id: name(truth, item.place) for item in verdict.next(9)}, person="anna")
+    again = gevaldi.verdict("", "", pool, out=tmp_path, margin=0.1)
+    assert again.only.used == 9
+    record = json.loads((tmp_path / "verdict.json").read_text())
+    assert record["question"]["margin"] == 0.1
+    assert [one["person"] for one in record["labels"]["answers"]] == ["anna"] * 9
+    assert all(one["time"] for one in record["labels"]["answers"])
+
+
+def test_a_changed_pool_or_classifier_is_noticed_and_its_labels_can_be_used(tmp_path: Path) -> None:
+    pool, truth = random_pool()
+    verdict = gevaldi.verdict("", "", pool, out=tmp_path / "a")
+    verdict.add({item.id: name(truth, item.place) for item in verdict.next(9)})
+    other, _ = random_pool(seed=9)
+    with pytest.raises(RunFolderError, match="answers differently from before"):
+        gevaldi.verdict("", "", other, out=tmp_path / "a")
+    changed = Pool(pool.name, pool.ids, pool.classes, pool.predictions, digest="another")
+    with pytest.raises(RunFolderError, match="the pool pictures is not what it was"):
+        gevaldi.verdict("", "", changed, out=tmp_path / "a")
+    with pytest.raises(RunFolderError, match="the seed was 0"):
+        gevaldi.verdict("", "", pool, out=tmp_path / "a", seed=1)
+    assert gevaldi.verdict("", "", changed, out=tmp_path / "b", labels=tmp_path / "a").only.used == 9
+
+
+KILLED = """
+import sys
+from gevaldi.verdicts.answers import Answer, Answers
+from pathlib import Path
+answers = Answers(Path(sys.argv[1]))
+for i in range(100000):
+    answers.add([Answer(f"p{i}", "cat")])
+    print(i, flush=True)
+"""
+
+
+def test_an_acknowledged_answer_survives_a_kill(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        seen = [int(process.stdout.readline()) for _ in range(20)]
+        os.kill(process.pid, signal.SIGKILL)
+        seen += [int(line) for line in process.stdout.read().split("\n")[:-1]]
+    assert {f"p{i}" for i in seen} <= set(Answers(tmp_path).by_picture())
+
+
+def test_a_folder_that_is_no_verdict_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "verdict.json").write_text("{")
+    with pytest.raises(RunFolderError, match=r"verdict\.json cannot be read"):
+        gevaldi.verdict("", "", pool_of([0], [1]), out=tmp_path)
+
+
+# the page, the gate, the terminal
+
+
+def test_the_page_escapes_names_and_its_queue_does_not_say_whose_answers_are_whose() -> None:
+    ids = pa.array(["<script>x</script>", "b", "c"])
+    classes = (Label("<b>cat"), Label("dog"))
+    tops = (np.int32([[0], [0], [0]]), np.int32([[1], [1], [0]]))
+    made = [Predictions(name, ids, classes, top, digest=name) for name, top in zip(("<i>old", "<i>new"), tops, strict=True)]
+    from gevaldi.verdicts.page import as_html, render
+
+    verdict = gevaldi.verdict("", "", Pool("<u>pool", ids, classes, made))
+    page = render(verdict)
+    assert not any(tag in page for tag in ("<script>x", "<b>cat", "<i>old", "<u>pool"))
+    queue = page.partition('id="queue"')[2].partition("</section>")[0]
+    assert "new" not in queue.replace("next", "")
+    assert "&lt;b&gt;cat" in as_html(verdict)
+
+
+def test_choices_are_in_an_order_that_is_half_one_way_and_half_the_other() -> None:
+    verdict = gevaldi.verdict("", "", pool_of([0] * 400, [1] * 400))
+    first = [item.choices[0] == "cat" for item in verdict.next()]
+    assert 150 < sum(first) < 250
+
+
+def tables(folder: Path, old: list[int], new: list[int]) -> list[str]:
+    for stem, tops in (("old", old), ("new", new)):
+        rows = {"picture": [f"p{i}" for i in range(len(tops))], "class": [CLASSES[top].name for top in tops]}
+        pd.DataFrame(rows).to_csv(folder / f"{stem}.csv", index=False)
+    return [f"table:{folder / 'old.csv'}", f"table:{folder / 'new.csv'}"]
+
+
+@pytest.mark.parametrize(("label", "code", "state"), [("dog", 0, "holds"), ("cat", 1, "fails"), (CANNOT_TELL, 2, "undecided")])
+def test_a_gate_exits_by_its_claim_and_writes_what_robots_read(label: str, code: int, state: str, tmp_path: Path) -> None:
+    both = tables(tmp_path, [0] * 30, [1] * 20 + [0] * 10)
+    pd.DataFrame({"picture": [f"p{i}" for i in range(30)], "class": label}).to_csv(tmp_path / "labels.csv", index=False)
+    files = [word for kind in ("markdown", "junit", "json") for word in (f"--{kind}", str(tmp_path / kind))]
+    command = [
+        "verdict",
+        *both,
+        "--require",
+        "better",
+        "--labels",
+        str(tmp_path / "labels.csv"),
+        "--out",
+        str(tmp_path / "v"),
+        *files,
+    ]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == code, result.output
+    assert f"**{state}**" in (tmp_path / "markdown").read_text()
+    suite = ElementTree.fromstring((tmp_path / "junit").read_bytes())
+    assert (suite.attrib["failures"], suite.attrib["skipped"]) == (str(int(code == 1)), str(int(code == 2)))
+    assert json.loads((tmp_path / "json").read_text())["state"] == state
+    assert (tmp_path / "v" / "report.html").exists()
+
+
+def test_classes_written_into_the_queue_are_read_by_the_same_command(tmp_path: Path) -> None:
+    command = ["verdict", *tables(tmp_path, [0] * 30, [1] * 20 + [0] * 10), "--out", str(tmp_path / "v"), "--queue", "8"]
+    assert CliRunner().invoke(app, command).exit_code == 2
+    queue = tmp_path / "v" / "queue.csv"
+    table = pd.read_csv(queue, dtype=str)
+    assert len(table) == 8
+    table.assign(**{"class": "dog"}).to_csv(queue, index=False)
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "new.csv is better than old.csv" in result.output
+
+
+def test_a_wrong_class_in_the_queue_is_refused_and_the_queue_stays(tmp_path: Path) -> None:
+    command = ["verdict", *tables(tmp_path, [0] * 30, [1] * 20 + [0] * 10), "--out", str(tmp_path / "v")]
+    CliRunner().invoke(app, command)
+    queue = tmp_path / "v" / "queue.csv"
+    pd.read_csv(queue, dtype=str).assign(**{"class": "dgo"}).to_csv(queue, index=False)
+    before = queue.read_text()
+    result = CliRunner().invoke(app, command)
+    assert isinstance(result.exception, DataError)
+    assert "Did you mean 'dog'" in str(result.exception)
+    assert queue.read_text() == before
+
+
+def test_answers_on_the_terminal_are_stored_one_by_one_and_can_be_undone(tmp_path: Path) -> None:
+    command = [
+        "verdict",
+        *tables(tmp_path, [0] * 30, [1] * 20 + [0] * 10),
+        "--out",
+        str(tmp_path / "v"),
+        "--ask",
+        "--person",
+        "anna",
+    ]
+    result = CliRunner().invoke(app, command, input="cat\ndog\nu\nzebra\nn\ns\n?\nq\n")
+    assert "zebra" in result.output
+    answers = Answers(tmp_path / "v").all()
+    assert [one.answer for one in answers] == ["cat", "dog", "", NEITHER, CANNOT_TELL]
+    assert {one.person for one in answers} == {"anna"}
+    assert "−" not in result.output.partition("answers stored")[0]  # no interval while people answer
+
+
+def test_texts_of_several_classifiers_are_complete(tmp_path: Path) -> None:
+    pool, truth = random_pool(100, 3, 7)
+    verdict = gevaldi.verdict("", "", pool, out=tmp_path)
+    assert "any of 3 may be" in as_markdown(verdict)
+    label_all(verdict, truth)
+    assert ElementTree.fromstring(as_junit(verdict).encode()).attrib["skipped"] == "0"
+    assert verdict.report().read_text().count("<h2") >= 3
+
+
+def test_a_verdict_on_tables_needs_no_torch(tmp_path: Path) -> None:
+    both = tables(tmp_path, [0, 1, 2], [0, 1, 1])
+    page = str(tmp_path / "r.html")
+    code = f"import sys, gevaldi; gevaldi.verdict(*{both!r}).report({page!r}); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip() == "False"
+
+
+def test_intervals_are_nested_from_label_to_label() -> None:
+    pool, truth = random_pool(600, differ=0.8, seed=2)
+    verdict = gevaldi.verdict("", "", pool, require="equivalent")
+    ends = [(-1.0, 1.0)]
+    for item in verdict.next(60):
+        verdict.add({item.id: name(truth, item.place)})
+        ends.append((verdict.interval.low, verdict.interval.high))
+    lows, highs = zip(*ends, strict=True)
+    assert list(lows) == sorted(lows)
+    assert list(highs) == sorted(highs, reverse=True)
