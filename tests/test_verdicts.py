@@ -24,13 +24,13 @@ from gevaldi.labels import Label
 from gevaldi.predictions.base import NO_ANSWER, Pool, Predictions
 from gevaldi.statistics.betting import wealth
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer, Answers, agreed
+from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.decisions import Decision
 from gevaldi.verdicts.gate import as_junit, as_markdown
 from gevaldi.verdicts.order import priorities
 from gevaldi.verdicts.read import read_answers
 from gevaldi.verdicts.scores import score_named
 from gevaldi.verdicts.sentences import headline
-from gevaldi.verdicts.verdict import Verdict
 
 CLASSES = tuple(Label(name) for name in ("cat", "dog", "bird", "fish"))
 
@@ -57,7 +57,7 @@ def name(truth: np.ndarray, place: int) -> str:
     return CLASSES[truth[place]].name
 
 
-def label_all(verdict: Verdict, truth: np.ndarray) -> None:
+def label_all(verdict: Assessment, truth: np.ndarray) -> None:
     verdict.add({item.id: name(truth, item.place) for item in verdict.next()})
 
 

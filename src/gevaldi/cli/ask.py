@@ -12,13 +12,13 @@ from gevaldi.verdicts.pictures import picture_of
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from gevaldi.verdicts.verdict import Item, Verdict
+    from gevaldi.verdicts.assessment import Assessment, Item
 
 WIDTH = 56  # most columns of a drawn picture
 KEYS = {"n": NEITHER, "?": CANNOT_TELL}
 
 
-def ask_for_labels(verdict: "Verdict", person: str = "", view: bool = False) -> None:
+def ask_for_labels(verdict: "Assessment", person: str = "", view: bool = False) -> None:
     """Ask until the claim is decided, the queue is empty, or the person stops. Intervals are not shown: they would sway answers.
 
     Args:
@@ -54,7 +54,7 @@ def ask_for_labels(verdict: "Verdict", person: str = "", view: bool = False) -> 
     tell(f"{len(answered):,} answers stored.")
 
 
-def _undo(verdict: "Verdict", answered: list[str], person: str) -> None:
+def _undo(verdict: "Assessment", answered: list[str], person: str) -> None:
     if answered:
         verdict.add({answered.pop(): WITHDRAWN}, person)
 
@@ -71,7 +71,7 @@ def _read(item: "Item") -> str | None:
     return keys.get(line, line) or "s"
 
 
-def _show(verdict: "Verdict", item: "Item", number: int, view: bool) -> None:
+def _show(verdict: "Assessment", item: "Item", number: int, view: bool) -> None:
     tell(f"\n{number}. {item.id}")
     picture = picture_of(verdict.pool, item.place)
     if picture is not None:

@@ -9,6 +9,7 @@ from gevaldi.cli.options import BatchSize, Device
 from gevaldi.cli.words import complete, say, tell
 
 if TYPE_CHECKING:
+    from gevaldi.verdicts.assessment import Assessment
     from gevaldi.verdicts.verdict import Verdict
 
 CLAIMS = ("better-or-worse", "better", "not-worse", "equivalent")
@@ -126,7 +127,7 @@ def verdict(
     raise typer.Exit(STATUS[made.state])
 
 
-def _describe(made: "Verdict") -> None:
+def _describe(made: "Assessment") -> None:
     """Print the verdict."""
     from gevaldi.verdicts.gate import labels_used, rows
     from gevaldi.verdicts.sentences import basis, caution, counts, headline, outlook

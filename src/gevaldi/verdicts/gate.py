@@ -1,22 +1,19 @@
 """A verdict for continuous integration: an exit status, a comment in Markdown, and a test in JUnit's format."""
 
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import percentage
+from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.decisions import State
 from gevaldi.verdicts.sentences import basis, caution, counts, headline, outlook, short_names, signed, span
-
-if TYPE_CHECKING:
-    from gevaldi.verdicts.verdict import Verdict
 
 STATUS: dict[State, int] = {"holds": 0, "fails": 1, "undecided": 2}
 MARKER = "<!-- gevaldi verdict -->"
 """By which a bot finds the comment that it replaces."""
 
 
-def claim_in_words(verdict: "Verdict") -> str:
+def claim_in_words(verdict: Assessment) -> str:
     """What has to hold, such as: pooled is not worse than strided by more than 0.5 %."""
     if len(verdict.names) > 2:
         return "the best classifier is known"
@@ -31,7 +28,7 @@ def claim_in_words(verdict: "Verdict") -> str:
     }[verdict.claim]
 
 
-def rows(verdict: "Verdict") -> list[tuple[str, str, str]]:
+def rows(verdict: Assessment) -> list[tuple[str, str, str]]:
     """Quantity, estimate and interval of two classifiers, by every question; of several classifiers, their ranks."""
     if len(verdict.names) > 2:
         ranking = verdict.ranking
@@ -62,7 +59,7 @@ def _rank(best: int, worst: int) -> str:
     return f"rank {best}" if best == worst else f"rank {best} to {worst}"
 
 
-def labels_used(verdict: "Verdict") -> str:
+def labels_used(verdict: Assessment) -> str:
     """How many labels the decision rests on."""
     own, many = verdict.only, len(verdict.names) > 2
     used, waiting = (verdict.used, verdict.waiting) if many else (own.used, own.waiting)
@@ -71,7 +68,7 @@ def labels_used(verdict: "Verdict") -> str:
     return f"{used:,} of {of:,} disputed pictures are labelled{later}."
 
 
-def as_markdown(verdict: "Verdict") -> str:
+def as_markdown(verdict: Assessment) -> str:
     """The verdict as a comment on a change."""
     mark = {"holds": "✅", "fails": "❌", "undecided": "❔"}[verdict.state]
     head = ("classifier", "score minus mean", "rank") if len(verdict.names) > 2 else ("", "estimate", "interval")
@@ -96,7 +93,7 @@ def _cell(text: str) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
-def as_junit(verdict: "Verdict") -> str:
+def as_junit(verdict: Assessment) -> str:
     """The verdict as one test: passed, failed, or skipped while undecided."""
     counted: dict[str, str] = {"failures": str(int(verdict.state == "fails")), "skipped": str(int(verdict.state == "undecided"))}
     suite = ElementTree.Element("testsuite", {"name": "gevaldi verdict", "tests": "1", "errors": "0"} | counted)

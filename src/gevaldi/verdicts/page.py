@@ -9,6 +9,7 @@ import numpy as np
 
 from gevaldi.names import plain
 from gevaldi.reports.environment import environment, written
+from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.evidence import OTHER, Evidence
 from gevaldi.verdicts.gate import claim_in_words, labels_used, rows, share
 from gevaldi.verdicts.pictures import SMALL, address_of, picture_of
@@ -17,14 +18,13 @@ from gevaldi.verdicts.sentences import amount, basis, caution, counts, headline,
 
 if TYPE_CHECKING:
     from gevaldi.storage import Location
-    from gevaldi.verdicts.verdict import Verdict
 
 SHOWN = 24  # pictures of each kind
 PAIRS = 12  # pairs of classes in the table
 WIDTH, HEIGHT = 720, 240  # of the plot
 
 
-def write_page(verdict: "Verdict", path: "Location") -> "Location":
+def write_page(verdict: Assessment, path: "Location") -> "Location":
     """Write the page and return its path.
 
     Raises:
@@ -33,7 +33,7 @@ def write_page(verdict: "Verdict", path: "Location") -> "Location":
     return written(path, render(verdict))
 
 
-def render(verdict: "Verdict") -> str:
+def render(verdict: Assessment) -> str:
     """The page as HTML."""
     two = len(verdict.names) == 2
     return (
@@ -62,7 +62,7 @@ def render(verdict: "Verdict") -> str:
     )
 
 
-def as_html(verdict: "Verdict") -> str:
+def as_html(verdict: Assessment) -> str:
     """The verdict in a notebook: the decision, the table and the first pictures to label."""
     queue = [_card(verdict, item.id, item.place, item.choices) for item in verdict.next(6)]
     sentences = [headline(verdict), counts(verdict), labels_used(verdict), outlook(verdict)]
@@ -70,7 +70,7 @@ def as_html(verdict: "Verdict") -> str:
     return template.render(sentences=[one for one in sentences if one], table=rows(verdict), queue=queue)
 
 
-def _tiles(verdict: "Verdict") -> list[dict[str, str]]:
+def _tiles(verdict: Assessment) -> list[dict[str, str]]:
     own, flips, score = verdict.only, verdict.flips, verdict.questions[0].score
     difference = own.difference()
     first, second = short_names(verdict)
@@ -126,7 +126,7 @@ def _plot(own: Evidence, margin: float) -> dict[str, Any] | None:
     }
 
 
-def _flips(verdict: "Verdict") -> dict[str, list[dict[str, Any]]]:
+def _flips(verdict: Assessment) -> dict[str, list[dict[str, Any]]]:
     """Labelled pictures on which the new classifier is worse, and better."""
     own = verdict.only
     middle = (own.low[: own.used] + own.high[: own.used]) / 2
@@ -137,11 +137,11 @@ def _flips(verdict: "Verdict") -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _with_ids(verdict: "Verdict", places: np.ndarray) -> list[tuple[str, int]]:
+def _with_ids(verdict: Assessment, places: np.ndarray) -> list[tuple[str, int]]:
     return list(zip(verdict.ids_at(places), places.tolist(), strict=True))
 
 
-def _card(verdict: "Verdict", text: str, place: int, choices: Sequence[str] = ()) -> dict[str, Any]:
+def _card(verdict: Assessment, text: str, place: int, choices: Sequence[str] = ()) -> dict[str, Any]:
     """A picture with what it shows and both answers; with the choices alone, and not whose they are, if it is to be labelled."""
     picture = picture_of(verdict.pool, place)
     truth = verdict.truths.get(place)
@@ -164,7 +164,7 @@ def _answer(top: int, classes: Sequence[Any]) -> str:
     return str(classes[top].name) if top >= 0 else "no answer"
 
 
-def _pairs_of_classes(verdict: "Verdict") -> list[dict[str, Any]]:
+def _pairs_of_classes(verdict: Assessment) -> list[dict[str, Any]]:
     """How often the first answers a and the second b, and which is right where labels say so; the most frequent pairs."""
     own = verdict.only
     tops = [predictions.top[own.places, 0].tolist() for predictions in verdict.pool.predictions[:2]]
@@ -183,7 +183,7 @@ def _pairs_of_classes(verdict: "Verdict") -> list[dict[str, Any]]:
     ]
 
 
-def _command(verdict: "Verdict") -> str:
+def _command(verdict: Assessment) -> str:
     """The command that goes on with the verdict, as far as names tell."""
     words = ["gevaldi", "verdict", *verdict.names, *(["--pool", verdict.pool.name] if verdict.pool.pictures is not None else [])]
     if verdict.margin:

@@ -1,22 +1,19 @@
 """The pictures to label next as a table, `queue.csv`, into which people write the classes."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gevaldi.errors import DataError, RunFolderError
 from gevaldi.files import write_whole
 from gevaldi.tables import as_csv, read_csv
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer
+from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.read import refuse_two_answers
-
-if TYPE_CHECKING:
-    from gevaldi.verdicts.verdict import Verdict
 
 FILE = "queue.csv"
 COLUMNS = ("picture", "class", "choices")
 
 
-def write_queue(verdict: "Verdict", folder: Path, count: int) -> Path:
+def write_queue(verdict: Assessment, folder: Path, count: int) -> Path:
     """Write the next pictures, each with an empty class and the choices, and return the file's path.
 
     Raises:

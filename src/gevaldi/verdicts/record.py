@@ -8,21 +8,19 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gevaldi.errors import RunFolderError
 from gevaldi.files import write_whole
+from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.sentences import headline
-
-if TYPE_CHECKING:
-    from gevaldi.verdicts.verdict import Verdict
 
 FILE = "verdict.json"
 FORMAT = 1
 PACKAGES = ("gevaldi", "numpy", "pyarrow", "torch")
 
 
-def record_of(verdict: "Verdict") -> dict[str, Any]:
+def record_of(verdict: Assessment) -> dict[str, Any]:
     """Everything that the decision follows from, and the decision, as JSON."""
     return {
         "format": FORMAT,
@@ -47,12 +45,12 @@ def record_of(verdict: "Verdict") -> dict[str, Any]:
     }
 
 
-def as_json(verdict: "Verdict") -> str:
+def as_json(verdict: Assessment) -> str:
     """The record as text."""
     return json.dumps(record_of(verdict), indent=1) + "\n"
 
 
-def _pair(verdict: "Verdict", number: int, pair: tuple[int, int]) -> dict[str, Any]:
+def _pair(verdict: Assessment, number: int, pair: tuple[int, int]) -> dict[str, Any]:
     own, decision = verdict.evidence[number, pair], verdict.decide(number, pair)
     difference, flips = own.difference(), own.flips()
     return {
@@ -76,11 +74,11 @@ def _numbers(value: float | None, low: float, high: float) -> dict[str, float | 
     return {"estimate": value if value == value else None, "low": low, "high": high}
 
 
-def _hash_of_order(verdict: "Verdict") -> str:
+def _hash_of_order(verdict: Assessment) -> str:
     return sha256("\n".join(verdict.ids_at(verdict.disputed)).encode()).hexdigest()
 
 
-def write_record(verdict: "Verdict", folder: Path) -> None:
+def write_record(verdict: Assessment, folder: Path) -> None:
     """Write `verdict.json`, whole or not at all; the time of the first record stays.
 
     Raises:
@@ -114,7 +112,7 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     return dict(record)
 
 
-def check_unchanged(verdict: "Verdict", record: Mapping[str, Any], folder: Path) -> None:
+def check_unchanged(verdict: Assessment, record: Mapping[str, Any], folder: Path) -> None:
     """Refuse a folder whose verdict was about other pictures, another order, or classifiers that answer differently now.
 
     Raises:

@@ -1,16 +1,12 @@
 """A verdict in sentences, the same on the terminal, on the page, in a gate's comment and in a notebook."""
 
-from typing import TYPE_CHECKING
-
 from gevaldi.names import told_apart
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import percentage
+from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.scores import Score
 
 LISTED = 5  # most candidates by name
-
-if TYPE_CHECKING:
-    from gevaldi.verdicts.verdict import Verdict
 
 
 def amount(value: float, score: Score, pictures: int) -> str:
@@ -41,7 +37,7 @@ def quantity(score: Score) -> str:
     return {"levels": "closeness to the truth", "accuracy": "accuracy"}.get(score.name, f"score {score.name}")
 
 
-def counts(verdict: "Verdict") -> str:
+def counts(verdict: Assessment) -> str:
     """On how many pictures the classifiers differ."""
     if len(verdict.names) > 2:
         return f"The {len(verdict.names)} classifiers do not all agree on {_of(len(verdict.disputed), len(verdict.pool))}."
@@ -55,18 +51,18 @@ def _of(count: int, size: int) -> str:
     return f"{count:,} of {size:,} pictures ({percentage(count / size, size)})"
 
 
-def short_names(verdict: "Verdict") -> list[str]:
+def short_names(verdict: Assessment) -> list[str]:
     """Names of the classifiers, shortened if there are two."""
     names = verdict.names
     return list(told_apart(names[0], names[1])) if len(names) == 2 else names
 
 
-def headline(verdict: "Verdict") -> str:
+def headline(verdict: Assessment) -> str:
     """The decision in one sentence."""
     return _best(verdict) if len(verdict.names) > 2 else _pair(verdict)
 
 
-def _pair(verdict: "Verdict") -> str:
+def _pair(verdict: Assessment) -> str:
     first, second = short_names(verdict)
     own, decision, score = verdict.only, verdict.decision, verdict.questions[0].score
     what, margin = quantity(score), amount(verdict.share_of_margin(), score, own.size)
@@ -92,7 +88,7 @@ def _pair(verdict: "Verdict") -> str:
     return f"Undecided which is better in {what}: {first} and {second} differ by at most {bound} on this pool."
 
 
-def _best(verdict: "Verdict") -> str:
+def _best(verdict: Assessment) -> str:
     ranking, names = verdict.ranking, verdict.names
     what = quantity(verdict.questions[0].score)
     if len(ranking.candidates) == 1:
@@ -106,7 +102,7 @@ def _best(verdict: "Verdict") -> str:
     return f"Undecided which is the best in {what}: {'any' if count == len(names) else count} of {len(names)} may be: {listed}."
 
 
-def basis(verdict: "Verdict") -> str:
+def basis(verdict: Assessment) -> str:
     """What the interval rests on."""
     own = verdict.only
     level = percentage(verdict.confidence)
@@ -120,7 +116,7 @@ def basis(verdict: "Verdict") -> str:
     return f"The interval holds with {level} confidence however often it is looked at."
 
 
-def outlook(verdict: "Verdict") -> str:
+def outlook(verdict: Assessment) -> str:
     """How many labels a decision needs; empty once there is nothing to label."""
     left = len(verdict.next())
     if not left:
@@ -139,7 +135,7 @@ def outlook(verdict: "Verdict") -> str:
     return f"About {ahead.labels:,} more labels{spread}, at most {ahead.most:,}."
 
 
-def caution(verdict: "Verdict") -> str:
+def caution(verdict: Assessment) -> str:
     """What not to conclude."""
     low, high = verdict.only.on_pictures_like_these()
     own = verdict.only
