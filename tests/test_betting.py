@@ -1,4 +1,4 @@
-"""The confidence sequence without replacement, against exact enumeration, and intervals of fixed size against the hypergeometric."""
+"""The confidence sequence without replacement by exact enumeration, and intervals of a fixed size by the hypergeometric law."""
 
 from fractions import Fraction
 from itertools import permutations

@@ -17,7 +17,7 @@ from gevaldi.verdicts.evidence import OTHER, UNKNOWN, Evidence, Flips
 from gevaldi.verdicts.forecast import Forecast, expected_by_split, forecast
 from gevaldi.verdicts.order import is_first, priorities
 from gevaldi.verdicts.questions import Question
-from gevaldi.verdicts.ranking import Ranking, differences_by_vote
+from gevaldi.verdicts.ranking import Ranking, estimates_by_vote
 from gevaldi.verdicts.read import read_answers, refuse_two_answers
 from gevaldi.verdicts.scores import place_of
 
@@ -266,8 +266,9 @@ class Assessment:
     def ranking(self) -> Ranking:
         """Which classifiers may be the best by the first question, and their ranks."""
         evidence = {pair: self.evidence[0, pair] for pair in self.pairs}
-        differences = differences_by_vote(evidence, self.pool.predictions, len(self.pool.classes))
-        return Ranking.of(len(self.names), differences, self.share_of_margin())
+        estimates = estimates_by_vote(evidence, self.pool.predictions, len(self.pool.classes))
+        intervals = {pair: own.interval() for pair, own in evidence.items()}
+        return Ranking.of(len(self.names), estimates, intervals, self.share_of_margin())
 
     @property
     def state(self) -> State:

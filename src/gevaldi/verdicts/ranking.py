@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Int
 
 from gevaldi.predictions.base import Predictions
-from gevaldi.statistics.intervals import Estimate
 from gevaldi.verdicts.evidence import Evidence, possible_values
 
 Pair = tuple[int, int]
@@ -36,17 +35,18 @@ class Ranking:
     is_decided: bool
 
     @classmethod
-    def of(cls, count: int, differences: Mapping[Pair, Estimate], margin: float = 0.0) -> "Ranking":
+    def of(
+        cls, count: int, estimates: Mapping[Pair, float], intervals: Mapping[Pair, tuple[float, float]], margin: float = 0.0
+    ) -> "Ranking":
         """From the difference, second minus first, of every pair; the intervals hold together."""
         value = np.zeros((count, count))
         loses = np.zeros((count, count), dtype=bool)  # to whom
-        for (i, j), own in differences.items():
-            value[j, i] = own.value
-            value[i, j] = -value[j, i]
-            loses[i, j], loses[j, i] = own.low > 0, own.high < 0
+        for (i, j), (low, high) in intervals.items():
+            value[j, i], value[i, j] = estimates[i, j], -estimates[i, j]
+            loses[i, j], loses[j, i] = low > 0, high < 0
         candidates = tuple(np.flatnonzero(~loses.any(1)).tolist())
-        among = {pair: own for pair, own in differences.items() if set(pair) <= set(candidates)}
-        open_pairs = tuple(pair for pair, own in among.items() if max(-own.low, own.high) > margin)
+        among = {pair: ends for pair, ends in intervals.items() if set(pair) <= set(candidates)}
+        open_pairs = tuple(pair for pair, (low, high) in among.items() if max(-low, high) > margin)
         ranks = tuple((1 + int(loses[i].sum()), count - int(loses[:, i].sum())) for i in range(count))
         return cls(tuple((value.sum(1) / count).tolist()), ranks, candidates, open_pairs, not open_pairs)
 
@@ -56,28 +56,24 @@ class Ranking:
         return sorted(range(len(self.scores)), key=lambda i: -self.scores[i])
 
 
-def differences_by_vote(
-    evidence: Mapping[Pair, Evidence], predictions: Sequence[Predictions], classes: int
-) -> dict[Pair, Estimate]:
-    """The difference of every pair: its estimate corrected by the majority vote, its interval from labels alone.
+def estimates_by_vote(evidence: Mapping[Pair, Evidence], predictions: Sequence[Predictions], classes: int) -> dict[Pair, float]:
+    """The estimated difference of every pair, corrected by the majority vote.
 
     With y a value from a label and q the value if the vote were right, the mean of y over the disputed pictures is estimated by
     that over the labelled ones plus β (mean of q over all - mean of q over the labelled ones). β is the slope of y on q within
-    pairs, the same for all.
+    pairs, the same for all. Without labels the estimate is 0.
     """
-    pairs = {}
+    labelled = {pair: (own.low[: own.used] + own.high[: own.used]) / 2 for pair, own in evidence.items()}
+    if_right = {}
     for pair, own in evidence.items():
         votes = majority(predictions, own.places, classes)
-        if_right = possible_values(own, own.places, votes, tuple(predictions))[0]
-        pairs[pair] = (own, (own.low[: own.used] + own.high[: own.used]) / 2, if_right)
-    slope = _slope([(labelled, if_right[: len(labelled)]) for _, labelled, if_right in pairs.values()])
-    found = {}
-    for pair, (own, labelled, if_right) in pairs.items():
-        value = 0.0
-        if len(labelled):
-            mean = labelled.mean() + slope * (if_right.mean() - if_right[: len(labelled)].mean())
-            value = float(2 * mean - 1) * own.disputed / own.size
-        found[pair] = Estimate(value, *own.interval(), len(labelled))
+        if_right[pair] = possible_values(own, own.places, votes, tuple(predictions))[0]
+    slope = _slope([(values, if_right[pair][: len(values)]) for pair, values in labelled.items()])
+    found = dict.fromkeys(evidence, 0.0)
+    for pair, values in labelled.items():
+        if len(values):
+            mean = values.mean() + slope * (if_right[pair].mean() - if_right[pair][: len(values)].mean())
+            found[pair] = float(2 * mean - 1) * evidence[pair].disputed / evidence[pair].size
     return found
 
 
