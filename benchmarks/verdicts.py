@@ -186,9 +186,7 @@ def ranking(zoo: Zoo, rng: np.random.Generator, orders: int = 60) -> None:
     union = np.flatnonzero((zoo.tops[:, :, 0] != zoo.tops[0, :, 0]).any(0))
     miss, score = MISS / (count * (count - 1) / 2), scores_of(zoo)["accuracy"]
     print(f"\n{count} classifiers that do not all agree on {len(union):,} of {zoo.size:,} pictures; {orders} orders.")
-    print(
-        "\n| labels | Spearman with the truth | of the mean over labels alone | certified top set | holds the best |\n|---|---|---|---|---|"
-    )
+    print("\n| labels | Spearman with the truth | by labels alone | certified top set | holds the best |\n|---|---|---|---|---|")
     for labels in (20, 50, 100, 200, 400):
         rho, plain, sizes, holds = [], [], [], 0
         for _ in range(orders):

@@ -69,6 +69,10 @@ def verdict(
     ] = None,
     queue: Annotated[int, typer.Option(min=1, help="how many pictures to list for labelling")] = 100,
     predictions: Annotated[str, typer.Option(help="where predictions are stored", metavar="FOLDER")] = "runs/predictions",
+    generator: Annotated[
+        str | None,
+        typer.Option(help="show what a class-conditional generator says, as a guess", autocompletion=complete("generators")),
+    ] = None,
     markdown: Annotated[str | None, typer.Option(help="write a comment for a change request", metavar="FILE")] = None,
     junit: Annotated[str | None, typer.Option(help="write a test result", metavar="FILE")] = None,
     json_: Annotated[str | None, typer.Option("--json", help="write the record", metavar="FILE")] = None,
@@ -112,6 +116,7 @@ def verdict(
         taxonomy=taxonomy,
         predictions=predictions,
         device=device,
+        generator=generator,
         batch_size=batch_size,
         progress=True,
     )
@@ -140,7 +145,8 @@ def _describe(made: "Assessment") -> None:
     widths = [max(len(row[column]) for row in found) for column in range(2)]
     for row in found:
         tell(f"  {row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]}")
-    for sentence in (labels_used(made), basis(made), outlook(made), caution(made)):
+    guess = made.guess.sentences if made.guess else []
+    for sentence in (labels_used(made), basis(made), outlook(made), caution(made), *guess):
         if sentence:
             tell(sentence)
 

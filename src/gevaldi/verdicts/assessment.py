@@ -15,6 +15,7 @@ from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, WITHDRAWN, Answer, An
 from gevaldi.verdicts.decisions import Claim, Decision, State, thresholds
 from gevaldi.verdicts.evidence import OTHER, UNKNOWN, Evidence, Flips
 from gevaldi.verdicts.forecast import Forecast, expected_by_split, forecast
+from gevaldi.verdicts.guess import Guess
 from gevaldi.verdicts.order import is_first, priorities
 from gevaldi.verdicts.questions import Question
 from gevaldi.verdicts.ranking import Ranking, estimates_by_vote
@@ -55,6 +56,7 @@ class Assessment:
         answers: what people said.
         evidence: for each question and pair of classifiers.
         notes: what was left out of labels that were added.
+        guess: what a generator says; None if none was asked.
         uses_truth: whether the classes that the pool knows count as labels.
         folder: of its files; None if there is none.
     """
@@ -77,6 +79,7 @@ class Assessment:
         self.confidence, self.seed, self.budget, self.folder = confidence, seed, budget, folder
         self.answers = answers or Answers()
         self.notes: list[str] = list(pool.notes)
+        self.guess: Guess | None = None
         self.uses_truth = use_truth and pool.truth is not None
         self.evidence = self._begun()
         self._refresh()

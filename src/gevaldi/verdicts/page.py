@@ -45,6 +45,7 @@ def render(verdict: Assessment) -> str:
             tiles=_tiles(verdict) if two else [],
             reasons=[one for one in (counts(verdict), labels_used(verdict), basis(verdict), outlook(verdict)) if one],
             caution=caution(verdict),
+            guess=verdict.guess.sentences if verdict.guess else [],
             claim=claim_in_words(verdict),
             state=verdict.state,
             names=short_names(verdict),

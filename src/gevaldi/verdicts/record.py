@@ -39,10 +39,18 @@ def record_of(verdict: Assessment) -> dict[str, Any]:
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "pairs": [_pair(verdict, *key) for key in verdict.evidence],
         "ranking": asdict(verdict.ranking) if len(verdict.names) > 2 else None,
+        "guess": _guess(verdict),
         "state": verdict.state,
         "sentence": headline(verdict),
         "labels": {"known_by_the_pool": verdict.uses_truth, "answers": [asdict(one) for one in verdict.answers.all()]},
     }
+
+
+def _guess(verdict: Assessment) -> dict[str, Any] | None:
+    own = verdict.guess
+    return (
+        {"generator": own.generator, "counts": asdict(own.paired), "bias": asdict(own.bias) if own.bias else None} if own else None
+    )
 
 
 def as_json(verdict: Assessment) -> str:

@@ -10,12 +10,13 @@ from gevaldi.folders import in_path
 from gevaldi.predictions.base import Pool
 from gevaldi.verdicts.answers import Answers
 from gevaldi.verdicts.decisions import claim_of, margin_of
+from gevaldi.verdicts.guess import Guess, guess_of
 from gevaldi.verdicts.questions import questions_of
 from gevaldi.verdicts.record import check_unchanged, read_record, write_record
 from gevaldi.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
-    from gevaldi.models import Classifier
+    from gevaldi.models import Classifier, Generator
     from gevaldi.pictures.base import RealPictures
 
 
@@ -38,6 +39,7 @@ def verdict(
     taxonomy: str = "auto",
     predictions: str | Path = "runs/predictions",
     device: str = "auto",
+    generator: "str | Generator | None" = None,
     batch_size: int | None = None,
     progress: bool | None = None,
 ) -> Verdict:
@@ -64,6 +66,7 @@ def verdict(
         taxonomy: the hierarchy of the score levels.
         predictions: the folder where predictions are stored, to be computed only once.
         device: auto, cpu, cuda, cuda:1, mps.
+        generator: a class-conditional generator, whose opinion the page shows as a guess; it decides nothing.
         batch_size: pictures classified together.
         progress: whether to show a progress bar; by default on a terminal.
 
@@ -95,6 +98,8 @@ def verdict(
     )
     if folder and (record := read_record(folder)):
         check_unchanged(begun, record, folder)
+    if generator is not None:
+        begun.guess = _guess(generator, first, second, device, progress)
     for file in [labels] if isinstance(labels, str | Path) else labels or ():
         begun.add(file)
     if folder:
@@ -122,6 +127,23 @@ def _made(folder: Path | None) -> Path | None:
         except OSError as error:
             raise RunFolderError(f"{folder} cannot be made: {error.strerror or error}.") from error
     return folder
+
+
+def _guess(generator: Any, first: Any, second: Any, device: str, progress: bool | None) -> Guess:
+    """The opinion of a generator.
+
+    Raises:
+        SpecError: a classifier is a table, which cannot classify new pictures.
+    """
+    from gevaldi.predictions.table import is_table
+    from gevaldi.progress import Bar
+    from gevaldi.runs.session import device_of
+
+    if is_table(first) or is_table(second):
+        raise SpecError("A generator draws new pictures, and a table has predictions on old ones only. Leave --generator out.")
+    with Bar(progress) as bar:
+        bar.working("asking the generator")
+        return guess_of(generator, first, second, str(device_of(device)), bar.rows)
 
 
 def _loaded(
