@@ -16,6 +16,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.stats import binomtest, t
 from statsmodels.stats.contingency_tables import mcnemar
 from torch import Tensor
@@ -275,21 +276,22 @@ def test_cells_before_the_search_are_those_of_the_two_classifiers_shown_the_pict
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> gevaldi.SweepResult:
-    """A sweep of three, of which two are equal."""
+    """A sweep of three, of which two are equal, so that their own comparison is refused."""
     classifiers = {"one": small_classifier(0), "same": deepcopy(small_classifier(0)), "<b>&other": small_classifier(1)}
     folder = tmp_path_factory.mktemp("sweep")
     return gevaldi.sweep(classifiers, small_generator(), out=folder, divergences=("kl", "jensen-shannon"), **QUICK)
 
 
-def test_two_equal_classifiers_have_zero_in_their_cells_before_and_after(three: gevaldi.SweepResult) -> None:
-    assert not three.failed
-    for stage in (DRAWN, END):
-        for divergence in ("kl", "jensen-shannon"):
-            for quantity in ("divergence", "disagreement", "row_alone_wrong", "column_alone_wrong"):
-                found = three.matrix(quantity, stage, divergence)
-                assert found.loc["one", "same"] == pytest.approx(0, abs=1e-6)
-                assert found.loc["same", "one"] == pytest.approx(0, abs=1e-6)
-                assert np.isnan(np.diag(found)).all()
+def test_two_equal_classifiers_are_named_and_not_searched_and_have_zero_in_their_cells_before(three: gevaldi.SweepResult) -> None:
+    assert set(three.failed) == {"one-vs-same-kl-w0", "one-vs-same-jensen-shannon-w0"}
+    assert all("one and same are the same network" in error for error in three.failed.values())
+    assert len(three.runs) == 4
+    for divergence in ("kl", "jensen-shannon"):
+        for quantity in ("divergence", "disagreement", "row_alone_wrong", "column_alone_wrong"):
+            found = three.matrix(quantity, DRAWN, divergence)
+            assert found.loc["one", "same"] == pytest.approx(0, abs=1e-6)
+            assert found.loc["same", "one"] == pytest.approx(0, abs=1e-6)
+            assert np.isnan(np.diag(found)).all()
     assert three.matrix().loc["one", "<b>&other"] > 0.01
 
 
@@ -364,6 +366,35 @@ def test_a_sweep_of_two_has_the_rows_of_the_plain_comparison_and_the_disagreemen
     for order, cell in (("forward", ("a", "b")), ("reverse", ("b", "a"))):
         own = run.rows()[run.rows()["order"] == order]
         assert found.matrix().loc[cell] == pytest.approx(own["divergence_end"].astype(float).mean())
+
+
+def test_a_sweep_shows_the_pictures_of_its_audit_to_each_classifier_once_and_records_what_single_comparisons_do(
+    tmp_path: Path,
+) -> None:
+    noise = np.random.default_rng(0)
+    for i in range(12):
+        (tmp_path / "real" / str(i % 3)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise.integers(0, 255, (8, 8), np.uint8)).save(tmp_path / "real" / str(i % 3) / f"{i}.png")
+    settings = QUICK | {"samples": 1, "real": f"folder:{tmp_path / 'real'}"}
+    classifiers = {name: Counted(small_classifier(i)) for i, name in enumerate("abc")}
+    names = ("2", "0", "1")
+    for one, labels in zip(classifiers.values(), (names, names, names[::-1]), strict=True):  # so that c has to be aligned
+        one.labels = tuple(Label(f"class {name}", name) for name in labels)
+    generator = CountedGenerator()
+    found = gevaldi.sweep(classifiers, generator, out=tmp_path / "sweep", divergences=("kl", "jensen-shannon"), **settings)
+    assert not found.failed
+    # the matrices before the search, and the audits of a with b, and of c
+    assert sum(made == settings["audited"] for made in generator.made) == 3
+    assert [one.shown.count(settings["audited"]) for one in classifiers.values()] == [2, 2, 2]
+    for name, run in found.runs.items():
+        pair = found.pairs[name]
+        models = classifiers[pair.first], classifiers[pair.second], generator
+        orders = {"orders": pair.spec.orders, "divergence": pair.divergence}
+        alone = gevaldi.compare(*models, out=tmp_path / "alone" / name, **settings | orders).run.record
+        differ = {key for key in alone if alone[key] != run.record[key]}
+        assert differ <= {"created", "command", "spec", "fingerprint", "models"}  # which name the objects
+        for side in ("first", "second"):
+            assert {**alone["models"][side], "name": ""} == {**run.record["models"][side], "name": ""}
 
 
 NETS = """
