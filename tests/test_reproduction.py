@@ -164,7 +164,7 @@ def test_claims_about_capacity_are_judged_by_what_the_rows_say(tmp_path: Path) -
 def test_what_cannot_be_tested_says_why_and_what_does_not_exist_is_answered(tmp_path: Path) -> None:
     evidence = capacities(tmp_path, 4, 8)
     found = claims.finding_of(evidence, "order-matters,one=low,other=lost")
-    assert (found.verdict, found.rests_on) == ("not tested", "its weights are not at hand")
+    assert (found.verdict, found.rests_on) == ("not tested", "the run lost failed")
     found = claims.finding_of(evidence, 'larger-sets-start-farther,runs=["low"],sizes=[1,7]')
     assert found.verdict == "not tested"
     assert claims.finding_of(evidence, "remain-readable,run=low,more_than=0.5").verdict == "not tested"
@@ -174,7 +174,7 @@ def test_what_cannot_be_tested_says_why_and_what_does_not_exist_is_answered(tmp_
         claims.finding_of(evidence, "order-matters,one=low")
     with pytest.raises(SpecError, match="end or growth"):
         claims.finding_of(evidence, 'difference-raises,of=start,alike=["low"],different=["high"]')
-    with pytest.raises(NotTestable, match="not at hand"):
+    with pytest.raises(NotTestable, match="the run lost failed"):
         paper_figure(evidence, "samples,run=lost,count=2")
 
 
@@ -296,8 +296,10 @@ def test_in_the_quick_set_nothing_is_fetched_and_what_is_not_at_hand_is_said(
     assert isinstance(last, WorldResult)
     assert [o.run for o in outcomes] == [None]  # type: ignore[union-attr]
     assert {finding.verdict for finding in last.findings} == {"not tested"}
-    assert "empty" in last.findings[0].rests_on  # where it was looked for
-    assert "only what is on this machine" in last.findings[0].rests_on
+    assert last.evidence
+    assert "empty" in last.evidence.failed["examples"]  # where it was looked for
+    assert "only what is on this machine" in last.evidence.failed["examples"]
+    assert {finding.rests_on for finding in last.findings} == {"the run examples failed"}
     *none, left_out = reproduce(asked, "paper", tmp_path / "out", ON_CPU, quick=True)
     assert not none
     assert isinstance(left_out, WorldResult)

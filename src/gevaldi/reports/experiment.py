@@ -10,8 +10,9 @@ from gevaldi.figures import Line, as_svg, lines, mean_bands
 from gevaldi.measures.evaluation import Evaluation, generator_fails
 from gevaldi.measures.paths import Band
 from gevaldi.measures.summary import Summary
-from gevaldi.names import full_name, plain, told_apart
+from gevaldi.names import full_name, grouped, listed, plain, told_apart
 from gevaldi.reports.environment import environment, written
+from gevaldi.reports.sentences import warnings_of
 from gevaldi.runs.near_duplicates import summary_of
 from gevaldi.runs.store.run import Run
 from gevaldi.tables import as_csv
@@ -82,7 +83,8 @@ def write_overview(title: str, question: str, runs: Mapping[str, Run], failed: M
             question=question,
             entries=[entry for name, run in runs.items() for entry in _entries(name, run)],
             grounds=[grounds(name, run) for name, run in runs.items()],
-            failed=failed,
+            failed={why: listed(names) for why, names in grouped(failed.items()).items()},
+            warnings={text: listed(names) for text, names in warnings_of(runs).items()},
             set_sizes=sorted({int(column.rpartition("_")[2]) for column in quantities if "set_distance" in column}),
             units=_units(runs),
             figures=[(caption, _figure(bands, column, caption)) for column, caption in quantities.items()],

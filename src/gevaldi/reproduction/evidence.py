@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import sqrt
 from typing import Any, Literal
 
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row
 from gevaldi.statistics.contrasts import contrast
-from gevaldi.statistics.intervals import Estimate, share
+from gevaldi.statistics.intervals import NORMAL, Estimate, share
 
 Verdict = Literal["holds", "does not hold", "undecided", "seen", "not seen", "not tested"]
 
@@ -17,6 +18,9 @@ Quantity = Callable[[Row], float | None]
 
 UNREAD = ("picture_original", "path_pictures", "z_start", "z_end")
 """Large columns that no claim uses."""
+
+
+NEARLY_ALL = 3.090232306167813  # the 0.999 quantile of the normal distribution
 
 
 class NotTestable(Exception):
@@ -47,11 +51,13 @@ class Evidence:
         runs: the runs by name, each with its replicates.
         failed: why other runs failed, by name.
         models: the models by part.
+        more: above 1, the starts are the first of so many times as many in the full set, and intervals reach as far as its own may.
     """
 
     runs: Mapping[str, Sequence[Run]]
     failed: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
+    more: float = 1.0
 
     @cached_property
     def _rows(self) -> dict[str, list[list[Row]]]:
@@ -65,7 +71,7 @@ class Evidence:
         """
         names = [*self.runs, *self.failed] if requested is None else requested
         if not any(name in self.runs for name in names):
-            raise NotTestable("; ".join(self.failed[name] for name in names if name in self.failed) or "there are no runs here")
+            raise NotTestable(_failed([name for name in names if name in self.failed]) or "there are no runs here")
         return [name for name in names if name in self.runs]
 
     def rows(self, name: str) -> list[list[Row]]:
@@ -75,7 +81,7 @@ class Evidence:
             NotTestable: the run failed, or has no samples.
         """
         if name not in self.runs:
-            raise NotTestable(self.failed.get(name, f"there is no run {name!r} here"))
+            raise NotTestable(_failed([name]) if name in self.failed else f"there is no run {name!r} here")
         if not all(self._rows[name]):
             raise NotTestable(f"no sample of the run {name!r} finished")
         return self._rows[name]
@@ -113,7 +119,8 @@ class Evidence:
         values = self.values(name, counted)
         whole = [value for replicate in values for value in replicate]
         if len(values) < 3 and all(value in (0, 1) for value in whole):
-            return share(int(sum(whole)), len(whole))
+            reach = NORMAL / sqrt(self.more) + NEARLY_ALL * sqrt(1 - 1 / self.more)
+            return share(int(sum(whole)), len(whole), reach)
         mean = self.mean(name, counted)
         return Estimate(mean.value, max(0.0, mean.low), min(1.0, mean.high))
 
@@ -123,7 +130,7 @@ class Evidence:
         Raises:
             NotTestable: a run is missing.
         """
-        return contrast([*weights.values()], [self.values(name, quantity) for name in weights])
+        return contrast([*weights.values()], [self.values(name, quantity) for name in weights], self.more)
 
     def without(self, requested: Sequence[str] | None = None) -> str:
         """A note on failed runs, among all or the requested ones."""
@@ -136,7 +143,11 @@ class Evidence:
         replicates = len(self.rows(names[0]))
         if replicates < 3:
             return f"{starts} starts; for these networks only"
-        return f"{starts} starts; intervals over networks of {replicates} seeds"
+        return f"networks of {replicates} seeds, {starts} starts; intervals over the seeds"
+
+
+def _failed(names: Sequence[str]) -> str:
+    return f"the run{'s' * (len(names) > 1)} {' and '.join(names)} failed" if names else ""
 
 
 def _by_start(rows: Sequence[Row], quantity: Quantity) -> list[float]:

@@ -25,11 +25,14 @@ class Estimate:
         return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
 
 
-def share(successes: int, trials: int) -> Estimate:
-    """The share of successes, with Wilson's score interval, which is also valid near 0 and 1 [Wilson 1927]."""
+def share(successes: int, trials: int, quantile: float = NORMAL) -> Estimate:
+    """The share of successes, with Wilson's score interval, which is also valid near 0 and 1 [Wilson 1927].
+
+    Its `quantile` of the normal distribution gives 95 %.
+    """
     if trials == 0:
         return Estimate(float("nan"), float("nan"), float("nan"))
-    value, pull = successes / trials, NORMAL**2 / trials
+    value, pull = successes / trials, quantile**2 / trials
     middle = (value + pull / 2) / (1 + pull)
     half = math.sqrt(pull * (value * (1 - value) + pull / 4)) / (1 + pull)
     return Estimate(value, middle - half if successes else 0.0, middle + half if successes < trials else 1.0, trials)

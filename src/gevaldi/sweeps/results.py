@@ -7,13 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from gevaldi.comparison import display_name, named_taxonomy, nest_search_settings, with_names
 from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments.execute import Outcome, earlier, folder_of
 from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, PairPredictions, columns, entries, seen_in
-from gevaldi.names import OBJECT
+from gevaldi.names import OBJECT, listed
 from gevaldi.runs.store.run import Run
 from gevaldi.sweeps.execution import SPEC, Before, Networks, before_of, run_sweep
 from gevaldi.sweeps.spec import Pair, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from, unit_of
@@ -83,6 +84,13 @@ class SweepResult:
                 cells[cell] = seen_in(run.each(columns(pair.spec.set_sizes)), order, row_is)
         return cells
 
+    @property
+    def warnings(self) -> dict[str, list[str]]:
+        """Every distinct warning of the comparisons, with the names of those that have it."""
+        from gevaldi.reports.sentences import warnings_of
+
+        return warnings_of(self.runs)
+
     def numbers(self) -> "pd.DataFrame":
         """Every number of every matrix, one per row; `gevaldi.measures.sweeps.Entry` documents the columns."""
         import pandas as pd
@@ -144,7 +152,7 @@ class SweepResult:
         ]
         words = About(
             self.sweep.title, self.sweep.question, self.sweep.classifiers, self.sweep.generator, self.command(),
-            {**self.before.failed, **self.failed},
+            {**self.before.failed, **self.failed}, self.warnings,
         )  # fmt: skip
         return write_sweep(self.folder, words, self.entries, grids)
 
@@ -204,7 +212,7 @@ def sweep(
 
     Loads networks once in this program. On a cluster, workers stay from pair to pair and keep named networks that the next pair
     also needs. Generates the pictures before any search once for all classifiers. Lists pairs that fail in `failed`, and runs the
-    rest.
+    rest. Reports the comparisons' warnings as Python's, each once.
 
     Args:
         classifiers: names or classifiers; a mapping also sets how they are called.
@@ -233,7 +241,10 @@ def sweep(
     )
     folder = Path(tempfile.mkdtemp(prefix="gevaldi-sweep-")) if out is None else folder_of(out)
     with Compute(device, batch_size, engine, progress=progress).open() as compute:
-        return collect(definition, folder, run_sweep(definition, folder, Networks(objects), compute, taxonomy=given))
+        result = collect(definition, folder, run_sweep(definition, folder, Networks(objects), compute, taxonomy=given))
+    for text, names in result.warnings.items():
+        warn(f"gevaldi: {listed(names)}: {text}", stacklevel=2)
+    return result
 
 
 def _called(given: Any) -> tuple[Any, dict[str, Any]]:
