@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from gevaldi.figures import Line, as_svg, lines, mean_bands
 from gevaldi.measures.evaluation import Evaluation, generator_fails
 from gevaldi.measures.paths import Band
@@ -131,8 +129,7 @@ def _figure(bands: Mapping[tuple[str, str, str], Band], column: str, label: str)
     drawn = []
     for i, (name, order, band) in enumerate(found):
         style, colour = STYLES[i // len(COLOURS) % len(STYLES)], COLOURS[i % len(COLOURS)]
-        above = Band(band.middle, np.maximum(band.low, 0), band.high)
-        drawn.append(Line(above, colour, style, f"{name}, {order}" if len(orders) > 1 else name))
+        drawn.append(Line(band, colour, style, f"{name}, {order}" if len(orders) > 1 else name))
     return as_svg(lines(drawn, label, width=4.2), f"{label} over the steps of the search")
 
 

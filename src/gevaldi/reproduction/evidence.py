@@ -6,6 +6,7 @@ from functools import cached_property
 from math import sqrt
 from typing import Any, Literal
 
+from gevaldi.measures.limits import Limits, limits_of
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row
 from gevaldi.statistics.contrasts import contrast
@@ -13,8 +14,30 @@ from gevaldi.statistics.intervals import NORMAL, Estimate, share
 
 Verdict = Literal["holds", "does not hold", "undecided", "seen", "not seen", "not tested"]
 
-Quantity = Callable[[Row], float | None]
-"""A number of a sample; None if it has none."""
+Number = Callable[[Row], float | None]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number of a sample.
+
+    Attributes:
+        of: the number of a row; None if it has none.
+        limits: the least and the largest value that it can have in a run with this record.
+    """
+
+    of: Number
+    limits: Callable[[Mapping[str, Any]], Limits]
+
+    def __call__(self, row: Row) -> float | None:
+        """The number of a row."""
+        return self.of(row)
+
+
+def between(low: float, high: float, number: Number) -> Quantity:
+    """A number that lies between two bounds in every run."""
+    return Quantity(number, lambda record: (low, high))
+
 
 UNREAD = ("picture_original", "path_pictures", "z_start", "z_end")
 """Large columns that no claim uses."""
@@ -116,13 +139,12 @@ class Evidence:
             result = holds(row)
             return None if result is None else float(result)
 
-        values = self.values(name, counted)
+        values = self.values(name, between(0.0, 1.0, counted))
         whole = [value for replicate in values for value in replicate]
         if len(values) < 3 and all(value in (0, 1) for value in whole):
             reach = NORMAL / sqrt(self.more) + NEARLY_ALL * sqrt(1 - 1 / self.more)
             return share(int(sum(whole)), len(whole), reach)
-        mean = self.mean(name, counted)
-        return Estimate(mean.value, max(0.0, mean.low), min(1.0, mean.high))
+        return self.mean(name, between(0.0, 1.0, counted))
 
     def contrast(self, weights: Mapping[str, float], quantity: Quantity) -> Estimate:
         """The weighted sum of a quantity's means over runs, with an interval from their replicates or samples.
@@ -130,7 +152,9 @@ class Evidence:
         Raises:
             NotTestable: a run is missing.
         """
-        return contrast([*weights.values()], [self.values(name, quantity) for name in weights], self.more)
+        found = contrast([*weights.values()], [self.values(name, quantity) for name in weights], self.more)
+        ends = [sorted(w * end for end in quantity.limits(self.runs[name][0].record)) for name, w in weights.items()]
+        return found.within(*map(sum, zip(*ends, strict=True)))
 
     def without(self, requested: Sequence[str] | None = None) -> str:
         """A note on failed runs, among all or the requested ones."""
@@ -161,7 +185,7 @@ def _by_start(rows: Sequence[Row], quantity: Quantity) -> list[float]:
 
 def column(name: str) -> Quantity:
     """The number in a column."""
-    return lambda row: row.get(name)
+    return Quantity(lambda row: row.get(name), lambda record: limits_of(record, name))
 
 
 def along(name: str, step: int) -> Quantity:
@@ -171,7 +195,7 @@ def along(name: str, step: int) -> Quantity:
         path = row.get(f"path_{name}")
         return float(path[step if step < 0 else min(step, len(path) - 1)]) if path else None
 
-    return value
+    return Quantity(value, lambda record: limits_of(record, name))
 
 
 def rise(name: str) -> Quantity:
@@ -186,7 +210,11 @@ def less(one: Quantity, other: Quantity) -> Quantity:
         a, b = one(row), other(row)
         return None if a is None or b is None else a - b
 
-    return value
+    def limits(record: Mapping[str, Any]) -> Limits:
+        (least, most), (least_b, most_b) = one.limits(record), other.limits(record)
+        return least - most_b, most - least_b
+
+    return Quantity(value, limits)
 
 
 def judge(measured: dict[str, Estimate], rests_on: str, beside: dict[str, Estimate] | None = None) -> Finding:

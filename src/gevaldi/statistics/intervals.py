@@ -20,6 +20,11 @@ class Estimate:
     high: float
     count: int = field(default=0, compare=False)
 
+    def within(self, low: float, high: float) -> "Estimate":
+        """The same between bounds that no value can leave."""
+        value, least, most = (n if n != n else min(max(n, low), high) for n in (self.value, self.low, self.high))
+        return Estimate(value, least, most, self.count)
+
     def __repr__(self) -> str:
         """`0.62 (0.51 to 0.73)`, as notebooks show it."""
         return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"

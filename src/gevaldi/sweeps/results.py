@@ -13,6 +13,7 @@ from gevaldi.comparison import display_name, named_taxonomy, nest_search_setting
 from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments.execute import Outcome, earlier, folder_of
+from gevaldi.measures.limits import limits_of as levels_of
 from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, PairPredictions, columns, entries, seen_in
 from gevaldi.names import OBJECT, listed
 from gevaldi.runs.store.run import Run
@@ -81,7 +82,8 @@ class SweepResult:
         cells: dict[tuple[str, str], PairPredictions] = {}
         for pair, run in self._finished(divergence, weight):
             for cell, (order, row_is) in pair.cells().items():
-                cells[cell] = seen_in(run.each(columns(pair.spec.set_sizes)), order, row_is)
+                rows, (_, largest) = run.each(columns(pair.spec.set_sizes)), levels_of(run.record, "set_distance")
+                cells[cell] = seen_in(rows, order, row_is, largest)
         return cells
 
     @property
