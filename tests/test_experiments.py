@@ -86,6 +86,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 2
     assert "broken failed. " in done.stderr
     assert "mnist-pooled" in done.stderr  # the nearest names
+    told = "gevaldi: warning (one-first and other-first): The labels are only numbers"
+    assert done.stderr.count("The labels are only numbers") == done.stderr.count(told)
     return folder
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.stats import binomtest, t
 from statsmodels.stats.contingency_tables import mcnemar
-from torch import Tensor
+from torch import Tensor, nn
 from typer.testing import CliRunner
 
 import gevaldi
@@ -395,6 +395,27 @@ def test_a_sweep_shows_the_pictures_of_its_audit_to_each_classifier_once_and_rec
         assert differ <= {"created", "command", "spec", "fingerprint", "models"}  # which name the objects
         for side in ("first", "second"):
             assert {**alone["models"][side], "name": ""} == {**run.record["models"][side], "name": ""}
+
+
+def test_every_warning_of_a_sweep_is_told_once_with_its_comparisons(tmp_path: Path) -> None:
+    grey = gevaldi.generator(Grey().eval(), latent=5).eval()
+    classifiers = {name: small_classifier(i) for i, name in enumerate("abc")}
+    with pytest.warns(UserWarning, match="nearly of one colour") as caught:
+        found = gevaldi.sweep(classifiers, grey, out=tmp_path, **QUICK)
+    (told,) = [str(one.message) for one in caught if "nearly of one colour" in str(one.message)]
+    assert told.startswith("gevaldi: a-vs-b-kl-w0, a-vs-c-kl-w0 and b-vs-c-kl-w0: The generator's pictures use only")
+    page = found.report().read_text()
+    assert page.count("nearly of one colour") == 1
+    assert "a-vs-b-kl-w0, a-vs-c-kl-w0 and b-vs-c-kl-w0" in page
+
+
+class Grey(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = small_generator(0)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return 0.5 + 0.01 * self.inner(z, torch.zeros(len(z), dtype=torch.long))
 
 
 NETS = """

@@ -80,7 +80,7 @@ def reproduce(
                 yield outcome
         evidence = evidence_of(experiment, outcomes, experiment.models | own)
         more = _full_set(experiment, own, specs)
-        findings = tuple(_no_firmer(evidence, claim.test, more) for claim in reproduction.claims)
+        findings = tuple(no_firmer(evidence, claim.test, more) for claim in reproduction.claims)
     yield WorldResult(world, setting.about, findings, _figure(evidence, reproduction.figure), evidence)
 
 
@@ -89,7 +89,7 @@ def _full_set(experiment: Experiment, models: Mapping[str, str], specs: Mapping[
     return max(1.0, *(full.samples / specs[name].samples for name, full in experiment.specs(models).items()))
 
 
-def _no_firmer(evidence: Evidence, test: str, more: float) -> Finding:
+def no_firmer(evidence: Evidence, test: str, more: float) -> Finding:
     """The test of a claim; it is undecided if the full set, of `more` times as many starts, may well leave it so."""
     found = finding_of(evidence, test)
     if more == 1 or found.verdict not in ("holds", "does not hold"):
