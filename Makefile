@@ -22,7 +22,7 @@ help: ## say what each target does
 demo: .venv/installed ## install, compare the bundled pair, write the report, say where it is
 	$(BIN)/gevaldi demo
 
-reproduce: .venv/installed ## make the paper's figures again, the quick set: a few minutes
+reproduce: .venv/installed ## make the paper's figures again, the quick set: about three minutes
 	$(BIN)/gevaldi reproduce all --quick
 
 test: .venv/installed-test browser lint ## install what tests need and run them all

@@ -1,6 +1,7 @@
 """Every promise between generator and classifiers, broken one by one."""
 
 import re
+import shutil
 import subprocess
 import sys
 from copy import deepcopy
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 import gevaldi
-from conftest import SmallDecoder, small_classifier, small_generator
+from conftest import SmallDecoder, called, small_classifier, small_generator
 from gevaldi.alignment import align
 from gevaldi.contract import check_contract, on_device
 from gevaldi.errors import ContractError
@@ -429,6 +430,58 @@ def test_a_network_under_two_lists_of_labels_does_not_differ_from_itself() -> No
     pair = align(*(gevaldi.classifier(net, labels=labels).eval() for labels in (names, turned)))
     with pytest.raises(ContractError, match="same outputs, but under other labels: output 0 is called 'a' by the first and 'b'"):
         check_contract(pair.first, pair.second, small_generator(), CPU)
+
+
+FILE = """
+import gevaldi, torch
+from conftest import small_classifier, small_generator
+g = small_generator
+def net(weights, labels="abc", times=1.0):
+    module = small_classifier(0).module
+    module.load_state_dict(torch.load(weights, weights_only=True))
+    scaled = torch.nn.Sequential(module, torch.nn.Identity()) if times == 1 else Scaled(module, times)
+    return gevaldi.classifier(scaled, labels=list(labels)).eval()
+class Scaled(torch.nn.Sequential):
+    def __init__(self, module, times):
+        super().__init__(module, torch.nn.Identity())
+        self.times = times
+    def forward(self, x):
+        return self.times * super().forward(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        ("net,weights=a.pth", "net,weights=a.pth is compared with itself: weights and predictions are equal"),
+        ("net,weights=b.pth", "net,weights=b.pth are the same network: weights and predictions are equal"),
+        ("net,weights=a.pth,labels=bca", "same outputs, but under other labels: output 0 is called 'a' by the first and 'b'"),
+        ("net,weights=a.pth,times=2.0", None),  # equal weights, other predictions
+        ("net,weights=c.pth", None),
+    ],
+)
+def test_the_same_network_twice_is_named_and_nothing_is_searched(tmp_path: Path, second: str, words: str | None) -> None:
+    (tmp_path / "nets.py").write_text(FILE)
+    weights = small_classifier(0).module.state_dict()
+    torch.save(weights, tmp_path / "a.pth")
+    shutil.copy(tmp_path / "a.pth", tmp_path / "b.pth")
+    torch.save({key: value + 1e-3 for key, value in weights.items()}, tmp_path / "c.pth")
+    pair = ["python:nets.py:net,weights=a.pth", f"python:nets.py:{second}"]
+    done = called(tmp_path, "compare", *pair, "-g", "python:nets.py:g", "-n", "2", "--set", "audited=4", "--out", "out")
+    if words is None:
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "out" / "run.json").exists()
+    else:
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert not (tmp_path / "out" / "run.json").exists()
+
+
+def test_one_object_or_its_copy_is_not_compared_with_itself() -> None:
+    net = small_classifier(0)
+    for other in (net, deepcopy(net), gevaldi.classifier(net.module, labels=3).eval()):
+        with pytest.raises(ContractError, match="are the same network"):
+            gevaldi.compare(net, other, small_generator(), samples=2, audited=4)
 
 
 def test_nearly_equal_networks_under_labels_in_another_order_are_a_warning() -> None:

@@ -86,6 +86,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 2
     assert "broken failed. " in done.stderr
     assert "mnist-pooled" in done.stderr  # the nearest names
+    told = "gevaldi: warning (one-first and other-first): The labels are only numbers"
+    assert done.stderr.count("The labels are only numbers") == done.stderr.count(told)
     return folder
 
 
@@ -216,7 +218,7 @@ def test_the_usual_folder_of_a_file_lies_in_runs_whatever_the_file_is_called(tmp
 
 def test_a_name_that_is_markup_of_the_terminal_is_shown_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({**SMALL, "runs": {"a": {"first": "one", "second": "other"}}}))
-    net = "def net(title=''):\n    return load_classifier('bundled:mnist-pooled')\n"
+    net = "def net(title=''):\n    return load_classifier('bundled:mnist-' + ('strided' if title == 'x' else 'pooled'))\n"
     (tmp_path / "nets.py").write_text("from gevaldi.classifiers import load_classifier\n" + net)
     named = "python:nets.py:net,title='[/x] [bold]0 :x: \x1b[31m'"
     words = [*FEW, "--model", f"other={named}", "--model", "one=python:nets.py:net,title=x"]  # told apart by their options

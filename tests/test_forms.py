@@ -538,11 +538,20 @@ SCRIPTS: dict[str, Script] = {
     ),
     "height and width one": Script(lambda: Wrapped(net(), same, lambda y: y[..., None, None])),
     "two outputs, one of classes": Script(lambda: Wrapped(net(), same, lambda y: (y, y.sum()))),
+    "a dictionary, one of classes": Script(
+        lambda: Wrapped(net(), same, lambda y: {"sum": y.sum(1), "out": y.softmax(-1)}), options="output=probabilities"
+    ),
     "two outputs": Script(lambda: Wrapped(net(), same, lambda y: (y * 2, y)), options="output=1"),
     "a dictionary": Script(lambda: Wrapped(net(), same, lambda y: {"aux": y * 2, "out": y}), options="output=out"),
     "probabilities by name": Script(
         lambda: Wrapped(net(), same, lambda y: {"p": y.softmax(-1), "s": y}), options="output=p:probabilities"
     ),
+}
+
+
+CHOSEN = {
+    "two outputs, one of classes": "gevaldi: of the 2 outputs of net.pt, 0 is taken for the classes\n",
+    "a dictionary, one of classes": "gevaldi: of the 2 outputs of net.pt, out is taken for the classes\n",
 }
 
 
@@ -556,10 +565,11 @@ def traced(script: Script, path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_an_archive_is_read_as_its_network_computes(tmp_path: Path, name: str) -> None:
+def test_an_archive_is_read_as_its_network_computes(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     script = SCRIPTS[name]
     path = traced(script, tmp_path / "net.pt")
     loaded = load_classifier(f"torchscript:{path},pickle=true{',' * bool(script.options)}{script.options}")
+    assert capsys.readouterr().err == CHOSEN.get(name, "")
     tolerance = {torch.float16: 1e-2, torch.bfloat16: 0.1}.get(script.dtype, 1e-5)
     for count in (1, 3):
         x = pictures(count, script.channels).requires_grad_()

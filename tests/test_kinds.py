@@ -90,3 +90,7 @@ def test_what_is_not_known_is_not_said() -> None:
 def test_the_mean_that_parts_near_from_lateral_is_that_of_all_pairs_of_classes() -> None:
     assert SCALE.mean == pytest.approx(12.59, abs=0.005)
     assert {"same level", "near", "lateral"} < RULES.keys()
+
+
+def test_a_report_defines_words_and_no_names_of_columns() -> None:
+    assert not [term for term in RULES if "_" in term]

@@ -73,9 +73,12 @@ def test_networks_that_see_their_own_range_are_not_warned_of(real: str | None) -
 
 def test_nothing_is_said_where_no_class_is_known() -> None:
     pooled = load_classifier("bundled:mnist-pooled")
-    other = gevaldi.classifier(Expecting(pooled, lambda x: (x + 1) / 2).eval(), list("abcdefghij"), output="log-probabilities")
+    one, other = (
+        gevaldi.classifier(Expecting(pooled, range_of).eval(), list("abcdefghij"), output="log-probabilities")
+        for range_of in (lambda x: (x + 1) / 2, lambda x: (x + 2) / 3)
+    )
     spec = Spec(first="object:a", second="object:b", generator="bundled:mnist-vae", samples=1)
-    models = models_of(spec, other, other, load_generator(spec.generator), torch.device("cpu"))
+    models = models_of(spec, one, other, load_generator(spec.generator), torch.device("cpu"))
     with prepare_torch(models):
         assert range_warnings(models, list(range(10)), spec) == []
 

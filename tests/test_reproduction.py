@@ -16,20 +16,23 @@ import yaml
 from PIL import Image
 from scipy import stats
 
-from conftest import IMAGENET, needs_imagenet, record
+from conftest import IMAGENET, called, needs_imagenet, record
 from gevaldi.calls import Call
 from gevaldi.classifiers import load_classifier
 from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments import read_experiment
 from gevaldi.fetching import only_at_hand
+from gevaldi.figures import mean_bands
 from gevaldi.measures.paths import mean_band
+from gevaldi.measures.sweeps import END, columns, entries, seen_in
 from gevaldi.reports.reproduction import ClaimResult, write_figure, write_index
 from gevaldi.reproduction import claims, figures
-from gevaldi.reproduction.evidence import Evidence, NotTestable, judge
-from gevaldi.reproduction.execution import WorldResult, reproduce
+from gevaldi.reproduction.evidence import Evidence, NotTestable, column, judge, rise
+from gevaldi.reproduction.execution import WorldResult, no_firmer, reproduce
 from gevaldi.reproduction.figures import paper_figure
 from gevaldi.reproduction.spec import read_reproduction, reproductions
+from gevaldi.runs.near_duplicates import summary_of
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row, schema
 from gevaldi.spec import Spec
@@ -60,6 +63,69 @@ def test_of_one_replicate_a_contrast_is_welchs_interval_over_the_samples() -> No
     assert np.isnan(contrast([1], [[[2.0]]]).low)
     assert contrast([1], [[[2.0] * 6]]) == Estimate(2, 2, 2)
     assert np.isnan(contrast([1], [[[]]]).value)
+
+
+@pytest.mark.parametrize("replicates", [1, 3])
+def test_the_interval_for_more_samples_holds_the_one_that_they_have(replicates: int) -> None:
+    noise, held, wider = np.random.default_rng(replicates), 0, 0
+    for _ in range(400):
+        means = noise.normal(0, 1, replicates)
+        whole = [list(map(list, mean + noise.normal(0, 2, (replicates, 128)))) for mean in (means[:, None], means[:, None] + 0.5)]
+        first = [[values[:32] for values in group] for group in whole]
+        reach, full, alone = contrast([1, -1], first, 4), contrast([1, -1], whole), contrast([1, -1], first)
+        held += reach.low <= full.low <= full.high <= reach.high
+        wider += reach.low < alone.low < alone.high < reach.high
+    assert held >= 396
+    assert wider == 400
+
+
+def test_a_few_starts_are_no_firmer_than_the_full_set_of_them(tmp_path: Path) -> None:
+    near = evidence_of(tmp_path / "near", a=distances((1, 3, 3.3), (9, 9, 9)))
+    far = evidence_of(tmp_path / "far", a=distances((1, 30, 300), (9, 9, 9)))
+    claim = 'larger-sets-start-farther,runs=["a"],sizes=[1,3,5]'
+    for evidence, verdict in ((near, "undecided"), (far, "holds")):
+        assert claims.finding_of(evidence, claim).verdict == "holds"
+        found = no_firmer(evidence, claim, 4)
+        assert found.verdict == verdict
+        assert ("of 4 times as many starts, may leave it so" in found.rests_on) == (verdict == "undecided")
+        assert no_firmer(evidence, claim, 1) == claims.finding_of(evidence, claim)
+
+
+def test_the_quick_set_has_the_searches_of_the_full_set_and_only_fewer_starts() -> None:
+    for name in reproductions():
+        for world in read_reproduction(name).worlds.values():
+            if world.quick is not None:
+                experiment = read_experiment(world.experiment)
+                for full, quick in zip(experiment.specs().values(), experiment.specs({}, world.quick).values(), strict=True):
+                    assert quick == full.model_copy(update={"samples": quick.samples})
+                    assert quick.samples < full.samples
+
+
+def test_means_and_intervals_of_distances_stay_within_the_hierarchy(tmp_path: Path) -> None:
+    about = {"name": "x", "classes": ["a", "b"], "largest": 3.0, "set_sizes": [1], "convention": "published"}
+    rows = [
+        {"set_distance_1_start": 0.0 if i else 3.0, "set_distance_1_end": 3.0 if i else 0.0, "delta_z": 0.0 if i else 1.0,
+         "path_set_distance_1": [0.0 if i else 3.0, 3.0 if i else 0.0], "path_divergence": [0.0, 0.0 if i else 1.0]}
+        for i in range(4)
+    ]  # fmt: skip
+    run = made(tmp_path, rows, taxonomy=about)
+    evidence = Evidence({"a": [run]})
+    for stage, values in (("start", [3.0, 0, 0, 0]), ("end", [0.0, 3, 3, 3])):
+        low, high = stats.ttest_1samp(values, 0).confidence_interval()
+        assert low < 0 or high > 3
+        found = evidence.mean("a", column(f"set_distance_1_{stage}"))
+        assert (found.low, found.high) == pytest.approx((max(0.0, low), min(3.0, high)))
+    assert evidence.mean("a", rise("set_distance_1")).high == 3.0
+    assert evidence.mean("a", column("delta_z")).low == 0.0
+    (summary,) = summary_of(run)
+    assert (summary.set_distance_start[1].low, summary.set_distance_end[1].high) == (0.0, 3.0)
+    bands = mean_bands(run, ["path_set_distance_1", "path_divergence"])
+    assert bands["path_set_distance_1"]["forward"].low.min() == 0.0
+    assert bands["path_set_distance_1"]["forward"].high.max() == 3.0
+    assert bands["path_divergence"]["forward"].low.min() == 0.0
+    seen = seen_in(run.each(columns((1,))), "forward", "first", 3.0)
+    (entry,) = [e for e in entries({("a", "b"): seen}, "kl", 0.0, END) if e.quantity == "set_distance_1"]
+    assert entry.estimate.high == 3.0
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -164,7 +230,7 @@ def test_claims_about_capacity_are_judged_by_what_the_rows_say(tmp_path: Path) -
 def test_what_cannot_be_tested_says_why_and_what_does_not_exist_is_answered(tmp_path: Path) -> None:
     evidence = capacities(tmp_path, 4, 8)
     found = claims.finding_of(evidence, "order-matters,one=low,other=lost")
-    assert (found.verdict, found.rests_on) == ("not tested", "its weights are not at hand")
+    assert (found.verdict, found.rests_on) == ("not tested", "the run lost failed")
     found = claims.finding_of(evidence, 'larger-sets-start-farther,runs=["low"],sizes=[1,7]')
     assert found.verdict == "not tested"
     assert claims.finding_of(evidence, "remain-readable,run=low,more_than=0.5").verdict == "not tested"
@@ -174,7 +240,7 @@ def test_what_cannot_be_tested_says_why_and_what_does_not_exist_is_answered(tmp_
         claims.finding_of(evidence, "order-matters,one=low")
     with pytest.raises(SpecError, match="end or growth"):
         claims.finding_of(evidence, 'difference-raises,of=start,alike=["low"],different=["high"]')
-    with pytest.raises(NotTestable, match="not at hand"):
+    with pytest.raises(NotTestable, match="the run lost failed"):
         paper_figure(evidence, "samples,run=lost,count=2")
 
 
@@ -296,8 +362,10 @@ def test_in_the_quick_set_nothing_is_fetched_and_what_is_not_at_hand_is_said(
     assert isinstance(last, WorldResult)
     assert [o.run for o in outcomes] == [None]  # type: ignore[union-attr]
     assert {finding.verdict for finding in last.findings} == {"not tested"}
-    assert "empty" in last.findings[0].rests_on  # where it was looked for
-    assert "only what is on this machine" in last.findings[0].rests_on
+    assert last.evidence
+    assert "empty" in last.evidence.failed["examples"]  # where it was looked for
+    assert "only what is on this machine" in last.evidence.failed["examples"]
+    assert {finding.rests_on for finding in last.findings} == {"the run examples failed"}
     *none, left_out = reproduce(asked, "paper", tmp_path / "out", ON_CPU, quick=True)
     assert not none
     assert isinstance(left_out, WorldResult)
@@ -342,6 +410,23 @@ def test_the_page_and_the_tables_say_what_was_tested_and_hostile_words_are_text(
     (tmp_path / "figure-7-claims.csv").write_text("other,columns\n1,2\n")
     with pytest.raises(Exception, match=r"figure-7-claims.csv is not a table of claims"):
         write_index(tmp_path)
+
+
+def test_a_network_that_is_missing_is_named_once_in_the_terminal_and_once_on_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "empty"))
+    figures = ["figure-1", "figure-3", "figure-4", "figure-5", "model-selection"]
+    done = called(tmp_path, "reproduce", *figures, "--quick", "--world", "pictures", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    whole = done.stdout + done.stderr
+    missing = [name for name in ("squeezenet1_0", "mobilenet_v2") if f"The weights of torchvision:{name}" in whole]
+    assert missing
+    assert all(whole.count(f"The weights of torchvision:{name}") == 1 for name in missing)
+    assert "not tested     pictures  4 claims: the run examples failed" in done.stdout
+    for figure in figures:
+        page = (tmp_path / "out" / f"{figure}.html").read_text()
+        assert max(page.count(f"The weights of torchvision:{name}") for name in missing) == 1
 
 
 def width(path: Path) -> int:

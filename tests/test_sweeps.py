@@ -16,9 +16,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.stats import binomtest, t
 from statsmodels.stats.contingency_tables import mcnemar
-from torch import Tensor
+from torch import Tensor, nn
 from typer.testing import CliRunner
 
 import gevaldi
@@ -275,8 +276,10 @@ def test_cells_before_the_search_are_those_of_the_two_classifiers_shown_the_pict
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> gevaldi.SweepResult:
-    """A sweep of three, of which two are equal."""
+    """A sweep of three, of which two are equal but for one weight, by less than any number shows."""
     classifiers = {"one": small_classifier(0), "same": deepcopy(small_classifier(0)), "<b>&other": small_classifier(1)}
+    with torch.no_grad():
+        next(classifiers["same"].parameters())[0, 0] += 1e-6
     folder = tmp_path_factory.mktemp("sweep")
     return gevaldi.sweep(classifiers, small_generator(), out=folder, divergences=("kl", "jensen-shannon"), **QUICK)
 
@@ -291,6 +294,15 @@ def test_two_equal_classifiers_have_zero_in_their_cells_before_and_after(three: 
                 assert found.loc["same", "one"] == pytest.approx(0, abs=1e-6)
                 assert np.isnan(np.diag(found)).all()
     assert three.matrix().loc["one", "<b>&other"] > 0.01
+
+
+def test_the_pair_of_a_classifier_and_its_copy_is_named_and_not_searched_and_the_others_are_run(tmp_path: Path) -> None:
+    classifiers = {"one": small_classifier(0), "copy": deepcopy(small_classifier(0)), "other": small_classifier(1)}
+    found = gevaldi.sweep(classifiers, small_generator(), out=tmp_path, **QUICK)
+    assert list(found.failed) == ["one-vs-copy-kl-w0"]
+    assert "one and copy are the same network" in found.failed["one-vs-copy-kl-w0"]
+    assert set(found.runs) == {"one-vs-other-kl-w0", "copy-vs-other-kl-w0"}
+    assert found.matrix("divergence", DRAWN).loc["one", "copy"] == pytest.approx(0, abs=1e-6)
 
 
 def test_a_symmetric_divergence_fills_both_cells_from_one_order(three: gevaldi.SweepResult) -> None:
@@ -364,6 +376,56 @@ def test_a_sweep_of_two_has_the_rows_of_the_plain_comparison_and_the_disagreemen
     for order, cell in (("forward", ("a", "b")), ("reverse", ("b", "a"))):
         own = run.rows()[run.rows()["order"] == order]
         assert found.matrix().loc[cell] == pytest.approx(own["divergence_end"].astype(float).mean())
+
+
+def test_a_sweep_shows_the_pictures_of_its_audit_to_each_classifier_once_and_records_what_single_comparisons_do(
+    tmp_path: Path,
+) -> None:
+    noise = np.random.default_rng(0)
+    for i in range(12):
+        (tmp_path / "real" / str(i % 3)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise.integers(0, 255, (8, 8), np.uint8)).save(tmp_path / "real" / str(i % 3) / f"{i}.png")
+    settings = QUICK | {"samples": 1, "real": f"folder:{tmp_path / 'real'}"}
+    classifiers = {name: Counted(small_classifier(i)) for i, name in enumerate("abc")}
+    names = ("2", "0", "1")
+    for one, labels in zip(classifiers.values(), (names, names, names[::-1]), strict=True):  # so that c has to be aligned
+        one.labels = tuple(Label(f"class {name}", name) for name in labels)
+    generator = CountedGenerator()
+    found = gevaldi.sweep(classifiers, generator, out=tmp_path / "sweep", divergences=("kl", "jensen-shannon"), **settings)
+    assert not found.failed
+    # the matrices before the search, and the audits of a with b, and of c
+    assert sum(made == settings["audited"] for made in generator.made) == 3
+    assert [one.shown.count(settings["audited"]) for one in classifiers.values()] == [2, 2, 2]
+    for name, run in found.runs.items():
+        pair = found.pairs[name]
+        models = classifiers[pair.first], classifiers[pair.second], generator
+        orders = {"orders": pair.spec.orders, "divergence": pair.divergence}
+        alone = gevaldi.compare(*models, out=tmp_path / "alone" / name, **settings | orders).run.record
+        differ = {key for key in alone if alone[key] != run.record[key]}
+        assert differ <= {"created", "command", "spec", "fingerprint", "models"}  # which name the objects
+        for side in ("first", "second"):
+            assert {**alone["models"][side], "name": ""} == {**run.record["models"][side], "name": ""}
+
+
+def test_every_warning_of_a_sweep_is_told_once_with_its_comparisons(tmp_path: Path) -> None:
+    grey = gevaldi.generator(Grey().eval(), latent=5).eval()
+    classifiers = {name: small_classifier(i) for i, name in enumerate("abc")}
+    with pytest.warns(UserWarning, match="nearly of one colour") as caught:
+        found = gevaldi.sweep(classifiers, grey, out=tmp_path, **QUICK)
+    (told,) = [str(one.message) for one in caught if "nearly of one colour" in str(one.message)]
+    assert told.startswith("gevaldi: a-vs-b-kl-w0, a-vs-c-kl-w0 and b-vs-c-kl-w0: The generator's pictures use only")
+    page = found.report().read_text()
+    assert page.count("nearly of one colour") == 1
+    assert "a-vs-b-kl-w0, a-vs-c-kl-w0 and b-vs-c-kl-w0" in page
+
+
+class Grey(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = small_generator(0)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return 0.5 + 0.01 * self.inner(z, torch.zeros(len(z), dtype=torch.long))
 
 
 NETS = """
@@ -598,7 +660,7 @@ def test_of_each_comparison_it_is_said_beforehand_which_it_is_of_how_many_and_wh
     whole = in_terminal(*nets, *both, *words)
     assert whole.exit_code == 0, whole.stderr
     pairs = [f"net-seed-{i}-vs-net-seed-{j}-{d}-w0" for d in ("kl", "jensen-shannon") for i, j in ((0, 1), (0, 2), (1, 2))]
-    told = [line for line in whole.stderr.splitlines() if line.startswith("gevaldi: ") and "vs" in line]
+    told = [line for line in whole.stderr.splitlines() if line.startswith("gevaldi: ") and "vs" in line and "warning" not in line]
     for number, (name, (next_is, became)) in enumerate(zip(pairs, zip(told[::2], told[1::2], strict=True), strict=True), 1):
         assert next_is == f"gevaldi: {number} of 6: {name}"
         assert became.startswith(f"gevaldi: {name} is in ")

@@ -86,6 +86,41 @@ def check_contract(
     return [*_check_labels(first, second, pictures), *warnings, *_check_contrast(pictures)]
 
 
+@torch.no_grad()
+def refuse_same(first: Classifier, second: Classifier, generator: Generator, names: tuple[str, str], device: torch.device) -> None:
+    """Refuse two classifiers with equal weights and equal predictions, since a search between them can find nothing.
+
+    Equal weights alone do not make two networks one: their preprocessing, temperature or labels may differ.
+
+    Raises:
+        ContractError: they are the same network.
+    """
+    if not _have_equal_weights(first, second):
+        return
+    condition = torch.arange(PROBES, device=device) % max(1, len(generator.conditions))
+    with on_device(first, second, generator, device=device):
+        try:
+            pictures = generator(generator.prior.sample(range(PROBES)).to(device, torch.float32), condition)
+            equal = torch.equal(first(pictures.clone()), second(pictures.clone()))
+        except Exception:  # the contract says what fails
+            return
+    if equal:
+        one, other = names
+        who = f"{one} is compared with itself" if one == other else f"{one} and {other} are the same network"
+        raise ContractError(
+            f"{who}: weights and predictions are equal, so no picture can tell the two apart, and nothing was searched. Name "
+            "another second classifier."
+        )
+
+
+def _have_equal_weights(first: Classifier, second: Classifier) -> bool:
+    """Whether all parameters and buffers are equal, whatever they are called."""
+    sides = [[*(side.inner if isinstance(side, Aligned) else side).state_dict().values()] for side in (first, second)]
+    return len(sides[0]) == len(sides[1]) and all(
+        a is b or (a.dtype == b.dtype and a.device == b.device and torch.equal(a, b)) for a, b in zip(*sides, strict=True)
+    )
+
+
 def _generated(generator: Generator, z: Tensor, condition: Int[Tensor, " batch"]) -> Pictures:
     """Pictures with a gradient to the latents, from a generator that answers the questions of the probe."""
 

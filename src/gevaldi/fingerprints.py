@@ -153,6 +153,7 @@ def describe_divergence(text: str, function: Divergence) -> dict[str, Any]:
         "unit": claimed.unit,
         "symmetric": claimed.symmetric,
         "bound": bound,
+        "non_negative": claimed.non_negative,
         "summary": registry.summary(Call.parse(text).name),
     }
 

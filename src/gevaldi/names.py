@@ -1,6 +1,7 @@
 """Names of a user's models and classes, made safe for pages and figures."""
 
 import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gevaldi.quoting import split_unquoted
@@ -79,3 +80,17 @@ def _cut(one: str, other: str, longest: int) -> tuple[str, str]:
 def _alike(one: str, other: str) -> int:
     """The length of the common prefix."""
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def grouped(texts: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Every distinct text once, with the names that it belongs to, from pairs of a name and a text."""
+    names: dict[str, list[str]] = {}
+    for name, text in texts:
+        names.setdefault(text, []).append(name)
+    return names
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Names in a sentence: a, b and c; beyond `most`, as a number."""
+    shown = [*names] if len(names) <= most + 1 else [*names[:most], f"{len(names) - most:,} more"]
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))

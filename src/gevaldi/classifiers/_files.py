@@ -1,6 +1,7 @@
 """What a classifier from a file must be told, since the file does not say it: its classes, its pictures, what it ends in."""
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from gevaldi.calls import Call, construct
 from gevaldi.classifiers._labels import labels_told
-from gevaldi.classifiers._layout import Arranged, FixedBatch, Input, Layout
+from gevaldi.classifiers._layout import Arranged, FixedBatch, Input, Layout, choice, tensors_in
 from gevaldi.classifiers._preprocessing import Preprocessing
 from gevaldi.errors import GevaldiError, SpecError, WeightsError
 from gevaldi.label_files import IMAGENET
@@ -214,11 +215,27 @@ def fitting(
         found = replace(reading, part=told.part, most=told.batch or reading.most, least=told.batch or reading.least)
         try:
             module = behind_preprocessing(network, told, found)
-            return found, module, *probed(module, found, name)
+            picture, row = probed(module, found, name)
+            _say_choice(module, picture, found, name)
+            return found, module, picture, row
         except SpecError as error:
             first = first or error
     assert first
     raise first
+
+
+@torch.no_grad()
+def _say_choice(module: nn.Module, picture: Pictures, found: Input, name: str) -> None:
+    arranged = next(part for part in module.modules() if isinstance(part, Arranged))
+    pictures = module.get_submodule("preprocessing")(picture).expand(found.least, -1, -1, -1)
+    output = arranged.raw(pictures)
+    if taken := choice(output, found.part, len(pictures)):
+        say_which_output(len(tensors_in(output)), name, taken)
+
+
+def say_which_output(many: int, name: str, taken: str) -> None:
+    """Tell a user which of a file's outputs is taken for the classes, since nobody named one."""
+    sys.stderr.write(f"gevaldi: of the {many} outputs of {name}, {taken} is taken for the classes\n")
 
 
 def one_at_a_time_if_needed(network: nn.Module, told: FileOptions, found: Input, module: nn.Module, picture: Pictures) -> nn.Module:

@@ -152,8 +152,11 @@ class Arranged(nn.Module):
 
     def forward(self, pictures: Pictures) -> Tensor:
         """Its classes, (batch, classes) if it has any."""
-        output = self.module(in_numbers(arranged(pictures, self.axes), self._dtype()))
-        return rows(part_of(output, self.part, len(pictures)), len(pictures))
+        return rows(part_of(self.raw(pictures), self.part, len(pictures)), len(pictures))
+
+    def raw(self, pictures: Pictures) -> Any:
+        """All that the network gives."""
+        return self.module(in_numbers(arranged(pictures, self.axes), self._dtype()))
 
     def _dtype(self) -> torch.dtype:
         """Double precision is single while a run computes in that, and the other way round."""
@@ -220,6 +223,14 @@ def part_of(output: Any, part: int | str | None, count: int) -> Tensor:
         how = f"say which has the classes, for example output={next(iter(parts))}" if classes else "none of them has classes"
         raise SpecError(f"The network gives {came} for {count} picture{'s' * (count > 1)}; {how}.")
     return classes[0]
+
+
+def choice(output: Any, part: int | str | None, count: int) -> str | None:
+    """The name of the output that `part_of` takes of several without being told; None if there is nothing to choose."""
+    parts = tensors_in(output)
+    if len(parts) < 2 or (part is not None and (part in parts or part not in get_args(Output))):
+        return None
+    return next(key for key, value in parts.items() if are_classes(value, count))
 
 
 def tensors_in(output: Any) -> dict[str, Tensor]:

@@ -1,7 +1,6 @@
 """An ONNX graph as a network: by onnxruntime, which is right, and by torch, which has gradients; and whether they agree."""
 
 import hashlib
-import sys
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from gevaldi.classifiers._files import FileOptions, behind_preprocessing, broken, fitting
+from gevaldi.classifiers._files import FileOptions, behind_preprocessing, broken, fitting, say_which_output
 from gevaldi.classifiers._graph import FLOATS, WHOLE, cut_to, fed_by, inputs, session, shape_of
 from gevaldi.classifiers._layout import Input, inputs_of
 from gevaldi.errors import ContractError, SpecError, describe_error
@@ -126,7 +125,7 @@ def only_reading(model: Any, told: FileOptions, said: str | None, path: Path, gr
             f"{path.name} has several outputs that can be classes: {listed}. Say which are, for example output={found[0].output}."
         )
     if errors:
-        sys.stderr.write(f"gevaldi: of the {len(names)} outputs of {path.name}, {found[0].output} is taken for the classes\n")
+        say_which_output(len(names), path.name, found[0].output)
     return found[0]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gevaldi.cli.options import FolderOfAll, SetForAll, computing
-from gevaldi.cli.words import complete, say, tell
+from gevaldi.cli.words import complete, say, say_warnings, tell
 
 if TYPE_CHECKING:
     from gevaldi.experiments.execute import Outcome
@@ -58,7 +58,9 @@ def experiment(
         raise
     if runs:
         from gevaldi.reports.experiment import write_overview
+        from gevaldi.reports.sentences import warnings_of
 
+        say_warnings(warnings_of(runs))
         tell(f"together: {write_overview(definition.title, definition.question, runs, failed, folder)}")
     if failed:
         sys.exit(2)

@@ -2,6 +2,8 @@
 
 import shlex
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -81,11 +83,13 @@ def reproduce(
         *(("--device", None if compute.device == "auto" else compute.device), ("--batch-size", compute.batch_size), ("--out", out)),
     ]
     again = [*(["--quick"] if quick else []), *(str(w) for flag, v in words for one in _listed(v) for w in (flag, one))]
-    broken = False
+    broken, told = False, set[str]()
     try:
         for name, reproduction in chosen.items():
             if settings["worlds"] & set(reproduction.worlds):
-                broken |= _make(name, reproduction, command=shlex.join(["gevaldi", "reproduce", name, *again]), **settings)
+                broken |= _make(
+                    name, reproduction, command=shlex.join(["gevaldi", "reproduce", name, *again]), told=told, **settings
+                )
                 index = write_index(settings["folder"])
     except KeyboardInterrupt:
         say("gevaldi: interrupted. Finished rows are safe; the same command resumes.")
@@ -109,8 +113,9 @@ def _make(
     worlds: set[str],
     folder: Path,
     command: str,
+    told: set[str],
 ) -> bool:
-    """Reproduce one figure. Returns whether a run failed for a reason other than a missing file."""
+    """Reproduce one figure, and report what was not `told` before. Returns whether a run failed not for want of a file."""
     from gevaldi.experiments.execute import Outcome
     from gevaldi.measures.failures import why_all_failed
     from gevaldi.reports.page import write_report
@@ -123,7 +128,9 @@ def _make(
         computed = compute if world in worlds else None
         for outcome in outcomes_of(reproduction, world, folder, computed, models=models.get(world), **options):
             if isinstance(outcome, Outcome):
-                say(f"gevaldi: {world}: {outcome.name}: {outcome.run.folder if outcome.run else outcome.error}")
+                error = "not computed, for a reason given above" if outcome.error in told else outcome.error
+                say(f"gevaldi: {world}: {outcome.name}: {outcome.run.folder if outcome.run else error}")
+                told |= {outcome.error} if outcome.error else set()
                 why = outcome.run and why_all_failed(outcome.run.each(["status", "error"]))
                 if why:
                     say(f"gevaldi: {world}: {outcome.name}: {why}")
@@ -136,9 +143,9 @@ def _make(
                 ClaimResult(claim.says, world, finding.verdict, finding.measured, finding.rests_on)
                 for claim, finding in zip(reproduction.claims, outcome.findings, strict=True)
             ]
-    for one in judged:
-        if one.world in worlds:
-            tell(_line(one))
+    for world in drawn | dict.fromkeys(one.world for one in judged):
+        if world in worlds:
+            tell("\n".join(_lines([one for one in judged if one.world == world])))
     tell(f"page: {write_figure(name, reproduction.title, reproduction.shows, drawn, judged, command, folder)}\n")
     return broken
 
@@ -160,12 +167,18 @@ def _drawn(reproduction: "Reproduction", result: "WorldResult", folder: Path) ->
     return WorldFigure(result.about, evidence.models, figure.drawing, figure.columns, figure.rows, evidence.failed, where)
 
 
-def _line(one: "ClaimResult") -> str:
-    """A verdict on one line, with its first number."""
+def _lines(judged: "Sequence[ClaimResult]") -> list[str]:
+    """Verdicts in one world, each with its first number and what it rests on; claims not tested for one reason are counted."""
     from gevaldi.reports.numbers import signed
 
-    number = next((f"{quantity}: {signed(e)}" for quantity, e in one.measured.items()), one.rests_on)
-    return f"  {one.verdict:13}  {one.world:8}  {one.claim}\n{'':27}{number}"
+    lines = []
+    for one in judged:
+        if one.verdict != "not tested":
+            number = "; ".join(f"{quantity}: {signed(e)}" for quantity, e in list(one.measured.items())[:1])
+            lines.append(f"  {one.verdict:13}  {one.world:8}  {one.claim}\n{'':27}{number}; {one.rests_on.partition(';')[0]}")
+    for reason, many in Counter(one.rests_on for one in judged if one.verdict == "not tested").items():
+        lines.append(f"  {'not tested':13}  {judged[0].world:8}  {many} claim{'s' * (many > 1)}: {reason}")
+    return lines
 
 
 def _models(file: str | None, assignments: list[str]) -> dict[str, dict[str, str]]:

@@ -11,7 +11,7 @@ import typer
 
 from gevaldi.cli.options import FolderOfAll, SetForAll, computing
 from gevaldi.cli.settings import SettingsCommand
-from gevaldi.cli.words import complete, say, tell
+from gevaldi.cli.words import complete, say, say_warnings, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +81,7 @@ def sweep(
         show_matrices(result)
         tell(f"numbers: {folder / 'matrix.csv'}")
         tell(f"report:  {page}")
+    say_warnings(result.warnings)
     _report_unlisted(definition, folder)
     reasons = {name: why_all_failed(run.each(["status", "error"])) for name, run in result.runs.items()}
     for name, why in reasons.items():

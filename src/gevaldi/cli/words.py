@@ -1,7 +1,7 @@
 """Output, input checks and completion that all commands share."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -13,6 +13,14 @@ def say(text: str) -> None:
 def tell(text: str) -> None:
     """Print a result on stdout."""
     print(text)  # noqa: T201
+
+
+def say_warnings(warnings: Mapping[str, Sequence[str]]) -> None:
+    """Print every distinct warning once, with the runs that have it."""
+    from gevaldi.names import listed
+
+    for text, names in warnings.items():
+        say(f"gevaldi: warning ({listed(names)}): {text}")
 
 
 def check_text(words: Sequence[str]) -> None:

@@ -96,8 +96,7 @@ def set_distance_lines(run: Run) -> dict[str, list[Line]]:
     found: dict[str, list[Line]] = {}
     for i, (n, bands) in enumerate(zip(sizes, mean_bands(run, [f"path_set_distance_{n}" for n in sizes]).values(), strict=True)):
         for order, around in bands.items():
-            above = Band(around.middle, np.maximum(around.low, 0), around.high)  # no distance is below zero
-            found.setdefault(order, []).append(Line(above, SIZES[i % len(SIZES)], STYLES[i % len(STYLES)], f"n = {n}"))
+            found.setdefault(order, []).append(Line(around, SIZES[i % len(SIZES)], STYLES[i % len(STYLES)], f"n = {n}"))
     return {order: found[order] for order in COLOURS if order in found}
 
 

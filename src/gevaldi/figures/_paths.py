@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gevaldi.measures.limits import limits_of
 from gevaldi.measures.paths import READINGS, Band, Means, Paths, Quantiles
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import ORDERS
@@ -32,11 +33,14 @@ def median_bands(run: Run, columns: Sequence[str]) -> dict[str, dict[str, Band]]
 
 
 def mean_bands(run: Run, columns: Sequence[str]) -> dict[str, dict[str, Band]]:
-    """The mean and its 95 % interval, for each column and each order that has paths; the run is read once."""
+    """The mean and its 95 % interval within possible values, for each column and order that has paths; reads the run once."""
     found: dict[str, dict[str, Means]] = {column: {} for column in columns}
     for column, order, paths in paths_of(run, columns):
         found[column].setdefault(order, Means()).add(paths)
-    return {column: {order: own[order].band() for order in ORDERS if order in own} for column, own in found.items()}
+    return {
+        column: {order: own[order].band().within(*limits_of(run.record, column)) for order in ORDERS if order in own}
+        for column, own in found.items()
+    }
 
 
 def paths_of(run: Run, columns: Sequence[str]) -> Iterator[tuple[str, str, Paths]]:

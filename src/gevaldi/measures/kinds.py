@@ -17,7 +17,7 @@ RULES = {
     "near": "It moved farther, but less than the mean distance of two classes of the hierarchy.",
     "lateral": "It moved at least the mean distance of two classes. If both flipped, the farther one counts.",
     "right": "Which classifiers name the requested class. Another answer is no error if the picture no longer shows that class.",
-    "both_more_confident": "Both are right after the search, and each gives the requested class more probability than before.",
+    "both more confident": "Both are right after the search, and each gives the requested class more probability than before.",
 }
 """The definitions of the kinds, as reports show them."""
 

@@ -19,6 +19,10 @@ class Band:
     low: np.ndarray
     high: np.ndarray
 
+    def within(self, low: float, high: float) -> "Band":
+        """The same between bounds that no value can leave."""
+        return Band(*(np.clip(values, low, high) for values in (self.middle, self.low, self.high)))
+
     def extended(self, length: int) -> "Band":
         """The same with its last values kept up to a length."""
         return Band(*(np.pad(values, (0, length - len(values)), mode="edge") for values in (self.middle, self.low, self.high)))

@@ -83,18 +83,23 @@ class Summary:
         )
 
 
-def summaries(rows: Iterable[dict[str, Any]], distinct: Callable[[str], int] | None = None) -> list[Summary]:
+def summaries(
+    rows: Iterable[dict[str, Any]], distinct: Callable[[str], int] | None = None, largest: float = math.inf
+) -> list[Summary]:
     """A summary for each order in the rows, forward first; the rows are read once, and a few bytes of each are kept.
 
     Args:
         rows: with the columns `summarised`.
         distinct: tells how many samples of an order are distinct, where that is known.
+        largest: the largest distance of two classes, in levels.
     """
     tallies: dict[str, Tally] = {}
     for row in rows:
         tallies.setdefault(row["order"], Tally()).add(row)
     return [
-        tallies[order].summary(order, distinct(order) if distinct else None) for order in ("forward", "reverse") if order in tallies
+        tallies[order].summary(order, distinct(order) if distinct else None, largest)
+        for order in ("forward", "reverse")
+        if order in tallies
     ]
 
 
@@ -147,8 +152,9 @@ class Tally:
             self.counts[f"{key} known"] += 1
             self.counts[key] += holds
 
-    def summary(self, order: str, distinct: int | None) -> Summary:
+    def summary(self, order: str, distinct: int | None, largest: float) -> Summary:
         """The rows in numbers."""
+        distances = {place: mean(values).within(0.0, largest) for place, values in sorted(self.distances.items())}
         good = self.samples - self.counts["failed"]
         return Summary(
             order=order,
@@ -164,8 +170,8 @@ class Tally:
             delta_z=median(self.values["delta_z"]),
             survives_storage=self._known("survives_storage") or share(0, 0),
             typicality=median(self.values["typicality_end"]),
-            set_distance_start={n: mean(values) for (n, stage), values in sorted(self.distances.items()) if stage == "start"},
-            set_distance_end={n: mean(values) for (n, stage), values in sorted(self.distances.items()) if stage == "end"},
+            set_distance_start={n: found for (n, stage), found in distances.items() if stage == "start"},
+            set_distance_end={n: found for (n, stage), found in distances.items() if stage == "end"},
             kinds=dict(self.kinds),
             passages=dict(self.passages),
             both_more_confident=self._known("both_more_confident"),

@@ -45,6 +45,7 @@ class PairPredictions:
             that was asked for.
         failed: how many pictures are left out, because a classifier gave no numbers.
         again: whether these are the pictures of the cell across the diagonal, which count once where both are looked at together.
+        largest: the largest distance of two classes, in levels.
     """
 
     starts: Sequence[int]
@@ -54,12 +55,13 @@ class PairPredictions:
     right: Mapping[int, tuple[bool, bool]] = field(default_factory=dict)
     failed: int = 0
     again: bool = False
+    largest: float = math.inf
 
     def transposed(self, divergence: np.ndarray | None = None) -> "PairPredictions":
         """The cell across the diagonal on the same pictures, with its own divergence, or the same where that is symmetric."""
         right = {start: (column, row) for start, (row, column) in self.right.items()}
         found = self.divergence if divergence is None else divergence
-        return PairPredictions(self.starts, found, self.differ, self.set_distances, right, self.failed, again=True)
+        return PairPredictions(self.starts, found, self.differ, self.set_distances, right, self.failed, True, self.largest)
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Entry:
     failed: int = 0
 
 
-def seen_in(rows: Iterable[dict[str, Any]], order: str, row_is: str) -> PairPredictions:
+def seen_in(rows: Iterable[dict[str, Any]], order: str, row_is: str, largest: float = math.inf) -> PairPredictions:
     """The rows of one order of a run, with the first or the second classifier as the row's.
 
     Raised was the divergence from the first in the forward order, and from the second in the reverse; of another classifier as
@@ -119,6 +121,7 @@ def seen_in(rows: Iterable[dict[str, Any]], order: str, row_is: str) -> PairPred
         right,
         failed,
         again=(order == "forward") != (row_is == "first"),
+        largest=largest,
     )
 
 
@@ -142,7 +145,17 @@ def entries(
     The `limits` are those of the divergence, beyond which no mean can be, nor an interval reach.
     """
     found = [
-        Entry(divergence, prior_weight, stage, row, column, quantity, estimate, samples, seen.failed)
+        Entry(
+            divergence,
+            prior_weight,
+            stage,
+            row,
+            column,
+            quantity,
+            _possible(quantity, estimate, limits, seen),
+            samples,
+            seen.failed,
+        )
         for (row, column), seen in cells.items()
         for quantity, (estimate, samples) in _numbers(seen).items()
     ]
@@ -151,20 +164,14 @@ def entries(
         if wrong:
             failed = sum(seen.failed for pair, seen in cells.items() if name in pair and not seen.again)
             found.append(Entry(divergence, prior_weight, stage, name, ALL, "alone_wrong", *_over_starts(wrong), failed))
-    return [_possible(entry, limits) for entry in found]
+    return found
 
 
-def _possible(entry: Entry, limits: tuple[float, float]) -> Entry:
+def _possible(quantity: str, estimate: Estimate, limits: tuple[float, float], seen: PairPredictions) -> Estimate:
     """The same within what its quantity can be: Student's interval knows no bounds, and rounding leaves them a little."""
-    if entry.quantity == "divergence":
-        low, high = limits
-    elif entry.quantity.startswith("set_distance"):
-        low, high = 0.0, math.inf
-    else:
-        return entry  # shares, whose intervals keep within 0 and 1
-    given = entry.estimate
-    value, least, most = (float(np.clip(number, low, high)) for number in (given.value, given.low, given.high))
-    return replace(entry, estimate=Estimate(value, least, most, given.count))
+    if quantity == "divergence":
+        return estimate.within(*limits)
+    return estimate.within(0.0, seen.largest) if quantity.startswith("set_distance") else estimate
 
 
 def _numbers(seen: PairPredictions) -> dict[str, tuple[Estimate, int]]:

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from gevaldi.figures import Line, as_svg, lines, mean_bands
 from gevaldi.measures.evaluation import Evaluation, generator_fails
 from gevaldi.measures.paths import Band
 from gevaldi.measures.summary import Summary
-from gevaldi.names import full_name, plain, told_apart
+from gevaldi.names import full_name, grouped, listed, plain, told_apart
 from gevaldi.reports.environment import environment, written
+from gevaldi.reports.sentences import warnings_of
 from gevaldi.runs.near_duplicates import summary_of
 from gevaldi.runs.store.run import Run
 from gevaldi.tables import as_csv
@@ -82,7 +81,8 @@ def write_overview(title: str, question: str, runs: Mapping[str, Run], failed: M
             question=question,
             entries=[entry for name, run in runs.items() for entry in _entries(name, run)],
             grounds=[grounds(name, run) for name, run in runs.items()],
-            failed=failed,
+            failed={why: listed(names) for why, names in grouped(failed.items()).items()},
+            warnings={text: listed(names) for text, names in warnings_of(runs).items()},
             set_sizes=sorted({int(column.rpartition("_")[2]) for column in quantities if "set_distance" in column}),
             units=_units(runs),
             figures=[(caption, _figure(bands, column, caption)) for column, caption in quantities.items()],
@@ -129,8 +129,7 @@ def _figure(bands: Mapping[tuple[str, str, str], Band], column: str, label: str)
     drawn = []
     for i, (name, order, band) in enumerate(found):
         style, colour = STYLES[i // len(COLOURS) % len(STYLES)], COLOURS[i % len(COLOURS)]
-        above = Band(band.middle, np.maximum(band.low, 0), band.high)
-        drawn.append(Line(above, colour, style, f"{name}, {order}" if len(orders) > 1 else name))
+        drawn.append(Line(band, colour, style, f"{name}, {order}" if len(orders) > 1 else name))
     return as_svg(lines(drawn, label, width=4.2), f"{label} over the steps of the search")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from gevaldi.errors import RunFolderError
 from gevaldi.figures import as_svg, saved
+from gevaldi.names import grouped, listed
 from gevaldi.reports.environment import environment, written
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.tables import as_csv, read_csv
@@ -37,7 +38,7 @@ class WorldFigure:
         models: the model in each role, as a user names it.
         figure: a matplotlib figure; None if every run failed.
         columns, rows: the numbers in it.
-        failed: for each run that failed, the reason.
+        failed: for each run that failed, the reason; the page gives each reason once.
         overview: the page that compares its runs, relative to the folder.
     """
 
@@ -81,10 +82,21 @@ def write_figure(
     page = environment().get_template("reproduction.html")
     claims = list(dict.fromkeys(one.claim for one in tested))
     context = {
-        "name": name, "title": title, "shows": shows, "drawn": drawn, "pictures": pictures, "command": command,
+        "name": name, "title": title, "shows": shows, "drawn": drawn, "failed": _by_reason(drawn),
+        "pictures": pictures, "command": command,
         "claims": [(claim, [one for one in tested if one.claim == claim]) for claim in claims],
     }  # fmt: skip
     return written(folder / f"{name}.html", page.render(context))
+
+
+def _by_reason(drawn: Mapping[str, WorldFigure]) -> dict[str, dict[str, str]]:
+    """The failed runs of each world by reason, in words; a reason that another world has, too, is given there."""
+    told: set[str] = set()
+    found: dict[str, dict[str, str]] = {}
+    for world, made in drawn.items():
+        found[world] = {why: listed(runs) for why, runs in grouped((made.failed or {}).items()).items() if why not in told}
+        told |= found[world].keys()
+    return found
 
 
 def write_index(folder: Path) -> Path:

@@ -1,11 +1,13 @@
 """The outcome of the searches in plain sentences, with their numbers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from gevaldi.measures.duplicates import Deduplicated
 from gevaldi.measures.summary import Summary
-from gevaldi.names import plain, told_apart
+from gevaldi.names import grouped, plain, told_apart
 from gevaldi.reports.seriousness import alignment_sentences, apart
+from gevaldi.runs.store.run import Run
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import FEW, counted, with_interval
 
@@ -21,6 +23,11 @@ def search_sentences(record: dict[str, Any], found: list[Summary]) -> list[str]:
     if failed:
         sentences.append(f"{failed:,} samples failed; their errors are at the end of the gallery.")
     return [sentence.replace(" %", "\u00a0%") for sentence in sentences]
+
+
+def warnings_of(runs: Mapping[str, Run]) -> dict[str, list[str]]:
+    """Every distinct warning of several runs, with the names of the runs that have it."""
+    return grouped((name, warning) for name, run in runs.items() for warning in run.record.get("warnings", ()))
 
 
 def searched_for(order: str, names: dict[str, str], divergence: dict[str, Any]) -> str:

@@ -3,20 +3,47 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import sqrt
 from typing import Any, Literal
 
+from gevaldi.measures.limits import Limits, limits_of
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row
 from gevaldi.statistics.contrasts import contrast
-from gevaldi.statistics.intervals import Estimate, share
+from gevaldi.statistics.intervals import NORMAL, Estimate, share
 
 Verdict = Literal["holds", "does not hold", "undecided", "seen", "not seen", "not tested"]
 
-Quantity = Callable[[Row], float | None]
-"""A number of a sample; None if it has none."""
+Number = Callable[[Row], float | None]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number of a sample.
+
+    Attributes:
+        of: the number of a row; None if it has none.
+        limits: the least and the largest value that it can have in a run with this record.
+    """
+
+    of: Number
+    limits: Callable[[Mapping[str, Any]], Limits]
+
+    def __call__(self, row: Row) -> float | None:
+        """The number of a row."""
+        return self.of(row)
+
+
+def between(low: float, high: float, number: Number) -> Quantity:
+    """A number that lies between two bounds in every run."""
+    return Quantity(number, lambda record: (low, high))
+
 
 UNREAD = ("picture_original", "path_pictures", "z_start", "z_end")
 """Large columns that no claim uses."""
+
+
+NEARLY_ALL = 3.090232306167813  # the 0.999 quantile of the normal distribution
 
 
 class NotTestable(Exception):
@@ -47,11 +74,13 @@ class Evidence:
         runs: the runs by name, each with its replicates.
         failed: why other runs failed, by name.
         models: the models by part.
+        more: above 1, the starts are the first of so many times as many in the full set, and intervals reach as far as its own may.
     """
 
     runs: Mapping[str, Sequence[Run]]
     failed: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
+    more: float = 1.0
 
     @cached_property
     def _rows(self) -> dict[str, list[list[Row]]]:
@@ -65,7 +94,7 @@ class Evidence:
         """
         names = [*self.runs, *self.failed] if requested is None else requested
         if not any(name in self.runs for name in names):
-            raise NotTestable("; ".join(self.failed[name] for name in names if name in self.failed) or "there are no runs here")
+            raise NotTestable(_failed([name for name in names if name in self.failed]) or "there are no runs here")
         return [name for name in names if name in self.runs]
 
     def rows(self, name: str) -> list[list[Row]]:
@@ -75,7 +104,7 @@ class Evidence:
             NotTestable: the run failed, or has no samples.
         """
         if name not in self.runs:
-            raise NotTestable(self.failed.get(name, f"there is no run {name!r} here"))
+            raise NotTestable(_failed([name]) if name in self.failed else f"there is no run {name!r} here")
         if not all(self._rows[name]):
             raise NotTestable(f"no sample of the run {name!r} finished")
         return self._rows[name]
@@ -110,12 +139,12 @@ class Evidence:
             result = holds(row)
             return None if result is None else float(result)
 
-        values = self.values(name, counted)
+        values = self.values(name, between(0.0, 1.0, counted))
         whole = [value for replicate in values for value in replicate]
         if len(values) < 3 and all(value in (0, 1) for value in whole):
-            return share(int(sum(whole)), len(whole))
-        mean = self.mean(name, counted)
-        return Estimate(mean.value, max(0.0, mean.low), min(1.0, mean.high))
+            reach = NORMAL / sqrt(self.more) + NEARLY_ALL * sqrt(1 - 1 / self.more)
+            return share(int(sum(whole)), len(whole), reach)
+        return self.mean(name, between(0.0, 1.0, counted))
 
     def contrast(self, weights: Mapping[str, float], quantity: Quantity) -> Estimate:
         """The weighted sum of a quantity's means over runs, with an interval from their replicates or samples.
@@ -123,7 +152,9 @@ class Evidence:
         Raises:
             NotTestable: a run is missing.
         """
-        return contrast([*weights.values()], [self.values(name, quantity) for name in weights])
+        found = contrast([*weights.values()], [self.values(name, quantity) for name in weights], self.more)
+        ends = [sorted(w * end for end in quantity.limits(self.runs[name][0].record)) for name, w in weights.items()]
+        return found.within(*map(sum, zip(*ends, strict=True)))
 
     def without(self, requested: Sequence[str] | None = None) -> str:
         """A note on failed runs, among all or the requested ones."""
@@ -136,7 +167,11 @@ class Evidence:
         replicates = len(self.rows(names[0]))
         if replicates < 3:
             return f"{starts} starts; for these networks only"
-        return f"{starts} starts; intervals over networks of {replicates} seeds"
+        return f"networks of {replicates} seeds, {starts} starts; intervals over the seeds"
+
+
+def _failed(names: Sequence[str]) -> str:
+    return f"the run{'s' * (len(names) > 1)} {' and '.join(names)} failed" if names else ""
 
 
 def _by_start(rows: Sequence[Row], quantity: Quantity) -> list[float]:
@@ -150,7 +185,7 @@ def _by_start(rows: Sequence[Row], quantity: Quantity) -> list[float]:
 
 def column(name: str) -> Quantity:
     """The number in a column."""
-    return lambda row: row.get(name)
+    return Quantity(lambda row: row.get(name), lambda record: limits_of(record, name))
 
 
 def along(name: str, step: int) -> Quantity:
@@ -160,7 +195,7 @@ def along(name: str, step: int) -> Quantity:
         path = row.get(f"path_{name}")
         return float(path[step if step < 0 else min(step, len(path) - 1)]) if path else None
 
-    return value
+    return Quantity(value, lambda record: limits_of(record, name))
 
 
 def rise(name: str) -> Quantity:
@@ -175,7 +210,11 @@ def less(one: Quantity, other: Quantity) -> Quantity:
         a, b = one(row), other(row)
         return None if a is None or b is None else a - b
 
-    return value
+    def limits(record: Mapping[str, Any]) -> Limits:
+        (least, most), (least_b, most_b) = one.limits(record), other.limits(record)
+        return least - most_b, most - least_b
+
+    return Quantity(value, limits)
 
 
 def judge(measured: dict[str, Estimate], rests_on: str, beside: dict[str, Estimate] | None = None) -> Finding:

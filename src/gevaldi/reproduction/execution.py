@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gevaldi.compute import Compute
@@ -15,6 +15,7 @@ from gevaldi.reproduction.figures import paper_figure
 from gevaldi.reproduction.figures.base import PaperFigure
 from gevaldi.reproduction.spec import Reproduction
 from gevaldi.runs.store.run import Run
+from gevaldi.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,25 @@ def reproduce(
                 outcomes.append(outcome)
                 yield outcome
         evidence = evidence_of(experiment, outcomes, experiment.models | own)
-        findings = tuple(finding_of(evidence, claim.test) for claim in reproduction.claims)
+        more = _full_set(experiment, own, specs)
+        findings = tuple(no_firmer(evidence, claim.test, more) for claim in reproduction.claims)
     yield WorldResult(world, setting.about, findings, _figure(evidence, reproduction.figure), evidence)
+
+
+def _full_set(experiment: Experiment, models: Mapping[str, str], specs: Mapping[str, Spec]) -> float:
+    """How many times as many starts the full set has; 1 for the full set itself."""
+    return max(1.0, *(full.samples / specs[name].samples for name, full in experiment.specs(models).items()))
+
+
+def no_firmer(evidence: Evidence, test: str, more: float) -> Finding:
+    """The test of a claim; it is undecided if the full set, of `more` times as many starts, may well leave it so."""
+    found = finding_of(evidence, test)
+    if more == 1 or found.verdict not in ("holds", "does not hold"):
+        return found
+    if finding_of(replace(evidence, more=more), test).verdict == found.verdict:
+        return found
+    why = f"undecided because the full set, of {more:g} times as many starts, may leave it so"
+    return replace(found, verdict="undecided", rests_on=f"{found.rests_on}; {why}")
 
 
 def _left_out(reproduction: Reproduction, world: str, why: str) -> WorldResult:
@@ -96,7 +114,7 @@ def evidence_of(experiment: Experiment, outcomes: Sequence[Outcome], models: Map
         several = [replicate_of(name, i) for i in range(experiment.replicates)] if experiment.replicates > 1 else [name]
         errors = [str(by_name[one].error) for one in several if by_name[one].run is None]
         if errors:
-            failed[name] = f"the run {name} failed: {errors[0]}"
+            failed[name] = errors[0]
         else:
             runs[name] = [run for one in several if (run := by_name[one].run)]
     return Evidence(runs, failed, models)

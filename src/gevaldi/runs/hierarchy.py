@@ -52,6 +52,7 @@ class Hierarchy:
             "set_sizes": list(self.sizes),
             "mean_edges": self.scale.mean,
             "by_chance": self.scale.by_chance(),
+            "largest": float(self.matrix.max()),
         }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gevaldi.measures.duplicates import REACH, Deduplicated, in_order, leaders
+from gevaldi.measures.limits import limits_of
 from gevaldi.measures.predictions import only
 from gevaldi.measures.summary import Summary, columns_of_summary, summaries
 from gevaldi.runs.store.run import Run
@@ -21,7 +22,8 @@ NUMBERS = 128  # most numbers of a latent to compare
 
 def summary_of(run: Run, deduplicated: Deduplicated | None = None) -> list[Summary]:
     """The results of a run in numbers, for each order; pass the run's `deduplicated` if they are known already."""
-    return summaries(run.each(columns_of_summary(run.spec.set_sizes)), (deduplicated or deduplicate(run)).distinct_of)
+    _, largest = limits_of(run.record, "set_distance")
+    return summaries(run.each(columns_of_summary(run.spec.set_sizes)), (deduplicated or deduplicate(run)).distinct_of, largest)
 
 
 def deduplicate(run: Run) -> Deduplicated:

@@ -9,7 +9,7 @@ import torch
 
 from gevaldi.alignment import align
 from gevaldi.classifiers._official import check_official
-from gevaldi.contract import check_contract
+from gevaldi.contract import check_contract, refuse_same
 from gevaldi.divergences import divergence
 from gevaldi.divergences.kl import kl
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, describe_error
@@ -17,6 +17,7 @@ from gevaldi.execution.autotune import plan_of
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.fingerprints import describe, describe_divergence, device_name, differing, versions
 from gevaldi.models import Classifier, Generator
+from gevaldi.names import OBJECT
 from gevaldi.objective import Objective
 from gevaldi.provenance import as_lines, record_files
 from gevaldi.runs.checks.audit import AuditResult, OnProgress, audit, audit_warnings
@@ -69,13 +70,15 @@ def models_of(
     A run that was `begun` before keeps its plan. `taxonomy`, `batch_size` and `threads` take precedence over the spec's.
 
     Raises:
-        ContractError: the classifiers have different classes, and nothing says which correspond.
+        ContractError: the classifiers have different classes, and nothing says which correspond; or they are the same network.
         SpecError, TaxonomyError, UnknownName: a name or an option is invalid.
     """
     with record_files() as files:
         requested = taxonomy_of_spec(spec, taxonomy, begun)
         alignment = align(first, second, spec.first_classes, spec.second_classes, requested)
         first, second = alignment.first, alignment.second
+        if begun is None:
+            refuse_same(first, second, generator, (spec.first.removeprefix(OBJECT), spec.second.removeprefix(OBJECT)), device)
         hierarchy = hierarchy_of(spec, requested, first.labels, second.labels, device)
         raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
         algorithm = algorithms.build(spec.search.algorithm)

@@ -20,16 +20,24 @@ class Estimate:
     high: float
     count: int = field(default=0, compare=False)
 
+    def within(self, low: float, high: float) -> "Estimate":
+        """The same between bounds that no value can leave."""
+        value, least, most = (n if n != n else min(max(n, low), high) for n in (self.value, self.low, self.high))
+        return Estimate(value, least, most, self.count)
+
     def __repr__(self) -> str:
         """`0.62 (0.51 to 0.73)`, as notebooks show it."""
         return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
 
 
-def share(successes: int, trials: int) -> Estimate:
-    """The share of successes, with Wilson's score interval, which is also valid near 0 and 1 [Wilson 1927]."""
+def share(successes: int, trials: int, quantile: float = NORMAL) -> Estimate:
+    """The share of successes, with Wilson's score interval, which is also valid near 0 and 1 [Wilson 1927].
+
+    Its `quantile` of the normal distribution gives 95 %.
+    """
     if trials == 0:
         return Estimate(float("nan"), float("nan"), float("nan"))
-    value, pull = successes / trials, NORMAL**2 / trials
+    value, pull = successes / trials, quantile**2 / trials
     middle = (value + pull / 2) / (1 + pull)
     half = math.sqrt(pull * (value * (1 - value) + pull / 4)) / (1 + pull)
     return Estimate(value, middle - half if successes else 0.0, middle + half if successes < trials else 1.0, trials)

@@ -135,6 +135,7 @@ def run_sweep(
         RunFolderError: the folder cannot be written, holds a single run, or its comparisons have other settings.
     """
     from gevaldi.fingerprints import hashed_once
+    from gevaldi.runs.checks.shown import audited_once
     from gevaldi.taxonomy.read import taxonomy_as_json
 
     specs = {name: pair.spec for name, pair in sweep.pairs().items()}
@@ -150,7 +151,7 @@ def run_sweep(
         known = [bool(apart[n]) and apart[n].items() <= models.get(side, {}).items() for side, n in names.items() if n in apart]
         return all(known) and (hierarchy is None or _text_of(run.folder / "taxonomy.json") == hierarchy)
 
-    with hashed_once():
+    with hashed_once(), audited_once():
         apart = networks.hashes()
         decides = _decides(sweep) | {"objects": apart, "hierarchy": hierarchy and sha256(hierarchy.encode()).hexdigest()}
         before = read_before(folder, decides)

@@ -7,13 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from gevaldi.comparison import display_name, named_taxonomy, nest_search_settings, with_names
 from gevaldi.compute import Compute
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.experiments.execute import Outcome, earlier, folder_of
+from gevaldi.measures.limits import limits_of as levels_of
 from gevaldi.measures.sweeps import DRAWN, END, REAL, Cells, Entry, PairPredictions, columns, entries, seen_in
-from gevaldi.names import OBJECT
+from gevaldi.names import OBJECT, listed
 from gevaldi.runs.store.run import Run
 from gevaldi.sweeps.execution import SPEC, Before, Networks, before_of, run_sweep
 from gevaldi.sweeps.spec import Pair, Sweep, is_symmetric, limits_of, read_sweep, short_names, sweep_from, unit_of
@@ -80,8 +82,16 @@ class SweepResult:
         cells: dict[tuple[str, str], PairPredictions] = {}
         for pair, run in self._finished(divergence, weight):
             for cell, (order, row_is) in pair.cells().items():
-                cells[cell] = seen_in(run.each(columns(pair.spec.set_sizes)), order, row_is)
+                rows, (_, largest) = run.each(columns(pair.spec.set_sizes)), levels_of(run.record, "set_distance")
+                cells[cell] = seen_in(rows, order, row_is, largest)
         return cells
+
+    @property
+    def warnings(self) -> dict[str, list[str]]:
+        """Every distinct warning of the comparisons, with the names of those that have it."""
+        from gevaldi.reports.sentences import warnings_of
+
+        return warnings_of(self.runs)
 
     def numbers(self) -> "pd.DataFrame":
         """Every number of every matrix, one per row; `gevaldi.measures.sweeps.Entry` documents the columns."""
@@ -144,7 +154,7 @@ class SweepResult:
         ]
         words = About(
             self.sweep.title, self.sweep.question, self.sweep.classifiers, self.sweep.generator, self.command(),
-            {**self.before.failed, **self.failed},
+            {**self.before.failed, **self.failed}, self.warnings,
         )  # fmt: skip
         return write_sweep(self.folder, words, self.entries, grids)
 
@@ -204,7 +214,7 @@ def sweep(
 
     Loads networks once in this program. On a cluster, workers stay from pair to pair and keep named networks that the next pair
     also needs. Generates the pictures before any search once for all classifiers. Lists pairs that fail in `failed`, and runs the
-    rest.
+    rest. Reports the comparisons' warnings as Python's, each once.
 
     Args:
         classifiers: names or classifiers; a mapping also sets how they are called.
@@ -233,7 +243,10 @@ def sweep(
     )
     folder = Path(tempfile.mkdtemp(prefix="gevaldi-sweep-")) if out is None else folder_of(out)
     with Compute(device, batch_size, engine, progress=progress).open() as compute:
-        return collect(definition, folder, run_sweep(definition, folder, Networks(objects), compute, taxonomy=given))
+        result = collect(definition, folder, run_sweep(definition, folder, Networks(objects), compute, taxonomy=given))
+    for text, names in result.warnings.items():
+        warn(f"gevaldi: {listed(names)}: {text}", stacklevel=2)
+    return result
 
 
 def _called(given: Any) -> tuple[Any, dict[str, Any]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations, count
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -206,6 +207,7 @@ def _of_pair(
         "set_distances": {n: d.numpy() for n, d in hierarchy.along(first, second).items()} if hierarchy else {},
         "right": right,
         "failed": int((~good).sum()),
+        "largest": float(hierarchy.matrix.max()) if hierarchy else inf,
     }
     found = []
     for text in sweep.divergences:

@@ -1,14 +1,14 @@
 """A sweep as one page, one table and a figure for each divergence and λ."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from gevaldi.figures import HeatMap, heat_maps, saved
 from gevaldi.folders import in_path
 from gevaldi.measures.sweeps import ALL, DRAWN, END, REAL, Entry, as_csv, exactly
-from gevaldi.names import full_name, plain
+from gevaldi.names import full_name, listed, plain
 from gevaldi.reports.environment import environment, written
 from gevaldi.reports.sweep.pictures import Source, pictures
 from gevaldi.reports.sweep.sentences import answer
@@ -28,6 +28,7 @@ class About:
         generator: its name.
         command: the command that reproduces the sweep.
         failed: for each comparison or classifier that failed, the reason.
+        warnings: every distinct warning, with the comparisons that have it.
     """
 
     title: str
@@ -36,6 +37,7 @@ class About:
     generator: str
     command: str
     failed: Mapping[str, str]
+    warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def write_sweep(folder: Path, about: About, entries: Sequence[Entry], grids: Seq
             generator=full_name(about.generator),
             command=about.command,
             failed={plain(name): plain(why, None) for name, why in about.failed.items()},
+            warnings={plain(text, None): plain(listed(names), None) for text, names in about.warnings.items()},
             answer=answer(entries, units, {grid.divergence for grid in grids if grid.symmetric}),
             searched=[shown for shown in searched if shown["tables"]],
             before=[found for stage in (DRAWN, REAL) if (found := _before(entries, names, stage, units))],

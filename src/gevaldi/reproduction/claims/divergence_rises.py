@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from gevaldi.reproduction.evidence import Evidence, Finding, along, judge, less
+from gevaldi.reproduction.evidence import Evidence, Finding, along, between, judge, less
 from gevaldi.runs.store.schema import Row
 
 
@@ -14,7 +14,7 @@ def divergence_rises(evidence: Evidence) -> Finding:
     """
     rise = less(along("divergence", -1), along("divergence", 0))
     measured = {f"{run}, last step minus start, nats": evidence.mean(run, rise) for run in evidence.there()}
-    beside = {f"{run}, share of steps that rise": evidence.mean(run, _rising) for run in evidence.there()}
+    beside = {f"{run}, share of steps that rise": evidence.mean(run, between(0.0, 1.0, _rising)) for run in evidence.there()}
     return judge(measured, f"{evidence.rests_on(*evidence.there())}{evidence.without()}", beside)
 
 

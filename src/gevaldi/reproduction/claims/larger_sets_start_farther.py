@@ -1,10 +1,9 @@
 """Before the search, larger sets of top classes are farther apart."""
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from gevaldi.reproduction.evidence import Evidence, Finding, column, judge, less
+from gevaldi.reproduction.evidence import Evidence, Finding, Quantity, between, column, judge, less
 from gevaldi.runs.store.schema import Row
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import distances
@@ -39,9 +38,9 @@ def larger_sets_start_farther(evidence: Evidence, *, runs: list[str], sizes: lis
     return judge(measured, f"{evidence.rests_on(*there)}{evidence.without(runs)}", beside)
 
 
-def _from_itself(matrix: "np.ndarray", n: int) -> Callable[[Row], float | None]:
+def _from_itself(matrix: "np.ndarray", n: int) -> Quantity:
     def value(row: Row) -> float | None:
         labels = [label["label"] for label in (row.get("first_start") or ())[:n]]
         return float(matrix[labels][:, labels].mean()) if len(labels) == n else None
 
-    return value
+    return between(0.0, float(matrix.max()), value)

@@ -1,6 +1,6 @@
 """The pictures after the search still show the requested class."""
 
-from gevaldi.reproduction.evidence import Evidence, Finding, verdict
+from gevaldi.reproduction.evidence import Evidence, Finding, between, verdict
 from gevaldi.reproduction.referee import PART, read
 
 
@@ -15,7 +15,7 @@ def remain_readable(evidence: Evidence, *, run: str, more_than: float) -> Findin
         "read as the requested class, after": share,
         "before": evidence.share(run, lambda row: before[id(row)].shows_condition),
         "after minus before": evidence.mean(
-            run, lambda row: _less(after[id(row)].shows_condition, before[id(row)].shows_condition)
+            run, between(-1.0, 1.0, lambda row: _less(after[id(row)].shows_condition, before[id(row)].shows_condition))
         ),
     }
     rests_on = f"{evidence.rests_on(run)}; read by {evidence.models[PART].partition(',')[0]}; it holds above {more_than:g}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from gevaldi.figures import Line, lines
 from gevaldi.figures.base import BLUE, GREY, ORANGE, WIDTHS, style
+from gevaldi.measures.limits import limits_of
 from gevaldi.measures.paths import Band, filled, mean_band
 from gevaldi.reproduction.evidence import Evidence, NotTestable
 
@@ -96,4 +97,4 @@ def band_of(evidence: Evidence, run: str, column: str) -> Band | None:
         return None
     longest = max(len(path) for own in paths for path in own)
     band = mean_band([filled(own, longest).mean(0) for own in paths] if len(paths) >= 3 else [p for own in paths for p in own])
-    return Band(band.middle, np.maximum(band.low, 0), band.high)
+    return band.within(*limits_of(evidence.runs[run][0].record, column))

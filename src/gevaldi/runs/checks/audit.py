@@ -1,9 +1,8 @@
 """The audit of a run before its search: classifies pictures drawn by the generator, and real pictures."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -11,14 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gevaldi.alignment import Aligned, Known, target_classes
+from gevaldi.alignment import Known, target_classes
 from gevaldi.classifiers._official import LogP, officially
+from gevaldi.models import Classifier
 from gevaldi.pictures import sources
 from gevaldi.pictures._unknown import unknown_classes
 from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.provenance import as_lines, record_files
 from gevaldi.runs.checks.evaluation import SIDES, Answers, drawn_rows, record_of, rows_of
-from gevaldi.runs.checks.features import Features, distance_record
+from gevaldi.runs.checks.features import distance_record
+from gevaldi.runs.checks.shown import Predictions, Shown, identity, once, shown_to
 from gevaldi.runs.start import sample_seed
 from gevaldi.runs.store.schema import Row
 from gevaldi.runs.worker.setup import Models
@@ -29,7 +30,6 @@ from gevaldi.statistics.words import counted
 DRAWN, DRAWN_BY_LARGE = 1000, 100  # pictures to draw for small networks and for large ones, unless the spec sets the number
 BATCH, BATCH_OF_LARGE = 50, 8  # a large generator needs a gigabyte for a picture of 512 pixels
 
-SHOWN = 10  # drawn pictures that a run stores, to show beside as many real ones
 ENOUGH = 30  # fewest pictures of known classes for a meaningful share
 UNLIKE = 1.5  # ratio of the disagreement on drawn pictures to that on real ones that triggers a warning
 
@@ -69,38 +69,58 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, on_progress: On
     size = batch_of(models)
     official = sum(models.classifier(side).official is not None for side in SIDES)
     total, done = drawn + (len(real.pictures) * (1 + official) if real else 0), 0
+    how = (models.device, models.plan.dtype, models.plan.channels_last, size)
 
     def on_picture(count: int = 1) -> None:
         nonlocal done
         done += count
         on_progress(done, total)
 
-    def tally(batches: Iterable[tuple[Tensor, list[Known]]]) -> Tally:
-        tally = Tally(models)
-        with tally.features.gathering():
+    def tally(key: Hashable, batches: Iterable[tuple[Tensor, list[Known]]]) -> Tally:
+        def each() -> Iterator[tuple[Tensor, list[Known]]]:
             for pictures, known in batches:
-                tally.add(pictures, known)
+                yield pictures, known
                 on_picture(len(pictures))
-        return tally
 
-    generated = tally(drawn_pictures(models, conditions, drawn))
+        return Tally(models, *shown_to({side: models.classifier(side) for side in SIDES}, key, each(), models.plan.dtype))
+
+    key = (models.generator, *conditions, drawn, *how)
+    generated = tally(key, drawn_pictures(models, conditions, drawn))
     record: dict[str, Any] = {"generated": {"name": spec.generator} | generated.record(), "real": None, "kernel_distance": None}
-    rows = [*drawn_rows(generated.some, {side: generated.answers(side) for side in SIDES}, [name for name, _ in generated.classes])]
+    rows = [
+        *drawn_rows(
+            generated.shown.some,
+            {side: generated.answers(side) for side in SIDES},
+            [name for name, _ in generated.shown.classes],
+        )
+    ]
     if real is None or resized is None or spec.real is None:
         return AuditResult(record, None, rows)
     classes: list[Known] = [(name, name) for name in real.classes]
     starts = range(0, len(real.pictures), size)
     batches = ((torch.stack([*resized.pictures[i : i + size]]).to(models.device), classes[i : i + size]) for i in starts)
     with record_files() as read:
-        seen = tally(batches)
+        seen = tally((spec.real, *real.classes, models.generator, *how), batches)
     record["real"] = {"name": spec.real} | seen.record()
     record["real"] |= {"sha256": sha256(as_lines(files | read).encode(errors="surrogateescape")).hexdigest()}
-    record["kernel_distance"] = distance_record(generated.features, seen.features)
+    own, others = (found.predictions["second"].features for found in (generated, seen))
+    assert own
+    assert others
+    record["kernel_distance"] = once((key, spec.real, *real.classes, identity(models.second)), lambda: distance_record(own, others))
     with torch.no_grad():
-        first, second = (seen.answers(side, officially(models.classifier(side), real.pictures, on_picture)) for side in SIDES)
+        first, second = (seen.answers(side, _officially(models.classifier(side), spec.real, real, on_picture)) for side in SIDES)
     rows += rows_of(first, second, real)
     evaluation = {"name": spec.real} | record_of(first, second, real.classes)
     return AuditResult(record, evaluation, rows, unknown_classes(real.classes, models.first, models.second))
+
+
+def _officially(classifier: Classifier, name: str, real: RealPictures, on_picture: Callable[[], None]) -> LogP | None:
+    """A classifier's answers by its own pipeline, if it has one."""
+    return once(
+        ("official", name, *real.classes, identity(classifier)),
+        lambda: officially(classifier, real.pictures, on_picture),
+        lambda log_p: 0 if log_p is None else log_p.nbytes,
+    )
 
 
 def batch_of(models: Models) -> int:
@@ -159,41 +179,21 @@ def audit_warnings(record: dict[str, Any]) -> list[str]:
     return warnings
 
 
-@dataclass
+@dataclass(frozen=True)
 class Tally:
-    """Predictions of both classifiers, counted batch by batch, so that any number of pictures fits."""
+    """Pictures and the predictions of both classifiers."""
 
     models: Models
-    log_ps: dict[str, list[Tensor]] = field(default_factory=lambda: {"first": [], "second": []})
-    kept: dict[str, list[Tensor]] = field(default_factory=lambda: {"first": [], "second": []})
-    classes: list[Known] = field(default_factory=list)
-    some: list[Tensor] = field(default_factory=list)
-
-    @cached_property
-    def features(self) -> Features:
-        """The second classifier's features of the pictures."""
-        return Features(self.models.second)
-
-    @torch.no_grad()
-    def add(self, pictures: Tensor, classes: Sequence[Known]) -> None:
-        """Classify some more pictures of these classes."""
-        self.some += pictures[: SHOWN - len(self.some)].cpu()
-        pictures = pictures.to(self.models.plan.dtype)
-        self.classes += classes
-        for side, log_ps in self.log_ps.items():
-            classifier = self.models.classifier(side)
-            log_ps.append(classifier(pictures).cpu())
-            if side == "second":
-                self.features.take(log_ps[-1])
-            if isinstance(classifier, Aligned) and None in classifier.places:
-                self.kept[side].append(classifier.probability_kept(pictures).cpu())
+    shown: Shown
+    predictions: Mapping[str, Predictions]
 
     def record(self) -> dict[str, Any]:
         """The counts."""
-        log_p, log_q = (torch.cat(parts) for parts in self.log_ps.values())
+        log_p, log_q = (torch.cat(self.predictions[side].log_p) for side in SIDES)
+        kept = {side: self.predictions[side].kept for side in SIDES}
         result: dict[str, Any] = {
-            "pictures": len(self.classes),
-            **{f"kept_{side}": _mean(torch.cat(kept)) if kept else None for side, kept in self.kept.items()},
+            "pictures": len(self.shown.classes),
+            **{f"kept_{side}": _mean(torch.cat(parts)) if parts else None for side, parts in kept.items()},
             "disagreements": int((log_p.argmax(1) != log_q.argmax(1)).sum()),
             "confidence_first": _mean(log_p.exp().amax(1)),
             "confidence_second": _mean(log_q.exp().amax(1)),
@@ -206,10 +206,10 @@ class Tally:
 
     def answers(self, side: str, official: LogP | None = None) -> Answers:
         """A classifier's answers on the pictures, with those of its `official` pipeline if it has one."""
-        classifier, resized = self.models.classifier(side), torch.cat(self.log_ps[side]).float().numpy()
-        meant = {known: [*target_classes(known, classifier)] for known in set(self.classes)}
+        classifier, resized = self.models.classifier(side), torch.cat(self.predictions[side].log_p).float().numpy()
+        meant = {known: [*target_classes(known, classifier)] for known in set(self.shown.classes)}
         truth = np.zeros(resized.shape, dtype=bool)
-        for i, known in enumerate(self.classes):
+        for i, known in enumerate(self.shown.classes):
             truth[i, meant[known]] = True
         return Answers(classifier, resized if official is None else official, resized, truth)
 

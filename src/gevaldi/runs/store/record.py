@@ -70,6 +70,7 @@ class Divergence(TypedDict):
     unit: str
     symmetric: bool
     bound: float | None
+    non_negative: NotRequired[bool]
     summary: str
 
 
@@ -110,6 +111,7 @@ class Hierarchy(TypedDict):
     set_sizes: list[NonNegativeInt]
     mean_edges: float
     by_chance: ByChance
+    largest: NotRequired[NonNegativeFloat]
 
 
 @with_config(FINITE)
