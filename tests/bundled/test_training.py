@@ -166,6 +166,6 @@ def test_augmentation_keeps_pictures_in_zero_to_one_and_is_a_function_of_its_noi
 
 def test_about_half_of_the_pictures_are_mirrored():
     picture = torch.zeros(1, 1, 28, 28)
-    picture[..., 14, 4] = 1  # left of the middle, however the picture is moved
+    picture[..., 14, 4] = 1
     left = mirror(picture.expand(1000, -1, -1, -1), torch.Generator().manual_seed(0))[..., :14].sum().item()
     assert 430 < left < 570

@@ -158,7 +158,7 @@ class Workshop:
         network.eval()
 
     def fit_autoencoder(self, network: ConditionalGenerator) -> None:
-        """By the evidence lower bound: log p(x | z, y) - KL(q(z | x, y) || N(0, I)), grey values as Bernoulli probabilities."""
+        """By w log p(x | z, y) - KL(q(z | x, y) || N(0, I)), grey values as Bernoulli probabilities; w = 1 is the lower bound."""
         both, recipe = nn.ModuleList([network.encoder, network.decoder]), self.world.generator
 
         def loss(batch: Int[Tensor, "batch"], noise: torch.Generator) -> Float[Tensor, ""]:
@@ -167,7 +167,7 @@ class Workshop:
             z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=noise)
             reconstruction = functional.binary_cross_entropy_with_logits(network.decoder(z, y), x, reduction="sum")
             divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum()
-            bound: Tensor = (reconstruction + divergence) / len(batch)
+            bound: Tensor = (recipe.weight * reconstruction + divergence) / len(batch)
             return bound
 
         self.watch(recipe.name, fit(both, loss, len(self.train), recipe.autoencoder, self.seed), end=0.5)

@@ -51,6 +51,7 @@ class GeneratorRecipe:
         latent: coordinates of u.
         encoder, decoder, flow_hidden: widths of hidden layers.
         autoencoder, flow: how they are trained.
+        weight: what a nat of the autoencoder's reconstruction counts beside a nat of its KL divergence [Higgins 2017, as 1 / β].
         flow_memory: of the moving average of the flow's weights.
         temperature: by which u is multiplied.
     """
@@ -62,6 +63,7 @@ class GeneratorRecipe:
     encoder: int = 192
     decoder: int = 192
     flow_hidden: int = 128
+    weight: float = 1.0
     flow_memory: float = 0.998
     temperature: float = 1.0
 
@@ -69,7 +71,8 @@ class GeneratorRecipe:
     def recipe(self) -> str:
         """How it is trained, in words."""
         average = f"weights averaged with memory {self.flow_memory}"
-        return f"autoencoder: {self.autoencoder}; flow: {self.flow}, {average}; temperature {self.temperature}"
+        weight = f", reconstruction weighted by {self.weight:g}" if self.weight != 1 else ""
+        return f"autoencoder: {self.autoencoder}{weight}; flow: {self.flow}, {average}; temperature {self.temperature}"
 
     def build(self) -> "nn.Module":
         """The network with initial weights."""
@@ -235,14 +238,14 @@ GARMENTS = World(
             epochs=10,
             examples=10_000,
         ),
-        Family("fashion-separable", "Separable convolutions with batch normalisation.", "separable", 24, epochs=6, rate=1e-2),
-        Family("fashion-residual", "A small residual network.", "residual", 16, epochs=6, rate=1e-2),
+        Family("fashion-separable", "Separable convolutions with batch normalisation.", "separable", 24, epochs=10, rate=1e-2),
+        Family("fashion-residual", "A small residual network.", "residual", 24, epochs=10, rate=1e-2, augmentation="mirrored"),
         Family(
             "fashion-referee",
             "The strongest classifier, which says what a picture shows when others are in dispute.",
             "referee",
             24,
-            epochs=8,
+            epochs=12,
             rate=4e-3,
             augmentation="mirrored",
         ),
@@ -251,8 +254,10 @@ GARMENTS = World(
         "fashion-vae",
         autoencoder=Schedule(epochs=15, batch=128, rate=2e-3),
         flow=Schedule(epochs=60, batch=512, rate=2e-3, decay=1e-5, clip=5.0),
-        encoder=112,
+        latent=24,
+        encoder=104,
         flow_hidden=96,
+        weight=4.0,
     ),
     pair=("fashion-strided", "fashion-pooled"),
     referee="fashion-referee",
