@@ -189,7 +189,7 @@ def demo(
     if world not in WORLDS:
         raise UnknownName("world", world, WORLDS)
     folder = "runs/demo" if world == "mnist" else f"runs/demo-{world}"
-    _execute(spec_from(WORLDS[world].comparison), out or folder, compute, verbose=verbose)
+    _execute(spec_from(WORLDS[world].comparison), folder if out is None else out, compute, verbose=verbose)
 
 
 @app.command()
