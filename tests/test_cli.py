@@ -14,8 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from conftest import called
-from gevaldi.classifiers.bundled import NAMES
 from gevaldi.classifiers import sources as classifiers
+from gevaldi.classifiers.bundled import NAMES
 from gevaldi.cli.main import app
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.quoting import quote_name
