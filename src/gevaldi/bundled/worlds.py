@@ -193,8 +193,8 @@ GARMENTS = World(
         Family("fashion-dense-13k", "One hidden layer of 16, no notion of place.", "dense", 1, 16, epochs=6),
         Family("fashion-dense-51k", "One hidden layer of 64, no notion of place.", "dense", 1, 64, epochs=8),
         Family(
-            "fashion-dense-118k",
-            "Two hidden layers of 128, no notion of place; about as accurate as fashion-strided.",
+            "fashion-dense",
+            "The larger classifier of the pair: two hidden layers of 128, no notion of place.",
             "dense",
             2,
             128,
@@ -202,7 +202,7 @@ GARMENTS = World(
         ),
         Family(
             "fashion-dense-few",
-            "As fashion-dense-118k, taught with a sixth of the pictures.",
+            "As fashion-dense, taught with a sixth of the pictures.",
             "dense",
             2,
             128,
@@ -215,7 +215,7 @@ GARMENTS = World(
             "fashion-pooled-2k", "Convolutions with max pooling, two thousand parameters.", "pooled", 2, 10, epochs=6, rate=1e-2
         ),
         Family(
-            "fashion-strided", "The larger classifier of the pair: strided convolutions, no pooling.", "strided", 10, 40, epochs=5
+            "fashion-strided", "The smaller classifier of the pair: strided convolutions, no pooling.", "strided", 10, 40, epochs=5
         ),
         Family("fashion-pooled", "Convolutions with max pooling.", "pooled", 16, 64, epochs=5),
         Family(
@@ -247,7 +247,7 @@ GARMENTS = World(
         ),
         Family(
             "fashion-separable",
-            "The smaller classifier of the pair, and the more accurate one: separable convolutions.",
+            "Separable convolutions: fewer parameters than the pair, and more accurate.",
             "separable",
             24,
             epochs=10,
@@ -274,9 +274,9 @@ GARMENTS = World(
         weight=4.0,
         temperature=0.9,
     ),
-    pair=("fashion-strided", "fashion-separable"),
+    pair=("fashion-dense", "fashion-strided"),
     referee="fashion-referee",
-    shipped=("fashion-dense-118k", "fashion-strided", "fashion-separable", "fashion-referee", "fashion-vae"),
+    shipped=("fashion-dense", "fashion-strided", "fashion-separable", "fashion-referee", "fashion-vae"),
     folder=WEIGHTS / "fashion",
     hierarchy="fashion-garments",
     limits=(
