@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 import gevaldi
-from gevaldi.bundled.mnist import Digits, read_mnist
+from gevaldi.bundled.mnist import Examples, read_mnist
 from gevaldi.bundled.store import load
 from gevaldi.comparison import Comparison
 from gevaldi.statistics.intervals import Estimate, mean
@@ -53,7 +53,7 @@ def pictures_of(comparison: Comparison, stage: str) -> Tensor:
     return torch.from_numpy(np.stack([np.asarray(Image.open(BytesIO(png)), np.float32) / 255 for png in stored])).unsqueeze(1)
 
 
-def fine_tuned(network: nn.Module, own: Digits, more: Digits | None, steps: int, rate: float, seed: int) -> nn.Module:
+def fine_tuned(network: nn.Module, own: Examples, more: Examples | None, steps: int, rate: float, seed: int) -> nn.Module:
     """A copy of the network after so many steps; half of each batch is drawn from `more`, if there is any."""
     tuned = deepcopy(network).requires_grad_(True).train()
     optimiser, draw = torch.optim.Adam(tuned.parameters(), rate), torch.Generator().manual_seed(seed)
@@ -68,7 +68,7 @@ def fine_tuned(network: nn.Module, own: Digits, more: Digits | None, steps: int,
     return tuned.eval().requires_grad_(False)
 
 
-def measured(network: nn.Module, test: Digits, referee: nn.Module, samples: int, seed: int, folder: Path) -> dict[str, float]:
+def measured(network: nn.Module, test: Examples, referee: nn.Module, samples: int, seed: int, folder: Path) -> dict[str, float]:
     """Errors on test digits, and what a fresh search finds."""
     with torch.no_grad():
         errors = 100 * (network(test.pictures).argmax(1) != test.labels).float().mean().item()
@@ -90,21 +90,21 @@ def measured(network: nn.Module, test: Digits, referee: nn.Module, samples: int,
 
 
 def one_round(
-    seed: int, samples: int, steps: int, rate: float, fresh: int, train: Digits, test: Digits, folder: Path
+    seed: int, samples: int, steps: int, rate: float, fresh: int, train: Examples, test: Examples, folder: Path
 ) -> dict[str, dict[str, float]]:
     """What is measured of the network as it ships and of each arm."""
     strided, referee = load("mnist-strided"), load("mnist-referee")
     searched = pushed_apart(strided, samples, seed, folder / "samples")
-    more: dict[str, Digits | None] = {"none": None}
+    more: dict[str, Examples | None] = {"none": None}
     for arm, stage in (("unsearched", "start"), ("searched", "end")):
         pictures = pictures_of(searched, stage)
         with torch.no_grad():
-            more[arm] = Digits(pictures, referee(pictures).argmax(1))
+            more[arm] = Examples(pictures, referee(pictures).argmax(1))
     asked = torch.tensor(searched.rows()["condition"].to_numpy())
     found = more["searched"]
     assert found
     sure = found.labels == asked
-    more["confirmed"] = Digits(found.pictures[sure], found.labels[sure])
+    more["confirmed"] = Examples(found.pictures[sure], found.labels[sure])
     contradicted = 100 * (strided(found.pictures).argmax(1) != found.labels).float().mean().item()
     print(
         f"round {seed}: the referee names what was asked for on {100 * sure.float().mean():.0f} %, and contradicts the first on "

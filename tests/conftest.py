@@ -46,6 +46,16 @@ FOLDERS = [os.environ.get("GEVALDI_MNIST"), Path(__file__).parents[2] / "shared"
 MNIST = next((Path(folder) for folder in FOLDERS if folder and Path(folder).is_dir()), None)
 needs_mnist = pytest.mark.skipif(MNIST is None, reason="needs MNIST: set GEVALDI_MNIST to the folder of its idx files")
 
+GARMENTS = [
+    os.environ.get("GEVALDI_FASHION"),
+    "/usr/share/datasets/fashion-mnist",
+    Path(__file__).parents[2] / "shared" / "data" / "fashion",
+]
+FASHION = next((Path(folder) for folder in GARMENTS if folder and Path(folder).is_dir()), None)
+needs_fashion = pytest.mark.skipif(
+    FASHION is None, reason="needs Fashion-MNIST: set GEVALDI_FASHION to the folder of its idx files"
+)
+
 IMAGENETS = [os.environ.get("GEVALDI_IMAGENET"), Path(__file__).parents[2] / "shared" / "data"]
 IMAGENET = next((Path(folder) for folder in IMAGENETS if folder and (Path(folder) / "imagenet").is_dir()), None)
 needs_imagenet = pytest.mark.skipif(

@@ -9,7 +9,16 @@ import gevaldi
 from gevaldi.bundled import store
 from gevaldi.bundled.audit import draw
 from gevaldi.bundled.digits import real_digits
+from gevaldi.bundled.worlds import WORLDS
 from gevaldi.measures.summary import TYPICAL
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_demo_of_a_world_is_a_comparison_over_its_hierarchy_without_a_warning(world: str, tmp_path: Path) -> None:
+    record = gevaldi.compare(**WORLDS[world].comparison, samples=2, steps=2, out=tmp_path, device="cpu").run.record
+    assert record["warnings"] == []
+    assert record["taxonomy"]["name"] == WORLDS[world].hierarchy
+
 
 PAIR = ("bundled:mnist-strided", "bundled:mnist-pooled")
 

@@ -14,8 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from conftest import called
-from gevaldi.bundled.ladder import FAMILIES
 from gevaldi.classifiers import sources as classifiers
+from gevaldi.classifiers.bundled import NAMES
 from gevaldi.cli.main import app
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.quoting import quote_name
@@ -194,9 +194,10 @@ def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> 
         ([*PAIR, "--algorithm", "adam,rate=3"], "has no option rate. It takes learning_rate=0.5"),
         ([*PAIR, "--algorithm", "adam,learning_rate=-3"], "learning_rate: Input should be greater than 0 (got -3.0)"),
         ([*PAIR, "--real", "folder:nowhere"], "There are no pictures in nowhere"),
-        (["compare", "bundled:mnist-strided,x=1", *PAIR[2:]], "has no option x. It takes no options."),
+        (["compare", "bundled:mnist-strided,x=1", *PAIR[2:]], "has no option x. It takes folder=None."),
         (["compare", "bundled:mnist-strided"], "second is missing; generator is missing. A comparison needs"),
         ([*PAIR, "--condition", "7"], "takes no condition"),
+        (["demo", "--world", "fashon"], "Did you mean 'fashion'"),
         ([*PAIR[:3], "-g", "python:models.py:bare"], "gevaldi.generator(module, latent=20)"),
         ([*PAIR[:3], "-g", "python:models.py:mak"], "'make'"),
         ([*PAIR[:2], "python:models.py:net,sed=1", *PAIR[3:]], "has no option sed. It takes seed=0, delay=0.0, written"),
@@ -288,9 +289,9 @@ def test_the_distance_of_two_classes_is_told_with_the_way_in_words() -> None:
     [
         (["gevaldi", "compare", "bundled:mnist-po"], [f"bundled:mnist-pooled{size}" for size in ("", "-1k", "-89k")]),
         (["gevaldi", "compare", "bundled", ":", "mnist-pooled-8"], ["mnist-pooled-89k"]),  # as bash takes it apart
-        (["gevaldi", "compare", "bundled", ":"], ["mnist-strided", "mnist-pooled", "mnist-referee", *FAMILIES]),
+        (["gevaldi", "compare", "bundled", ":"], NAMES),
         (["gevaldi", "compare", "bundled", ":", "mnist-pooled", "bundled", ":", "mnist-r"], ["mnist-referee"]),
-        (["gevaldi", "compare", "-g", "bundled", ":", ""], ["mnist-vae"]),
+        (["gevaldi", "compare", "-g", "bundled", ":", ""], ["mnist-vae", "fashion-vae"]),
         (["gevaldi", "compare", "--divergence", "je"], ["jeffreys", "jensen-shannon"]),
         (["gevaldi", "compare", "--set", "search.t"], ["search.typical_mass="]),
         (["gevaldi", "compare", "--orders", "f"], ["forward"]),

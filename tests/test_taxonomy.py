@@ -13,6 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gevaldi.bundled.worlds import GARMENTS
 from gevaldi.errors import TaxonomyError, UnknownName
 from gevaldi.taxonomy import (
     Taxonomy,
@@ -259,6 +260,21 @@ COARSE = (
     "4 1 14 8 0 6 7 7 18 3 3 14 9 18 7 11 3 9 7 11 6 11 5 10 7 6 13 15 3 15 0 11 1 10 12 14 16 9 11 5 5 19 8 8 15 13 14 17 18 10 "
     "16 4 17 4 2 0 17 4 18 17 10 3 2 12 12 16 12 1 9 19 2 10 0 1 16 12 9 13 15 13 16 19 2 4 6 19 5 5 8 19 18 1 2 15 6 0 17 8 14 13"
 )
+
+
+def test_the_garments_are_those_of_the_bundled_classifiers_and_shoes_are_near_shoes() -> None:
+    garments = registry.get("fashion-garments")()
+    assert [(c, garments.name(c)) for c in garments.classes] == list(GARMENTS.data.classes)
+    apart = {
+        (a, b): e
+        for a, row in zip(garments.classes, edge_counts(garments), strict=True)
+        for b, e in zip(garments.classes, row, strict=True)
+    }
+    shirt, t_shirt, coat, sandal, sneaker, boot, bag = map(
+        garments.find, ("Shirt", "T-shirt/top", "Coat", "Sandal", "Sneaker", "Ankle boot", "Bag")
+    )
+    assert [apart[sandal, sneaker], apart[sandal, boot], apart[shirt, t_shirt], apart[shirt, coat]] == [2, 3, 1, 3]
+    assert all(apart[bag, other] >= 6 for other in garments.classes if other != bag)
 
 
 def test_cifar_100_has_the_superclasses_of_the_data_set() -> None:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gevaldi.bundled.worlds import WORLDS
 from gevaldi.calls import Call
 from gevaldi.classifiers import load_classifier
 from gevaldi.classifiers import sources as classifiers
@@ -16,6 +17,7 @@ from gevaldi.errors import SpecError, UnknownName
 from gevaldi.fingerprints import describe_network
 from gevaldi.generators import load_generator
 from gevaldi.generators import sources as generators
+from gevaldi.labels import labels_of
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.names import plain
 from gevaldi.pictures import sources as pictures
@@ -25,7 +27,7 @@ from gevaldi.steps import steps_in_words
 SHOWN = 4  # pictures
 SIDES = (224, 64, 32, 28)  # tried where neither the pictures nor the classifier say a size
 KINDS = (classifiers, generators, pictures)
-DIGITS = "bundled:mnist-digits"
+BUNDLED = {frozenset(label.name for label in labels_of(w.data.classes)): f"bundled:{w.hierarchy}" for w in WORLDS.values()}
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def inspect(name: str, real: str | None = None) -> Inspection:
 
     Args:
         name: as `gevaldi compare` takes it, such as timm:resnet50.a1_in1k or folder:DIR.
-        real: pictures to show to a classifier; by default the bundled digits for one of ten digits, otherwise noise.
+        real: pictures to show to a classifier; by default bundled ones for a classifier of digits or garments, otherwise noise.
 
     Raises:
         UnknownName, SpecError, WeightsError, DataError: it cannot be loaded; the message says why.
@@ -173,11 +175,10 @@ def _few(names: Sequence[str]) -> str:
 
 def _shown_to(classifier: Classifier, settings: Mapping[str, Mapping[str, Any]], real: str | None) -> tuple[RealPictures, str]:
     """Pictures for a classifier, of a size and with channels that it takes, and where they are from."""
-    if real is None and {label.name for label in classifier.labels} == {*map(str, range(10))}:
-        real = DIGITS
+    real = real or BUNDLED.get(frozenset(label.name for label in classifier.labels))
     found = pictures.load(real) if real else _noise()
     crops = [tuple(part["crop"]) for part in settings.values() if part.get("crop")]
-    own = tuple(found.pictures[0].shape[1:]) if real == DIGITS else None
+    own = tuple(found.pictures[0].shape[1:]) if real in BUNDLED.values() else None
     error: SpecError | None = None
     for size in [*crops, *([own] if own else []), *((side, side) for side in SIDES)]:
         try:

@@ -5,9 +5,11 @@ import math
 import pytest
 import torch
 
-from gevaldi.bundled.architectures import ARCHITECTURES, DigitGenerator, Flow, Referee
+from gevaldi.bundled.architectures import ConditionalGenerator, Flow, Referee
+from gevaldi.bundled.families import Family
+from gevaldi.bundled.worlds import DIGITS, GARMENTS, WORLDS
 
-CLASSIFIERS = sorted(set(ARCHITECTURES) - {"mnist-vae"})
+CLASSIFIERS = {name: family for world in WORLDS.values() for name, family in world.classifiers.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +68,7 @@ def test_a_new_flow_started_from_moments_has_them():
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_a_batch_equals_its_members_alone(name):
     torch.manual_seed(0)
-    classifier, pictures = ARCHITECTURES[name]().eval(), torch.rand(4, 1, 28, 28)
+    classifier, pictures = CLASSIFIERS[name].build().eval(), torch.rand(4, 1, 28, 28)
     alone = torch.cat([classifier(pictures[i : i + 1]) for i in range(4)])
     assert torch.allclose(classifier(pictures), alone, atol=1e-5)
 
@@ -75,19 +77,34 @@ def test_a_batch_equals_its_members_alone(name):
 def test_gradients_reach_the_picture(name):
     torch.manual_seed(0)
     pictures = torch.rand(2, 1, 28, 28, requires_grad=True)
-    ARCHITECTURES[name]().eval()(pictures)[:, 3].sum().backward()
+    CLASSIFIERS[name].build().eval()(pictures)[:, 3].sum().backward()
     assert pictures.grad is not None
     assert pictures.grad.abs().sum(dim=(1, 2, 3)).gt(0).all()
 
 
-def test_the_two_of_the_pair_differ_in_capacity():
-    first, second = (sum(p.numel() for p in ARCHITECTURES[name]().parameters()) for name in ("mnist-strided", "mnist-pooled"))
-    assert second > 2 * first
+@pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
+def test_the_two_of_the_pair_differ_in_capacity_and_neither_is_the_referee(world):
+    small, large = sorted(sum(p.numel() for p in world.builder(name)().parameters()) for name in world.pair)
+    assert large > 2 * small
+    assert world.referee not in world.pair
+
+
+def test_there_are_classifiers_of_garments_of_many_kinds_and_no_two_are_made_alike():
+    made = [(f.kind, f.channels, f.hidden, f.smoothed, f.augmentation, f.examples) for f in GARMENTS.classifiers.values()]
+    assert len(set(made)) == len(made) >= 12
+    assert len({kind for kind, *_ in made}) >= 6
+
+
+def test_a_family_says_how_it_is_trained():
+    assert DIGITS.classifiers["mnist-referee"].recipe.endswith("gradients up to 100; each picture jittered")
+    family = Family("some", "Some.", "linear", epochs=4, smoothed=0.3, pull=-2.0, examples=10_000)
+    assert family.recipe.startswith("4 epochs, batches of 128, rate 0.002, decay 0")
+    assert family.recipe.endswith("; targets smoothed by 0.3 with pull -2; the first 10,000 pictures only")
 
 
 def test_the_generator_paints_in_zero_to_one_and_gradients_reach_its_latent():
     torch.manual_seed(0)
-    generator = DigitGenerator().eval()
+    generator = ConditionalGenerator().eval()
     u, y = torch.randn(3, generator.latent, requires_grad=True), torch.tensor([0, 5, 9])
     pictures = generator(u, y)
     assert pictures.shape == (3, 1, 28, 28)
@@ -100,7 +117,7 @@ def test_the_generator_paints_in_zero_to_one_and_gradients_reach_its_latent():
 
 def test_inverting_the_generator_gives_the_reconstruction():
     torch.manual_seed(0)
-    generator, x, y = DigitGenerator().eval(), torch.rand(3, 1, 28, 28), torch.tensor([1, 2, 3])
+    generator, x, y = ConditionalGenerator().eval(), torch.rand(3, 1, 28, 28), torch.tensor([1, 2, 3])
     reconstruction = torch.sigmoid(generator.decoder(generator.encoder(x, y)[0], y))
     assert torch.allclose(generator(generator.invert(x, y), y), reconstruction, atol=1e-5)
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from gevaldi.bundled import audit
-from gevaldi.bundled.mnist import Digits
+from gevaldi.bundled.mnist import Examples
 
 
 class Brightness(nn.Module):
@@ -19,8 +19,8 @@ class Brightness(nn.Module):
         return nn.functional.one_hot((x.mean((1, 2, 3)) * 10).round().long() + self.error, 12).float()
 
 
-def greys(labels: torch.Tensor) -> Digits:
-    return Digits((labels / 10).view(-1, 1, 1, 1).expand(-1, 1, 28, 28).contiguous(), labels)
+def greys(labels: torch.Tensor) -> Examples:
+    return Examples((labels / 10).view(-1, 1, 1, 1).expand(-1, 1, 28, 28).contiguous(), labels)
 
 
 def test_accuracy_and_disagreement_of_known_readers():

@@ -14,9 +14,11 @@ from typer.testing import CliRunner
 
 import gevaldi
 from conftest import MNIST, needs_mnist
-from gevaldi.bundled import audit, digits, ladder, ladder_training, store
-from gevaldi.bundled.mnist import Digits, read_mnist
+from gevaldi.bundled import audit, cards, digits, ladder, ladder_training, store, training
+from gevaldi.bundled.mnist import Examples, read_mnist
+from gevaldi.bundled.worlds import DIGITS
 from gevaldi.classifiers import load_classifier
+from gevaldi.classifiers.bundled import NAMES
 from gevaldi.cli.main import app
 from gevaldi.errors import GevaldiError, SpecError, UnknownName, WeightsError
 from gevaldi.taxonomy import distances, edge_counts, find_taxonomy, fitting, over
@@ -24,11 +26,11 @@ from gevaldi.taxonomy import distances, edge_counts, find_taxonomy, fitting, ove
 MEMBERS = [(name, seed) for name in ladder.FAMILIES for seed in ladder.SEEDS]
 GRADED = {"mnist-strided-1k": 1.2e6, "mnist-pooled-1k": 1.2e6, "mnist-strided-61k": 61.1e6, "mnist-pooled-89k": 88.6e6}
 TAUGHT = ("mnist-errs-near", "mnist-errs-evenly", "mnist-errs-far")
-ACCURACY = ladder_training.ACCURACY.format(10_000)
+ACCURACY = cards.accuracy_question(DIGITS.data, 10_000)
 
 
 def header(name: str, seed: int) -> dict[str, str]:
-    return store.read_weights(ladder.SHIPPED / ladder.file_name(name, seed))[1]
+    return store.read_weights(ladder.SHIPPED / ladder.file_name(name, seed), ladder.COMMAND)[1]
 
 
 def number(text: str) -> float:
@@ -38,8 +40,8 @@ def number(text: str) -> float:
 
 
 @pytest.fixture(scope="module")
-def real() -> Digits:
-    return Digits(*digits.real_digits())
+def real() -> Examples:
+    return Examples(*digits.real_digits())
 
 
 @pytest.mark.parametrize("name", GRADED)
@@ -112,9 +114,9 @@ def test_a_seed_that_does_not_ship_is_answered_with_those_that_do(seed):
 
 
 def test_only_families_have_the_option_seed_and_no_other():
-    with pytest.raises(SpecError, match=r"has no option seed\. It takes no options"):
+    with pytest.raises(SpecError, match=r"has no option seed\. It takes folder=None"):
         load_classifier("bundled:mnist-strided,seed=1")
-    with pytest.raises(SpecError, match=r"has no option sed\. It takes seed=0"):
+    with pytest.raises(SpecError, match=r"has no option sed\. It takes seed=0, folder=None"):
         load_classifier("bundled:mnist-strided-1k,sed=1")
     with pytest.raises(UnknownName, match="mnist-strided-61k"):
         load_classifier("bundled:mnist-strided-60k")
@@ -128,10 +130,17 @@ def test_a_name_with_a_seed_is_the_network_of_that_seed(real):
     assert not torch.allclose(expected[0], expected[2], atol=0.1)
 
 
+def test_a_member_of_a_family_is_loaded_from_a_folder_by_any_seed(trained):
+    out, _, _ = trained
+    assert len(load_classifier(f"bundled:mnist-strided-1k,seed=1,folder={out}").labels) == 10
+    with pytest.raises(WeightsError, match="no weights at"):
+        load_classifier(f"bundled:mnist-strided-1k,seed=7,folder={out}")
+
+
 def test_a_family_stands_once_in_the_list_after_the_well_known_names_and_has_a_card():
     listed = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["list", "classifiers"]).output
     lines = [line.split()[0] for line in listed.splitlines() if line.startswith("  bundled:")]
-    assert lines == [f"bundled:{name}" for name in ("mnist-strided", "mnist-pooled", "mnist-referee", *ladder.FAMILIES)]
+    assert lines == [f"bundled:{name}" for name in NAMES]
     assert listed.count("seed=0, 1 or 2") == len(ladder.FAMILIES)
     for name in ("mnist-strided-1k", "bundled:mnist-strided-1k", "bundled:mnist-strided-1k,seed=2"):
         assert CliRunner().invoke(app, ["show", name]).output.startswith("# mnist-strided-1k\n")
@@ -140,15 +149,15 @@ def test_a_family_stands_once_in_the_list_after_the_well_known_names_and_has_a_c
 def test_evenly_smoothed_targets_are_those_of_torch():
     """Torch gives the true class its share of the smoothed mass, a tenth."""
     logits, y = torch.randn(20, 10, generator=torch.Generator().manual_seed(0)), torch.arange(20) % 10
-    ours = torch.nn.functional.cross_entropy(logits, ladder_training.targets(0.09, 0.0)[y])
+    ours = torch.nn.functional.cross_entropy(logits, training.targets(0.09, 0.0)[y])
     assert ours.item() == pytest.approx(torch.nn.functional.cross_entropy(logits, y, label_smoothing=0.1).item(), rel=1e-5)
 
 
 @given(st.floats(0, 0.5), st.floats(0.1, 3))
 def test_targets_are_distributions_that_fall_with_the_distance_or_rise_with_it(smoothed, pull):
-    apart = ladder_training.levels_apart()
+    apart = training.levels_apart()
     for sign in (1, -1):
-        wanted = ladder_training.targets(smoothed, sign * pull)
+        wanted = training.targets(smoothed, sign * pull)
         assert torch.allclose(wanted.sum(1), torch.ones(10), atol=1e-5)
         assert torch.allclose(wanted.diagonal(), torch.full((10,), 1 - smoothed), atol=1e-5)
         for i in range(10):
@@ -234,7 +243,7 @@ def test_a_training_of_the_ladder_goes_on_where_it_was_killed_and_makes_the_same
         if path.suffix == ".md":
             assert (tmp_path / path.name).read_bytes() == path.read_bytes()
         else:
-            (ours, said), (whole, told) = store.read_weights(tmp_path / path.name), store.read_weights(path)
+            (ours, said), (whole, told) = (store.read_weights(folder / path.name, ladder.COMMAND) for folder in (tmp_path, out))
             assert said == told  # in any order, as the files have it
             assert all(torch.equal(ours[key], whole[key]) for key in whole)
 

@@ -1,5 +1,6 @@
 """The reader of idx files, against hand-made bytes and against torchvision's reader."""
 
+import dataclasses
 import gzip
 from pathlib import Path
 
@@ -8,13 +9,14 @@ import pytest
 import torch
 
 from gevaldi.bundled import mnist
+from gevaldi.bundled.worlds import WORLDS
 from gevaldi.errors import DataError
 
 IMAGES, LABELS = mnist.FILES["test"]
 
 
 def barred(folder, train):
-    """MNIST's files in small. Digit n is a bright bar of two lines at the height 2 n, on noise: easy to read."""
+    """MNIST's files in small. Class n is a bright bar of two lines at the height 2 n, on noise: easy to read."""
     random = np.random.default_rng(0)
     for part, size in (("train", train), ("test", 100)):
         labels = np.arange(size, dtype=np.uint8) % 10
@@ -109,12 +111,20 @@ def test_files_that_are_not_mnist_are_refused(tmp_path, shape, labels, complaint
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_failed_download_says_how_to_hand_over_a_folder(tmp_path, monkeypatch):
+@pytest.mark.parametrize("world", WORLDS)
+def test_a_failed_download_says_how_to_hand_over_a_folder(world, tmp_path, monkeypatch):
     import torchvision.datasets
 
     def offline(*args, **kwargs):
         raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
 
-    monkeypatch.setattr(torchvision.datasets, "MNIST", offline)
-    with pytest.raises(DataError, match=r"Error downloading.*--data FOLDER"):
-        mnist.download_mnist(tmp_path)
+    data = WORLDS[world].data
+    monkeypatch.setattr(torchvision.datasets, data.torchvision, offline)
+    with pytest.raises(DataError, match=rf"{data.name} could.*Error downloading.*gevaldi train {world} --data FOLDER"):
+        mnist.download(data, tmp_path)
+
+
+def test_the_files_of_a_package_are_read_where_no_folder_is_named(tmp_path, pictures):
+    write_test_part(tmp_path, pictures, np.array([3, 1, 4, 1, 5], np.uint8))
+    data = dataclasses.replace(WORLDS["fashion"].data, package=tmp_path)
+    assert mnist.read_part(data, "test").labels.tolist() == [3, 1, 4, 1, 5]

@@ -1,4 +1,4 @@
-"""The weights and digits that ship: what their cards say is so."""
+"""The weights and pictures that ship: what their cards say is so."""
 
 import re
 
@@ -6,12 +6,17 @@ import pytest
 import torch
 from scipy.stats import binomtest, chi2
 
-from conftest import MNIST, needs_mnist
+from conftest import FASHION, MNIST, needs_fashion, needs_mnist
 from gevaldi.bundled import audit, digits, store
-from gevaldi.bundled.architectures import ARCHITECTURES
-from gevaldi.bundled.mnist import Digits, read_mnist
+from gevaldi.bundled.mnist import Examples, read_part
+from gevaldi.bundled.worlds import DIGITS, GARMENTS, WORLDS, World
 
-CLASSIFIERS = ("mnist-strided", "mnist-pooled", "mnist-referee")
+SHIPPED = [(world, name) for world in WORLDS.values() for name in world.shipped]
+CLASSIFIERS = [(world, name) for world, name in SHIPPED if name != world.generator.name]
+DATA = {"MNIST": MNIST, "Fashion-MNIST": FASHION}
+of_a_world = pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
+of_a_classifier = pytest.mark.parametrize(("world", "name"), CLASSIFIERS, ids=[name for _, name in CLASSIFIERS])
+with_data = pytest.mark.parametrize("world", [pytest.param(DIGITS, marks=needs_mnist), pytest.param(GARMENTS, marks=needs_fashion)])
 
 
 def stated(name: str, question: str) -> float:
@@ -21,84 +26,116 @@ def stated(name: str, question: str) -> float:
     return float(found[1]) / 100
 
 
-@pytest.fixture(scope="module")
-def real() -> Digits:
-    return Digits(*digits.real_digits())
+def accuracy_of(world: World, name: str) -> float:
+    return stated(name, f"accuracy on 10,000 test {world.data.many}")
 
 
-@pytest.fixture(scope="module")
-def all_digits() -> Digits:
-    return read_mnist("test", MNIST)
+def real(world: World) -> Examples:
+    return Examples(*digits.real_pictures(world.data))
 
 
-def test_there_are_a_hundred_real_digits_of_each_kind(real):
-    assert real.pictures.shape == (1000, 1, 28, 28)
-    assert real.labels.bincount().tolist() == [100] * 10
-    assert real.pictures.min() == 0
-    assert real.pictures.max() == 1
+def all_real(world: World) -> Examples:
+    return read_part(world.data, "test", DATA[world.data.name])
 
 
-def test_the_weights_take_no_more_than_four_megabytes():
-    assert sum(path.stat().st_size for path in store.SHIPPED.iterdir()) <= 4_000_000
+@of_a_world
+def test_there_are_a_hundred_real_pictures_of_each_class(world):
+    found = real(world)
+    assert found.pictures.shape == (1000, 1, 28, 28)
+    assert found.labels.bincount().tolist() == [100] * 10
+    assert found.pictures.min() == 0
+    assert found.pictures.max() == 1
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_a_card_states_what_the_header_of_the_weights_does(name):
-    card, header = (store.SHIPPED / f"{name}.md").read_text(), store.metadata(name)
+@pytest.mark.parametrize(("world", "most"), [(DIGITS, 4_000_000), (GARMENTS, 2_500_000)])
+def test_the_weights_are_small_enough_to_ship(world, most):
+    assert sum(path.stat().st_size for path in world.folder.glob("*.safetensors")) <= most
+    assert {path.stem for path in world.folder.glob("*.safetensors")} == set(world.shipped)
+
+
+@pytest.mark.parametrize(("world", "name"), SHIPPED, ids=[name for _, name in SHIPPED])
+def test_a_card_states_what_the_header_of_the_weights_does(world, name):
+    card, header = (world.folder / f"{name}.md").read_text(encoding="utf-8"), store.metadata(name)
     for key in set(header) - {"name", "parameters", "seed"}:
         assert header[key] in card
     assert int(header["parameters"]) == sum(p.numel() for p in store.load(name).parameters())
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
-def test_the_accuracy_on_the_shipped_digits_is_consistent_with_the_card(name, real):
-    right = round(audit.accuracy(store.load(name), real) * len(real))
-    assert binomtest(right, len(real), stated(name, "accuracy on 10,000 test digits")).pvalue > 1e-3
+@of_a_world
+def test_shipped_classifiers_were_made_by_the_recipe_of_today(world):
+    made = {**world.classifiers, world.generator.name: world.generator}
+    assert all(store.metadata(name)["recipe"] == made[name].recipe for name in world.shipped)
+    assert all(store.metadata(name)["command"] == f"{world.data.command} --seed 0" for name in world.shipped)
+
+
+@of_a_classifier
+def test_the_accuracy_on_the_shipped_pictures_is_consistent_with_the_card(world, name):
+    found = real(world)
+    right = round(audit.accuracy(store.load(name), found) * len(found))
+    assert binomtest(right, len(found), accuracy_of(world, name)).pvalue > 1e-3
 
 
 @pytest.mark.parametrize(
-    ("name", "low", "high"), [(CLASSIFIERS[0], 98.45, 98.75), (CLASSIFIERS[1], 98.65, 98.95), (CLASSIFIERS[2], 99.4, 100)]
+    ("name", "low", "high"), [("mnist-strided", 98.45, 98.75), ("mnist-pooled", 98.65, 98.95), ("mnist-referee", 99.4, 100)]
 )
 def test_the_accuracies_are_those_of_the_paper(name, low, high):
-    assert low <= 100 * stated(name, "accuracy on 10,000 test digits") <= high
+    assert low <= 100 * accuracy_of(DIGITS, name) <= high
 
 
-def test_the_audit_of_the_generator_repeats_on_new_samples():
-    pictures, y = audit.draw(store.load("mnist-vae"), 1000, seed=1)
-    parted = round(1000 * audit.disagreement(store.load(CLASSIFIERS[0]), store.load(CLASSIFIERS[1]), pictures))
-    read = int(audit.top_class(store.load("mnist-referee"), pictures).eq(y).sum())
-    assert binomtest(parted, 1000, stated("mnist-vae", "the pair disagrees on generated digits")).pvalue > 1e-3
-    assert binomtest(read, 1000, stated("mnist-vae", "the referee reads the digit that was meant")).pvalue > 1e-3
+@of_a_world
+def test_the_audit_of_the_generator_repeats_on_new_samples(world):
+    pictures, y = audit.draw(store.load(world.generator.name), 1000, seed=1)
+    parted = round(1000 * audit.disagreement(*map(store.load, world.pair), pictures))
+    read = int(audit.top_class(store.load(world.referee), pictures).eq(y).sum())
+    assert binomtest(parted, 1000, stated(world.generator.name, f"the pair disagrees on generated {world.data.many}")).pvalue > 1e-3
+    meant = f"the referee reads the {world.data.one} that was meant"
+    assert binomtest(read, 1000, stated(world.generator.name, meant)).pvalue > 1e-3
 
 
-def test_the_latents_of_real_digits_lie_in_the_prior(real):
-    """|u|² of real digits follows the χ² law roughly: the flow learnt the prior of the autoencoder's latents."""
-    generator = store.load("mnist-vae")
-    norms = audit.in_batches(generator.invert, real.pictures, real.labels).square().sum(1)
+@of_a_world
+def test_the_latents_of_real_pictures_lie_in_the_prior(world):
+    """|u|² of real pictures follows the χ² law roughly: the flow learnt the prior of the autoencoder's latents."""
+    generator, found = store.load(world.generator.name), real(world)
+    norms = audit.in_batches(generator.invert, found.pictures, found.labels).square().sum(1)
     assert norms.le(chi2.ppf(0.999, generator.latent)).float().mean() > 0.97
 
 
-@needs_mnist
-@pytest.mark.parametrize("name", CLASSIFIERS)
-def test_the_accuracy_on_all_test_digits_is_the_cards(name, all_digits):
-    assert audit.accuracy(store.load(name), all_digits) == pytest.approx(stated(name, "accuracy on 10,000 test digits"), abs=2e-4)
+@with_data
+def test_the_accuracy_on_all_test_pictures_is_the_cards(world):
+    found = all_real(world)
+    for name in set(world.shipped) - {world.generator.name}:
+        assert audit.accuracy(store.load(name), found) == pytest.approx(accuracy_of(world, name), abs=2e-4)
 
 
-@needs_mnist
-def test_the_shipped_digits_are_test_digits(real, all_digits):
-    known = {picture.numpy().tobytes(): int(label) for picture, label in zip(all_digits.pictures, all_digits.labels, strict=True)}
-    shipped = zip(real.pictures, real.labels, strict=True)
+@with_data
+def test_the_shipped_pictures_are_test_pictures(world):
+    found, few = all_real(world), real(world)
+    known = {picture.numpy().tobytes(): int(label) for picture, label in zip(found.pictures, found.labels, strict=True)}
+    shipped = zip(few.pictures, few.labels, strict=True)
     assert all(known[picture.numpy().tobytes()] == int(label) for picture, label in shipped)
+
+
+@needs_fashion
+def test_shipped_classifiers_of_garments_differ_on_5_to_12_percent_of_pictures_and_two_are_nearly_equal():
+    found = all_real(GARMENTS)
+    names = [name for name in GARMENTS.shipped if name != GARMENTS.generator.name]
+    top = {name: audit.top_class(store.load(name), found.pictures) for name in names}
+    pairs = [(one, other) for i, one in enumerate(names) for other in names[i + 1 :]]
+    churn = [top[one].ne(top[other]).float().mean().item() for one, other in pairs]
+    assert 0.05 <= min(churn) <= max(churn) <= 0.12
+    accuracies = {name: top[name].eq(found.labels).float().mean().item() for name in names}
+    assert min(abs(accuracies[one] - accuracies[other]) for one, other in pairs) < 0.003
 
 
 @needs_mnist
 @pytest.mark.filterwarnings("ignore")
-def test_torchvision_reads_the_same_test_digits(tmp_path, all_digits):
+def test_torchvision_reads_the_same_test_digits(tmp_path):
     import gzip
 
     from torchvision.datasets import MNIST as Reference
 
     assert MNIST is not None
+    all_digits = all_real(DIGITS)
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for path in MNIST.glob("*ubyte*"):

@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 
 from gevaldi.bundled import store
 from gevaldi.bundled.architectures import Strided
-from gevaldi.errors import UnknownName, WeightsError
+from gevaldi.errors import SpecError, UnknownName, WeightsError
 
 
 @pytest.fixture
@@ -47,6 +47,13 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         store.load("mnist-poled")
 
 
+def test_a_network_that_does_not_ship_is_answered_with_how_to_train_it():
+    with pytest.raises(
+        SpecError, match=r"fashion-linear does not ship .* gevaldi train fashion --data DIR, .*fashion-linear,folder="
+    ):
+        store.load("fashion-linear")
+
+
 def test_missing_weights_are_answered_with_the_training_command(tmp_path):
     with pytest.raises(WeightsError, match=r"no weights at .*gevaldi train mnist"):
         store.load("mnist-strided", tmp_path)
@@ -68,7 +75,7 @@ def test_the_weights_of_another_architecture_are_refused_with_the_first_differen
 
 def test_a_file_with_one_tensor_too_few_is_refused(folder):
     path = folder / "mnist-strided.safetensors"
-    tensors, _ = store.read_weights(path)
+    tensors, _ = store.read_weights(path, "train")
     del tensors["8.bias"]
     save_file(tensors, path)
     with pytest.raises(WeightsError, match=r"8\.bias came as nothing"):

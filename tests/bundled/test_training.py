@@ -1,4 +1,4 @@
-"""The whole training, small, on a few hundred made-up digits."""
+"""The whole training of a world, small, on a few hundred made-up pictures."""
 
 import dataclasses
 
@@ -7,15 +7,25 @@ import torch
 from test_mnist import barred
 
 from gevaldi.bundled import store
-from gevaldi.bundled.architectures import ARCHITECTURES, Strided
-from gevaldi.bundled.fitting import Average, Schedule, fit, jitter, seeded
-from gevaldi.bundled.training import RECIPE, train_mnist
+from gevaldi.bundled.architectures import Strided
+from gevaldi.bundled.fitting import Average, fit, jitter, mirror, seeded
+from gevaldi.bundled.schedule import Schedule
+from gevaldi.bundled.training import train_world
+from gevaldi.bundled.worlds import WORLDS, World
+from gevaldi.classifiers import load_classifier
 from gevaldi.errors import WeightsError
+from gevaldi.generators import load_generator
 
 ONCE = Schedule(epochs=1, batch=50, rate=3e-3)
-SMALL = dataclasses.replace(
-    RECIPE, strided=dataclasses.replace(ONCE, epochs=8), pooled=ONCE, referee=ONCE, autoencoder=ONCE, flow=ONCE
-)
+
+
+def small(world: World) -> World:
+    """A world whose first classifier learns what is easy, and whose others are trained for one epoch."""
+    rest = {name: dataclasses.replace(family, epochs=1) for name, family in world.classifiers.items() if name != world.pair[0]}
+    first = {world.pair[0]: dataclasses.replace(world.classifiers[world.pair[0]], epochs=20, rate=3e-3)}
+    return dataclasses.replace(
+        world, classifiers=first | rest, generator=dataclasses.replace(world.generator, autoencoder=ONCE, flow=ONCE)
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -31,60 +41,77 @@ def data(tmp_path_factory):
     return barred(tmp_path_factory.mktemp("mnist"), 300)
 
 
-@pytest.fixture(scope="module")
-def trained(data, tmp_path_factory):
-    out, told = tmp_path_factory.mktemp("out"), []
-    outcome = train_mnist(data, out, progress=lambda name, share: told.append((name, share)), recipe=SMALL)
-    return out, outcome, told
+@pytest.fixture(scope="module", params=WORLDS)
+def trained(request, data, tmp_path_factory):
+    out, told, world = tmp_path_factory.mktemp("out"), [], small(WORLDS[request.param])
+    outcome = train_world(world, data, out, progress=lambda name, share: told.append((name, share)))
+    return world, out, outcome, told
 
 
 def test_every_model_is_written_with_its_card_and_loads(trained):
-    out, outcome, _ = trained
-    assert [model.name for model in outcome] == list(ARCHITECTURES)
-    for name in ARCHITECTURES:
+    world, out, outcome, _ = trained
+    assert [model.name for model in outcome] == world.names
+    for name in world.names:
         store.load(name, out)
         card, header = (out / f"{name}.md").read_text(), store.metadata(name, out)
         assert header["command"] in card
         assert header["seed"] == "0"
         assert f"{int(header['parameters']):,}" in card
+        assert world.data.many in card
         assert "Not for." in card
-    assert len(list(out.iterdir())) == 2 * len(ARCHITECTURES)
+    assert len(list(out.iterdir())) == 2 * len(world.names)
+
+
+def test_a_name_with_a_folder_is_the_network_in_that_folder(trained):
+    world, out, _, _ = trained
+    pictures = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    for name in world.classifiers:
+        named = load_classifier(f"bundled:{name},folder={out}")
+        assert torch.allclose(named(pictures), store.load(name, out)(pictures).log_softmax(1), atol=1e-5)
+    drawn = load_generator(f"bundled:{world.generator.name},folder={out}")
+    assert len(drawn.conditions) == 10
 
 
 def test_what_is_easy_is_learnt(trained):
-    assert store.metadata("mnist-strided", trained[0])["accuracy on 100 test digits"] == "100.00 %"
+    world, out, _, _ = trained
+    assert store.metadata(world.pair[0], out)[f"accuracy on 100 test {world.data.many}"] == "100.00 %"
 
 
 def test_progress_rises_to_one_for_each_model(trained):
-    for name in ARCHITECTURES:
-        shares = [share for told, share in trained[2] if told == name]
+    world, _, _, reported = trained
+    for name in world.names:
+        shares = [share for told, share in reported if told == name]
         assert shares == sorted(shares)
         assert shares[-1] == pytest.approx(1)
 
 
 @pytest.mark.slow
 def test_a_training_that_was_killed_goes_on_where_it_stopped(trained, data, tmp_path):
-    out, _, _ = trained
-    for name in ("mnist-strided", "mnist-pooled", "mnist-referee"):
+    world, out, _, _ = trained
+    for name in world.classifiers:
         (tmp_path / f"{name}.safetensors").write_bytes((out / f"{name}.safetensors").read_bytes())
-    outcome = train_mnist(data, tmp_path, progress=lambda name, share: None, recipe=SMALL)
-    assert [model.skipped for model in outcome] == [True, True, True, False]
-    ours, whole = store.load("mnist-vae", tmp_path), store.load("mnist-vae", out)
+    outcome = train_world(world, data, tmp_path, progress=lambda name, share: None)
+    assert [model.skipped for model in outcome] == [True] * len(world.classifiers) + [False]
+    ours, whole = store.load(world.generator.name, tmp_path), store.load(world.generator.name, out)
     assert all(torch.allclose(p, q, atol=1e-3) for p, q in zip(ours.parameters(), whole.parameters(), strict=True))
 
 
 def test_the_models_of_another_seed_are_not_taken_for_these(trained, data):
+    world, out, _, _ = trained
     with pytest.raises(WeightsError, match=r"has seed '0'; this training has seed '1'"):
-        train_mnist(data, trained[0], seed=1, progress=lambda name, share: None, recipe=SMALL)
+        train_world(world, data, out, seed=1, progress=lambda name, share: None)
 
 
 def test_the_models_of_other_settings_are_not_taken_for_these(trained, data):
+    world, out, _, _ = trained
+    other = dataclasses.replace(world.classifiers[world.pair[0]], epochs=2)
     with pytest.raises(WeightsError, match="has recipe"):
-        train_mnist(data, trained[0], progress=lambda name, share: None)
+        train_world(dataclasses.replace(world, classifiers={other.name: other}), data, out, progress=lambda name, share: None)
 
 
 def test_nothing_is_printed_where_there_is_no_terminal(trained, data, capfd):
-    train_mnist(data, trained[0], recipe=SMALL)
+    world, out, _, _ = trained
+    train_world(world, data, out)
     assert capfd.readouterr() == ("", "")
 
 
@@ -127,9 +154,18 @@ def test_the_average_follows_by_its_memory():
     assert average.network.weight.item() == pytest.approx(1 - 0.75**2)
 
 
-def test_jitter_keeps_pictures_in_zero_to_one_and_is_a_function_of_its_noise():
+@pytest.mark.parametrize("augment", [jitter, mirror])
+def test_augmentation_keeps_pictures_in_zero_to_one_and_is_a_function_of_its_noise(augment):
     pictures = torch.rand(20, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    first, again = (jitter(pictures, torch.Generator().manual_seed(1)) for _ in range(2))
+    first, again = (augment(pictures, torch.Generator().manual_seed(1)) for _ in range(2))
+    assert first.shape == pictures.shape
     assert torch.equal(first, again)
     assert first.min() >= 0
     assert first.max() <= 1 + 1e-6
+
+
+def test_about_half_of_the_pictures_are_mirrored():
+    picture = torch.zeros(1, 1, 28, 28)
+    picture[..., 14, 4] = 1
+    left = mirror(picture.expand(1000, -1, -1, -1), torch.Generator().manual_seed(0))[..., :14].sum().item()
+    assert 430 < left < 570

@@ -1,4 +1,4 @@
-"""The networks that ship with GeValDi, as plain torch modules: three classifiers of digits, and a generator of them.
+"""The networks that ship with GeValDi, as plain torch modules: classifiers of small grey pictures in ten classes, and a generator.
 
 Classifiers take pictures in [0, 1], normalise them inside, and return logits. The generator takes a latent u ~ N(0, I) and a
 class y: a coupling flow turns u into a latent z of the autoencoder, and its decoder turns z into a picture in [0, 1].
@@ -19,11 +19,58 @@ MEAN, DEVIATION = 0.1307, 0.3081  # of the grey values of the 60,000 training pi
 
 
 class Normalise(nn.Module):
-    """Pictures in [0, 1] to mean 0 and deviation 1 over MNIST."""
+    """Pictures in [0, 1] to mean 0 and deviation 1 over MNIST, which brings Fashion-MNIST to mean 0.5 and deviation 1.1."""
 
     def forward(self, pictures: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 1 28 28"]:
         """The normalised pictures."""
         return (pictures - MEAN) / DEVIATION
+
+
+class Linear(nn.Sequential):
+    """Softmax regression on grey values."""
+
+    def __init__(self) -> None:
+        super().__init__(Normalise(), nn.Flatten(), nn.Linear(28 * 28, CLASSES))
+
+
+class Dense(nn.Sequential):
+    """Layers of equal width without any notion of place."""
+
+    def __init__(self, layers: int, hidden: int) -> None:
+        widths = [28 * 28, *[hidden] * layers]
+        steps = [part for i in range(layers) for part in (nn.Linear(widths[i], widths[i + 1]), nn.ReLU())]
+        super().__init__(Normalise(), nn.Flatten(), *steps, nn.Linear(hidden, CLASSES))
+
+
+class Mixing(nn.Module):
+    """One block of an MLP-Mixer [Tolstikhin 2021]: across patches, then across channels, each added to its input."""
+
+    def __init__(self, patches: int, channels: int) -> None:
+        super().__init__()
+        self.across = nn.Sequential(nn.Linear(patches, 2 * patches), nn.GELU(), nn.Linear(2 * patches, patches))
+        self.along = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
+        self.norms = nn.ModuleList([nn.LayerNorm(channels), nn.LayerNorm(channels)])
+
+    def forward(self, x: Float[Tensor, "batch patches channels"]) -> Float[Tensor, "batch patches channels"]:
+        """The mixed channels of each patch."""
+        x = x + self.across(self.norms[0](x).transpose(1, 2)).transpose(1, 2)
+        mixed: Tensor = x + self.along(self.norms[1](x))
+        return mixed
+
+
+class Patches(nn.Module):
+    """An MLP-Mixer of two blocks over 49 patches of 4 x 4."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.cut = nn.Sequential(Normalise(), nn.Conv2d(1, channels, 4, stride=4), nn.Flatten(2))
+        self.mix = nn.Sequential(Mixing(49, channels), Mixing(49, channels), nn.LayerNorm(channels))
+        self.read = nn.Linear(channels, CLASSES)
+
+    def forward(self, pictures: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 10"]:
+        """The logit of each class."""
+        logits: Tensor = self.read(self.mix(self.cut(pictures).transpose(1, 2)).mean(1))
+        return logits
 
 
 class Strided(nn.Sequential):
@@ -70,6 +117,57 @@ class Convolution(nn.Sequential):
         super().__init__(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
+class Separable(nn.Sequential):
+    """Convolutions a channel each, then across channels [Howard 2017], with batch normalisation and mean pooling."""
+
+    def __init__(self, channels: int) -> None:
+        widths = [channels, 2 * channels, 4 * channels, 4 * channels]
+        blocks = [
+            nn.Sequential(
+                nn.Conv2d(before, before, 3, stride=stride, padding=1, groups=before, bias=False), Convolution(before, after, 1)
+            )
+            for before, after, stride in zip(widths, widths[1:], (1, 2, 1), strict=False)
+        ]
+        super().__init__(
+            Normalise(),
+            Convolution(1, channels, 5, stride=2),
+            *blocks,
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(4 * channels, CLASSES),
+        )
+
+
+class Residual(nn.Module):
+    """Two convolutions whose result is added to their input [He 2016]."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.change = nn.Sequential(
+            Convolution(channels, channels), nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
+        )
+
+    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
+        """The sum, rectified."""
+        return torch.relu(x + self.change(x))
+
+
+class Deep(nn.Sequential):
+    """A small residual network with mean pooling."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(
+            Normalise(),
+            Convolution(1, channels, stride=2),
+            Residual(channels),
+            Convolution(channels, 2 * channels, stride=2),
+            Residual(2 * channels),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(2 * channels, CLASSES),
+        )
+
+
 class Referee(nn.Module):
     """A stronger classifier, which says what a picture shows when the pair is in dispute.
 
@@ -90,7 +188,7 @@ class Referee(nn.Module):
         self.read = nn.Sequential(nn.Dropout(0.3), nn.Linear(4 * channels * 7 * 7, CLASSES))
 
     def forward(self, pictures: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 10"]:
-        """The logit of each digit."""
+        """The logit of each class."""
         logits: Tensor = self.read(self.features(pictures))
         return logits
 
@@ -193,10 +291,10 @@ class Flow(nn.Module):
         self, mean: Float[Tensor, "batch latent"], deviation: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]
     ) -> None:
         """Sets mean_y and scale_y to the moments of each class's latents, of which the posteriors' moments are given."""
-        for digit in range(CLASSES):
-            chosen = y == digit
+        for label in range(CLASSES):
+            chosen = y == label
             variance = mean[chosen].var(0, unbiased=False) + deviation[chosen].square().mean(0)
-            self.mean[digit], self.log_scale[digit] = mean[chosen].mean(0), variance.log() / 2
+            self.mean[label], self.log_scale[label] = mean[chosen].mean(0), variance.log() / 2
 
     def forward(self, u: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch latent"]:
         """z = mean_y + scale_y * couplings(u, y)."""
@@ -223,8 +321,8 @@ class Flow(nn.Module):
         return log_determinant - 0.5 * (u.square() + math.log(2 * math.pi)).sum(1)
 
 
-class DigitGenerator(nn.Module):
-    """u ~ N(0, I) and a digit y to a picture in [0, 1]: sigmoid(decoder(flow(temperature * u, y), y)).
+class ConditionalGenerator(nn.Module):
+    """u ~ N(0, I) and a class y to a picture in [0, 1]: sigmoid(decoder(flow(temperature * u, y), y)).
 
     A temperature below 1 keeps clear of the flow's tails, where a coupling flow places more than the data does; what that
     costs in diversity is measured in the model's card. The prior of u is N(0, I) at any temperature.
@@ -232,10 +330,18 @@ class DigitGenerator(nn.Module):
 
     temperature: Tensor
 
-    def __init__(self, latent: int = LATENT, temperature: float = 1.0, layers: int = 8, hidden: int = 128) -> None:
+    def __init__(
+        self,
+        latent: int = LATENT,
+        temperature: float = 1.0,
+        layers: int = 8,
+        hidden: int = 128,
+        encoder: int = 192,
+        decoder: int = 192,
+    ) -> None:
         super().__init__()
-        self.encoder = Encoder(latent)
-        self.decoder = Decoder(latent)
+        self.encoder = Encoder(latent, hidden=encoder)
+        self.decoder = Decoder(latent, hidden=decoder)
         self.flow = Flow(latent, layers, hidden)
         self.register_buffer("temperature", torch.tensor(temperature))
 
@@ -245,18 +351,23 @@ class DigitGenerator(nn.Module):
         return self.flow.mean.shape[1]
 
     def forward(self, u: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch 1 28 28"]:
-        """The picture of the digit y at the latent u."""
+        """The picture of the class y at the latent u."""
         return torch.sigmoid(self.decoder(self.flow(self.temperature * u, y), y))
 
     def invert(self, x: Float[Tensor, "batch 1 28 28"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch latent"]:
-        """The u whose picture is the autoencoder's reconstruction of x as the digit y."""
+        """The u whose picture is the autoencoder's reconstruction of x as the class y."""
         mean, _ = self.encoder(x, y)
         return self.flow.inverse(mean, y)[0] / self.temperature
 
 
-ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
-    "mnist-strided": Strided,
-    "mnist-pooled": Pooled,
-    "mnist-referee": Referee,
-    "mnist-vae": DigitGenerator,
+KINDS: dict[str, Callable[[int, int], nn.Module]] = {
+    "linear": lambda channels, hidden: Linear(),
+    "dense": Dense,
+    "patches": lambda channels, hidden: Patches(channels),
+    "strided": Strided,
+    "pooled": Pooled,
+    "separable": lambda channels, hidden: Separable(channels),
+    "residual": lambda channels, hidden: Deep(channels),
+    "referee": lambda channels, hidden: Referee(channels),
 }
+"""The classifiers by kind, from their channels (of dense networks, layers) and the width of their hidden layer."""

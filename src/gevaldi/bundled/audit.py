@@ -1,4 +1,4 @@
-"""What the bundled models are measured by: accuracy, disagreement, and how a generator's digits compare with real ones."""
+"""What the bundled models are measured by: accuracy, disagreement, and how a generator's pictures compare with real ones."""
 
 import math
 from collections.abc import Callable
@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gevaldi.bundled.architectures import CLASSES, DigitGenerator, Referee
-from gevaldi.bundled.mnist import Digits
+from gevaldi.bundled.architectures import CLASSES, ConditionalGenerator, Referee
+from gevaldi.bundled.mnist import Examples
 
 BATCH = 500
 
@@ -33,9 +33,9 @@ def share(events: Tensor) -> float:
     return events.float().mean().item()
 
 
-def accuracy(classifier: nn.Module, digits: Digits) -> float:
-    """The share of digits that the classifier reads as labelled, in [0, 1]."""
-    return share(top_class(classifier, digits.pictures).eq(digits.labels))
+def accuracy(classifier: nn.Module, real: Examples) -> float:
+    """The share of pictures that the classifier reads as labelled, in [0, 1]."""
+    return share(top_class(classifier, real.pictures).eq(real.labels))
 
 
 def disagreement(first: nn.Module, second: nn.Module, pictures: Float[Tensor, "samples 1 28 28"]) -> float:
@@ -43,8 +43,10 @@ def disagreement(first: nn.Module, second: nn.Module, pictures: Float[Tensor, "s
     return share(top_class(first, pictures).ne(top_class(second, pictures)))
 
 
-def draw(generator: DigitGenerator, samples: int, seed: int) -> tuple[Float[Tensor, "samples 1 28 28"], Int[Tensor, "samples"]]:
-    """Pictures from u ~ N(0, I), with the digits 0 to 9 in turn, and those digits."""
+def draw(
+    generator: ConditionalGenerator, samples: int, seed: int
+) -> tuple[Float[Tensor, "samples 1 28 28"], Int[Tensor, "samples"]]:
+    """Pictures from u ~ N(0, I), with the classes 0 to 9 in turn, and those classes."""
     u = torch.randn(samples, generator.latent, generator=torch.Generator().manual_seed(seed))
     y = torch.arange(samples) % CLASSES
     return in_batches(generator, u, y), y
@@ -61,7 +63,7 @@ def coverage(real: Float[Tensor, "real features"], other: Float[Tensor, "other f
 
 @dataclass(frozen=True)
 class Audit:
-    """Generated digits against real ones; all figures are shares in [0, 1]."""
+    """Generated pictures against real ones; all figures are shares in [0, 1]."""
 
     samples: int
     disagreement: float
@@ -72,26 +74,26 @@ class Audit:
 
     @property
     def ratio(self) -> float:
-        """How many times as often the pair disagrees on generated digits as on real ones."""
+        """How many times as often the pair disagrees on generated pictures as on real ones."""
         return self.disagreement / self.real_disagreement if self.real_disagreement else math.inf
 
 
 def audit(
-    generator: DigitGenerator, first: nn.Module, second: nn.Module, referee: Referee, digits: Digits, samples: int = 10_000
+    generator: ConditionalGenerator, first: nn.Module, second: nn.Module, referee: Referee, real: Examples, samples: int = 10_000
 ) -> Audit:
-    """Holds samples with u ~ N(0, I) and uniform classes against real digits that no model was trained on.
+    """Holds samples with u ~ N(0, I) and uniform classes against real pictures that no model was trained on.
 
-    Coverage is taken in the referee's features, over every second real digit; its reference figure is how well the digits
-    between cover those. (Not the first half and the second: MNIST's first 5,000 test digits are the more legible ones.)
+    Coverage is taken in the referee's features, over every second real picture; its reference figure is how well the
+    pictures between cover those. (Not the first half and the second: MNIST's first 5,000 test digits are the more legible ones.)
     """
     pictures, y = draw(generator, samples, seed=0)
-    half = len(digits) // 2
-    features = in_batches(referee.features, digits.pictures)
+    half = len(real) // 2
+    features = in_batches(referee.features, real.pictures)
     even, odd = features[: 2 * half : 2], features[1::2]
     return Audit(
         samples=samples,
         disagreement=disagreement(first, second, pictures),
-        real_disagreement=disagreement(first, second, digits.pictures),
+        real_disagreement=disagreement(first, second, real.pictures),
         read_as_meant=share(top_class(referee, pictures).eq(y)),
         coverage=coverage(even, in_batches(referee.features, pictures[:half])),
         real_coverage=coverage(even, odd),

@@ -5,26 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from gevaldi.bundled.audit import Audit
-
-COMMAND = "gevaldi train mnist --data DIR"
-
-NOT_FOR_READING = """It is made to be compared and searched, not to read digits in earnest: it has seen nothing but MNIST's
-cropped, centred, white-on-black digits, and gives some digit with confidence to any other picture."""
-
-NOT_FOR_DRAWING = """Its digits are smoother than real ones, and rare ways of writing are rarer still among them. A difference
-that a search finds with it is a difference on such pictures; the figures above say how far they stand for real digits.
-It knows nothing but MNIST."""
-
-PURPOSE = {
-    "mnist-strided": ("The smaller classifier of the pair: strided convolutions, no pooling.", NOT_FOR_READING),
-    "mnist-pooled": ("The larger classifier of the pair: convolutions with max pooling.", NOT_FOR_READING),
-    "mnist-referee": ("The stronger classifier that says what a picture shows when the pair is in dispute.", NOT_FOR_READING),
-    "mnist-vae": (
-        "The generator: a class-conditional variational autoencoder, and a class-conditional coupling flow that learnt the prior\n"
-        "of its latents. A latent u ~ N(0, I) and a digit make a picture: sigmoid(decoder(flow(temperature * u, y), y)).",
-        NOT_FOR_DRAWING,
-    ),
-}
+from gevaldi.bundled.worlds import DataSet
 
 
 @dataclass(frozen=True)
@@ -36,11 +17,12 @@ class Origin:
     data: str
     recipe: str
     parameters: int
+    command: str
 
     def header(self) -> dict[str, str]:
         """For the metadata of the weights file, which holds strings only."""
         fields = {"name": self.name, "data": self.data, "recipe": self.recipe}
-        return fields | {"seed": str(self.seed), "parameters": str(self.parameters), "command": f"{COMMAND} --seed {self.seed}"}
+        return fields | {"seed": str(self.seed), "parameters": str(self.parameters), "command": self.command}
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -48,9 +30,8 @@ def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-def write_card(origin: Origin, figures: list[tuple[str, str]]) -> str:
+def write_card(origin: Origin, data: DataSet, purpose: str, limits: str, figures: list[tuple[str, str]], more: str = "") -> str:
     """The card in Markdown; `figures` are rows of a table, each a question and its measured answer."""
-    purpose, limits = PURPOSE[origin.name]
     rows = "\n".join(f"| {question} | {answer} |" for question, answer in figures)
     return f"""# {origin.name}
 
@@ -58,12 +39,12 @@ def write_card(origin: Origin, figures: list[tuple[str, str]]) -> str:
 
 | | |
 |---|---|
-| data | the 60,000 training digits of MNIST [LeCun 1998] (fingerprint {origin.data}) |
+| data | the 60,000 training {data.many} of {data.name} [{data.source}] (fingerprint {origin.data}) |
 | training | {origin.recipe} |
-| command | `{COMMAND} --seed {origin.seed}` |
+| command | `{origin.command}` |
 | parameters | {origin.parameters:,} |
 {rows}
-
+{more}
 All figures were measured on the weights as stored, in half precision.
 
 **Not for.** {limits}
@@ -75,22 +56,22 @@ def percent(value: float) -> str:
     return f"{100 * value:.2f} %"
 
 
-def accuracy_figures(accuracy: float, digits: int) -> list[tuple[str, str]]:
-    """The rows of a classifier's card."""
-    return [(f"accuracy on {digits:,} test digits", percent(accuracy))]
+def accuracy_question(data: DataSet, pictures: int) -> str:
+    """The row of a classifier's card that states its accuracy."""
+    return f"accuracy on {pictures:,} test {data.many}"
 
 
-def audit_figures(audit: Audit, temperature: float, latent: int) -> list[tuple[str, str]]:
+def audit_figures(audit: Audit, data: DataSet, temperature: float, latent: int) -> list[tuple[str, str]]:
     """The rows of a generator's card."""
     return [
         ("coordinates of u", str(latent)),
         ("temperature", f"{temperature:.2f}"),
-        ("samples in the audit", f"{audit.samples:,}, u ~ N(0, I), each digit equally often"),
-        ("the pair disagrees on real test digits", percent(audit.real_disagreement)),
-        ("the pair disagrees on generated digits", f"{percent(audit.disagreement)} ({audit.ratio:.2f} times as often)"),
-        ("the referee reads the digit that was meant", percent(audit.read_as_meant)),
+        ("samples in the audit", f"{audit.samples:,}, u ~ N(0, I), each {data.one} equally often"),
+        (f"the pair disagrees on real test {data.many}", percent(audit.real_disagreement)),
+        (f"the pair disagrees on generated {data.many}", f"{percent(audit.disagreement)} ({audit.ratio:.2f} times as often)"),
+        (f"the referee reads the {data.one} that was meant", percent(audit.read_as_meant)),
         (
-            "coverage of real test digits [Naeem 2020], by generated digits",
-            f"{percent(audit.coverage)} (other real digits: {percent(audit.real_coverage)})",
+            f"coverage of real test {data.many} [Naeem 2020], by generated {data.many}",
+            f"{percent(audit.coverage)} (other real {data.many}: {percent(audit.real_coverage)})",
         ),
     ]

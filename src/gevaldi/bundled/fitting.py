@@ -1,8 +1,7 @@
-"""The training loop, once; the augmentation of digits; and an average of weights over the last steps."""
+"""The training loop, once; the augmentation of pictures; and an average of weights over the last steps."""
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -10,23 +9,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gevaldi.bundled.schedule import Schedule
+
 Built = TypeVar("Built", bound=nn.Module)
 Loss = Callable[[Int[Tensor, "batch"], torch.Generator], Tensor]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to train: Adam with decoupled weight decay, one cycle of the rate [Smith 2018], clipped gradients."""
-
-    epochs: int
-    batch: int
-    rate: float
-    decay: float = 0.0
-    clip: float = 100.0
-
-    def __str__(self) -> str:
-        length = f"{self.epochs} epochs, batches of {self.batch}"
-        return f"{length}, rate {self.rate:g}, decay {self.decay:g}, gradients up to {self.clip:g}"
 
 
 def fit(network: nn.Module, loss: Loss, size: int, schedule: Schedule, seed: int) -> Iterator[float]:
@@ -85,3 +71,8 @@ def jitter(x: Float[Tensor, "batch 1 28 28"], noise: torch.Generator) -> Float[T
     rows = [torch.stack([wide * turn.cos(), shear - turn.sin(), right], 1), torch.stack([turn.sin(), high * turn.cos(), down], 1)]
     grid = functional.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
     return functional.grid_sample(x, grid, align_corners=False)
+
+
+def mirror(x: Float[Tensor, "batch 1 28 28"], noise: torch.Generator) -> Float[Tensor, "batch 1 28 28"]:
+    """Each picture mirrored or not, at random."""
+    return torch.where(torch.rand(len(x), 1, 1, 1, generator=noise) < 0.5, x.flip(3), x)

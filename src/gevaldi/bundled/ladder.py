@@ -4,48 +4,19 @@ The four capacities are a thousandth of those of the paper's networks (1.2 M and
 ConvNeXt Base). Three more families have one architecture and differ in what they were taught to take a digit for second.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from gevaldi.bundled.families import Family
+from gevaldi.bundled.worlds import WEIGHTS
 from gevaldi.errors import SpecError, UnknownName
 
 if TYPE_CHECKING:
     from torch import nn
 
 SEEDS = (0, 1, 2)
-SHIPPED = Path(__file__).parent / "weights" / "ladder"
+SHIPPED = WEIGHTS / "ladder"
 COMMAND = "gevaldi train ladder --data DIR"
-
-
-@dataclass(frozen=True)
-class Family:
-    """One way of making a classifier of digits, of which one network a seed ships.
-
-    Attributes:
-        name: as in `bundled:NAME,seed=0`.
-        sentence: what it is.
-        kind, channels, hidden: its architecture.
-        epochs, rate: how it is trained, in batches of 128.
-        smoothed: the share of probability that its targets give to the nine other classes.
-        pull: how these share it: as exp(-pull · H_w), H_w being the levels from the true class in the taxonomy `mnist-digits`.
-    """
-
-    name: str
-    sentence: str
-    kind: Literal["strided", "pooled"]
-    channels: int
-    hidden: int
-    epochs: int
-    rate: float
-    smoothed: float = 0.0
-    pull: float = 0.0
-
-    def build(self) -> "nn.Module":
-        """The network with initial weights."""
-        from gevaldi.bundled.architectures import Pooled, Strided
-
-        return (Strided if self.kind == "strided" else Pooled)(self.channels, self.hidden)
 
 
 def _graded(
@@ -81,21 +52,21 @@ def file_name(name: str, seed: int) -> str:
     return f"{name}-seed-{seed}.safetensors"
 
 
-def load(name: str, seed: int = 0) -> "nn.Module":
-    """A member of a family by its seed, as it ships, ready as `store.load` makes it.
+def load(name: str, seed: int = 0, folder: Path | None = None) -> "nn.Module":
+    """A member of a family by its seed, as it ships or from the folder of a training, ready as `store.load` makes it.
 
     Raises:
         UnknownName: there is no such family.
-        SpecError: no network of that seed ships.
+        SpecError: no network of that seed ships, and no folder is given.
         WeightsError: the file is missing, truncated or damaged, or of another architecture.
     """
     from gevaldi.bundled.store import load_file
 
     if name not in FAMILIES:
         raise UnknownName("family of bundled networks", name, FAMILIES)
-    if seed not in SEEDS:
+    if folder is None and seed not in SEEDS:
         raise SpecError(
             f"bundled:{name} was asked for with seed={seed}; networks of the seeds {', '.join(map(str, SEEDS))} ship, written "
             f"bundled:{name},seed={SEEDS[-1]}. For others, train them: {COMMAND} --seeds NUMBER"
         )
-    return load_file(SHIPPED / file_name(name, seed), FAMILIES[name].build, COMMAND)
+    return load_file((folder or SHIPPED) / file_name(name, seed), FAMILIES[name].build, COMMAND)

@@ -3,27 +3,25 @@
 Every network is written as soon as it is finished, and a finished one is not trained again, as `training` does it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from gevaldi.bundled import audit, cards, store
-from gevaldi.bundled.architectures import CLASSES
-from gevaldi.bundled.fitting import Schedule, fit, seeded
-from gevaldi.bundled.ladder import COMMAND, FAMILIES, SEEDS, Family, file_name
-from gevaldi.bundled.mnist import Digits, read_mnist
+from gevaldi.bundled.families import Family
+from gevaldi.bundled.fitting import seeded
+from gevaldi.bundled.ladder import COMMAND, FAMILIES, SEEDS, file_name
+from gevaldi.bundled.mnist import Examples, read_mnist
 from gevaldi.bundled.progress import Report, reporting
-from gevaldi.bundled.training import Trained
+from gevaldi.bundled.training import Trained, check_writable, fit_classifier, levels_apart
+from gevaldi.bundled.worlds import DIGITS
 from gevaldi.errors import SpecError
 
-BATCH = 128
-ACCURACY = "accuracy on {:,} test digits"
 OF_ERRORS = "levels from the true class to the wrongly predicted one"
 OF_SECOND = "levels from the true class, where it is predicted, to the second most probable one"
 
@@ -49,8 +47,7 @@ def train_ladder(
     if seeds < 1:
         raise SpecError(f"{seeds} seeds were asked for; 1 or more were expected, such as the {len(SEEDS)} that ship.")
     digits, test = read_mnist("train", data), read_mnist("test", data)
-    store.write_model_file(out / ".writable", b"")  # found out now, and not after minutes of training
-    (out / ".writable").unlink()
+    check_writable(out)
     with reporting(progress) as report:
         yard = Yard(digits, test, out, report)
         done = [yard.finish(family, seed) for family in families.values() for seed in range(seeds)]
@@ -58,23 +55,7 @@ def train_ladder(
     return done
 
 
-def levels_apart() -> Float[Tensor, "10 10"]:
-    """H_w between the digits, in levels of the taxonomy `mnist-digits`, by the published convention."""
-    from gevaldi.taxonomy import distances, find_taxonomy
-
-    return torch.from_numpy(distances(find_taxonomy("mnist-digits")))
-
-
-def targets(smoothed: float, pull: float) -> Float[Tensor, "10 10"]:
-    """What a network is taught: (1 - s) at the true class (the row), and s · exp(-pull · H_w) / Σ exp(-pull · H_w) at the others.
-
-    With `pull` 0 this is the label smoothing of [Szegedy 2016], but for the true class, which has no share in s.
-    """
-    others = torch.exp(-pull * levels_apart()).fill_diagonal_(0)
-    return (1 - smoothed) * torch.eye(CLASSES) + smoothed * others / others.sum(1, keepdim=True)
-
-
-def seriousness(network: nn.Module, digits: Digits) -> tuple[Float[Tensor, "errors"], Float[Tensor, "rightly_read"]]:
+def seriousness(network: nn.Module, digits: Examples) -> tuple[Float[Tensor, "errors"], Float[Tensor, "rightly_read"]]:
     """How far a network errs, without any search: levels from the true class.
 
     For every digit that it misreads, to the class that it predicts; for every other one, to the second most probable class.
@@ -88,8 +69,8 @@ def seriousness(network: nn.Module, digits: Digits) -> tuple[Float[Tensor, "erro
 class Yard:
     """Everything that the trainings share."""
 
-    digits: Digits
-    test: Digits
+    digits: Examples
+    test: Examples
     out: Path
     report: Report
 
@@ -97,6 +78,11 @@ class Yard:
     def fingerprint(self) -> str:
         """Of the training digits."""
         return self.digits.fingerprint()
+
+    @property
+    def accuracy(self) -> str:
+        """The row of a card that states the accuracy."""
+        return cards.accuracy_question(DIGITS.data, len(self.test))
 
     def finish(self, family: Family, seed: int) -> Trained:
         """Trains, measures and writes a network, unless that was done before."""
@@ -107,7 +93,7 @@ class Yard:
             self.report(told, 1.0)
             return Trained(told, path, skipped=True)
         network = seeded(family.build, seed).to(memory_format=torch.channels_last)
-        for share in self.train(network, family, seed):
+        for share in fit_classifier(network, family, self.digits, seed):
             self.report(told, share)
         store.round_to_half(network)
         store.save(path, network, header | self.figures(network, family))
@@ -115,23 +101,12 @@ class Yard:
 
     def origin(self, family: Family, seed: int) -> dict[str, str]:
         """What a network is made from, as its file says it."""
-        smoothing = f"; targets smoothed by {family.smoothed:g} with pull {family.pull:g}" if family.smoothed else ""
-        recipe = f"{Schedule(family.epochs, BATCH, family.rate)}{smoothing}"
-        made = cards.Origin(family.name, seed, self.fingerprint, recipe, cards.count_parameters(seeded(family.build, seed)))
-        return made.header() | {"command": COMMAND}
-
-    def train(self, network: nn.Module, family: Family, seed: int) -> Iterable[float]:
-        """By the cross entropy of its logits with the family's targets."""
-        wanted = targets(family.smoothed, family.pull)
-
-        def loss(batch: Int[Tensor, "batch"], noise: torch.Generator) -> Float[Tensor, ""]:
-            return functional.cross_entropy(network(self.digits.pictures[batch]), wanted[self.digits.labels[batch]])
-
-        return fit(network, loss, len(self.digits), Schedule(family.epochs, BATCH, family.rate), seed)
+        parameters = cards.count_parameters(seeded(family.build, seed))
+        return cards.Origin(family.name, seed, self.fingerprint, family.recipe, parameters, COMMAND).header()
 
     def figures(self, network: nn.Module, family: Family) -> dict[str, str]:
         """What is measured on the test digits."""
-        found = {ACCURACY.format(len(self.test)): cards.percent(audit.accuracy(network, self.test))}
+        found = {self.accuracy: cards.percent(audit.accuracy(network, self.test))}
         if family.smoothed:
             errors, second = seriousness(network, self.test)
             doubt = errors.std().item() / len(errors) ** 0.5 if len(errors) > 1 else float("nan")
@@ -140,32 +115,19 @@ class Yard:
 
     def write_cards(self, families: Mapping[str, Family], seeds: int) -> None:
         """A card a family, from what the files of its seeds say; the families of known order are set side by side."""
-        said = {name: [store.read_weights(self.out / file_name(name, seed))[1] for seed in range(seeds)] for name in families}
+        said = {
+            name: [store.read_weights(self.out / file_name(name, seed), COMMAND)[1] for seed in range(seeds)] for name in families
+        }
         taught = {name: headers for name, headers in said.items() if OF_SECOND in headers[0]}
         for name, headers in said.items():
             order = _known_order(taught, len(self.test)) if name in taught else ""
-            card = _card(families[name], headers, ACCURACY.format(len(self.test)), order)
-            store.write_model_file(self.out / f"{name}.md", card.encode())
+            store.write_model_file(self.out / f"{name}.md", self.card(families[name], headers, order).encode())
 
-
-def _card(family: Family, headers: list[dict[str, str]], accuracy: str, order: str) -> str:
-    first = headers[0]
-    return f"""# {family.name}
-
-{family.sentence}
-
-| | |
-|---|---|
-| data | the 60,000 training digits of MNIST [LeCun 1998] (fingerprint {first["data"]}) |
-| training | {first["recipe"]} |
-| command | `{first["command"]}` |
-| parameters | {int(first["parameters"]):,} |
-| {accuracy}, by seed | {_by_seed(headers, accuracy)} |
-{order}
-All figures were measured on the weights as stored, in half precision.
-
-**Not for.** {cards.NOT_FOR_READING}
-"""
+    def card(self, family: Family, headers: list[dict[str, str]], order: str) -> str:
+        """The card of a family."""
+        first, figures = headers[0], [(f"{self.accuracy}, by seed", _by_seed(headers, self.accuracy))]
+        origin = cards.Origin(family.name, 0, first["data"], first["recipe"], int(first["parameters"]), first["command"])
+        return cards.write_card(origin, DIGITS.data, family.sentence, DIGITS.limits[0], figures, order)
 
 
 def _by_seed(headers: list[dict[str, str]], key: str) -> str:

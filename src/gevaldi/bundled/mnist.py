@@ -1,4 +1,4 @@
-"""The handwritten digits of MNIST [LeCun 1998]: read from a folder of idx files, or downloaded as torchvision does it."""
+"""The digits of MNIST and the garments of Fashion-MNIST: read from a folder of idx files, or downloaded as torchvision does it."""
 
 import gzip
 import hashlib
@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gevaldi.bundled.worlds import DIGITS, GARMENTS, DataSet
 from gevaldi.errors import DataError
 from gevaldi.fetching import announce
 from gevaldi.provenance import note_files
@@ -27,11 +28,11 @@ UNSIGNED_BYTE = 8
 
 
 @dataclass(frozen=True)
-class Digits:
-    """Pictures in [0, 1], white strokes on black, and which digit each of them shows."""
+class Examples:
+    """Pictures in [0, 1], light on black, and the class that each of them shows."""
 
-    pictures: Float[Tensor, "digits 1 28 28"]
-    labels: Int[Tensor, "digits"]
+    pictures: Float[Tensor, "examples 1 28 28"]
+    labels: Int[Tensor, "examples"]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -43,32 +44,45 @@ class Digits:
         return digest.hexdigest()[:16]
 
 
-def read_mnist(part: Part, folder: Path | None = None) -> Digits:
-    """The 60,000 training digits or the 10,000 test digits.
+def read_mnist(part: Part, folder: Path | None = None) -> Examples:
+    """The 60,000 training digits or the 10,000 test digits of MNIST [LeCun 1998], as `read_part` reads them."""
+    return read_part(DIGITS.data, part, folder)
 
-    `folder` holds the idx files, gzipped or not, as they are distributed. Without a folder they are downloaded into the
-    user's cache.
+
+def read_fashion(part: Part, folder: Path | None = None) -> Examples:
+    """The 60,000 training garments or the 10,000 test garments of Fashion-MNIST [Xiao 2017], as `read_part` reads them."""
+    return read_part(GARMENTS.data, part, folder)
+
+
+def read_part(data: DataSet, part: Part, folder: Path | None = None) -> Examples:
+    """The 60,000 training or 10,000 test pictures of a data set.
+
+    `folder` holds the idx files, gzipped or not, as they are distributed. Without a folder they are read from where the operating
+    system's package puts them, or downloaded into the user's cache.
 
     Raises:
-        DataError: a file is missing, truncated or not an idx file of 28 x 28 digits, or the download failed.
+        DataError: a file is missing, truncated or not an idx file of 28 x 28 pictures, or the download failed.
     """
-    folder = download_mnist() if folder is None else folder
-    images_path, labels_path = (find_file(folder, name) for name in FILES[part])
+    if folder is None:
+        folder = data.package if data.package and data.package.is_dir() else download(data)
+    images_path, labels_path = (find_file(data, folder, name) for name in FILES[part])
     note_files([images_path, labels_path])
     images, labels = read_idx(images_path), read_idx(labels_path)
     if images.shape[1:] != (28, 28):
-        raise DataError(f"{images_path} holds an array of shape {images.shape}; MNIST pictures have the shape (digits, 28, 28).")
+        raise DataError(
+            f"{images_path} holds an array of shape {images.shape}; pictures of {data.name} have the shape (pictures, 28, 28)."
+        )
     if labels.shape != images.shape[:1]:
         raise DataError(
             f"{images_path} holds {len(images)} pictures and {labels_path} an array of labels of shape {labels.shape}; "
             "there must be one label a picture. Are both files from the same data set?"
         )
     if labels.size and labels.max() > 9:
-        raise DataError(f"{labels_path} holds the label {labels.max()}; the labels of MNIST are the digits 0 to 9.")
-    return Digits(torch.from_numpy(images).unsqueeze(1).float() / 255, torch.from_numpy(labels).long())
+        raise DataError(f"{labels_path} holds the label {labels.max()}; the labels of {data.name} are 0 to 9.")
+    return Examples(torch.from_numpy(images).unsqueeze(1).float() / 255, torch.from_numpy(labels).long())
 
 
-def find_file(folder: Path, name: str) -> Path:
+def find_file(data: DataSet, folder: Path, name: str) -> Path:
     """The file `name` or `name.gz` in the folder.
 
     Raises:
@@ -79,7 +93,7 @@ def find_file(folder: Path, name: str) -> Path:
             return path
     expected = ", ".join(name for names in FILES.values() for name in names)
     state = "There is no such folder." if not folder.is_dir() else f"{name} is missing."
-    raise DataError(f"No MNIST in {folder}. {state} Expected are four files, each with or without .gz: {expected}.")
+    raise DataError(f"No {data.name} in {folder}. {state} Expected are four files, each with or without .gz: {expected}.")
 
 
 def read_idx(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -120,24 +134,26 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read: {error}. It may be truncated; download the file again.") from error
 
 
-def download_mnist(cache: Path | None = None) -> Path:
-    """Downloads MNIST into `cache` (default: `~/.cache/gevaldi`) where it is not there yet, and returns the idx files' folder.
+def download(data: DataSet, cache: Path | None = None) -> Path:
+    """Downloads a data set into `cache` (default: `~/.cache/gevaldi`) where it is not there yet, and returns the idx files' folder.
 
     Raises:
         DataError: the download failed.
     """
     cache = Path.home() / ".cache" / "gevaldi" if cache is None else cache
-    from torchvision.datasets import MNIST  # takes many seconds to import, and is needed for nothing else here
+    from torchvision import datasets  # takes many seconds to import, and is needed for nothing else here
+
+    raw = cache / data.torchvision / "raw"
 
     try:
-        if not all((cache / "MNIST" / "raw" / name).is_file() for names in FILES.values() for name in names):
-            announce(f"MNIST to {cache}", "name the folder of its idx files")
+        if not all((raw / name).is_file() for names in FILES.values() for name in names):
+            announce(f"{data.name} to {cache}", "name the folder of its idx files")
         for train in (True, False):
-            MNIST(str(cache), train=train, download=True)
+            getattr(datasets, data.torchvision)(str(cache), train=train, download=True)
     except (OSError, RuntimeError) as error:
         raise DataError(
-            f"MNIST could not be downloaded into {cache}: {error}. Without a network, get the four idx files "
+            f"{data.name} could not be downloaded into {cache}: {error}. Without a network, get the four idx files "
             f"({', '.join(name for names in FILES.values() for name in names)}; with or without .gz) by other means, and hand "
-            "over their folder: gevaldi train mnist --data FOLDER"
+            f"over their folder: {data.command.replace('DIR', 'FOLDER')}"
         ) from error
-    return cache / "MNIST" / "raw"
+    return raw

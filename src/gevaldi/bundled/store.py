@@ -7,13 +7,10 @@ import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from gevaldi.bundled.architectures import ARCHITECTURES
-from gevaldi.bundled.cards import COMMAND
-from gevaldi.errors import UnknownName, WeightsError
+from gevaldi.bundled.worlds import World, world_of
+from gevaldi.errors import SpecError, WeightsError
 from gevaldi.files import write_whole
 from gevaldi.weights import check_architecture, read_safetensors
-
-SHIPPED = Path(__file__).parent / "weights"
 
 
 def load(name: str, folder: Path | None = None) -> nn.Module:
@@ -23,14 +20,19 @@ def load(name: str, folder: Path | None = None) -> nn.Module:
 
     Raises:
         UnknownName: no bundled network has that name.
+        SpecError: it does not ship, and no folder is given.
         WeightsError: the file is missing, truncated or damaged, or of another architecture.
     """
-    if name not in ARCHITECTURES:
-        raise UnknownName("bundled network", name, ARCHITECTURES)
-    return load_file((SHIPPED if folder is None else folder) / f"{name}.safetensors", ARCHITECTURES[name])
+    world = world_of(name)
+    if folder is None and name not in world.shipped:
+        raise SpecError(
+            f"{name} does not ship with gevaldi, unlike {', '.join(world.shipped)}. Train it, {world.data.command}, and name the "
+            f"folder: bundled:{name},folder=DIR"
+        )
+    return load_file(_path(world, name, folder), world.builder(name), world.data.command)
 
 
-def load_file(path: Path, build: Callable[[], nn.Module], command: str = COMMAND) -> nn.Module:
+def load_file(path: Path, build: Callable[[], nn.Module], command: str) -> nn.Module:
     """The network of a weights file, ready as `load` says; `build` makes one of its architecture, and `command` trained it.
 
     Raises:
@@ -52,10 +54,15 @@ def metadata(name: str, folder: Path | None = None) -> dict[str, str]:
     Raises:
         WeightsError: the file is missing, truncated or damaged.
     """
-    return read_weights((SHIPPED if folder is None else folder) / f"{name}.safetensors")[1]
+    world = world_of(name)
+    return read_weights(_path(world, name, folder), world.data.command)[1]
 
 
-def read_weights(path: Path, command: str = COMMAND) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _path(world: World, name: str, folder: Path | None) -> Path:
+    return (world.folder if folder is None else folder) / f"{name}.safetensors"
+
+
+def read_weights(path: Path, command: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """All tensors of a model's file and the metadata in its header.
 
     Raises:
@@ -70,7 +77,7 @@ def check_origin(path: Path, expected: Mapping[str, str]) -> None:
     Raises:
         WeightsError: it was not, or it is damaged.
     """
-    found = read_weights(path)[1]
+    found = read_weights(path, expected["command"])[1]
     for key, value in expected.items():
         if found.get(key) != value:
             raise WeightsError(

@@ -1,11 +1,12 @@
-"""Trains the bundled models from MNIST: `gevaldi train mnist --data DIR`.
+"""Trains the networks of a bundled world: `gevaldi train mnist --data DIR`, `gevaldi train fashion --data DIR`.
 
 Every model is written as soon as it is finished, and a finished one is not trained again: a training that was killed goes on
 at the model where it stopped.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -14,35 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gevaldi.bundled import audit, cards, store
-from gevaldi.bundled.architectures import DigitGenerator, Pooled, Referee, Strided
-from gevaldi.bundled.fitting import Average, Schedule, fit, jitter, seeded
-from gevaldi.bundled.mnist import Digits, read_mnist
+from gevaldi.bundled.architectures import CLASSES, ConditionalGenerator, Referee
+from gevaldi.bundled.families import Family
+from gevaldi.bundled.fitting import Average, fit, jitter, mirror, seeded
+from gevaldi.bundled.mnist import Examples, read_part
 from gevaldi.bundled.progress import Report, reporting
+from gevaldi.bundled.worlds import World
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """The settings of all five trainings."""
-
-    strided: Schedule
-    pooled: Schedule
-    referee: Schedule
-    autoencoder: Schedule
-    flow: Schedule
-    flow_memory: float
-    temperature: float
-
-
-RECIPE = Recipe(
-    strided=Schedule(epochs=3, batch=128, rate=2e-3),
-    pooled=Schedule(epochs=2, batch=128, rate=2e-3),
-    referee=Schedule(epochs=5, batch=128, rate=4e-3),
-    autoencoder=Schedule(epochs=10, batch=128, rate=2e-3),
-    flow=Schedule(epochs=60, batch=512, rate=2e-3, decay=1e-5, clip=5.0),
-    flow_memory=0.998,
-    temperature=1.0,
-)
-"""What made the weights that ship."""
+AUGMENTATIONS = {None: lambda x, noise: x, "jittered": jitter, "mirrored": mirror}
+PURPOSE = """The generator: a class-conditional variational autoencoder, and a class-conditional coupling flow that learnt the prior
+of its latents. A latent u ~ N(0, I) and a {} make a picture: sigmoid(decoder(flow(temperature * u, y), y))."""
 
 
 @dataclass(frozen=True)
@@ -55,143 +37,155 @@ class Trained:
     """It was finished before, and stands as it was."""
 
 
-def train_mnist(
-    data: Path | None, out: Path, seed: int = 0, progress: Report | None = None, recipe: Recipe = RECIPE
-) -> list[Trained]:
-    """Trains the pair, the referee and the generator, and writes `<name>.safetensors` and the card `<name>.md` of each to `out`.
+def train_world(world: World, data: Path | None, out: Path, seed: int = 0, progress: Report | None = None) -> list[Trained]:
+    """Trains the classifiers and the generator, and writes `<name>.safetensors` and the card `<name>.md` of each to `out`.
 
-    `data` is the folder of MNIST's idx files, or None to download them. `progress` is told each model's name and the share of
-    its training that is done; without it, a progress bar is shown on a terminal.
+    `data` is the folder of the data set's idx files, or None to find or download them. `progress` is told each model's name and
+    the share of its training that is done; without it, a progress bar is shown on a terminal.
 
     Raises:
-        DataError: MNIST is not where it should be, or cannot be downloaded.
+        DataError: the data set is not where it should be, or cannot be downloaded.
         WeightsError: `out` holds a damaged file, or a model that other data, another seed or other settings made.
     """
-    digits, test = read_mnist("train", data), read_mnist("test", data)
-    store.write_model_file(out / ".writable", b"")  # found out now, and not after minutes of training
-    (out / ".writable").unlink()
+    train, test = read_part(world.data, "train", data), read_part(world.data, "test", data)
+    check_writable(out)
     with reporting(progress) as report:
-        workshop = Workshop(digits, test, out, seed, recipe, report)
-        return [workshop.finish(name, train) for name, train in workshop.trainings().items()]
+        workshop = Workshop(world, train, test, out, seed, report)
+        return [workshop.finish(name) for name in world.names]
+
+
+def check_writable(out: Path) -> None:
+    """Raises WeightsError now, and not after minutes of training, if `out` cannot be written."""
+    store.write_model_file(out / ".writable", b"")
+    (out / ".writable").unlink()
+
+
+def levels_apart() -> Float[Tensor, "10 10"]:
+    """H_w between the digits, in levels of the taxonomy `mnist-digits`, by the published convention."""
+    from gevaldi.taxonomy import distances, find_taxonomy
+
+    return torch.from_numpy(distances(find_taxonomy("mnist-digits")))
+
+
+def targets(smoothed: float, pull: float) -> Float[Tensor, "10 10"]:
+    """What a network is taught: (1 - s) at the true class (the row), and s · exp(-pull · H_w) / Σ exp(-pull · H_w) at the others.
+
+    With `pull` 0 this is the label smoothing of [Szegedy 2016], but for the true class, which has no share in s.
+    """
+    others = (torch.exp(-pull * levels_apart()) if pull else torch.ones(CLASSES, CLASSES)).fill_diagonal_(0)
+    return (1 - smoothed) * torch.eye(CLASSES) + smoothed * others / others.sum(1, keepdim=True)
+
+
+def fit_classifier(network: nn.Module, family: Family, train: Examples, seed: int) -> Iterator[float]:
+    """Trains a network of a family by the cross entropy of its logits with the family's targets; yields the share done."""
+    wanted, augment = targets(family.smoothed, family.pull), AUGMENTATIONS[family.augmentation]
+
+    def loss(batch: Int[Tensor, "batch"], noise: torch.Generator) -> Float[Tensor, ""]:
+        return functional.cross_entropy(network(augment(train.pictures[batch], noise)), wanted[train.labels[batch]])
+
+    return fit(network, loss, min(len(train), family.examples or len(train)), family.schedule, seed)
 
 
 @dataclass(frozen=True)
 class Workshop:
     """Everything a training needs."""
 
-    digits: Digits
-    test: Digits
+    world: World
+    train: Examples
+    test: Examples
     out: Path
     seed: int
-    recipe: Recipe
     report: Report
 
-    def trainings(self) -> dict[str, Callable[[], nn.Module]]:
-        """How each model is trained, in an order in which each finds what it is measured by."""
-        return {
-            "mnist-strided": lambda: self.classifier("mnist-strided", Strided, self.recipe.strided),
-            "mnist-pooled": lambda: self.classifier("mnist-pooled", Pooled, self.recipe.pooled),
-            "mnist-referee": lambda: self.classifier("mnist-referee", Referee, self.recipe.referee, augment=jitter),
-            "mnist-vae": self.generator,
-        }
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the training pictures."""
+        return self.train.fingerprint()
 
-    def finish(self, name: str, train: Callable[[], nn.Module]) -> Trained:
+    def finish(self, name: str) -> Trained:
         """Trains, measures and writes a model, unless that was done before. The weights are written last: they mean `finished`."""
         path = self.out / f"{name}.safetensors"
+        network = seeded(self.world.builder(name), self.seed).to(memory_format=torch.channels_last)
+        origin = self.origin(name, cards.count_parameters(network))
         if path.exists():
-            self.check_origin(name)
+            store.check_origin(path, origin.header())
             self.report(name, 1.0)
             return Trained(name, path, skipped=True)
-        network = train()
+        if isinstance(network, ConditionalGenerator):
+            self.fit_generator(network)
+        else:
+            self.watch(name, fit_classifier(network, self.world.classifiers[name], self.train, self.seed))
         store.round_to_half(network)
-        origin, figures = self.origin(name, cards.count_parameters(network)), self.figures(network)
-        store.write_model_file(path.with_suffix(".md"), cards.write_card(origin, figures).encode())
+        figures = self.figures(network)
+        store.write_model_file(path.with_suffix(".md"), self.card(origin, figures).encode())
         store.save(path, network, origin.header() | dict(figures))
         return Trained(name, path, skipped=False)
 
     def origin(self, name: str, parameters: int) -> cards.Origin:
         """What the model is made from, here."""
-        recipe = self.recipe
-        schedules = {
-            "mnist-strided": f"{recipe.strided}",
-            "mnist-pooled": f"{recipe.pooled}",
-            "mnist-referee": f"{recipe.referee}; each picture jittered",
-            "mnist-vae": f"autoencoder: {recipe.autoencoder}; flow: {recipe.flow}, "
-            f"weights averaged with memory {recipe.flow_memory}; temperature {recipe.temperature}",
-        }
-        return cards.Origin(name, self.seed, self.digits.fingerprint(), schedules[name], parameters)
+        recipe = self.world.generator
+        made = recipe if name == recipe.name else self.world.classifiers[name]
+        return cards.Origin(
+            name, self.seed, self.fingerprint, made.recipe, parameters, f"{self.world.data.command} --seed {self.seed}"
+        )
 
-    def check_origin(self, name: str) -> None:
-        """That a model which is there already is the one that would be trained now."""
-        network = store.load(name, self.out)
-        store.check_origin(self.out / f"{name}.safetensors", self.origin(name, cards.count_parameters(network)).header())
+    def card(self, origin: cards.Origin, figures: list[tuple[str, str]]) -> str:
+        """The card of a model."""
+        data, (not_for_reading, not_for_generating) = self.world.data, self.world.limits
+        if origin.name == self.world.generator.name:
+            return cards.write_card(origin, data, PURPOSE.format(data.one), not_for_generating, figures)
+        return cards.write_card(origin, data, self.world.classifiers[origin.name].sentence, not_for_reading, figures)
 
     def figures(self, network: nn.Module) -> list[tuple[str, str]]:
         """The measured rows of the card."""
-        if not isinstance(network, DigitGenerator):
-            return cards.accuracy_figures(audit.accuracy(network, self.test), len(self.test))
-        first, second, referee = (store.load(name, self.out) for name in ("mnist-strided", "mnist-pooled", "mnist-referee"))
+        data = self.world.data
+        if not isinstance(network, ConditionalGenerator):
+            return [(cards.accuracy_question(data, len(self.test)), cards.percent(audit.accuracy(network, self.test)))]
+        first, second, referee = (store.load(name, self.out) for name in (*self.world.pair, self.world.referee))
         assert isinstance(referee, Referee)  # what the store builds for that name
         measured = audit.audit(network, first, second, referee, self.test)
-        return cards.audit_figures(measured, network.temperature.item(), network.latent)
+        return cards.audit_figures(measured, data, network.temperature.item(), network.latent)
 
     def watch(self, name: str, shares: Iterable[float], start: float = 0.0, end: float = 1.0) -> None:
         """Runs a training and reports it as the stretch from `start` to `end` of the model's."""
         for done in shares:
             self.report(name, start + (end - start) * done)
 
-    def classifier(
-        self,
-        name: str,
-        build: Callable[[], nn.Module],
-        schedule: Schedule,
-        augment: Callable[[Tensor, torch.Generator], Tensor] = lambda x, noise: x,
-    ) -> nn.Module:
-        """A classifier, by the cross entropy of its logits."""
-        network = seeded(build, self.seed)
-
-        def loss(batch: Int[Tensor, "batch"], noise: torch.Generator) -> Float[Tensor, ""]:
-            return functional.cross_entropy(network(augment(self.digits.pictures[batch], noise)), self.digits.labels[batch])
-
-        self.watch(name, fit(network, loss, len(self.digits), schedule, self.seed))
-        return network
-
-    def generator(self) -> DigitGenerator:
+    def fit_generator(self, network: ConditionalGenerator) -> None:
         """The autoencoder, then the flow on its latents, which no longer move."""
-        network = seeded(lambda: DigitGenerator(temperature=self.recipe.temperature), self.seed)
-        self.autoencoder(network)
-        self.flow(network)
-        return network.eval()
+        self.fit_autoencoder(network)
+        self.fit_flow(network)
+        network.eval()
 
-    def autoencoder(self, network: DigitGenerator) -> None:
-        """By the evidence lower bound: log p(x | z, y) - KL(q(z | x, y) || N(0, I)), grey values as Bernoulli probabilities."""
-        both = nn.ModuleList([network.encoder, network.decoder])
+    def fit_autoencoder(self, network: ConditionalGenerator) -> None:
+        """By w log p(x | z, y) - KL(q(z | x, y) || N(0, I)), grey values as Bernoulli probabilities; w = 1 is the lower bound."""
+        both, recipe = nn.ModuleList([network.encoder, network.decoder]), self.world.generator
 
         def loss(batch: Int[Tensor, "batch"], noise: torch.Generator) -> Float[Tensor, ""]:
-            x, y = self.digits.pictures[batch], self.digits.labels[batch]
+            x, y = self.train.pictures[batch], self.train.labels[batch]
             mean, log_variance = network.encoder(x, y)
             z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=noise)
             reconstruction = functional.binary_cross_entropy_with_logits(network.decoder(z, y), x, reduction="sum")
             divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum()
-            bound: Tensor = (reconstruction + divergence) / len(batch)
+            bound: Tensor = (recipe.weight * reconstruction + divergence) / len(batch)
             return bound
 
-        self.watch("mnist-vae", fit(both, loss, len(self.digits), self.recipe.autoencoder, self.seed), end=0.5)
+        self.watch(recipe.name, fit(both, loss, len(self.train), recipe.autoencoder, self.seed), end=0.5)
 
-    def flow(self, network: DigitGenerator) -> None:
+    def fit_flow(self, network: ConditionalGenerator) -> None:
         """By the likelihood of latents drawn anew from q(z | x, y) in each epoch; the weights' moving average is kept."""
-        labels = self.digits.labels
-        stages = audit.in_batches(lambda x, y: torch.stack(network.encoder(x, y), 1), self.digits.pictures, labels)
+        labels, recipe = self.train.labels, self.world.generator
+        stages = audit.in_batches(lambda x, y: torch.stack(network.encoder(x, y), 1), self.train.pictures, labels)
         mean, deviation = stages[:, 0], (stages[:, 1] / 2).exp()
         flow = network.flow
         flow.start_from(mean, deviation, labels)
-        average = Average(flow, self.recipe.flow_memory)
+        average = Average(flow, recipe.flow_memory)
 
         def loss(batch: Int[Tensor, "batch"], noise: torch.Generator) -> Float[Tensor, ""]:
             z = mean[batch] + deviation[batch] * torch.randn(len(batch), mean.shape[1], generator=noise)
             return -flow.log_prob(z, labels[batch]).mean()
 
-        for done in fit(flow, loss, len(self.digits), self.recipe.flow, self.seed):
+        for done in fit(flow, loss, len(self.train), recipe.flow, self.seed):
             average.follow(flow)
-            self.report("mnist-vae", 0.5 + 0.5 * done)
+            self.report(recipe.name, 0.5 + 0.5 * done)
         flow.load_state_dict(average.network.state_dict())

@@ -4,6 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.bundled import ladder
+from gevaldi.bundled.worlds import DIGITS, WORLDS
 from gevaldi.calls import Call, construct
 from gevaldi.errors import UnknownName
 
@@ -12,35 +13,49 @@ if TYPE_CHECKING:
 
     from gevaldi.models import Classifier
 
-NAMES = ["mnist-strided", "mnist-pooled", "mnist-referee", *ladder.FAMILIES]
+TRAINED = {name: world for world in WORLDS.values() for name in world.classifiers}
+NAMES = [*(name for name, world in TRAINED.items() if name in world.shipped), *ladder.FAMILIES]
 
 
 class Bundled:
-    """Small classifiers of MNIST's digits that ship with GeValDi: `bundled:mnist-strided`; `gevaldi show` has their cards.
+    """Small classifiers of MNIST's digits and Fashion-MNIST's garments that ship with GeValDi: `bundled:mnist-strided`.
 
-    Of the families of graded capacity and of known order, one network a seed ships: `bundled:mnist-strided-1k,seed=2`.
+    `gevaldi show bundled:NAME` shows the card of one. Of the families of graded capacity and of known order, one network a seed
+    ships: `bundled:mnist-strided-1k,seed=2`. With `folder=DIR`, a network that `gevaldi train` left there:
+    `bundled:fashion-linear,folder=fashion-models`; `gevaldi train fashion` makes twelve more than ship.
     """
 
     def names(self) -> list[str]:
-        """The pair, the referee, and the families, each of which has three seeds."""
+        """Those that ship: of the digits, of the garments, and the families of digits, each of which has three seeds."""
         return NAMES
 
     def load(self, name: str, /, **options: Any) -> "Classifier":
-        """A bundled classifier, its classes the digits; of a family, that of the option `seed`, by default 0.
+        """A bundled classifier of digits or garments; of a family, that of the option `seed`, by default 0.
 
         Raises:
-            UnknownName, SpecError: there is no such classifier, it has no such option, or no network of that seed ships.
+            UnknownName, SpecError: there is no such classifier, it has no such option, or it does not ship.
+            WeightsError: the option `folder` has no such network.
         """
         from gevaldi.models import classifier
 
-        if name not in NAMES:
+        if name not in TRAINED and name not in ladder.FAMILIES:
             raise UnknownName("bundled classifier", name, NAMES)
-        network = partial(ladder.load if name in ladder.FAMILIES else _alone, name)
-        return classifier(construct(network, Call(f"bundled:{name}", options), "classifier"), labels=10).eval()
+        network = construct(
+            partial(_family if name in ladder.FAMILIES else _alone, name), Call(f"bundled:{name}", options), "classifier"
+        )
+        return classifier(network, labels=TRAINED.get(name, DIGITS).data.classes).eval()
 
 
-def _alone(name: str) -> "nn.Module":
-    """A network that is the only one of its name, and so takes no options."""
+def _alone(name: str, folder: str | None = None) -> "nn.Module":
+    """A network that is the only one of its name."""
     from gevaldi.bundled.store import load
+    from gevaldi.storage import local_path
 
-    return load(name)
+    return load(name, local_path(folder) if folder else None)
+
+
+def _family(name: str, seed: int = 0, folder: str | None = None) -> "nn.Module":
+    """A member of a family."""
+    from gevaldi.storage import local_path
+
+    return ladder.load(name, seed, local_path(folder) if folder else None)

@@ -83,11 +83,12 @@ def _cache() -> str:
 
 def _weights() -> list[str]:
     from gevaldi.bundled import ladder
-    from gevaldi.bundled.architectures import ARCHITECTURES
     from gevaldi.bundled.cards import count_parameters
     from gevaldi.bundled.store import load
+    from gevaldi.bundled.worlds import WORLDS
 
-    lines = [f"ok    bundled weights of {name}: {count_parameters(load(name)):,} parameters" for name in ARCHITECTURES]
+    shipped = [name for world in WORLDS.values() for name in world.shipped]
+    lines = [f"ok    bundled weights of {name}: {count_parameters(load(name)):,} parameters" for name in shipped]
     for name in ladder.FAMILIES:
         counts = [count_parameters(ladder.load(name, seed)) for seed in ladder.SEEDS]
         lines.append(f"ok    bundled weights of {name}: {counts[0]:,} parameters, seeds {', '.join(map(str, ladder.SEEDS))}")

@@ -168,20 +168,29 @@ def _calibrate(settings: dict[str, Any]) -> None:
 @app.command()
 @computing()
 def demo(
-    out: Annotated[str, typer.Option(help="run folder; the same command resumes it", metavar="FOLDER")] = "runs/demo",
+    world: Annotated[str, typer.Option(help="mnist: digits; fashion: garments, of which the pair disputes more")] = "mnist",
+    out: Annotated[
+        str | None,
+        typer.Option(
+            help="run folder; the same command resumes it", show_default="runs/demo, or runs/demo-fashion", metavar="FOLDER"
+        ),
+    ] = None,
     compute: Any = None,
     verbose: Verbose = False,
 ) -> None:
-    """Compare the bundled pair of MNIST classifiers.
+    """Compare the bundled pair of classifiers of digits, or of garments.
 
-    Searches from 64 starts in both orders, audits the generator against 1,000 real digits, and writes the report. Takes less
+    Searches from 64 starts in both orders, audits the generator against 1,000 real pictures, and writes the report. Takes less
     than a minute.
     """
+    from gevaldi.bundled.worlds import WORLDS
+    from gevaldi.errors import UnknownName
     from gevaldi.spec import spec_from
 
-    bundled = {"first": "strided", "second": "pooled", "generator": "vae", "real": "digits"}
-    spec = spec_from({key: f"bundled:mnist-{name}" for key, name in bundled.items()} | {"taxonomy": "mnist-digits"})
-    _execute(spec, out, compute, verbose=verbose)
+    if world not in WORLDS:
+        raise UnknownName("world", world, WORLDS)
+    folder = "runs/demo" if world == "mnist" else f"runs/demo-{world}"
+    _execute(spec_from(WORLDS[world].comparison), folder if out is None else out, compute, verbose=verbose)
 
 
 @app.command()

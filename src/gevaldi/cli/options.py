@@ -9,7 +9,7 @@ import typer
 
 from gevaldi.cli.words import complete
 
-Data = Annotated[str | None, typer.Option(help="folder with MNIST's four idx files", show_default="download", metavar="FOLDER")]
+Data = Annotated[str | None, typer.Option(help="folder with the four idx files", show_default="download", metavar="FOLDER")]
 SetForAll = Annotated[
     list[str] | None,
     typer.Option("--set", help="a setting for all comparisons, e.g. search.steps=50", autocompletion=complete("settings")),

@@ -2,27 +2,32 @@
 
 from typing import TYPE_CHECKING
 
+from gevaldi.bundled.worlds import WORLDS
 from gevaldi.errors import UnknownName
 
 if TYPE_CHECKING:
     from gevaldi.models import Generator
 
-NAMES = ["mnist-vae"]
+DRAWN = {world.generator.name: world for world in WORLDS.values()}
 
 
 class Bundled:
-    """A class-conditional generator of MNIST's digits that ships with GeValDi: `bundled:mnist-vae`; `gevaldi show` has its card."""
+    """Class-conditional generators of digits and of garments that ship with GeValDi: `bundled:mnist-vae`, `bundled:fashion-vae`.
+
+    `gevaldi show bundled:NAME` shows the card of one. With `folder=DIR`, the one that `gevaldi train` left there.
+    """
 
     def names(self) -> list[str]:
-        """The one there is."""
-        return NAMES
+        """Of the digits, and of the garments."""
+        return list(DRAWN)
 
-    def load(self, name: str, /) -> "Generator":
-        """The bundled generator, its conditions the digits and its prior N(0, I)."""
-        from gevaldi.bundled.architectures import LATENT
+    def load(self, name: str, /, *, folder: str | None = None) -> "Generator":
+        """A bundled generator, its conditions the classes of its data set and its prior N(0, I)."""
         from gevaldi.bundled.store import load
         from gevaldi.models import generator
+        from gevaldi.storage import local_path
 
-        if name not in NAMES:
-            raise UnknownName("bundled generator", name, NAMES)
-        return generator(load(name), latent=LATENT, conditions=10).eval()
+        if name not in DRAWN:
+            raise UnknownName("bundled generator", name, list(DRAWN))
+        network = load(name, local_path(folder) if folder else None)
+        return generator(network, latent=DRAWN[name].generator.latent, conditions=DRAWN[name].data.classes).eval()

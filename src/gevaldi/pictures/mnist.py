@@ -1,7 +1,8 @@
 """All digits of MNIST."""
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+from gevaldi.bundled.worlds import DIGITS, DataSet
 from gevaldi.errors import UnknownName
 from gevaldi.storage import local_path
 
@@ -28,12 +29,24 @@ class Mnist:
             UnknownName: MNIST has no such part.
             DataError: it is not in the folder, or cannot be downloaded.
         """
+        return part_of(DIGITS.data, name, folder)
 
-        from gevaldi.bundled.mnist import Part, read_mnist
-        from gevaldi.pictures.base import RealPictures
 
-        for part in get_args(Part):
-            if name == part:
-                found = read_mnist(part, local_path(folder) if folder else None)
-                return RealPictures(list(found.pictures), [str(label) for label in found.labels.tolist()])
-        raise UnknownName("part of MNIST", name, NAMES)
+def part_of(data: DataSet, name: str, folder: str | None) -> "RealPictures":
+    """A part of a data set, as `Mnist.load` loads it."""
+    from gevaldi.bundled.mnist import Part, read_part
+
+    for part in get_args(Part):
+        if name == part:
+            found = read_part(data, part, local_path(folder) if folder else None)
+            return with_classes(data, found.pictures, found.labels)
+    raise UnknownName(f"part of {data.name}", name, NAMES)
+
+
+def with_classes(data: DataSet, pictures: Any, labels: Any) -> "RealPictures":
+    """Tensors of pictures (n, 1, 28, 28) and labels (n,) of a data set as real pictures with the names of their classes."""
+    from gevaldi.labels import labels_of
+    from gevaldi.pictures.base import RealPictures
+
+    names = [label.name for label in labels_of(data.classes)]
+    return RealPictures(list(pictures), [names[label] for label in labels.tolist()])
