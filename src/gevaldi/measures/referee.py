@@ -60,7 +60,8 @@ class Opinion:
             KeyError, TypeError, ValueError: it is no such record.
         """
         sides = {key: Sides(**{name: _count(count) for name, count in found[key].items()}) for key in ("real", "start", "end")}
-        return cls(str(found["name"]), **{key: _count(found.get(key, 0)) for key in COUNTS}, **sides)
+        right, known, read, asked = (_count(found.get(key, 0)) for key in COUNTS)
+        return cls(str(found["name"]), right, known, **sides, read=read, asked=asked)
 
 
 def _count(value: Any) -> int:
