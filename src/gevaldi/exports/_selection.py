@@ -15,6 +15,7 @@ from gevaldi.exports._conditions import condition_notes
 from gevaldi.exports._filters import passes
 from gevaldi.exports._labels import Given, Labelled, labeller
 from gevaldi.exports.base import Picture
+from gevaldi.images import stored_bytes
 from gevaldi.measures.duplicates import in_order
 from gevaldi.measures.predictions import is_condition, rank
 from gevaldi.measures.predictions import top as top_class
@@ -68,7 +69,8 @@ class Selection:
                 known = flat(dict.fromkeys(columns) | row, sizes, classes)
                 labels = self.labels[np.searchsorted(self.indices, row["index"])]
                 for stage, label in zip(self.stages, labels, strict=True):
-                    yield Picture(row[f"picture_{stage}"]["bytes"], known | {"stage": stage, "label": self.classes[label]})
+                    png = stored_bytes(row[f"picture_{stage}"], f"The picture of sample {row['index']}")
+                    yield Picture(png, known | {"stage": stage, "label": self.classes[label]})
 
 
 @dataclass

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gevaldi.images import open_picture
+from gevaldi.images import open_picture, stored_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+NAME = "A picture of the run"
 LETTERS = 6.5  # points
 LINE = 8.2  # points from one line to the next
 MARGIN = 1.5  # points around a sheet, because letters reach a little beyond their places
@@ -48,9 +49,9 @@ class Sheet:
         return float((left + MARGIN) / across), float(1 - (top + MARGIN) / down)
 
 
-def pixels_of(stored: dict[str, Any]) -> np.ndarray:
+def pixels_of(stored: dict[str, Any] | None) -> np.ndarray:
     """A stored picture as levels from 0 to 255: (height, width) if it is grey, otherwise (height, width, 3)."""
-    return np.asarray(open_picture(stored["bytes"], "A picture of the run"))
+    return np.asarray(open_picture(stored_bytes(stored, NAME), NAME))
 
 
 def room_of(inches: float) -> float:

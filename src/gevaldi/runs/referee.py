@@ -11,7 +11,7 @@ from gevaldi.alignment import places_of, target_classes
 from gevaldi.classifiers import load_classifier
 from gevaldi.contract import check_mode
 from gevaldi.errors import SpecError, describe_error
-from gevaldi.images import open_picture
+from gevaldi.images import open_picture, stored_bytes
 from gevaldi.measures.predictions import top
 from gevaldi.measures.referee import Opinion, sides
 from gevaldi.models import Classifier
@@ -84,7 +84,7 @@ def _disputed(run: Run, stage: str) -> Iterator[tuple[tuple[tuple[int, int], lis
         first, second = top(row, "first", stage), top(row, "second", stage)
         if row["status"] != "failed" and first and second and first["label"] != second["label"]:
             pair = (first["label"], second["label"])
-            yield (pair, row["target_classes"] or []), open_picture(row[f"picture_{stage}"]["bytes"], NAME)
+            yield (pair, row["target_classes"] or []), open_picture(stored_bytes(row[f"picture_{stage}"], NAME), NAME)
 
 
 def _real(run: Run, classifier: Classifier) -> Iterator[tuple[tuple[int, str | None], Any]]:
