@@ -28,7 +28,7 @@ from typer.testing import CliRunner
 from conftest import record, written_again
 from gevaldi.cli.main import app
 from gevaldi.comparison import Comparison
-from gevaldi.errors import GevaldiError, RunFolderError, SpecError
+from gevaldi.errors import DataError, GevaldiError, RunFolderError, SpecError
 from gevaldi.exports import export, registry
 from gevaldi.folders import folder_names, visible
 from gevaldi.measures.referee import Opinion, Sides
@@ -424,6 +424,16 @@ def test_conditions_that_are_no_classes_are_told(tmp_path: Path) -> None:
     run = made(tmp_path / "run", count=0)
     run.append([row(i, ANIMALS) | {"target_classes": [], "condition_name": f"photo {i}"} for i in range(3)])
     assert any("not classes of the classifiers" in note for note in export(run, "imagefolder").notes)
+
+
+def test_a_sample_without_its_picture_is_named(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", count=0)
+    run.append([row(0, ANIMALS), row(1, ANIMALS) | {"picture_end": None}])
+    for to in ("imagefolder", "parquet"):
+        with pytest.raises(DataError, match="picture of sample 1 is missing"):
+            export(run, to)
+    with pytest.raises(DataError, match="is missing"):
+        Comparison(run).best(2)
 
 
 def test_a_folder_that_holds_files_is_left_as_it_is(run: Run, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Pictures laid out by the inch."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +60,10 @@ def room_of(inches: float) -> float:
     return 72 * inches - 2 * MARGIN
 
 
-def short(value: float) -> str:
-    """A divergence with one or two significant digits."""
+def short(value: float | None) -> str:
+    """A divergence with one or two significant digits, or a question mark if it is not known."""
+    if value is None or math.isnan(value):
+        return "?"
     return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}" if abs(value) >= 0.01 else "< 0.01" if value > 0 else "0"
 
 
