@@ -401,6 +401,9 @@ def test_an_order_in_which_all_samples_failed_has_a_line_in_the_table(folder: Pa
         ("generators", "FOLDER", "diffusers:"),
         ("pictures", "FOLDER", "Write folder:"),
         ("pictures", "some/photo.jpg", "Write folder:some."),
+        ("classifiers", "x" * 5000 + ".pth", "is a path"),
+        ("generators", "x" * 5000 + ".pth", "is a path"),
+        ("pictures", "x" * 5000 + ".jpg", "is a path"),
     ],
 )
 def test_a_path_that_names_no_source_is_answered_with_how_to_name_it(tmp_path: Path, kind: str, name: str, answer: str) -> None:

@@ -26,7 +26,7 @@ def sources_table() -> str:
 
 def with_sources(page: str) -> str:
     """A page whose table of sources is as they are now."""
-    begin, end = page.index("-->") + 3, page.index("<!-- end of sources")
+    begin, end = page.index("-->", page.index("<!-- sources:")) + 3, page.index("<!-- end of sources")
     return f"{page[:begin]}\n{sources_table()}\n{page[end:]}"
 
 

@@ -321,6 +321,13 @@ def test_damaged_archives_are_answered_with_their_size(tmp_path: Path, folder: P
         load_classifier(f"torchscript:{path},pickle=true")
 
 
+def test_an_archive_whose_directory_is_damaged_is_answered_too(tmp_path: Path, folder: Path) -> None:
+    path = tmp_path / "net.pt"
+    path.write_bytes((folder / "scripted.pt").read_bytes().replace(b"PK\1\2", b"PK\1\7"))
+    with pytest.raises(WeightsError, match="is not a whole TorchScript archive"):
+        load_classifier(f"torchscript:{path},pickle=true")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", DAMAGED)
 def test_damaged_programs_are_answered_with_their_size(tmp_path: Path, programs: Path, kind: str) -> None:

@@ -28,13 +28,15 @@ from typer.testing import CliRunner
 from conftest import record, written_again
 from gevaldi.cli.main import app
 from gevaldi.comparison import Comparison
-from gevaldi.errors import GevaldiError, RunFolderError, SpecError
+from gevaldi.errors import DataError, GevaldiError, RunFolderError, SpecError
 from gevaldi.exports import export, registry
-from gevaldi.folders import folder_names
+from gevaldi.folders import folder_names, visible
+from gevaldi.measures.referee import Opinion, Sides
 from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec
 
 ANIMALS = ["cat", "dog", "eel"]
+AUDIT = {"generated": {"known_first": 20, "read_first": 19, "known_second": 20, "read_second": 18}}
 HOSTILE = [
     "../../up",
     "a/b",
@@ -82,12 +84,12 @@ def row(index: int, names: list[str], asked: bool = True) -> dict[str, Any]:
     return common | tops | numbers | flags | pictures | {"status": "converged", "set_distance_1_end": 1.5}
 
 
-def made(folder: Path, names: list[str] = ANIMALS, count: int = 12, asked: bool = True, samples: int = 6) -> Run:
+def made(folder: Path, names: list[str] = ANIMALS, count: int = 12, asked: bool = True, samples: int = 6, **more: Any) -> Run:
     labels = [{"name": name, "id": None} for name in names]
     model = record()["models"]["first"] | {"labels": labels}
     models = {"first": model | {"name": "old"}, "second": model | {"name": "new"}, "generator": model | {"name": "g", "labels": []}}
     spec = Spec(first="a", second="b", generator="g", samples=samples)
-    run = Run.create(folder, spec, record(models=models, command="gevaldi"))
+    run = Run.create(folder, spec, record(models=models, command="gevaldi", **more))
     rows = [row(index, names, asked) for index in range(count)]
     for part in (rows[: count // 2], rows[count // 2 :]):
         if part:
@@ -193,27 +195,99 @@ def test_fiftyone_samples_are_as_its_format_is_documented(run: Run) -> None:
         assert not {"id", "metadata", "created_at", "last_modified_at"} & set(each)  # which FiftyOne keeps for itself
 
 
-def test_label_studio_offers_every_prediction_as_a_choice_and_serves_every_picture(run: Run) -> None:
-    folder = export(run, "label-studio").path
+MANY = [f"species {i}" for i in range(30)]
+
+
+@pytest.mark.parametrize("names", [ANIMALS, MANY])
+def test_tasks_for_label_studio_are_blind_and_in_random_order(tmp_path: Path, names: list[str]) -> None:
+    run = made(tmp_path / "run", names, count=40, samples=20)
+    folder = export(run, "label-studio", pictures="both").path
     tasks = json.loads((folder / "tasks.json").read_text(), parse_constant=pytest.fail)
     view = ElementTree.parse(folder / "config.xml").getroot()
     control, image = view.find("Choices"), view.find("Image")
     assert control is not None
     assert image is not None
-    offered = [choice.get("value") for choice in control]
-    assert offered == ANIMALS
-    assert image.get("value") == "$image"
-    assert len(tasks) == 11
+    assert [choice.get("value") for choice in control] == [*names, "neither", "cannot tell"]
+    assert (control.get("name"), control.get("toName"), image.get("value")) == ("label", image.get("name"), "$image")
+    key = pd.read_csv(folder / "key.csv").set_index("sample")
+    assert len(tasks) == len(key) == 2 * 39
     for task in tasks:
-        assert task["data"]["image"].startswith("/data/local-files/?d=pictures/")
-        assert (folder / task["data"]["image"].partition("?d=")[2]).is_file()
-        assert int(task["data"]["seed"]) == 2**62 + task["data"]["index"]
-        assert isinstance(task["data"]["seed"], str)  # as a number a browser would round it
-        assert [prediction["model_version"] for prediction in task["predictions"]] == ["first", "second"]
-        for prediction in task["predictions"]:
-            (result,) = prediction["result"]
-            assert (result["from_name"], result["to_name"], result["type"]) == (control.get("name"), image.get("name"), "choices")
-            assert set(result["value"]["choices"]) <= set(offered)
+        assert set(task) == {"data"}  # no prediction to start from
+        assert set(task["data"]) == {"image", "sample"} | ({"suggested"} if names == MANY else set())
+        served = folder / task["data"]["image"].removeprefix("/data/local-files/?d=")
+        index, stage = key.loc[task["data"]["sample"]]
+        np.testing.assert_array_equal(np.asarray(Image.open(served)), picture(index + 1000 * (stage == "end")))
+    order = [key.loc[task["data"]["sample"], "index"] for task in tasks]
+    assert order != sorted(order)
+    assert abs(np.corrcoef(order, range(len(order)))[0, 1]) < 0.3
+    assert {path.stem for path in (folder / "pictures").iterdir()} == set(key.index)
+
+
+def test_of_many_classes_two_are_suggested_in_an_order_that_says_nothing(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", MANY, count=200, samples=100)
+    folder = export(run, "label-studio", pictures="both").path
+    key = pd.read_csv(folder / "key.csv").set_index("sample")
+    places, distractors = [], set()
+    for task in json.loads((folder / "tasks.json").read_text()):
+        index, stage = key.loc[task["data"]["sample"]]
+        suggested = task["data"]["suggested"].split(" or ")
+        assert len(set(suggested)) == 2  # also before the search, where both name the same class
+        assert set(suggested) <= set(MANY)
+        places.append(suggested.index(MANY[index % 30]))  # what the second names
+        if stage == "end":
+            assert set(suggested) == {MANY[index % 30], MANY[(index + 1) % 30]}
+        else:
+            distractors |= set(suggested) - {MANY[index % 30]}
+    assert 0.4 < np.mean(places) < 0.6
+    assert len(distractors) > 20
+
+
+def test_labels_of_a_blind_export_come_back_without_those_that_name_no_class(run: Run, tmp_path: Path) -> None:
+    key = pd.read_csv(export(run, "label-studio", pictures="both").path / "key.csv").sort_values(["index", "stage"])
+    name = {(row["index"], row["stage"]): row["sample"] for _, row in key.iterrows()}
+    chosen = {(0, "end"): "dog", (1, "end"): "neither", (2, "end"): "cannot tell", (3, "start"): "eel", (4, "end"): "=eel"}
+    lines = [f'{i},x,"{text}",{name[where]},1' for i, (where, text) in enumerate(chosen.items())]
+    path = tmp_path / "project.csv"
+    path.write_text("annotation_id,image,label,sample,annotator\n" + "\n".join([*lines, f"9,x,cannot tell,{name[0, 'end']},2"]))
+    table = pd.read_parquet(export(run, "parquet", label=path).path)
+    assert dict(zip(table["index"], table["label"], strict=True)) == {0: "dog", 4: "=eel"}
+    path.write_text(f"label,sample\ndog,{name[0, 'end']}\neel,p0123456789abcde\n")
+    with pytest.raises(SpecError, match=r"labels the picture 'p0123456789abcde', .* belong to another run"):
+        export(run, "parquet", tmp_path / "again", label=path)
+
+
+def test_a_class_that_is_called_neither_is_a_class(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", ["cat", "neither"])
+    folder = export(run, "label-studio").path
+    assert [each.get("value") for each in ElementTree.parse(folder / "config.xml").iter("Choice")] == [
+        "cat",
+        "neither",
+        "cannot tell",
+    ]
+    (tmp_path / "x.csv").write_text("index,label\n1,neither\n2,cannot tell\n3,cat\n")
+    assert pd.read_parquet(export(run, "parquet", label=tmp_path / "x.csv").path)["label"].tolist() == ["neither", "cat"]
+
+
+def test_label_studio_needs_no_condition(tmp_path: Path) -> None:
+    done = export(made(tmp_path / "run", asked=False), "label-studio")
+    assert (done.samples, done.notes) == (11, ("1 sample left out: the search failed.",))
+
+
+def test_an_export_filed_by_condition_says_how_often_that_is_wrong(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", audit=AUDIT)
+    (*_, said, audit, advice) = export(run, "imagefolder", tmp_path / "end").notes
+    assert "of 11 pictures, neither classifier names it on 0, and only one of them on 11" in said
+    assert "the two name it on 19 of 20 and 18 of 20 pictures" in audit
+    assert "--to label-studio" in advice
+    assert said in (tmp_path / "end" / "README.md").read_text(encoding="utf-8")
+    (*_, said, audit, _) = export(run, "imagefolder", tmp_path / "start", pictures="start").notes
+    assert "neither classifier names it on 0, and only one of them on 0" in said
+    (run.folder / "referee.json").write_text(Opinion("third", 3, 4, Sides(), Sides(), Sides(), 5, 9).as_json(run.digest))
+    assert "third, names it on 5 of 9 pictures" in " ".join(export(run, "imagefolder", tmp_path / "again").notes)
+    assert len(export(run, "imagefolder", tmp_path / "first", label="first").notes) == 1
+    wrong = made(tmp_path / "wrong", count=0)
+    wrong.append([row(i, ANIMALS) | {"target_classes": [(i + 2) % 3]} for i in range(4)])
+    assert "of 4 pictures, neither classifier names it on 4" in " ".join(export(wrong, "imagefolder").notes)
 
 
 def test_what_people_chose_comes_back_as_label_studio_writes_it(run: Run, tmp_path: Path) -> None:
@@ -250,7 +324,8 @@ def test_hostile_names_of_classes_stay_inside_the_folder_and_keep_their_samples(
     if to == "label-studio":
         offered = [choice.get("value") for choice in ElementTree.parse(folder / "config.xml").iter("Choice")]
         tasks = json.loads((folder / "tasks.json").read_text())
-        assert {p["result"][0]["value"]["choices"][0] for task in tasks for p in task["predictions"]} <= set(offered)
+        assert len(tasks) == 27
+        assert set(map(visible, HOSTILE)) <= set(offered)
 
 
 @given(st.lists(st.text(max_size=300), unique=True, max_size=20))
@@ -311,7 +386,7 @@ def test_a_value_that_is_not_known_passes_no_filter(run: Run) -> None:
 def test_the_top_samples_are_those_with_the_largest_divergence(run: Run) -> None:
     done = export(run, "parquet", top=4)
     assert set(pd.read_parquet(done.path)["index"]) == set(good(run).nlargest(4, "divergence_end")["index"])
-    assert done.notes == (
+    assert done.notes[:2] == (
         "1 sample left out: the search failed.",
         "7 samples with a smaller divergence left out.",
     )
@@ -349,6 +424,16 @@ def test_conditions_that_are_no_classes_are_told(tmp_path: Path) -> None:
     run = made(tmp_path / "run", count=0)
     run.append([row(i, ANIMALS) | {"target_classes": [], "condition_name": f"photo {i}"} for i in range(3)])
     assert any("not classes of the classifiers" in note for note in export(run, "imagefolder").notes)
+
+
+def test_a_sample_without_its_picture_is_named(tmp_path: Path) -> None:
+    run = made(tmp_path / "run", count=0)
+    run.append([row(0, ANIMALS), row(1, ANIMALS) | {"picture_end": None}])
+    for to in ("imagefolder", "parquet"):
+        with pytest.raises(DataError, match="picture of sample 1 is missing"):
+            export(run, to)
+    with pytest.raises(DataError, match="is missing"):
+        Comparison(run).best(2)
 
 
 def test_a_folder_that_holds_files_is_left_as_it_is(run: Run, tmp_path: Path) -> None:

@@ -140,6 +140,12 @@ def test_set_distances_are_means_with_students_interval_and_the_orders_stand_sid
                 np.testing.assert_allclose([min(at_end), max(at_end)], [max(low, 0), high], rtol=1e-5)
 
 
+def test_a_divergence_that_is_not_known_is_a_question_mark() -> None:
+    from gevaldi.figures._pictures import short
+
+    assert [short(value) for value in (None, float("nan"), 0.0, 0.001, 0.25, 12.34)] == ["?", "?", "0", "< 0.01", "0.25", "12.3"]
+
+
 def test_one_order_can_be_asked_for(run: Run) -> None:
     assert len(figure_of(run, "divergence,order=reverse").axes[0].lines) == 1
     assert [panel.get_title() for panel in figure_of(run, "set-distance,order=forward").axes] == ["forward"]

@@ -13,7 +13,7 @@ from torchvision.models import get_model_weights
 import gevaldi
 from conftest import called
 from gevaldi.classifiers import load_classifier
-from gevaldi.errors import GevaldiError
+from gevaldi.errors import GevaldiError, SpecError
 from gevaldi.inspection import as_picture, inspect
 from gevaldi.pictures import load_pictures
 from gevaldi.reports.page import render
@@ -104,6 +104,31 @@ def test_a_folder_is_described_as_torchvision_reads_it(tmp_path: Path) -> None:
 def test_what_cannot_be_described_is_answered_with_what_to_do(own: str, name: str, error: str) -> None:
     with pytest.raises(GevaldiError, match=error):
         inspect(name.replace("PARTS", own))
+
+
+@pytest.mark.parametrize(
+    ("path", "answers"),
+    [
+        ("models.py", ["python:models.py:FUNCTION"]),
+        ("models.py:net", ["python:models.py:net"]),
+        ("net.pth", ["torchvision:resnet50,weights=net.pth"]),
+        ("net.onnx", ["onnx:net.onnx"]),
+        ("photo.JPG", ["folder:."]),
+        ("mine", ["folder:mine", "transformers:mine", "timm:local-dir:mine", "diffusers:mine"]),
+        ('"a, b"', ['folder:"a, b"']),
+    ],
+)
+def test_a_path_without_a_source_is_answered_with_how_to_name_it(
+    path: str, answers: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("mine", "a, b"):
+        (tmp_path / folder).mkdir()
+    for file in ("models.py", "net.pth", "net.onnx", "photo.JPG"):
+        (tmp_path / file).write_text("")
+    with pytest.raises(SpecError) as refused:
+        inspect(path)
+    assert all(answer in str(refused.value) for answer in answers)
 
 
 def test_the_report_says_the_same_steps(own: str, tmp_path: Path) -> None:

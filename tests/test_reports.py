@@ -32,6 +32,7 @@ from gevaldi.reports.evaluation import cards, on_first_screen
 from gevaldi.reports.experiment import write_overview
 from gevaldi.reports.numbers import typicality
 from gevaldi.reports.page import render, write_report
+from gevaldi.reports.samples import finer
 from gevaldi.reports.search_path import in_page, thinned
 from gevaldi.reports.sections import registry
 from gevaldi.reports.sections.base import Report, section
@@ -595,3 +596,7 @@ def test_two_hundred_samples_of_224_pixels_keep_to_eight_million_bytes(tmp_path:
 
 def named(label: int) -> dict[str, Any]:
     return {"label": label, "name": f"class {label}", "id": None, "probability": 1.0}
+
+
+def test_a_typicality_that_json_cannot_hold_is_left_out() -> None:
+    assert [finer(value) for value in (None, float("nan"), float("inf"), -float("inf"), 0.998877)] == [None] * 4 + [0.99888]

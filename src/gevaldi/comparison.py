@@ -13,7 +13,7 @@ from warnings import warn
 
 from gevaldi.compute import Compute
 from gevaldi.errors import SpecError
-from gevaldi.images import open_picture
+from gevaldi.images import open_picture, stored_bytes
 from gevaldi.measures.failures import why_all_failed
 from gevaldi.names import OBJECT
 from gevaldi.runs.store.lock import locked
@@ -112,7 +112,8 @@ class Comparison:
     def best(self, count: int = 8) -> "list[Image.Image]":
         """The pictures of the samples with the largest divergence after the search, largest first."""
         largest = self.run.largest(count, ["index", "picture_end"])
-        return [open_picture(row["picture_end"]["bytes"], f"The picture of sample {row['index']}") for row in largest]
+        named = [(row["picture_end"], f"The picture of sample {row['index']}") for row in largest]
+        return [open_picture(stored_bytes(stored, name), name) for stored, name in named]
 
     def report(self, path: str | Location | None = None) -> Location:
         """Write the report, one self-contained HTML page, to `path` or into the run folder; returns its path."""

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import DataError
 
@@ -41,6 +41,18 @@ def open_picture(source: bytes | Path, name: str, formats: tuple[str, ...] = STO
     with _read(source, name, formats) as picture:
         picture.load()
         return in_eight_bits(picture)
+
+
+def stored_bytes(stored: dict[str, Any] | None, name: str) -> bytes:
+    """The content of a picture in a row.
+
+    Raises:
+        DataError: the row has none.
+    """
+    content: bytes | None = (stored or {}).get("bytes")
+    if content is None:
+        raise DataError(f"{name} is missing. Was the run changed since it was written? gevaldi verify RUN says so.")
+    return content
 
 
 def in_eight_bits(picture: "Image") -> "Image":

@@ -1,7 +1,9 @@
 """What GeValDi understands of a model or a set of pictures: loaded, tried and described, so that its owner can recognise it."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,9 @@ from gevaldi.labels import labels_of
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.names import plain
 from gevaldi.pictures import sources as pictures
+from gevaldi.pictures._layout import SUFFIXES
 from gevaldi.pictures.base import RealPictures, Some, brought_to, brought_to_network
+from gevaldi.quoting import unquoted
 from gevaldi.steps import steps_in_words
 
 SHOWN = 4  # pictures
@@ -61,12 +65,15 @@ def inspect(name: str, real: str | None = None) -> Inspection:
 
 def _load(name: str) -> Any:
     """A model or pictures, whichever source knows the name."""
-    source = Call.parse(name).name.partition(":")[0]
-    kinds = [kind for kind in (classifiers, generators, pictures) if source in kind.registry.names()]
+    called = Call.parse(name).name
+    source, colon, _ = called.partition(":")
+    kinds = [kind for kind in KINDS if source in kind.registry.names()]
+    if not kinds and source.endswith(".py"):
+        return load_classifier(name)  # which says how a function in a file is named
+    if not kinds and not colon and os.path.exists(unquoted(called)):
+        raise SpecError(f"{called} is a path, and is named by its source. {_path_advice(Path(unquoted(called)))}")
     if not kinds:
-        raise UnknownName(
-            "model or set of pictures", name, [n for kind in (classifiers, generators, pictures) for n in kind.names()]
-        )
+        raise UnknownName("model or set of pictures", name, [known for kind in KINDS for known in kind.names()])
     exact = [kind for kind in kinds if Call.parse(name).name in kind.names()]
     found = (exact or kinds)[0].load(name)
     if isinstance(found, Classifier):
@@ -140,6 +147,13 @@ def _of_generator(name: str, generator: Generator) -> Inspection:
     if conditions:
         lines.append(("drawn here", ", ".join(conditions[i].name for i in chosen)))
     return Inspection(lines, {"drawn": [*drawn.clamp(0, 1)]})
+
+
+def _path_advice(path: Path) -> str:
+    """How a file or a folder is named as a model or as pictures."""
+    of_file = (pictures,) if path.suffix.lower() in SUFFIXES else (classifiers,)
+    kinds = (pictures, classifiers, generators) if path.is_dir() else of_file
+    return " ".join(kind.name_path(path) for kind in kinds if kind.name_path)
 
 
 def _of_pictures(name: str, found: RealPictures) -> Inspection:

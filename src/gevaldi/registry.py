@@ -8,6 +8,7 @@ a member is imported on request.
 import ast
 import importlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -195,7 +196,7 @@ class Sources:
         source, colon, name = call.name.partition(":")
         if not colon:
             path = Path(unquoted(call.name))
-            if self.name_path and (path.exists() or path.suffix or len(path.parts) > 1):
+            if self.name_path and (os.path.exists(path) or path.suffix or len(path.parts) > 1):
                 raise SpecError(f"{call.name} is a path, and a {self.kind} is named by its source. {self.name_path(path)}")
             raise UnknownName(self.kind, call.name, self.names())
         if source not in self.registry.names() and source.endswith(".py"):

@@ -31,6 +31,7 @@ IMPORTED = (
     "gevaldi.comparison",
     "gevaldi.exports.imagefolder",
     "gevaldi.figures.samples",
+    "gevaldi.inspection",
     "gevaldi.reports.page",
     "gevaldi.runs.session",
     "gevaldi.runs.verification",

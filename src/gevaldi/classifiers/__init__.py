@@ -1,5 +1,6 @@
 """Where classifiers come from: a source a file, named `SOURCE:NAME` on the command line and in specs."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ def name_path(path: Path) -> str:
         return f"Name a function in it that returns one: python:{name}:FUNCTION."
     if path.suffix in WHOLE:
         return f"Write {WHOLE[path.suffix]}:{name}."
-    if path.is_dir():
+    if os.path.isdir(path):
         return f"A folder saved by transformers is transformers:{name}, one saved by timm is timm:local-dir:{name}."
     return (
         f"A checkpoint holds weights, so name its network too: torchvision:resnet50,weights={name}, timm:NAME,weights={name}, or "

@@ -177,7 +177,8 @@ def behind_preprocessing(network: nn.Module, told: FileOptions, found: Input) ->
     crop = _crop(told, found)
     if crop:
         mode: Literal["center", "squash"] = "center" if crop[0] == crop[1] else "squash"
-        parts.append(Preprocessing(told.resize or crop[0], crop, mean, std, told.interpolation, mode))
+        resize = told.resize or crop[0] if mode == "center" else min(crop)
+        parts.append(Preprocessing(resize, crop, mean, std, told.interpolation, mode))
     else:
         parts.append(Normalisation(mean, std))
     network = Arranged(network, found.axes, found.dtype, found.part)

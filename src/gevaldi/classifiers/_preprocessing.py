@@ -13,7 +13,7 @@ Mode = Literal["center", "squash"]
 
 
 class Preprocessing(nn.Module):
-    """Resize with antialiasing, crop the centre, clamp what bicubic resizing overshoots, normalise.
+    """Resize as `resized` does, crop the centre, normalise.
 
     Differs from the same on 8-bit pictures by PIL by rounding only: each value by less than 2.1 of 255 levels.
     """
@@ -30,7 +30,10 @@ class Preprocessing(nn.Module):
         interpolation: Any = "bilinear",
         mode: Mode = "center",
     ) -> None:
-        """Pictures become `crop` (height, width): from a shorter side of `resize`, or, where `mode` is squash, directly."""
+        """Pictures become `crop` (height, width), cut out of pictures whose shorter side is `resize`.
+
+        These have the proportions of the picture or, where `mode` is squash, those of `crop`.
+        """
         from torchvision.transforms.v2 import InterpolationMode
 
         super().__init__()
@@ -46,7 +49,21 @@ class Preprocessing(nn.Module):
 
         if pictures.shape[1] == 1 and self.mean.shape[1] == 3:
             pictures = pictures.expand(-1, 3, -1, -1)
-        size = list(self.crop) if self.mode == "squash" else [self.resize]
-        resized = F.resize(pictures, size, interpolation=self.interpolation, antialias=True)
-        cropped: Tensor = F.center_crop(resized, list(self.crop))
-        return (cropped.clamp(0, 1) - self.mean) / self.std
+        height, width = self.crop if self.mode == "squash" else pictures.shape[-2:]
+        short = min(height, width)
+        size = int(self.resize * height / short), int(self.resize * width / short)
+        sized = resized(pictures, size, self.interpolation)
+        cropped: Tensor = F.center_crop(sized, list(self.crop))
+        return (cropped - self.mean) / self.std
+
+
+def resized(pictures: Tensor, size: tuple[int, int], interpolation: Any) -> Tensor:
+    """Pictures in [0, 1] in a size (height, width), with antialiasing.
+
+    What bicubic resizing overshoots is cut off after each direction, as in 8 bits: across first, then down.
+    """
+    from torchvision.transforms.v2 import functional as F
+
+    for sides in ((pictures.shape[-2], size[1]), size):
+        pictures = F.resize(pictures, [*sides], interpolation=interpolation, antialias=True).clamp(0, 1)
+    return pictures

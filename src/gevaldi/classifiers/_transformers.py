@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gevaldi.classifiers._preprocessing import Preprocessing
+from gevaldi.classifiers._preprocessing import Preprocessing, resized
 from gevaldi.classifiers._timm import preprocessing_as
 from gevaldi.errors import SpecError, describe_error
 from gevaldi.models import Pictures
@@ -51,13 +51,9 @@ class Resize:
     divisor: int = 1
 
     def __call__(self, pictures: Tensor, interpolation: Any) -> Tensor:
-        """Resized with antialiasing; what overshoots is cut off after each direction, as in 8 bits."""
-        from torchvision.transforms.v2 import functional as F
-
+        """Resized as 8-bit pictures are."""
         height, width = (-(-side // self.divisor) * self.divisor for side in self._sides(*pictures.shape[-2:]))
-        for sides in ([pictures.shape[-2], width], [height, width]):
-            pictures = F.resize(pictures, sides, interpolation=interpolation, antialias=True).clamp(0, 1)
-        return pictures
+        return resized(pictures, (height, width), interpolation)
 
     def _sides(self, height: int, width: int) -> Sides:
         short, long = min(height, width), max(height, width)

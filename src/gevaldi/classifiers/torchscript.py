@@ -4,7 +4,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
-from zipfile import ZipFile, is_zipfile
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from gevaldi.errors import WeightsError
 
@@ -74,8 +74,11 @@ def _is_pickled(path: Path) -> bool:
     """Whether a file is what torch.save writes, which has no constants of a program."""
     if not is_zipfile(path):
         return path.read_bytes()[:1] == b"\x80"
-    with ZipFile(path) as archive:
-        names = [PurePosixPath(name).name for name in archive.namelist()]
+    try:
+        with ZipFile(path) as archive:
+            names = [PurePosixPath(name).name for name in archive.namelist()]
+    except BadZipFile:
+        return False
     return "data.pkl" in names and "constants.pkl" not in names
 
 

@@ -65,8 +65,8 @@ def export(
         top: at most this many samples, those with the largest divergence after the search.
         samples: only the samples with these indices.
         distinct: of near-duplicates, only the one with the largest divergence.
-        label: the class of each picture: condition, first, second, agreed, a CSV file with the columns index and label, or a
-            mapping from indices to names.
+        label: the class of each picture: condition, first, second, agreed, a CSV file with the columns index and label (or
+            what Label Studio exports), or a mapping from indices to names. Tasks for Label Studio do not show it.
         progress: whether to show a progress bar.
 
     Raises:
@@ -85,9 +85,11 @@ def export(
         raise RunFolderError(
             f"{folder} is remote, but an export is written to this machine. Name a local folder and copy it there."
         )
+    if to == "label-studio" and label == "condition":
+        label = "first"  # which every sample has: a labeller sees none, so a generator without conditions is no obstacle
     chosen = select_samples(run, pictures, where, top, samples, label, distinct)
     with made_whole(folder) as unfinished, Bar(progress) as bar:
-        about = Export(run.record, run.spec, chosen.classes, unfinished, len(chosen.indices))
+        about = Export(run.record, run.spec, run.origin.record, chosen.classes, unfinished, len(chosen.indices))
         path = written(chosen.each(bar.rows), about)
         (unfinished / "README.md").write_text(readme(about, registry.documentation(to), chosen.notes), encoding="utf-8")
     return Exported(folder / path.relative_to(unfinished), len(chosen.indices), chosen.pictures, chosen.notes)

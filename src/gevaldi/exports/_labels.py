@@ -1,14 +1,16 @@
 """The class under which a picture is filed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gevaldi.documents import TextFile
 from gevaldi.errors import SpecError, UnknownName
+from gevaldi.exports._blind import NOT_CLASSES, by_blind_name
 from gevaldi.exports._classes import Classes
 from gevaldi.measures.predictions import top
+from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row
 from gevaldi.storage import local_path
 from gevaldi.tables import text_of
@@ -18,7 +20,7 @@ FILE = TextFile(
     "The file of labels",
     SpecError,
     "Expected a CSV file: the first line names the columns index and label, and every further line holds a sample's index and its "
-    "class.",
+    "class. In an export of Label Studio the column sample takes the place of index.",
 )
 Labelled = Callable[[Row, str], str | None]
 """Takes a row and a stage; None where there is no label."""
@@ -37,8 +39,8 @@ class Labels:
     samples: frozenset[int] = frozenset()
 
 
-def labeller(given: Given, classes: Classes) -> Labels:
-    """The labels that a user chose: one of `KNOWN`, a CSV file, or a mapping from indices to names.
+def labeller(given: Given, classes: Classes, run: Run) -> Labels:
+    """The labels that a user chose for a run: one of `KNOWN`, a CSV file, or a mapping from indices to names.
 
     Raises:
         UnknownName, SpecError: `given` is none of these, or the file cannot be read or contradicts itself.
@@ -51,7 +53,7 @@ def labeller(given: Given, classes: Classes) -> Labels:
     said: dict[tuple[int, str | None], str] = (
         {(index, None): name for index, name in given.items()}
         if isinstance(given, Mapping)
-        else read_labels(local_path(str(given)))
+        else read_labels(local_path(str(given)), run, set(NOT_CLASSES) - set(classes.together_with(set())))
     )
     return Labels(
         lambda row, stage: _class_name(said.get((row["index"], stage)) or said.get((row["index"], None)), classes),
@@ -86,23 +88,31 @@ KNOWN: dict[str, Callable[[Row, str], dict[str, Any] | None]] = {
 """The requested class; a classifier's top class on that picture; the class that both named before the search."""
 
 
-def read_labels(path: Path) -> dict[tuple[int, str | None], str]:
-    """Labels by the index of their sample, from a CSV file with the columns index and label.
+def read_labels(path: Path, run: Run, ignored: Set[str] = frozenset()) -> dict[tuple[int, str | None], str]:
+    """Labels by the index of their sample, from a CSV file with the columns index (or the blind name, sample) and label.
 
-    If it also has a column stage (start or end), a label applies to that picture alone. Lines may be repeated.
+    If it also has a column stage (start or end), a label applies to that picture alone. Lines may be repeated. Lines whose label is
+    in `ignored` are left out.
 
     Raises:
-        SpecError: the file cannot be read, lacks a column, or has two labels for one picture.
+        SpecError: the file cannot be read, lacks a column, has two labels for one picture, or names a picture of another run.
     """
     found: dict[tuple[int, str | None], str] = {}
     columns, *lines = FILE.rows(path) or [[]]
+    blind = by_blind_name(run.origin.record, run.done()) if "sample" in columns and "index" not in columns else None
     for line in lines:
         row = dict(zip(columns, line, strict=False))
+        if blind is not None and row.get("sample", "") not in blind:
+            raise SpecError(
+                f"{path} labels the picture {row.get('sample', '')[:40]!r}, which the run in {run.folder} does not have. Does it "
+                "belong to another run?"
+            )
         try:
-            key, label = (int(row["index"]), row.get("stage") or None), text_of(row["label"])
+            key = blind[row["sample"]] if blind is not None else (int(row["index"]), row.get("stage") or None)
+            label = text_of(row["label"])
         except (KeyError, ValueError) as error:
             raise SpecError(f"{path} does not hold labels: {type(error).__name__}: {error}. {FILE.hint}") from None
-        if label and found.setdefault(key, label) != label:
+        if label and label not in ignored and found.setdefault(key, label) != label:
             raise SpecError(
                 f"{path} labels sample {key[0]}{f' ({key[1]})' if key[1] else ''} both {found[key]!r} and {label!r}. Keep "
                 "one line a picture, for example the label on which the annotators agree."

@@ -11,11 +11,14 @@ import numpy as np
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.exports._classes import Classes
 from gevaldi.exports._columns import columns_needed, columns_of, flat
+from gevaldi.exports._conditions import condition_notes
 from gevaldi.exports._filters import passes
 from gevaldi.exports._labels import Given, Labelled, labeller
 from gevaldi.exports.base import Picture
+from gevaldi.images import stored_bytes
 from gevaldi.measures.duplicates import in_order
-from gevaldi.measures.predictions import rank
+from gevaldi.measures.predictions import is_condition, rank
+from gevaldi.measures.predictions import top as top_class
 from gevaldi.runs.near_duplicates import deduplicate
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row
@@ -66,7 +69,8 @@ class Selection:
                 known = flat(dict.fromkeys(columns) | row, sizes, classes)
                 labels = self.labels[np.searchsorted(self.indices, row["index"])]
                 for stage, label in zip(self.stages, labels, strict=True):
-                    yield Picture(row[f"picture_{stage}"]["bytes"], known | {"stage": stage, "label": self.classes[label]})
+                    png = stored_bytes(row[f"picture_{stage}"], f"The picture of sample {row['index']}")
+                    yield Picture(png, known | {"stage": stage, "label": self.classes[label]})
 
 
 @dataclass
@@ -76,6 +80,7 @@ class Pass:
     Attributes:
         index, divergence, asked: for each candidate; `asked` says whether its condition is a class of the classifiers.
         labels: for each of their pictures in turn, the index of its class in `names`.
+        readers: for each of their pictures in turn, the number of classifiers whose top class is the condition.
         names: the classes under which pictures are filed.
         left: the number of rows left out, by reason.
         used: all class names in the candidates' rows.
@@ -85,6 +90,7 @@ class Pass:
     divergence: "array[float]" = field(default_factory=lambda: array("f"))
     asked: "array[int]" = field(default_factory=lambda: array("b"))
     labels: "array[int]" = field(default_factory=lambda: array("i"))
+    readers: "array[int]" = field(default_factory=lambda: array("b"))
     names: dict[str, int] = field(default_factory=dict)
     left: Counter[str] = field(default_factory=Counter)
     used: set[str] = field(default_factory=set)
@@ -101,6 +107,8 @@ class Pass:
             self.divergence.append(rank(row["divergence_end"]))
             self.asked.append(bool(row["target_classes"]))
             self.labels.extend(self.names.setdefault(name, len(self.names)) for name in labels)
+            answers = [[top_class(row, side, stage) for side in ("first", "second")] for stage in stages]
+            self.readers.extend(sum(is_condition(row, answer) for answer in both if answer) for both in answers)
             tops = (columns[f"{side}_{stage}"] for side in ("first", "second") for stage in stages)
             self.used |= {*labels, *(name for name in tops if name is not None)}
 
@@ -124,7 +132,7 @@ def select_samples(
     if top is not None and top < 1:
         raise SpecError(f"top={top} is invalid; expected a number of samples, at least 1.")
     sizes, stages, classes = run.spec.set_sizes, STAGES[pictures], Classes(run.record)
-    wanted, labels, first = passes(where, columns_of(sizes)), labeller(label, classes), Pass()
+    wanted, labels, first = passes(where, columns_of(sizes)), labeller(label, classes, run), Pass()
     asked = None if samples is None else set(samples)
     for row in run.each([*columns_needed(sizes), "target_classes"]):
         columns = flat(row, sizes, classes)
@@ -160,8 +168,10 @@ def _chosen(
     notes = _notes(first.left, alike, smaller)
     if not len(kept):
         raise SpecError(" ".join(["No sample is left to export.", *notes, _advice(first.left, label)]).strip())
-    if label == "condition" and not np.asarray(first.asked)[kept].any():
-        notes = (*notes, "The conditions are not classes of the classifiers; use --label agreed, first or second to file by class.")
+    if label == "condition":
+        asked = np.asarray(first.asked, dtype=bool)[kept]
+        readers = np.asarray(first.readers).reshape(len(index), len(stages))[kept][asked]
+        notes = (*notes, *condition_notes(run, readers.ravel(), stages))
     kept = kept[np.argsort(index[kept])]
     known = classes.together_with(first.used)
     place = np.array([known.index(name) for name in first.names], dtype=np.int32)

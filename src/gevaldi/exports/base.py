@@ -36,6 +36,7 @@ class Export:
     Attributes:
         record: the record of the run.
         spec: the spec of the run.
+        origin: identifies the run, for names that are unique to it.
         classes: all classes, each name once, in the order of the first classifier's labels; a picture's label is one of them.
         folder: where to write; it exists and is empty.
         samples: the number of samples.
@@ -43,6 +44,7 @@ class Export:
 
     record: Mapping[str, Any]
     spec: Spec
+    origin: str
     classes: tuple[str, ...]
     folder: Path
     samples: int

@@ -1,60 +1,66 @@
-"""Tasks for annotators."""
+"""Blind tasks for labellers."""
 
+import json
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
-from gevaldi.exports._json import finite_columns, write_list
-from gevaldi.exports._pictures import write_picture
+from gevaldi.exports._blind import NOT_CLASSES, blind_name
 from gevaldi.exports.base import Export, Picture, Pictures
 from gevaldi.folders import visible
+from gevaldi.tables import write_csv
 
 SERVED = "/data/local-files/?d="
-EXACT = 2**53  # above it a browser rounds whole numbers
+FEW = 20  # classes that fit on a screen; of more, each task suggests two
 
 
 def label_studio(pictures: Pictures, about: Export) -> Path:
-    """Tasks for Label Studio: tasks.json, config.xml with the classes to choose from, and the pictures in pictures/.
+    """Blind tasks for Label Studio: tasks.json in random order, config.xml with the classes, pictures/, and key.csv.
 
-    Each task shows both classifiers' classes as predictions, from which an annotator can start. Start Label Studio with
-    LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=FOLDER (absolute). Create a project
-    with config.xml as its labelling interface, add a local storage for FOLDER/pictures without syncing it, and import tasks.json.
-    The annotations come back through Label Studio's CSV export: `gevaldi export RUN --to imagefolder --label FILE.csv` reads its
-    columns index, stage and label.
+    A task shows a picture and nothing of its sample: no classifier, prediction, divergence or requested class. The labeller chooses
+    a class, neither, or cannot tell. If there are more than 20 classes, each task also suggests two, in random order: the
+    classifiers' answers, or if they agree, their answer and a random class. key.csv has the sample of each picture; do not show
+    it to the labeller. Start Label Studio with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and
+    LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=FOLDER (absolute). Create a project with config.xml as its labelling interface, add a
+    local storage for FOLDER/pictures without syncing it, and import tasks.json. The annotations come back through Label Studio's
+    CSV export: `gevaldi export RUN --to imagefolder --label FILE.csv` reads its columns sample and label.
     """
-    names = {name: visible(name) for name in about.classes}
-    write_list(about.folder / "tasks.json", (_task(picture, about, names) for picture in pictures))
-    (about.folder / "config.xml").write_text(_config(list(dict.fromkeys(names.values()))), encoding="utf-8")
+    (about.folder / "pictures").mkdir()
+    names = list(dict.fromkeys(visible(name) for name in about.classes))
+    key, tasks = [], []
+    for picture in pictures:
+        index, stage = picture.columns["index"], picture.columns["stage"]
+        name = blind_name(about.origin, index, stage)
+        (about.folder / "pictures" / f"{name}.png").write_bytes(picture.png)
+        key.append((name, index, stage))
+        suggested = {"suggested": _suggested(picture, name, names)} if len(names) > FEW else {}
+        tasks.append({"data": {"image": f"{SERVED}pictures/{name}.png", "sample": name, **suggested}})
+    tasks.sort(key=lambda task: task["data"]["sample"])
+    (about.folder / "tasks.json").write_text(json.dumps(tasks, indent=1), encoding="utf-8")
+    (about.folder / "config.xml").write_text(_config(names), encoding="utf-8")
+    with (about.folder / "key.csv").open("w", encoding="utf-8", newline="") as file:
+        write_csv(file, ["sample", "index", "stage"], sorted(key))
     return about.folder
 
 
+def _suggested(picture: Picture, name: str, names: list[str]) -> str:
+    """Two classes in an order that says nothing: both answers, or one and a class drawn by the picture's blind name."""
+    stage, number = picture.columns["stage"], int(name[1:], 16)
+    answers = [visible(picture.columns[f"{side}_{stage}"] or names[0]) for side in ("first", "second")]
+    if answers[0] == answers[1]:
+        others = [other for other in names if other != answers[0]]
+        answers[1] = others[number // 2 % len(others)]
+    return " or ".join(reversed(answers) if number % 2 else answers)
+
+
 def _config(names: list[str]) -> str:
-    """The labelling interface: the picture and a choice of one class."""
+    """The labelling interface: the picture, and a choice of one class or none."""
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Image", name="image", value="$image")
-    if len(names) > 20:
+    if len(names) > FEW:
+        ElementTree.SubElement(view, "Header", name="suggested", value="$suggested")
         ElementTree.SubElement(view, "Filter", name="filter", toName="label", minlength="0")
     choices = ElementTree.SubElement(view, "Choices", name="label", toName="image", choice="single", showInLine="true")
-    for name in names:
+    for name in dict.fromkeys((*names, *NOT_CLASSES)):
         ElementTree.SubElement(choices, "Choice", value=name)
     ElementTree.indent(view)
     return ElementTree.tostring(view, encoding="unicode") + "\n"
-
-
-def _task(picture: Picture, about: Export, names: dict[str, str]) -> dict[str, Any]:
-    columns = finite_columns(picture.columns)
-    shown = {key: str(value) if isinstance(value, int) and abs(value) > EXACT else value for key, value in columns.items()}
-    filed = {"filed_under": shown.pop("label")}  # what people choose is called label
-    stage = picture.columns["stage"]
-    predictions = [
-        _prediction(side, columns[f"{side}_{stage}"], columns.get(f"{side}_{stage}_probability"), names)
-        for side in ("first", "second")
-        if f"{side}_{stage}" in columns
-    ]
-    return {"data": {"image": SERVED + write_picture(picture, about, "pictures"), **shown, **filed}, "predictions": predictions}
-
-
-def _prediction(side: str, name: str, probability: float | None, names: dict[str, str]) -> dict[str, Any]:
-    chosen = {"choices": [names.get(name, visible(name))]}
-    result = {"id": side, "from_name": "label", "to_name": "image", "type": "choices", "value": chosen}
-    return {"model_version": side, "score": probability, "result": [result]}

@@ -1,16 +1,18 @@
 """Pictures laid out by the inch."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gevaldi.images import open_picture
+from gevaldi.images import open_picture, stored_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+NAME = "A picture of the run"
 LETTERS = 6.5  # points
 LINE = 8.2  # points from one line to the next
 MARGIN = 1.5  # points around a sheet, because letters reach a little beyond their places
@@ -48,9 +50,9 @@ class Sheet:
         return float((left + MARGIN) / across), float(1 - (top + MARGIN) / down)
 
 
-def pixels_of(stored: dict[str, Any]) -> np.ndarray:
+def pixels_of(stored: dict[str, Any] | None) -> np.ndarray:
     """A stored picture as levels from 0 to 255: (height, width) if it is grey, otherwise (height, width, 3)."""
-    return np.asarray(open_picture(stored["bytes"], "A picture of the run"))
+    return np.asarray(open_picture(stored_bytes(stored, NAME), NAME))
 
 
 def room_of(inches: float) -> float:
@@ -58,8 +60,10 @@ def room_of(inches: float) -> float:
     return 72 * inches - 2 * MARGIN
 
 
-def short(value: float) -> str:
-    """A divergence with one or two significant digits."""
+def short(value: float | None) -> str:
+    """A divergence with one or two significant digits, or a question mark if it is not known."""
+    if value is None or math.isnan(value):
+        return "?"
     return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}" if abs(value) >= 0.01 else "< 0.01" if value > 0 else "0"
 
 

@@ -1,5 +1,6 @@
 """Where generators come from: a source a file, named `SOURCE:NAME` on the command line and in specs."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ def name_path(path: Path) -> str:
     name = quote_name(str(path))
     if path.suffix == ".py":
         return f"Name a function in it that returns one: python:{name}:FUNCTION."
-    if path.is_dir():
+    if os.path.isdir(path):
         return f"A folder saved by diffusers is diffusers:{name}; gevaldi list generators shows the other sources."
     return (
         f"Weights belong to a network: biggan:biggan-deep-256,weights={name}, or python:FILE.py:FUNCTION for a network of your own."

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+COUNTS = ("right", "known", "read", "asked")
 UNSURE = 0.5  # the probability of its top class below which it is not counted on either side
 
 
@@ -32,6 +33,8 @@ class Opinion:
         right, known: the number of real pictures on which it is right, and the number with a class that it knows.
         real: its sides on real pictures on which the two differ.
         start, end: the same on samples before and after the search.
+        read, asked: the number of those after the search on which it names the requested class, and the number that have one that
+            is a class of the two.
     """
 
     name: str
@@ -40,11 +43,14 @@ class Opinion:
     real: Sides
     start: Sides
     end: Sides
+    read: int = 0
+    asked: int = 0
 
     def as_json(self, digest: str) -> str:
         """The content of `referee.json`, with the SHA-256 of the run's record."""
         parts = {key: vars(getattr(self, key)) for key in ("real", "start", "end")}
-        return json.dumps({"run": digest, "name": self.name, "right": self.right, "known": self.known} | parts, indent=2)
+        counts = {key: getattr(self, key) for key in COUNTS}
+        return json.dumps({"run": digest, "name": self.name} | counts | parts, indent=2)
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> "Opinion":
@@ -54,7 +60,8 @@ class Opinion:
             KeyError, TypeError, ValueError: it is no such record.
         """
         sides = {key: Sides(**{name: _count(count) for name, count in found[key].items()}) for key in ("real", "start", "end")}
-        return cls(str(found["name"]), _count(found["right"]), _count(found["known"]), **sides)
+        right, known, read, asked = (_count(found.get(key, 0)) for key in COUNTS)
+        return cls(str(found["name"]), right, known, **sides, read=read, asked=asked)
 
 
 def _count(value: Any) -> int:

@@ -140,7 +140,8 @@ class Tally:
             self.values[key].append(math.nan if row[key] is None else row[key])
         for n in set_sizes_of(row):
             for stage in ("start", "end"):
-                self.distances[n, stage].append(row[f"set_distance_{n}_{stage}"])
+                distance = row[f"set_distance_{n}_{stage}"]
+                self.distances[n, stage].append(math.nan if distance is None else distance)
         if row["flipped"]:
             self.kinds[row["flipped"], row["shift"]] += 1
         if row["right_end"]:

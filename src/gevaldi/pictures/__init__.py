@@ -1,5 +1,6 @@
 """Real pictures, which a generator is audited against: a source a file, named `SOURCE:NAME`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 def name_path(path: Path) -> str:
     """How a path becomes a set of pictures."""
-    return f"Write folder:{quote_name(str(path if path.is_dir() or not path.suffix else path.parent))}."
+    return f"Write folder:{quote_name(str(path if os.path.isdir(path) or not path.suffix else path.parent))}."
 
 
 sources = Sources(Registry("source of pictures", "gevaldi.pictures"), "set of pictures", name_path)

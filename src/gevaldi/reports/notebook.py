@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
+from gevaldi.images import stored_bytes
 from gevaldi.measures.predictions import top
 from gevaldi.measures.summary import Summary
 from gevaldi.names import plain, told_apart
@@ -39,5 +40,5 @@ def summaries_as_html(found: Sequence[Summary]) -> str:
 
 def _figure(row: dict[str, Any]) -> dict[str, Any]:
     names = {side: (top(row, side, "end") or {"name": "–"})["name"] for side in ("first", "second")}
-    content = base64.b64encode(row["picture_end"]["bytes"]).decode()
+    content = base64.b64encode(stored_bytes(row["picture_end"], "A picture of the run")).decode()
     return {"index": row["index"], "address": f"data:image/png;base64,{content}", **names}

@@ -154,7 +154,7 @@ def sort_quantities(row: dict[str, Any]) -> dict[str, Any]:
 
 def finer(typicality: float | None) -> float | None:
     """A typicality with enough digits to tell 0.9989 from 0.9991."""
-    return None if typicality is None or math.isnan(typicality) else round(typicality, 5)
+    return None if typicality is None or not math.isfinite(typicality) else round(typicality, 5)
 
 
 def filters(samples: Sequence[dict[str, Any]], names: dict[int, str]) -> list[dict[str, Any]]:

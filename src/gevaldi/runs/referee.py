@@ -11,7 +11,7 @@ from gevaldi.alignment import places_of, target_classes
 from gevaldi.classifiers import load_classifier
 from gevaldi.contract import check_mode
 from gevaldi.errors import SpecError, describe_error
-from gevaldi.images import open_picture
+from gevaldi.images import open_picture, stored_bytes
 from gevaldi.measures.predictions import top
 from gevaldi.measures.referee import Opinion, sides
 from gevaldi.models import Classifier
@@ -69,18 +69,22 @@ def judge(run: Run, name: str, on_progress: OnProgress = lambda done: None) -> O
         pair = parted.get(i, (0, 0))
         if pair[0] != pair[1]:
             on_real.append(side(pair, answer))
-    start, end = (sides(side(*both) for both in ask(_disputed(run, stage))) for stage in ("start", "end"))
-    opinion = Opinion(name, read, known, sides(on_real), start, end)
+    start = sides(side(pair, answer) for (pair, _), answer in ask(_disputed(run, "start")))
+    ends = [*ask(_disputed(run, "end"))]
+    requested = [any(answer[0] in places(label) for label in asked) for (_, asked), answer in ends if asked]
+    end = sides(side(pair, answer) for (pair, _), answer in ends)
+    opinion = Opinion(name, read, known, sides(on_real), start, end, sum(requested), len(requested))
     write_in_run(run.folder / OPINION, opinion.as_json(run.digest).encode())
     return opinion
 
 
-def _disputed(run: Run, stage: str) -> Iterator[tuple[tuple[int, int], Any]]:
-    """The pictures of samples on which the two differ, with both top classes."""
-    for row in run.each(["status", f"picture_{stage}", f"first_{stage}", f"second_{stage}"]):
+def _disputed(run: Run, stage: str) -> Iterator[tuple[tuple[tuple[int, int], list[int]], Any]]:
+    """The pictures of samples on which the two differ, with both top classes, and the classes that were requested."""
+    for row in run.each(["status", "target_classes", f"picture_{stage}", f"first_{stage}", f"second_{stage}"]):
         first, second = top(row, "first", stage), top(row, "second", stage)
         if row["status"] != "failed" and first and second and first["label"] != second["label"]:
-            yield (first["label"], second["label"]), open_picture(row[f"picture_{stage}"]["bytes"], NAME)
+            pair = (first["label"], second["label"])
+            yield (pair, row["target_classes"] or []), open_picture(stored_bytes(row[f"picture_{stage}"], NAME), NAME)
 
 
 def _real(run: Run, classifier: Classifier) -> Iterator[tuple[tuple[int, str | None], Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gevaldi.images import open_picture
+from gevaldi.images import open_picture, stored_bytes
 from gevaldi.measures.predictions import rank, top
 from gevaldi.names import plain
 from gevaldi.reports.environment import link
@@ -44,7 +44,7 @@ def _cell(row: str, column: str, source: Source | None) -> dict[str, Any] | None
     if source is None or sample is None:
         return None
     said = [_prediction(sample, side) for side in (source.row, "second" if source.row == "first" else "first")]
-    address, small = _small(sample["picture_end"]["bytes"])
+    address, small = _small(stored_bytes(sample["picture_end"], "A picture of the sweep"))
     return {
         "source": address,
         "small": small,
