@@ -103,6 +103,7 @@ def test_numbers_are_places_in_the_classes_that_are_named(tmp_path: Path, write:
     path = write(frame(**{"class": [1, 0, 1, 2]}), tmp_path)
     assert answers(read(path, f",classes={tmp_path}/names.txt")) == ANSWERS
     assert answers(read(path, ',classes=["cat","dog","horse"]')) == ANSWERS
+    assert answers(read(path, ",classes=[cat, dog, horse]")) == ANSWERS
     assert answers(read(path)) == ["1", "0", "1", "2"]
 
 

@@ -47,17 +47,33 @@ def read(real: RealPictures, place: int) -> Read:
     """Read and decode a picture, whatever happens."""
     content: bytes | None = None
     try:
+        content = content_of(real, place)
         pictures = real.pictures
-        if not isinstance(pictures, Encoded):
-            picture = pictures[place]
-            content = bytes(str(tuple(picture.shape)), "ascii") + picture.contiguous().numpy().tobytes()
-        else:
-            content = pictures.content(place)
-            picture = decoded(content, pictures.name(place))
+        picture = decoded(content, pictures.name(place)) if isinstance(pictures, Encoded) else pictures[place]
     except Exception as error:  # whatever decoders raise
         why = str(error) if isinstance(error, GevaldiError) else describe_error(error)
         return Read(None, content and hashlib.sha256(content).digest(), why)
     return Read(picture, hashlib.sha256(content).digest())
+
+
+def content_of(real: RealPictures, place: int) -> bytes:
+    """The bytes of a picture as it is stored, or of the numbers of one in memory with their shape.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if isinstance(real.pictures, Encoded):
+        return real.pictures.content(place)
+    picture: Picture = real.pictures[place]
+    return str(tuple(picture.shape)).encode() + picture.contiguous().numpy().tobytes()
+
+
+def hash_of(real: RealPictures, place: int) -> bytes:
+    """The SHA-256 of a picture, which is not decoded for it; zeros if it cannot be read."""
+    try:
+        return hashlib.sha256(content_of(real, place)).digest()
+    except DataError:
+        return bytes(32)
 
 
 def network_key(classifier: Classifier) -> str:

@@ -15,7 +15,7 @@ from gevaldi.names import OBJECT
 from gevaldi.pictures.base import Encoded, RealPictures, Some
 from gevaldi.predictions.base import Predictions
 from gevaldi.predictions.checks import check_ids
-from gevaldi.predictions.compute import compute, network_key, read, record_of
+from gevaldi.predictions.compute import compute, hash_of, network_key, record_of
 from gevaldi.predictions.progress import Watch
 from gevaldi.predictions.ranking import digest_of_ids
 from gevaldi.predictions.store import Stored, all_stored, cache_digest, digest_in_cache, digest_of_pictures, key_of
@@ -85,9 +85,9 @@ class PoolOfPictures:
     def _hashes(self) -> str:
         total, parts = len(self.ids), []
         self.progress.working("reading the pictures of the pool")
-        each = partial(read, self.real)
+        each = partial(hash_of, self.real)
         for i, one in enumerate(ahead(each, range(total)) if isinstance(self.real.pictures, Encoded) else map(each, range(total))):
-            parts.append(one.sha256 or bytes(32))
+            parts.append(one)
             if i % 256 == 255:
                 self.progress.rows(i + 1, total)
         return digest_of_pictures(pa.array(parts, pa.binary(32)))
