@@ -274,6 +274,11 @@ def test_numbers_beside_names_are_refused_with_the_remedy(tmp_path: Path) -> Non
     assert np.array_equal(found.predictions[0].top, found.predictions[1].top)
 
 
+def test_a_name_among_numbers_is_a_class_like_these(tmp_path: Path) -> None:
+    found = two(tmp_path, frame(**{"class": [1, 0, 1, 2]}), frame(**{"class": ["1", "unknown", "1", "2"]}))
+    assert [label.name for label in found.classes] == ["0", "1", "2", "unknown"]
+
+
 def test_tables_without_a_class_in_common_are_refused(tmp_path: Path) -> None:
     said = refusal(lambda: two(tmp_path, frame(**{"class": ANSWERS}), frame(**{"class": ["Katze", "Hund"] * 2})))
     assert "have no class in common: cat, dog, horse; Hund, Katze." in said

@@ -115,6 +115,31 @@ def test_an_object_is_recognised_by_its_weights(tmp_path: Path) -> None:
     assert len(all_stored(tmp_path / "s")) == 2
 
 
+CODE = """
+import gevaldi, torch
+from torch import nn
+
+class Net(nn.Module):
+    def forward(self, pictures):
+        return SIGN * 9 * torch.stack([-pictures.mean((1, 2, 3)), pictures.mean((1, 2, 3)) - 1], 1)
+
+def make():
+    return gevaldi.classifier(Net(), labels=["black", "white"])
+"""
+
+
+def test_another_version_of_a_users_code_is_another_classifier(tmp_path: Path) -> None:
+    pictures, file = folder_of(tmp_path / "p"), tmp_path / "code.py"
+    name = f"python:{file}:make"
+    file.write_text(CODE.replace("SIGN", "1"))
+    before = load(pictures, tmp_path / "s", name)
+    assert load(pictures, tmp_path / "s", name).predictions[0].digest == before.predictions[0].digest
+    assert len(all_stored(tmp_path / "s")) == 1
+    file.write_text(CODE.replace("SIGN", "-1"))
+    after = load(pictures, tmp_path / "s", name)
+    assert (after.predictions[0].top[:, 0] != before.predictions[0].top[:, 0]).all()
+
+
 def test_a_changed_picture_is_noticed_and_a_touched_one_is_not_classified_again(tmp_path: Path) -> None:
     pictures = folder_of(tmp_path / "p")
     before = load(pictures, tmp_path / "s", shade())
