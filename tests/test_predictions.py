@@ -103,6 +103,7 @@ def test_numbers_are_places_in_the_classes_that_are_named(tmp_path: Path, write:
     path = write(frame(**{"class": [1, 0, 1, 2]}), tmp_path)
     assert answers(read(path, f",classes={tmp_path}/names.txt")) == ANSWERS
     assert answers(read(path, ',classes=["cat","dog","horse"]')) == ANSWERS
+    assert answers(read(path, ",classes=[cat, dog, horse]")) == ANSWERS
     assert answers(read(path)) == ["1", "0", "1", "2"]
 
 
@@ -271,6 +272,11 @@ def test_numbers_beside_names_are_refused_with_the_remedy(tmp_path: Path) -> Non
     assert "Give the names in the order of the numbers: classes=FILE." in said
     found = two(tmp_path, named, numbered, options=',classes=["cat","dog","horse"]')
     assert np.array_equal(found.predictions[0].top, found.predictions[1].top)
+
+
+def test_a_name_among_numbers_is_a_class_like_these(tmp_path: Path) -> None:
+    found = two(tmp_path, frame(**{"class": [1, 0, 1, 2]}), frame(**{"class": ["1", "unknown", "1", "2"]}))
+    assert [label.name for label in found.classes] == ["0", "1", "2", "unknown"]
 
 
 def test_tables_without_a_class_in_common_are_refused(tmp_path: Path) -> None:

@@ -41,15 +41,18 @@ class Seldom:
 
 
 class Bar:
-    """A progress bar, or occasional lines if there is no terminal. Silent if `shown` is false; None shows it on a terminal only."""
+    """A progress bar, or occasional lines if there is no terminal. Silent if `shown` is false; None shows it on a terminal only.
 
-    def __init__(self, shown: bool | None) -> None:
+    `unit` is what is counted.
+    """
+
+    def __init__(self, shown: bool | None, unit: str = "samples") -> None:
         self._stream = lossy(sys.stderr)
         console = Console(file=self._stream)
         drawn = self._stream.isatty() or console.is_jupyter  # `is_terminal` believes FORCE_COLOR
         shown = self._stream.isatty() if shown is None else shown
         columns = (
-            TextColumn("samples"),
+            TextColumn(unit),
             BarColumn(),
             MofNCompleteColumn(),
             Rate(),
@@ -59,7 +62,7 @@ class Bar:
         self._lines = Seldom() if shown and not drawn else None
         period = Seldom.LAST if self._lines else 30.0  # seconds over which the rate is taken
         self._progress = Progress(*columns, console=console, disable=not (shown and drawn), speed_estimate_period=period)
-        self._task = self._progress.add_task("", total=None)
+        self._task = self._progress.add_task("", total=None, unit=unit)
 
     def __enter__(self) -> "Bar":
         self._progress.start()
@@ -110,7 +113,7 @@ class Bar:
 def line_of(task: Task) -> str:
     """A task's progress as one line."""
     parts = [
-        *([f"{task.completed:,.0f} of {task.total:,.0f} samples"] if task.total else []),
+        *([f"{task.completed:,.0f} of {task.total:,.0f} {task.fields.get('unit', 'samples')}"] if task.total else []),
         *([f"{task.speed:.1f}/s"] if task.speed else []),
         *([f"{timedelta(seconds=task.time_remaining)} left"] if task.time_remaining else []),
         *([task.description] if task.description else []),

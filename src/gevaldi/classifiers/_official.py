@@ -9,12 +9,12 @@ from torch import Tensor
 from gevaldi.errors import ContractError, describe_error
 from gevaldi.models import Classifier
 from gevaldi.pictures._levels import Levels, as_image, in_levels
-from gevaldi.pictures.base import Files, Picture, Some, name_of
+from gevaldi.pictures.base import Encoded, Picture, Some, name_of
 
 LogP = Float[np.ndarray, "pictures classes"]
 
 
-def officially(classifier: Classifier, pictures: Sequence[Picture] | Files | Some, on_picture: Callable[[], None]) -> LogP | None:
+def officially(classifier: Classifier, pictures: Sequence[Picture] | Encoded | Some, on_picture: Callable[[], None]) -> LogP | None:
     """What the classifier's own pipeline says of pictures in 8 bits; None where it has none.
 
     Raises:

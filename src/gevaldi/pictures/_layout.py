@@ -2,8 +2,9 @@
 
 import os
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
+from typing import Any
 
 from gevaldi.errors import DataError
 from gevaldi.storage import reason
@@ -35,32 +36,53 @@ CONTAINERS = {
 REMEDY = "To take the folders for classes all the same, say classes=folders; to have no classes, classes=none."
 
 
-def pictures_in(root: Path) -> list[Path]:
+class Paths(Sequence[Path]):
+    """The paths of many files of a folder, kept as names: a million of them take some 100 MB."""
+
+    def __init__(self, root: Path, names: list[str]) -> None:
+        """`names` are paths from the root, apart at slashes."""
+        self.root, self.names = root, names
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.root / self.names[place] if isinstance(place, int) else [self.root / name for name in self.names[place]]
+
+    def folders(self) -> set[tuple[str, ...]]:
+        """The folders that hold them, each by its parts from the root."""
+        return {tuple(folder.split("/")) if folder else () for folder in {name.rpartition("/")[0] for name in self.names}}
+
+
+def pictures_in(root: Path) -> Paths:
     """All pictures of a folder, in the order of their paths, also behind links; what begins with a dot is skipped.
 
     Raises:
         DataError: there are none, some are of a format that is not read, or a folder cannot be listed.
     """
-    files = [Path(path) for path in _files(str(root), frozenset())] if root.is_dir() else []
-    paths = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
-    others = sorted(path for path in files if path.suffix.lower() in NOT_READ)
+    names: list[str] = []
+    others: list[str] = []
+    endings: set[str] = set()
+    for path in _files(str(root), frozenset()) if root.is_dir() else ():
+        suffix = os.path.splitext(path)[1].lower()
+        endings.add(suffix)
+        if suffix in SUFFIXES:
+            names.append(os.path.relpath(path, root) if os.sep != "/" else path[len(str(root)) :].lstrip("/"))
+        elif suffix in NOT_READ:
+            others.append(path)
     looked_for = f"looked for {', '.join(sorted(SUFFIXES))}, also in its sub-folders"
     if others:
         raise DataError(
-            f"{len(others):,} of the pictures in {root} are of formats that are not read, such as {others[0]} ({looked_for}). "
+            f"{len(others):,} of the pictures in {root} are of formats that are not read, such as {min(others)} ({looked_for}). "
             "Convert or remove them, so that the others are not taken for the whole."
         )
-    if not paths:
-        endings = sorted({path.suffix or "no ending" for path in files})
-        holds = (
-            f"It holds files with {', '.join(endings[:5])}."
-            if files
-            else "It holds no files."
-            if root.is_dir()
-            else "It is no folder."
-        )
+    if not names:
+        kinds = ", ".join(sorted(suffix or "no ending" for suffix in endings)[:5])
+        holds = f"It holds files with {kinds}." if endings else "It holds no files." if root.is_dir() else "It is no folder."
         raise DataError(f"There are no pictures in {root} ({looked_for}). {holds}")
-    return paths
+    names = [name.replace(os.sep, "/") for name in names] if os.sep != "/" else names
+    names.sort(key=lambda name: name.replace("/", "\0"))  # as paths are sorted: folder by folder
+    return Paths(root, names)
 
 
 def _files(folder: str, above: frozenset[str]) -> Iterator[str]:
@@ -80,35 +102,35 @@ def _files(folder: str, above: frozenset[str]) -> Iterator[str]:
             yield entry.path
 
 
-def folder_classes(root: Path, paths: Sequence[Path]) -> list[str | None]:
+def folder_classes(paths: Paths) -> list[str | None]:
     """The class of each picture: the folder directly below the root that holds it, at any depth, as in torchvision's ImageFolder.
 
     Pictures in the root itself have none.
     """
-    parts = [path.relative_to(root).parts for path in paths]
-    return [unicodedata.normalize("NFC", own[0]) if len(own) > 1 else None for own in parts]
+    tops = {folder[0]: unicodedata.normalize("NFC", folder[0]) for folder in paths.folders() if folder}
+    return [tops[name.partition("/")[0]] if "/" in name else None for name in paths.names]
 
 
-def refuse_what_names_no_class(root: Path, paths: Sequence[Path]) -> None:
+def refuse_what_names_no_class(paths: Paths) -> None:
     """Refuse folders that are no classes: splits, folders with a name such as `images`, and one folder around all others.
 
     Raises:
         DataError: they are none, as far as their names and places tell; the message says what to name.
     """
-    parts = [path.relative_to(root).parts for path in paths]
-    tops = sorted({own[0] for own in parts if len(own) > 1})
-    problem = _splits(root, parts, tops) or _container(root, tops) or _around(root, parts)
+    root, folders = paths.root, paths.folders()
+    tops = sorted({folder[0] for folder in folders if folder})
+    problem = _splits(root, folders, tops) or _container(root, tops) or _around(root, folders)
     if problem:
         raise DataError(f"{problem} {REMEDY}")
 
 
-def _splits(root: Path, parts: Sequence[tuple[str, ...]], tops: Sequence[str]) -> str:
+def _splits(root: Path, folders: Set[tuple[str, ...]], tops: Sequence[str]) -> str:
     found = [top for top in tops if top.lower() in SPLITS]
     if found and (len(found) == len(tops) or len({SPLITS[top.lower()] for top in found}) > 1):
         return f"The folders in {root} are splits, not classes: {_some(found)}. Name one of them: folder:{root / found[-1]}."
-    inner = {own[1] for own in parts if len(own) > 2}
+    inner = {folder[1] for folder in folders if len(folder) > 1}
     kinds = {SPLITS.get(name.lower()) for name in inner}
-    if len(kinds) < 2 or None in kinds or any(len(own) < 3 for own in parts):
+    if len(kinds) < 2 or None in kinds or any(len(folder) < 2 for folder in folders):
         return ""
     return (
         f"Each class in {root} has splits of its own ({_some(sorted(inner))}), which would be mixed. Copy or link the pictures of "
@@ -126,8 +148,8 @@ def _container(root: Path, tops: Sequence[str]) -> str:
     )
 
 
-def _around(root: Path, parts: Sequence[tuple[str, ...]]) -> str:
-    folders = {Path(*own[:-1]) for own in parts}
+def _around(root: Path, parts: Set[tuple[str, ...]]) -> str:
+    folders = {Path(*own) for own in parts}
     around = Path(os.path.commonpath(folders))
     if not around.parts or around in folders:
         return ""

@@ -1,7 +1,8 @@
 """What a set of real pictures is."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,36 +15,96 @@ from torch import Tensor
 from gevaldi.errors import DataError, SpecError, describe_error
 from gevaldi.images import PIXELS, READ, open_picture
 from gevaldi.provenance import note_files
+from gevaldi.storage import reason
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in grey, by ITU-R 601 as Pillow has it
 Picture = Float[Tensor, "channels height width"]
 
 
-@dataclass(frozen=True)
-class Files:
-    """The pictures in some files, in colour, each read when it is used: all together may not fit into memory.
+class Encoded(ABC):
+    """Pictures in PNG, JPEG, WebP or BMP, each read when it is used: all together may not fit into memory.
 
     One that cannot be read is an error that names it, and never left out.
     """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many there are."""
+
+    @abstractmethod
+    def content(self, place: int) -> bytes:
+        """A picture's bytes as they are stored.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+
+    @abstractmethod
+    def name(self, place: int) -> str:
+        """What messages call a picture."""
+
+    @abstractmethod
+    def file(self, place: int) -> Path:
+        """The file that holds a picture."""
+
+    @abstractmethod
+    def files(self) -> Iterable[Path]:
+        """All files that hold pictures."""
+
+    def __iter__(self) -> Iterator[Picture]:
+        return (self[place] for place in range(len(self)))
+
+    def __getitem__(self, place: Any) -> Any:
+        """The picture at one place, in colour.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        picture = decoded(self.content(place), self.name(place))
+        note_files([self.file(place)])
+        return picture
+
+
+def decoded(content: bytes, name: str) -> Picture:
+    """An encoded picture, in colour and [0, 1].
+
+    Raises:
+        DataError: it is none; the message has its name.
+    """
+    levels = np.array(open_picture(content, name, READ).convert("RGB"))
+    return torch.from_numpy(levels).movedim(-1, 0).float() / 255
+
+
+@dataclass(frozen=True)
+class Files(Encoded):
+    """The pictures in some files."""
 
     paths: Sequence[Path]
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __iter__(self) -> Iterator[Picture]:
-        return (self[place] for place in range(len(self)))
-
-    def __getitem__(self, place: Any) -> Any:
-        """The picture at one place.
-
-        Raises:
-            DataError: it cannot be read.
-        """
+    def content(self, place: int) -> bytes:
+        """The bytes of a file."""
         path = self.paths[place]
-        levels = np.array(open_picture(path, str(path), READ).convert("RGB"))
-        note_files([path])
-        return torch.from_numpy(levels).movedim(-1, 0).float() / 255
+        try:
+            if not path.is_file():  # a pipe would be waited for
+                raise OSError("it is no file")
+            return path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read as a picture: {reason(error)}. Remove it or mend it.") from None
+
+    def name(self, place: int) -> str:
+        """The path."""
+        return str(self.paths[place])
+
+    def file(self, place: int) -> Path:
+        """The file itself."""
+        return self.paths[place]
+
+    def files(self) -> Iterable[Path]:
+        """All of them."""
+        return self.paths
 
 
 @dataclass(frozen=True)
@@ -53,21 +114,24 @@ class RealPictures:
     Attributes:
         pictures: one tensor a picture, because those of a folder differ in size.
         classes: name or taxonomy id of the class; None where unknown.
+        ids: what tables of predictions call each picture; None for its number.
     """
 
-    pictures: "list[Picture] | Files | Some"  # not any sequence: a check of types would read some of its members
+    pictures: "list[Picture] | Encoded | Some"  # not any sequence: a check of types would read some of its members
     classes: list[str | None]
+    ids: Sequence[str] | None = None
 
     def at(self, places: Sequence[int]) -> "RealPictures":
         """Some of them, of which none is read for that."""
-        return RealPictures(Some(self.pictures, places), [self.classes[i] for i in places])
+        ids = None if self.ids is None else [self.ids[i] for i in places]
+        return RealPictures(Some(self.pictures, places), [self.classes[i] for i in places], ids)
 
 
 @dataclass(frozen=True)
 class Some:
     """Some of other pictures, each read when it is used, and brought to a shape where there is one."""
 
-    pictures: "list[Picture] | Files | Some"
+    pictures: "list[Picture] | Encoded | Some"
     places: Sequence[int]
     shape: tuple[int, int, int] | None = None
 
@@ -82,7 +146,7 @@ class Some:
         if isinstance(place, slice):
             return [self[i] for i in range(*place.indices(len(self)))]
         i = self.places[place]
-        return self.pictures[i] if self.shape is None else _fitted(self.pictures[i], self.shape, name_of(self.pictures, i))
+        return self.pictures[i] if self.shape is None else fitted(self.pictures[i], self.shape, name_of(self.pictures, i))
 
     def batches(self, size: int) -> Iterator[Float[Tensor, "pictures channels height width"]]:
         """All of them, so many at a time."""
@@ -91,10 +155,10 @@ class Some:
 
 
 def name_of(pictures: Any, place: int) -> str:
-    """The file of one of some pictures, or its number."""
+    """What messages call one of some pictures: its file, or its number."""
     if isinstance(pictures, Some):
         return name_of(pictures.pictures, pictures.places[place])
-    return str(pictures.paths[place]) if isinstance(pictures, Files) else f"picture {place}"
+    return pictures.name(place) if isinstance(pictures, Encoded) else f"picture {place}"
 
 
 def spread(total: int, count: int | None) -> Sequence[int]:
@@ -115,7 +179,8 @@ def brought_to(found: RealPictures, shape: tuple[int, int, int], count: int | No
         count: so many of them, evenly spaced over all; by default, and where there are no more, all.
     """
     places = spread(len(found.pictures), count)
-    return RealPictures(Some(found.pictures, places, shape), [found.classes[i] for i in places])
+    ids = None if found.ids is None else [found.ids[i] for i in places]
+    return RealPictures(Some(found.pictures, places, shape), [found.classes[i] for i in places], ids)
 
 
 def brought_to_network(
@@ -128,20 +193,25 @@ def brought_to_network(
         SpecError: the network takes neither; `remedy` says what to do.
     """
     for channels in (3, 1):
-        fitted = brought_to(found, (channels, *size), count).pictures
-        assert isinstance(fitted, Some)
-        first = fitted[0]
+        shown = brought_to(found, (channels, *size), count).pictures
+        assert isinstance(shown, Some)
+        first = shown[0]
         try:
             with torch.no_grad():
                 network(first[None])
         except Exception as error:  # whatever a network raises at pictures of other channels or sizes
             trouble = describe_error(error)
         else:
-            return fitted
+            return shown
     raise SpecError(f"Pictures of {size[0]} x {size[1]} pixels are taken neither in colour nor grey: {trouble}. {remedy}")
 
 
-def _fitted(picture: Picture, shape: tuple[int, int, int], name: str) -> Tensor:
+def fitted(picture: Picture, shape: tuple[int, int, int], name: str) -> Tensor:
+    """A picture with these channels, height and width; see `brought_to`.
+
+    Raises:
+        DataError: it would become too large on the way.
+    """
     channels, height, width = shape
     if picture.shape[0] != channels:
         weights = picture.new_tensor(LUMA if len(picture) == 3 else [1.0]).view(-1, 1, 1)

@@ -1,12 +1,13 @@
 """Real pictures in a folder."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from gevaldi.errors import DataError
 from gevaldi.storage import local_path
 
 if TYPE_CHECKING:
+    from gevaldi.pictures._layout import Paths
     from gevaldi.pictures.base import RealPictures
 
 WAYS = ("auto", "folders", "names", "none")
@@ -36,10 +37,10 @@ class Folder:
 
         root = local_path(name)
         paths = pictures_in(root)
-        return RealPictures(Files(paths), _classes(root, paths, classes))
+        return RealPictures(Files(paths), _classes(root, paths, classes), paths.names)
 
 
-def _classes(root: Path, paths: list[Path], said: str) -> list[str | None]:
+def _classes(root: Path, paths: "Paths", said: str) -> list[str | None]:
     """The class of each picture, from where the option says."""
     from gevaldi.pictures._layout import folder_classes, refuse_what_names_no_class
     from gevaldi.pictures._lists import classes_in_list, list_beside
@@ -48,17 +49,17 @@ def _classes(root: Path, paths: list[Path], said: str) -> list[str | None]:
         inside = root / said
         return classes_in_list(inside if inside.is_file() else local_path(said), root, paths)
     if said == "folders":
-        return folder_classes(root, paths)
+        return folder_classes(paths)
     if said == "auto":
         try:
-            refuse_what_names_no_class(root, paths)
+            refuse_what_names_no_class(paths)
         except DataError as error:
             beside = list_beside(root, paths)
             raise (
                 DataError(f"{error} Of lists, {beside.name} names the pictures: classes={beside.name}.") if beside else error
             ) from None
-    folders: list[str | None] = folder_classes(root, paths) if said == "auto" else [None] * len(paths)
-    found = folders if said == "none" else [name or _wordnet_id(path) for path, name in zip(paths, folders, strict=True)]
+    folders: list[str | None] = folder_classes(paths) if said == "auto" else [None] * len(paths)
+    found = folders if said == "none" else [shown or _wordnet_id(name) for name, shown in zip(paths.names, folders, strict=True)]
     beside = list_beside(root, paths) if said == "auto" and not any(found) else None
     if beside:
         raise DataError(
@@ -68,8 +69,8 @@ def _classes(root: Path, paths: list[Path], said: str) -> list[str | None]:
     return found
 
 
-def _wordnet_id(path: Path) -> str | None:
+def _wordnet_id(name: str) -> str | None:
     from gevaldi.taxonomy.keys import WORDNET
 
-    found = WORDNET.search(path.stem)
+    found = WORDNET.search(PurePosixPath(name).stem)
     return found[0] if found else None

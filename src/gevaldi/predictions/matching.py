@@ -129,7 +129,8 @@ def _refuse_numbers(classes: Sequence[Label], one: Predictions, first: Predictio
     """
     sides = ((_named(classes), first), (_named(one.classes), one))
     numbers = [all(name.isdecimal() and own is None for name, own in side) for side, _ in sides]
-    if numbers[0] != numbers[1]:
+    shared = {name for name, _ in sides[0][0]} & {name for name, _ in sides[1][0]}
+    if numbers[0] != numbers[1] and not shared:
         (_, count), (_, names) = sides if numbers[0] else reversed(sides)
         raise SpecError(
             f"{count.name} numbers its classes ({_classes(count.classes)}) and {names.name} names them "

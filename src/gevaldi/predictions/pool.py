@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from gevaldi.errors import SpecError
 from gevaldi.predictions.base import Pool, Predictions
 from gevaldi.predictions.matching import join, over_all_classes, true_classes
+from gevaldi.predictions.progress import Silent, Watch
 from gevaldi.predictions.ranking import digest_of, digest_of_ids
 from gevaldi.predictions.table import is_table, load_table
 
@@ -18,17 +19,6 @@ if TYPE_CHECKING:
     from gevaldi.pictures.base import RealPictures
 
 FOLDER = Path("runs/predictions")
-
-
-@runtime_checkable
-class Watch(Protocol):
-    """Is told of progress, such as `gevaldi.progress.Bar`."""
-
-    def rows(self, done: int, total: int) -> None:
-        """Show how many pictures are finished."""
-
-    def working(self, side: str) -> None:
-        """Show what happens now."""
 
 
 def load_pool(
@@ -48,7 +38,7 @@ def load_pool(
         folder: where predictions are stored as they are computed, and found again.
         device: to compute on.
         batch_size: pictures classified together; chosen by default.
-        progress: is told how many pictures are classified.
+        progress: shows how many pictures are classified.
 
     Raises:
         SpecError: there is no classifier, a network has no pool, or classes cannot be matched.
@@ -58,7 +48,15 @@ def load_pool(
         raise SpecError("No classifier was given. Name one or more, such as table:FILE.")
     if pool is None:
         return _of_tables([_table(one) for one in classifiers])
-    raise NotImplementedError
+    from gevaldi.pictures import sources
+    from gevaldi.predictions.networks import PoolOfPictures
+
+    real = sources.load(pool) if isinstance(pool, str) else pool
+    shown = PoolOfPictures(real, Path(folder), device, batch_size, progress or Silent())
+    predictions = [load_table(one) if isinstance(one, str) and is_table(one) else shown.predictions(one) for one in classifiers]
+    joined, notes = join(predictions, shown.ids, known=True)
+    name = pool if isinstance(pool, str) else f"{len(shown.ids):,} pictures"
+    return _pool(name, shown.ids, joined, real.classes, shown.digest(), real.pictures, notes)
 
 
 def _table(name: Any) -> Predictions:

@@ -71,6 +71,8 @@ def read_table(
     if unknown:
         raise SpecError(f"A table has no option {', '.join(sorted(unknown))}. It takes id, class, classes, name and partial.")
     where = str(path)
+    if isinstance(classes, str) and classes.startswith("[") and classes.endswith("]"):
+        classes = [name.strip() for name in classes[1:-1].split(",")]
     labels = None if classes is None else read_labels(classes) if isinstance(classes, str) else labels_of(classes)
     with _errors(where):
         check_regular(path)
