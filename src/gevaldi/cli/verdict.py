@@ -134,21 +134,19 @@ def verdict(
 
 def _describe(made: "Assessment") -> None:
     """Print the verdict."""
-    from gevaldi.verdicts.gate import labels_used, rows
-    from gevaldi.verdicts.sentences import basis, caution, counts, headline, outlook
+    from gevaldi.verdicts.gate import rows
+    from gevaldi.verdicts.sentences import sentences
 
     for note in made.notes:
         say(f"gevaldi: {note}")
-    tell(counts(made))
-    tell(headline(made))
+    head, *others = sentences(made)
+    tell(head)
     found = rows(made)
     widths = [max(len(row[column]) for row in found) for column in range(2)]
     for row in found:
         tell(f"  {row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]}")
-    guess = made.guess.sentences if made.guess else []
-    for sentence in (labels_used(made), basis(made), outlook(made), caution(made), *guess):
-        if sentence:
-            tell(sentence)
+    for sentence in others:
+        tell(sentence)
 
 
 def _write_files(made: "Verdict", folder: Path, count: int, chosen: dict[str, str | None]) -> None:

@@ -44,8 +44,8 @@ def answer(record: dict[str, Any], names: dict[str, str]) -> Answer:
         return Answer(
             f"This run does not show whether {names['first']} or {names['second']} is better.",
             [f"It had no real pictures. {SEARCH}"],
-            "Next: compare the two on real pictures with --real folder:DIR. If its sub-folders are named after the classes, the "
-            "report counts how often each classifier is right.",
+            "Next: gevaldi verdict FIRST SECOND --pool folder:DIR decides on real pictures, and has only those labelled on which "
+            "the two differ. With --out RUN/verdict, this page shows the decision.",
             trouble,
             _tiles_without(record),
         )
@@ -65,7 +65,8 @@ def _verdict(found: Evaluation, names: dict[str, str]) -> tuple[str, str]:
         return (
             f"{first} and {second} give different answers on {found.differ:,} of {found.pictures:,} real pictures, whose true "
             "classes are not known.",
-            f"Next: label the {found.differ:,} pictures on which they differ. No other pictures can decide.",
+            f"Next: label some of the {found.differ:,} pictures on which they differ, in random order; gevaldi verdict lists them "
+            "and says when there are enough. No other pictures can decide.",
         )
     right = {side: found.sides[side]["right"] for side in ("first", "second")}
     better = found.better

@@ -6,7 +6,7 @@ from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import percentage
 from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.decisions import State
-from gevaldi.verdicts.sentences import basis, caution, counts, headline, outlook, short_names, signed, span
+from gevaldi.verdicts.sentences import headline, sentences, short_names, signed, span
 
 STATUS: dict[State, int] = {"holds": 0, "fails": 1, "undecided": 2}
 MARKER = "<!-- gevaldi verdict -->"
@@ -49,7 +49,7 @@ def rows(verdict: Assessment) -> list[tuple[str, str, str]]:
 
 def share(flip: Estimate, pictures: int) -> tuple[str, str]:
     """A share of the pool in words, and its interval."""
-    value = "–" if flip.value != flip.value else percentage(flip.value, pictures)
+    value = "–" if flip.value != flip.value else "0 %" if flip.value == 0 else percentage(flip.value, pictures)
     if flip.low == flip.high:
         return value, "exact"
     return value, f"{percentage(flip.low, pictures).removesuffix(' %')} to {percentage(flip.high, pictures)}"
@@ -59,21 +59,12 @@ def _rank(best: int, worst: int) -> str:
     return f"rank {best}" if best == worst else f"rank {best} to {worst}"
 
 
-def labels_used(verdict: Assessment) -> str:
-    """How many labels the decision rests on."""
-    own, many = verdict.only, len(verdict.names) > 2
-    used, waiting = (verdict.used, verdict.waiting) if many else (own.used, own.waiting)
-    of = len(verdict.disputed) if many else own.disputed
-    later = f"; {waiting:,} more labels are out of order and count when the order reaches them" if waiting else ""
-    return f"{used:,} of {of:,} disputed pictures are labelled{later}."
-
-
 def as_markdown(verdict: Assessment) -> str:
     """The verdict as a comment on a change."""
     mark = {"holds": "✅", "fails": "❌", "undecided": "❔"}[verdict.state]
     head = ("classifier", "score minus mean", "rank") if len(verdict.names) > 2 else ("", "estimate", "interval")
     table = [f"| {' | '.join(head)} |", "|---|---|---|", *(f"| {' | '.join(map(_cell, row))} |" for row in rows(verdict))]
-    lines = [counts(verdict), labels_used(verdict), basis(verdict), outlook(verdict), caution(verdict)]
+    lines = sentences(verdict)[1:]
     return "\n".join(
         [
             MARKER,
@@ -83,7 +74,7 @@ def as_markdown(verdict: Assessment) -> str:
             "",
             *table,
             "",
-            *(_cell(line) for line in lines if line),
+            *map(_cell, lines),
             "",
         ]
     )
@@ -101,5 +92,5 @@ def as_junit(verdict: Assessment) -> str:
     if verdict.state != "holds":
         kind = "failure" if verdict.state == "fails" else "skipped"
         ElementTree.SubElement(case, kind, message=headline(verdict))
-    ElementTree.SubElement(case, "system-out").text = "\n".join([headline(verdict), counts(verdict), labels_used(verdict)])
+    ElementTree.SubElement(case, "system-out").text = "\n".join(sentences(verdict))
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

@@ -114,13 +114,12 @@ class Guess:
             return None
         return self.bias.corrected((own.both + own.only_first) / total, (own.both + own.only_second) / total, total)
 
-    @property
-    def sentences(self) -> list[str]:
-        """The guess in words, with its warning."""
+    def sentences(self, names: Sequence[str]) -> list[str]:
+        """The guess in words, with its warning; `names` are those of the first and the second classifier."""
         own, counts = self.difference, self.paired
         parts = [
             f"A guess, not a decision: on {counts.total:,} pictures that {self.generator} drew, with its condition as the truth, "
-            f"only the first is right on {counts.only_first:,} and only the second on {counts.only_second:,}."
+            f"only {names[0]} is right on {counts.only_first:,} and only {names[1]} on {counts.only_second:,}."
         ]
         if self.corrected is None:
             parts.append(

@@ -11,10 +11,10 @@ from gevaldi.names import plain
 from gevaldi.reports.environment import environment, written
 from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.evidence import OTHER, Evidence
-from gevaldi.verdicts.gate import claim_in_words, labels_used, rows, share
+from gevaldi.verdicts.gate import claim_in_words, rows, share
 from gevaldi.verdicts.pictures import SMALL, address_of, picture_of
 from gevaldi.verdicts.record import record_of
-from gevaldi.verdicts.sentences import amount, basis, caution, counts, headline, outlook, quantity, short_names, signed, span
+from gevaldi.verdicts.sentences import amount, caution, guess, headline, quantity, sentences, short_names, signed, span
 
 if TYPE_CHECKING:
     from gevaldi.storage import Location
@@ -43,9 +43,9 @@ def render(verdict: Assessment) -> str:
             title=" or ".join(short_names(verdict)) + "?" if two else f"Which of {len(verdict.names)} classifiers?",
             headline=headline(verdict),
             tiles=_tiles(verdict) if two else [],
-            reasons=[one for one in (counts(verdict), labels_used(verdict), basis(verdict), outlook(verdict)) if one],
+            reasons=[one for one in sentences(verdict)[1:] if one != caution(verdict) and one not in guess(verdict)],
             caution=caution(verdict),
-            guess=verdict.guess.sentences if verdict.guess else [],
+            guess=guess(verdict),
             claim=claim_in_words(verdict),
             state=verdict.state,
             names=short_names(verdict),
@@ -66,9 +66,8 @@ def render(verdict: Assessment) -> str:
 def as_html(verdict: Assessment) -> str:
     """The verdict in a notebook: the decision, the table and the first pictures to label."""
     queue = [_card(verdict, item.id, item.place, item.choices) for item in verdict.next(6)]
-    sentences = [headline(verdict), counts(verdict), labels_used(verdict), outlook(verdict)]
     template = environment().get_template("verdict_notebook.html")
-    return template.render(sentences=[one for one in sentences if one], table=rows(verdict), queue=queue)
+    return template.render(sentences=sentences(verdict), table=rows(verdict), queue=queue)
 
 
 def _tiles(verdict: Assessment) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from typing import Any
 from gevaldi.errors import RunFolderError
 from gevaldi.files import write_whole
 from gevaldi.verdicts.assessment import Assessment
-from gevaldi.verdicts.sentences import headline
+from gevaldi.verdicts.sentences import sentences
 
 FILE = "verdict.json"
 FORMAT = 1
@@ -41,7 +41,7 @@ def record_of(verdict: Assessment) -> dict[str, Any]:
         "ranking": asdict(verdict.ranking) if len(verdict.names) > 2 else None,
         "guess": _guess(verdict),
         "state": verdict.state,
-        "sentence": headline(verdict),
+        "sentences": sentences(verdict),
         "labels": {"known_by_the_pool": verdict.uses_truth, "answers": [asdict(one) for one in verdict.answers.all()]},
     }
 

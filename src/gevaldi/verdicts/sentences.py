@@ -57,6 +57,28 @@ def short_names(verdict: Assessment) -> list[str]:
     return list(told_apart(names[0], names[1])) if len(names) == 2 else names
 
 
+def sentences(verdict: Assessment) -> list[str]:
+    """The whole verdict: the decision first, then what it rests on, and what not to conclude."""
+    found = [headline(verdict), counts(verdict)]
+    if len(verdict.disputed):
+        found += [labels_used(verdict), basis(verdict), outlook(verdict)]
+    return [one for one in (*found, caution(verdict), *guess(verdict)) if one]
+
+
+def guess(verdict: Assessment) -> list[str]:
+    """What the generator says, if one was asked."""
+    return verdict.guess.sentences(short_names(verdict)) if verdict.guess else []
+
+
+def labels_used(verdict: Assessment) -> str:
+    """How many labels the decision rests on."""
+    own, many = verdict.only, len(verdict.names) > 2
+    used, waiting = (verdict.used, verdict.waiting) if many else (own.used, own.waiting)
+    of = len(verdict.disputed) if many else own.disputed
+    later = f"; {waiting:,} more labels are out of order and count when the order reaches them" if waiting else ""
+    return f"{used:,} of {of:,} disputed pictures are labelled{later}."
+
+
 def headline(verdict: Assessment) -> str:
     """The decision in one sentence."""
     return _best(verdict) if len(verdict.names) > 2 else _pair(verdict)
