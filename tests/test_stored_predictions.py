@@ -121,7 +121,7 @@ from torch import nn
 
 class Net(nn.Module):
     def forward(self, pictures):
-        return SIGN * 9 * torch.stack([-pictures.mean((1, 2, 3)), pictures.mean((1, 2, 3)) - 1], 1)
+        return SIGN * 9 * torch.stack([-2 * pictures.mean((1, 2, 3)), pictures.mean((1, 2, 3)) - 1], 1)
 
 def make():
     return gevaldi.classifier(Net(), labels=["black", "white"])
