@@ -194,7 +194,7 @@ def test_settings_are_set_by_dotted_names_whatever_their_value(folder: Path) -> 
         ([*PAIR, "--algorithm", "adam,rate=3"], "has no option rate. It takes learning_rate=0.5"),
         ([*PAIR, "--algorithm", "adam,learning_rate=-3"], "learning_rate: Input should be greater than 0 (got -3.0)"),
         ([*PAIR, "--real", "folder:nowhere"], "There are no pictures in nowhere"),
-        (["compare", "bundled:mnist-strided,x=1", *PAIR[2:]], "has no option x. It takes folder=None."),
+        (["compare", "bundled:mnist-strided,x=1", *PAIR[2:]], "has no option x. It takes folder=None, written"),
         (["compare", "bundled:mnist-strided"], "second is missing; generator is missing. A comparison needs"),
         ([*PAIR, "--condition", "7"], "takes no condition"),
         (["demo", "--world", "fashon"], "Did you mean 'fashion'"),

@@ -265,6 +265,11 @@ def test_the_digits_of_a_folder_are_pictures_with_classes(data):
     found, expected = sources.load(f"mnist:test,folder={data}"), read_mnist("test", data)
     assert found.classes == [str(label) for label in expected.labels.tolist()]
     assert torch.equal(torch.stack(found.pictures), expected.pictures)
+    garments = sources.load(f"fashion:test,folder={data}")
+    assert garments.classes[:2] == ["T-shirt/top", "Trouser"]
+    assert torch.equal(torch.stack(garments.pictures), expected.pictures)
+    with pytest.raises(UnknownName, match="part of Fashion-MNIST"):
+        sources.load(f"fashion:tests,folder={data}")
     with pytest.raises(UnknownName, match="part of MNIST"):
         sources.load(f"mnist:tests,folder={data}")
     with pytest.raises(GevaldiError, match="No MNIST in"):

@@ -49,7 +49,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 def test_a_network_that_does_not_ship_is_answered_with_how_to_train_it():
     with pytest.raises(
-        SpecError, match=r"fashion-linear does not ship .* gevaldi train fashion --data DIR, .*fashion-linear,folder="
+        SpecError, match=r"fashion-linear does not ship .* gevaldi train fashion --data DIR --out FOLDER, .*:fashion-linear,folder="
     ):
         store.load("fashion-linear")
 

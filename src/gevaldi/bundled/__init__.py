@@ -1,1 +1,1 @@
-"""The small models that ship with GeValDi, the code that trained them, and a thousand real digits to hold them against."""
+"""The small models that ship with GeValDi, the code that trained them, and real pictures to hold them against."""

@@ -26,8 +26,8 @@ def load(name: str, folder: Path | None = None) -> nn.Module:
     world = world_of(name)
     if folder is None and name not in world.shipped:
         raise SpecError(
-            f"{name} does not ship with gevaldi, unlike {', '.join(world.shipped)}. Train it, {world.data.command}, and name the "
-            f"folder: bundled:{name},folder=DIR"
+            f"{name} does not ship with gevaldi; {', '.join(world.shipped)} do. Train it with {world.data.command} --out FOLDER, "
+            f"then write bundled:{name},folder=FOLDER"
         )
     return load_file(_path(world, name, folder), world.builder(name), world.data.command)
 
