@@ -31,7 +31,7 @@ test: .venv/installed-test browser lint ## install what tests need and run them 
 quick: .venv/installed-test ## the tests that take less than two minutes together
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow" --hypothesis-profile quick
 
-hostile: .venv/installed-test ## try 20,000 hostile inputs; over an hour
+hostile: .venv/installed-test ## try 24,000 hostile inputs; an hour and a half
 	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m hostile 1200
 
 browser: ## a Chromium to click through the report with, where there is none and this may install it

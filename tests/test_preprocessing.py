@@ -78,3 +78,15 @@ def test_every_kind_of_preprocessing_of_timm_is_its_own_but_for_rounding(shape: 
                 check(preprocessing_as(config, "x"), create_transform(**config, is_training=False), shape)
             except AssertionError as error:
                 raise AssertionError(f"{name}: {error}") from error
+
+
+def test_a_squashed_picture_is_said_to_be_cropped_where_it_is() -> None:
+    from gevaldi.steps import steps_in_words
+
+    for crop, resize, words in (
+        ((64, 64), 71, ["resize to 71 x 71 pixels (bicubic, antialiased)", "crop the central 64 x 64"]),
+        ((30, 44), 30, ["resize to 30 x 44 pixels (bicubic, antialiased)"]),
+    ):
+        part = {"kind": "Preprocessing", "crop": crop, "resize": resize, "interpolation": "bicubic", "mode": "squash"}
+        said = steps_in_words({"x": part | {"mean": [0.0], "std": [1.0]}})
+        assert said == words

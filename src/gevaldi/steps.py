@@ -24,7 +24,9 @@ def _resized(part: Mapping[str, Any]) -> list[str]:
     high, wide = part["crop"]
     how = f"({part['interpolation']}, antialiased)"
     if part["mode"] == "squash":
-        return [f"resize to {high} x {wide} pixels {how}", *_normalised(part)]
+        tall, broad = (int(part["resize"] * side / min(high, wide)) for side in (high, wide))
+        crop = [f"crop the central {high} x {wide}"] if (tall, broad) != (high, wide) else []
+        return [f"resize to {tall} x {broad} pixels {how}", *crop, *_normalised(part)]
     return [f"resize the shorter side to {part['resize']} pixels {how}", f"crop the central {high} x {wide}", *_normalised(part)]
 
 

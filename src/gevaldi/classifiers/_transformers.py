@@ -129,7 +129,7 @@ class Framed(Preprocessing):
         interpolation: str,
         backwards: bool,
     ) -> None:
-        super().__init__(final[0], final, mean, std, interpolation, "squash")
+        super().__init__(min(final), final, mean, std, interpolation, "squash")
         self.steps, self.backwards = steps, backwards
 
     def forward(self, pictures: Pictures) -> Float[Tensor, "batch colours crop_height crop_width"]:

@@ -96,7 +96,7 @@ def longest_side(rows: Sequence[dict[str, Any]]) -> int:
 
 def _embed(row: dict[str, Any], thrift: Thrift, address: Callable[[bytes], str]) -> EmbeddedPictures:
     original, start, end = (row[f"picture_{key}"] for key in ("original", "start", "end"))
-    along = list(zip(row["path_picture_steps"] or (), row["path_pictures"] or (), strict=True))
+    along = list(zip(row["path_picture_steps"] or (), row["path_pictures"] or (), strict=False))
     kept = [along[i] for i in _spread(len(along), thrift.frames)]
     between = [open_picture(picture["bytes"], NAME) for _, picture in kept[1:-1]]
     size = size_of(end["bytes"], NAME) if end else (1, 1)
