@@ -1,18 +1,19 @@
 """What a verdict costs and how often it errs, on real predictions of a zoo of classifiers.
 
-    python benchmarks/verdicts.py PREDICTIONS.npz [ties coverage labels ranking fixed population]
+    python benchmarks/verdicts.py DATA [GARMENTS] [--only TABLE]
 
-The file has `names`, `labels` (pictures) and `probabilities` (classifiers, pictures, classes); `benchmarks/zoo.py` makes it for the
-bundled worlds. Each table is printed as Markdown, with the number of repeats; a share has its exact 95 % interval.
+`benchmarks/zoo.py` says what the folders hold; TABLE is one of ties, coverage, labels, ranking, fixed, population. Each table is
+printed as Markdown, with the number of repeats; a share has its exact 95 % interval. All tables of both zoos take 25 minutes.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import combinations, pairwise
 
 import numpy as np
 from scipy.special import bdtr
 from scipy.stats import spearmanr
+from zoo import Zoo, zoos
 
 from gevaldi.predictions.base import Predictions
 from gevaldi.statistics.betting import wealth
@@ -22,33 +23,16 @@ from gevaldi.verdicts.evidence import Evidence
 from gevaldi.verdicts.ranking import Ranking, estimates_by_vote
 from gevaldi.verdicts.scores import MatrixScore, Score, TopScore
 
-MISS, MOST = 0.05, 0.13  # of intervals; the largest share of pictures on which a pair of the tables may differ
+MISS = 0.05  # of intervals
 REFUTED = 2 / MISS  # each side has half
 
 
-class Zoo:
-    """Predictions of some classifiers on pictures of known classes."""
-
-    def __init__(self, path: str) -> None:
-        with np.load(path, allow_pickle=False) as file:
-            self.names = file["names"].tolist()
-            self.truth = file["labels"].astype(int)
-            self.tops = np.argsort(-file["probabilities"].astype(np.float32), axis=-1, kind="stable")
-        self.right = self.tops[:, :, 0] == self.truth
-        self.size = len(self.truth)
-
-    def pairs(self, most: float = MOST) -> Iterator[tuple[int, int]]:
-        """Those that differ on at most this share of the pictures."""
-        for i, j in combinations(range(len(self.names)), 2):
-            if 0 < (self.tops[i, :, 0] != self.tops[j, :, 0]).mean() <= most:
-                yield i, j
-
-    def values(self, i: int, j: int, score: Score) -> np.ndarray:
-        """The scores' difference for the disputed pictures, from [-1, 1] to [0, 1]."""
-        disputed = np.flatnonzero(score.differ(self.tops[i], self.tops[j]))
-        at = np.arange(len(disputed)), self.truth[disputed]
-        first, second = (score.outcomes(self.tops[k][disputed])[at] for k in (i, j))
-        return (second - first + 1) / 2
+def values_of(zoo: Zoo, i: int, j: int, score: Score) -> np.ndarray:
+    """The scores' difference for the disputed pictures, from [-1, 1] to [0, 1]."""
+    disputed = np.flatnonzero(score.differ(zoo.tops[i], zoo.tops[j]))
+    at = np.arange(len(disputed)), zoo.truth[disputed]
+    first, second = (score.outcomes(zoo.tops[k][disputed])[at] for k in (i, j))
+    return (second - first + 1) / 2
 
 
 def shuffled(values: np.ndarray, orders: int, rng: np.random.Generator) -> np.ndarray:
@@ -99,9 +83,11 @@ def coverage(zoo: Zoo, rng: np.random.Generator) -> None:
     chosen = list(zoo.pairs())
     chosen = [chosen[k] for k in rng.choice(len(chosen), min(100, len(chosen)), replace=False)]
     for name, score in scores_of(zoo).items():
-        print(f"| {name} | {_ever_missed(zoo, chosen, rng, lambda i, j, s=score: zoo.values(i, j, s))} |")
+        print(f"| {name} | {_ever_missed(zoo, chosen, rng, lambda i, j, s=score: values_of(zoo, i, j, s))} |")
     accuracy = scores_of(zoo)["accuracy"]
-    print(f"| negative flips | {_ever_missed(zoo, chosen, rng, lambda i, j: (zoo.values(i, j, accuracy) == 0).astype(float))} |")
+    print(
+        f"| negative flips | {_ever_missed(zoo, chosen, rng, lambda i, j: (values_of(zoo, i, j, accuracy) == 0).astype(float))} |"
+    )
     _family(zoo, rng)
 
 
@@ -137,7 +123,7 @@ def labels(zoo: Zoo, rng: np.random.Generator) -> None:
     """Labels until the sign is certain: anytime valid, uniform over the pool, and fixed beforehand by who knows the effect."""
     rows = []
     for i, j in zoo.pairs():
-        own = zoo.values(i, j, scores_of(zoo)["accuracy"])
+        own = values_of(zoo, i, j, scores_of(zoo)["accuracy"])
         size = len(own)
         if own.sum() == size / 2:
             continue
@@ -219,7 +205,7 @@ def _sign(own: Evidence) -> tuple[float, float]:
 def fixed(zoo: Zoo, rng: np.random.Generator) -> None:
     """A number of labels fixed beforehand: coverage, and how much narrower than the anytime interval."""
     print("\n| labels fixed beforehand | intervals that missed the truth |\n|---|---|")
-    chosen = [zoo.values(i, j, scores_of(zoo)["accuracy"]) for i, j in zoo.pairs()]
+    chosen = [values_of(zoo, i, j, scores_of(zoo)["accuracy"]) for i, j in zoo.pairs()]
     for budget in (10, 20, 50, 100):
         missed = repeats = 0
         for own in chosen:
@@ -263,7 +249,11 @@ def _pool_interval(values: np.ndarray, seen: int) -> tuple[float, float]:
     return 2 * low - size, 2 * high - size
 
 
+TABLES = {own.__name__: own for own in (ties, coverage, labels, ranking, fixed, population)}
+
 if __name__ == "__main__":
-    tables = {own.__name__: own for own in (ties, coverage, labels, ranking, fixed, population)}
-    for name in sys.argv[2:] or tables:
-        tables[name](Zoo(sys.argv[1]), np.random.default_rng(20261129))
+    folders, _, chosen = " ".join(sys.argv[1:]).partition("--only")
+    for own in zoos(folders.split()):
+        print(f"\n## {own.world}")
+        for name in chosen.split() or TABLES:
+            TABLES[name](own, np.random.default_rng(20261129))
