@@ -23,7 +23,7 @@ from gevaldi.errors import DataError, RunFolderError, SpecError, UnknownName
 from gevaldi.labels import Label
 from gevaldi.predictions.base import NO_ANSWER, Pool, Predictions
 from gevaldi.statistics.betting import wealth
-from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer, Answers, agreed
+from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer, Answers, consensus
 from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.decisions import Decision
 from gevaldi.verdicts.gate import as_junit, as_markdown
@@ -31,6 +31,7 @@ from gevaldi.verdicts.order import priorities
 from gevaldi.verdicts.read import read_answers
 from gevaldi.verdicts.scores import score_named
 from gevaldi.verdicts.sentences import headline
+from gevaldi.verdicts.start import verdict_on
 
 CLASSES = tuple(Label(name) for name in ("cat", "dog", "bird", "fish"))
 
@@ -57,6 +58,10 @@ def name(truth: np.ndarray, place: int) -> str:
     return CLASSES[truth[place]].name
 
 
+def counted(answers: Answers) -> dict[str, str]:
+    return {picture: one.answer for picture, one in consensus(answers.all()).items()}
+
+
 def label_all(verdict: Assessment, truth: np.ndarray) -> None:
     verdict.add({item.id: name(truth, item.place) for item in verdict.next()})
 
@@ -72,7 +77,7 @@ def difference(pool: Pool, truth: np.ndarray) -> float:
 def test_without_labels_the_difference_is_at_most_the_share_that_differs() -> None:
     pool, _ = random_pool()
     differ = (pool.predictions[0].top[:, 0] != pool.predictions[1].top[:, 0]).mean()
-    verdict = gevaldi.verdict("", "", pool)
+    verdict = verdict_on(pool)
     assert (verdict.interval.low, verdict.interval.high) == pytest.approx((-differ, differ))
     assert verdict.flips.negative.high == pytest.approx(differ)
     assert verdict.state == "undecided"
@@ -80,29 +85,29 @@ def test_without_labels_the_difference_is_at_most_the_share_that_differs() -> No
 
 def test_a_margin_of_the_share_that_differs_is_proved_without_labels() -> None:
     pool = pool_of([0] * 97 + [1] * 3, [0] * 100)
-    assert gevaldi.verdict("", "", pool, margin="3%").state == "holds"
-    assert "No label was needed" in headline(gevaldi.verdict("", "", pool, margin=0.03))
-    assert gevaldi.verdict("", "", pool, margin="2.9%").state == "undecided"
+    assert verdict_on(pool, margin="3%").state == "holds"
+    assert "No label was needed" in headline(verdict_on(pool, margin=0.03))
+    assert verdict_on(pool, margin="2.9%").state == "undecided"
 
 
 def test_equal_predictions_are_proved_equal() -> None:
-    verdict = gevaldi.verdict("", "", pool_of([0, 1, 2], [0, 1, 2]))
+    verdict = verdict_on(pool_of([0, 1, 2], [0, 1, 2]))
     assert verdict.decision.word == "equivalent"
     assert not verdict.next()
     assert "equal in accuracy" in headline(verdict)
-    assert gevaldi.verdict("", "", pool_of([0, 1, 2], [0, 1, 2]), require="equivalent").state == "holds"
+    assert verdict_on(pool_of([0, 1, 2], [0, 1, 2]), require="equivalent").state == "holds"
 
 
 def test_classifiers_that_differ_on_every_picture_are_decided_all_the_same() -> None:
-    verdict = gevaldi.verdict("", "", pool_of([0] * 40, [1] * 40))
+    verdict = verdict_on(pool_of([0] * 40, [1] * 40))
     while items := verdict.next(1):
         verdict.add({items[0].id: "dog"})
     assert verdict.decision.word == "better"
-    assert verdict.only.used < 12
+    assert verdict.main.used < 12
 
 
 def test_a_pool_of_one_picture_is_decided_by_one_label() -> None:
-    verdict = gevaldi.verdict("", "", pool_of([0], [1]))
+    verdict = verdict_on(pool_of([0], [1]))
     verdict.add({"p0": "cat"})
     assert verdict.decision.word == "worse"
     assert verdict.interval.value == -1
@@ -114,11 +119,11 @@ def test_a_pool_of_one_picture_is_decided_by_one_label() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_all_labels_give_the_true_difference_exactly(seed: int) -> None:
     pool, truth = random_pool(seed=seed)
-    verdict = gevaldi.verdict("", "", pool, margin=1e-9, require="equivalent", seed=seed)
+    verdict = verdict_on(pool, margin=1e-9, require="equivalent", seed=seed)
     label_all(verdict, truth)
     while verdict.next():
         label_all(verdict, truth)
-    if verdict.only.used == verdict.only.disputed:
+    if verdict.main.used == verdict.main.disputed:
         assert (verdict.interval.low, verdict.interval.high) == pytest.approx([difference(pool, truth)] * 2, abs=1e-9)
     assert verdict.interval.low - 1e-9 <= difference(pool, truth) <= verdict.interval.high + 1e-9
 
@@ -133,7 +138,7 @@ def test_every_score_counts_each_picture_by_its_definition() -> None:
         "class:bird": lambda top, t: float((top[0] == 2) == (t == 2)),
     }
     for text, score in own.items():
-        verdict = gevaldi.verdict("", "", pool_of(*tops), score=text, margin=1e-9, require="equivalent")
+        verdict = verdict_on(pool_of(*tops), score=text, margin=1e-9, require="equivalent")
         label_all(verdict, truth)
         expected = np.mean([score(tops[1][i], truth[i]) - score(tops[0][i], truth[i]) for i in range(60)])
         assert verdict.interval.value == pytest.approx(expected), text
@@ -159,7 +164,7 @@ def test_costs_and_levels_are_read_from_a_table_and_from_a_hierarchy(tmp_path: P
 
 
 def test_no_answer_scores_nothing_and_is_disputed() -> None:
-    verdict = gevaldi.verdict("", "", pool_of([NO_ANSWER, 0], [0, 0]))
+    verdict = verdict_on(pool_of([NO_ANSWER, 0], [0, 0]))
     assert [item.choices for item in verdict.next()] == [("cat",)]
     verdict.add({"p0": "cat"})
     assert verdict.interval.value == 0.5
@@ -168,7 +173,7 @@ def test_no_answer_scores_nothing_and_is_disputed() -> None:
 def test_neither_counts_half_and_cannot_tell_counts_both_ways() -> None:
     pool = pool_of([0] * 10, [1] * 10)
     for answer, ends in ((NEITHER, (0.0, 0.0)), (CANNOT_TELL, (-1.0, 1.0))):
-        verdict = gevaldi.verdict("", "", pool)
+        verdict = verdict_on(pool)
         verdict.add({item.id: answer for item in verdict.next()})
         assert (verdict.interval.low, verdict.interval.high) == pytest.approx(ends)
         assert verdict.interval.value == 0
@@ -178,9 +183,9 @@ def test_the_true_difference_is_missed_by_at_most_five_per_cent_of_orders_howeve
     pool, truth = random_pool(80, seed=3, differ=0.5)
     missed = 0
     for seed in range(300):
-        verdict = gevaldi.verdict("", "", pool, seed=seed)
+        verdict = verdict_on(pool, seed=seed)
         verdict.add({f"p{place}": name(truth, place) for place in verdict.disputed.tolist()})
-        own = verdict.only
+        own = verdict.main
         assert 2 * own.low.sum() - own.disputed == pytest.approx(difference(pool, truth) * len(pool))
         sides = [wealth(values, own.disputed, values.sum()) for values in (own.low, 1 - own.low)]
         missed += max(side.max() for side in sides) >= 2 / own.miss
@@ -199,17 +204,17 @@ def test_the_order_is_uniform_and_does_not_depend_on_other_pictures() -> None:
 
 def test_labels_out_of_order_are_kept_and_count_when_the_order_reaches_them() -> None:
     pool, truth = random_pool()
-    verdict = gevaldi.verdict("", "", pool)
+    verdict = verdict_on(pool)
     first, *others = verdict.next()[:6]
     verdict.add({item.id: name(truth, item.place) for item in others})
-    assert (verdict.only.used, verdict.only.waiting) == (0, 5)
+    assert (verdict.main.used, verdict.main.waiting) == (0, 5)
     verdict.add({first.id: name(truth, first.place)})
-    assert (verdict.only.used, verdict.only.waiting) == (6, 0)
+    assert (verdict.main.used, verdict.main.waiting) == (6, 0)
 
 
 def test_a_changed_answer_is_a_new_decision() -> None:
     pool = pool_of([0] * 12, [1] * 12)
-    verdict = gevaldi.verdict("", "", pool, require="equivalent")
+    verdict = verdict_on(pool, require="equivalent")
     verdict.add({item.id: "dog" for item in verdict.next()})
     assert verdict.decision.word == "better"
     verdict.add({f"p{i}": "cat" for i in range(12)})
@@ -219,14 +224,14 @@ def test_a_changed_answer_is_a_new_decision() -> None:
 
 def test_a_budget_is_looked_at_once_and_is_narrower() -> None:
     pool, truth = random_pool(2000, differ=0.4, seed=5)
-    verdict = gevaldi.verdict("", "", pool, budget=60)
+    verdict = verdict_on(pool, budget=60)
     assert len(verdict.next()) == 60
     items = verdict.next()
     verdict.add({item.id: name(truth, item.place) for item in items[:59]})
     assert "Undecided until all 60" in headline(verdict)
-    assert verdict.interval.high - verdict.interval.low == pytest.approx(2 * verdict.only.disputed / 2000)
+    assert verdict.interval.high - verdict.interval.low == pytest.approx(2 * verdict.main.disputed / 2000)
     verdict.add({items[59].id: name(truth, items[59].place)})
-    anytime = gevaldi.verdict("", "", pool)
+    anytime = verdict_on(pool)
     anytime.add({item.id: name(truth, item.place) for item in items})
     assert verdict.interval.high - verdict.interval.low < anytime.interval.high - anytime.interval.low
     assert not verdict.next()
@@ -234,19 +239,19 @@ def test_a_budget_is_looked_at_once_and_is_narrower() -> None:
 
 def test_several_questions_share_the_probability_to_miss() -> None:
     pool, truth = random_pool(seed=1)
-    one = gevaldi.verdict("", "", pool)
-    many = gevaldi.verdict("", "", pool, score=["accuracy", "class:cat"], where=["p1*"])
-    assert many.only.miss == pytest.approx(0.05 / 3)
+    one = verdict_on(pool)
+    many = verdict_on(pool, score=["accuracy", "class:cat"], where=["p1*"])
+    assert many.main.miss == pytest.approx(0.05 / 3)
     assert many.questions[2].size(pool) == 111
     for verdict in (one, many):
         verdict.add({item.id: name(truth, item.place) for item in verdict.next(30)})
-    assert many.evidence[1, (0, 1)].disputed < many.only.disputed
+    assert many.evidence[1, (0, 1)].disputed < many.main.disputed
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_best_of_several_is_the_one_with_the_highest_accuracy(seed: int) -> None:
     pool, truth = random_pool(400, 4, seed)
-    verdict = gevaldi.verdict("", "", pool)
+    verdict = verdict_on(pool)
     while items := verdict.next(20):
         verdict.add({item.id: name(truth, item.place) for item in items})
     accuracy = [(own.top[:, 0] == truth).mean() for own in pool.predictions]
@@ -258,7 +263,7 @@ def test_the_best_of_several_is_the_one_with_the_highest_accuracy(seed: int) -> 
 
 def test_all_labels_rank_by_accuracy_with_the_scores_minus_their_mean() -> None:
     pool, truth = random_pool(100, 3, 7)
-    verdict = gevaldi.verdict("", "", pool)
+    verdict = verdict_on(pool)
     verdict.add({f"p{place}": name(truth, place) for place in verdict.disputed.tolist()})
     accuracy = np.array([(own.top[:, 0] == truth).mean() for own in pool.predictions])
     assert verdict.ranking.scores == pytest.approx(accuracy - accuracy.mean())
@@ -291,6 +296,24 @@ def test_claims_hold_fail_or_are_undecided() -> None:
         "not-worse": ["holds", "fails", "undecided"],
         "equivalent": ["holds", "fails", "undecided"],
     }
+
+
+def test_a_margin_of_as_many_hundredths_as_pictures_is_met() -> None:
+    assert Decision(-57 / 10_000, 0, 0.57 / 100).state("not-worse") == "holds"
+    assert verdict_on(pool_of([0] * 57 + [1] * 9_943, [1] * 10_000), margin="0.57%").state == "holds"
+
+
+def test_costs_of_thirds_that_tie_are_a_tie(tmp_path: Path) -> None:
+    names = [label.name for label in CLASSES]
+    pd.DataFrame([[0, 1, 2, 3], [1, 0, 3, 2], [2, 3, 0, 1], [3, 2, 1, 0]], names, names).to_csv(tmp_path / "costs.csv")
+    first = np.array([0, 1, 2, 3, 1, 2] * 20)
+    truth = np.array([1, 0, 1, 2, 3, 3] * 20)
+    pool = pool_of(first, np.roll(first, 3))
+    verdict = verdict_on(pool, score=f"cost:{tmp_path / 'costs.csv'}", require="equivalent")
+    label_all(verdict, np.roll(truth, 0))
+    own = verdict.main
+    assert own.is_complete
+    assert verdict.interval.low == verdict.interval.high == round(float((2 * own.low - 1).sum() / own.size), 12) + 0.0
 
 
 # what people bring
@@ -342,27 +365,91 @@ def test_every_form_of_labels_gives_the_same_answers(tmp_path: Path) -> None:
     ],
 )
 def test_labels_that_cannot_be_used_are_refused_and_lose_nothing(name: str, content: str, message: str, tmp_path: Path) -> None:
-    verdict = gevaldi.verdict("", "", pool_of([0, 0, 0], [1, 1, 0]))
+    verdict = verdict_on(pool_of([0, 0, 0], [1, 1, 0]))
     verdict.add({"p1": "dog"})
     (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match=message):
         verdict.add(tmp_path / name)
-    assert dict(verdict.answers.by_picture()) == {"p1": "dog"}
+    assert counted(verdict.answers) == {"p1": "dog"}
 
 
 def test_labels_of_other_pictures_are_left_out_and_reported() -> None:
-    verdict = gevaldi.verdict("", "", pool_of([0, 0, 0], [1, 1, 0]))
+    verdict = verdict_on(pool_of([0, 0, 0], [1, 1, 0]))
     verdict.add({"p0": "cat", "p2": "cat", "elsewhere": "dog"})
     assert [item.id for item in verdict.next()] == ["p1"]
     assert any("not in the pool, such as 'elsewhere'" in note for note in verdict.notes)
-    assert any("need none" in note for note in verdict.notes)
 
 
-def test_the_last_answer_of_a_person_counts_and_people_who_differ_settle_nothing() -> None:
+def test_the_last_answer_of_a_person_counts_and_people_or_files_that_differ_settle_nothing() -> None:
+    def agreed(*rows: Answer) -> dict[str, str]:
+        return {picture: one.answer for picture, one in consensus(rows).items()}
+
     rows = [Answer("a", "cat", "anna"), Answer("a", "dog", "anna"), Answer("b", "cat", "anna"), Answer("b", "dog", "ben")]
-    assert agreed(rows) == {"a": "dog", "b": CANNOT_TELL}
-    assert agreed([*rows, Answer("b", "dog", "anna")]) == {"a": "dog", "b": "dog"}
-    assert agreed([*rows, Answer("a", "", "anna")]) == {"b": CANNOT_TELL}
+    assert agreed(*rows) == {"a": "dog", "b": CANNOT_TELL}
+    assert agreed(*rows, Answer("b", "dog", "anna")) == {"a": "dog", "b": "dog"}
+    assert agreed(*rows, Answer("a", "", "anna")) == {"b": CANNOT_TELL}
+    assert agreed(Answer("a", "cat", source="x.csv"), Answer("a", "dog", source="y.csv")) == {"a": CANNOT_TELL}
+    assert agreed(Answer("a", "cat", "anna"), Answer("a", CANNOT_TELL, "ben")) == {"a": "cat"}
+
+
+def test_neither_rules_out_the_classes_that_were_named_then_and_no_others(tmp_path: Path) -> None:
+    birds = pool_of([0] * 20, [1] * 20)
+    verdict = verdict_on(birds, out=tmp_path / "old")
+    verdict.add({item.id: NEITHER for item in verdict.next()})
+    assert verdict.interval.low == verdict.interval.high == 0
+    other = pool_of([0] * 20, [2] * 20, names=("old", "bird"))
+    again = verdict_on(other, out=tmp_path / "new", labels=tmp_path / "old")
+    assert (again.interval.low, again.interval.high) == (0, 1)  # it may be a bird, and is no cat
+
+
+def test_a_class_is_right_about_a_picture_of_no_known_class_that_it_does_not_name() -> None:
+    pool = pool_of([0] * 20, [1] * 20)
+    verdict = verdict_on(pool, score="class:cat")
+    verdict.add({item.id: NEITHER for item in verdict.next()})
+    assert verdict.interval.low == verdict.interval.high == 1
+
+
+def test_what_a_file_says_no_more_is_withdrawn_and_two_files_that_differ_settle_nothing(tmp_path: Path) -> None:
+    verdict = verdict_on(pool_of([0] * 3, [1] * 3), require="equivalent")
+    (tmp_path / "a.csv").write_text("picture,class\np0,cat\np1,cat\n")
+    (tmp_path / "b.csv").write_text("picture,class\np0,dog\n")
+    verdict.add(tmp_path / "a.csv")
+    assert counted(verdict.answers) == {"p0": "cat", "p1": "cat"}
+    (tmp_path / "a.csv").write_text("picture,class\np0,cat\n")
+    verdict.add(tmp_path / "a.csv")
+    verdict.add(tmp_path / "b.csv")
+    assert counted(verdict.answers) == {"p0": CANNOT_TELL}
+    assert verdict.add(tmp_path / "b.csv") == 0
+
+
+def test_labels_are_matched_by_the_end_of_a_path_only_if_one_picture_has_it() -> None:
+    ids = pa.array(["a/1.png", "b/1.png", "a/2.png"])
+    tops = np.int32([[0], [0], [0]]), np.int32([[1], [0], [1]])
+    made = [Predictions(name, ids, CLASSES, top, digest=name) for name, top in zip(("old", "new"), tops, strict=True)]
+    pool = Pool("pictures", ids, CLASSES, made)
+    verdict = verdict_on(pool)
+    verdict.add({"2.png": "cat", "1.png": "cat"})
+    assert counted(verdict.answers) == {"a/2.png": "cat"}
+    assert any("'1.png'" in note for note in verdict.notes)
+    verdict.add({"/home/x/b/1.png": "dog"})
+    assert counted(verdict.answers) == {"a/2.png": "cat", "b/1.png": "dog"}
+    with pytest.raises(DataError, match="two answers"):
+        verdict.add({"2.png": "cat", "a/2.png": "dog"})
+
+
+def test_a_class_that_no_table_mentions_is_a_class_of_its_own_unless_it_looks_like_a_slip(tmp_path: Path) -> None:
+    verdict = gevaldi.verdict(*tables(tmp_path, [0] * 4 + [1], [1] * 5), require="equivalent")
+    verdict.add({"p0": "zebra"})
+    assert verdict.truths[0].place == -1
+    with pytest.raises(DataError, match="Did you mean"):
+        verdict.add({"p1": "dogg"})
+
+
+def test_labels_of_pictures_that_need_none_are_kept_for_other_questions() -> None:
+    pool = pool_of([0, 1, 1], [0, 2, 1])
+    verdict = verdict_on(pool)
+    verdict.add({"p0": "cat", "p1": "dog"})
+    assert counted(verdict.answers) == {"p0": "cat", "p1": "dog"}
 
 
 @pytest.mark.parametrize(
@@ -377,14 +464,16 @@ def test_the_last_answer_of_a_person_counts_and_people_who_differ_settle_nothing
         ({"score": "top-2"}, SpecError),
         ({"score": "levels"}, SpecError),
         ({"require": "best"}, SpecError),
+        ({"seed": 2**64}, SpecError),
         ({"confidence": 95}, SpecError),
         ({"budget": 0}, SpecError),
         ({"where": ["night/*"]}, SpecError),
+        ({"where": ["*n*t*"]}, SpecError),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
-        gevaldi.verdict("", "", pool_of([0, 0, 0], [1, 1, 0]), **settings)
+        verdict_on(pool_of([0, 0, 0], [1, 1, 0]), **settings)
 
 
 # the folder
@@ -392,10 +481,10 @@ def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], error
 
 def test_a_verdict_goes_on_in_its_folder_with_another_margin(tmp_path: Path) -> None:
     pool, truth = random_pool()
-    verdict = gevaldi.verdict("", "", pool, out=tmp_path)
+    verdict = verdict_on(pool, out=tmp_path)
     verdict.add({item.id: name(truth, item.place) for item in verdict.next(9)}, person="anna")
-    again = gevaldi.verdict("", "", pool, out=tmp_path, margin=0.1)
-    assert again.only.used == 9
+    again = verdict_on(pool, out=tmp_path, margin=0.1)
+    assert again.main.used == 9
     record = json.loads((tmp_path / "verdict.json").read_text())
     assert record["question"]["margin"] == 0.1
     assert [one["person"] for one in record["labels"]["answers"]] == ["anna"] * 9
@@ -404,22 +493,52 @@ def test_a_verdict_goes_on_in_its_folder_with_another_margin(tmp_path: Path) -> 
 
 def test_a_changed_pool_or_classifier_is_noticed_and_its_labels_can_be_used(tmp_path: Path) -> None:
     pool, truth = random_pool()
-    verdict = gevaldi.verdict("", "", pool, out=tmp_path / "a")
+    verdict = verdict_on(pool, out=tmp_path / "a")
     verdict.add({item.id: name(truth, item.place) for item in verdict.next(9)})
     other, _ = random_pool(seed=9)
     with pytest.raises(RunFolderError, match="answers differently from before"):
-        gevaldi.verdict("", "", other, out=tmp_path / "a")
+        verdict_on(other, out=tmp_path / "a")
     changed = Pool(pool.name, pool.ids, pool.classes, pool.predictions, digest="another")
-    with pytest.raises(RunFolderError, match="the pool pictures is not what it was"):
-        gevaldi.verdict("", "", changed, out=tmp_path / "a")
+    with pytest.raises(RunFolderError, match="the pool pictures has changed"):
+        verdict_on(changed, out=tmp_path / "a")
     with pytest.raises(RunFolderError, match="the seed was 0"):
-        gevaldi.verdict("", "", pool, out=tmp_path / "a", seed=1)
-    assert gevaldi.verdict("", "", changed, out=tmp_path / "b", labels=tmp_path / "a").only.used == 9
+        verdict_on(pool, out=tmp_path / "a", seed=1)
+    assert verdict_on(changed, out=tmp_path / "b", labels=tmp_path / "a").main.used == 9
+    assert "9 answers are older than this verdict" in verdict_on(changed, out=tmp_path / "b").report().read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"confidence": 0.5}, "confidence was 0.95"),
+        ({"budget": 40}, "budget was not set"),
+        ({"score": "class:cat"}, "scores was accuracy"),
+    ],
+)
+def test_once_labels_count_only_the_margin_may_change(settings: dict[str, Any], message: str, tmp_path: Path) -> None:
+    pool, truth = random_pool()
+    verdict = verdict_on(pool, out=tmp_path)
+    assert verdict_on(pool, out=tmp_path, **settings)  # before the first label it is only a question
+    verdict_on(pool, out=tmp_path).add({item.id: name(truth, item.place) for item in verdict.next(9)})
+    verdict_on(pool, out=tmp_path)
+    with pytest.raises(RunFolderError, match=message):
+        verdict_on(pool, out=tmp_path, **settings)
+    assert "margin 0.1" in verdict_on(pool, out=tmp_path, margin=0.1).report().read_text()
+
+
+def test_a_pair_chosen_from_several_after_labels_is_refused(tmp_path: Path) -> None:
+    pool, truth = random_pool(count=3)
+    verdict = verdict_on(pool, out=tmp_path)
+    verdict.add({item.id: name(truth, item.place) for item in verdict.next(9)})
+    verdict_on(pool, out=tmp_path)
+    pair = Pool(pool.name, pool.ids, pool.classes, pool.predictions[:2], digest=pool.digest)
+    with pytest.raises(RunFolderError, match="the classifiers were old, new, third"):
+        verdict_on(pair, out=tmp_path)
 
 
 KILLED = """
 import sys
-from gevaldi.verdicts.answers import Answer, Answers
+from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer, Answers, consensus
 from pathlib import Path
 answers = Answers(Path(sys.argv[1]))
 for i in range(100000):
@@ -434,13 +553,13 @@ def test_an_acknowledged_answer_survives_a_kill(tmp_path: Path) -> None:
         seen = [int(process.stdout.readline()) for _ in range(20)]
         os.kill(process.pid, signal.SIGKILL)
         seen += [int(line) for line in process.stdout.read().split("\n")[:-1]]
-    assert {f"p{i}" for i in seen} <= set(Answers(tmp_path).by_picture())
+    assert {f"p{i}" for i in seen} <= set(counted(Answers(tmp_path)))
 
 
 def test_a_folder_that_is_no_verdict_is_refused(tmp_path: Path) -> None:
     (tmp_path / "verdict.json").write_text("{")
     with pytest.raises(RunFolderError, match=r"verdict\.json cannot be read"):
-        gevaldi.verdict("", "", pool_of([0], [1]), out=tmp_path)
+        verdict_on(pool_of([0], [1]), out=tmp_path)
 
 
 # the page, the gate, the terminal
@@ -453,7 +572,7 @@ def test_the_page_escapes_names_and_its_queue_does_not_say_whose_answers_are_who
     made = [Predictions(name, ids, classes, top, digest=name) for name, top in zip(("<i>old", "<i>new"), tops, strict=True)]
     from gevaldi.verdicts.page import as_html, render
 
-    verdict = gevaldi.verdict("", "", Pool("<u>pool", ids, classes, made))
+    verdict = verdict_on(Pool("<u>pool", ids, classes, made))
     page = render(verdict)
     assert not any(tag in page for tag in ("<script>x", "<b>cat", "<i>old", "<u>pool"))
     queue = page.partition('id="queue"')[2].partition("</section>")[0]
@@ -462,7 +581,7 @@ def test_the_page_escapes_names_and_its_queue_does_not_say_whose_answers_are_who
 
 
 def test_choices_are_in_an_order_that_is_half_one_way_and_half_the_other() -> None:
-    verdict = gevaldi.verdict("", "", pool_of([0] * 400, [1] * 400))
+    verdict = verdict_on(pool_of([0] * 400, [1] * 400))
     first = [item.choices[0] == "cat" for item in verdict.next()]
     assert 150 < sum(first) < 250
 
@@ -521,6 +640,8 @@ def test_a_wrong_class_in_the_queue_is_refused_and_the_queue_stays(tmp_path: Pat
     assert isinstance(result.exception, DataError)
     assert "Did you mean 'dog'" in str(result.exception)
     assert queue.read_text() == before
+    pd.read_csv(queue, dtype=str).assign(picture=lambda table: table["picture"].str.upper(), **{"class": "dog"}).to_csv(queue)
+    assert "Did a spreadsheet change their ids?" in str(CliRunner().invoke(app, command).exception)
 
 
 def test_answers_on_the_terminal_are_stored_one_by_one_and_can_be_undone(tmp_path: Path) -> None:
@@ -533,18 +654,47 @@ def test_answers_on_the_terminal_are_stored_one_by_one_and_can_be_undone(tmp_pat
         "--person",
         "anna",
     ]
-    result = CliRunner().invoke(app, command, input="cat\ndog\nu\nzebra\nn\ns\n?\nq\n")
-    assert "zebra" in result.output
+    result = CliRunner().invoke(app, command, input="cat\nb\n/undo\nzebra\n-\n/skip\n?\nbird\nbird\n/stop\n")
     answers = Answers(tmp_path / "v").all()
-    assert [one.answer for one in answers] == ["cat", "dog", "", NEITHER, CANNOT_TELL]
+    said = [one.answer for one in answers]
+    assert [said[0], *said[2:]] == ["cat", "", NEITHER, CANNOT_TELL, "bird"]
+    assert "zebra is not among the choices" in result.output
+    assert "bird" in result.output.partition("not among the choices")[2]
     assert {one.person for one in answers} == {"anna"}
     assert "−" not in result.output.partition("answers stored")[0]  # no interval while people answer
 
 
+def test_a_digit_on_the_terminal_is_a_class_and_not_the_number_of_a_choice(tmp_path: Path) -> None:
+    for stem, digits in (("old", "44"), ("new", "24")):
+        pd.DataFrame({"picture": [f"p{i}" for i in range(30)], "class": list(digits) * 15}).to_csv(
+            tmp_path / f"{stem}.csv", index=False
+        )
+    both = [f"table:{tmp_path / stem}.csv" for stem in ("old", "new")]
+    command = ["verdict", *both, "--out", str(tmp_path / "v"), "--ask"]
+    CliRunner().invoke(app, command, input="2\n4\n1\n/stop\n")
+    assert [one.answer for one in Answers(tmp_path / "v").all()] == ["2", "4"]
+
+
+@pytest.mark.parametrize("option", [["--where", "*1*"], ["--seed", str(2**70)], ["--markdown", "no/such/folder/c.md"]])
+def test_what_cannot_be_used_never_exits_as_a_claim_that_fails(option: list[str], tmp_path: Path) -> None:
+    command = ["verdict", *tables(tmp_path, [0] * 30, [1] * 20 + [0] * 10), "--out", str(tmp_path / "v"), *option]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2 or isinstance(result.exception, gevaldi.GevaldiError), result.output
+
+
+def test_a_forecast_is_never_beyond_the_queue() -> None:
+    pool, truth = random_pool(300, 4, 1)
+    verdict = verdict_on(pool)
+    verdict.add({item.id: name(truth, item.place) for item in verdict.next(30)})
+    assert verdict.forecast.low <= verdict.forecast.labels <= verdict.forecast.high <= verdict.forecast.most == verdict.left
+
+
 def test_texts_of_several_classifiers_are_complete(tmp_path: Path) -> None:
     pool, truth = random_pool(100, 3, 7)
-    verdict = gevaldi.verdict("", "", pool, out=tmp_path)
+    verdict = verdict_on(pool, out=tmp_path)
     assert "any of 3 may be" in as_markdown(verdict)
+    with pytest.raises(SpecError, match="only the best"):
+        verdict_on(pool, require="better")
     label_all(verdict, truth)
     assert ElementTree.fromstring(as_junit(verdict).encode()).attrib["skipped"] == "0"
     assert verdict.report().read_text().count("<h2") >= 3
@@ -560,7 +710,7 @@ def test_a_verdict_on_tables_needs_no_torch(tmp_path: Path) -> None:
 
 def test_intervals_are_nested_from_label_to_label() -> None:
     pool, truth = random_pool(600, differ=0.8, seed=2)
-    verdict = gevaldi.verdict("", "", pool, require="equivalent")
+    verdict = verdict_on(pool, require="equivalent")
     ends = [(-1.0, 1.0)]
     for item in verdict.next(60):
         verdict.add({item.id: name(truth, item.place)})

@@ -1,7 +1,8 @@
 """`gevaldi verdict --ask`: asks for labels on the terminal, and stores every answer before the next picture."""
 
+import getpass
+import string
 import sys
-from itertools import count
 from typing import TYPE_CHECKING
 
 from gevaldi.cli.words import tell
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from gevaldi.verdicts.assessment import Assessment, Item
 
 WIDTH = 56  # most columns of a drawn picture
-KEYS = {"n": NEITHER, "?": CANNOT_TELL}
+OTHERS = {"-": NEITHER, "?": CANNOT_TELL}
+UNDO, SKIP, STOP = "/undo", "/skip", "/stop"
 
 
 def ask_for_labels(verdict: "Assessment", person: str = "", view: bool = False) -> None:
@@ -23,52 +25,51 @@ def ask_for_labels(verdict: "Assessment", person: str = "", view: bool = False) 
 
     Args:
         verdict: takes the answers.
-        person: who answers.
+        person: who answers; by default the user of this machine.
         view: whether to open each picture in the system's viewer, besides drawing it.
     """
-    tell("Answer with the number of a class or its name; n neither, ? cannot tell, u undo, s skip for now, q stop.")
+    person = person or getpass.getuser()
+    tell(f"Answer with a letter or the name of a class, - for neither, ? if you cannot tell. {UNDO}, {SKIP} for now, {STOP}.")
     answered: list[str] = []
     skipped: set[str] = set()
-    for number in count(1):
-        item = next((own for own in verdict.next() if own.id not in skipped), None)
-        if item is None:
+    while item := next((own for own in verdict.next(len(skipped) + 1) if own.id not in skipped), None):
+        _show(verdict, item, len(answered) + 1, view)
+        answer = _ask(verdict, item, person)
+        if answer == STOP:
             break
-        _show(verdict, item, number, view)
-        while (answer := _read(item)) is not None:
-            if answer == "u":
-                _undo(verdict, answered, person)
-                skipped.clear()
-                break
-            if answer == "s":
-                skipped.add(item.id)
-                break
-            try:
-                verdict.add({item.id: answer}, person)
-            except DataError as error:
-                tell(str(error))
-                continue
-            answered.append(item.id)
-            break
+        if answer == SKIP:
+            skipped.add(item.id)
+        elif answer == UNDO:
+            skipped.clear()
+            if answered:
+                verdict.add({answered.pop(): WITHDRAWN}, person, "terminal")
         else:
-            break
+            answered.append(item.id)
     tell(f"{len(answered):,} answers stored.")
 
 
-def _undo(verdict: "Assessment", answered: list[str], person: str) -> None:
-    if answered:
-        verdict.add({answered.pop(): WITHDRAWN}, person)
-
-
-def _read(item: "Item") -> str | None:
-    """An answer: a class, or u or s; None to stop."""
-    keys = {str(i): choice for i, choice in enumerate(item.choices, 1)} | KEYS
-    try:
-        line = input("> ").strip()
-    except EOFError:
-        return None
-    if line == "q":
-        return None
-    return keys.get(line, line) or "s"
+def _ask(verdict: "Assessment", item: "Item", person: str) -> str:
+    """Read an answer and store it; an answer that is no class is asked again. Returns it, or a command."""
+    keys = dict(zip(string.ascii_lowercase, item.choices, strict=False)) | OTHERS
+    doubted = ""
+    while True:
+        try:
+            line = input("> ").strip()
+        except EOFError:
+            return STOP
+        if line in (UNDO, SKIP, STOP):
+            return line
+        answer = keys.get(line, line)
+        if line and answer not in (*item.choices, *OTHERS.values()) and line != doubted:
+            tell(f"{line} is not among the choices. Type it again if the picture shows it.")
+            doubted = line
+            continue
+        try:
+            if line:
+                verdict.add({item.id: answer}, person, "terminal")
+                return answer
+        except DataError as error:
+            tell(str(error))
 
 
 def _show(verdict: "Assessment", item: "Item", number: int, view: bool) -> None:
@@ -76,14 +77,14 @@ def _show(verdict: "Assessment", item: "Item", number: int, view: bool) -> None:
     picture = picture_of(verdict.pool, item.place)
     if picture is not None:
         if sys.stdout.isatty():
-            tell(drawn(picture))
+            tell(half_blocks(picture))
         if view:
             picture.show()
-    choices = "  ".join(f"[{i}] {choice}" for i, choice in enumerate(item.choices, 1))
-    tell(f"{choices}  [n] neither  [?] cannot tell")
+    choices = "  ".join(f"[{key}] {choice}" for key, choice in zip(string.ascii_lowercase, item.choices, strict=False))
+    tell(f"{choices}  [-] neither  [?] cannot tell")
 
 
-def drawn(picture: "Image", width: int = WIDTH) -> str:
+def half_blocks(picture: "Image", width: int = WIDTH) -> str:
     """A picture in coloured half blocks, two pixels one above the other in each character."""
     columns = min(width, max(picture.width, 28))
     lines = max(1, round(columns * picture.height / picture.width / 2))

@@ -1,5 +1,6 @@
 """The command `gevaldi verdict`: which of some classifiers to deploy."""
 
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from gevaldi.verdicts.assessment import Assessment
     from gevaldi.verdicts.verdict import Verdict
 
-CLAIMS = ("better-or-worse", "better", "not-worse", "equivalent")
+CLAIMS = ("not-worse", "better", "equivalent")
+CRASHED = 3  # exit status, since 1 says that the claim fails
 
 
 def verdict(
@@ -32,13 +34,12 @@ def verdict(
     ] = None,
     margin: Annotated[str, typer.Option(help="the largest difference that does not matter, e.g. 0.5%")] = "0",
     require: Annotated[
-        str | None,
+        str,
         typer.Option(
-            help="the claim to decide: better-or-worse, better, not-worse, equivalent",
-            show_default="not-worse with a margin, else better-or-worse",
+            help="the claim to decide about NEW: not-worse (than OLD, by more than the margin), better, equivalent",
             autocompletion=lambda incomplete: [claim for claim in CLAIMS if claim.startswith(incomplete)],
         ),
-    ] = None,
+    ] = "not-worse",
     labels: Annotated[
         list[str] | None,
         typer.Option(help="labels: CSV, JSON, Parquet, a folder per class, Label Studio's export, another verdict", metavar="FILE"),
@@ -83,85 +84,107 @@ def verdict(
 
     Only pictures on which they differ are labelled, in a random order; the interval may be looked at after every label. Write
     classes into the folder's queue.csv and give the same command again, or answer on the terminal with --ask. Exit status: 0 if the
-    claim holds, 1 if it fails, 2 while it is undecided. Examples:
+    claim holds, 1 if it fails, 2 while it is undecided or if the input cannot be used. Examples:
 
     \b
       gevaldi verdict bundled:mnist-strided bundled:mnist-pooled --pool mnist:test --margin 0.5%
       gevaldi verdict timm:resnet50 quantised:timm:resnet50,bits=8 --pool folder:photos --margin 1% --ask
       gevaldi verdict table:old.csv table:new.csv --labels labels.csv --require not-worse --markdown comment.md
     """
+    from gevaldi.errors import GevaldiError
+
+    question: dict[str, Any] = {
+        "margin": margin,
+        "require": require,
+        "score": score or "accuracy",
+        "where": where or (),
+        "labels": labels,
+    }
+    question |= {"confidence": confidence, "seed": seed, "budget": budget, "use_truth": truth, "taxonomy": taxonomy}
+    how = {"predictions": predictions, "generator": generator, "device": device, "batch_size": batch_size}
+    files = {"markdown": markdown, "junit": junit, "json": json_}
+    try:
+        status = _decide(classifiers, pool, out, question, how, files, queue, (person, view) if ask else None)
+    except (GevaldiError, typer.Exit, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        traceback.print_exception(error)
+        raise typer.Exit(CRASHED) from None
+    raise typer.Exit(status)
+
+
+def _decide(
+    classifiers: list[str],
+    pool: str | None,
+    out: str | None,
+    question: dict[str, Any],
+    how: dict[str, Any],
+    files: dict[str, str | None],
+    queue: int,
+    asking: tuple[str, bool] | None,
+) -> int:
+    """Decide, write all files, and return the exit status."""
     from gevaldi.errors import SpecError
     from gevaldi.verdicts.gate import STATUS
-    from gevaldi.verdicts.queue import read_queue
+    from gevaldi.verdicts.queue import read_queue, write_queue
     from gevaldi.verdicts.record import write_record
     from gevaldi.verdicts.start import default_folder
     from gevaldi.verdicts.start import verdict as start
 
     if len(classifiers) < 2:
         raise SpecError("A verdict is between two classifiers or more: gevaldi verdict OLD NEW --pool POOL.")
-    folder = Path(out).expanduser() if out else default_folder(classifiers, pool, seed)
-    made = start(
-        *(classifiers[0], classifiers[1], pool),
-        others=classifiers[2:],
-        margin=margin,
-        require=require,
-        score=score or "accuracy",
-        where=where or (),
-        confidence=confidence,
-        seed=seed,
-        budget=budget,
-        labels=labels,
-        use_truth=truth,
-        out=folder,
-        taxonomy=taxonomy,
-        predictions=predictions,
-        device=device,
-        generator=generator,
-        batch_size=batch_size,
-        progress=True,
-    )
-    if written := read_queue(folder):
-        made.add(written, person)
-    if ask:
+    folder = Path(out).expanduser() if out else default_folder(classifiers, pool, question["seed"])
+    first, second, *others = classifiers
+    found = start(first, second, pool, others=others, progress=True, out=folder, **how, **question)
+    read_queue(found, folder)
+    if asking:
         from gevaldi.cli.ask import ask_for_labels
 
-        ask_for_labels(made, person, view)
-    write_record(made, folder)
-    _describe(made)
-    _write_files(made, folder, queue, {"markdown": markdown, "junit": junit, "json": json_})
-    raise typer.Exit(STATUS[made.state])
+        ask_for_labels(found, *asking)
+        read_queue(found, folder)  # others may have written into it meanwhile
+    write_record(found, folder)
+    _describe(found)
+    path = write_queue(found, folder, queue)
+    if found.left:
+        tell(f"queue:  {path} (write the classes into it, and give the same command again)")
+    _write_files(found, files)
+    tell(f"report: {found.report()}")
+    return STATUS[found.state]
 
 
-def _describe(made: "Assessment") -> None:
+def _describe(found: "Assessment") -> None:
     """Print the verdict."""
     from gevaldi.verdicts.gate import rows
     from gevaldi.verdicts.sentences import sentences
 
-    for note in made.notes:
+    for note in found.notes:
         say(f"gevaldi: {note}")
-    head, *others = sentences(made)
+    head, *others = sentences(found)
     tell(head)
-    found = rows(made)
-    widths = [max(len(row[column]) for row in found) for column in range(2)]
-    for row in found:
+    table = rows(found)
+    widths = [max(len(row[column]) for row in table) for column in range(2)]
+    for row in table:
         tell(f"  {row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]}")
     for sentence in others:
         tell(sentence)
 
 
-def _write_files(made: "Verdict", folder: Path, count: int, chosen: dict[str, str | None]) -> None:
-    """Write the queue, the page and the files for gates."""
+def _write_files(found: "Verdict", chosen: dict[str, str | None]) -> None:
+    """Write the files for gates.
+
+    Raises:
+        RunFolderError: one cannot be written.
+    """
+    from gevaldi.errors import RunFolderError
     from gevaldi.storage import local_path
     from gevaldi.verdicts.gate import as_junit, as_markdown
-    from gevaldi.verdicts.queue import write_queue
     from gevaldi.verdicts.record import as_json
 
-    path = write_queue(made, folder, count)
-    if made.next(1):
-        tell(f"queue:  {path} (write the classes into it, and give the same command again)")
     formats: dict[str, Any] = {"markdown": as_markdown, "junit": as_junit, "json": as_json}
     for name, target in chosen.items():
         if target:
-            local_path(target).write_text(formats[name](made), encoding="utf-8")
+            try:
+                local_path(target).write_text(formats[name](found), encoding="utf-8")
+            except OSError as error:
+                raise RunFolderError(f"{target} cannot be written: {error.strerror or error}.") from error
             tell(f"{name}: {target}")
-    tell(f"report: {made.report()}")

@@ -10,6 +10,8 @@ is the wealth of bets that the values are larger than T allows. If T is true, W 
 [Waudby-Smith 2020; Waudby-Smith 2023, section on sampling without replacement].
 """
 
+import math
+
 import numpy as np
 from jaxtyping import Float
 
@@ -85,6 +87,8 @@ def total_interval(
         miss: the probability that the interval ever misses the sum.
         within: the interval from the first of the same values, to begin from.
     """
+    if len(low) == size:
+        return math.fsum(low), math.fsum(high)
     before = within or (0.0, float(size))
     ends = lower_total(low, size, miss / 2, before[0]), size - lower_total(1 - high, size, miss / 2, size - before[1])
     least, most = float(low.sum()), float(size - (1 - high).sum())  # certain, where an interval that misses may be empty

@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import ndtri
+from scipy.special import gammaln, ndtri
+
+from gevaldi.statistics.betting import total_interval
 
 PSEUDO = 2  # observations added at either end for the variance, as by [Agresti 1998]
 
@@ -14,9 +16,8 @@ def fixed_size_interval(
 ) -> tuple[float, float]:
     """The interval of the sum of N values in [0, 1] from a number of them that was fixed before the first was seen.
 
-    By the normal approximation with the correction for a finite population and for continuity. The variance counts two more
-    observations at either end, without which the interval is empty where all values are equal [Agresti 1998; Cochran 1977]. Valid
-    at one look only, at the last value. `benchmarks/README.md` has its coverage.
+    For values 0, 1/2 and 1 it follows from exact bounds of the numbers of ones and of zeros among all N, by the hypergeometric
+    distribution. For other values it is the interval that is valid at every look. Valid at one look only, at the last value.
 
     Args:
         low: the smallest that each value seen can be, in a random order.
@@ -24,15 +25,44 @@ def fixed_size_interval(
         size: N, the number of all values.
         miss: the probability that the interval does not contain the sum.
     """
-    bounds = []
-    for values, sign in ((low, -1), (high, 1)):
-        seen = len(values)
-        mean = (values.sum() + PSEUDO) / (seen + 2 * PSEUDO)
-        variance = ((values**2).sum() + PSEUDO) / (seen + 2 * PSEUDO) - mean**2
-        left = 1 - seen / size
-        half = float(ndtri(1 - miss / 2)) * math.sqrt(variance * left / seen) + left / (2 * seen)
-        bounds.append(size * (values.mean() + sign * half))
-    return max(bounds[0], float(low.sum())), min(bounds[1], float(size - (1 - high).sum()))
+    if not np.isin(np.concatenate([low, high]), (0.0, 0.5, 1.0)).all():
+        return total_interval(low, high, size, miss)
+    seen = len(low)
+
+    def least(values: Float[np.ndarray, " seen"]) -> float:
+        ones = fewest(int((values == 1).sum()), seen, size, miss / 4)
+        zeros = size - fewest(seen - int((values == 0).sum()), seen, size, miss / 4)
+        return (size + ones - zeros) / 2
+
+    return least(low), size - least(1 - high)
+
+
+def fewest(successes: int, seen: int, size: int, miss: float) -> int:
+    """A lower bound of the successes among N, of which a number was drawn: the exact one, by the hypergeometric distribution.
+
+    Args:
+        successes: among those drawn.
+        seen: how many were drawn.
+        size: N.
+        miss: the probability that the bound is too high.
+    """
+    low, high = successes, size - seen + successes  # the fewest and the most that are possible
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _tail(successes, middle, seen, size) > miss else (middle + 1, high)
+    return low
+
+
+def _tail(least: int, successes: int, seen: int, size: int) -> float:
+    """The probability of drawing at least so many of the successes among N."""
+    counts = np.arange(least, min(seen, successes) + 1)
+
+    def log_choose(of: int, some: np.ndarray | int) -> np.ndarray:
+        return np.asarray(gammaln(of + 1) - gammaln(np.asarray(some) + 1) - gammaln(of - np.asarray(some) + 1))
+
+    possible = counts[seen - counts <= size - successes]
+    logs = log_choose(successes, possible) + log_choose(size - successes, seen - possible) - log_choose(size, seen)
+    return float(np.exp(logs).sum())
 
 
 def population_interval(pool: tuple[float, float], unequal: int, size: int, miss: float) -> tuple[float, float]:
@@ -43,13 +73,13 @@ def population_interval(pool: tuple[float, float], unequal: int, size: int, miss
     without any has an error, too. `benchmarks/README.md` has the coverage.
 
     Args:
-        pool: the interval of the difference on the pool; it misses with probability `miss` / 2 at most, or is exact.
+        pool: the interval of the difference on the pool; it misses with probability `miss` / 2 at most. The sampling error has the
+            other half.
         unequal: the number of pictures of the pool on which the two may score differently.
         size: N, the number of pictures of the pool.
         miss: the probability that the result misses the difference over all pictures.
     """
-    each = miss if pool[0] == pool[1] else miss / 2
     share = (unequal + PSEUDO) / (size + 2 * PSEUDO)
-    bound = float(ndtri(1 - each / 2))
+    bound = float(ndtri(1 - miss / 4))
     low, high = (bound * math.sqrt(max(0.0, share - end**2) / size) + 1 / (2 * size) for end in pool)
     return max(-1.0, pool[0] - low), min(1.0, pool[1] + high)

@@ -1,10 +1,11 @@
 """What people say the pictures show: every answer with who gave it, when and where it came from, in `answers.sqlite`.
 
-Answers are only ever added. The last one of a person counts; where the last ones of several people differ, the class of the
-picture is not known until they agree.
+Answers are only ever added. The last one of a person counts, or of a file if it names no person. Where those of several differ, the
+class of the picture is not known until they agree.
 """
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,16 +15,17 @@ from pathlib import Path
 from gevaldi.errors import RunFolderError
 
 NEITHER = "neither"
-"""The picture shows a class that no classifier named."""
+"""The picture shows none of the classes that classifiers named."""
 CANNOT_TELL = "cannot tell"
 WITHDRAWN = ""
-"""Takes a person's answer back."""
+"""Takes an answer back."""
 
 FILE = "answers.sqlite"
+COLUMNS = "picture, answer, person, time, source, named"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     number INTEGER PRIMARY KEY, picture TEXT NOT NULL, answer TEXT NOT NULL, person TEXT NOT NULL, time TEXT NOT NULL,
-    source TEXT NOT NULL
+    source TEXT NOT NULL, named TEXT NOT NULL
 )"""
 
 
@@ -36,7 +38,8 @@ class Answer:
         answer: the name of a class, `NEITHER`, `CANNOT_TELL` or `WITHDRAWN`.
         person: who gave it; empty if unknown.
         time: when, in UTC (ISO 8601).
-        source: the file or page that it came by.
+        source: the file or program that it came by.
+        named: the classes that were named, if the answer is `NEITHER` of them.
     """
 
     picture: str
@@ -44,6 +47,12 @@ class Answer:
     person: str = ""
     time: str = ""
     source: str = ""
+    named: tuple[str, ...] = ()
+
+    @property
+    def by(self) -> str:
+        """Whose answer it is: the person, or the source if that is unknown."""
+        return self.person or self.source
 
 
 class Answers:
@@ -51,7 +60,8 @@ class Answers:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._path = folder / FILE if folder else None
-        self._memory = None if folder else _connected(":memory:")
+        self._memory = None if folder else _connect(":memory:")
+        self._known: list[Answer] = []
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -59,13 +69,13 @@ class Answers:
             yield self._memory
             return
         try:
-            with contextlib.closing(_connected(str(self._path))) as connection:
+            with contextlib.closing(_connect(str(self._path))) as connection:
                 yield connection
         except sqlite3.Error as error:
             raise RunFolderError(f"{self._path} cannot be read or written: {error}.") from error
 
     def add(self, answers: Iterable[Answer]) -> int:
-        """Store answers, all or none; on disk when this returns. An answer that the person gave before is not stored again.
+        """Store answers, all or none; on disk when this returns. One that the same person or file gave before is not stored again.
 
         Returns:
             The number of answers that were new.
@@ -73,41 +83,60 @@ class Answers:
         Raises:
             RunFolderError: the file cannot be written.
         """
-        now = datetime.now(UTC).isoformat(timespec="seconds")
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self._open() as connection, connection:
-            last = {(row.picture, row.person): row.answer for row in _rows(connection)}
-            fresh = [one for one in answers if last.get((one.picture, one.person)) != one.answer]
+            self._read_new(connection)
+            last = {(row.picture, row.by): row.answer for row in self._known}
+            fresh = [one for one in answers if last.get((one.picture, one.by), WITHDRAWN) != one.answer]
             connection.executemany(
-                "INSERT INTO answers (picture, answer, person, time, source) VALUES (?, ?, ?, ?, ?)",
-                [(one.picture, one.answer, one.person, one.time or now, one.source) for one in fresh],
+                f"INSERT INTO answers ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
+                [(one.picture, one.answer, one.person, one.time or now, one.source, json.dumps(one.named)) for one in fresh],
             )
         return len(fresh)
 
     def all(self) -> list[Answer]:
-        """Every answer ever given, in the order in which they came."""
+        """Every answer ever given, in the order in which they came; also those that other processes stored."""
         with self._open() as connection:
+            self._read_new(connection)
+        return list(self._known)
+
+    def _read_new(self, connection: sqlite3.Connection) -> None:
+        self._known += _rows(connection, len(self._known))
+
+
+def read_file(path: Path) -> list[Answer]:
+    """The answers in a file that another verdict wrote, which is not changed.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             return list(_rows(connection))
-
-    def by_picture(self) -> Mapping[str, str]:
-        """The answer that counts for each picture; `CANNOT_TELL` where people disagree."""
-        return agreed(self.all())
+    except sqlite3.Error as error:
+        raise ValueError(f"it holds no answers of a verdict ({error})") from None
 
 
-def agreed(answers: Iterable[Answer]) -> dict[str, str]:
-    """The answer that counts for each picture: what the last answers of all people say; `CANNOT_TELL` where they differ."""
-    last: dict[str, dict[str, str]] = {}
+def consensus(answers: Iterable[Answer]) -> Mapping[str, Answer]:
+    """The answer that counts for each picture; `CANNOT_TELL` where the last answers of people or files differ.
+
+    Who says "neither" of some classes agrees with who says it of others: it is none of all of these.
+    """
+    last: dict[str, dict[str, Answer]] = {}
     for one in answers:
-        last.setdefault(one.picture, {})[one.person] = one.answer
-    counted: dict[str, str] = {}
-    for picture, by_person in last.items():
-        said = {answer for answer in by_person.values() if answer != WITHDRAWN}
-        certain = said - {CANNOT_TELL}
-        if said:
-            counted[picture] = certain.pop() if len(certain) == 1 else CANNOT_TELL
+        last.setdefault(one.picture, {})[one.by] = one
+    counted: dict[str, Answer] = {}
+    for picture, by_whom in last.items():
+        given = [one for one in by_whom.values() if one.answer != WITHDRAWN]
+        certain = {one.answer for one in given} - {CANNOT_TELL}
+        if given:
+            named = tuple(dict.fromkeys(name for one in given if one.answer == NEITHER for name in one.named))
+            answer = certain.pop() if len(certain) == 1 else CANNOT_TELL
+            counted[picture] = Answer(picture, answer, named=named if answer == NEITHER else ())
     return counted
 
 
-def _connected(path: str) -> sqlite3.Connection:
+def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=30)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")  # an answer is on disk when it is acknowledged
@@ -116,6 +145,7 @@ def _connected(path: str) -> sqlite3.Connection:
     return connection
 
 
-def _rows(connection: sqlite3.Connection) -> Iterator[Answer]:
-    for row in connection.execute("SELECT picture, answer, person, time, source FROM answers ORDER BY number"):
-        yield Answer(*row)
+def _rows(connection: sqlite3.Connection, after: int = 0) -> Iterator[Answer]:
+    query = f"SELECT {COLUMNS} FROM answers ORDER BY number LIMIT -1 OFFSET {after}"
+    for picture, answer, person, time, source, named in connection.execute(query):
+        yield Answer(picture, answer, person, time, source, tuple(json.loads(named)))

@@ -1,28 +1,31 @@
 """What labels of a pool decide about some classifiers, and which pictures to label next."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
-from gevaldi.errors import DataError
+from gevaldi.errors import SpecError
 from gevaldi.predictions.base import Pool
 from gevaldi.statistics.intervals import Estimate
-from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, WITHDRAWN, Answer, Answers
+from gevaldi.verdicts.answers import NEITHER, WITHDRAWN, Answer, Answers, consensus
 from gevaldi.verdicts.decisions import Claim, Decision, State, thresholds
-from gevaldi.verdicts.evidence import OTHER, UNKNOWN, Evidence, Flips
+from gevaldi.verdicts.evidence import Evidence, Flips, Truth
 from gevaldi.verdicts.forecast import Forecast, expected_by_split, forecast
 from gevaldi.verdicts.guess import Guess
+from gevaldi.verdicts.labels import labels_of_pool, refuse_reserved, truth_of
 from gevaldi.verdicts.order import is_first, priorities
 from gevaldi.verdicts.questions import Question
 from gevaldi.verdicts.ranking import Ranking, estimates_by_vote
-from gevaldi.verdicts.read import read_answers, refuse_two_answers
-from gevaldi.verdicts.scores import place_of
+from gevaldi.verdicts.read import read_answers
 
 Pair = tuple[int, int]
+Key = tuple[int, Pair]
+SEEDS = 2**63
+WITHOUT_MARGIN: Claim = "not-worse"  # the claim about further questions and further classifiers
 
 
 @dataclass(frozen=True)
@@ -40,195 +43,183 @@ class Item:
     choices: tuple[str, ...]
 
 
-class Assessment:
-    """Which of some classifiers to deploy, by labels of the pictures of a pool on which they differ.
+@dataclass(frozen=True)
+class Settings:
+    """What is asked.
 
-    All intervals hold with the given confidence however often they are looked at, and together for all pairs and questions.
+    Attributes:
+        margin: the largest difference that does not matter, in the unit of the first score.
+        claim: what has to be decided about the second classifier.
+        confidence: of the intervals of all differences together.
+        seed: of the order of labelling.
+        budget: the number of labels, if it is fixed beforehand.
+        use_truth: whether classes that the pool itself knows count as labels.
+    """
+
+    margin: float = 0.0
+    claim: Claim = "not-worse"
+    confidence: float = 0.95
+    seed: int = 0
+    budget: int | None = None
+    use_truth: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense.
+
+        Raises:
+            SpecError: a setting is out of range.
+        """
+        if not 0.5 <= self.confidence < 1:
+            raise SpecError(f"confidence={self.confidence!r} was given; a number from 0.5 to below 1 was expected, such as 0.95.")
+        if self.budget is not None and self.budget < 1:
+            raise SpecError(f"budget={self.budget!r} was given; a number of labels was expected, 1 or more.")
+        if not -SEEDS <= self.seed < SEEDS:
+            raise SpecError(f"seed={self.seed!r} was given; a whole number of at most 63 bits was expected.")
+
+
+class Assessment:
+    """Which of some classifiers is better, by labels of the pictures of a pool on which they differ.
+
+    The intervals of all differences hold together, with the given confidence, however often they are looked at.
 
     Attributes:
         pool: the pictures, and what all classifiers say of them.
         questions: how answers are scored, on which pictures; the first one decides.
-        margin: the largest difference that does not matter, in the unit of the first score.
-        claim: what has to be decided.
-        confidence: of all intervals together.
-        seed: of the order of the pictures.
-        budget: the number of labels, if it was fixed beforehand.
+        settings: what is asked.
+        folder: of the files; None if there is none.
         answers: what people said.
         evidence: for each question and pair of classifiers.
-        notes: what was left out of labels that were added.
+        truths: what pictures show, by place in the pool; of disputed pictures only.
         guess: what a generator says; None if none was asked.
-        uses_truth: whether the classes that the pool knows count as labels.
-        folder: of its files; None if there is none.
+        notes: what a reader has to know of the pool and of labels that were added.
     """
 
-    def __init__(
-        self,
-        pool: Pool,
-        questions: Sequence[Question],
-        *,
-        margin: float = 0.0,
-        claim: Claim = "better-or-worse",
-        confidence: float = 0.95,
-        seed: int = 0,
-        budget: int | None = None,
-        answers: Answers | None = None,
-        use_truth: bool = True,
-        folder: "Path | None" = None,
-    ) -> None:
-        self.pool, self.questions, self.margin, self.claim = pool, tuple(questions), margin, claim
-        self.confidence, self.seed, self.budget, self.folder = confidence, seed, budget, folder
-        self.answers = answers or Answers()
+    def __init__(self, pool: Pool, questions: Sequence[Question], settings: Settings, folder: Path | None = None) -> None:
+        self.pool, self.questions, self.settings, self.folder = pool, tuple(questions), settings, folder
+        if len(set(self.names)) < len(self.names):
+            raise SpecError(
+                f"Two classifiers have the same name: {', '.join(self.names)}. Name a table otherwise: table:FILE,name=NEW."
+            )
+        refuse_reserved(pool)
+        self.answers = Answers(folder)
         self.notes: list[str] = list(pool.notes)
         self.guess: Guess | None = None
-        self.uses_truth = use_truth and pool.truth is not None
-        self.evidence = self._begun()
-        self._refresh()
+        self.evidence = {key: self._evidence_of(*key) for key in self._keys}
+        self.refresh()
 
     @property
     def names(self) -> list[str]:
         """The classifiers."""
         return [own.name for own in self.pool.predictions]
 
-    @property
+    @cached_property
     def pairs(self) -> list[Pair]:
         """All pairs of classifiers, by their places, the older one first."""
         return list(combinations(range(len(self.pool.predictions)), 2))
 
+    @property
+    def _keys(self) -> list[Key]:
+        return [(number, pair) for number in range(len(self.questions)) for pair in self.pairs]
+
+    @property
+    def uses_truth(self) -> bool:
+        """Whether classes that the pool knows count as labels."""
+        return self.settings.use_truth and self.pool.truth is not None
+
+    # the order
+
     @cached_property
     def disputed(self) -> np.ndarray:
-        """The places of all pictures that a label may be asked for, in the order of labelling."""
-        asked = np.zeros(len(self.pool), dtype=bool)
-        for question in self.questions:
-            for i, j in self.pairs:
-                asked |= question.disputed(self.pool, i, j)
-        places = np.flatnonzero(asked)
-        return places[np.argsort(priorities(self.ids_at(places), self.seed), kind="stable")]
+        """The places of all pictures that may need a label, in the order of labelling."""
+        wanted = np.zeros(len(self.pool), dtype=bool)
+        for number, pair in self._keys:
+            wanted |= self.questions[number].disputed(self.pool, *pair)
+        places = np.flatnonzero(wanted)
+        return places[np.argsort(priorities(self.ids_at(places), self.settings.seed), kind="stable")]
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return dict(zip(self.ids_at(self.disputed), self.disputed.tolist(), strict=True))
 
     def ids_at(self, places: Sequence[int] | np.ndarray) -> list[str]:
         """The ids of pictures at some places."""
         return list(self.pool.ids.take(np.asarray(places, dtype=np.int64)).to_pylist())
 
-    def _begun(self) -> dict[tuple[int, Pair], Evidence]:
-        miss = (1 - self.confidence) / (len(self.questions) * len(self.pairs))
-        evidence = {}
-        for number, question in enumerate(self.questions):
-            for pair in self.pairs:
-                own = question.disputed(self.pool, *pair)[self.disputed]
-                budget = None if self.budget is None else int(own[: self.budget].sum())
-                evidence[number, pair] = Evidence(*pair, question.score, question.size(self.pool), self.disputed[own], miss, budget)
-        return evidence
+    def _evidence_of(self, number: int, pair: Pair) -> Evidence:
+        question, budget = self.questions[number], self.settings.budget
+        own = question.disputed(self.pool, *pair)[self.disputed]
+        most = None if budget is None else int(own[:budget].sum())
+        miss = (1 - self.settings.confidence) / len(self._keys)
+        return Evidence(*pair, question.score, question.size(self.pool), self.disputed[own], miss, most)
 
-    def _refresh(self) -> None:
-        """Enter all answers, over the truth that the pool knows."""
-        truths: dict[int, int] = {}
-        if self.uses_truth:
-            assert self.pool.truth is not None
-            known = self.disputed[self.pool.truth[self.disputed] >= 0]
-            truths = dict(zip(known.tolist(), self.pool.truth[known].tolist(), strict=True))
-        places = self._places
-        for picture, answer in self.answers.by_picture().items():
-            if picture in places:
-                truths[places[picture]] = self._truth_of(answer)
-        self.truths = truths
-        for evidence in self.evidence.values():
-            evidence.set_truths(truths, tuple(self.pool.predictions))
+    # labels
 
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        return dict(zip(self.ids_at(self.disputed), self.disputed.tolist(), strict=True))
-
-    def _truth_of(self, answer: str) -> int:
-        if answer in (NEITHER, CANNOT_TELL):
-            return OTHER if answer == NEITHER else UNKNOWN
-        return place_of(answer, self.pool.classes)
-
-    def add(self, labels: Mapping[str, str] | Iterable[Answer] | str | Path, person: str = "") -> int:
+    def add(self, labels: Mapping[str, str] | Sequence[Answer] | str | Path, person: str = "", source: str = "Python") -> int:
         """Store labels and decide again.
 
         Args:
-            labels: classes by picture id, with "neither" and "cannot tell"; or a file or folder that `read_answers` reads.
+            labels: classes by picture id, with "neither" and "cannot tell"; answers; or a file or folder that `read_answers` reads.
+                What a file said before and does not say any more is withdrawn.
             person: who gave them, if they do not say so themselves.
+            source: where they come from, if they do not say so.
 
         Returns:
             How many answers were new.
 
         Raises:
-            DataError: the file cannot be read, a picture has two answers, or no label belongs to a picture of the pool.
-            UnknownName: a class is none of the classifiers' classes.
+            DataError: the file cannot be read, a picture has two answers, no label belongs to a picture of the pool, or a class is
+                none of the classifiers' classes. Nothing is taken then.
         """
+        is_file = isinstance(labels, str | Path)
         if isinstance(labels, str | Path):
-            source, given = str(labels), read_answers(labels)
+            given, source = read_answers(labels), str(labels)
+        elif isinstance(labels, Mapping):
+            given = [Answer(picture, str(answer)) for picture, answer in labels.items()]
         else:
-            rows = [Answer(picture, str(answer)) for picture, answer in labels.items()] if isinstance(labels, Mapping) else labels
-            source, given = "Python", refuse_two_answers(list(rows), "The mapping")
-        wanted = self._of_the_pool(given, source)
-        for one in wanted:
-            if one.answer != WITHDRAWN:
-                self._checked(one)
-        count = self.answers.add(
-            Answer(one.picture, one.answer, one.person or person, one.time, one.source or source) for one in wanted
-        )
-        self._refresh()
+            given = list(labels)
+        named = [replace(one, person=one.person or person, source=one.source or source) for one in given]
+        found, notes = labels_of_pool(self.pool, named, source)
+        count = self.answers.add([*map(self._with_choices, found), *(self._gone(found, source) if is_file else ())])
+        self.notes += [note for note in notes if note not in self.notes]
+        self.refresh()
         return count
 
-    def _checked(self, answer: Answer) -> None:
-        try:
-            self._truth_of(answer.answer)
-        except Exception as error:
-            raise DataError(
-                f"{answer.source or 'A label'} says that {answer.picture} shows {answer.answer!r}, which no classifier knows. "
-                f"{error} Write {NEITHER!r} if it shows another class, and {CANNOT_TELL!r} if that is unclear. Nothing was taken."
-            ) from None
+    def _with_choices(self, answer: Answer) -> Answer:
+        """A "neither" with the classes that it is none of: those that classifiers name, unless the answer says it."""
+        place = self._ids.get(answer.picture)
+        if answer.answer != NEITHER or answer.named or place is None:
+            return answer
+        return replace(answer, named=self._choices(answer.picture, place))
 
-    def _of_the_pool(self, answers: Sequence[Answer], source: str) -> list[Answer]:
-        """Answers about disputed pictures, under the pool's ids; notes how many others there are."""
-        known = self._known_ids([one.picture for one in answers])
-        unknown = [one.picture for one in answers if one.picture not in known]
-        if answers and len(unknown) == len(answers):
-            raise DataError(
-                f"None of the {len(answers):,} labels in {source} is of a picture in the pool {self.pool.name}: they are of "
-                f"pictures such as {unknown[0]!r}, and the pool has pictures such as {self.pool.ids[0].as_py()!r}."
-            )
-        places = self._places
-        wanted = [
-            Answer(known[one.picture], one.answer, one.person, one.time, one.source)
-            for one in answers
-            if known.get(one.picture) in places
-        ]
-        agreed = len(answers) - len(unknown) - len(wanted)
-        if unknown:
-            self.notes.append(
-                f"{len(unknown):,} labels in {source} are of pictures that are not in the pool, such as {unknown[0]!r}; they are "
-                "not used."
-            )
-        if agreed:
-            self.notes.append(f"{agreed:,} labels in {source} are of pictures that need none: the classifiers agree on them.")
-        return wanted
+    def _gone(self, found: Sequence[Answer], source: str) -> list[Answer]:
+        """Answers of a file that it does not give any more, withdrawn."""
+        still = {(one.picture, one.by) for one in found}
+        before = {(one.picture, one.by): one for one in self.answers.all() if one.source == source}
+        return [replace(one, answer=WITHDRAWN, time="") for key, one in before.items() if key not in still]
 
-    def _known_ids(self, pictures: Sequence[str]) -> dict[str, str]:
-        """The pool's ids of pictures, by id or, if only one picture has it, by file name."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
+    def refresh(self) -> None:
+        """Enter all answers, over the classes that the pool knows."""
+        truths: dict[int, Truth] = {}
+        if self.uses_truth and self.pool.truth is not None:
+            known = self.disputed[self.pool.truth[self.disputed] >= 0]
+            truths = {place: Truth(int(self.pool.truth[place])) for place in known.tolist()}
+        for picture, answer in consensus(self.answers.all()).items():
+            if picture in self._ids:
+                truths[self._ids[picture]] = truth_of(answer, self._classes)
+        self.truths = truths
+        for evidence in self.evidence.values():
+            evidence.set_truths(truths, self.pool.predictions)
+        self._ranking = self._rank() if len(self.names) > 2 else None
 
-        def found_in(texts: Sequence[str]) -> list[bool]:
-            return list(pc.is_in(pa.array(texts, pa.string()), value_set=self.pool.ids.cast(pa.string())).to_pylist())
+    @cached_property
+    def _classes(self) -> dict[str, int]:
+        ids = {label.id: i for i, label in enumerate(self.pool.classes) if label.id}
+        return ids | {label.name: i for i, label in enumerate(self.pool.classes)}
 
-        known = {text: text for text, there in zip(pictures, found_in(pictures), strict=True) if there}
-        missing = [text for text in pictures if text not in known]
-        if missing:
-            by_name: dict[str, set[str]] = {}
-            for own in self._places:
-                by_name.setdefault(own.rpartition("/")[2], set()).add(own)
-            for text in missing:
-                owners = by_name.get(text.rpartition("/")[2], set())
-                if len(owners) == 1:
-                    known[text] = next(iter(owners))
-        return known
-
-    # what it says
+    # what follows
 
     @property
-    def only(self) -> Evidence:
+    def main(self) -> Evidence:
         """The evidence of the first question on the first two classifiers."""
         return self.evidence[0, (0, 1)]
 
@@ -245,7 +236,7 @@ class Assessment:
     @property
     def interval(self) -> Estimate:
         """The difference of the first score on the pool, second classifier minus first, with its interval."""
-        return self.only.difference()
+        return self.main.difference()
 
     @property
     def decision(self) -> Decision:
@@ -255,91 +246,113 @@ class Assessment:
     @property
     def flips(self) -> Flips:
         """How often the second classifier is worse than the first, and better, as shares of the pool."""
-        return self.only.flips()
+        return self.main.flips()
 
-    def share_of_margin(self, number: int = 0) -> float:
+    @property
+    def margin(self) -> float:
         """The margin as a difference of scores in [0, 1]."""
-        return self.margin / self.questions[0].score.scale if number == 0 else 0.0
+        return self.settings.margin / self.questions[0].score.scale
 
     def decide(self, number: int, pair: Pair) -> Decision:
-        """What a question decides about a pair."""
-        return Decision(*self.evidence[number, pair].interval(), self.share_of_margin(number))
+        """What a question decides about a pair; only the first one has a margin."""
+        return Decision(*self.evidence[number, pair].interval(), self.margin if number == 0 else 0.0)
 
     @property
     def ranking(self) -> Ranking:
-        """Which classifiers may be the best by the first question, and their ranks."""
+        """Which of three classifiers or more may be the best, and their ranks.
+
+        Raises:
+            SpecError: there are only two.
+        """
+        if self._ranking is None:
+            raise SpecError("A ranking is of three classifiers or more; of two, decision says which is better.")
+        return self._ranking
+
+    def _rank(self) -> Ranking:
         evidence = {pair: self.evidence[0, pair] for pair in self.pairs}
         estimates = estimates_by_vote(evidence, self.pool.predictions, len(self.pool.classes))
         intervals = {pair: own.interval() for pair, own in evidence.items()}
-        return Ranking.of(len(self.names), estimates, intervals, self.share_of_margin())
+        return Ranking.of(len(self.names), estimates, intervals, self.margin)
 
     @property
     def state(self) -> State:
         """Whether the claim holds, fails or is undecided; with more than two classifiers, it holds once the best is known."""
-        if len(self.names) > 2:
-            return "holds" if self.ranking.is_decided else "undecided"
-        return self.decision.state(self.claim)
+        if self._ranking is not None:
+            return "holds" if self._ranking.is_decided else "undecided"
+        return self.decision.state(self.settings.claim)
+
+    # what to label next
 
     @property
-    def _needed(self) -> list[tuple[int, Pair]]:
+    def _open(self) -> list[Key]:
         """Which questions and pairs still need labels."""
-        if self.budget is not None:
-            return [key for key, evidence in self.evidence.items() if evidence.is_early]
-        if len(self.names) > 2:
-            return [(0, pair) for pair in self.ranking.open_pairs] if self.state == "undecided" else []
-        others: list[Claim] = ["better-or-worse"] * (len(self.questions) - 1)
+        if self.settings.budget is not None:
+            return [key for key, own in self.evidence.items() if own.is_early] if self.state == "undecided" else []
+        if self._ranking is not None:
+            return [(0, pair) for pair in self._ranking.open_pairs]
+        claims = [self.settings.claim, *[WITHOUT_MARGIN] * len(self.questions)]
         return [
             (number, (0, 1))
-            for number, claim in enumerate([self.claim, *others])
-            if self.decide(number, (0, 1)).state(claim) == "undecided"
-            and self.evidence[number, (0, 1)].used < self._places_of(number)
+            for number, claim in zip(range(len(self.questions)), claims, strict=False)
+            if self.decide(number, (0, 1)).state(claim) == "undecided" and not self.evidence[number, (0, 1)].is_complete
         ]
 
-    def _places_of(self, number: int) -> int:
-        return self.evidence[number, (0, 1)].disputed
+    def _queue(self) -> np.ndarray:
+        """The places of all pictures that may still need a label, in order."""
+        wanted = np.zeros(len(self.pool), dtype=bool)
+        for key in self._open:
+            wanted[self.evidence[key].places[: self.evidence[key].budget]] = True
+        wanted[list(self.truths)] = False
+        return np.asarray(self.disputed[wanted[self.disputed]])
+
+    @property
+    def left(self) -> int:
+        """How many pictures may still need a label."""
+        return len(self._queue())
 
     def next(self, count: int | None = None) -> list[Item]:
-        """The pictures to label next, in order; empty once the claim is decided.
+        """The pictures to label next, in order; empty once all questions are decided.
 
         Args:
             count: how many at most; by default all that are left.
         """
-        wanted = np.zeros(len(self.pool), dtype=bool)
-        for key in self._needed:
-            wanted[self.evidence[key].places[: self.evidence[key].budget]] = True
-        open_ = [place for place in self.disputed.tolist() if wanted[place] and place not in self.truths][:count]
-        return [Item(text, place, self._choices(text, place)) for text, place in zip(self.ids_at(open_), open_, strict=True)]
+        places = self._queue()[:count]
+        ids = zip(self.ids_at(places), places.tolist(), strict=True)
+        return [Item(text, place, self._choices(text, place)) for text, place in ids]
 
     def _choices(self, text: str, place: int) -> tuple[str, ...]:
         """The classes that classifiers name, each once; in an order that the id decides."""
         tops = dict.fromkeys(int(own.top[place, 0]) for own in self.pool.predictions)
         names = [self.pool.classes[top].name for top in tops if top >= 0]
         if len(names) == 2:
-            return tuple(names if is_first(text, self.seed) else reversed(names))
-        keys = priorities([f"{text} {name}" for name in names], self.seed)
+            return tuple(names if is_first(text, self.settings.seed) else reversed(names))
+        keys = priorities([f"{text} {name}" for name in names], self.settings.seed)
         return tuple(names[i] for i in np.argsort(keys))
 
     @property
     def forecast(self) -> Forecast:
-        """About how many more labels the claim needs, the hardest pair deciding."""
-        needed = [key for key in self._needed if key[0] == 0]
-        if not needed:
-            return Forecast(0, 0, 0, 0)
-        if self.budget is not None:
-            left = len(self.next())
-            return Forecast(left, left, left, left)
-        return max((self._forecast_of(key) for key in needed), key=lambda own: own.labels)
+        """About how many more labels are needed, the hardest question and pair deciding."""
+        queue = self._queue()
+        if not len(queue) or self.settings.budget is not None:
+            return Forecast(len(queue), len(queue), len(queue), len(queue))
+        return max((self._forecast_of(key, queue) for key in self._open), key=lambda own: own.labels)
 
-    def _forecast_of(self, key: tuple[int, Pair]) -> Forecast:
+    def _forecast_of(self, key: Key, queue: np.ndarray) -> Forecast:
+        """That of one question and pair, in labels of the queue, which has pictures for others in between."""
         evidence, used = self.evidence[key], self.evidence[key].used
         values = (evidence.low[:used] + evidence.high[:used]) / 2
-        return forecast(values, evidence.disputed, self._totals_of(evidence), evidence.miss, self.seed)
+        ahead = forecast(values, evidence.disputed, self._totals_of(key), evidence.miss, self.settings.seed)
+        own = np.flatnonzero(np.isin(queue, evidence.places))
+        labels = [int(own[min(count, len(own)) - 1]) + 1 if count else 0 for count in (ahead.labels, ahead.low, ahead.high)]
+        return Forecast(labels[0], labels[1], labels[2], len(queue))
 
-    def _totals_of(self, evidence: Evidence) -> list[float]:
-        claim: Claim = self.claim if len(self.names) == 2 else "better-or-worse"
-        return [(evidence.disputed + difference * evidence.size) / 2 for difference in thresholds(claim, self.share_of_margin())]
+    def _totals_of(self, key: Key) -> list[float]:
+        evidence = self.evidence[key]
+        is_main = key == (0, (0, 1)) and len(self.names) == 2
+        claim, margin = (self.settings.claim, self.margin) if is_main else (WITHOUT_MARGIN, 0.0)
+        return [(evidence.disputed + difference * evidence.size) / 2 for difference in thresholds(claim, margin)]
 
     @property
     def expected(self) -> list[tuple[float, int]]:
         """Before the first label: how many labels are needed if 4 of 5, 2 of 3 or 3 of 5 disputed pictures go to one side."""
-        return expected_by_split(self.only.disputed, self._totals_of(self.only), self.only.miss, self.seed)
+        return expected_by_split(self.main.disputed, self._totals_of((0, (0, 1))), self.main.miss, self.settings.seed)

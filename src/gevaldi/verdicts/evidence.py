@@ -3,7 +3,7 @@
 Only pictures on which the two can score differently are labelled: on all others the difference is 0, whatever they show.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,10 +15,25 @@ from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.sampling import fixed_size_interval, population_interval
 from gevaldi.verdicts.scores import Score
 
-OTHER, UNKNOWN = -1, -2  # truths of a picture that shows a class which no classifier named, or about which people cannot tell
-UNLABELLED = -3
+FOREIGN, UNKNOWN = -1, -2
+"""Places that are no class: the picture shows none of the known ones, or one that is not known."""
+
+DIGITS = 12  # of a difference, so that thirds that add up to nothing are nothing
 
 Values = Float[np.ndarray, " pictures"]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a picture shows.
+
+    Attributes:
+        place: of the class among the known ones; `FOREIGN` if it is none of them, `UNKNOWN` if people cannot tell.
+        excluded: of an unknown class: classes that it is not.
+    """
+
+    place: int
+    excluded: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -53,13 +68,13 @@ class Evidence:
     budget: int | None = None
     low: Values = field(init=False)
     high: Values = field(init=False)
-    _truths: Int[np.ndarray, " pictures"] = field(init=False)
+    _truths: "list[Truth | None]" = field(init=False)
     _totals: dict[tuple[str, float], tuple[int, tuple[float, float]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.low = np.full(len(self.places), np.nan)
         self.high = np.full(len(self.places), np.nan)
-        self._truths = np.full(len(self.places), UNLABELLED)
+        self._truths = [None] * len(self.places)
 
     @property
     def disputed(self) -> int:
@@ -75,28 +90,56 @@ class Evidence:
     @property
     def waiting(self) -> int:
         """How many labels came out of order, and count as soon as the order reaches them."""
-        return int((~np.isnan(self.low)).sum()) - self.used
+        return int((~np.isnan(self.low[: self.budget])).sum()) - self.used
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every disputed picture is labelled."""
+        return self.used == self.disputed
 
     @property
     def is_early(self) -> bool:
         """Whether the number of labels that was fixed beforehand is not reached yet."""
         return self.budget is not None and self.used < min(self.budget, self.disputed)
 
-    def set_truths(self, truths: Mapping[int, int], predictions: tuple[Predictions, ...]) -> None:
-        """Enter the classes that pictures show.
+    def set_truths(self, truths: Mapping[int, Truth], predictions: Sequence[Predictions]) -> None:
+        """Enter what pictures show.
 
         Args:
-            truths: by place in the pool: a place among the classes, `OTHER` or `UNKNOWN`.
+            truths: by place in the pool.
             predictions: of all classifiers.
         """
-        known = np.array([truths.get(place, UNLABELLED) for place in self.places.tolist()], dtype=int)
-        changed = known != self._truths
-        if (self._truths[changed] != UNLABELLED).any():
+        found = [truths.get(place) for place in self.places.tolist()]
+        changed = np.array([one != other for one, other in zip(found, self._truths, strict=True)], dtype=bool)
+        if any(before is not None for before, new in zip(self._truths, changed, strict=True) if new):
             self._totals.clear()  # intervals that rest on another answer
-        self._truths = known
+        self._truths = found
         self.low[changed] = self.high[changed] = np.nan
-        new = np.flatnonzero(changed & (known != UNLABELLED))
-        self.low[new], self.high[new] = possible_values(self, self.places[new], known[new], predictions)
+        new = [i for i in np.flatnonzero(changed).tolist() if found[i] is not None]
+        self.low[new], self.high[new] = self.values(self.places[new], [truth for i in new if (truth := found[i])], predictions)
+
+    def values(
+        self, at: Int[np.ndarray, " some"], truths: Sequence[Truth], predictions: Sequence[Predictions]
+    ) -> tuple[Values, Values]:
+        """The smallest and the largest difference of scores that is possible, brought from [-1, 1] to [0, 1].
+
+        Args:
+            at: places of pictures in the pool.
+            truths: what they show.
+            predictions: of all classifiers.
+        """
+        tops = [predictions[side].top[at] for side in (self.first, self.second)]
+        places = np.array([truth.place for truth in truths], dtype=int)
+        foreign = _apart(*(self.score.of_foreign(top) for top in tops))
+        known = _apart(*(self.score.of_truth(top, np.maximum(places, 0)) for top in tops))
+        low, high = (np.where(places >= 0, known, np.nan_to_num(foreign, nan=end)) for end in (0.0, 1.0))
+        unknown = np.flatnonzero(places == UNKNOWN)
+        if len(unknown):
+            all_classes = _apart(*(self.score.outcomes(top[unknown]) for top in tops))
+            for row, i in zip(all_classes, unknown.tolist(), strict=True):
+                possible = np.delete(row, list(truths[i].excluded))
+                low[i], high[i] = min([*possible, low[i]]), max([*possible, high[i]])
+        return low, high
 
     def interval(self, miss: float | None = None) -> tuple[float, float]:
         """The interval of the difference, second minus first, on the pool: between -M / N and M / N before the first label."""
@@ -104,7 +147,8 @@ class Evidence:
             return 0.0, 0.0
         used = self.used
         low, high = self._total("difference", self.low[:used], self.high[:used], self.miss if miss is None else miss)
-        return (2 * low - self.disputed) / self.size, (2 * high - self.disputed) / self.size
+        ends = [round((2 * total - self.disputed) / self.size, DIGITS) for total in (low, high)]
+        return ends[0], ends[1]
 
     def difference(self) -> Estimate:
         """The estimate of the difference with its interval; without labels it is NaN."""
@@ -159,25 +203,6 @@ class Evidence:
         return within
 
 
-def possible_values(
-    evidence: Evidence, at: Int[np.ndarray, " pictures"], truth: Int[np.ndarray, " pictures"], predictions: tuple[Predictions, ...]
-) -> tuple[Values, Values]:
-    """The smallest and the largest difference of scores that is possible, brought from [-1, 1] to [0, 1].
-
-    Args:
-        evidence: two classifiers and a score.
-        at: places of pictures in the pool.
-        truth: what they show: places of classes, `OTHER` or `UNKNOWN`.
-        predictions: of all classifiers.
-    """
-    tops = [own.top[at] for own in predictions]
-    scores = [evidence.score.outcomes(tops[side]) for side in (evidence.first, evidence.second)]
-    difference = (scores[1] - scores[0] + 1) / 2
-    known = difference[np.arange(len(at)), np.maximum(truth, 0)]
-    possible = np.ones_like(difference, dtype=bool)
-    for own in tops:
-        named = np.flatnonzero((own[:, 0] >= 0) & (truth == OTHER))
-        possible[named, own[named, 0]] = False
-    lowest = np.minimum(np.where(possible, difference, np.inf).min(1), 0.5)  # a class that is none of these scores 0 for both
-    highest = np.maximum(np.where(possible, difference, -np.inf).max(1), 0.5)
-    return np.where(truth >= 0, known, lowest), np.where(truth >= 0, known, highest)
+def _apart(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The difference of two scores, second minus first, from [-1, 1] to [0, 1]."""
+    return np.asarray((second - first + 1) / 2)

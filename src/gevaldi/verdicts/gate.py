@@ -19,13 +19,13 @@ def claim_in_words(verdict: Assessment) -> str:
         return "the best classifier is known"
     first, second = short_names(verdict)
     unit = verdict.questions[0].score.unit
-    margin = f"{verdict.margin:g} {unit}" if unit else f"{100 * verdict.margin:g} percentage points"
+    own = verdict.settings.margin
+    margin = f"{own:g} {unit}" if unit else f"{100 * own:g} percentage points"
     return {
-        "better-or-worse": f"{second} is better than {first}, or worse",
         "better": f"{second} is better than {first}",
-        "not-worse": f"{second} is not worse than {first} by more than {margin}",
+        "not-worse": f"{second} is not worse than {first}" + (f" by more than {margin}" if own else ""),
         "equivalent": f"{second} differs from {first} by at most {margin}",
-    }[verdict.claim]
+    }[verdict.settings.claim]
 
 
 def rows(verdict: Assessment) -> list[tuple[str, str, str]]:
@@ -42,7 +42,8 @@ def rows(verdict: Assessment) -> list[tuple[str, str, str]]:
         difference, flips = own.difference(), own.flips()
         value = "–" if difference.value != difference.value else signed(difference.value, own.score, own.size)
         found.append((f"difference in {question.name}", value, span(difference, own.score, own.size)))
-        for name, flip in (("worse on", flips.negative), ("better on", flips.positive)):
+        second = short_names(verdict)[1]
+        for name, flip in ((f"pictures on which {second} is worse", flips.negative), ("... is better", flips.positive)):
             found.append((name, *share(flip, own.size)))
     return found
 

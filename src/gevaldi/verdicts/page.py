@@ -9,11 +9,11 @@ import numpy as np
 
 from gevaldi.names import plain
 from gevaldi.reports.environment import environment, written
-from gevaldi.verdicts.assessment import Assessment
-from gevaldi.verdicts.evidence import OTHER, Evidence
+from gevaldi.verdicts.assessment import Assessment, Settings
+from gevaldi.verdicts.evidence import FOREIGN, Evidence, Truth
 from gevaldi.verdicts.gate import claim_in_words, rows, share
 from gevaldi.verdicts.pictures import SMALL, address_of, picture_of
-from gevaldi.verdicts.record import record_of
+from gevaldi.verdicts.record import old_labels, read_record, record_of
 from gevaldi.verdicts.sentences import amount, caution, guess, headline, quantity, sentences, short_names, signed, span
 
 if TYPE_CHECKING:
@@ -49,18 +49,32 @@ def render(verdict: Assessment) -> str:
             claim=claim_in_words(verdict),
             state=verdict.state,
             names=short_names(verdict),
-            plot=_plot(verdict.only, verdict.share_of_margin()) if two else None,
+            plot=_plot(verdict.main, verdict.margin) if two else None,
             table=rows(verdict),
             is_ranking=not two,
             flips=_flips(verdict) if two else {},
             classes=_pairs_of_classes(verdict) if two else [],
             queue=[_card(verdict, item.id, item.place, item.choices) for item in verdict.next(SHOWN)],
-            left=len(verdict.next()),
+            left=verdict.left,
             record=record_of(verdict),
+            history=_history(verdict),
             command=_command(verdict),
             folder=str(verdict.folder) if verdict.folder else None,
         )
     )
+
+
+def _history(verdict: Assessment) -> list[str]:
+    """What a reader of the record has to know: questions that were asked before this one, and labels that are older than it."""
+    if verdict.folder is None or (record := read_record(verdict.folder)) is None:
+        return []
+    asked = [
+        f"{one['time'][:10]}, after {one['labels']:,} labels: margin {one['question']['margin']:g}, {one['question']['claim']}"
+        for one in record["questions"]
+    ]
+    old = old_labels(verdict, verdict.folder)
+    older = f"{old:,} answers are older than this verdict, whose question was asked when they were known."
+    return [*(asked if len(asked) > 1 else []), *([older] if old else [])]
 
 
 def as_html(verdict: Assessment) -> str:
@@ -71,7 +85,7 @@ def as_html(verdict: Assessment) -> str:
 
 
 def _tiles(verdict: Assessment) -> list[dict[str, str]]:
-    own, flips, score = verdict.only, verdict.flips, verdict.questions[0].score
+    own, flips, score = verdict.main, verdict.flips, verdict.questions[0].score
     difference = own.difference()
     first, second = short_names(verdict)
     value = "unknown" if difference.value != difference.value else signed(difference.value, score, own.size)
@@ -128,7 +142,7 @@ def _plot(own: Evidence, margin: float) -> dict[str, Any] | None:
 
 def _flips(verdict: Assessment) -> dict[str, list[dict[str, Any]]]:
     """Labelled pictures on which the new classifier is worse, and better."""
-    own = verdict.only
+    own = verdict.main
     middle = (own.low[: own.used] + own.high[: own.used]) / 2
     kinds = {"worse": np.flatnonzero(middle < 0.5), "better": np.flatnonzero(middle > 0.5)}
     return {
@@ -156,8 +170,10 @@ def _card(verdict: Assessment, text: str, place: int, choices: Sequence[str] = (
     }
 
 
-def _shown(truth: int, classes: Sequence[Any]) -> str:
-    return str(classes[truth].name) if truth >= 0 else "neither" if truth == OTHER else "unclear"
+def _shown(truth: Truth, classes: Sequence[Any]) -> str:
+    if truth.place >= 0:
+        return str(classes[truth.place].name)
+    return "another class" if truth.place == FOREIGN or truth.excluded else "something unclear"
 
 
 def _answer(top: int, classes: Sequence[Any]) -> str:
@@ -166,7 +182,7 @@ def _answer(top: int, classes: Sequence[Any]) -> str:
 
 def _pairs_of_classes(verdict: Assessment) -> list[dict[str, Any]]:
     """How often the first answers a and the second b, and which is right where labels say so; the most frequent pairs."""
-    own = verdict.only
+    own = verdict.main
     tops = [predictions.top[own.places, 0].tolist() for predictions in verdict.pool.predictions[:2]]
     both = list(zip(*tops, strict=True))
     labelled = Counter((pair, value) for pair, value in zip(both[: own.used], own.low[: own.used].tolist(), strict=True))
@@ -185,13 +201,16 @@ def _pairs_of_classes(verdict: Assessment) -> list[dict[str, Any]]:
 
 def _command(verdict: Assessment) -> str:
     """The command that goes on with the verdict, as far as names tell."""
-    words = ["gevaldi", "verdict", *verdict.names, *(["--pool", verdict.pool.name] if verdict.pool.pictures is not None else [])]
-    if verdict.margin:
-        words += ["--margin", f"{verdict.margin:g}"]
+    settings = verdict.settings
+    words = ["gevaldi", "verdict", *(str(own.source.get("name", own.name)) for own in verdict.pool.predictions)]
+    words += ["--pool", verdict.pool.name] if verdict.pool.pictures is not None else []
+    words += ["--margin", f"{settings.margin:g}"] if settings.margin else []
     words += [word for question in verdict.questions if not question.where for word in ("--score", question.score.name)]
     words += [word for question in verdict.questions if question.where for word in ("--where", question.where)]
-    words += ["--require", verdict.claim] if len(verdict.names) == 2 else []
-    words += ["--budget", str(verdict.budget)] if verdict.budget else []
-    words += ["--seed", str(verdict.seed)] if verdict.seed else []
+    words += ["--require", settings.claim] if settings.claim != "not-worse" else []
+    words += ["--confidence", f"{settings.confidence:g}"] if settings.confidence != Settings.confidence else []
+    words += ["--budget", str(settings.budget)] if settings.budget else []
+    words += ["--seed", str(settings.seed)] if settings.seed else []
+    words += [] if settings.use_truth else ["--no-truth"]
     words += ["--out", str(verdict.folder)] if verdict.folder else []
     return shlex.join(words)

@@ -1,8 +1,8 @@
 """A question: a score, over all pictures of a pool or those whose ids match a pattern."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import translate
 
 import numpy as np
 from jaxtyping import Bool
@@ -61,7 +61,8 @@ def questions_of(pool: Pool, scores: Sequence[str], slices: Sequence[str], taxon
 def _matching(pool: Pool, where: str) -> Bool[np.ndarray, " pictures"]:
     import pyarrow.compute as pc
 
-    inside = np.asarray(pc.match_substring_regex(pool.ids, translate(where).replace(r"\Z", "$").replace(r"\z", "$")))
+    pattern = re.escape(where).replace(r"\*", ".*").replace(r"\?", ".")  # not fnmatch's, which RE2 does not read
+    inside = np.asarray(pc.match_substring_regex(pool.ids, f"(?s)^{pattern}$"))
     if not inside.any():
         raise SpecError(f"No picture of the pool matches {where!r}; their ids are such as {pool.ids[0].as_py()!r}.")
     return inside.astype(bool)

@@ -7,7 +7,7 @@ from gevaldi.files import write_whole
 from gevaldi.tables import as_csv, read_csv
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer
 from gevaldi.verdicts.assessment import Assessment
-from gevaldi.verdicts.read import refuse_two_answers
+from gevaldi.verdicts.labels import known_ids
 
 FILE = "queue.csv"
 COLUMNS = ("picture", "class", "choices")
@@ -28,18 +28,25 @@ def write_queue(verdict: Assessment, folder: Path, count: int) -> Path:
     return path
 
 
-def read_queue(folder: Path) -> list[Answer]:
-    """The classes that people wrote into the queue of a folder; none if there is no queue.
+def read_queue(verdict: Assessment, folder: Path) -> None:
+    """Add the classes that people wrote into the queue of a folder, if there are any.
 
     Raises:
-        DataError: it cannot be read, or gives a picture two classes.
+        DataError: the file cannot be read, has pictures that are not in the pool, or classes that are unknown. It stays as it is.
     """
     path = folder / FILE
     if not path.exists():
-        return []
+        return
     try:
         rows = list(read_csv(path.read_text(encoding="utf-8-sig").splitlines()))
         answers = [Answer(row["picture"], row["class"].strip(), source=FILE) for row in rows if row["class"].strip()]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{path} cannot be read: {error!r}. Its columns are {', '.join(COLUMNS)}.") from None
-    return refuse_two_answers(answers, str(path))
+    changed = [one.picture for one in answers if one.picture not in known_ids(verdict.pool, [row["picture"] for row in rows])]
+    if changed:
+        raise DataError(
+            f"{len(changed):,} pictures in {path} are not in the pool, such as {changed[0]!r}. Did a spreadsheet change their ids? "
+            "Nothing was taken from it, and it stays as it is."
+        )
+    if answers:
+        verdict.add(answers, source=str(path))

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from gevaldi.predictions.base import Predictions
-from gevaldi.verdicts.evidence import Evidence, possible_values
+from gevaldi.verdicts.evidence import Evidence, Truth
 
 Pair = tuple[int, int]
 
@@ -66,8 +66,8 @@ def estimates_by_vote(evidence: Mapping[Pair, Evidence], predictions: Sequence[P
     labelled = {pair: (own.low[: own.used] + own.high[: own.used]) / 2 for pair, own in evidence.items()}
     if_right = {}
     for pair, own in evidence.items():
-        votes = majority(predictions, own.places, classes)
-        if_right[pair] = possible_values(own, own.places, votes, tuple(predictions))[0]
+        votes = [Truth(vote) for vote in majority(predictions, own.places, classes).tolist()]
+        if_right[pair] = own.values(own.places, votes, predictions)[0]
     slope = _slope([(values, if_right[pair][: len(values)]) for pair, values in labelled.items()])
     found = dict.fromkeys(evidence, 0.0)
     for pair, values in labelled.items():

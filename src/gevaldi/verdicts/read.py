@@ -1,18 +1,21 @@
 """Reads people's answers: from CSV, JSON, Parquet, sorted folders, an export of Label Studio, or the folder of another verdict."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gevaldi.errors import DataError
 from gevaldi.storage import local_path
-from gevaldi.verdicts.answers import FILE, Answer, Answers
+from gevaldi.verdicts.answers import FILE, Answer, read_file
 
 PICTURES = ("picture", "id", "image", "file", "filename", "file_name", "path", "name")
 CLASSES = ("class", "label", "answer", "truth", "target", "choice")
 PEOPLE = ("person", "annotator", "labeller", "labeler", "user", "completed_by", "annotator_id")
 TIMES = ("time", "created_at", "timestamp", "date")
+UPLOADED = re.compile(r"^/data/upload/\d+/[0-9a-f]{8}-")  # what Label Studio puts before the names of files
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
@@ -24,46 +27,22 @@ def read_answers(path: str | Path) -> list[Answer]:
     A JSON file is a mapping from pictures to classes, a list of rows, or an export of Label Studio.
 
     Raises:
-        DataError: it cannot be read, has none of these forms, or gives a picture two answers by the same person.
+        DataError: it cannot be read, or has none of these forms.
     """
     file = local_path(str(path))
     if not file.exists():
         raise DataError(f"There is no file or folder of labels at {file}.")
     try:
-        answers = [_named(row, str(path)) for row in _rows(file) if row[1].strip()]
+        return [replace(one, source=one.source or str(path)) for one in _rows(file) if one.answer]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{file} cannot be read as labels: {error}") from None
-    return refuse_two_answers(answers, str(file))
 
 
-def _named(row: tuple[str, str, str, str], source: str) -> Answer:
-    picture, answer, person, time = row
-    return Answer(picture, answer.strip(), person, time, source)
-
-
-def refuse_two_answers(answers: Sequence[Answer], source: str) -> list[Answer]:
-    """Answers, each picture's once.
-
-    Raises:
-        DataError: one person gave a picture two different answers.
-    """
-    once: dict[tuple[str, str], Answer] = {}
-    for one in answers:
-        known = once.setdefault((one.picture, one.person), one)
-        if known.answer != one.answer:
-            who = f" by {one.person}" if one.person else ""
-            raise DataError(
-                f"{source} gives the picture {one.picture} two answers{who}: {known.answer} and {one.answer}. Keep one of them; "
-                "nothing was taken from it. Answers of different people need a column person."
-            )
-    return list(once.values())
-
-
-def _rows(file: Path) -> Iterator[tuple[str, str, str, str]]:
+def _rows(file: Path) -> Iterator[Answer]:
     if file.is_dir():
-        return _other_verdict(file) if (file / FILE).exists() else _sorted_folder(file)
+        return _other_verdict(file / FILE) if (file / FILE).exists() else _sorted_folder(file)
     if file.suffix == ".sqlite":
-        return _other_verdict(file.parent)
+        return _other_verdict(file)
     if file.suffix in (".json", ".jsonl"):
         return _json(file)
     if file.suffix in (".csv", ".tsv", ".parquet"):
@@ -71,33 +50,34 @@ def _rows(file: Path) -> Iterator[tuple[str, str, str, str]]:
     raise ValueError("its name ends in none of .csv, .tsv, .json, .jsonl, .parquet.")
 
 
-def _other_verdict(folder: Path) -> Iterator[tuple[str, str, str, str]]:
-    last = {(one.picture, one.person): one for one in Answers(folder).all()}
-    return ((one.picture, one.answer, one.person, one.time) for one in last.values())
+def _other_verdict(file: Path) -> Iterator[Answer]:
+    """The last answer of everybody, as it was given there."""
+    return iter({(one.picture, one.by): one for one in read_file(file)}.values())
 
 
-def _sorted_folder(folder: Path) -> Iterator[tuple[str, str, str, str]]:
+def _sorted_folder(folder: Path) -> Iterator[Answer]:
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in SUFFIXES:
             parts = path.relative_to(folder).parts
             if len(parts) == 1:
                 raise ValueError(f"{path.name} lies in no folder of a class. Sort pictures into one folder per class.")
-            yield "/".join(parts[1:]), parts[0], "", ""
+            yield Answer("/".join(parts[1:]), parts[0])
 
 
-def _table(file: Path) -> Iterator[tuple[str, str, str, str]]:
+def _table(file: Path) -> Iterator[Answer]:
     import pandas as pd
 
     if file.suffix == ".parquet":
         import pyarrow.parquet as pq
 
-        table = pq.read_table(file).to_pandas()
-    else:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False, sep="\t" if file.suffix == ".tsv" else ",")
-    return _records(table.astype(object).where(table.notna(), "").to_dict("records"), list(map(str, table.columns)))
+        content = pq.read_table(file)
+        return _records(content.to_pylist(), content.column_names)
+    table = pd.read_csv(file, dtype=str, keep_default_na=False, sep="\t" if file.suffix == ".tsv" else ",")
+    rows = [{str(name): cell for name, cell in row.items()} for row in table.to_dict("records")]
+    return _records(rows, list(map(str, table.columns)))
 
 
-def _records(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
+def _records(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[Answer]:
     names = {column.strip().lower(): column for column in reversed(columns)}
 
     def column(known: Sequence[str], what: str = "") -> str | None:
@@ -109,23 +89,29 @@ def _records(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> It
     picture, answer = column(PICTURES, "pictures"), column(CLASSES, "classes")
     person, time = column(PEOPLE), column(TIMES)
     for row in records:
-        yield str(row[picture]), str(row[answer]), str(row[person]) if person else "", str(row[time]) if time else ""  # type: ignore[index]
+        one, said, who, when = (_text(row.get(name)) if name else "" for name in (picture, answer, person, time))
+        yield Answer(one, said, who, when)
 
 
-def _json(file: Path) -> Iterator[tuple[str, str, str, str]]:
+def _text(value: Any) -> str:
+    """A cell as text; a missing one is empty, and a whole number has no decimals."""
+    return "" if value is None else str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+
+
+def _json(file: Path) -> Iterator[Answer]:
     text = file.read_text(encoding="utf-8")
     content = [json.loads(line) for line in text.splitlines() if line.strip()] if file.suffix == ".jsonl" else json.loads(text)
     if isinstance(content, dict):
-        return ((str(picture), str(answer), "", "") for picture, answer in content.items())
+        return (Answer(picture, _text(answer)) for picture, answer in content.items())
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
         raise ValueError("it is neither a mapping from pictures to classes nor a list of rows.")
     if content and all("data" in row for row in content):
         return _label_studio(content)
     columns = list(dict.fromkeys(key for row in content for key in row))
-    return _records([{key: row.get(key, "") for key in columns} for row in content], columns)
+    return _records(content, columns)
 
 
-def _label_studio(tasks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str, str]]:
+def _label_studio(tasks: Sequence[Mapping[str, Any]]) -> Iterator[Answer]:
     for task in tasks:
         data = task["data"]
         picture = next((str(data[key]) for key in PICTURES if key in data), None)
@@ -136,4 +122,4 @@ def _label_studio(tasks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str
             if chosen and not annotation.get("was_cancelled"):
                 by = annotation.get("completed_by", "")
                 person = by.get("email", by.get("id", "")) if isinstance(by, dict) else by
-                yield picture, str(chosen[0]), str(person), str(annotation.get("created_at", ""))
+                yield Answer(UPLOADED.sub("", picture), str(chosen[0]), str(person), str(annotation.get("created_at", "")))

@@ -2,7 +2,6 @@
 
 import json
 import platform
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -24,18 +23,12 @@ def record_of(verdict: Assessment) -> dict[str, Any]:
     """Everything that the decision follows from, and the decision, as JSON."""
     return {
         "format": FORMAT,
-        "question": {
-            "scores": [question.name for question in verdict.questions],
-            "margin": verdict.margin,
-            "claim": verdict.claim,
-            "confidence": verdict.confidence,
-            "budget": verdict.budget,
-        },
+        "question": {"scores": [question.name for question in verdict.questions], **asdict(verdict.settings)},
         "classifiers": [
             {"name": own.name, "predictions_sha256": own.digest, "source": dict(own.source)} for own in verdict.pool.predictions
         ],
         "pool": {"name": verdict.pool.name, "pictures": len(verdict.pool), "sha256": verdict.pool.digest},
-        "order": {"seed": verdict.seed, "pictures": len(verdict.disputed), "sha256": _hash_of_order(verdict)},
+        "order": {"seed": verdict.settings.seed, "pictures": len(verdict.disputed), "sha256": _hash_of_order(verdict)},
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "pairs": [_pair(verdict, *key) for key in verdict.evidence],
         "ranking": asdict(verdict.ranking) if len(verdict.names) > 2 else None,
@@ -87,14 +80,17 @@ def _hash_of_order(verdict: Assessment) -> str:
 
 
 def write_record(verdict: Assessment, folder: Path) -> None:
-    """Write `verdict.json`, whole or not at all; the time of the first record stays.
+    """Write `verdict.json`, whole or not at all; the time of the first record stays, and every question that was asked before.
 
     Raises:
         RunFolderError: the folder cannot be written.
     """
     before = read_record(folder) or {}
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
     record = {"created": before.get("created", now), "written": now, **record_of(verdict)}
+    earlier = before.get("questions", [])
+    same = earlier and earlier[-1]["question"] == record["question"]
+    record["questions"] = earlier if same else [*earlier, {"time": now, "labels": verdict.used, "question": record["question"]}]
     try:
         write_whole(folder / FILE, json.dumps(record, indent=1).encode())
     except OSError as error:
@@ -120,27 +116,47 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     return dict(record)
 
 
-def check_unchanged(verdict: Assessment, record: Mapping[str, Any], folder: Path) -> None:
-    """Refuse a folder whose verdict was about other pictures, another order, or classifiers that answer differently now.
+def check_unchanged(verdict: Assessment, folder: Path) -> None:
+    """Refuse a folder whose verdict was about something else: other pictures, another order, classifiers that answer differently.
+
+    Once labels count, also another set of classifiers, other scores, another confidence or budget: who chooses these after a look
+    at the labels may miss more often than the intervals say. The margin may change, since an interval holds for all margins.
 
     Raises:
-        RunFolderError: something is not what it was; the message names it.
+        RunFolderError: something has changed; the message names it.
     """
-    here = record_of(verdict)
-    changed = []
-    if here["pool"]["sha256"] != record["pool"]["sha256"]:
-        counts = f"{record['pool']['pictures']:,} pictures then, {here['pool']['pictures']:,} now"
-        changed.append(f"the pool {here['pool']['name']} is not what it was ({counts})")
-    by_name = {own["name"]: own["predictions_sha256"] for own in record["classifiers"]}
-    for own in here["classifiers"]:
-        if own["name"] not in by_name:
-            changed.append(f"{own['name']} was not among the classifiers")
-        elif by_name[own["name"]] != own["predictions_sha256"]:
-            changed.append(f"{own['name']} answers differently from before")
-    if here["order"]["seed"] != record["order"]["seed"]:
+    record = read_record(folder)
+    if record is None:
+        return
+    changed, question = [], record["question"]
+    if verdict.pool.digest != record["pool"]["sha256"]:
+        counts = f"{record['pool']['pictures']:,} pictures then, {len(verdict.pool):,} now"
+        changed.append(f"the pool {verdict.pool.name} has changed ({counts})")
+    digests = {own["name"]: own["predictions_sha256"] for own in record["classifiers"]}
+    for own in verdict.pool.predictions:
+        if digests.get(own.name, own.digest) != own.digest:
+            changed.append(f"{own.name} answers differently from before")
+    settings = verdict.settings
+    if settings.seed != record["order"]["seed"]:
         changed.append(f"the seed was {record['order']['seed']}")
+    if any(pair["labels"] for pair in record["pairs"]):
+        scores = [one.name for one in verdict.questions]
+        now = {"scores": scores, "confidence": settings.confidence, "budget": settings.budget, "use_truth": settings.use_truth}
+        changed += [f"{name.replace('_', ' ')} was {_words(question[name])}" for name in now if now[name] != question[name]]
+        if list(digests) != verdict.names:
+            changed.append(f"the classifiers were {', '.join(digests)}")
     if changed:
         raise RunFolderError(
             f"{folder} holds a verdict on something else: {'; '.join(changed)}. Its labels stay valid for their pictures: begin a "
             f"new verdict with them, --out NEW_FOLDER --labels {folder}"
         )
+
+
+def _words(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else "not set" if value is None else str(value)
+
+
+def old_labels(verdict: Assessment, folder: Path) -> int:
+    """How many answers were given before the verdict in a folder was begun, and so before its question was asked."""
+    record = read_record(folder)
+    return sum(one.time < record["created"] for one in verdict.answers.all()) if record else 0

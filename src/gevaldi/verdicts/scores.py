@@ -39,6 +39,14 @@ class Score(Protocol):
         """The score of each answer for every class that the picture may show. No answer scores 0."""
         ...
 
+    def of_truth(self, tops: Tops, truth: Int[np.ndarray, " pictures"]) -> Float[np.ndarray, " pictures"]:
+        """The score of each answer for the class that the picture shows."""
+        ...
+
+    def of_foreign(self, tops: Tops) -> Float[np.ndarray, " pictures"]:
+        """The score of each answer if the picture shows none of the known classes; NaN if the score does not say."""
+        ...
+
     def differ(self, first: Tops, second: Tops) -> Bool[np.ndarray, " pictures"]:
         """On which pictures the scores of two answers differ for some class."""
         ...
@@ -46,10 +54,16 @@ class Score(Protocol):
 
 @dataclass(frozen=True)
 class MatrixScore:
-    """A score of the most probable class alone, by a matrix over truth and answer."""
+    """A score of the most probable class alone, by a matrix over truth and answer.
+
+    Attributes:
+        matrix: the score for each true class (row) and answer (column).
+        foreign: the score of each answer if the picture shows none of the classes; None if nothing says it.
+    """
 
     name: str
     matrix: Float[np.ndarray, "classes classes"]
+    foreign: Float[np.ndarray, " classes"] | None = None
     unit: str = ""
     scale: float = 1.0
 
@@ -66,6 +80,15 @@ class MatrixScore:
     def outcomes(self, tops: Tops) -> Float[np.ndarray, "pictures classes"]:
         """The column of each answer."""
         return np.asarray(self._by_answer[tops[:, 0]])
+
+    def of_truth(self, tops: Tops, truth: Int[np.ndarray, " pictures"]) -> Float[np.ndarray, " pictures"]:
+        """The entry of each truth and answer."""
+        return np.asarray(self._by_answer[tops[:, 0], truth])
+
+    def of_foreign(self, tops: Tops) -> Float[np.ndarray, " pictures"]:
+        """The entry of each answer; 0 without one."""
+        foreign = np.full(len(self.matrix), np.nan) if self.foreign is None else self.foreign
+        return np.asarray(np.append(foreign, 0.0)[tops[:, 0]])
 
     def differ(self, first: Tops, second: Tops) -> Bool[np.ndarray, " pictures"]:
         """Where the answers' columns are not equal."""
@@ -92,6 +115,14 @@ class TopScore:
         np.put_along_axis(scores, tops[:, : self.k].astype(int), 1.0, axis=1)
         return scores[:, :-1]
 
+    def of_truth(self, tops: Tops, truth: Int[np.ndarray, " pictures"]) -> Float[np.ndarray, " pictures"]:
+        """Whether the truth is among the k classes."""
+        return np.asarray((tops[:, : self.k] == truth[:, None]).any(1).astype(float))
+
+    def of_foreign(self, tops: Tops) -> Float[np.ndarray, " pictures"]:
+        """0: it is none of them."""
+        return np.zeros(len(tops))
+
     def differ(self, first: Tops, second: Tops) -> Bool[np.ndarray, " pictures"]:
         """Where the sets of k classes are not equal."""
         return np.asarray((np.sort(first[:, : self.k], axis=1) != np.sort(second[:, : self.k], axis=1)).any(1))
@@ -112,12 +143,12 @@ def score_named(text: str, classes: Sequence[Label], depth: int, taxonomy: str =
     """
     kind, _, rest = text.partition(":")
     if text == "accuracy":
-        return MatrixScore(text, np.eye(len(classes)))
+        return MatrixScore(text, np.eye(len(classes)), np.zeros(len(classes)))
     if text == "levels":
         return _levels(classes, taxonomy)
     if kind == "class" and rest:
         is_it = np.arange(len(classes)) == place_of(rest, classes)
-        return MatrixScore(text, (is_it[:, None] == is_it[None, :]).astype(float))
+        return MatrixScore(text, (is_it[:, None] == is_it[None, :]).astype(float), (~is_it).astype(float))
     if kind == "cost" and rest:
         return _costs(text, rest, classes)
     if text.startswith("top-") and text[4:].isdecimal() and int(text[4:]) > 0:
@@ -139,7 +170,7 @@ def place_of(name: str, classes: Sequence[Label]) -> int:
 
 def _top(k: int, classes: int, depth: int) -> Score:
     if k == 1:
-        return MatrixScore("top-1", np.eye(classes))
+        return MatrixScore("top-1", np.eye(classes), np.zeros(classes))
     if k >= classes:
         raise SpecError(f"top-{k} of {classes} classes is always right. Choose fewer.")
     if k > depth:
@@ -160,7 +191,7 @@ def _levels(classes: Sequence[Label], name: str) -> Score:
     if found is None:
         raise SpecError("The score levels needs a hierarchy, and no bundled one has all the classes. Name one: --taxonomy FILE.")
     levels = distances(over(found[1], named))
-    return MatrixScore("levels", 1 - levels / levels.max(), "levels", float(levels.max()))
+    return MatrixScore("levels", 1 - levels / levels.max(), unit="levels", scale=float(levels.max()))
 
 
 def _costs(text: str, path: str, classes: Sequence[Label]) -> Score:
@@ -189,4 +220,4 @@ def _costs(text: str, path: str, classes: Sequence[Label]) -> Score:
         raise SpecError(f"{path} has costs that are negative, no numbers, or all zero.")
     ordered = np.empty_like(costs)
     ordered[np.ix_(rows, columns)] = costs
-    return MatrixScore(text, 1 - ordered / costs.max(), "of cost", float(costs.max()))
+    return MatrixScore(text, 1 - ordered / costs.max(), unit="of cost", scale=float(costs.max()))

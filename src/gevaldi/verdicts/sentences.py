@@ -41,7 +41,7 @@ def counts(verdict: Assessment) -> str:
     """On how many pictures the classifiers differ."""
     if len(verdict.names) > 2:
         return f"The {len(verdict.names)} classifiers do not all agree on {_of(len(verdict.disputed), len(verdict.pool))}."
-    own, (first, second) = verdict.only, short_names(verdict)
+    own, (first, second) = verdict.main, short_names(verdict)
     if own.score.name == "accuracy":
         return f"{first} and {second} answer differently on {_of(own.disputed, own.size)}."
     return f"{first} and {second} can differ in {quantity(own.score)} on {_of(own.disputed, own.size)}."
@@ -72,7 +72,7 @@ def guess(verdict: Assessment) -> list[str]:
 
 def labels_used(verdict: Assessment) -> str:
     """How many labels the decision rests on."""
-    own, many = verdict.only, len(verdict.names) > 2
+    own, many = verdict.main, len(verdict.names) > 2
     used, waiting = (verdict.used, verdict.waiting) if many else (own.used, own.waiting)
     of = len(verdict.disputed) if many else own.disputed
     later = f"; {waiting:,} more labels are out of order and count when the order reaches them" if waiting else ""
@@ -86,12 +86,12 @@ def headline(verdict: Assessment) -> str:
 
 def _pair(verdict: Assessment) -> str:
     first, second = short_names(verdict)
-    own, decision, score = verdict.only, verdict.decision, verdict.questions[0].score
-    what, margin = quantity(score), amount(verdict.share_of_margin(), score, own.size)
+    own, decision, score = verdict.main, verdict.decision, verdict.questions[0].score
+    what, margin = quantity(score), amount(verdict.margin, score, own.size)
     if own.disputed == 0:
         return f"{second} and {first} are equal in {what} on this pool: they give the same answer on all {own.size:,} pictures."
-    if verdict.budget is not None and own.is_early:
-        return f"Undecided until all {verdict.budget:,} labels of the budget are there."
+    if own.is_early and verdict.state == "undecided":
+        return f"Undecided until all {verdict.settings.budget:,} labels of the budget are there."
     far = amount(min(abs(decision.low), abs(decision.high)), score, own.size)
     if decision.word in ("better", "worse"):
         exact = " exactly" if own.used == own.disputed and decision.low == decision.high else " at least"
@@ -118,49 +118,45 @@ def _best(verdict: Assessment) -> str:
     ordered = [names[i] for i in ranking.order if i in ranking.candidates]
     listed = ", ".join(ordered[:LISTED]) + (f" and {len(ordered) - LISTED} more" if len(ordered) > LISTED else "")
     if ranking.is_decided:
-        margin = amount(verdict.share_of_margin(), verdict.questions[0].score, len(verdict.pool))
+        margin = amount(verdict.margin, verdict.questions[0].score, len(verdict.pool))
         return f"One of {listed} is the best in {what}, and they are within the margin of {margin} of each other."
     count = len(ranking.candidates)
     return f"Undecided which is the best in {what}: {'any' if count == len(names) else count} of {len(names)} may be: {listed}."
 
 
 def basis(verdict: Assessment) -> str:
-    """What the interval rests on."""
-    own = verdict.only
-    level = percentage(verdict.confidence)
-    if len(verdict.evidence) > 1:
-        return (
-            f"All {len(verdict.evidence)} intervals hold together with {level} confidence, however often they are looked at "
-            f"(each misses with at most {own.miss:.2g})."
-        )
-    if verdict.budget is not None:
-        return f"The interval holds with {level} confidence for the {verdict.budget:,} labels fixed beforehand, at no earlier look."
-    return f"The interval holds with {level} confidence however often it is looked at."
+    """What the intervals of differences rest on."""
+    level, count = percentage(verdict.settings.confidence), len(verdict.evidence)
+    who = "The interval holds" if count == 1 else f"All {count} intervals of differences hold together"
+    if verdict.settings.budget is not None:
+        return f"{who} with {level} confidence for the {verdict.settings.budget:,} labels fixed beforehand, at no earlier look."
+    shared = "" if count == 1 else f"; each misses with at most {percentage(verdict.main.miss, 1000)}"
+    return f"{who} with {level} confidence, however often one looks{shared}."
 
 
 def outlook(verdict: Assessment) -> str:
     """How many labels a decision needs; empty once there is nothing to label."""
-    left = len(verdict.next())
+    left = verdict.left
     if not left:
         return ""
-    if verdict.budget is not None:
+    if verdict.settings.budget is not None:
         return f"{left:,} of the labels fixed beforehand are missing."
-    if verdict.only.used == 0 and len(verdict.names) == 2 and verdict.questions[0].score.name == "accuracy":
+    if verdict.main.used == 0 and len(verdict.names) == 2 and verdict.questions[0].score.name == "accuracy":
         parts = [
             f"about {count:,} if {100 * share:.0f} % of the disputed pictures favour one side" for share, count in verdict.expected
         ]
         return f"Labels to expect: {'; '.join(parts)}. All {left:,} settle it exactly."
     ahead = verdict.forecast
     if ahead.labels >= ahead.most:
-        return f"At this rate it needs all {ahead.most:,} labels that are left."
+        return f"At this rate all {ahead.most:,} pictures of the queue need a label."
     spread = f" ({ahead.low:,} to {ahead.high:,})" if ahead.low < ahead.high else ""
     return f"About {ahead.labels:,} more labels{spread}, at most {ahead.most:,}."
 
 
 def caution(verdict: Assessment) -> str:
     """What not to conclude."""
-    low, high = verdict.only.on_pictures_like_these()
-    own = verdict.only
+    low, high = verdict.main.on_pictures_like_these()
+    own = verdict.main
     pool = "The decision is about the pictures of this pool."
     if len(verdict.names) > 2:
         return f"{pool} For other pictures it holds as far as they are like these."

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from gevaldi.errors import RunFolderError, SpecError
 from gevaldi.folders import in_path
 from gevaldi.predictions.base import Pool
-from gevaldi.verdicts.answers import Answers
+from gevaldi.verdicts.assessment import Settings
 from gevaldi.verdicts.decisions import claim_of, margin_of
 from gevaldi.verdicts.guess import Guess, guess_of
 from gevaldi.verdicts.questions import questions_of
-from gevaldi.verdicts.record import check_unchanged, read_record, write_record
+from gevaldi.verdicts.record import check_unchanged, write_record
 from gevaldi.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -23,25 +23,15 @@ if TYPE_CHECKING:
 def verdict(
     first: "str | Classifier",
     second: "str | Classifier",
-    pool: "str | RealPictures | Pool | None" = None,
+    pool: "str | RealPictures | None" = None,
     *,
     others: "Sequence[str | Classifier]" = (),
-    margin: float | str = 0.0,
-    require: str | None = None,
-    score: str | Sequence[str] = "accuracy",
-    where: Sequence[str] = (),
-    confidence: float = 0.95,
-    seed: int = 0,
-    budget: int | None = None,
-    labels: str | Path | Sequence[str | Path] | None = None,
-    use_truth: bool = True,
-    out: str | Path | None = None,
-    taxonomy: str = "auto",
     predictions: str | Path = "runs/predictions",
-    device: str = "auto",
     generator: "str | Generator | None" = None,
+    device: str = "auto",
     batch_size: int | None = None,
     progress: bool | None = None,
+    **question: Any,
 ) -> Verdict:
     """Decide which of two classifiers is better on a pool of pictures, from labels of those on which they differ.
 
@@ -53,58 +43,76 @@ def verdict(
         second: the new one.
         pool: the pictures, such as "folder:DIR"; not needed if all classifiers are tables.
         others: more classifiers. With these, the question is which of all is the best.
-        margin: the largest difference that does not matter: 0.005 or "0.5%" of accuracy, or levels if the score is levels.
-        require: the claim to decide: better-or-worse, better, not-worse (the default if there is a margin), equivalent.
-        score: accuracy, levels, top-K, class:NAME or cost:FILE; of several the first decides, and all intervals hold together.
-        where: patterns of picture ids, such as "night/*": the first score on each of these slices as further questions.
-        confidence: of all intervals together.
-        seed: of the order of labelling.
-        budget: a number of labels fixed beforehand. The interval is narrower, and there is only one look, at its end.
-        labels: files or folders with labels, as `gevaldi.verdicts.read.read_answers` reads them.
-        use_truth: whether classes that the pool itself knows count as labels.
-        out: a folder for answers, record and page; the same call goes on there. By default all stays in memory.
-        taxonomy: the hierarchy of the score levels.
         predictions: the folder where predictions are stored, to be computed only once.
-        device: auto, cpu, cuda, cuda:1, mps.
         generator: a class-conditional generator, whose opinion the page shows as a guess; it decides nothing.
+        device: auto, cpu, cuda, cuda:1, mps.
         batch_size: pictures classified together.
         progress: whether to show a progress bar; by default on a terminal.
+        **question: arguments of `verdict_on`: margin, require, score, where, confidence, seed, budget, labels, use_truth, out,
+            taxonomy.
 
     Raises:
         SpecError: a setting is not valid.
         DataError: the pool, a table or labels cannot be read.
         RunFolderError: the folder cannot be written, or holds a verdict on something else.
     """
-    if not 0.5 <= confidence < 1:
-        raise SpecError(f"confidence={confidence!r} was given; a number from 0.5 to below 1 was expected, such as 0.95.")
-    if budget is not None and budget < 1:
-        raise SpecError(f"budget={budget!r} was given; a number of labels was expected, 1 or more.")
-    ready = pool if isinstance(pool, Pool) else _loaded(pool, [first, second, *others], predictions, device, batch_size, progress)
-    questions = questions_of(ready, [score] if isinstance(score, str) else score, where, taxonomy)
-    allowed = margin_of(margin, questions[0].score)
-    claim = claim_of(require, allowed)
-    folder = None if out is None else Path(out).expanduser()
-    begun = Verdict(
-        ready,
-        questions,
-        margin=allowed,
-        claim=claim,
-        confidence=confidence,
-        seed=seed,
-        budget=budget,
-        answers=Answers(_made(folder)),
-        use_truth=use_truth,
-        folder=folder,
-    )
-    if folder and (record := read_record(folder)):
-        check_unchanged(begun, record, folder)
+    found = verdict_on(_load(pool, [first, second, *others], predictions, device, batch_size, progress), **question)
     if generator is not None:
-        begun.guess = _guess(generator, first, second, device, progress)
-    for file in [labels] if isinstance(labels, str | Path) else labels or ():
-        begun.add(file)
+        found.guess = _guess(generator, first, second, device, progress)
+        if found.folder:
+            write_record(found, found.folder)
+    return found
+
+
+def verdict_on(
+    pool: Pool,
+    *,
+    margin: float | str = 0.0,
+    require: str = "not-worse",
+    score: str | Sequence[str] = "accuracy",
+    where: Sequence[str] = (),
+    confidence: float = 0.95,
+    seed: int = 0,
+    budget: int | None = None,
+    labels: str | Path | Sequence[str | Path] | None = None,
+    use_truth: bool = True,
+    out: str | Path | None = None,
+    taxonomy: str = "auto",
+) -> Verdict:
+    """The same for predictions that are there already.
+
+    Args:
+        pool: the predictions of all classifiers on the same pictures; the first is the old classifier, the second the new one.
+        margin: the largest difference that does not matter: 0.005 or "0.5%" of accuracy, or levels if the score is levels.
+        require: the claim to decide: not-worse (by more than the margin), better, equivalent (within the margin).
+        score: accuracy, levels, top-K, class:NAME or cost:FILE; of several the first decides, and all intervals hold together.
+        where: patterns of picture ids, such as "night/*": the first score on each of these slices as further questions.
+        confidence: of the intervals of all differences together.
+        seed: of the order of labelling.
+        budget: a number of labels fixed beforehand. The interval is narrower, and there is only one look, at its end.
+        labels: files or folders with labels, as `gevaldi.verdicts.read.read_answers` reads them.
+        use_truth: whether classes that the pool itself knows count as labels.
+        out: a folder for answers, record and page; the same call goes on there. By default all stays in memory.
+        taxonomy: the hierarchy of the score levels.
+
+    Raises:
+        SpecError: a setting is not valid, or several classifiers are asked more than which is the best.
+        DataError: labels cannot be read.
+        RunFolderError: the folder cannot be written, or holds a verdict on something else.
+    """
+    questions = questions_of(pool, [score] if isinstance(score, str) else score, where, taxonomy)
+    settings = Settings(margin_of(margin, questions[0].score), claim_of(require), confidence, seed, budget, use_truth)
+    if len(pool.predictions) > 2 and (len(questions) > 1 or require != "not-worse"):
+        raise SpecError("Of more than two classifiers only the best by one score is asked. For other questions, name two of them.")
+    folder = None if out is None else _make_folder(Path(out).expanduser())
+    found = Verdict(pool, questions, settings, folder)
     if folder:
-        write_record(begun, folder)
-    return begun
+        check_unchanged(found, folder)
+    for file in [labels] if isinstance(labels, str | Path) else labels or ():
+        found.add(file)
+    if folder:
+        write_record(found, folder)
+    return found
 
 
 def default_folder(classifiers: Sequence[str], pool: str | None, seed: int) -> Path:
@@ -115,17 +123,16 @@ def default_folder(classifiers: Sequence[str], pool: str | None, seed: int) -> P
     return Path("runs") / f"verdict-{shown}-{identity}"
 
 
-def _made(folder: Path | None) -> Path | None:
-    """The folder, which exists now.
+def _make_folder(folder: Path) -> Path:
+    """Create a folder if it does not exist.
 
     Raises:
-        RunFolderError: it cannot be made.
+        RunFolderError: it cannot be created.
     """
-    if folder:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunFolderError(f"{folder} cannot be made: {error.strerror or error}.") from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFolderError(f"{folder} cannot be made: {error.strerror or error}.") from error
     return folder
 
 
@@ -146,7 +153,7 @@ def _guess(generator: Any, first: Any, second: Any, device: str, progress: bool 
         return guess_of(generator, first, second, str(device_of(device)), bar.rows)
 
 
-def _loaded(
+def _load(
     pool: Any, classifiers: Sequence[Any], folder: str | Path, device: str, batch_size: int | None, progress: bool | None
 ) -> Pool:
     from gevaldi.predictions.pool import load_pool

@@ -1,0 +1,134 @@
+"""Which pictures of a pool labels are about, and which of its classes they name."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gevaldi.errors import DataError, SpecError, UnknownName
+from gevaldi.predictions.base import Pool
+from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, WITHDRAWN, Answer
+from gevaldi.verdicts.evidence import FOREIGN, UNKNOWN, Truth
+from gevaldi.verdicts.scores import place_of
+
+WORDS = (NEITHER, CANNOT_TELL)
+
+
+def refuse_reserved(pool: Pool) -> None:
+    """Refuse classes that are called as an answer that is no class.
+
+    Raises:
+        SpecError: there is one.
+    """
+    for label in pool.classes:
+        if label.name.casefold() in WORDS:
+            raise SpecError(f"A class is called {label.name!r}, which is an answer that names no class. Give it another name.")
+
+
+def known_ids(pool: Pool, pictures: Sequence[str]) -> dict[str, str]:
+    """The pool's ids of pictures by what labels call them: the same id, or the only one that is the end of the other's path."""
+    ids = pool.ids.cast(pa.string())
+    texts = list(dict.fromkeys(pictures))
+    there = pc.is_in(pa.array(texts, pa.string()), value_set=ids).to_pylist()
+    found = {text: text for text, known in zip(texts, there, strict=True) if known}
+    missing = [text for text in texts if text not in found]
+    if missing:
+        names = pc.replace_substring_regex(ids, r"^.*/", "")
+        wanted = pa.array([_file_name(text) for text in missing], pa.string())
+        by_name: dict[str, list[str]] = {}
+        for own in ids.filter(pc.is_in(names, value_set=wanted)).to_pylist():
+            by_name.setdefault(_file_name(own), []).append(own)
+        for text in missing:
+            owners = [own for own in by_name.get(_file_name(text), []) if _is_end(own, text) or _is_end(text, own)]
+            if len(owners) == 1:
+                found[text] = owners[0]
+    return found
+
+
+def _file_name(text: str) -> str:
+    return text.rpartition("/")[2]
+
+
+def _is_end(path: str, end: str) -> bool:
+    return path == end or path.endswith(f"/{end}")
+
+
+def labels_of_pool(pool: Pool, answers: Sequence[Answer], source: str) -> tuple[list[Answer], list[str]]:
+    """Labels under the pool's ids and the names of its classes, and sentences on those that are of other pictures.
+
+    Raises:
+        DataError: none is of a picture of the pool, two are of the same picture, or a class is unknown.
+    """
+    ids = known_ids(pool, [one.picture for one in answers])
+    elsewhere = [one.picture for one in answers if one.picture not in ids]
+    if answers and len(elsewhere) == len(answers):
+        raise DataError(
+            f"None of the {len(answers):,} labels in {source} is of a picture in the pool {pool.name}: they are of pictures such "
+            f"as {elsewhere[0]!r}, and the pool has pictures such as {pool.ids[0].as_py()!r}."
+        )
+    found = [replace(one, picture=ids[one.picture], answer=_class(pool, one, source)) for one in answers if one.picture in ids]
+    refuse_two_answers(found, source)
+    notes = []
+    if elsewhere:
+        notes.append(f"{len(elsewhere):,} labels in {source} are of pictures that are not in the pool, such as {elsewhere[0]!r}.")
+    by_name = sum(ids[one.picture] != one.picture for one in answers if one.picture in ids)
+    if by_name:
+        notes.append(f"{by_name:,} labels in {source} are matched to pictures by the end of their path.")
+    return found, notes
+
+
+def refuse_two_answers(answers: Iterable[Answer], source: str) -> None:
+    """Refuse two different answers by one person about one picture.
+
+    Raises:
+        DataError: there are two.
+    """
+    once: dict[tuple[str, str], Answer] = {}
+    for one in answers:
+        known = once.setdefault((one.picture, one.by), one)
+        if known.answer != one.answer:
+            who = f" by {one.person}" if one.person else ""
+            raise DataError(
+                f"{source} gives the picture {one.picture} two answers{who}: {known.answer} and {one.answer}. Keep one of them; "
+                "nothing was taken from it. Answers of different people need a column person."
+            )
+
+
+def _class(pool: Pool, one: Answer, source: str) -> str:
+    """An answer as the pool names it.
+
+    Raises:
+        DataError: it names a class that is not known, and that is not new to tables either, of which more classes may exist.
+    """
+    if one.answer == WITHDRAWN or one.answer.casefold() in WORDS:
+        return one.answer.casefold()
+    try:
+        place_of(one.answer, pool.classes)
+    except UnknownName as error:
+        names = [label.name for label in pool.classes]
+        if is_open(pool) and not difflib.get_close_matches(one.answer.lower(), names, n=1, cutoff=0.6):
+            return one.answer
+        raise DataError(
+            f"{source} says that {one.picture} shows {one.answer!r}, which no classifier knows. {error} Write {NEITHER!r} if it "
+            f"shows another class, and {CANNOT_TELL!r} if that is unclear. Nothing was taken."
+        ) from None
+    return one.answer
+
+
+def is_open(pool: Pool) -> bool:
+    """Whether pictures may show classes that nobody listed, because a table has only those classes that occur in it."""
+    return not all(own.source.get("closed", True) for own in pool.predictions)
+
+
+def truth_of(answer: Answer, places: Mapping[str, int]) -> Truth:
+    """What a picture shows, by an answer that counts; `places` has the classes by name and by taxonomy id.
+
+    A "neither" of which nobody knows the classes excludes none.
+    """
+    if answer.answer == CANNOT_TELL:
+        return Truth(UNKNOWN)
+    if answer.answer == NEITHER:
+        return Truth(UNKNOWN, frozenset(places[name] for name in answer.named if name in places))
+    return Truth(places.get(answer.answer, FOREIGN))
