@@ -16,10 +16,10 @@ from scipy.stats import spearmanr
 from zoo import Zoo, zoos
 
 from gevaldi.predictions.base import Predictions
-from gevaldi.statistics.betting import wealth
+from gevaldi.statistics.betting import total_interval, wealth
 from gevaldi.statistics.paired import exact_share
 from gevaldi.statistics.sampling import fixed_size_interval, population_interval
-from gevaldi.verdicts.evidence import Evidence
+from gevaldi.verdicts.evidence import Evidence, Truth
 from gevaldi.verdicts.ranking import Ranking, estimates_by_vote
 from gevaldi.verdicts.scores import MatrixScore, Score, TopScore
 
@@ -177,12 +177,12 @@ def ranking(zoo: Zoo, rng: np.random.Generator, orders: int = 60) -> None:
         rho, plain, sizes, holds = [], [], [], 0
         for _ in range(orders):
             order = rng.permutation(union)
-            truths = {place: int(zoo.truth[place]) for place in order[:labels].tolist()}
+            truths = {place: Truth(int(zoo.truth[place])) for place in order[:labels].tolist()}
             evidence = {}
             for i, j in combinations(range(count), 2):
                 disputed = order[zoo.tops[i, order, 0] != zoo.tops[j, order, 0]]
                 evidence[i, j] = Evidence(i, j, score, zoo.size, disputed, miss)
-                evidence[i, j].set_truths(truths, tuple(predictions))
+                evidence[i, j].set_truths(truths, predictions)
             signs = {pair: _sign(own) for pair, own in evidence.items()}
             found = Ranking.of(count, estimates_by_vote(evidence, predictions, zoo.tops.shape[2]), signs)
             rho.append(spearmanr(found.scores, accuracy)[0])
@@ -204,17 +204,20 @@ def _sign(own: Evidence) -> tuple[float, float]:
 
 def fixed(zoo: Zoo, rng: np.random.Generator) -> None:
     """A number of labels fixed beforehand: coverage, and how much narrower than the anytime interval."""
-    print("\n| labels fixed beforehand | intervals that missed the truth |\n|---|---|")
+    print("\n| labels fixed beforehand | intervals that missed the truth | anytime width / this |\n|---|---|---|")
     chosen = [values_of(zoo, i, j, scores_of(zoo)["accuracy"]) for i, j in zoo.pairs()]
     for budget in (10, 20, 50, 100):
-        missed = repeats = 0
+        missed, repeats, ratios = 0, 0, []
         for own in chosen:
             if len(own) > budget:
+                first = shuffled(own, 1, rng)[0, :budget]
+                ends = total_interval(first, first, len(own), MISS), fixed_size_interval(first, first, len(own), MISS)
+                ratios.append((ends[0][1] - ends[0][0]) / (ends[1][1] - ends[1][0]))
                 for row in shuffled(own, 20, rng)[:, :budget]:
                     low, high = fixed_size_interval(row, row, len(own), MISS)
                     missed += not low - 1e-9 <= own.sum() <= high + 1e-9
                     repeats += 1
-        print(f"| {budget} | {text(missed, repeats)} |")
+        print(f"| {budget} | {text(missed, repeats)} | {_quartiles(np.array(ratios))} |")
 
 
 def population(zoo: Zoo, rng: np.random.Generator) -> None:
@@ -240,8 +243,6 @@ def population(zoo: Zoo, rng: np.random.Generator) -> None:
 
 
 def _pool_interval(values: np.ndarray, seen: int) -> tuple[float, float]:
-    from gevaldi.statistics.betting import total_interval
-
     size = len(values)
     if not size:
         return 0.0, 0.0

@@ -65,7 +65,7 @@ PAIRS = {
     "of which one is the other in 8 bits": Pair(STRIDED, f"quantised:{STRIDED}", None, 0),
     "of which one is the other in 3 bits": Pair(STRIDED, f"quantised:{STRIDED},bits=3", "first", 15),
     "of which one is the other pruned by 30 %": Pair(POOLED, f"pruned:{POOLED},amount=0.3", None, 3),
-    "of which both are the same": Pair(POOLED, POOLED, None, 0),
+    "of which one is the other at another temperature": Pair(POOLED, f"tempered:{POOLED},temperature=2", None, 0),
     "with a generator loaded wrongly": Pair("bundled:mnist-strided-1k", POOLED, "second", 45, "python:worlds.py:inverted", False),
     "with a generator that nothing is asked for": Pair(STRIDED, POOLED, None, 8, "python:worlds.py:linear"),
 }

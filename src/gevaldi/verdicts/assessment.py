@@ -1,5 +1,6 @@
 """What labels of a pool decide about some classifiers, and which pictures to label next."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -105,6 +106,9 @@ class Assessment:
         self.notes: list[str] = list(pool.notes)
         self.guess: Guess | None = None
         self.evidence = {key: self._evidence_of(*key) for key in self._keys}
+        self.truths = {place: truth for place in self.disputed.tolist() if (truth := self._truth_of_pool(place))}
+        self._by_picture: defaultdict[str, list[Answer]] = defaultdict(list)
+        self._read = 0  # answers entered so far
         self.refresh()
 
     @property
@@ -178,7 +182,7 @@ class Assessment:
         else:
             given = list(labels)
         named = [replace(one, person=one.person or person, source=one.source or source) for one in given]
-        found, notes = labels_of_pool(self.pool, named, source)
+        found, notes = labels_of_pool(self.pool, self._ids, named, source)
         count = self.answers.add([*map(self._with_choices, found), *(self._gone(found, source) if is_file else ())])
         self.notes += [note for note in notes if note not in self.notes]
         self.refresh()
@@ -198,18 +202,27 @@ class Assessment:
         return [replace(one, answer=WITHDRAWN, time="") for key, one in before.items() if key not in still]
 
     def refresh(self) -> None:
-        """Enter all answers, over the classes that the pool knows."""
-        truths: dict[int, Truth] = {}
-        if self.uses_truth and self.pool.truth is not None:
-            known = self.disputed[self.pool.truth[self.disputed] >= 0]
-            truths = {place: Truth(int(self.pool.truth[place])) for place in known.tolist()}
-        for picture, answer in consensus(self.answers.all()).items():
-            if picture in self._ids:
-                truths[self._ids[picture]] = truth_of(answer, self._classes)
-        self.truths = truths
+        """Enter the answers that are new, also those of other processes, over the classes that the pool knows."""
+        answers = self.answers.all()
+        fresh = {one.picture for one in answers[self._read :] if one.picture in self._ids}
+        for one in answers[self._read :]:
+            self._by_picture[one.picture].append(one)
+        self._read = len(answers)
+        for picture in fresh:
+            place, answer = self._ids[picture], consensus(self._by_picture[picture]).get(picture)
+            truth = truth_of(answer, self._classes) if answer else self._truth_of_pool(place)
+            if truth:
+                self.truths[place] = truth
+            else:
+                self.truths.pop(place, None)
         for evidence in self.evidence.values():
-            evidence.set_truths(truths, self.pool.predictions)
+            evidence.set_truths(self.truths, self.pool.predictions)
         self._ranking = self._rank() if len(self.names) > 2 else None
+
+    def _truth_of_pool(self, place: int) -> Truth | None:
+        """What the pool knows of a picture."""
+        known = self.uses_truth and self.pool.truth is not None and self.pool.truth[place] >= 0
+        return Truth(int(self.pool.truth[place])) if known and self.pool.truth is not None else None
 
     @cached_property
     def _classes(self) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Which pictures of a pool labels are about, and which of its classes they name."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -27,10 +27,12 @@ def refuse_reserved(pool: Pool) -> None:
             raise SpecError(f"A class is called {label.name!r}, which is an answer that names no class. Give it another name.")
 
 
-def known_ids(pool: Pool, pictures: Sequence[str]) -> dict[str, str]:
+def known_ids(pool: Pool, pictures: Sequence[str], disputed: Container[str] = ()) -> dict[str, str]:
     """The pool's ids of pictures by what labels call them: the same id, or the only one that is the end of the other's path."""
-    ids = pool.ids.cast(pa.string())
     texts = list(dict.fromkeys(pictures))
+    if all(text in disputed for text in texts):
+        return {text: text for text in texts}
+    ids = pool.ids.cast(pa.string())
     there = pc.is_in(pa.array(texts, pa.string()), value_set=ids).to_pylist()
     found = {text: text for text, known in zip(texts, there, strict=True) if known}
     missing = [text for text in texts if text not in found]
@@ -55,13 +57,13 @@ def _is_end(path: str, end: str) -> bool:
     return path == end or path.endswith(f"/{end}")
 
 
-def labels_of_pool(pool: Pool, answers: Sequence[Answer], source: str) -> tuple[list[Answer], list[str]]:
+def labels_of_pool(pool: Pool, disputed: Container[str], answers: Sequence[Answer], source: str) -> tuple[list[Answer], list[str]]:
     """Labels under the pool's ids and the names of its classes, and sentences on those that are of other pictures.
 
     Raises:
         DataError: none is of a picture of the pool, two are of the same picture, or a class is unknown.
     """
-    ids = known_ids(pool, [one.picture for one in answers])
+    ids = known_ids(pool, [one.picture for one in answers], disputed)
     elsewhere = [one.picture for one in answers if one.picture not in ids]
     if answers and len(elsewhere) == len(answers):
         raise DataError(
