@@ -20,7 +20,7 @@ from zoo import Zoo, zoos
 
 from gevaldi.generators import load_generator
 from gevaldi.statistics.paired import exact_share
-from gevaldi.verdicts.guess import BIASES, DRAWN, Bias, Guess, drawn_right, paired
+from gevaldi.verdicts.guess import BIASES, DRAWN, Bias, Guess, paired_counts, right_on_draws
 
 GENERATORS = {"digits": "bundled:mnist-vae", "garments": "bundled:fashion-vae"}
 HEAD = "| world | pairs | plain covers | with the bias | its width, median, points | plain sure of the wrong sign | Spearman |"
@@ -28,14 +28,14 @@ HEAD = "| world | pairs | plain covers | with the bias | its width, median, poin
 
 def measured(zoo: Zoo) -> Bias:
     """Print the row of a zoo, and return the bias of its generator."""
-    right = drawn_right(load_generator(GENERATORS[zoo.world]), zoo.classifiers)
+    right = right_on_draws(load_generator(GENERATORS[zoo.world]), zoo.classifiers)
     guessed, true = right.mean(1), zoo.right.mean(1)
     plain, corrected, wrong, widths = 0, 0, 0, []
     pairs = list(combinations(range(len(true)), 2))
     for i, j in pairs:
         others = [k for k in range(len(true)) if k not in (i, j)]
-        own = Guess("", paired(right[i], right[j]), Bias.learnt(guessed[others], true[others]))
-        truth, around = true[j] - true[i], own.corrected
+        own = Guess("", paired_counts(right[i], right[j]), Bias.fit(guessed[others], true[others]))
+        truth, around = true[j] - true[i], own.on_real_pictures
         assert around
         plain += own.difference.low <= truth <= own.difference.high
         corrected += around.low <= truth <= around.high
@@ -47,10 +47,10 @@ def measured(zoo: Zoo) -> Bias:
     width = 100 * np.median(widths)
     print(f"| {zoo.world} | {len(pairs)} | {cells[0]} | {cells[1]} | {width:.2f} | {int(wrong)} | {rho:.3f} |")
     if zoo.world == "digits":
-        counts, real = paired(right[0], right[1]), paired(zoo.right[0], zoo.right[1])
+        counts, real = paired_counts(right[0], right[1]), paired_counts(zoo.right[0], zoo.right[1])
         print(f"\nThe bundled pair: {counts.only_first} : {counts.only_second} of {DRAWN:,} generated digits, ", end="")
         print(f"{real.only_first} : {real.only_second} of {zoo.size:,} real ones.\n")
-    return Bias.learnt(guessed, true)
+    return Bias.fit(guessed, true)
 
 
 if __name__ == "__main__":

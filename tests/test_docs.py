@@ -49,6 +49,7 @@ def test_the_table_of_sources_is_what_they_say_of_themselves() -> None:
         "docs/models.md",
         "docs/retrain.md",
         "docs/validate-imagenet.md",
+        "docs/verdict.md",
     ],
 )
 def test_the_python_of_a_document_runs_as_it_stands(name: str, tmp_path: Path) -> None:
@@ -56,6 +57,22 @@ def test_the_python_of_a_document_runs_as_it_stands(name: str, tmp_path: Path) -
     assert code
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_gate_of_its_document_runs_as_it_stands(tmp_path: Path) -> None:
+    code = "\n".join(re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / "gate.md").read_text(encoding="utf-8"), re.DOTALL))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-eu", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=os.environ | {"PATH": path},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow

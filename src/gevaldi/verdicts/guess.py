@@ -45,7 +45,7 @@ class Bias:
     classifiers: int
 
     @classmethod
-    def learnt(cls, guessed: Float[np.ndarray, " classifiers"], true: Float[np.ndarray, " classifiers"]) -> "Bias":
+    def fit(cls, guessed: Float[np.ndarray, " classifiers"], true: Float[np.ndarray, " classifiers"]) -> "Bias":
         """By least squares.
 
         Args:
@@ -62,7 +62,7 @@ class Bias:
         residual = y - (slope * x + intercept)
         return cls(float(slope), float(intercept), float(np.sqrt((residual**2).sum() / (len(true) - 2))), len(true))
 
-    def corrected(self, first: float, second: float, pictures: int) -> Estimate:
+    def difference(self, first: float, second: float, pictures: int) -> Estimate:
         """The difference of true accuracies of two other classifiers, second minus first, with its 95 % interval.
 
         Each has an error of its own around the line, and one of the generator's pictures as a sample. Quantiles are Student's.
@@ -107,12 +107,12 @@ class Guess:
         return Estimate(-own.value, -own.high, -own.low, self.paired.total)
 
     @property
-    def corrected(self) -> Estimate | None:
+    def on_real_pictures(self) -> Estimate | None:
         """The difference on real pictures with the generator's bias; None if that is unknown."""
         own, total = self.paired, self.paired.total
         if self.bias is None:
             return None
-        return self.bias.corrected((own.both + own.only_first) / total, (own.both + own.only_second) / total, total)
+        return self.bias.difference((own.both + own.only_first) / total, (own.both + own.only_second) / total, total)
 
     def sentences(self, names: Sequence[str]) -> list[str]:
         """The guess in words, with its warning; `names` are those of the first and the second classifier."""
@@ -121,13 +121,13 @@ class Guess:
             f"A guess, not a decision: on {counts.total:,} pictures that {self.generator} drew, with its condition as the truth, "
             f"only {names[0]} is right on {counts.only_first:,} and only {names[1]} on {counts.only_second:,}."
         ]
-        if self.corrected is None:
+        if self.on_real_pictures is None:
             parts.append(
                 "How far this generator's pictures mislead is unknown, so nothing follows for real pictures: drawing more of them "
                 "makes the answer surer and not truer."
             )
         else:
-            low, high = self.corrected.low, self.corrected.high
+            low, high = self.on_real_pictures.low, self.on_real_pictures.high
             parts.append(
                 f"Over {self.bias.classifiers if self.bias else 0} classifiers of known accuracy, this generator errs so much that "
                 f"the difference on real pictures is between {100 * low:+.2f} and {100 * high:+.2f} percentage points."
@@ -155,12 +155,12 @@ def guess_of(
 
     drawer = load_generator(generator).eval().to(device)
     both = [load_classifier(own).eval().to(device) for own in (first, second)]
-    right = drawn_right(drawer, both, device=device, on_progress=on_progress)
+    right = right_on_draws(drawer, both, device=device, on_progress=on_progress)
     name = generator if isinstance(generator, str) else drawer.name or type(drawer).__name__
-    return Guess(name, paired(right[0], right[1]), known_bias(name))
+    return Guess(name, paired_counts(right[0], right[1]), known_bias(name))
 
 
-def drawn_right(
+def right_on_draws(
     generator: "Generator",
     classifiers: "Sequence[Classifier]",
     count: int = DRAWN,
@@ -195,7 +195,7 @@ def drawn_right(
     return right
 
 
-def paired(first: Bool[np.ndarray, " pictures"], second: Bool[np.ndarray, " pictures"]) -> Paired:
+def paired_counts(first: Bool[np.ndarray, " pictures"], second: Bool[np.ndarray, " pictures"]) -> Paired:
     """The counts of two classifiers that are right or wrong."""
     return Paired(
         int((first & second).sum()), int((first & ~second).sum()), int((~first & second).sum()), int((~first & ~second).sum())
