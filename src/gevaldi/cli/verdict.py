@@ -154,13 +154,14 @@ def _decide(
 
 def _describe(found: "Assessment") -> None:
     """Print the verdict."""
-    from gevaldi.verdicts.gate import rows
+    from gevaldi.verdicts.gate import claim_in_words, rows
     from gevaldi.verdicts.sentences import sentences
 
     for note in found.notes:
         say(f"gevaldi: {note}")
     head, *others = sentences(found)
     tell(head)
+    tell(f"Claim: {claim_in_words(found)}: {found.state}.")
     table = rows(found)
     widths = [max(len(row[column]) for row in table) for column in range(2)]
     for row in table:

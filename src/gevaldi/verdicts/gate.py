@@ -20,7 +20,7 @@ def claim_in_words(verdict: Assessment) -> str:
     first, second = short_names(verdict)
     unit = verdict.questions[0].score.unit
     own = verdict.settings.margin
-    margin = f"{own:g} {unit}" if unit else f"{100 * own:g} percentage points"
+    margin = f"{own:g} {unit}" if unit else f"{100 * own:g} percentage point{'' if round(100 * own, 9) == 1 else 's'}"
     return {
         "better": f"{second} is better than {first}",
         "not-worse": f"{second} is not worse than {first}" + (f" by more than {margin}" if own else ""),
@@ -43,8 +43,8 @@ def rows(verdict: Assessment) -> list[tuple[str, str, str]]:
         value = "–" if difference.value != difference.value else signed(difference.value, own.score, own.size)
         found.append((f"difference in {question.name}", value, span(difference, own.score, own.size)))
         second = short_names(verdict)[1]
-        for name, flip in ((f"pictures on which {second} is worse", flips.negative), ("... is better", flips.positive)):
-            found.append((name, *share(flip, own.size)))
+        for word, flip in (("worse", flips.negative), ("better", flips.positive)):
+            found.append((f"pictures on which {second} is {word}", *share(flip, own.size)))
     return found
 
 

@@ -88,7 +88,7 @@ def _tiles(verdict: Assessment) -> list[dict[str, str]]:
     own, flips, score = verdict.main, verdict.flips, verdict.questions[0].score
     difference = own.difference()
     first, second = short_names(verdict)
-    value = "unknown" if difference.value != difference.value else signed(difference.value, score, own.size)
+    value, _, unit = signed(difference.value, score, own.size).partition(" ")
     tiles = [
         {
             "title": f"pictures with {'different answers' if score.name == 'accuracy' else 'scores that can differ'}",
@@ -96,8 +96,8 @@ def _tiles(verdict: Assessment) -> list[dict[str, str]]:
             "beside": f"{own.used:,} of them labelled",
         },
         {
-            "title": f"difference in {quantity(score)}, {second} minus {first}",
-            "value": value,
+            "title": f"{unit}: {quantity(score)} of {second} minus that of {first}",
+            "value": "unknown" if difference.value != difference.value else value,
             "beside": span(difference, score, own.size),
         },
     ]
@@ -130,8 +130,9 @@ def _plot(own: Evidence, margin: float) -> dict[str, Any] | None:
         "margins": [y(margin), y(-margin)] if margin else [],
         "decided": decided,
         "decided_x": None if decided is None else x(decided),
-        "top": signed(top, own.score, own.size),
-        "bottom": signed(-top, own.score, own.size),
+        "top": signed(top, own.score, own.size).partition(" ")[0],
+        "bottom": signed(-top, own.score, own.size).partition(" ")[0],
+        "unit": signed(top, own.score, own.size).partition(" ")[2],
         "most": f"{most:,}",
         "width": WIDTH,
         "height": HEIGHT,
