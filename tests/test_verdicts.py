@@ -718,3 +718,17 @@ def test_intervals_are_nested_from_label_to_label() -> None:
     lows, highs = zip(*ends, strict=True)
     assert list(lows) == sorted(lows)
     assert list(highs) == sorted(highs, reverse=True)
+
+
+def test_the_page_of_a_comparison_shows_the_verdict_in_its_folder(tmp_path: Path) -> None:
+    names = [f"bundled:mnist-{name}" for name in ("strided", "pooled")]
+    run = gevaldi.compare(*names, "bundled:mnist-vae", samples=2, steps=2, condition=3, orders="forward", audited=10, out=tmp_path)
+    before = run.report().read_text()
+    assert "decides on real pictures" in before
+    (tmp_path / "tables").mkdir()
+    verdict = gevaldi.verdict(*tables(tmp_path / "tables", [0, 1, 1], [0, 2, 1]), out=tmp_path / "verdict")
+    assert headline(verdict) in run.report().read_text()
+    assert 'href="./verdict/report.html"' in run.report().read_text()
+    (tmp_path / "verdict" / "verdict.json").write_text("[]")
+    with pytest.raises(RunFolderError, match="is not the record of a verdict"):
+        run.report()

@@ -98,6 +98,11 @@ class Evidence:
         return self.used == self.disputed
 
     @property
+    def is_exact(self) -> bool:
+        """Whether every disputed picture is labelled, and none is unclear."""
+        return self.is_complete and bool((self.low == self.high).all())
+
+    @property
     def is_early(self) -> bool:
         """Whether the number of labels that was fixed beforehand is not reached yet."""
         return self.budget is not None and self.used < min(self.budget, self.disputed)

@@ -94,7 +94,7 @@ def _pair(verdict: Assessment) -> str:
         return f"Undecided until all {verdict.settings.budget:,} labels of the budget are there."
     far = amount(min(abs(decision.low), abs(decision.high)), score, own.size)
     if decision.word in ("better", "worse"):
-        exact = " exactly" if own.used == own.disputed and decision.low == decision.high else " at least"
+        exact = " exactly" if own.is_exact else " at least"
         within = f", and by at most the margin of {margin}" if verdict.margin and decision.is_within_margin else ""
         way = "higher" if decision.low > 0 else "lower"
         return f"{second} is {decision.word} than {first} on this pool: its {what} is {way} by{exact} {far}{within}."
@@ -126,6 +126,8 @@ def _best(verdict: Assessment) -> str:
 
 def basis(verdict: Assessment) -> str:
     """What the intervals of differences rest on."""
+    if len(verdict.evidence) == 1 and verdict.main.is_exact:
+        return "So the difference on this pool is known exactly."
     level, count = percentage(verdict.settings.confidence), len(verdict.evidence)
     who = "The interval holds" if count == 1 else f"All {count} intervals of differences hold together"
     if verdict.settings.budget is not None:
