@@ -722,7 +722,9 @@ def test_intervals_are_nested_from_label_to_label() -> None:
 
 def test_the_page_of_a_comparison_shows_the_verdict_in_its_folder(tmp_path: Path) -> None:
     names = [f"bundled:mnist-{name}" for name in ("strided", "pooled")]
-    run = gevaldi.compare(*names, "bundled:mnist-vae", samples=2, steps=2, conditions=[3], orders="forward", audited=10, out=tmp_path)
+    run = gevaldi.compare(
+        *names, "bundled:mnist-vae", samples=2, steps=2, conditions=[3], orders="forward", audited=10, out=tmp_path
+    )
     before = run.report().read_text()
     assert "decides on real pictures" in before
     (tmp_path / "tables").mkdir()

@@ -16,8 +16,10 @@ def fixed_size_interval(
 ) -> tuple[float, float]:
     """The interval of the sum of N values in [0, 1] from a number of them that was fixed before the first was seen.
 
-    For values 0, 1/2 and 1 it follows from exact bounds of the numbers of ones and of zeros among all N, by the hypergeometric
-    distribution. For other values it is the interval that is valid at every look. Valid at one look only, at the last value.
+    For values 0 and 1 it is exact, by the hypergeometric distribution. A value 1/2 counts as half a success, rounded down: its sum
+    varies less than that of ones and zeros, and in all populations of up to 40 values, enumerated with every number of labels, the
+    interval misses with its probability at most. For other values it is the interval that is valid at every look. Valid at one look
+    only, at the last value.
 
     Args:
         low: the smallest that each value seen can be, in a random order.
@@ -27,14 +29,8 @@ def fixed_size_interval(
     """
     if not np.isin(np.concatenate([low, high]), (0.0, 0.5, 1.0)).all():
         return total_interval(low, high, size, miss)
-    seen = len(low)
-
-    def least(values: Float[np.ndarray, " seen"]) -> float:
-        ones = fewest(int((values == 1).sum()), seen, size, miss / 4)
-        zeros = size - fewest(seen - int((values == 0).sum()), seen, size, miss / 4)
-        return (size + ones - zeros) / 2
-
-    return least(low), size - least(1 - high)
+    least, most = (fewest(int(values.sum()), len(values), size, miss / 2) for values in (low, 1 - high))
+    return max(float(least), float(low.sum())), min(float(size - most), size - float((1 - high).sum()))
 
 
 def fewest(successes: int, seen: int, size: int, miss: float) -> int:
