@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from gevaldi.runs.store.schema import FORMAT
 
@@ -48,6 +49,45 @@ def evaluated() -> Path:
     subprocess.run([sys.executable, "-m", "gevaldi", *words], check=True, capture_output=True)
     ask = ["referee", str(made), "bundled:mnist-referee", "--no-report"]
     subprocess.run([sys.executable, "-m", "gevaldi", *ask], check=True, capture_output=True)
+    return made
+
+
+VERDICT = ("verdict", "bundled:mnist-strided", "bundled:mnist-pooled", "--pool", "folder:pictures", "--out", "v")
+VERDICT += ("--predictions", "predictions", "--device", "cpu")
+
+
+@cache
+def verdict() -> Path:
+    """A folder with pictures, stored predictions of two classifiers on them, and the folder `v` of a verdict with some labels."""
+    from gevaldi.pictures import load_pictures
+
+    made = folder() / "verdict"
+    for i, picture in enumerate(load_pictures("bundled:mnist-digits", (1, 28, 28), 40).pictures):
+        levels = (picture[0] * 255).byte().numpy()
+        path = made / "pictures" / f"{i:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(levels if i % 3 else 255 - levels).save(path)  # of which some are classified differently
+    labels = made / "labels.csv"
+    labels.write_text("picture,class\n" + "".join(f"{i:03d}.png,{i % 10}\n" for i in range(0, 40, 2)))
+    words = [*VERDICT, "--labels", labels.name]
+    subprocess.run([sys.executable, "-m", "gevaldi", *words], cwd=made, check=False, capture_output=True)
+    return made
+
+
+@cache
+def dataset() -> Path:
+    """A data set as the package `datasets` saves it."""
+    made = folder() / "dataset"
+    script = """
+import sys, io, datasets
+from PIL import Image
+sink = io.BytesIO()
+Image.new("L", (28, 28), 99).save(sink, "PNG")
+features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
+rows = {"image": [{"bytes": sink.getvalue(), "path": None}] * 4, "label": [0, 1, 1, 0]}
+datasets.Dataset.from_dict(rows, features=features).save_to_disk(sys.argv[1])
+"""
+    subprocess.run([sys.executable, "-c", script, str(made)], check=True, capture_output=True)
     return made
 
 

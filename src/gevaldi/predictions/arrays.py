@@ -39,6 +39,7 @@ def read_arrays(path: Path, labels: Sequence[Label] | None) -> tuple[pa.Array, t
             f"The table {path} holds the arrays {', '.join(names) or 'none'}; ids, and probabilities or the classes of each "
             "picture, were expected."
         )
+    _check_shape(ids, (ids.size,), "ids", path)
     if p is None:
         assert answers is not None
         _check_shape(answers, (len(ids),), "classes", path)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gevaldi.errors import DataError
@@ -142,10 +143,36 @@ class Stored:
                 content = path.read_bytes()
                 if hashlib.sha256(content).hexdigest()[:DIGITS] not in path.name:
                     raise DataError(f"{path} is damaged: it is not what its name says. Delete it, to compute it again.")
-                yield pq.read_table(pa.BufferReader(content)).slice(begin - first)
+                table = pq.read_table(pa.BufferReader(content))
+                _check_part(table, last + 1 - first, len(self.record["classes"]))
+                yield table.slice(begin - first)
+            except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+                raise DataError(f"{path} holds no predictions: {error}. Delete it, to compute them again.") from None
             except OSError as error:
                 raise DataError(f"{path} cannot be read: {reason(error)}. {remedy(path, error)}") from None
             begin = last + 1
+
+
+def _check_part(table: pa.Table, rows: int, classes: int) -> None:
+    """Refuse a table that is no part.
+
+    Raises:
+        KeyError, ValueError: it has other columns, types, rows or classes.
+    """
+    depth = table.field("top").type
+    size = depth.list_size if pa.types.is_fixed_size_list(depth) else 0
+    if size < 1 or not table.schema.equals(_schema(size)):
+        raise ValueError("its columns are others")
+    top = table["top"].combine_chunks().flatten()
+    if len(table) != rows or len(top) != rows * size or any(table[name].null_count for name in ("id", "probability")):
+        raise ValueError("rows are missing")
+    if rows and not (-1 <= pc.min(top).as_py() <= pc.max(top).as_py() < classes):
+        raise ValueError("it names classes that the classifier does not have")
+
+
+def _schema(depth: int) -> pa.Schema:
+    lists = [(name, pa.list_(kind, depth)) for name, kind in (("top", pa.int32()), ("probability", pa.float32()))]
+    return pa.schema([("id", pa.string()), *lists, ("sha256", pa.binary(32)), ("error", pa.string())])
 
 
 def _lists(tables: Sequence[pa.Table], name: str) -> np.ndarray:
@@ -173,9 +200,22 @@ def all_stored(parent: Path) -> list[Stored]:
             record = json.loads(path.read_bytes())
         except (OSError, ValueError):
             continue
-        if isinstance(record, dict) and record.get("format") == FORMAT:
+        if isinstance(record, dict) and record.get("format") == FORMAT and _is_record(record):
             found.append(Stored(path.parent, record))
     return found
+
+
+def _is_record(record: Mapping[str, Any]) -> bool:
+    """Whether it has what is read of it."""
+    texts, mappings = (record.get(name) for name in ("name", "network", "pool")), (record.get(name) for name in ("files", "versions"))
+    classes = record.get("classes")
+    labels = isinstance(classes, list) and all(isinstance(label, list) and len(label) == 2 for label in classes)
+    return (
+        labels
+        and isinstance(record.get("pictures"), int)
+        and all(isinstance(text, str) for text in texts)
+        and all(isinstance(mapping, dict) for mapping in mappings)
+    )
 
 
 def digest_in_cache(parent: Path, state: str) -> str | None:

@@ -71,7 +71,7 @@ class Answers:
         try:
             with contextlib.closing(_connect(str(self._path))) as connection:
                 yield connection
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError, TypeError, RecursionError) as error:
             raise RunFolderError(f"{self._path} cannot be read or written: {error}.") from error
 
     def add(self, answers: Iterable[Answer]) -> int:
@@ -105,15 +105,17 @@ class Answers:
 
 
 def read_file(path: Path) -> list[Answer]:
-    """The answers in a file that another verdict wrote, which is not changed.
+    """The answers in a file that another verdict wrote. Nothing in its folder is changed.
 
     Raises:
         ValueError: it is no such file.
     """
+    at_rest = not path.with_name(f"{path.name}-wal").exists()  # SQLite would create this file and leave it there
+    how = "immutable=1" if at_rest else "mode=ro"
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)) as connection:
             return list(_rows(connection))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"it holds no answers of a verdict ({error})") from None
 
 
@@ -147,5 +149,7 @@ def _connect(path: str) -> sqlite3.Connection:
 
 def _rows(connection: sqlite3.Connection, after: int = 0) -> Iterator[Answer]:
     query = f"SELECT {COLUMNS} FROM answers ORDER BY number LIMIT -1 OFFSET {after}"
-    for picture, answer, person, time, source, named in connection.execute(query):
-        yield Answer(picture, answer, person, time, source, tuple(json.loads(named)))
+    for *texts, named in connection.execute(query):
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("a value in it is no text")
+        yield Answer(*texts, named=tuple(map(str, json.loads(named))))

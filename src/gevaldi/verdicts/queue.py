@@ -1,5 +1,7 @@
 """The pictures to label next as a table, `queue.csv`, into which people write the classes."""
 
+import csv
+import io
 from pathlib import Path
 
 from gevaldi.errors import DataError, RunFolderError
@@ -38,9 +40,9 @@ def read_queue(verdict: Assessment, folder: Path) -> None:
     if not path.exists():
         return
     try:
-        rows = list(read_csv(path.read_text(encoding="utf-8-sig").splitlines()))
+        rows = list(read_csv(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
         answers = [Answer(row["picture"], row["class"].strip(), source=FILE) for row in rows if row["class"].strip()]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error!r}. Its columns are {', '.join(COLUMNS)}.") from None
     changed = [one.picture for one in answers if one.picture not in known_ids(verdict.pool, [row["picture"] for row in rows])]
     if changed:

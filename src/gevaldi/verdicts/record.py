@@ -11,11 +11,13 @@ from typing import Any
 
 from gevaldi.errors import RunFolderError
 from gevaldi.files import write_whole
+from gevaldi.names import plain
 from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.sentences import sentences
 
 FILE = "verdict.json"
 FORMAT = 1
+QUESTION = ("scores", "confidence", "budget", "use_truth")  # which may not change once labels count
 PACKAGES = ("gevaldi", "numpy", "pyarrow", "torch")
 
 
@@ -109,11 +111,33 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     try:
         record = json.loads(path.read_bytes())
         written = record["format"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        if written == FORMAT:
+            _check(record)
+    except KeyError as error:
+        raise RunFolderError(f"{path} cannot be read as the record of a verdict: it has no {error}.") from None
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise RunFolderError(f"{path} cannot be read as the record of a verdict: {error}") from None
     if written != FORMAT:
-        raise RunFolderError(f"{path} has format {written}, and this version of gevaldi reads format {FORMAT}.")
+        raise RunFolderError(f"{path} has format {plain(written)}, and this version of gevaldi reads format {FORMAT}.")
     return dict(record)
+
+
+def _check(record: Any) -> None:
+    """Refuse a record that lacks what is read of it.
+
+    Raises:
+        KeyError, TypeError: it does.
+    """
+    classifiers, pairs, pool, question = (record[name] for name in ("classifiers", "pairs", "pool", "question"))
+    texts = [record["created"], pool["sha256"], *(own[key] for own in classifiers for key in ("name", "predictions_sha256"))]
+    numbers = [pool["pictures"], record["order"]["seed"], *(pair["labels"] for pair in pairs)]
+    questions = [question, *(one["question"] for one in record["questions"])]
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(number, int) for number in numbers):
+        raise TypeError("a value in it is of another type than expected.")
+    for name in QUESTION:
+        question[name]
+    if not all(isinstance(one, dict) for one in questions) or not isinstance(record["questions"], list):
+        raise TypeError("its questions are of another type than expected.")
 
 
 def check_unchanged(verdict: Assessment, folder: Path) -> None:
