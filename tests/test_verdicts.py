@@ -28,6 +28,7 @@ from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.decisions import Decision
 from gevaldi.verdicts.gate import as_junit, as_markdown
 from gevaldi.verdicts.order import priorities
+from gevaldi.verdicts.queue import read_queue, write_queue
 from gevaldi.verdicts.read import read_answers
 from gevaldi.verdicts.scores import score_named
 from gevaldi.verdicts.sentences import headline
@@ -628,6 +629,27 @@ def test_classes_written_into_the_queue_are_read_by_the_same_command(tmp_path: P
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     assert "new.csv is better than old.csv" in result.output
+
+
+def test_a_queue_that_a_spreadsheet_saved_with_semicolons_is_read(tmp_path: Path) -> None:
+    command = ["verdict", *tables(tmp_path, [0] * 30, [1] * 20 + [0] * 10), "--out", str(tmp_path / "v")]
+    CliRunner().invoke(app, command)
+    queue = tmp_path / "v" / "queue.csv"
+    pd.read_csv(queue, dtype=str).assign(**{"class": "dog"}).to_csv(queue, index=False, sep=";", encoding="utf-8-sig")
+    assert CliRunner().invoke(app, command).exit_code == 0
+
+
+def test_ids_that_look_like_formulas_come_back_from_the_queue(tmp_path: Path) -> None:
+    ids = pa.array([f"={i}.png" for i in range(20)])
+    made = [
+        Predictions(name, ids, CLASSES, np.full((20, 1), top, np.int32), digest=name) for top, name in enumerate(("old", "new"))
+    ]
+    verdict = verdict_on(Pool("pictures", ids, CLASSES, made), out=tmp_path)
+    write_queue(verdict, tmp_path, 5)
+    table = pd.read_csv(tmp_path / "queue.csv", dtype=str)
+    table.assign(**{"class": "dog"}).to_csv(tmp_path / "queue.csv", index=False)
+    read_queue(verdict, tmp_path)
+    assert verdict.main.used == 5
 
 
 def test_a_wrong_class_in_the_queue_is_refused_and_the_queue_stays(tmp_path: Path) -> None:

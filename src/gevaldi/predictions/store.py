@@ -207,7 +207,10 @@ def all_stored(parent: Path) -> list[Stored]:
 
 def _is_record(record: Mapping[str, Any]) -> bool:
     """Whether it has what is read of it."""
-    texts, mappings = (record.get(name) for name in ("name", "network", "pool")), (record.get(name) for name in ("files", "versions"))
+    texts, mappings = (
+        (record.get(name) for name in ("name", "network", "pool")),
+        (record.get(name) for name in ("files", "versions")),
+    )
     classes = record.get("classes")
     labels = isinstance(classes, list) and all(isinstance(label, list) and len(label) == 2 for label in classes)
     return (

@@ -149,7 +149,7 @@ def _connect(path: str) -> sqlite3.Connection:
 
 def _rows(connection: sqlite3.Connection, after: int = 0) -> Iterator[Answer]:
     query = f"SELECT {COLUMNS} FROM answers ORDER BY number LIMIT -1 OFFSET {after}"
-    for *texts, named in connection.execute(query):
-        if not all(isinstance(text, str) for text in texts):
+    for picture, answer, person, time, source, named in connection.execute(query):
+        if not all(isinstance(text, str) for text in (picture, answer, person, time, source)):
             raise ValueError("a value in it is no text")
-        yield Answer(*texts, named=tuple(map(str, json.loads(named))))
+        yield Answer(picture, answer, person, time, source, tuple(map(str, json.loads(named))))

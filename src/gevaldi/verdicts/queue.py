@@ -1,15 +1,15 @@
 """The pictures to label next as a table, `queue.csv`, into which people write the classes."""
 
-import csv
-import io
+from dataclasses import replace
 from pathlib import Path
 
 from gevaldi.errors import DataError, RunFolderError
 from gevaldi.files import write_whole
-from gevaldi.tables import as_csv, read_csv
-from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer
+from gevaldi.tables import as_csv
+from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER
 from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.labels import known_ids
+from gevaldi.verdicts.read import read_answers
 
 FILE = "queue.csv"
 COLUMNS = ("picture", "class", "choices")
@@ -39,12 +39,9 @@ def read_queue(verdict: Assessment, folder: Path) -> None:
     path = folder / FILE
     if not path.exists():
         return
-    try:
-        rows = list(read_csv(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
-        answers = [Answer(row["picture"], row["class"].strip(), source=FILE) for row in rows if row["class"].strip()]
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read: {error!r}. Its columns are {', '.join(COLUMNS)}.") from None
-    changed = [one.picture for one in answers if one.picture not in known_ids(verdict.pool, [row["picture"] for row in rows])]
+    answers = [replace(one, source=FILE) for one in read_answers(path)]
+    ids = known_ids(verdict.pool, [one.picture for one in answers])
+    changed = [one.picture for one in answers if one.picture not in ids]
     if changed:
         raise DataError(
             f"{len(changed):,} pictures in {path} are not in the pool, such as {changed[0]!r}. Did a spreadsheet change their ids? "

@@ -9,6 +9,7 @@ from typing import Any
 
 from gevaldi.errors import DataError
 from gevaldi.storage import local_path
+from gevaldi.tables import text_of
 from gevaldi.verdicts.answers import FILE, Answer, read_file
 
 PICTURES = ("picture", "id", "image", "file", "filename", "file_name", "path", "name")
@@ -16,6 +17,7 @@ CLASSES = ("class", "label", "answer", "truth", "target", "choice")
 PEOPLE = ("person", "annotator", "labeller", "labeler", "user", "completed_by", "annotator_id")
 TIMES = ("time", "created_at", "timestamp", "date")
 UPLOADED = re.compile(r"^/data/upload/\d+/[0-9a-f]{8}-")  # what Label Studio puts before the names of files
+SEPARATORS = (",", ";", "\t")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
@@ -72,8 +74,11 @@ def _table(file: Path) -> Iterator[Answer]:
 
         content = pq.read_table(file)
         return _records(content.to_pylist(), content.column_names)
-    table = pd.read_csv(file, dtype=str, keep_default_na=False, sep="\t" if file.suffix == ".tsv" else ",")
-    rows = [{str(name): cell for name, cell in row.items()} for row in table.to_dict("records")]
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        head = lines.readline()
+    separator = max(SEPARATORS, key=head.count)  # of spreadsheets in many languages it is the semicolon
+    table = pd.read_csv(file, dtype=str, keep_default_na=False, sep=separator, encoding="utf-8-sig")
+    rows = [{str(name): text_of(str(cell)) for name, cell in row.items()} for row in table.to_dict("records")]
     return _records(rows, list(map(str, table.columns)))
 
 
