@@ -167,6 +167,7 @@ def test_pictures_that_cannot_be_read_and_nan_are_rows_with_an_error(tmp_path: P
     answered = dict(zip(found.ids.to_pylist(), one.top[:, 0].tolist(), strict=True))
     assert answered["black/x.png"] == answered["black/y.png"] == NO_ANSWER
     assert one.source["failed"] == rows["error"].notna().sum() < len(rows)
+    assert any("has no answer for" in note and "cannot be read as a picture" in note for note in found.notes)
 
 
 def test_a_network_that_answers_nothing_is_an_error(tmp_path: Path) -> None:

@@ -87,4 +87,13 @@ def _pool(
     truth, classes, about_truth = true_classes(names or [], classes, open_ended)
     if classes != moved[0].classes:
         moved = [replace(one, classes=classes, digest=digest_of(ids, classes, one.top)) for one in moved]
-    return Pool(name, ids, classes, moved, truth, digest, pictures, (*notes, *about_classes, *about_truth))
+    return Pool(name, ids, classes, moved, truth, digest, pictures, (*notes, *about_classes, *about_truth, *_failures(predictions)))
+
+
+def _failures(predictions: Sequence[Predictions]) -> list[str]:
+    """Sentences on pictures for which a network has no answer, with the first reason; each counts as a wrong answer."""
+    return [
+        f"{one.name} has no answer for {one.source['failed']:,} of {len(one):,} pictures. The first: {one.source['errors'][0]}"
+        for one in predictions
+        if one.source.get("failed")
+    ]
