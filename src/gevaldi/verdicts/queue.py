@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gevaldi.errors import DataError, RunFolderError
 from gevaldi.files import write_whole
+from gevaldi.storage import read
 from gevaldi.tables import as_csv, read_csv
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer
 from gevaldi.verdicts.assessment import Assessment
@@ -40,7 +41,7 @@ def read_queue(verdict: Assessment, folder: Path) -> None:
     if not path.exists():
         return
     try:
-        rows = list(read_csv(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
+        rows = list(read_csv(io.StringIO(read(path).decode("utf-8-sig"), newline="")))
         answers = [Answer(row["picture"], row["class"].strip(), source=FILE) for row in rows if row["class"].strip()]
     except (OSError, ValueError, KeyError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error!r}. Its columns are {', '.join(COLUMNS)}.") from None
