@@ -136,11 +136,11 @@ def rows_of(columns: Columns) -> list[dict[str, Any]]:
 
 def _separated(chance: random.Random, columns: Columns, separator: str) -> bytes:
     text = io.StringIO()
-    mark = chance.choice((separator, separator, separator, ";", "|"))
-    writer = csv.writer(text, delimiter=mark, lineterminator=chance.choice(("\n", "\n", "\r\n", "\r")))
+    mark = separator if chance.random() < 0.9 else chance.choice((";", "|"))
+    writer = csv.writer(text, delimiter=mark, lineterminator=chance.choice(("\n", "\n", "\r\n")))
     writer.writerow(columns)
     for row in zip(*columns.values(), strict=True):
-        writer.writerow([*row, *(["more"] if chance.random() < 0.005 else [])])
+        writer.writerow([*row, *(["more"] if chance.random() < 0.001 else [])])
     return text.getvalue().encode(errors="replace")
 
 
@@ -198,17 +198,17 @@ def _arrays(chance: random.Random, columns: Columns, folder: Path) -> bytes:
             (
                 np.array(0),
                 np.zeros((3, 3)),
-                own[:, None],
-                own[:1],
+                own[..., None],
+                own.reshape(-1)[:1],
                 np.array([Bomb(folder / CANARY)] * 3, object),
                 np.array([(1, "a")], [("a", "i4"), ("b", "U3")]),
-                np.arange(len(own)).astype("M8[s]"),
-                np.arange(len(own)).astype(">i2"),
-                np.full(len(own), 1j),
-                np.array([b"\xff"] * len(own)),
-                np.zeros((len(own), 0)),
-                np.zeros((len(own), 3), np.float16),
-                np.full((len(own), 3), np.nan),
+                np.arange(own.size).astype("M8[s]"),
+                np.arange(own.size).astype(">i2"),
+                np.full(own.size, 1j),
+                np.array([b"\xff"] * own.size),
+                np.zeros((own.size, 0)),
+                np.zeros((own.size, 3), np.float16),
+                np.full((own.size, 3), np.nan),
             )
         )
     sink = io.BytesIO()

@@ -17,7 +17,7 @@ from hostile._cells import altered, array_of, parquet_of
 from hostile._texts import damaged, no_file
 from hostile.case import Case
 from hostile.names import NAMES
-from hostile.pictures import some_picture
+from hostile.pictures import FORMATS, MODES, png_of_size, whole
 from hostile.records import changed
 
 OPTIONS = (
@@ -53,8 +53,14 @@ def _png(number: int) -> bytes:
     return sink.getvalue()
 
 
+def _odd(chance: random.Random) -> bytes:
+    """A picture of another format, mode or size, cut off, or none."""
+    content = whole(chance, chance.choice(FORMATS), chance.choice(MODES))
+    return chance.choice((content, content[:60], b"", b"x", png_of_size(60_000, 60_000, bits=8, colour=2)))
+
+
 def _pictures(chance: random.Random) -> list[bytes]:
-    return [some_picture(chance) if chance.random() < 0.1 else _png(i) for i in range(chance.choice((1, 8, 8)))]
+    return [_odd(chance) if chance.random() < 0.1 else _png(i) for i in range(chance.choice((1, 8, 8)))]
 
 
 def _parquet(chance: random.Random, folder: Path) -> tuple[str, Path]:
@@ -87,7 +93,7 @@ def _shard(chance: random.Random, folder: Path) -> tuple[str, Path]:
             for member in _members(chance, i, content):
                 try:
                     archive.addfile(member[0], io.BytesIO(member[1]))
-                except ValueError:  # a name that this format cannot have
+                except (OSError, ValueError):  # a name or a size that this format cannot have
                     continue
     return chance.choice(
         ("webdataset:s-000000.tar", "webdataset:s-{000000..000000}.tar", "webdataset:.", "webdataset:s-{0..9}.tar")

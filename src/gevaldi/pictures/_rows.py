@@ -62,7 +62,7 @@ def class_names(schema: pa.Schema, column: str | None) -> Sequence[str]:
     try:
         features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
         return list(map(str, features[column]["names"]))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, RecursionError, TypeError, ValueError):
         return []
 
 

@@ -52,7 +52,7 @@ def read(real: RealPictures, place: int) -> Read:
         picture = decoded(content, pictures.name(place)) if isinstance(pictures, Encoded) else pictures[place]
     except Exception as error:  # whatever decoders raise
         why = str(error) if isinstance(error, GevaldiError) else describe_error(error)
-        return Read(None, content and hashlib.sha256(content).digest(), why)
+        return Read(None, None if content is None else hashlib.sha256(content).digest(), why)
     return Read(picture, hashlib.sha256(content).digest())
 
 

@@ -23,7 +23,7 @@ from gevaldi.folders import in_path
 from gevaldi.labels import Label
 from gevaldi.predictions.base import NO_ANSWER, Predictions
 from gevaldi.predictions.ranking import Probability, Top, digest_of
-from gevaldi.storage import reason, remedy
+from gevaldi.storage import read, reason, remedy
 
 FORMAT = 1
 RECORD = "record.json"
@@ -140,7 +140,7 @@ class Stored:
             if last < begin:
                 continue
             try:
-                content = path.read_bytes()
+                content = read(path)
                 if hashlib.sha256(content).hexdigest()[:DIGITS] not in path.name:
                     raise DataError(f"{path} is damaged: it is not what its name says. Delete it, to compute it again.")
                 table = pq.read_table(pa.BufferReader(content))
@@ -197,8 +197,8 @@ def all_stored(parent: Path) -> list[Stored]:
     found = []
     for path in sorted(parent.glob(f"*/{RECORD}")):
         try:
-            record = json.loads(path.read_bytes())
-        except (OSError, ValueError):
+            record = json.loads(read(path))
+        except (OSError, ValueError, RecursionError):
             continue
         if isinstance(record, dict) and record.get("format") == FORMAT and _is_record(record):
             found.append(Stored(path.parent, record))
@@ -212,7 +212,7 @@ def _is_record(record: Mapping[str, Any]) -> bool:
         (record.get(name) for name in ("files", "versions")),
     )
     classes = record.get("classes")
-    labels = isinstance(classes, list) and all(isinstance(label, list) and len(label) == 2 for label in classes)
+    labels = isinstance(classes, list) and all(map(_is_label, classes))
     return (
         labels
         and isinstance(record.get("pictures"), int)
@@ -221,11 +221,15 @@ def _is_record(record: Mapping[str, Any]) -> bool:
     )
 
 
+def _is_label(label: Any) -> bool:
+    return isinstance(label, list) and len(label) == 2 and isinstance(label[0], str) and isinstance(label[1], str | None)
+
+
 def digest_in_cache(parent: Path, state: str) -> str | None:
     """The hash of the pictures of a pool in this state, if it is known."""
     try:
-        return str(json.loads((parent / "pools" / f"{state[:32]}.json").read_bytes())[state])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(json.loads(read(parent / "pools" / f"{state[:32]}.json"))[state])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

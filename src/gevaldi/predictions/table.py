@@ -1,6 +1,7 @@
 """Reads `table:FILE`: predictions that something else made, in CSV, Parquet, JSON lines or NPZ. Needs no torch."""
 
 import mmap
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -32,6 +33,7 @@ SEPARATED, LINES, PARQUET, NPZ = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson")
 ROWS = 65_536  # read at a time
 AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
 SHOWN = 3
+NULL_FIRST, NULL_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*null"), re.compile(rb"[\n\r][ \t]*null")
 
 
 def is_table(name: Any) -> bool:
@@ -123,6 +125,7 @@ def _format(path: Path) -> ds.FileFormat:
     if suffix in PARQUET:
         return ds.ParquetFileFormat()
     if suffix in LINES:
+        _refuse_null(path)
         return ds.JsonFileFormat()
     if suffix not in SEPARATED:
         known = ", ".join((*SEPARATED, *PARQUET, *LINES, *NPZ))
@@ -135,6 +138,14 @@ def _format(path: Path) -> ds.FileFormat:
         parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=quoted),
         convert_options=csv.ConvertOptions(null_values=[""]),
     )
+
+
+def _refuse_null(path: Path) -> None:
+    """Refuse JSON lines that are null, of which Arrow 25 dies by a signal."""
+    if path.stat().st_size:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            if NULL_FIRST.match(content) or NULL_LINE.search(content):
+                raise DataError(f"The table {path} has a line that is null; each line has to be an object, {{...}}. Remove it.")
 
 
 def _first_line(path: Path) -> tuple[str, bool]:

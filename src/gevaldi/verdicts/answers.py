@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gevaldi.errors import RunFolderError
+from gevaldi.storage import check_regular
 
 NEITHER = "neither"
 """The picture shows none of the classes that classifiers named."""
@@ -108,10 +109,11 @@ def read_file(path: Path) -> list[Answer]:
     """The answers in a file that another verdict wrote. Nothing in its folder is changed.
 
     Raises:
-        ValueError: it is no such file.
+        OSError, ValueError: it is no such file.
     """
     at_rest = not path.with_name(f"{path.name}-wal").exists()  # SQLite would create this file and leave it there
     how = "immutable=1" if at_rest else "mode=ro"
+    check_regular(path)
     try:
         with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)) as connection:
             return list(_rows(connection))

@@ -78,7 +78,7 @@ def margin_of(text: str | float, score: Score) -> float:
     except ValueError:
         value = float("nan")
     if not 0 <= value <= score.scale or (percent and score.unit):
-        example = f"a number of {score.unit} up to {score.scale:g}" if score.unit else "a share such as 0.005 or 0.5%"
+        example = f"a number up to {score.scale:g} {score.unit}" if score.unit else "a share such as 0.005 or 0.5%"
         raise SpecError(f"margin={text!r} was given; {example} was expected.")
     return value
 

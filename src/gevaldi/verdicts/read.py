@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gevaldi.errors import DataError
-from gevaldi.storage import local_path
+from gevaldi.names import plain
+from gevaldi.storage import check_regular, local_path, reason
 from gevaldi.tables import text_of
 from gevaldi.verdicts.answers import FILE, Answer, read_file
 
@@ -18,6 +19,7 @@ PEOPLE = ("person", "annotator", "labeller", "labeler", "user", "completed_by", 
 TIMES = ("time", "created_at", "timestamp", "date")
 UPLOADED = re.compile(r"^/data/upload/\d+/[0-9a-f]{8}-")  # what Label Studio puts before the names of files
 SEPARATORS = (",", ";", "\t")
+LONGEST = 500  # characters of a reason
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
@@ -35,9 +37,15 @@ def read_answers(path: str | Path) -> list[Answer]:
     if not file.exists():
         raise DataError(f"There is no file or folder of labels at {file}.")
     try:
+        if not file.is_dir():
+            check_regular(file)
         return [replace(one, source=one.source or str(path)) for one in _rows(file) if one.answer]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DataError(f"{file} cannot be read as labels: {error}") from None
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise DataError(f"{file} cannot be read as labels: a part of it has another form than expected ({plain(error)}).") from None
+    except OSError as error:
+        raise DataError(f"{file} cannot be read as labels: {reason(error)}.") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{file} cannot be read as labels: {plain(error, LONGEST)}") from None
 
 
 def _rows(file: Path) -> Iterator[Answer]:
@@ -100,7 +108,9 @@ def _records(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> It
 
 def _text(value: Any) -> str:
     """A cell as text; a missing one is empty, and a whole number has no decimals."""
-    return "" if value is None else str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+    if value is None or value != value:
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def _json(file: Path) -> Iterator[Answer]:

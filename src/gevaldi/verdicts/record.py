@@ -12,6 +12,7 @@ from typing import Any
 from gevaldi.errors import RunFolderError
 from gevaldi.files import write_whole
 from gevaldi.names import plain
+from gevaldi.storage import read
 from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.sentences import sentences
 
@@ -109,7 +110,7 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        record = json.loads(path.read_bytes())
+        record = json.loads(read(path))
         written = record["format"]
         if written == FORMAT:
             _check(record)

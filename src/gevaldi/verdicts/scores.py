@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.labels import Label
+from gevaldi.names import plain
 from gevaldi.predictions.base import DEPTH
 
 Tops = Int[np.ndarray, "pictures depth"]
@@ -200,17 +201,15 @@ def _costs(text: str, path: str, classes: Sequence[Label]) -> Score:
     Raises:
         SpecError: the file is no table of costs over these classes.
     """
-    import pandas as pd
-
+    from gevaldi.documents import TextFile
     from gevaldi.storage import local_path
 
+    head, *table = TextFile("The table of costs", SpecError).rows(local_path(path)) or [[]]
     try:
-        table = pd.read_csv(local_path(path), index_col=0)
-        costs = table.to_numpy(dtype=float)
-    except (OSError, ValueError) as error:
-        raise SpecError(f"{path} cannot be read as a table of costs: {error}") from None
-    rows = [place_of(str(name), classes) for name in table.index]
-    columns = [place_of(str(name), classes) for name in table.columns]
+        costs = np.array([[float(cell) for cell in row[1:]] for row in table])
+    except ValueError as error:
+        raise SpecError(f"{path} cannot be read as a table of costs: {plain(error)}") from None
+    rows, columns = [place_of(plain(row[0]), classes) for row in table], [place_of(plain(name), classes) for name in head[1:]]
     if sorted(rows) != list(range(len(classes))) or sorted(columns) != list(range(len(classes))):
         raise SpecError(
             f"{path} has costs for {len(rows)} true classes and {len(columns)} answers; one row and one column for each of the "
