@@ -93,7 +93,7 @@ def test_ten_thousand_labels_do_not_overflow() -> None:
     assert high - low < 250
 
 
-@pytest.mark.parametrize("size", [10, 30])
+@pytest.mark.parametrize("size", [10, pytest.param(30, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("miss", [0.05, 0.05 / 28])
 def test_an_interval_of_any_fixed_number_of_labels_covers_exact_ties_by_the_hypergeometric_law(size: int, miss: float) -> None:
     ones = size // 2
@@ -117,7 +117,7 @@ def test_the_fewest_successes_are_those_that_scipys_hypergeometric_tail_allows(s
 
 
 @pytest.mark.parametrize("miss", [0.05, 0.05 / 28])
-@pytest.mark.parametrize("size", [6, 11, 16])
+@pytest.mark.parametrize("size", [6, 11, pytest.param(16, marks=pytest.mark.slow)])
 def test_a_fixed_number_of_labels_covers_every_population_of_ones_halves_and_zeros(size: int, miss: float) -> None:
     for seen in range(1, size):
         counts = [(ones, halves) for ones in range(seen + 1) for halves in range(seen + 1 - ones)]
