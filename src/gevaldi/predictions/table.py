@@ -33,7 +33,7 @@ SEPARATED, LINES, PARQUET, NPZ = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson")
 ROWS = 65_536  # read at a time
 AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
 SHOWN = 3
-NULL_FIRST, NULL_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*null"), re.compile(rb"[\n\r][ \t]*null")
+NULL_FIRST, NULL_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*null"), re.compile(rb"\n[ \t\r]*null")
 
 
 def is_table(name: Any) -> bool:
@@ -141,7 +141,7 @@ def _format(path: Path) -> ds.FileFormat:
 
 
 def _refuse_null(path: Path) -> None:
-    """Refuse JSON lines that are null, of which Arrow 25 dies by a signal."""
+    """Refuse JSON lines that are null, of which Arrow 26 dies by a signal."""
     if path.stat().st_size:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             if NULL_FIRST.match(content) or NULL_LINE.search(content):
