@@ -21,6 +21,7 @@ from gevaldi.predictions.base import NO_ANSWER
 from gevaldi.predictions.pool import load_pool
 from gevaldi.predictions.ranking import digest_of_ids, most_probable
 from gevaldi.predictions.table import load_table
+from gevaldi.verdicts.labels import known_ids
 
 NAMES = ["cat", "dog", "horse"]
 IDS = ["007", "a/b.png", "ü, v.png", "8"]
@@ -251,6 +252,18 @@ def test_tables_are_joined_by_id_whatever_their_order_and_their_classes_united(t
         assert [names[i] for i in one.top[:, 0]] == expected[column].tolist()
     assert found.predictions[1].digest == two(tmp_path, first, second).predictions[1].digest
     assert (found.truth, found.pictures) == (None, None)
+
+
+@pytest.mark.parametrize("windows", [0, 1])
+def test_paths_of_windows_match_those_with_slashes(tmp_path: Path, windows: int) -> None:
+    paths = ["night/1.png", "day/2.png", "day/3.png"]
+    ids = [paths, [path.replace("/", "\\") for path in paths]]
+    first = pd.DataFrame({"id": ids[windows], "class": NAMES})
+    second = pd.DataFrame({"id": ids[1 - windows][::-1], "class": NAMES[::-1]})
+    found = two(tmp_path, first, second)
+    assert found.ids.to_pylist() == ids[windows]
+    assert found.predictions[1].top.tolist() == found.predictions[0].top.tolist()
+    assert known_ids(found, ids[1 - windows]) == dict(zip(ids[1 - windows], ids[windows], strict=True))
 
 
 def test_rows_that_are_missing_are_refused_with_their_number_and_the_first_of_them(tmp_path: Path) -> None:

@@ -42,13 +42,13 @@ def join(predictions: Sequence[Predictions], ids: pa.Array, known: bool) -> tupl
 def _joined(one: Predictions, ids: pa.Array, known: bool, notes: list[str]) -> Predictions:
     if one.ids.equals(ids):
         return one
-    places = pc.index_in(ids, value_set=one.ids)
+    places = _places(one.ids, ids)
     missing = places.null_count
     if missing and not one.source.get("partial"):
         raise DataError(_missing(one, ids.filter(places.is_null()), known))
     extra = len(one) - (len(ids) - missing)
     if extra and not known:
-        others = one.ids.filter(pc.is_null(pc.index_in(one.ids, value_set=ids)))
+        others = one.ids.filter(pc.is_null(_places(ids, one.ids)))
         raise DataError(
             f"{extra:,} pictures of {one.name} are not in the first table: {some(others)}. Give tables about the same pictures, "
             "or the pool that they are about."
@@ -61,6 +61,16 @@ def _joined(one: Predictions, ids: pa.Array, known: bool, notes: list[str]) -> P
     top = _taken(one.top, rows, NO_ANSWER)
     probability = None if one.probability is None else _taken(one.probability, rows, 0)
     return replace(one, ids=ids, top=top, probability=probability, digest="")
+
+
+def _places(known: pa.Array, ids: pa.Array) -> pa.Array:
+    """Where pictures are among known ones, null for those that are not. Paths of Windows match those with slashes."""
+    places = pc.index_in(ids, value_set=known)
+    if not places.null_count:
+        return places
+    own, others = (pc.replace_substring(names, "\\", "/") for names in (known, ids))
+    distinct = all(len(pc.unique(names)) == len(names) for names in (own, others))
+    return pc.index_in(others, value_set=own) if distinct else places
 
 
 def _taken(values: np.ndarray, rows: np.ndarray, missing: int) -> np.ndarray:

@@ -28,7 +28,10 @@ def refuse_reserved(pool: Pool) -> None:
 
 
 def known_ids(pool: Pool, pictures: Sequence[str], disputed: Container[str] = ()) -> dict[str, str]:
-    """The pool's ids of pictures by what labels call them: the same id, or the only one that is the end of the other's path."""
+    """The pool's ids of pictures by what labels call them: the same id, or the only one that is the end of the other's path.
+
+    Paths of Windows match those with slashes.
+    """
     texts = list(dict.fromkeys(pictures))
     if all(text in disputed for text in texts):
         return {text: text for text in texts}
@@ -37,7 +40,7 @@ def known_ids(pool: Pool, pictures: Sequence[str], disputed: Container[str] = ()
     found = {text: text for text, known in zip(texts, there, strict=True) if known}
     missing = [text for text in texts if text not in found]
     if missing:
-        names = pc.replace_substring_regex(ids, r"^.*/", "")
+        names = pc.replace_substring_regex(ids, r"^.*[/\\]", "")
         wanted = pa.array([_file_name(text) for text in missing], pa.string())
         by_name: dict[str, list[str]] = {}
         for own in ids.filter(pc.is_in(names, value_set=wanted)).to_pylist():
@@ -50,11 +53,17 @@ def known_ids(pool: Pool, pictures: Sequence[str], disputed: Container[str] = ()
 
 
 def _file_name(text: str) -> str:
-    return text.rpartition("/")[2]
+    return _slashes(text).rpartition("/")[2]
 
 
 def _is_end(path: str, end: str) -> bool:
+    path, end = _slashes(path), _slashes(end)
     return path == end or path.endswith(f"/{end}")
+
+
+def _slashes(path: str) -> str:
+    """A path with slashes where Windows writes backslashes."""
+    return path.replace("\\", "/")
 
 
 def labels_of_pool(pool: Pool, disputed: Container[str], answers: Sequence[Answer], source: str) -> tuple[list[Answer], list[str]]:
