@@ -1,8 +1,6 @@
 """`gevaldi.compare`: takes two classifiers and a generator, returns rows, pictures and a report."""
 
-import contextlib
 import html
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from gevaldi.compute import Compute
-from gevaldi.errors import SpecError
 from gevaldi.images import open_picture, stored_bytes
+from gevaldi.jobs import open_job
 from gevaldi.measures.failures import why_all_failed
 from gevaldi.names import OBJECT
-from gevaldi.runs.store.lock import locked
 from gevaldi.runs.store.run import Run
 from gevaldi.spec import Search, Spec, spec_from
 from gevaldi.storage import Location, location
@@ -276,59 +273,10 @@ def execute(
         RunFolderError: another process has locked the folder.
         EngineError: no worker can compute the rows.
     """
-    from gevaldi.classifiers import load_classifier
-    from gevaldi.engines.base import Job, compute_missing
-    from gevaldi.generators import load_generator
-    from gevaldi.runs.session import device_of, models_of, open_run
-    from gevaldi.runs.worker.setup import prepare_torch
+    from gevaldi.engines.base import compute_missing
 
-    refuse_objects(models)
-    with contextlib.ExitStack() as stack:
-        compute = stack.enter_context(compute.open())  # before loading anything, since a cluster may not answer
-        first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
-        before = Run.begun(folder)
-        if not (before and before.complete and before.spec.samples >= spec.samples):
-            stack.enter_context(locked(folder, command_line()))
-            before = Run.begun(folder)  # another process may have written before this one got the lock
-            if before:
-                before.tidy()
-        watch = stack.enter_context(bar(compute.progress))
-        watch.measuring()
-        ready = models_of(
-            spec, first, second, generator, device_of(compute.device), before, taxonomy, compute.batch_size, compute.threads
-        )
-        stack.enter_context(prepare_torch(ready))
-        run = open_run(folder, spec, ready, command, watch.audited, about)
-        begun(run)
-        names = (spec.first, spec.second, spec.generator)
-        sources = [model if name.startswith(OBJECT) else name for name, model in zip(names, models, strict=True)]
-        size = compute.batch_size or run.record["execution"]["batch_size"]
+    with compute.open() as compute, open_job(spec, folder, models, compute, command, taxonomy, about=about) as job:
+        begun(job.run)
         assert compute.rows  # set by `open`
-        compute_missing(Job(run, ready, sources, size, watch), compute.rows)
-    return Comparison(run)
-
-
-def command_line() -> str:
-    """The command line of this process, shown to users who find the folder locked."""
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-
-
-def refuse_objects(models: Sequence[Any]) -> None:
-    """Refuse models that were objects of another program.
-
-    Raises:
-        SpecError: a model was an object of the program that began the run.
-    """
-    lost = [model.removeprefix(OBJECT) for model in models if isinstance(model, str) and model.startswith(OBJECT)]
-    if lost:
-        raise SpecError(
-            f"This run was started from Python with unnamed objects ({', '.join(lost)}). "
-            "Resume it with the same call of gevaldi.compare(..., out=FOLDER), or name the objects: python:module:factory."
-        )
-
-
-def bar(shown: bool | None) -> Any:
-    """The progress bar: rows on disk, rate, time left, and progress within the current chunk."""
-    from gevaldi.progress import Bar
-
-    return Bar(shown)
+        compute_missing(job, compute.rows)
+    return Comparison(job.run)

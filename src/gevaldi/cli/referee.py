@@ -24,7 +24,8 @@ def referee(
     Its opinion is not ground truth, so its own accuracy on real pictures is shown beside it. It classifies the run's real pictures,
     and the samples before and after their search.
     """
-    from gevaldi.comparison import Comparison, bar
+    from gevaldi.comparison import Comparison
+    from gevaldi.jobs import bar
     from gevaldi.names import full_name, told_apart
     from gevaldi.reports.opinion import opinion_sentences
     from gevaldi.runs.referee import judge

@@ -8,12 +8,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.comparison import bar, refuse_objects
 from gevaldi.compute import Compute
 from gevaldi.documents import parse
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, UnknownName, describe_error
 from gevaldi.experiments.execute import Outcome, run_all
 from gevaldi.files import write_whole
+from gevaldi.jobs import bar, refuse_objects
 from gevaldi.measures.sweeps import Entry
 from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec, differences
