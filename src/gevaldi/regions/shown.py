@@ -1,0 +1,89 @@
+"""The pictures that show regions: typical draws, the most probable picture, real pictures like them, and the map."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gevaldi.mass.draws import Draw, Drawing
+from gevaldi.pictures._levels import in_levels
+from gevaldi.regions.layout import map_of
+from gevaldi.regions.measured import Region
+from gevaldi.regions.rules import Table
+from gevaldi.regions.tables import Seen
+from gevaldi.runs.encoding import encode_png
+from gevaldi.runs.store.regions import Shown
+
+NEAREST = 8  # real pictures of a region
+ON_MAP = 1_500  # disagreements on the map
+SIDE = 32  # pixels to which pictures are reduced for the map
+
+
+@dataclass(frozen=True)
+class Showing:
+    """What is needed to draw and to name pictures.
+
+    Attributes:
+        drawing: draws again, by number.
+        classes: the names of the compared classes.
+        real: the real pictures, if there are any.
+    """
+
+    drawing: Drawing
+    classes: Sequence[str]
+    real: Seen | None
+
+    def draws(self, number: int, role: str, names: Sequence[str], found: Draw) -> Iterator[Shown]:
+        """Pictures of the generator, as pictures of a region."""
+        generator = self.drawing.models.generator
+        typicality = generator.prior.typicality(found.z).tolist()
+        first, second = (self.named(log_p.argmax(1)) for log_p in (found.log_p, found.log_q))
+        for i, levels in enumerate(in_levels(found.pictures)):
+            asked = generator.conditions[int(found.condition[i])].name if generator.conditions else None
+            yield Shown(number, role, names[i], first[i], second[i], asked, typicality[i], None, None, encode_png(levels))
+
+    def named(self, labels: Tensor | np.ndarray) -> list[str]:
+        """The names of classes."""
+        return [self.classes[label] for label in labels.tolist()]
+
+    def real_pictures(self, number: int, places: Sequence[int]) -> Iterator[Shown]:
+        """Real pictures, as pictures of a region."""
+        assert self.real
+        for place in places:
+            first, second = self.named(self.real.table.first[[place]]) + self.named(self.real.table.second[[place]])
+            picture = encode_png(in_levels(self.real.pictures.pictures[place]))
+            known = self.real.pictures.classes[place]
+            yield Shown(number, "real", self.real.name(place), first, second, known, None, None, None, picture)
+
+    def map(self, drawn: Table, regions: Sequence[Region]) -> Iterator[Shown]:
+        """Disagreements with their places on the map, and the first of these regions that has them."""
+        some = drawn.select(np.flatnonzero(drawn.differ)[:ON_MAP])
+        if len(some) == 0:
+            return
+        number = np.zeros(len(some), int)
+        for i, region in reversed([*enumerate(regions, 1)]):
+            number[region.disputed(some)] = i
+        small = torch.cat([_reduced(pictures) for pictures in self.drawing.pictures(some.index.tolist())])
+        places = map_of(small.flatten(1).cpu().double().numpy())
+        first, second = self.named(some.first), self.named(some.second)
+        for i, levels in enumerate(in_levels(small)):
+            x, y = places[i].tolist()
+            name, picture = str(some.index[i]), encode_png(levels)
+            yield Shown(int(number[i]), "map", name, first[i], second[i], None, None, x, y, picture)
+
+
+def _reduced(pictures: Float[Tensor, "batch channels height width"]) -> Tensor:
+    height, width = (min(SIDE, side) for side in pictures.shape[-2:])
+    return torch.nn.functional.adaptive_avg_pool2d(pictures, (height, width))
+
+
+def nearest(region: Region, real: Seen, centre: Float[np.ndarray, " features"]) -> list[int]:
+    """Real pictures of a region, and then those of its two classes that are nearest to its draws in the features."""
+    table, classes = real.table, [region.first, region.second]
+    own = region.disputed(table)
+    candidates = np.flatnonzero(own | np.isin(table.first, classes) | np.isin(table.second, classes))
+    distance = np.square((real.features[candidates] - centre) / (real.features.std(0) + 1e-9)).sum(1)
+    return [int(place) for place in candidates[np.lexsort((distance, ~own[candidates]))][:NEAREST]]
