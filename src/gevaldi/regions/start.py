@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from gevaldi.engines.base import ComputeRows, Job, compute_draws
 from gevaldi.errors import SpecError
 from gevaldi.mass.draws import Drawing
+from gevaldi.mass.event import Event
+from gevaldi.mass.mass import Mass, counted, is_rare, simulated
 from gevaldi.names import plain, told_apart
 from gevaldi.pictures import sources
 from gevaldi.regions.discovery import discover
@@ -16,6 +20,9 @@ from gevaldi.regions.shown import Showing, nearest
 from gevaldi.regions.tables import drawn_table, features_of, halves, seen
 from gevaldi.regions.words import Words
 from gevaldi.runs.store.regions import FOLDER, Shown, write_regions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 DRAWS, DRAWS_BY_LARGE = 200_000, 2_000  # by default, for small and for large networks
 REGIONS, MOST_REGIONS = 50, 1_000
@@ -39,13 +46,12 @@ def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most:
     """
     if not 1 <= most <= MOST_REGIONS:
         raise SpecError(f"{most:,} regions were requested; 1 to {MOST_REGIONS:,} can be reported.")
-    count, name = draws or (DRAWS if job.models.plan.small else DRAWS_BY_LARGE), pool or job.run.spec.real
+    name = pool or job.run.spec.real
     real = seen(job.models, sources.load(name)) if name else None
-    stored = compute_draws(job, compute, count).table()
-    stored = stored.slice(0, int((stored["index"].to_numpy() < count).sum()))
+    stored = drawn(job, compute, draws)
     job.progress.stage("finding regions")
-    drawn = drawn_table(stored, job.models)
-    choosing, measuring = halves(drawn, job.models.generator)
+    table = drawn_table(stored, job.models)
+    choosing, measuring = halves(table, job.models.generator)
     found = measure(discover(choosing), measuring, real.table if real else None)[:most]
     found = [_with_levels(region, job) for region in found]
     models = job.run.record["models"]
@@ -56,11 +62,11 @@ def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most:
     job.progress.stage("drawing the pictures of regions")
     detailed = [*_detailed(found[:DETAILED], Showing(Drawing(job.models, job.run.spec), words.classes, real))]
     shown = [picture for one in detailed for picture in one.shown]
-    shown += Showing(Drawing(job.models, job.run.spec), words.classes, real).map(drawn, found[:DETAILED])
+    shown += Showing(Drawing(job.models, job.run.spec), words.classes, real).map(table, found[:DETAILED])
     findings = Findings(
         draws=len(stored),
         divergence=stored["divergence"].to_numpy(),
-        drawn=drawn,
+        drawn=table,
         measuring=measuring,
         regions=[*(one.region for one in detailed), *found[DETAILED:]],
         real=real,
@@ -70,6 +76,32 @@ def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most:
     write_regions(job.run.folder / FOLDER, record, shown)
     job.progress.stage("")
     return Regions(job.run.folder, record)
+
+
+def mass_of(event: Event, job: Job, compute: ComputeRows, draws: int | None = None) -> Mass:
+    """The mass of an event in an open run: by counting its draws or, if too few of them show it, by subset simulation.
+
+    Raises:
+        EngineError, RunFolderError: the draws cannot be computed or written.
+    """
+    drawing = Drawing(job.models, job.run.spec)
+    found = counted(event, drawn(job, compute, draws), drawing)
+    return simulated(event, drawing, found, partial(_levels, job))[0] if is_rare(found.hits) else found
+
+
+def _levels(job: Job, levels: int) -> None:
+    job.progress.stage(f"the event is rare: level {levels} of subset simulation")
+
+
+def drawn(job: Job, compute: ComputeRows, draws: int | None) -> "pa.Table":
+    """The first draws of an open run, computed as far as they are missing; by default 200,000 or, by large networks, 2,000.
+
+    Raises:
+        EngineError, RunFolderError: they cannot be computed or written.
+    """
+    count = draws or (DRAWS if job.models.plan.small else DRAWS_BY_LARGE)
+    table = compute_draws(job, compute, count).table()
+    return table.slice(0, int((table["index"].to_numpy() < count).sum()))
 
 
 def _with_levels(region: Region, job: Job) -> Region:
