@@ -1,21 +1,23 @@
 """The pictures that show regions: typical draws, the most probable picture, real pictures like them, and the map."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gevaldi.mass.draws import Draw, Drawing
+from gevaldi.mass.draws import Draw
 from gevaldi.pictures._levels import in_levels
 from gevaldi.regions.layout import map_of
 from gevaldi.regions.measured import Region
+from gevaldi.regions.record import Source
 from gevaldi.regions.rules import Table
-from gevaldi.regions.tables import Seen
+from gevaldi.regions.tables import Seen, features_of
 from gevaldi.runs.encoding import encode_png
 from gevaldi.runs.store.regions import Shown
+from gevaldi.runs.worker.setup import Models
 
 NEAREST = 8  # real pictures of a region
 ON_MAP = 1_500  # disagreements on the map
@@ -23,22 +25,42 @@ SIDE = 32  # pixels to which pictures are reduced for the map
 
 
 @dataclass(frozen=True)
+class Detailed:
+    """A region, and the pictures that show it."""
+
+    region: Region
+    shown: list[Shown]
+
+
+@dataclass(frozen=True)
 class Showing:
     """What is needed to draw and to name pictures.
 
     Attributes:
-        drawing: draws again, by number.
+        source: the draws, by number.
+        models: the networks.
         classes: the names of the compared classes.
         real: the real pictures, if there are any.
     """
 
-    drawing: Drawing
+    source: Source
+    models: Models
     classes: Sequence[str]
     real: Seen | None
 
+    def region(self, number: int, region: Region) -> "Detailed":
+        """A region with the real pictures like it, and the pictures that show it."""
+        found = self.source.draw(region.exemplars)
+        shown = [*self.draws(number, "exemplar", [str(index) for index in region.exemplars], found)]
+        if self.real is None:
+            return Detailed(region, shown)
+        centre = features_of(self.models, found.pictures).mean(0)
+        region = replace(region, nearest=tuple(nearest(region, self.real, centre)))
+        return Detailed(region, [*shown, *self.real_pictures(number, region.nearest)])
+
     def draws(self, number: int, role: str, names: Sequence[str], found: Draw) -> Iterator[Shown]:
         """Pictures of the generator, as pictures of a region."""
-        generator = self.drawing.models.generator
+        generator = self.models.generator
         typicality = generator.prior.typicality(found.z).tolist()
         first, second = (self.named(log_p.argmax(1)) for log_p in (found.log_p, found.log_q))
         for i, levels in enumerate(in_levels(found.pictures)):
@@ -66,7 +88,7 @@ class Showing:
         number = np.zeros(len(some), int)
         for i, region in reversed([*enumerate(regions, 1)]):
             number[region.disputed(some)] = i
-        small = torch.cat([_reduced(pictures) for pictures in self.drawing.pictures(some.index.tolist())])
+        small = torch.cat([_reduced(pictures) for pictures in self.source.pictures(some.index.tolist())])
         places = map_of(small.flatten(1).cpu().double().numpy())
         first, second = self.named(some.first), self.named(some.second)
         for i, levels in enumerate(in_levels(small)):

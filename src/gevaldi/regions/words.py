@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gevaldi.mass.mass import Mass
 from gevaldi.properties import describe, unit_of
 from gevaldi.regions.measured import Occurrence, Region, Trait
 from gevaldi.regions.rules import Bound
@@ -33,29 +34,22 @@ class Words:
         bounds = " and ".join(map(in_words, region.rule.bounds)) or ("the others" if region.rule.excluded else "")
         return f"{self.classes[region.first]} or {self.classes[region.second]}{': ' if bounds else ''}{bounds}"
 
-    def summary(
-        self,
-        mass: Estimate,
-        above: Estimate,
-        systematic: Sequence[Region],
-        draws: int,
-        failed: int,
-        unit: str,
-        around_pictures: bool,
-    ) -> list[str]:
+    def summary(self, mass: Mass, above: Mass, systematic: Sequence[Region], draws: int, unit: str) -> list[str]:
         """What was found, the most important first."""
-        if mass.value:
-            head = f"{self.first} and {self.second} differ on {share_of(mass)} of what the generator draws."
+        own, both = mass.probability, f"{self.first} and {self.second}"
+        if own.value:
+            head = f"{both} differ on {precise(own.value)} % ({precise(own.low)} to {precise(own.high)} %) of what is drawn."
         else:
-            agreed = f"{self.first} and {self.second} agree on all {draws - failed:,} draws"
-            head = f"{agreed}: they differ on at most {precise(mass.high)} % of what the generator draws."
+            head = f"{both} agree on all {draws:,} draws: they differ on at most {precise(own.high)} % of what is drawn."
+        counting = mass.method == "Monte Carlo"
         lines = [
             head,
-            self.kinds(systematic) if mass.value else "",
-            f"The divergence is above 1{unit and f' {unit}'} on {share_of(above)}.",
-            f"Counted over {draws:,} draws. Regions were chosen on one half of them and measured on the other.",
-            f"{failed:,} draws failed and are left out." if failed else "",
-            "The generator varies given pictures, so these shares are about pictures near them." if around_pictures else "",
+            self.kinds(systematic) if own.value and counting else "",
+            f"The {above.event}{unit and f' {unit}'} on {share_of(above.probability)}.",
+            f"Counted over {draws:,} draws. Regions were chosen on one half of them and measured on the other."
+            if counting
+            else f"Too few of {draws:,} draws differ for counting, so the share was estimated by subset simulation.",
+            mass.note,
         ]
         return [line for line in lines if line]
 
@@ -102,6 +96,8 @@ class Words:
 
     def rate(self, region: Region) -> str:
         """How often the two differ on pictures like these."""
+        if not region.drawn.covered:
+            return ""
         side, other = (self.first, self.second) if region.rule.side == "first" else (self.second, self.first)
         here, there = self.classes[region.rule.label], region.second if region.rule.side == "first" else region.first
         like = " of this kind" if region.rule.bounds or region.rule.excluded else ""
