@@ -82,8 +82,13 @@ def counted(event: Event, draws: "pa.Table", drawing: Drawing) -> Mass:
             (classes[a], classes[b]): exact_share(int((happens & (first == a) & (second == b)).sum()), len(happens))
             for a, b in sorted(pairs)
         },
-        note=note_of(drawing),
+        note=" ".join(filter(None, (failures(int((~valid).sum())), note_of(drawing)))),
     )
+
+
+def failures(count: int) -> str:
+    """How many draws failed, in a sentence; empty if none did."""
+    return f"{count:,} draw{'s' * (count > 1)} failed and {'are' if count > 1 else 'is'} left out." if count else ""
 
 
 def simulated(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from gevaldi.engines.base import Job
 from gevaldi.mass.draws import Draw
@@ -17,6 +17,7 @@ from gevaldi.statistics.intervals import Estimate
 THRESHOLDS = (1.0, 3.0)  # divergences above which the mass is reported
 
 
+@runtime_checkable
 class Source(Protocol):
     """Draws by number."""
 
