@@ -19,7 +19,7 @@ from torch import Tensor
 import gevaldi
 from conftest import called
 from gevaldi.comparison import Comparison
-from gevaldi.errors import GevaldiError, RunFolderError, SpecError
+from gevaldi.errors import RunFolderError, SpecError
 from gevaldi.mass.stored import StoredDraws
 from gevaldi.models import Classifier, Generator, labels_of
 from gevaldi.priors.standard_normal import standard_normal
@@ -29,7 +29,7 @@ from gevaldi.regions.measured import measure, traits
 from gevaldi.regions.rules import Bound, Rule, Table
 from gevaldi.runs.store.run import Run
 
-SIDE, WIDE = 16, 7.5
+SIDE, WIDE = 16, 7.0  # the box of a bar grows by two pixels at odd widths
 EDGES = np.linspace(-4, 4, 80_001)
 
 
@@ -92,7 +92,7 @@ def test_a_planted_difference_is_one_region_with_its_name_and_its_mass(planted: 
     (bound,) = region["rule"]["bounds"]
     assert (region["first_class"], region["second_class"], region["systematic"]) == ("tall", "low", True)
     assert (bound["property"], bound["above"]) == ("width", True)
-    assert 7 / SIDE * 100 <= bound["value"] <= 9 / SIDE * 100
+    assert 100 * 6 / SIDE < bound["value"] < 100 * 8 / SIDE
     assert region["drawn"]["mass"]["low"] <= mass_of_plant() <= region["drawn"]["mass"]["high"]
     assert region["drawn"]["rate"]["low"] > 0.85
 
@@ -307,10 +307,6 @@ class Failing(Tall):
 
 
 def test_a_draw_that_fails_is_left_out_and_said(tmp_path: Path) -> None:
-    run = gevaldi.compare(Tall(), Tall(plant=True), Bars(), out=tmp_path / "run", samples=1, steps=1, progress=False).run
-    broken = Comparison(run, (Failing(), Tall(plant=True), Bars()))
-    with pytest.raises(GevaldiError):
-        broken.regions(1_000, progress=False)  # not the network of the run
     found = gevaldi.compare(Failing(), Tall(plant=True), Bars(), out=tmp_path / "other", samples=1, steps=1, progress=False)
     record = found.regions(2_000, progress=False).record
     drawn = StoredDraws.of(found.run).table().to_pylist()

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from gevaldi.alignment import target_classes
+from gevaldi.errors import SpecError
 from gevaldi.models import Generator
 from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.properties import measure
@@ -25,7 +26,13 @@ PREFIX = "property_"
 
 
 def drawn_table(draws: "pa.Table", models: Models) -> Table:
-    """The draws that both classifiers could read, by number."""
+    """The draws that both classifiers could read, by number.
+
+    Raises:
+        SpecError: there is none.
+    """
+    if not (draws["first"].to_numpy() >= 0).any():
+        raise SpecError(f"All {len(draws):,} draws failed, the first with: {draws['error'][0]}.")
     names = tuple(name.removeprefix(PREFIX) for name in draws.column_names if name.startswith(PREFIX))
     columns = {name: draws[name].to_numpy() for name in ("index", "condition", "first", "second")}
     classes = classes_of(models)
