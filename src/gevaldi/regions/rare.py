@@ -12,11 +12,10 @@ from gevaldi.mass.draws import Draw, Drawing, evaluate
 from gevaldi.mass.mass import latents_of
 from gevaldi.mass.subset_simulation import Rare
 from gevaldi.models import Pictures
-from gevaldi.properties import measure
 from gevaldi.regions.discovery import Discovered
 from gevaldi.regions.measured import EXEMPLARS, Occurrence, Region, occurrence
 from gevaldi.regions.rules import Rule, Table
-from gevaldi.regions.tables import Seen, classes_of
+from gevaldi.regions.tables import Seen, table_of
 from gevaldi.statistics.intervals import Estimate, mean
 
 UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
@@ -60,17 +59,11 @@ class RareDraws:
 
     def table(self) -> Table:
         """Their predictions and properties."""
-        blocks = [self.draw(range(b, min(b + self.drawing.block, len(self.z)))) for b in range(0, len(self.z), self.drawing.block)]
-        first, second, condition = (
-            torch.cat(parts).cpu().numpy()
-            for parts in zip(*((b.log_p.argmax(1), b.log_q.argmax(1), b.condition) for b in blocks), strict=True)
-        )
-        measured = [measure(block.pictures) for block in blocks]
-        names = tuple(measured[0])
-        properties = np.stack([np.concatenate([part[name] for part in measured]) for name in names], 1)
-        classes = classes_of(self.drawing.models)
-        known = classes[condition] if len(classes) > 1 else np.full(len(first), -1)
-        return Table(np.arange(len(first)), known, first, second, properties, names)
+        starts = range(0, len(self.z), self.drawing.block)
+        tables = [table_of(self.draw(range(b, min(b + self.drawing.block, len(self.z)))), self.drawing.models) for b in starts]
+        columns = ("condition", "first", "second", "properties")
+        condition, first, second, properties = (np.concatenate([getattr(t, name) for t in tables]) for name in columns)
+        return Table(np.arange(len(first)), condition, first, second, properties, tables[0].names)
 
 
 def rare_regions(table: Table, draws: RareDraws, probability: Estimate, real: Seen | None) -> list[Region]:

@@ -57,7 +57,7 @@ def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most:
     words = Words([plain(label.name) for label in job.models.first.labels], *names)
     job.progress.stage("drawing the pictures of regions")
     showing = Showing(found.source, job.models, words.classes, real)
-    detailed = [showing.region(number, region) for number, region in enumerate(regions[:DETAILED], 1)]
+    detailed = showing.detailed(regions[:DETAILED])
     shown = [picture for one in detailed for picture in one.shown]
     shown += showing.map(found.disputed, regions[:DETAILED])
     above = [counted(Event(threshold), stored, Drawing(job.models, job.run.spec)) for threshold in THRESHOLDS]

@@ -1,10 +1,11 @@
 """Regions in words, the same on the terminal, on the page and in a notebook."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gevaldi.mass.mass import Mass
-from gevaldi.properties import describe, unit_of
+from gevaldi.properties import COUNTS, describe, unit_of
 from gevaldi.regions.measured import Occurrence, Region, Trait
 from gevaldi.regions.rules import Bound
 from gevaldi.statistics.intervals import Estimate
@@ -118,8 +119,8 @@ class Words:
     def set_apart(self, traits: Sequence[Trait]) -> str:
         """The properties in which its pictures differ most from those on which the two agree."""
         parts = [
-            f"{describe(trait.property, trait.larger > 0.5)} (median {number(trait.here, trait.property)}, "
-            f"{number(trait.there, trait.property)} where both agree)"
+            f"{describe(trait.property, trait.larger > 0.5)} (median {with_unit(trait.here, trait.property)}, "
+            f"{with_unit(trait.there, trait.property)} where both agree)"
             for trait in traits
         ]
         return f"Its pictures are {'; '.join(parts)}." if parts else ""
@@ -135,11 +136,14 @@ class Words:
 
 
 def in_words(bound: Bound) -> str:
-    """A bound: `slant above 12°`."""
-    return f"{bound.property} {'above' if bound.above else 'below'} {number(bound.value, bound.property)}"
+    """A bound: `slant above 12°`, or `at most 1 holes` for a number."""
+    if bound.property in COUNTS:
+        number = math.ceil(bound.value) if bound.above else math.floor(bound.value)
+        return f"{'at least' if bound.above else 'at most'} {number} {bound.property}" if number else f"no {bound.property}"
+    return f"{bound.property} {'above' if bound.above else 'below'} {with_unit(bound.value, bound.property)}"
 
 
-def number(value: float, name: str) -> str:
+def with_unit(value: float, name: str) -> str:
     """A value of a property with its unit."""
     return f"{value:.3g}{unit_of(name)}"
 
