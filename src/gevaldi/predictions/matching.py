@@ -84,9 +84,10 @@ def _taken(values: np.ndarray, rows: np.ndarray, missing: int) -> np.ndarray:
 def _missing(one: Predictions, lost: pa.Array, known: bool) -> str:
     there = f"it has pictures such as {plain(one.ids[0])}"
     where = "the pool" if known else "the first table"
+    spelling = plain(one.source.get("name", one.name), WHOLE)
     return (
         f"{one.name} has no row for {len(lost):,} pictures of {where}: {some(lost)}; {there}. Name the pictures "
-        f"alike, or, if these could not be classified, write {plain(one.source.get('name', one.name), WHOLE)},partial=true: they count as "
+        f"alike, or, if these could not be classified, write {spelling},partial=true: they count as "
         "no answer."
     )
 
