@@ -600,7 +600,7 @@ def test_a_changed_pool_or_classifier_is_noticed_and_its_labels_can_be_used(tmp_
     [
         ({"confidence": 0.5}, "confidence was 0.95"),
         ({"budget": 40}, "budget was not set"),
-        ({"score": "class:cat"}, "scores was accuracy"),
+        ({"score": "class:cat"}, "scores were accuracy"),
     ],
 )
 def test_once_labels_count_only_the_margin_may_change(settings: dict[str, Any], message: str, tmp_path: Path) -> None:

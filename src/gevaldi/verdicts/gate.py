@@ -42,9 +42,9 @@ def rows(verdict: Assessment) -> list[tuple[str, str, str]]:
         difference, flips = own.difference(), own.flips()
         value = "–" if difference.value != difference.value else signed(difference.value, own.score, own.size)
         found.append((f"difference in {question.name}", value, span(difference, own.score, own.size)))
-        second = short_names(verdict)[1]
+        second, by = short_names(verdict)[1], f" in {question.name}" if len(verdict.questions) > 1 else ""
         for word, flip in (("worse", flips.negative), ("better", flips.positive)):
-            found.append((f"pictures on which {second} is {word}", *share(flip, own.size)))
+            found.append((f"pictures on which {second} is {word}{by}", *share(flip, own.size)))
     return found
 
 

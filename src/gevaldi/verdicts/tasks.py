@@ -29,7 +29,7 @@ def write_tasks(verdict: Assessment, folder: Path, count: int) -> Path:
     if verdict.pool.pictures is None:
         raise SpecError("Tasks for Label Studio need the pictures, and there are only tables. Name them: --pool folder:DIR.")
     items, path = verdict.next(count), folder / FOLDER / "tasks.json"
-    names = sorted({visible(label.name) for label in verdict.pool.classes})
+    names = sorted({visible(label.name) for label in verdict.pool.classes}, key=lambda name: (name.casefold(), name))
     try:
         (path.parent / "pictures").mkdir(parents=True, exist_ok=True)
         for item in items:
