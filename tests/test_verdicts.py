@@ -28,7 +28,7 @@ from gevaldi.statistics.betting import wealth
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer, Answers, consensus
 from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.decisions import Decision
-from gevaldi.verdicts.gate import as_junit, as_markdown
+from gevaldi.verdicts.gate import as_junit, as_markdown, rows
 from gevaldi.verdicts.order import priorities
 from gevaldi.verdicts.queue import read_queue, write_queue
 from gevaldi.verdicts.read import read_answers
@@ -666,6 +666,21 @@ def test_the_page_escapes_names_and_its_queue_does_not_say_whose_answers_are_who
     queue = page.partition('id="queue"')[2].partition("</section>")[0]
     assert "new" not in queue.replace("next", "")
     assert "&lt;b&gt;cat" in as_html(verdict)
+
+
+def test_an_unclear_picture_counts_for_neither_side_on_the_page(tmp_path: Path) -> None:
+    verdict = verdict_on(pool_of([0] * 6, [1] * 6))
+    verdict.add({item.id: answer for item, answer in zip(verdict.next(3), (CANNOT_TELL, "cat", "dog"), strict=True)})
+    page = Path(str(verdict.report(tmp_path / "v.html"))).read_text()
+    assert "<td>6</td><td>3</td><td>1</td><td>1</td>" in page  # disputed, labelled, worse, better
+
+
+def test_a_ranking_has_no_estimates_without_labels() -> None:
+    pool, truth = random_pool(count=3)
+    verdict = verdict_on(pool)
+    assert {row[1] for row in rows(verdict)} == {"–"}
+    label_all(verdict, truth)
+    assert "–" not in {row[1] for row in rows(verdict)}
 
 
 def test_choices_are_in_an_order_that_is_half_one_way_and_half_the_other() -> None:

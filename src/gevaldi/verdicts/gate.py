@@ -31,11 +31,10 @@ def claim_in_words(verdict: Assessment) -> str:
 def rows(verdict: Assessment) -> list[tuple[str, str, str]]:
     """Quantity, estimate and interval of two classifiers, by every question; of several classifiers, their ranks."""
     if len(verdict.names) > 2:
-        ranking = verdict.ranking
-        return [
-            (verdict.names[i], signed(ranking.scores[i], verdict.questions[0].score, len(verdict.pool)), _rank(*ranking.ranks[i]))
-            for i in ranking.order
-        ]
+        ranking, score, size = verdict.ranking, verdict.questions[0].score, len(verdict.pool)
+        is_known = verdict.used or not len(verdict.disputed)
+        estimates = [signed(one, score, size) if is_known else "–" for one in ranking.scores]
+        return [(verdict.names[i], estimates[i], _rank(*ranking.ranks[i])) for i in ranking.order]
     found = []
     for number, question in enumerate(verdict.questions):
         own = verdict.evidence[number, (0, 1)]
