@@ -31,6 +31,7 @@ from gevaldi.verdicts.decisions import Decision
 from gevaldi.verdicts.gate import as_junit, as_markdown, rows
 from gevaldi.verdicts.order import priorities
 from gevaldi.verdicts.queue import read_queue, write_queue
+from gevaldi.verdicts.ranking import Ranking
 from gevaldi.verdicts.read import read_answers
 from gevaldi.verdicts.scores import score_named
 from gevaldi.verdicts.sentences import headline
@@ -673,6 +674,13 @@ def test_an_unclear_picture_counts_for_neither_side_on_the_page(tmp_path: Path) 
     verdict.add({item.id: answer for item, answer in zip(verdict.next(3), (CANNOT_TELL, "cat", "dog"), strict=True)})
     page = Path(str(verdict.report(tmp_path / "v.html"))).read_text()
     assert "<td>6</td><td>3</td><td>1</td><td>1</td>" in page  # disputed, labelled, worse, better
+
+
+def test_ranks_follow_from_pairs_that_are_certain_by_way_of_a_third() -> None:
+    intervals = {(0, 1): (0.1, 0.2), (1, 2): (0.1, 0.2), (0, 2): (-0.1, 0.4)}  # the third and the first are not certain directly
+    found = Ranking.of(3, dict.fromkeys(intervals, 0.1), intervals)
+    assert found.ranks == ((3, 3), (2, 2), (1, 1))
+    assert found.candidates == (2,)
 
 
 def test_a_ranking_has_no_estimates_without_labels() -> None:
