@@ -16,6 +16,7 @@ from gevaldi.cli.figure import figure
 from gevaldi.cli.hierarchy import cluster, distance
 from gevaldi.cli.options import Again, Verbose, computing
 from gevaldi.cli.referee import referee
+from gevaldi.cli.regions import RegionsCommand, regions
 from gevaldi.cli.reproduce import reproduce
 from gevaldi.cli.settings import SettingsCommand, override
 from gevaldi.cli.signals import Interrupted, interruptible
@@ -285,6 +286,7 @@ app.command()(cluster)
 app.command()(experiment)
 app.command(cls=SweepCommand)(sweep)
 app.command()(verdict)
+app.command(cls=RegionsCommand)(regions)
 app.command()(reproduce)
 app.command()(figure)
 app.command()(referee)

@@ -3,9 +3,11 @@
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from gevaldi.disagreement import disagreement_level
@@ -20,6 +22,7 @@ from gevaldi.runs.worker.search import copies_of, lacks_memory
 from gevaldi.runs.worker.setup import Models
 from gevaldi.spec import Spec
 
+SEED = 2**64  # added to the seed of a run, so that draws are not the starts of its searches
 BLOCK, BLOCK_OF_LARGE = 256, 16  # draws that are computed and stored together
 
 
@@ -70,16 +73,19 @@ class Drawing:
         """The number of draws in a block."""
         return BLOCK if self.models.plan.small else BLOCK_OF_LARGE
 
-    @property
-    def conditions(self) -> list[int]:
-        """The conditions that take turns; empty if the generator takes none."""
-        return chosen_conditions(self.spec, self.models.generator.conditions)
+    @cached_property
+    def conditions(self) -> Int[np.ndarray, " conditions"]:
+        """The conditions that take turns, in a random order, so that few draws do not show the first classes; maybe none."""
+        chosen = chosen_conditions(self.spec, self.models.generator.conditions)
+        shuffled: np.ndarray = np.random.default_rng(SEED + self.spec.seed).permutation(np.array(chosen, dtype=np.int64))
+        return shuffled
 
     def inputs(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The latents of some draws, and their conditions."""
-        conditions = self.conditions or [0]
-        z = self.models.draw_latents([sample_seed(self.spec.seed, index) for index in indices])
-        return z, torch.tensor([conditions[index % len(conditions)] for index in indices], device=self.models.device)
+        z = self.models.draw_latents([sample_seed(SEED + self.spec.seed, index) for index in indices])
+        turns = np.array(indices) % max(1, len(self.conditions))
+        condition = self.conditions[turns] if len(self.conditions) else np.zeros(len(indices), np.int64)
+        return z, torch.from_numpy(condition).to(self.models.device)
 
     def draw(self, indices: Sequence[int], networks: Objective | None = None) -> Draw:
         """Compute some draws, in blocks of the plan's shape, so that a draw does not depend on the others."""
@@ -114,7 +120,7 @@ class Drawing:
         properties = measure(found.pictures)
         return {
             "index": np.array(indices),
-            "condition": found.condition.cpu().numpy() if self.conditions else np.full(len(indices), -1),
+            "condition": found.condition.cpu().numpy() if len(self.conditions) else np.full(len(indices), -1),
             **{side: top.indices.where(valid, -1).cpu().numpy() for side, top in tops.items()},
             **{f"{side}_probability": top.values.exp().cpu().numpy() for side, top in tops.items()},
             "divergence": self.models.divergence(found.log_p, found.log_q).cpu().numpy(),
@@ -128,7 +134,7 @@ class Drawing:
         try:
             return self._columns([index], networks)
         except Exception as error:
-            condition = int(self.inputs([index])[1]) if self.conditions else -1
+            condition = int(self.inputs([index])[1]) if len(self.conditions) else -1
             failed = {"index": [index], "condition": [condition], "first": [-1], "second": [-1]}
             return failed | {"error": [visible(describe_error(error))]}
 
