@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from gevaldi.models import Pictures
@@ -153,14 +153,14 @@ def border(grey: Float[Tensor, "batch height width"]) -> Float[Tensor, "batch pi
     return torch.cat([grey[:, 0], grey[:, -1], grey[:, 1:-1, 0], grey[:, 1:-1, -1]], 1)
 
 
-def outline(mask: Float[Tensor, "batch height width"]) -> Values:
+def outline(mask: Bool[Tensor, "batch height width"]) -> Values:
     """The number of sides between a pixel of ink and one of ground."""
     padded = torch.nn.functional.pad(mask, (1, 1, 1, 1))
     across = (padded[:, :, 1:] != padded[:, :, :-1]).sum((1, 2)) + (padded[:, 1:] != padded[:, :-1]).sum((1, 2))
     return across.double() * (torch.pi / 4)  # sides overestimate the length of a line by 4/π over all directions
 
 
-def extent(used: Float[Tensor, "batch places"]) -> Values:
+def extent(used: Bool[Tensor, "batch places"]) -> Values:
     """From the first to the last place that is used."""
     first, last = used.int().argmax(1), used.shape[1] - 1 - used.flip(1).int().argmax(1)
     return (last - first + 1).double()
