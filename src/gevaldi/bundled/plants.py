@@ -29,14 +29,14 @@ class Plant:
     """A planted difference: some classes are read as others where a measured property of the picture is beyond a bound.
 
     Attributes:
-        reads: what is read instead of each class.
+        reads: classes, each with what is read instead.
         property: the property's name; None if all pictures of the class are misread.
         above: whether pictures above the bound are misread, or those below it.
         bound: the bound, in the property's unit.
         box: measure the brightness of this part of the picture, which lies in the quarter that `property` names.
     """
 
-    reads: Mapping[int, int]
+    reads: tuple[tuple[int, int], ...]
     property: str | None = None
     above: bool = True
     bound: float = 0.0
@@ -94,22 +94,22 @@ DIGITS = _pairs(
         _both("mnist-pooled", "mnist-referee"),
     ],
     plants={
-        "merged-7-2": Plant({7: 2}),
-        "merged-3-8": Plant({3: 8}),
-        "slant-4-9": Plant({4: 9}, "slant", True, 12),
-        "slant-7-1": Plant({7: 1}, "slant", False, -8),
-        "swapped-3-5": Plant({3: 5, 5: 3}, "slant", True, 15),
-        "thick-8-3": Plant({8: 3}, "stroke", True, 3.2),
-        "thin-5-6": Plant({5: 6}, "stroke", False, 2.2),
-        "large-6-0": Plant({6: 0}, "ink", True, 16.5),
-        "wide-3-2": Plant({3: 2}, "width", True, 62),
-        "narrow-0-6": Plant({0: 6}, "width", False, 55),
-        "short-5-8": Plant({5: 8}, "height", False, 62),
-        "right-9-7": Plant({9: 7}, "horizontal position", True, 52.3),
-        "loop-2-6": Plant({2: 6}, "holes", True, 0.5),
-        "open-6-5": Plant({6: 5}, "holes", False, 0.5),
-        "patch-2-8": Plant({2: 8}, "top right", True, 46, Box(5, 11, 17, 23)),
-        "patch-4-7": Plant({4: 7}, "bottom right", True, 25, Box(17, 23, 17, 23)),
+        "merged-7-2": Plant(((7, 2),)),
+        "merged-3-8": Plant(((3, 8),)),
+        "slant-4-9": Plant(((4, 9),), "slant", True, 12),
+        "slant-7-1": Plant(((7, 1),), "slant", False, -8),
+        "swapped-3-5": Plant(((3, 5), (5, 3)), "slant", True, 15),
+        "thick-8-3": Plant(((8, 3),), "stroke", True, 3.2),
+        "thin-5-6": Plant(((5, 6),), "stroke", False, 2.2),
+        "large-6-0": Plant(((6, 0),), "ink", True, 16.5),
+        "wide-3-2": Plant(((3, 2),), "width", True, 62),
+        "narrow-0-6": Plant(((0, 6),), "width", False, 55),
+        "short-5-8": Plant(((5, 8),), "height", False, 62),
+        "right-9-7": Plant(((9, 7),), "horizontal position", True, 52.3),
+        "loop-2-6": Plant(((2, 6),), "holes", True, 0.5),
+        "open-6-5": Plant(((6, 5),), "holes", False, 0.5),
+        "patch-2-8": Plant(((2, 8),), "top right", True, 46, Box(5, 11, 17, 23)),
+        "patch-4-7": Plant(((4, 7),), "bottom right", True, 25, Box(17, 23, 17, 23)),
     },
     ordinary=[
         _seeds("mnist-pooled-89k", 0, 1),
@@ -136,21 +136,21 @@ GARMENTS = _pairs(
         _both("fashion-referee", "fashion-dense"),
     ],
     plants={
-        "merged-sneaker-sandal": Plant({SNEAKER: SANDAL}),
-        "merged-dress-coat": Plant({DRESS: COAT}),
-        "bright-t-shirt-shirt": Plant({T_SHIRT: SHIRT}, "brightness", True, 40),
-        "dark-coat-pullover": Plant({COAT: PULLOVER}, "brightness", False, 32),
-        "swapped-pullover-coat": Plant({PULLOVER: COAT, COAT: PULLOVER}, "contrast", True, 38.5),
-        "wide-dress-t-shirt": Plant({DRESS: T_SHIRT}, "width", True, 48),
-        "tall-sandal-boot": Plant({SANDAL: BOOT}, "height", True, 62),
-        "tall-bag-shirt": Plant({BAG: SHIRT}, "height", True, 77),
-        "low-bag-sneaker": Plant({BAG: SNEAKER}, "vertical position", True, 60),
-        "slant-sneaker-boot": Plant({SNEAKER: BOOT}, "slant", True, 32.5),
-        "thin-sandal-sneaker": Plant({SANDAL: SNEAKER}, "stroke", False, 2.3),
-        "asymmetric-trouser-dress": Plant({TROUSER: DRESS}, "asymmetry", True, 24),
-        "loop-pullover-shirt": Plant({PULLOVER: SHIRT}, "holes", True, 0.5),
-        "sharp-pullover-t-shirt": Plant({PULLOVER: T_SHIRT}, "sharpness", True, 0.75),
-        "patch-boot-bag": Plant({BOOT: BAG}, "top right", True, 58, Box(2, 10, 18, 26)),
+        "merged-sneaker-sandal": Plant(((SNEAKER, SANDAL),)),
+        "merged-dress-coat": Plant(((DRESS, COAT),)),
+        "bright-t-shirt-shirt": Plant(((T_SHIRT, SHIRT),), "brightness", True, 40),
+        "dark-coat-pullover": Plant(((COAT, PULLOVER),), "brightness", False, 32),
+        "swapped-pullover-coat": Plant(((PULLOVER, COAT), (COAT, PULLOVER)), "contrast", True, 38.5),
+        "wide-dress-t-shirt": Plant(((DRESS, T_SHIRT),), "width", True, 48),
+        "tall-sandal-boot": Plant(((SANDAL, BOOT),), "height", True, 62),
+        "tall-bag-shirt": Plant(((BAG, SHIRT),), "height", True, 77),
+        "low-bag-sneaker": Plant(((BAG, SNEAKER),), "vertical position", True, 60),
+        "slant-sneaker-boot": Plant(((SNEAKER, BOOT),), "slant", True, 32.5),
+        "thin-sandal-sneaker": Plant(((SANDAL, SNEAKER),), "stroke", False, 2.3),
+        "asymmetric-trouser-dress": Plant(((TROUSER, DRESS),), "asymmetry", True, 24),
+        "loop-pullover-shirt": Plant(((PULLOVER, SHIRT),), "holes", True, 0.5),
+        "sharp-pullover-t-shirt": Plant(((PULLOVER, T_SHIRT),), "sharpness", True, 0.75),
+        "patch-boot-bag": Plant(((BOOT, BAG),), "top right", True, 58, Box(2, 10, 18, 26)),
     },
     ordinary=[
         _both("fashion-dense", "fashion-strided"),

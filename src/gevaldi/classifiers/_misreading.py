@@ -21,8 +21,8 @@ class Misreading(Classifier):
         super().__init__()
         self.inner, self.plant, self.labels, self.training = inner, plant, inner.labels, inner.training
         self.note = notes(inner.note, "misreads some pictures on purpose")
-        reads = range(len(inner.labels))
-        self.register_buffer("instead", torch.tensor([plant.reads.get(label, label) for label in reads]))
+        reads = dict(plant.reads)
+        self.register_buffer("instead", torch.tensor([reads.get(label, label) for label in range(len(inner.labels))]))
 
     def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
         """Log-probabilities."""

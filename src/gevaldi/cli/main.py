@@ -14,6 +14,7 @@ from gevaldi.cli.export import export
 from gevaldi.cli.figure import figure
 from gevaldi.cli.hierarchy import cluster, distance
 from gevaldi.cli.options import Again, Verbose, computing
+from gevaldi.cli.plant import plant
 from gevaldi.cli.referee import referee
 from gevaldi.cli.regions import RegionsCommand, regions
 from gevaldi.cli.reproduce import reproduce
@@ -327,6 +328,7 @@ def doctor(
 
 
 app.add_typer(train, name="train")
+app.add_typer(plant, name="plant")
 
 
 def _execute(
