@@ -1,16 +1,16 @@
 """The score of methods on planted differences, and the benchmark as files."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import gevaldi
 from gevaldi.bundled.plants import PAIRS, REAL
-from gevaldi.cli.main import app
 from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.plants.answers import RegionsOfPairs, read_regions, score
 from gevaldi.plants.data import answers, carried, draw, pictures_at, real_pictures
@@ -176,14 +176,17 @@ def test_the_exported_benchmark_agrees_with_itself(tmp_path: Path) -> None:
         export(folder)
 
 
+@pytest.mark.slow
 def test_the_command_lists_pairs_and_scores_a_file(tmp_path: Path) -> None:
-    listed = CliRunner().invoke(app, ["plant"]).output.splitlines()
+    def gevaldi(*words: str) -> str:
+        return subprocess.run([sys.executable, "-m", "gevaldi", *words], capture_output=True, text=True, check=True).stdout
+
+    listed = gevaldi("plant").splitlines()
     assert [line.split()[0] for line in listed] == ["pair", *PAIRS]
     assert "4 as 9: slant above 12°" in listed[3]
     file = tmp_path / "regions.json"
     file.write_text(json.dumps({"pairs": {ORDINARY.name: [{"exemplars": [1, 2]}]}}))
-    output = CliRunner().invoke(app, ["plant", "score", str(file)]).output
-    assert "Of 1 reported regions, 1 are false" in output
+    assert "Of 1 reported regions, 1 are false" in gevaldi("plant", "score", str(file))
 
 
 @pytest.mark.slow
