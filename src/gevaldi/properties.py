@@ -61,6 +61,10 @@ PROPERTIES: Mapping[str, Property] = {
 """All properties by name. Percentages are numbers from 0 to 100."""
 
 
+COUNTS = ("holes", "pieces")
+"""Properties that are whole numbers."""
+
+
 def describe(name: str, more: bool) -> str:
     """What pictures with a large (or small) value of a property are, in a sentence: `drawn with a thicker stroke`."""
     own = PROPERTIES[name]

@@ -58,7 +58,7 @@ def regions(
 ) -> None:
     """Find how often two classifiers differ on what a generator draws, and in which regions.
 
-    A region is a kind of pictures that can be described, such as 4s that lean to the right, on which the two differ alike. Its share
+    A region is a kind of pictures that can be described, such as 4s that lean to the right, on which both differ alike. Its share
     has an interval, from draws that did not choose it. Given the folder of a comparison, adds the regions to its report. A killed
     command goes on with the draws that are missing; with more draws, the earlier ones are used again. Examples:
 

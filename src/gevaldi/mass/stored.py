@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER = "draws"
 NAME = re.compile(r"part-[0-9a-f]{32}\.parquet")
-BLOCKS, LONGEST_WAIT = 64, 10.0  # blocks of a part, and seconds that they wait for others
+BLOCKS, LONGEST_WAIT = 64, 5.0  # blocks of a part, and seconds that they wait for others
 LEAST = {"index": "int64", "condition": "int32", "first": "int32", "second": "int32"}
 COLUMNS = LEAST | {
     "first_probability": "float32",

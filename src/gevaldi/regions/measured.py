@@ -1,7 +1,7 @@
 """Measures regions on pictures that did not choose them: how many, how often, and what sets them apart."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool
@@ -152,12 +152,3 @@ def _larger(own: np.ndarray, others: np.ndarray) -> float:
     ordered = np.sort(others)
     below, up_to = (np.searchsorted(ordered, own, side=side) for side in ("left", "right"))
     return float((below + up_to).mean() / 2 / len(others))
-
-
-def rescaled(region: Region, probability: Estimate) -> Region:
-    """A region whose draws were disagreements only, with the probability of a disagreement: its mass is that times its share."""
-    share = region.drawn.share
-    mass = Estimate(
-        share.value * probability.value, share.low * probability.low, share.high * probability.high, region.drawn.disputed
-    )
-    return replace(region, drawn=replace(region.drawn, mass=mass))

@@ -2,97 +2,88 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
-
-import numpy as np
-from jaxtyping import Float
+from typing import Any, Protocol, runtime_checkable
 
 from gevaldi.engines.base import Job
+from gevaldi.mass.draws import Draw
+from gevaldi.mass.mass import Mass
+from gevaldi.models import Pictures
 from gevaldi.regions.measured import Occurrence, Region
 from gevaldi.regions.rules import Table
 from gevaldi.regions.tables import Seen
 from gevaldi.regions.words import CAUTION, Words, share_of
 from gevaldi.statistics.intervals import Estimate
-from gevaldi.statistics.paired import exact_share
 
 THRESHOLDS = (1.0, 3.0)  # divergences above which the mass is reported
 
 
+@runtime_checkable
+class Source(Protocol):
+    """Draws by number."""
+
+    def draw(self, indices: Sequence[int]) -> Draw:
+        """Both predictions for some of them."""
+        ...
+
+    def pictures(self, indices: Sequence[int]) -> Iterator[Pictures]:
+        """Their pictures, a few at a time."""
+        ...
+
+
 @dataclass(frozen=True)
 class Findings:
-    """What a record is made of.
+    """What was found.
 
     Attributes:
-        draws: how many draws there are, failed ones included.
-        divergence: of each draw; NaN for a failed one.
-        drawn: the draws that did not fail.
-        measuring: the half of them on which regions were measured.
-        regions: the regions.
-        real: the real pictures, if there are any.
-        pool: their name.
+        mass: how much of what the generator draws the two dispute.
+        source: the draws of the regions.
+        disputed: draws with the disagreements.
+        regions: the regions, the most important first.
+        measured: disagreements on which the regions were measured.
     """
 
-    draws: int
-    divergence: Float[np.ndarray, " draws"]
-    drawn: Table
-    measuring: Table
-    regions: Sequence[Region]
-    real: Seen | None
-    pool: str | None
-
-    @property
-    def mass(self) -> Estimate:
-        """The share of draws on which the two differ."""
-        return exact_share(int(self.drawn.differ.sum()), len(self.drawn))
-
-    @property
-    def rest(self) -> int:
-        """Disagreements of the measured half in no region."""
-        return int(self.measuring.differ.sum()) - sum(region.drawn.disputed for region in self.regions)
+    mass: Mass
+    source: Source
+    disputed: Table
+    regions: list[Region]
+    measured: int
 
     @property
     def conditional(self) -> bool:
         """Whether the generator was asked for classes that the classifiers know."""
-        return bool((self.drawn.condition >= 0).any())
-
-    def above(self, threshold: float) -> Estimate:
-        """The share of draws whose divergence is above a threshold."""
-        known = np.isfinite(self.divergence)
-        return exact_share(int((self.divergence[known] > threshold).sum()), int(known.sum()))
-
-    def by_condition(self) -> Iterator[tuple[int, Estimate]]:
-        """For each class that was asked for, the share of its draws on which the two differ."""
-        for label in sorted(set(self.drawn.condition.tolist()) - {-1}):
-            own = self.drawn.differ[self.drawn.condition == label]
-            yield label, exact_share(int(own.sum()), len(own))
+        return bool((self.disputed.condition >= 0).any())
 
 
-def record_of(findings: Findings, job: Job, words: Words) -> dict[str, Any]:
-    """The record as JSON."""
+def record_of(
+    found: Findings, draws: int, above: Sequence[Mass], real: tuple[str, Seen] | None, job: Job, words: Words
+) -> dict[str, Any]:
+    """The record as JSON.
+
+    Args:
+        found: what was found.
+        draws: how many draws there are, failed ones included.
+        above: the masses of the divergence above thresholds.
+        real: the name of real pictures, and these.
+        job: the run.
+        words: the names.
+    """
+    covered = sum(region.drawn.disputed for region in found.regions)
+    unit = (job.run.record.get("divergence") or {}).get("unit", "")
     return {
-        "draws": findings.draws,
-        "failed": findings.draws - len(findings.drawn),
+        "draws": draws,
         "generator": job.run.spec.generator,
-        "mass": numbers(findings.mass),
-        "above": {f"{threshold:g}": numbers(findings.above(threshold)) for threshold in THRESHOLDS},
-        "by_condition": {words.classes[label]: numbers(estimate) for label, estimate in findings.by_condition()},
-        "real": None if findings.real is None else {"name": findings.pool, "pictures": len(findings.real.table)},
-        "sentences": words.summary(
-            findings.mass,
-            findings.above(THRESHOLDS[0]),
-            [region for region in findings.regions if region.systematic],
-            findings.draws,
-            findings.draws - len(findings.drawn),
-            (job.run.record.get("divergence") or {}).get("unit", ""),
-            job.models.generator.starts_at_zero,
-        ),
+        "mass": numbers(found.mass.probability) | {"method": found.mass.method, "evaluations": found.mass.evaluations},
+        "above": {mass.event: numbers(mass.probability) for mass in above},
+        "by_condition": {name: numbers(estimate) for name, estimate in found.mass.by_condition.items()},
+        "real": None if real is None else {"name": real[0], "pictures": len(real[1].table)},
+        "sentences": words.summary(found.mass, above[0], [r for r in found.regions if r.systematic], draws, unit),
         "caution": CAUTION,
-        "rest": words.rest(findings.rest, int(findings.measuring.differ.sum())),
-        "regions": [_entry(region, findings, words) for region in findings.regions],
+        "rest": words.rest(found.measured - covered, found.measured),
+        "regions": [_entry(region, found.conditional, real[1] if real else None, words) for region in found.regions],
     }
 
 
-def _entry(region: Region, findings: Findings, words: Words) -> dict[str, Any]:
+def _entry(region: Region, conditional: bool, real: Seen | None, words: Words) -> dict[str, Any]:
     own = region.drawn
     return {
         "title": words.title(region),
@@ -104,9 +95,9 @@ def _entry(region: Region, findings: Findings, words: Words) -> dict[str, Any]:
         "real": None if region.real is None else _occurrence(region.real),
         "traits": [asdict(trait) for trait in region.traits],
         "exemplars": list(region.exemplars),
-        "nearest": [] if findings.real is None else [findings.real.name(place) for place in region.nearest],
+        "nearest": [] if real is None else [real.name(place) for place in region.nearest],
         "levels": region.levels,
-        "sentences": words.sentences(region, findings.conditional),
+        "sentences": words.sentences(region, conditional),
         "mass_words": share_of(own.mass),
         "share_words": share_of(own.share),
         "rate_words": share_of(own.rate),

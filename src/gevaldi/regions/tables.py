@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from gevaldi.alignment import target_classes
+from gevaldi.errors import SpecError
+from gevaldi.mass.draws import Draw
 from gevaldi.models import Generator
 from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.properties import measure
@@ -25,7 +27,13 @@ PREFIX = "property_"
 
 
 def drawn_table(draws: "pa.Table", models: Models) -> Table:
-    """The draws that both classifiers could read, by number."""
+    """The draws that both classifiers could read, by number.
+
+    Raises:
+        SpecError: there is none.
+    """
+    if not (draws["first"].to_numpy() >= 0).any():
+        raise SpecError(f"All {len(draws):,} draws failed, the first with: {draws['error'][0]}.")
     names = tuple(name.removeprefix(PREFIX) for name in draws.column_names if name.startswith(PREFIX))
     columns = {name: draws[name].to_numpy() for name in ("index", "condition", "first", "second")}
     classes = classes_of(models)
@@ -33,6 +41,20 @@ def drawn_table(draws: "pa.Table", models: Models) -> Table:
     properties = np.stack([draws[PREFIX + name].to_numpy() for name in names], 1)
     table = Table(columns["index"], condition, columns["first"], columns["second"], properties, names)
     return table.select(table.first >= 0)
+
+
+def table_of(found: Draw, models: Models) -> Table:
+    """The predictions and properties of some draws, numbered from 0."""
+    properties, classes = measure(found.pictures), classes_of(models)
+    condition = found.condition.cpu().numpy()
+    return Table(
+        index=np.arange(len(found.z)),
+        condition=classes[condition] if len(classes) > 1 else np.full(len(condition), -1),
+        first=found.log_p.argmax(1).cpu().numpy(),
+        second=found.log_q.argmax(1).cpu().numpy(),
+        properties=np.stack([*properties.values()], 1),
+        names=tuple(properties),
+    )
 
 
 def classes_of(models: Models) -> np.ndarray:

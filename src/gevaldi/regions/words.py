@@ -1,9 +1,11 @@
 """Regions in words, the same on the terminal, on the page and in a notebook."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gevaldi.properties import describe, unit_of
+from gevaldi.mass.mass import Mass
+from gevaldi.properties import COUNTS, describe, unit_of
 from gevaldi.regions.measured import Occurrence, Region, Trait
 from gevaldi.regions.rules import Bound
 from gevaldi.statistics.intervals import Estimate
@@ -33,29 +35,22 @@ class Words:
         bounds = " and ".join(map(in_words, region.rule.bounds)) or ("the others" if region.rule.excluded else "")
         return f"{self.classes[region.first]} or {self.classes[region.second]}{': ' if bounds else ''}{bounds}"
 
-    def summary(
-        self,
-        mass: Estimate,
-        above: Estimate,
-        systematic: Sequence[Region],
-        draws: int,
-        failed: int,
-        unit: str,
-        around_pictures: bool,
-    ) -> list[str]:
+    def summary(self, mass: Mass, above: Mass, systematic: Sequence[Region], draws: int, unit: str) -> list[str]:
         """What was found, the most important first."""
-        if mass.value:
-            head = f"{self.first} and {self.second} differ on {share_of(mass)} of what the generator draws."
+        own, both = mass.probability, f"{self.first} and {self.second}"
+        if own.value:
+            head = f"{both} differ on {precise(own.value)} % ({precise(own.low)} to {precise(own.high)} %) of what is drawn."
         else:
-            agreed = f"{self.first} and {self.second} agree on all {draws - failed:,} draws"
-            head = f"{agreed}: they differ on at most {precise(mass.high)} % of what the generator draws."
+            head = f"{both} agree on all {draws:,} draws: they differ on at most {precise(own.high)} % of what is drawn."
+        counting = mass.method == "Monte Carlo"
         lines = [
             head,
-            self.kinds(systematic) if mass.value else "",
-            f"The divergence is above 1{unit and f' {unit}'} on {share_of(above)}.",
-            f"Counted over {draws:,} draws. Regions were chosen on one half of them and measured on the other.",
-            f"{failed:,} draws failed and are left out." if failed else "",
-            "The generator varies given pictures, so these shares are about pictures near them." if around_pictures else "",
+            self.kinds(systematic) if own.value and counting else "",
+            f"The {above.event}{unit and f' {unit}'} on {share_of(above.probability)}.",
+            f"Counted over {draws:,} draws. Regions were chosen on one half of them and measured on the other."
+            if counting
+            else f"Too few of {draws:,} draws differ for counting, so the share was estimated by subset simulation.",
+            mass.note,
         ]
         return [line for line in lines if line]
 
@@ -102,6 +97,8 @@ class Words:
 
     def rate(self, region: Region) -> str:
         """How often the two differ on pictures like these."""
+        if not region.drawn.covered:
+            return ""
         side, other = (self.first, self.second) if region.rule.side == "first" else (self.second, self.first)
         here, there = self.classes[region.rule.label], region.second if region.rule.side == "first" else region.first
         like = " of this kind" if region.rule.bounds or region.rule.excluded else ""
@@ -122,8 +119,8 @@ class Words:
     def set_apart(self, traits: Sequence[Trait]) -> str:
         """The properties in which its pictures differ most from those on which the two agree."""
         parts = [
-            f"{describe(trait.property, trait.larger > 0.5)} (median {number(trait.here, trait.property)}, "
-            f"{number(trait.there, trait.property)} where both agree)"
+            f"{describe(trait.property, trait.larger > 0.5)} (median {with_unit(trait.here, trait.property)}, "
+            f"{with_unit(trait.there, trait.property)} where both agree)"
             for trait in traits
         ]
         return f"Its pictures are {'; '.join(parts)}." if parts else ""
@@ -139,11 +136,14 @@ class Words:
 
 
 def in_words(bound: Bound) -> str:
-    """A bound: `slant above 12°`."""
-    return f"{bound.property} {'above' if bound.above else 'below'} {number(bound.value, bound.property)}"
+    """A bound: `slant above 12°`, or `at most 1 holes` for a number."""
+    if bound.property in COUNTS:
+        number = math.ceil(bound.value) if bound.above else math.floor(bound.value)
+        return f"{'at least' if bound.above else 'at most'} {number} {bound.property}" if number else f"no {bound.property}"
+    return f"{bound.property} {'above' if bound.above else 'below'} {with_unit(bound.value, bound.property)}"
 
 
-def number(value: float, name: str) -> str:
+def with_unit(value: float, name: str) -> str:
     """A value of a property with its unit."""
     return f"{value:.3g}{unit_of(name)}"
 

@@ -13,7 +13,7 @@ COLOURS = 8  # regions with a colour of their own on the map
 WIDTH, HEIGHT = 640, 420  # of the map
 
 
-@section("Regions", place=25)
+@section("Regions", place=15)
 def regions(report: Report) -> str:
     """How much of what the generator draws the two dispute, and in which regions; empty if this was not measured."""
     found = read_regions(report.run.folder / FOLDER)
