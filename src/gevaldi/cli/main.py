@@ -15,6 +15,7 @@ from gevaldi.cli.export import export
 from gevaldi.cli.figure import figure
 from gevaldi.cli.hierarchy import cluster, distance
 from gevaldi.cli.options import Again, Verbose, computing
+from gevaldi.cli.plant import plant
 from gevaldi.cli.referee import referee
 from gevaldi.cli.regions import RegionsCommand, regions
 from gevaldi.cli.reproduce import reproduce
@@ -293,6 +294,7 @@ app.command()(referee)
 app.command()(export)
 app.command()(doctor)
 app.add_typer(train, name="train")
+app.add_typer(plant, name="plant")
 
 
 def _execute(
