@@ -30,7 +30,7 @@ from gevaldi.runs.store.lock import LOCK, refuse_a_file, unwritable
 from gevaldi.runs.store.part import Origin, check_whole, far_remedy, is_part, may_hold, part_of, read_part, translate_errors
 from gevaldi.runs.store.record import check_record, record_as_json
 from gevaldi.runs.store.schema import FORMAT, Row, schema
-from gevaldi.spec import Spec, spec_from
+from gevaldi.spec import Spec, spec_from, with_goal
 from gevaldi.storage import Location, ahead, contents, create, is_there, make_folder, read, reason, remove, write
 from gevaldi.taxonomy.base import Taxonomy
 from gevaldi.taxonomy.read import read_taxonomy
@@ -148,7 +148,7 @@ class Run:
                 f"read. Repeat the run: gevaldi compare --spec {folder / 'spec.yaml'} --out NEW_FOLDER"
             )
         check_record(record, str(path))
-        spec = spec_from(record["spec"], str(path))
+        spec = spec_from(with_goal(record["spec"]), str(path))
         if spec.fingerprint != record["fingerprint"]:
             raise RunFolderError(
                 f"{path} was changed: its spec has the fingerprint {spec.fingerprint}, but {record['fingerprint']} was written. "
