@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+ESTIMATES = tuple(f"{name}{end}" for name in ("mass", "share", "rate") for end in ("", "_low", "_high"))
+COLUMNS = ["title", "first_class", "second_class", "systematic", *ESTIMATES, "disputed", "real_disputed", "levels"]
+
+
 @dataclass(frozen=True, repr=False)
 class Regions:
     """The regions in which two classifiers differ, the most important first.
@@ -50,7 +54,7 @@ class Regions:
         """One row for each region: title, classes, kind, and mass, share and rate with their intervals."""
         import pandas as pd
 
-        return pd.DataFrame([_flat(region) for region in self.record["regions"]])
+        return pd.DataFrame([_flat(region) for region in self.record["regions"]], columns=COLUMNS)
 
     def _repr_html_(self) -> str:
         lines = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in self.sentences)
