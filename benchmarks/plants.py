@@ -171,11 +171,11 @@ def gallery(case: Case) -> Sequence[Region]:
         )
         rows = run.rows()
     rows = rows[rows["error"].isna()].sort_values("divergence_end", ascending=False)
-    tops = [tuple(labels) for labels in zip(rows["first_end_top"], rows["second_end_top"], strict=True)]
+    tops = [(first[0]["label"], second[0]["label"]) for first, second in zip(rows["first_end"], rows["second_end"], strict=True)]
     regions = []
     for pair in dict.fromkeys(tops):
         own = [row["bytes"] for row, top in zip(rows["picture_end"], tops, strict=True) if top == pair][:EXEMPLARS]
-        if pair[0] != pair[1]:
+        if pair[0] != pair[1] and len(own) >= FEWEST:
             levels = np.stack([np.array(Image.open(io.BytesIO(content)).convert("L")) for content in own])
             regions.append(Region(torch.from_numpy(levels)[:, None].float() / 255, *pair))
     return regions
