@@ -19,7 +19,7 @@ from torch import Tensor
 import gevaldi
 from conftest import called
 from gevaldi.comparison import Comparison
-from gevaldi.errors import RunFolderError, SpecError
+from gevaldi.errors import DataError, RunFolderError, SpecError
 from gevaldi.mass.stored import StoredDraws
 from gevaldi.models import Classifier, Generator, labels_of
 from gevaldi.priors.standard_normal import standard_normal
@@ -314,3 +314,19 @@ def test_a_draw_that_fails_is_left_out_and_said(tmp_path: Path) -> None:
     assert {row["error"].partition(" (")[0] for row in failed} == {"ValueError: too tall", "a prediction is not a number"}
     assert all(row["first"] == -1 for row in failed)
     assert f"{len([row for row in failed if row['index'] < 2_000]):,} draws failed" in " ".join(record["sentences"])
+
+
+def test_the_real_pictures_of_a_region_are_a_pool_of_a_verdict(tmp_path: Path) -> None:
+    pair = ("bundled:mnist-strided-1k", "bundled:mnist-pooled-1k")
+    out, pool = tmp_path / "run", "bundled:mnist-digits"
+    done = called(tmp_path, "regions", *pair, "-g", "bundled:mnist-vae", "--draws", "12000", "--pool", pool, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    region = json.loads((out / "regions" / "regions.json").read_text())["regions"][0]
+    assert len(region["places"]) == region["real"]["covered"] > 10
+    verdict = gevaldi.verdict(*pair, f"region:{out},number=1", predictions=tmp_path / "predictions", progress=False)
+    assert verdict.pool.ids.to_pylist() == [str(place) for place in region["places"]]
+    assert len(verdict.disputed) >= region["real"]["disputed"]
+    with pytest.raises(DataError, match="it has"):
+        gevaldi.verdict(*pair, f"region:{out},number=900", predictions=tmp_path / "predictions", progress=False)
+    with pytest.raises(DataError, match="has no regions"):
+        gevaldi.verdict(*pair, f"region:{tmp_path}", predictions=tmp_path / "predictions", progress=False)

@@ -31,6 +31,7 @@ from gevaldi.runs.worker.setup import Models
 from gevaldi.search import registry
 from gevaldi.search.algorithms.base import Algorithm
 from gevaldi.search.loop import NewSamples, Step, search
+from gevaldi.search.probable import STEPS
 from gevaldi.search.stopping import Stopping
 from gevaldi.spec import Spec
 from gevaldi.testing.worlds import linear_world
@@ -130,7 +131,28 @@ def test_networks_evaluate_no_more_than_the_paths_and_the_ends_need() -> None:
     second = gevaldi.classifier(Counting(), labels=3).eval()
     rows = rows_of(spec(), 5, models(second=second, plan=ExecutionPlan()))
     ends = 2 * len(rows)  # those of the searches, and as far away in a random direction
-    assert calls == sum(row["steps"] + 1 for row in rows.values()) + ends
+    probable = (STEPS + 2) * len(rows)  # evaluations on the way to the most probable disagreements, and at them
+    assert calls == sum(row["steps"] + 1 for row in rows.values()) + ends + probable
+
+
+def test_a_goal_adds_the_most_probable_disagreements_or_ends_there() -> None:
+    goals = ("both", "most divergent", "most probable")
+    search = {"steps": 15, "window": 5, "margin": 0.02}
+    both, divergent, probable = (rows_of(spec(search=search | {"goal": goal}), 5, models()) for goal in goals)
+    columns = [key for key in both[0] if "probable" in key]
+    for index, row in both.items():
+        other = divergent[index]
+        assert [other[key] for key in columns] == [None] * len(columns)
+        assert all(np.array_equal(row[key], other[key]) for key in row if key not in columns and not key.startswith("path_set"))
+    reached = [row for row in [*both.values(), *probable.values()] if row["probable_differs"]]
+    assert reached
+    for row in reached:
+        assert row["first_probable"][0]["label"] != row["second_probable"][0]["label"]
+    for row in probable.values():
+        assert row["probable_differs"] == (row["first_end"][0]["label"] != row["second_end"][0]["label"])
+        if row["probable_differs"]:
+            assert row["picture_probable"] == row["picture_end"]
+            assert row["path_log_prior"][row["step_end"]] == row["log_prior_probable"]
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 24])
@@ -206,7 +228,7 @@ class Dying(nn.Module):
 
 
 def test_a_device_that_dies_ends_the_run_and_its_samples_do_not_count_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    second = gevaldi.classifier(Dying(60), labels=3).eval()
+    second = gevaldi.classifier(Dying(160), labels=3).eval()
     found: list[Any] = []
     monkeypatch.setattr(worker, "works", lambda device: False)
     searching = worker.search_all(starts(spec(samples=60), [0]), models(second=second), spec(samples=60), 8)

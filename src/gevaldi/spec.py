@@ -22,12 +22,25 @@ DIVERGENCES = Registry("divergence", "gevaldi.divergences")  # whose package wou
 FILE = TextFile("The spec", SpecError, "It should be a YAML or TOML file of settings such as 'samples: 64'.")
 
 MOST_THREADS, MOST_AT_ONCE = 1_024, 1_000_000
+MOST_DIVERGENT, MOST_PROBABLE = "most divergent", "most probable"  # goals of a search
 
 
 class Search(Stopping):
     """How GeValDi searches each sample. The defaults come from measurements on the bundled pair (`benchmarks/README.md`)."""
 
-    algorithm: str = Field("adam", description="search algorithm with its options, for example adam,learning_rate=0.05")
+    goal: Literal["both", "most divergent", "most probable"] = Field(
+        "both",
+        description="what to find from each start: the most divergent picture (equation 3), the most probable one on which the top "
+        "classes differ, or both, the second from the first",
+    )
+    margin: float = Field(
+        0.2,
+        gt=0,
+        description="for the most probable: nats by which each classifier prefers its top class to the other's, if possible",
+    )
+    algorithm: str = Field(
+        "adam", description="search algorithm for the most divergent, with its options, for example adam,learning_rate=0.05"
+    )
     typical_mass: float | None = Field(
         0.999, gt=0, lt=1, description="share of the prior within which projection keeps latents; null for no projection"
     )
@@ -104,7 +117,7 @@ class Spec(Settings):
     orders: Literal["both", "forward", "reverse"] = Field(
         "both",
         description="forward maximises D[first || second], reverse D[second || first]; by default both, but one if the divergence "
-        "is symmetric",
+        "is symmetric or the goal is the most probable alone",
     )
     divergence: str = Field("kl", description="divergence to maximise, with its options, for example renyi,order=2")
     taxonomy: str = Field(
@@ -165,12 +178,15 @@ class Spec(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_order_of_a_symmetric_divergence(cls, values: Any) -> Any:
-        """Both orders run the same search then, so one is the default."""
+    def _one_order_if_both_are_the_same_search(cls, values: Any) -> Any:
+        """One is the default if the divergence is symmetric, or none is maximised."""
         if not isinstance(values, dict) or "orders" in values:
             return values
         name = split_unquoted(str(values.get("divergence", "")), ",", 1)[0].strip()
-        return values | ({"orders": "forward"} if DIVERGENCES.claims(name).get("symmetric") else {})
+        search = values.get("search")
+        goal = search.get("goal") if isinstance(search, Mapping) else getattr(search, "goal", None)
+        same = goal == MOST_PROBABLE or DIVERGENCES.claims(name).get("symmetric")
+        return values | ({"orders": "forward"} if same else {})
 
     @field_validator("first_classes", "second_classes", mode="before")
     @classmethod
@@ -191,8 +207,11 @@ class Spec(Settings):
 
     @property
     def fingerprint(self) -> str:
-        """Ten hexadecimal digits that identify the settings in `deciding`."""
-        return hashlib.sha256(json.dumps(self.deciding, sort_keys=True).encode()).hexdigest()[:10]
+        """Ten hexadecimal digits that identify the settings in `deciding`; runs of versions without goals keep theirs."""
+        deciding = self.deciding
+        if self.search.goal == MOST_DIVERGENT:
+            deciding["search"] = {key: value for key, value in deciding["search"].items() if key not in ("goal", "margin")}
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:10]
 
     @property
     def names_own_taxonomy(self) -> bool:
@@ -232,6 +251,12 @@ def spec_from(settings: dict[str, Any], source: str = "the spec") -> Spec:
                 "A comparison needs first, second and generator, each named SOURCE:NAME; gevaldi list shows the available names."
             )
         raise SpecError(" ".join([f"In {source}: {explain_validation_error(error)}", *hints])) from None
+
+
+def with_goal(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that a run stored; versions without goals searched for the most divergent pictures."""
+    search = settings.get("search", {})
+    return {**settings, "search": {"goal": MOST_DIVERGENT, **search} if isinstance(search, Mapping) else search}
 
 
 def differences(here: Mapping[str, Any], there: Mapping[str, Any], group: str = "") -> list[str]:

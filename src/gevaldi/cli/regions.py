@@ -54,6 +54,9 @@ def regions(
         str | None,
         typer.Option(help="run folder; the same command goes on there", show_default="runs/FIRST-vs-SECOND-ID", metavar="FOLDER"),
     ] = None,
+    score: Annotated[
+        bool, typer.Option("--score", help="say how well the regions show a planted difference (gevaldi plant)")
+    ] = False,
     report: Annotated[bool, typer.Option(help="write the report when done")] = True,
 ) -> None:
     """Find how often two classifiers differ on what a generator draws, and in which regions.
@@ -83,6 +86,8 @@ def regions(
         spec = _spec(first, second, pool, ctx.obj)
         found = _find(spec, _folder(spec, out), compute, None, draws, most, pool)
     _describe(found)
+    if score:
+        _score(Run.open(found.folder).spec, found)
     if report:
         from gevaldi.reports.page import write_report
 
@@ -135,6 +140,25 @@ def _find(
     except KeyboardInterrupt:
         say("gevaldi: interrupted. Draws on disk are safe; the same command goes on.")
         raise
+
+
+def _score(spec: "Spec", found: "Regions") -> None:
+    """Print the score of the regions of a pair of the benchmark of planted differences.
+
+    Raises:
+        SpecError: it is no pair of the benchmark, or its draws are others.
+    """
+    from gevaldi.cli.plant import describe
+    from gevaldi.errors import SpecError
+    from gevaldi.plants.answers import answer_of, pair_of, score
+
+    pair = pair_of(spec)
+    if pair is None:
+        raise SpecError(
+            f"{spec.first} and {spec.second} with {spec.generator} and the seed {spec.seed} are no pair of the benchmark, so the "
+            "regions have no score. gevaldi plant lists the pairs."
+        )
+    describe(score(answer_of({pair.name: found.record})))
 
 
 def _describe(found: "Regions") -> None:

@@ -1,15 +1,17 @@
 """A method's regions in a JSON file, for whoever runs a method of their own on the benchmark."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 
-from gevaldi.bundled.plants import PAIRS, Pair, pair_named
+from gevaldi.bundled.plants import GENERATORS, PAIRS, Pair, pair_named
 from gevaldi.calls import explain_validation_error
 from gevaldi.documents import TextFile
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.plants.score import EXEMPLARS, PairScore, Reported, score_pair
 from gevaldi.plants.words import classes_of
+from gevaldi.spec import Spec
 from gevaldi.storage import Location
 
 FILE = TextFile("The file of regions", SpecError, "docs/plants.md describes it.")
@@ -52,6 +54,32 @@ def read_regions(path: Location) -> RegionsOfPairs:
         return RegionsOfPairs.model_validate(FILE.values(path))
     except ValidationError as error:
         raise SpecError(f"{FILE.name} {path}: {explain_validation_error(error)} {FILE.hint}") from None
+
+
+def pair_of(spec: Spec) -> Pair | None:
+    """The pair of the benchmark that a run compares; None if it is none, or draws other pictures."""
+    same = (pair for pair in PAIRS.values() if (pair.first, pair.second) == (spec.first, spec.second))
+    pair = next(same, None)
+    drawn = pair and spec.generator == GENERATORS[pair.world] and spec.seed == 0 and spec.conditions is None
+    return pair if drawn else None
+
+
+def answer_of(records: Mapping[str, Mapping[str, Any]]) -> RegionsOfPairs:
+    """The systematic regions of `gevaldi regions` as a method's answer, from the record of each pair by name."""
+    return RegionsOfPairs(
+        pairs={name: [_region(one) for one in own["regions"] if one["systematic"]] for name, own in records.items()}
+    )
+
+
+def _region(entry: Mapping[str, Any]) -> Region:
+    bound = next(iter(entry["rule"]["bounds"]), None)
+    return Region(
+        exemplars=entry["exemplars"],
+        first=entry["first_class"],
+        second=entry["second_class"],
+        property=bound["property"] if bound else None,
+        above=bound["above"] if bound else None,
+    )
 
 
 def score(regions: RegionsOfPairs) -> list[PairScore]:

@@ -96,6 +96,7 @@ def _entry(region: Region, conditional: bool, real: Seen | None, words: Words) -
         "traits": [asdict(trait) for trait in region.traits],
         "exemplars": list(region.exemplars),
         "nearest": [] if real is None else [real.name(place) for place in region.nearest],
+        "places": [] if real is None else real.table.index[region.rule.holds(real.table)].tolist(),
         "levels": region.levels,
         "sentences": words.sentences(region, conditional),
         "mass_words": share_of(own.mass),

@@ -22,7 +22,6 @@ from gevaldi.runs.store.regions import Shown
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search.probable import most_probable
 
-MARGIN = 0.1  # nats by which both are to be past the border in the most probable picture
 NEAREST = 8  # real pictures of a region
 ON_MAP = 1_500  # disagreements on the map
 SIDE = 32  # pixels to which pictures are reduced for the map
@@ -45,12 +44,14 @@ class Showing:
         models: the networks.
         classes: the names of the compared classes.
         real: the real pictures, if there are any.
+        margin: nats by which both are to be past the border in the most probable picture.
     """
 
     source: Source
     models: Models
     classes: Sequence[str]
     real: Seen | None
+    margin: float
 
     def detailed(self, regions: Sequence[Region]) -> list[Detailed]:
         """Regions with the real pictures like them, and the pictures that show each."""
@@ -63,9 +64,9 @@ class Showing:
     def search(self, draws: Sequence[Draw]) -> list[Draw]:
         """The ends of searches for the most probable disagreement from some draws, all in one batch."""
         models, sizes = self.models, [len(found.z) for found in draws]
-        objective = MostProbable(models.objective(0.0), MARGIN)
+        objective = MostProbable(models.objective(0.0), self.margin)
         z, condition = (torch.cat([getattr(found, name).clone() for found in draws]) for name in ("z", "condition"))
-        end = most_probable(in_blocks([objective], models.plan.block), z, condition, batch_size=models.plan.batch_size)
+        end = most_probable(in_blocks([objective], models.plan.block or models.plan.batch_size), z, condition)
         columns = (end.z, condition, end.pictures, end.log_p, end.log_q)
         return [Draw(*parts) for parts in zip(*(column.split(sizes) for column in columns), strict=True)]
 

@@ -56,7 +56,7 @@ def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most:
     names = told_apart(models["first"]["name"], models["second"]["name"])
     words = Words([plain(label.name) for label in job.models.first.labels], *names)
     job.progress.stage("drawing the pictures of regions")
-    showing = Showing(found.source, job.models, words.classes, real)
+    showing = Showing(found.source, job.models, words.classes, real, job.run.spec.search.margin)
     detailed = showing.detailed(regions[:DETAILED])
     shown = [picture for one in detailed for picture in one.shown]
     shown += showing.map(found.disputed, regions[:DETAILED])

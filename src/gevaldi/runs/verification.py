@@ -19,7 +19,7 @@ from gevaldi.runs.store.part import check_whole, read_part
 from gevaldi.runs.store.pictures import pictures_of
 from gevaldi.runs.store.run import INPUTS, PICTURES, Run
 from gevaldi.runs.store.schema import Row
-from gevaldi.spec import Spec, read_spec, spec_from
+from gevaldi.spec import Spec, read_spec, spec_from, with_goal
 from gevaldi.storage import read
 from gevaldi.taxonomy import edge_counts
 from gevaldi.taxonomy.base import hash_of_taxonomy
@@ -51,7 +51,7 @@ def _spec_file(run: Run) -> Iterator[Finding]:
     if not run.has(path.name):
         return
     try:
-        beside, own = (_deciding(spec) for spec in (spec_from(read_spec(path), str(path)), run.spec))
+        beside, own = (_deciding(spec) for spec in (spec_from(with_goal(read_spec(path)), str(path)), run.spec))
     except GevaldiError as error:
         yield Finding(False, str(error))
         return

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from gevaldi.objective import Evaluate, Evaluation
 from gevaldi.search.algorithms.adam import Adam
-from gevaldi.search.loop import NewSamples, search
+from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
 
 ALGORITHM = Adam(decay=0.93)
@@ -19,7 +19,6 @@ def most_probable(
     z: Float[Tensor, "batch ..."],
     condition: Int[Tensor, " batch"],
     swapped: Bool[Tensor, " batch"] | None = None,
-    batch_size: int | None = None,
 ) -> Evaluation:
     """Search for the most probable disagreement from each latent, and return the evaluations of the best latents.
 
@@ -30,17 +29,10 @@ def most_probable(
         z: any number of latents to start from: ends of searches, draws, or others.
         condition: the generator's condition of each.
         swapped: whether the second classifier is p₁; None if it never is.
-        batch_size: most latents to search from together; None for all of them.
     """
     swapped = torch.zeros_like(condition, dtype=torch.bool) if swapped is None else swapped
-    best, waiting = z.clone(), list(range(len(z)))
-
-    def supply(searching: int) -> list[NewSamples]:
-        free = (batch_size or len(z)) - searching
-        ids, waiting[:] = waiting[:free], waiting[free:]
-        return [NewSamples(z[ids], condition[ids], swapped[ids], ids, ids)] if ids else []
-
-    for step in search(evaluate, supply, ALGORITHM, STOPPING):
+    best, ids = z.clone(), range(len(z))
+    for step in search(evaluate, at_once(NewSamples(z, condition, swapped, ids, ids)), ALGORITHM, STOPPING):
         leaving = list(step.leaving)
         best[step.batch.ids[leaving]] = step.batch.best[leaving]
     return evaluate(best, condition, swapped)

@@ -74,6 +74,16 @@ class Sample:
         "string", "the classifiers whose top class before the search is the condition: neither, first, second, both"
     )
     right_end: str | None = column("string", "the same after the search")
+    probable_differs: bool | None = column(
+        "bool",
+        "whether a most probable disagreement was reached; null if none was sought",
+    )
+    divergence_probable: float | None = column("float32", "D at the most probable disagreement")
+    log_prior_probable: float | None = column("float32", "log p(z) at the most probable disagreement, in nats")
+    typicality_probable: float | None = column(
+        "float32", "share of the prior nearer its centre than the most probable disagreement"
+    )
+    survives_storage_probable: bool | None = column("bool", "survives_storage of the most probable disagreement")
     both_more_confident: bool | None = column(
         "bool", "whether the condition is the top class of both after the search, each with a higher probability than before"
     )
@@ -91,11 +101,17 @@ class Sample:
     first_end: list[Row] | None = column(PREDICTIONS, "the same after the search")
     second_start: list[Row] | None = column(PREDICTIONS, "the second classifier's most probable classes before the search")
     second_end: list[Row] | None = column(PREDICTIONS, "the same after the search")
+    first_probable: list[Row] | None = column(
+        PREDICTIONS, "the first classifier's most probable classes at the most probable disagreement"
+    )
+    second_probable: list[Row] | None = column(PREDICTIONS, "the same of the second classifier")
     picture_original: Row | None = column(IMAGE, "the real picture whose encoding is the start; null for other starts")
     picture_start: Row | None = column(IMAGE, "g(z) before the search, as PNG")
     picture_end: Row | None = column(IMAGE, "g(z) after the search, as PNG")
+    picture_probable: Row | None = column(IMAGE, "g(z) at the most probable disagreement, as PNG")
     z_start: Any = column(NUMBERS, "the latent before the search, flattened")
     z_end: Any = column(NUMBERS, "the latent after the search, flattened")
+    z_probable: Any = column(NUMBERS, "the latent of the most probable disagreement, flattened")
     path_divergence: Any = column(NUMBERS, "D at the start and after every step")
     path_log_prior: Any = column(NUMBERS, "log p(z) along the search")
     path_delta_z: Any = column(NUMBERS, "delta_z along the search")

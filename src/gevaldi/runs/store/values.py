@@ -71,7 +71,7 @@ def _lengths(table: Any, names: set[str]) -> Iterator[str]:
         lengths = [pc.list_value_length(table[name]) for name in group]
         if not all(_all(pc.equal(lengths[0], other)) for other in lengths[1:]):
             yield f"{' and '.join(group[:2])} of different lengths"
-    latents = [pc.list_value_length(table[name]).drop_null() for name in ("z_start", "z_end") if name in names]
+    latents = [pc.list_value_length(table[name]).drop_null() for name in ("z_start", "z_end", "z_probable") if name in names]
     if len({length for lengths in latents for length in pc.unique(lengths).to_pylist()}) > 1:
         yield "latents of different lengths"
 

@@ -99,7 +99,9 @@ class Results:
         samples: the samples; all other fields have the same order.
         before: the evaluations at their starts.
         after: the evaluations at their ends.
+        probable: the evaluations at the most probable disagreements, if any were sought.
         stored: each classifier's top class on the stored picture of the end.
+        stored_probable: the same on the pictures of `probable`.
         differ_by_chance: whether top classes also differ at the same distance from the start in a random direction.
         labels: the labels of each classifier.
         conditions: all conditions of the generator.
@@ -111,7 +113,9 @@ class Results:
     samples: Sequence[FinishedSearch]
     before: Stage
     after: Stage
+    probable: Stage | None
     stored: dict[str, list[int]]
+    stored_probable: dict[str, list[int]]
     differ_by_chance: list[bool]
     labels: dict[str, tuple[Label, ...]]
     conditions: tuple[Label, ...]
@@ -157,7 +161,7 @@ class Results:
             typicality_start=before.typicality[i],
             typicality_end=after.typicality[i],
             delta_z=float(path["delta_z"][step_end]),
-            survives_storage=all(self.stored[side][i] == tops[f"{side}_end"][0]["label"] for side in self.labels) if good else None,
+            survives_storage=self._survives(i, tops, "end") if good else None,
             differ_by_chance=self.differ_by_chance[i] if good else None,
             set_distance_start={n: finite(float(distance[0])) for n, distance in distances.items()},
             set_distance_end={n: finite(float(distance[step_end])) for n, distance in distances.items()},
@@ -173,7 +177,30 @@ class Results:
             path_first=paths["first"].tolist(),
             path_second=paths["second"].tolist(),
             **self._pictures_along(i, ended),
+            **(self._probable(i, start.order) if self.probable and not trouble else {}),
         ).row()
+
+    def _probable(self, i: int, order: str) -> Row:
+        """The columns of the most probable disagreement."""
+        there: Stage = self.probable  # type: ignore[assignment]
+        if there.log_p[i].argmax() == there.log_q[i].argmax():
+            return {"probable_differs": False}
+        tops = {f"{side}_probable": top_classes(there.of_classifier(side, order)[i], self.labels[side]) for side in self.labels}
+        return {
+            "probable_differs": True,
+            "divergence_probable": there.divergence[i],
+            "log_prior_probable": there.log_prior[i],
+            "typicality_probable": there.typicality[i],
+            "survives_storage_probable": self._survives(i, tops, "probable"),
+            "picture_probable": _image(encode_png(there.pictures[i])),
+            "z_probable": there.z[i],
+            **tops,
+        }
+
+    def _survives(self, i: int, tops: Row, stage: str) -> bool:
+        """Whether both keep their top classes on the stored picture of a stage."""
+        stored = self.stored if stage == "end" else self.stored_probable
+        return all(stored[side][i] == tops[f"{side}_{stage}"][0]["label"] for side in self.labels)
 
     def _original(self, condition: int | None) -> Row | None:
         if self.originals is None or condition is None:

@@ -4,6 +4,7 @@ import copy
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from gevaldi.batches import concatenate, in_blocks, select
 from gevaldi.errors import DeviceError, GevaldiError
 from gevaldi.execution.networks import apply_plan
 from gevaldi.noise import Noise
-from gevaldi.objective import Evaluate, Evaluation, Objective, within
+from gevaldi.objective import Evaluate, Evaluation, MostProbable, Objective, within
 from gevaldi.pictures._levels import in_levels
 from gevaldi.priors.base import Prior, per_sample
 from gevaldi.runs.encoding import first_trouble
@@ -24,7 +25,8 @@ from gevaldi.runs.worker.results import Failure, FinishedSearch, Results, Stage
 from gevaldi.runs.worker.scheduler import OnStep, Queue, Scheduler, inputs
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search.loop import search
-from gevaldi.spec import Spec
+from gevaldi.search.probable import ALGORITHM, STOPPING, differs, most_probable
+from gevaldi.spec import MOST_PROBABLE, Spec
 
 NO_STEP = 2**32  # a step that no search reaches, for noise of its own
 LONGEST_WAIT = 2.0  # most seconds that finished samples wait for others if steps are slow
@@ -49,15 +51,14 @@ def _in_batches(
     queue: Queue, models: Models, spec: Spec, batch_size: int, on_step: OnStep, pool: ThreadPoolExecutor
 ) -> Iterator[Results | Failure]:
     """The same with one pool of threads."""
-    objective, plan = models.objective(spec.prior_weight), models.plan
-    copies = copies_of(objective, plan.workers)
-    exact = in_blocks(copies, plan.block, pool if len(copies) > 1 else None)
-    fast = in_blocks([apply_plan(objective, plan, models.device)], plan.block) if plan.mixed or plan.compiled else exact
-    fast = within(fast, models.generator.prior, spec.search.typical_mass)
+    if spec.search.goal == MOST_PROBABLE:
+        models = replace(models, algorithm=ALGORITHM)
+        spec = spec.model_copy(update={"search": spec.search.model_copy(update=dict(STOPPING))})
+    goals = goals_of(models, spec, pool)
     while True:
-        scheduler = Scheduler(queue, models, spec.search, fast, batch_size, on_step)
+        scheduler = Scheduler(queue, models, spec.search, goals.fast, batch_size, on_step)
         try:
-            yield from _search_all(scheduler, exact, fast, models, spec, batch_size, on_step)
+            yield from _search_all(scheduler, goals, models, spec, batch_size, on_step)
             return
         except GevaldiError:
             raise
@@ -78,6 +79,38 @@ def _in_batches(
             queue.put_back(lost)
 
 
+@dataclass(frozen=True)
+class Goals:
+    """What searches maximise.
+
+    Attributes:
+        exact: evaluates the ends of searches.
+        fast: evaluates latents during searches, perhaps faster, projected into the prior.
+        probable: the same as `fast` for a second search, from the ends for the most probable disagreements, if there is one.
+    """
+
+    exact: Evaluate
+    fast: Evaluate
+    probable: Evaluate | None
+
+
+def goals_of(models: Models, spec: Spec, pool: ThreadPoolExecutor) -> Goals:
+    """The goals of a spec, for networks on the device. `pool` computes blocks of small networks."""
+    objective, plan = models.objective(spec.prior_weight), models.plan
+    copies, during = copies_of(objective, plan.workers), apply_plan(objective, plan, models.device)
+
+    def evaluates(objectives: Sequence[Objective], probable: bool) -> Evaluate:
+        goals = [MostProbable(one, spec.search.margin) for one in objectives] if probable else objectives
+        return in_blocks(goals, plan.block, pool if len(goals) > 1 else None)
+
+    def searches(probable: bool) -> Evaluate:
+        evaluate = evaluates([during] if plan.mixed or plan.compiled else copies, probable)
+        return within(evaluate, models.generator.prior, spec.search.typical_mass)
+
+    only = spec.search.goal == MOST_PROBABLE
+    return Goals(evaluates(copies, only), searches(only), searches(True) if spec.search.goal == "both" else None)
+
+
 def copies_of(objective: Objective, count: int) -> list[Objective]:
     """The objective and copies of it, since a network may hold state while it computes; only itself if it cannot be copied."""
     try:
@@ -87,27 +120,27 @@ def copies_of(objective: Objective, count: int) -> list[Objective]:
 
 
 def _search_all(
-    scheduler: Scheduler, exact: Evaluate, fast: Evaluate, models: Models, spec: Spec, batch_size: int, on_step: OnStep
+    scheduler: Scheduler, goals: Goals, models: Models, spec: Spec, batch_size: int, on_step: OnStep
 ) -> Iterator[Results]:
-    """The same, until an error, which loses the scheduler's unfinished starts."""
+    """The same, until an error, which loses the scheduler's unfinished starts. A second search waits for a whole batch of ends."""
     recorder = PathRecorder(models, scheduler.trajectories)
     ended: list[int] = []
 
     def results() -> Iterator[Results]:
-        if ended:
+        while ended:
             recorder.flush()
-            trajectories = scheduler.finish(ended)
-            yield results_of(trajectories, recorder, in_halves(exact), models, spec)
-            for index in ended:
+            whole, ended[:] = ended[:batch_size], ended[batch_size:]
+            trajectories = scheduler.finish(whole)
+            yield results_of(trajectories, recorder, goals, models, spec)
+            for index in whole:
                 del scheduler.unfinished[index]
-            ended.clear()
 
     since = time.monotonic()
-    for number, step in enumerate(search(fast, scheduler.supply, models.algorithm, spec.search)):
+    for number, step in enumerate(search(goals.fast, scheduler.supply, models.algorithm, spec.search)):
         ended += recorder.record(step)
         on_step(len(step.batch.ids), number)
-        late = time.monotonic() - since > LONGEST_WAIT
-        if number % BLOCK == BLOCK - 1 or late or len(ended) >= batch_size:
+        due = number % BLOCK == BLOCK - 1 or time.monotonic() - since > LONGEST_WAIT
+        if len(ended) >= batch_size or (due and not goals.probable):
             yield from results()
             since = time.monotonic()
     yield from results()
@@ -146,13 +179,12 @@ def works(device: torch.device) -> bool:
         return False
 
 
-def results_of(
-    trajectories: Sequence[Trajectory], recorder: PathRecorder, evaluate: Evaluate, models: Models, spec: Spec
-) -> Results:
+def results_of(trajectories: Sequence[Trajectory], recorder: PathRecorder, goals: Goals, models: Models, spec: Spec) -> Results:
     """Evaluate the ends of finished samples and equally distant random latents, and move all values for rows off the device."""
     starts = [trajectory.start for trajectory in trajectories]
     exits = [trajectory.exit for trajectory in trajectories if trajectory.exit]
     condition, swapped = inputs(starts, models.device)
+    evaluate = in_halves(goals.exact)
     before = concatenate([trajectory.first for trajectory in trajectories if trajectory.first])
     after = evaluate(torch.cat([left.z for left in exits]), condition, swapped)
     paths = [trajectory.path() for trajectory in trajectories]
@@ -165,7 +197,12 @@ def results_of(
     chance = evaluate(
         as_far_by_chance(starts, before.z, after.z, models.generator.prior, spec.search.typical_mass), condition, swapped
     )
-    levels, prior = in_levels(after.pictures), models.generator.prior
+    probable = after if spec.search.goal == MOST_PROBABLE else None
+    if goals.probable:
+        probable = most_probable(goals.probable, after.z, condition, swapped)
+        if models.plan.mixed:
+            probable = _still_differing(evaluate(probable.z, condition, swapped), after)
+    prior = models.generator.prior
     return Results(
         samples=[
             FinishedSearch(
@@ -180,7 +217,9 @@ def results_of(
         ],
         before=Stage.of(before, prior),
         after=Stage.of(after, prior),
-        stored={side: reclassify(models.classifier(side), levels, models.device, models.plan) for side in ("first", "second")},
+        probable=Stage.of(probable, prior) if probable else None,
+        stored=reclassify_both(models, after),
+        stored_probable=reclassify_both(models, probable) if probable else {},
         differ_by_chance=(chance.log_p.argmax(1) != chance.log_q.argmax(1)).tolist(),
         labels={side: models.classifier(side).labels for side in ("first", "second")},
         conditions=models.generator.conditions,
@@ -188,6 +227,18 @@ def results_of(
         target_classes=[models.target_classes(start.condition) for start in starts],
         hierarchy=models.hierarchy,
     )
+
+
+def reclassify_both(models: Models, there: Evaluation) -> dict[str, list[int]]:
+    """Each classifier's top class on the stored pictures."""
+    levels = in_levels(there.pictures)
+    return {side: reclassify(models.classifier(side), levels, models.device, models.plan) for side in ("first", "second")}
+
+
+def _still_differing(probable: Evaluation, start: Evaluation) -> Evaluation:
+    """Move samples back to the start of their second search if, in single precision, their top classes differ only there."""
+    lost = differs(start) & ~differs(probable)
+    return select(concatenate([probable, start]), torch.arange(len(lost), device=lost.device) + len(lost) * lost)
 
 
 def _trouble(after: Evaluation, i: int, path: dict[str, np.ndarray], start: Start) -> str:
