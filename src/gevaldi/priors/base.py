@@ -26,6 +26,10 @@ class Prior(ABC):
         """The latents that standard normal numbers of their shape stand for: this maps N(0, I) to the prior."""
 
     @abstractmethod
+    def to_normal(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """The standard normal numbers that stand for latents of the prior: the inverse of `from_normal`."""
+
+    @abstractmethod
     def log_prob(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
         """Log p(z) per sample, in nats, with the normalising constant; -∞ outside the support, with gradient zero."""
 
