@@ -38,18 +38,28 @@ class Prior(ABC):
     def project(self, z: Float[Tensor, "batch ..."], mass: float) -> Float[Tensor, "batch ..."]:
         """Pull latents with a typicality above `mass` towards the centre until it is at most `mass`; others stay unchanged."""
 
-
     def from_normal(self, u: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
         """The latents that standard normal numbers of their shape stand for: a map from N(0, I) to the prior.
 
-        Only subset simulation needs it, so that a prior of your own may do without.
+        Only subset simulation needs it and its inverse, so that a prior of your own may do without.
 
         Raises:
             SpecError: the prior has no such map.
         """
-        raise SpecError(
-            f"The event is too rare for counting, and subset simulation needs a map from N(0, I) to the prior: give "
-            f"{type(self).__name__} a method from_normal(u), or draw more pictures."
+        raise self._without_map()
+
+    def to_normal(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """The standard normal numbers that stand for latents of the prior: the inverse of `from_normal`.
+
+        Raises:
+            SpecError: the prior has no such map.
+        """
+        raise self._without_map()
+
+    def _without_map(self) -> SpecError:
+        return SpecError(
+            "The event is too rare for counting, and subset simulation needs a map between N(0, I) and the prior: give "
+            f"{type(self).__name__} the methods from_normal(u) and to_normal(z), or draw more pictures."
         )
 
 

@@ -77,7 +77,7 @@ def _found(stored: "pa.Table", job: Job, real: Seen | None) -> Findings:
         choosing, measuring = halves(table, job.models.generator)
         regions = measure(discover(choosing), measuring, real.table if real else None)
         return Findings(mass, drawing, table, regions, int(measuring.differ.sum()))
-    mass, rare = simulated(Event(), drawing, mass, partial(_levels, job))
+    mass, rare = simulated(Event(), drawing, stored, mass, partial(_levels, job))
     if len(rare.u) == 0:
         return Findings(mass, drawing, table, [], 0)
     draws = RareDraws.of(rare, drawing)
@@ -92,8 +92,9 @@ def mass_of(event: Event, job: Job, compute: ComputeRows, draws: int | None = No
         EngineError, RunFolderError: the draws cannot be computed or written.
     """
     drawing = Drawing(job.models, job.run.spec)
-    found = counted(event, drawn(job, compute, draws), drawing)
-    return simulated(event, drawing, found, partial(_levels, job))[0] if is_rare(found.hits) else found
+    stored = drawn(job, compute, draws)
+    found = counted(event, stored, drawing)
+    return simulated(event, drawing, stored, found, partial(_levels, job))[0] if is_rare(found.hits) else found
 
 
 def _levels(job: Job, levels: int) -> None:
