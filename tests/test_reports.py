@@ -196,7 +196,11 @@ def test_the_most_probable_disagreement_comes_first_in_a_card_and_can_be_sorted_
     assert all(word in cards[1] for word in ("cow", "hen", "0.125"))
     assert '<option value="probable">' in text
     assert '"probable": -2.0' in text or '"probable":-2.0' in text
-    assert "was found for 1 of 2 samples" in text
+    words = Page(text).words.replace("\u00a0", " ")
+    assert (
+        "(reverse) was found for 1 of 1 sample (too few for an interval). Median typicality: 0.125; after the search 0.9" in words
+    )
+    assert "(forward) was found for 0 of 1 sample (too few for an interval)." in words
 
 
 def test_every_sample_is_on_the_page_with_its_pictures_and_failed_ones_with_their_error(tmp_path: Path) -> None:

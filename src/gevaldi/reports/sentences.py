@@ -29,12 +29,15 @@ def search_sentences(record: dict[str, Any], found: list[Summary]) -> list[str]:
 
 def probable_sentences(found: Sequence[Summary]) -> list[str]:
     """For each order, how many most probable disagreements were reached, and how typical they are."""
-    return [
-        f"The most probable picture on which the two differ ({s.order}) was found for {_of_samples(s.probable)}. Median "
-        f"typicality: {typicality(s.typicality_probable.value)}; after the search {typicality(s.typicality.value)}; of draws 0.5."
-        for s in found
-        if s.probable and s.typicality_probable
-    ]
+    return [_probable(summary, summary.probable) for summary in found if summary.probable]
+
+
+def _probable(summary: Summary, reached: Estimate) -> str:
+    known = summary.typicality_probable
+    typical = typicality(summary.typicality.value)
+    return f"The most probable picture on which the two differ ({summary.order}) was found for {_of_samples(reached)}." + (
+        f" Median typicality: {typicality(known.value)}; after the search {typical}; of draws 0.5." if known else ""
+    )
 
 
 def warnings_of(runs: Mapping[str, Run]) -> dict[str, list[str]]:
