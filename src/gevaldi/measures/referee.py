@@ -62,9 +62,11 @@ class Opinion:
         Raises:
             KeyError, TypeError, ValueError: it is no such record.
         """
-        sides = {key: Sides(**{name: _count(count) for name, count in found[key].items()}) for key in ("real", "start", "end")}
-        counts: dict[str, Any] = {key: _count(found.get(key, 0)) for key in COUNTS}
-        return cls(name=str(found["name"]), **counts, **sides)
+        parts: dict[str, Any] = {
+            key: Sides(**{name: _count(count) for name, count in found[key].items()}) for key in ("real", "start", "end")
+        }
+        parts |= {key: _count(found.get(key, 0)) for key in COUNTS}
+        return cls(name=str(found["name"]), **parts)
 
 
 def _count(value: Any) -> int:
