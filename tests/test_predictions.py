@@ -273,6 +273,9 @@ def test_rows_that_are_missing_are_refused_with_their_number_and_the_first_of_th
         lambda: two(tmp_path, whole, few)
     )
     assert "3 pictures of" in refusal(lambda: two(tmp_path, few, whole))
+    assert f"write table:{tmp_path / 'second.csv'},partial=true: they count as no answer" in refusal(
+        lambda: two(tmp_path, whole, few)
+    )
     found = two(tmp_path, whole, few, options=",partial=true")
     assert found.predictions[1].top[:, 0].tolist() == [NO_ANSWER] * 3 + [found.predictions[0].top[3, 0]]
     assert "3 of 4 pictures are missing in" in found.notes[0]
@@ -285,6 +288,19 @@ def test_numbers_beside_names_are_refused_with_the_remedy(tmp_path: Path) -> Non
     assert "Give the names in the order of the numbers: classes=FILE." in said
     found = two(tmp_path, named, numbered, options=',classes=["cat","dog","horse"]')
     assert np.array_equal(found.predictions[0].top, found.predictions[1].top)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'picture,"cat; tabby; wild",dog\np.png,0.5,0.5\n',
+        '"cat, tabby, wild"\tdog\tpicture\n0.5\t0.5\tp.png\n',
+        "dog, wild;cat;picture\n0.5;0.5;p.png\n",
+    ],
+)
+def test_columns_are_separated_by_what_stands_most_often_outside_quotes(content: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(content)
+    assert len(read(tmp_path / "t.csv").classes) == 2
 
 
 def test_a_name_among_numbers_is_a_class_like_these(tmp_path: Path) -> None:

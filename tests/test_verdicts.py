@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import torch
+from PIL import Image
 from scipy.stats import chisquare
 from typer.testing import CliRunner
 
@@ -26,13 +28,15 @@ from gevaldi.statistics.betting import wealth
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer, Answers, consensus
 from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.decisions import Decision
-from gevaldi.verdicts.gate import as_junit, as_markdown
+from gevaldi.verdicts.gate import as_junit, as_markdown, rows
 from gevaldi.verdicts.order import priorities
 from gevaldi.verdicts.queue import read_queue, write_queue
+from gevaldi.verdicts.ranking import Ranking
 from gevaldi.verdicts.read import read_answers
 from gevaldi.verdicts.scores import score_named
 from gevaldi.verdicts.sentences import headline
 from gevaldi.verdicts.start import verdict_on
+from gevaldi.verdicts.tasks import write_tasks
 
 CLASSES = tuple(Label(name) for name in ("cat", "dog", "bird", "fish"))
 
@@ -289,6 +293,12 @@ def test_an_interval_decides_in_one_word(low: float, high: float, margin: float,
     assert Decision(low, high, margin).word == word
 
 
+def test_a_decision_shows_its_word_and_an_unknown_argument_the_nearest_one() -> None:
+    assert repr(Decision(0.01, 0.02, 0.005)) == "Decision('better', low=0.01, high=0.02, margin=0.005)"
+    with pytest.raises(UnknownName, match="no argument of verdict named 'truth'\\. Did you mean 'use_truth'"):
+        gevaldi.verdict("table:old.csv", "table:new.csv", truth=False)
+
+
 def test_claims_hold_fail_or_are_undecided() -> None:
     inside, below, wide = Decision(-0.01, 0.01, 0.02), Decision(-0.05, -0.03, 0.02), Decision(-0.05, 0.05, 0.02)
     states = {claim: [own.state(claim) for own in (inside, below, wide)] for claim in ("better", "not-worse", "equivalent")}
@@ -438,6 +448,84 @@ def test_labels_are_matched_by_the_end_of_a_path_only_if_one_picture_has_it() ->
         verdict.add({"2.png": "cat", "a/2.png": "dog"})
 
 
+def photos(folder: Path, count: int = 30) -> list[str]:
+    """Pictures of one colour each in folders by class, and two tables on them that differ on two thirds."""
+    ids = [f"{CLASSES[i % 2].name}/{i}.png" for i in range(count)]
+    for i, text in enumerate(ids):
+        (folder / "photos" / text).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (i, 0, 0)).save(folder / "photos" / text)
+    for stem, tops in (("old", [0] * count), ("new", [1] * (count * 2 // 3) + [0] * (count // 3))):
+        rows = {"picture": ids, "class": [CLASSES[top].name for top in tops]}
+        pd.DataFrame(rows).to_csv(folder / f"{stem}.csv", index=False)
+    both = [f"table:{folder / stem}.csv,classes=[cat,dog,bird]" for stem in ("old", "new")]
+    return [*both, "--pool", f"folder:{folder / 'photos'}", "--no-truth", "--out", str(folder / "v")]
+
+
+def studio(tasks: list[Any], answer: str, form: str, folder: Path) -> Path:
+    """What Label Studio exports of tasks when annotator 7 gives all the same answer."""
+    path = folder / f"export-{form}.{'csv' if form == 'csv' else 'json'}"
+    when = "2026-11-29T10:00:00.000000Z"
+    rows = [
+        {"id": i + 51, **task["data"], "label": answer, "annotator": 7, "annotation_id": i, "created_at": when}
+        for i, task in enumerate(tasks)
+    ]
+    result = [{"value": {"choices": [answer]}, "from_name": "label", "to_name": "image", "type": "choices"}]
+    done = {"annotations": [{"id": 3, "completed_by": 7, "result": result, "was_cancelled": False, "created_at": when}]}
+    if form == "csv":
+        pd.DataFrame(rows)[sorted(rows[0])].to_csv(path, index=False)
+    else:
+        path.write_text(
+            json.dumps(rows if form == "json-min" else [{"id": i + 51, **task, **done} for i, task in enumerate(tasks)])
+        )
+    return path
+
+
+@pytest.mark.parametrize("form", ["json", "json-min", "csv"])
+def test_tasks_for_label_studio_come_back_as_labels_of_the_pictures_that_they_show(form: str, tmp_path: Path) -> None:
+    command = ["verdict", *photos(tmp_path), "--label-studio", "--queue", "8"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2, result.output
+    folder = tmp_path / "v" / "label-studio"
+    tasks = json.loads((folder / "tasks.json").read_text())
+    queue = pd.read_csv(tmp_path / "v" / "queue.csv")["picture"].tolist()
+    assert len(tasks) == len(queue) == 8
+    for task, text in zip(tasks, queue, strict=True):  # in the order that has to be kept
+        served = folder / task["data"]["image"].removeprefix("/data/local-files/?d=")
+        with Image.open(served) as seen, Image.open(tmp_path / "photos" / text) as own:
+            assert seen.getpixel((0, 0)) == own.getpixel((0, 0))
+    result = CliRunner().invoke(app, [*command, "--labels", str(studio(tasks, "dog", form, tmp_path))])
+    assert result.exit_code == 0, result.output
+    answers = Answers(tmp_path / "v").all()
+    assert {one.picture: one.answer for one in answers} == dict.fromkeys(queue, "dog")
+    assert {(one.person, one.time[:10]) for one in answers} == {("7", "2026-11-29")}
+
+
+def test_tasks_for_label_studio_say_nothing_of_classifiers_sides_or_folders(tmp_path: Path) -> None:
+    old, new, *others = photos(tmp_path)
+    written = []
+    for both in ((old, new), (new, old)):
+        command = ["verdict", *both, *others[:-1], str(tmp_path / f"v{len(written)}"), "--label-studio"]
+        assert CliRunner().invoke(app, command).exit_code == 2
+        files = sorted(path for path in (tmp_path / f"v{len(written)}" / "label-studio").rglob("*") if path.is_file())
+        written.append({path.name: path.read_bytes() for path in files})
+    assert written[0] == written[1]  # whichever is the old one
+    assert not any(word in name for name in written[0] for word in ("cat", "dog"))
+    assert not any(word in written[0]["tasks.json"] for word in (b"old", b"new", b"cat", b"dog"))
+
+
+def test_tasks_of_many_classes_suggest_those_that_classifiers_name_by_their_names_alone(tmp_path: Path) -> None:
+    labels = tuple(Label(f"class {i:02}") for i in range(30))
+    ids = pa.array(["a", "b"])
+    tops = [np.array(top, np.int32)[:, None] for top in ([7, 3], [3, 7])]
+    made = [Predictions(name, ids, labels, top) for name, top in zip(("old", "new"), tops, strict=True)]
+    shown = [np.zeros((3, 4, 4), np.float32)] * 2
+    verdict = verdict_on(Pool("pictures", ids, labels, made, pictures=[torch.from_numpy(one) for one in shown]))
+    tasks = json.loads(write_tasks(verdict, tmp_path, 2).read_text())
+    assert [task["data"]["suggested"] for task in tasks] == ["class 03 or class 07"] * 2
+    with pytest.raises(SpecError, match="--pool folder:DIR"):
+        write_tasks(verdict_on(pool_of([0], [1])), tmp_path, 1)
+
+
 def test_a_class_that_no_table_mentions_is_a_class_of_its_own_unless_it_looks_like_a_slip(tmp_path: Path) -> None:
     verdict = gevaldi.verdict(*tables(tmp_path, [0] * 4 + [1], [1] * 5), require="equivalent")
     verdict.add({"p0": "zebra"})
@@ -513,7 +601,7 @@ def test_a_changed_pool_or_classifier_is_noticed_and_its_labels_can_be_used(tmp_
     [
         ({"confidence": 0.5}, "confidence was 0.95"),
         ({"budget": 40}, "budget was not set"),
-        ({"score": "class:cat"}, "scores was accuracy"),
+        ({"score": "class:cat"}, "scores were accuracy"),
     ],
 )
 def test_once_labels_count_only_the_margin_may_change(settings: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -579,6 +667,28 @@ def test_the_page_escapes_names_and_its_queue_does_not_say_whose_answers_are_who
     queue = page.partition('id="queue"')[2].partition("</section>")[0]
     assert "new" not in queue.replace("next", "")
     assert "&lt;b&gt;cat" in as_html(verdict)
+
+
+def test_an_unclear_picture_counts_for_neither_side_on_the_page(tmp_path: Path) -> None:
+    verdict = verdict_on(pool_of([0] * 6, [1] * 6))
+    verdict.add({item.id: answer for item, answer in zip(verdict.next(3), (CANNOT_TELL, "cat", "dog"), strict=True)})
+    page = Path(str(verdict.report(tmp_path / "v.html"))).read_text()
+    assert "<td>6</td><td>3</td><td>1</td><td>1</td>" in page  # disputed, labelled, worse, better
+
+
+def test_ranks_follow_from_pairs_that_are_certain_by_way_of_a_third() -> None:
+    intervals = {(0, 1): (0.1, 0.2), (1, 2): (0.1, 0.2), (0, 2): (-0.1, 0.4)}  # the third and the first are not certain directly
+    found = Ranking.of(3, dict.fromkeys(intervals, 0.1), intervals)
+    assert found.ranks == ((3, 3), (2, 2), (1, 1))
+    assert found.candidates == (2,)
+
+
+def test_a_ranking_has_no_estimates_without_labels() -> None:
+    pool, truth = random_pool(count=3)
+    verdict = verdict_on(pool)
+    assert {row[1] for row in rows(verdict)} == {"–"}
+    label_all(verdict, truth)
+    assert "–" not in {row[1] for row in rows(verdict)}
 
 
 def test_choices_are_in_an_order_that_is_half_one_way_and_half_the_other() -> None:
@@ -684,6 +794,19 @@ def test_answers_on_the_terminal_are_stored_one_by_one_and_can_be_undone(tmp_pat
     assert "bird" in result.output.partition("not among the choices")[2]
     assert {one.person for one in answers} == {"anna"}
     assert "−" not in result.output.partition("answers stored")[0]  # no interval while people answer
+
+
+def test_a_person_without_a_terminal_is_shown_where_the_picture_is(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["verdict", *photos(tmp_path), "--ask"], input="/stop\n")
+    queue = pd.read_csv(tmp_path / "v" / "queue.csv")["picture"]
+    assert str(tmp_path / "photos" / queue[0]) in result.output
+    both = [f"bundled:mnist-{name}" for name in ("strided", "pooled")]
+    command = ["verdict", *both, "--pool", "bundled:mnist-digits", "--no-truth", "--out", str(tmp_path / "digits"), "--ask"]
+    result = CliRunner().invoke(app, [*command, "--predictions", str(tmp_path / "predictions")], input="/stop\n")
+    (picture,) = (tmp_path / "digits" / "pictures").iterdir()  # there is no file of a bundled digit
+    assert str(picture) in result.output
+    with Image.open(picture) as opened:
+        assert opened.size == (28, 28)
 
 
 def test_a_digit_on_the_terminal_is_a_class_and_not_the_number_of_a_choice(tmp_path: Path) -> None:

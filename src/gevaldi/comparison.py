@@ -2,7 +2,8 @@
 
 import html
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL import Image
 
-    from gevaldi.engines.base import Engine
+    from gevaldi.engines.base import ComputeRows, Engine, Job
+    from gevaldi.mass.mass import Mass
     from gevaldi.measures.evaluation import Evaluation
     from gevaldi.measures.referee import Opinion
     from gevaldi.measures.summary import Summary
     from gevaldi.models import Classifier, Generator
+    from gevaldi.regions.regions import Regions
 
 
 class _Summaries(list["Summary"]):
@@ -39,9 +42,15 @@ class _Summaries(list["Summary"]):
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
-    """A finished (or interrupted) comparison, backed by its run folder."""
+    """A finished (or interrupted) comparison, backed by its run folder.
+
+    Attributes:
+        run: the run.
+        models: the three networks or their names, as they were passed; None for the names in the run.
+    """
 
     run: Run
+    models: tuple[Any, Any, Any] | None = None
 
     def __repr__(self) -> str:
         return f"Comparison({str(self.run.folder)!r}, {len(self.run.done())} of {self.run.total} rows)"
@@ -90,6 +99,74 @@ class Comparison:
         from gevaldi.runs.referee import judge
 
         return judge(self.run, name)
+
+    def regions(
+        self,
+        draws: int | None = None,
+        *,
+        most: int = 50,
+        pool: str | None = None,
+        device: str = "auto",
+        engine: "str | Engine | None" = None,
+        progress: bool | None = None,
+    ) -> "Regions":
+        """In which regions of what the generator draws the two differ, and how much of it these are.
+
+        The run folder stores them, and the report shows them.
+
+        Args:
+            draws: pictures to draw; by default 200,000 by small networks, 2,000 by large ones. Earlier draws are used again.
+            most: regions to report, the most important first.
+            pool: real pictures to find in the regions, such as "folder:DIR"; by default the run's own, if it has any.
+            device: auto, cpu, cuda, cuda:1, mps.
+            engine: where to draw, such as "local" (the default) or "ray,workers=4".
+            progress: whether to show a progress bar; by default on a terminal.
+
+        Raises:
+            SpecError: a number is out of range.
+            DataError: real pictures cannot be read.
+            EngineError: a cluster does not answer.
+        """
+        from gevaldi.regions.start import find_regions
+
+        with self._job(Compute(device, engine=engine, progress=progress)) as (job, rows):
+            return find_regions(job, rows, draws, most, pool)
+
+    def mass(
+        self,
+        event: str = "top classes differ",
+        draws: int | None = None,
+        *,
+        device: str = "auto",
+        engine: "str | Engine | None" = None,
+        progress: bool | None = None,
+    ) -> "Mass":
+        """How much of what the generator draws shows an event: "top classes differ", or "divergence > 3" in the divergence's unit.
+
+        Counts draws or, if fewer than 30 of them show it, estimates its probability by subset simulation. The other arguments are
+        those of `regions`.
+
+        Raises:
+            SpecError: the event is not known.
+            EngineError: a cluster does not answer.
+        """
+        from gevaldi.mass.event import Event
+        from gevaldi.regions.start import mass_of
+
+        wanted = Event.parse(event)
+        with self._job(Compute(device, engine=engine, progress=progress)) as (job, rows):
+            return mass_of(wanted, job, rows, draws)
+
+    @contextmanager
+    def _job(self, compute: Compute) -> "Iterator[tuple[Job, ComputeRows]]":
+        run, names = self.run, (self.run.spec.first, self.run.spec.second, self.run.spec.generator)
+        taxonomy = run.taxonomy_copy()
+        with (
+            compute.open() as compute,
+            open_job(run.spec, run.folder, self.models or names, compute, "", taxonomy, writes=lambda run, spec: True) as job,
+        ):
+            assert compute.rows  # set by `open`
+            yield job, compute.rows
 
     def rows(self) -> "pd.DataFrame":
         """One row per sample; `gevaldi.runs.store.schema` documents the columns."""
@@ -279,4 +356,4 @@ def execute(
         begun(job.run)
         assert compute.rows  # set by `open`
         compute_missing(job, compute.rows)
-    return Comparison(job.run)
+    return Comparison(job.run, (models[0], models[1], models[2]))

@@ -88,6 +88,10 @@ class Bar:
         else:
             self._progress.console.print(f"gevaldi: {text}", markup=False, highlight=False)
 
+    def stage(self, text: str) -> None:
+        """Show what is being done now."""
+        self._now(description=text)
+
     def audited(self, done: int, total: int) -> None:
         """Show how many pictures the checks before the search have classified."""
         self._now(description=f"classifying pictures before the search: {done:,} of {total:,}" if done < total else "")

@@ -34,6 +34,12 @@ def read_csv(lines: Iterable[str]) -> Iterator[dict[str, str]]:
         yield {name: text_of(value) for name, value in row.items() if isinstance(value, str)}
 
 
+def separator_of(head: str) -> str:
+    """What separates the columns of a table, by its first line: the most frequent of tab, semicolon and comma outside quotes."""
+    bare = re.sub(r'"[^"]*("|$)', "", head)
+    return max("\t;,", key=bare.count) if re.search("[\t;,]", bare) else ","
+
+
 def cell(value: Any) -> Any:
     """A value as it stands in a cell: text that begins like a formula has an apostrophe before it; numbers stay as they are.
 

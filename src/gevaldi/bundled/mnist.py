@@ -151,9 +151,10 @@ def download(data: DataSet, cache: Path | None = None) -> Path:
         for train in (True, False):
             getattr(datasets, data.torchvision)(str(cache), train=train, download=True)
     except (OSError, RuntimeError) as error:
+        why = " ".join(str(error).split())
         raise DataError(
-            f"{data.name} could not be downloaded into {cache}: {error}. Without a network, get the four idx files "
+            f"{data.name} could not be downloaded into {cache}: {why}. Without a network, get the four idx files "
             f"({', '.join(name for names in FILES.values() for name in names)}; with or without .gz) by other means, and hand "
-            f"over their folder: {data.command.replace('DIR', 'FOLDER')}"
+            f"over their folder: {data.command.replace('DIR', 'FOLDER')}, or as pictures {data.world}:test,folder=FOLDER"
         ) from error
     return raw

@@ -20,7 +20,7 @@ class DataSet:
     """Small grey pictures in ten classes, distributed as MNIST's four idx files.
 
     Attributes:
-        name: as in messages; its lower-case form without `-mnist` is the command's: `gevaldi train mnist`.
+        name: as in messages.
         torchvision: the class of torchvision that downloads it.
         one, many: what a picture shows, in the singular and the plural.
         source: where it was published.
@@ -37,9 +37,14 @@ class DataSet:
     package: Path | None = None
 
     @property
+    def world(self) -> str:
+        """Its short name, as in `gevaldi train mnist` and mnist:test."""
+        return self.name.lower().removesuffix("-mnist")
+
+    @property
     def command(self) -> str:
         """The command that trains its networks."""
-        return f"gevaldi train {self.name.lower().removesuffix('-mnist')} --data DIR"
+        return f"gevaldi train {self.world} --data DIR"
 
 
 @dataclass(frozen=True)

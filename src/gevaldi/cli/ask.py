@@ -6,11 +6,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from gevaldi.cli.words import tell
-from gevaldi.errors import DataError
+from gevaldi.errors import DataError, RunFolderError
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, WITHDRAWN
-from gevaldi.verdicts.pictures import picture_of
+from gevaldi.verdicts.pictures import file_of, picture_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from PIL.Image import Image
 
     from gevaldi.verdicts.assessment import Assessment, Item
@@ -76,12 +78,28 @@ def _show(verdict: "Assessment", item: "Item", number: int, view: bool) -> None:
     tell(f"\n{number}. {item.id}")
     picture = picture_of(verdict.pool, item.place)
     if picture is not None:
-        if sys.stdout.isatty():
+        is_drawn = sys.stdout.isatty()
+        if path := file_of(verdict.pool, item.place) or (None if is_drawn else _saved(verdict, item, picture)):
+            tell(str(path))
+        if is_drawn:
             tell(half_blocks(picture))
         if view:
             picture.show()
     choices = "  ".join(f"[{key}] {choice}" for key, choice in zip(string.ascii_lowercase, item.choices, strict=False))
     tell(f"{choices}  [-] neither  [?] cannot tell")
+
+
+def _saved(verdict: "Assessment", item: "Item", picture: "Image") -> "Path | None":
+    """The file in the verdict's folder to which a picture without a file of its own is written."""
+    if verdict.folder is None:
+        return None
+    path = verdict.folder / "pictures" / f"{item.place}.png"
+    try:
+        path.parent.mkdir(exist_ok=True)
+        picture.save(path)
+    except OSError as error:
+        raise RunFolderError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return path
 
 
 def half_blocks(picture: "Image", width: int = WIDTH) -> str:

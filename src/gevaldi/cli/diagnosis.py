@@ -1,12 +1,47 @@
-"""The checks of `gevaldi doctor`."""
+"""The command `gevaldi doctor`: checks the installation, or describes a model."""
 
 import os
 import re
 from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Annotated
 
+import typer
+
+from gevaldi.cli.words import complete, tell
 from gevaldi.errors import GevaldiError
 
 PACKAGES = ("gevaldi", "torch", "torchvision", "numpy", "pyarrow", "pydantic", "safetensors", "matplotlib")
+
+
+def doctor(
+    model: Annotated[
+        str | None,
+        typer.Argument(help="a classifier, a generator or pictures to load and describe", autocompletion=complete("everything")),
+    ] = None,
+    pictures: Annotated[
+        str | None, typer.Option(help="pictures to show to the classifier, such as folder:DIR", show_default=False)
+    ] = None,
+    out: Annotated[str | None, typer.Option(help="where to write the pictures, as PNG", show_default=False, metavar="FILE")] = None,
+) -> None:
+    """Check this installation, or describe how GeValDi understands one model.
+
+    Without a model: lists versions, devices and bundled weights. With a model: lists its files and their hashes, its classes, its
+    preprocessing step by step, and its answers on four pictures, so that you can check that it is your model. Exit code 2 if a
+    check fails. Examples:
+
+    \b
+      gevaldi doctor
+      gevaldi doctor timm:resnet50.a1_in1k --pictures folder:DIR --out seen.png
+      gevaldi doctor python:models.py:mine
+      gevaldi doctor folder:DIR
+    """
+    if model is not None:
+        tell(describe_model(model, pictures, out))
+        return
+    lines, healthy = diagnose()
+    tell("\n".join(lines))
+    if not healthy:
+        raise typer.Exit(2)
 
 
 def diagnose() -> tuple[list[str], bool]:

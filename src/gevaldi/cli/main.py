@@ -9,12 +9,15 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from gevaldi.cli.diagnosis import doctor
 from gevaldi.cli.experiments import experiment
 from gevaldi.cli.export import export
 from gevaldi.cli.figure import figure
 from gevaldi.cli.hierarchy import cluster, distance
 from gevaldi.cli.options import Again, Verbose, computing
+from gevaldi.cli.plant import plant
 from gevaldi.cli.referee import referee
+from gevaldi.cli.regions import RegionsCommand, regions
 from gevaldi.cli.reproduce import reproduce
 from gevaldi.cli.settings import SettingsCommand, override
 from gevaldi.cli.signals import Interrupted, interruptible
@@ -284,47 +287,14 @@ app.command()(cluster)
 app.command()(experiment)
 app.command(cls=SweepCommand)(sweep)
 app.command()(verdict)
+app.command(cls=RegionsCommand)(regions)
 app.command()(reproduce)
 app.command()(figure)
 app.command()(referee)
 app.command()(export)
-
-
-@app.command()
-def doctor(
-    model: Annotated[
-        str | None,
-        typer.Argument(help="a classifier, a generator or pictures to load and describe", autocompletion=complete("everything")),
-    ] = None,
-    pictures: Annotated[
-        str | None, typer.Option(help="pictures to show to the classifier, such as folder:DIR", show_default=False)
-    ] = None,
-    out: Annotated[str | None, typer.Option(help="where to write the pictures, as PNG", show_default=False, metavar="FILE")] = None,
-) -> None:
-    """Check this installation, or describe how GeValDi understands one model.
-
-    Without a model: lists versions, devices and bundled weights. With a model: lists its files and their hashes, its classes, its
-    preprocessing step by step, and its answers on four pictures, so that you can check that it is your model. Exit code 2 if a
-    check fails. Examples:
-
-    \b
-      gevaldi doctor
-      gevaldi doctor timm:resnet50.a1_in1k --pictures folder:DIR --out seen.png
-      gevaldi doctor python:models.py:mine
-      gevaldi doctor folder:DIR
-    """
-    from gevaldi.cli.diagnosis import describe_model, diagnose
-
-    if model is not None:
-        tell(describe_model(model, pictures, out))
-        return
-    lines, healthy = diagnose()
-    tell("\n".join(lines))
-    if not healthy:
-        raise typer.Exit(2)
-
-
+app.command()(doctor)
 app.add_typer(train, name="train")
+app.add_typer(plant, name="plant")
 
 
 def _execute(

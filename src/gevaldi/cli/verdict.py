@@ -69,6 +69,9 @@ def verdict(
         typer.Option(help="folder; the same command goes on there", show_default="runs/verdict-OLD-vs-NEW-ID", metavar="FOLDER"),
     ] = None,
     queue: Annotated[int, typer.Option(min=1, help="how many pictures to list for labelling")] = 100,
+    label_studio: Annotated[
+        bool, typer.Option("--label-studio", help="write this list as blind tasks for Label Studio, too")
+    ] = False,
     predictions: Annotated[str, typer.Option(help="where predictions are stored", metavar="FOLDER")] = "runs/predictions",
     generator: Annotated[
         str | None,
@@ -104,7 +107,7 @@ def verdict(
     how = {"predictions": predictions, "generator": generator, "device": device, "batch_size": batch_size}
     files = {"markdown": markdown, "junit": junit, "json": json_}
     try:
-        status = _decide(classifiers, pool, out, question, how, files, queue, (person, view) if ask else None)
+        status = _decide(classifiers, pool, out, question, how, files, (queue, label_studio), (person, view) if ask else None)
     except (GevaldiError, typer.Exit, KeyboardInterrupt):
         raise
     except Exception as error:
@@ -120,7 +123,7 @@ def _decide(
     question: dict[str, Any],
     how: dict[str, Any],
     files: dict[str, str | None],
-    queue: int,
+    listing: tuple[int, bool],
     asking: tuple[str, bool] | None,
 ) -> int:
     """Decide, write all files, and return the exit status."""
@@ -144,9 +147,14 @@ def _decide(
         read_queue(found, folder)  # others may have written into it meanwhile
     write_record(found, folder)
     _describe(found)
-    path = write_queue(found, folder, queue)
+    count, as_tasks = listing
+    path = write_queue(found, folder, count)
     if found.left:
         tell(f"queue:  {path} (write the classes into it, and give the same command again)")
+    if found.left and as_tasks:
+        from gevaldi.verdicts.tasks import write_tasks
+
+        tell(f"tasks:  {write_tasks(found, folder, count)} (give the export of Label Studio to the same command: --labels FILE)")
     _write_files(found, files)
     tell(f"report: {found.report()}")
     return STATUS[found.state]

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.engines.base import Job
+from gevaldi.engines.base import Job, Task
 from gevaldi.engines.local import compute
 from gevaldi.errors import GevaldiError, RunFolderError, SpecError, describe_error
 from gevaldi.progress import Bar
@@ -47,6 +47,7 @@ class Setup:
         folder: the current folder of the calling program, to which paths are relative.
         path: the module search path of the calling program.
         versions: the versions of the calling program.
+        task: what the rows are.
     """
 
     run: Run
@@ -59,6 +60,7 @@ class Setup:
     folder: str
     path: tuple[str, ...]
     versions: dict[str, str]
+    task: Task
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Process:
         )  # not the number of the machine that began the run
         self._stack.enter_context(prepare_torch(models))
         check_same(models, setup.run)
-        return Job(setup.run, models, setup.names, setup.batch_size, Bar(False))
+        return Job(setup.run, models, setup.names, setup.batch_size, Bar(False), setup.task)
 
     def _three(self, setup: Setup) -> list[Any]:
         from gevaldi.classifiers import load_classifier

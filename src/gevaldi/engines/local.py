@@ -17,7 +17,12 @@ class Local(Engine):
 
 
 def compute(job: Job, indices: Sequence[int]) -> Generator[FinishedSamples, None, None]:
-    """Search in this process, in a full batch."""
+    """Search in this process, in a full batch, or draw."""
+    if job.task == "draws":
+        from gevaldi.mass.draws import draw_blocks
+
+        yield from draw_blocks(indices, job.models, job.run.spec)
+        return
     from gevaldi.runs.start import chosen_conditions, start_at
     from gevaldi.runs.worker.search import search_all
 

@@ -115,6 +115,7 @@ def setup_of(engine: Ray, job: Job) -> "Setup":
         folder=str(Path.cwd()),
         path=tuple(sys.path),
         versions=versions(),
+        task=job.task,
     )
 
 

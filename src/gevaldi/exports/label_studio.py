@@ -1,6 +1,7 @@
 """Blind tasks for labellers."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -36,7 +37,7 @@ def label_studio(pictures: Pictures, about: Export) -> Path:
         tasks.append({"data": {"image": f"{SERVED}pictures/{name}.png", "sample": name, **suggested}})
     tasks.sort(key=lambda task: task["data"]["sample"])
     (about.folder / "tasks.json").write_text(json.dumps(tasks, indent=1), encoding="utf-8")
-    (about.folder / "config.xml").write_text(_config(names), encoding="utf-8")
+    (about.folder / "config.xml").write_text(interface(names), encoding="utf-8")
     with (about.folder / "key.csv").open("w", encoding="utf-8", newline="") as file:
         write_csv(file, ["sample", "index", "stage"], sorted(key))
     return about.folder
@@ -52,8 +53,8 @@ def _suggested(picture: Picture, name: str, names: list[str]) -> str:
     return " or ".join(reversed(answers) if number % 2 else answers)
 
 
-def _config(names: list[str]) -> str:
-    """The labelling interface: the picture, and a choice of one class or none."""
+def interface(names: Sequence[str]) -> str:
+    """The labelling interface: the picture, and a choice of one class or none. Of many classes it shows those suggested."""
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Image", name="image", value="$image")
     if len(names) > FEW:

@@ -22,6 +22,7 @@ from gevaldi.taxonomy.keys import WORDNET, keys_of
 from gevaldi.taxonomy.labels import Named, are_only_numbers
 
 SHOWN = 3
+WHOLE = 1000  # characters of a name that a user has to write
 
 
 def join(predictions: Sequence[Predictions], ids: pa.Array, known: bool) -> tuple[list[Predictions], list[str]]:
@@ -83,9 +84,11 @@ def _taken(values: np.ndarray, rows: np.ndarray, missing: int) -> np.ndarray:
 def _missing(one: Predictions, lost: pa.Array, known: bool) -> str:
     there = f"it has pictures such as {plain(one.ids[0])}"
     where = "the pool" if known else "the first table"
+    spelling = plain(one.source.get("name", one.name), WHOLE)
     return (
         f"{one.name} has no row for {len(lost):,} pictures of {where}: {some(lost)}; {there}. Name the pictures "
-        "alike, or, if these could not be classified, say partial=true: they count as no answer."
+        f"alike, or, if these could not be classified, write {spelling},partial=true: they count as "
+        "no answer."
     )
 
 

@@ -68,6 +68,7 @@ def _table(name: Any) -> Predictions:
 def _of_tables(predictions: Sequence[Predictions]) -> Pool:
     ids = predictions[0].ids
     joined, notes = join(predictions, ids, known=False)
+    pa.default_memory_pool().release_unused()  # of the readers, a third of all that a verdict on a million rows holds
     name = f"the pictures of {predictions[0].name}"
     return _pool(name, ids, joined, None, digest_of_ids(ids), None, notes)
 

@@ -4,6 +4,7 @@ import mmap
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from gevaldi.predictions.ranking import Probability, Top, as_strings, coded, dig
 from gevaldi.provenance import note_files, sha256_of
 from gevaldi.quoting import unquoted
 from gevaldi.storage import check_regular, local_path, reason
+from gevaldi.tables import separator_of
 
 SOURCE = "table:"
 SEPARATED, LINES, PARQUET, NPZ = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson"), (".parquet", ".pq"), (".npz",)
@@ -49,7 +51,8 @@ def load_table(text: str) -> Predictions:
     """
     call = Call.parse(text.strip())
     path = local_path(unquoted(call.name.removeprefix(SOURCE)))
-    return construct(partial(read_table, path), Call(text, call.options), "table")  # type: ignore[no-any-return]
+    found: Predictions = construct(partial(read_table, path), Call(text, call.options), "table")
+    return replace(found, source={**found.source, "name": text.strip()})
 
 
 def read_table(
@@ -133,9 +136,8 @@ def _format(path: Path) -> ds.FileFormat:
     import pyarrow.csv as csv
 
     first, quoted = _first_line(path)
-    separator = next((mark for mark in "\t;," if mark in first), ",")
     return ds.CsvFileFormat(
-        parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=quoted),
+        parse_options=csv.ParseOptions(delimiter=separator_of(first), newlines_in_values=quoted),
         convert_options=csv.ConvertOptions(null_values=[""]),
     )
 

@@ -22,6 +22,10 @@ class Prior(ABC):
         """One latent per seed, on the CPU; a latent depends only on its own seed."""
 
     @abstractmethod
+    def from_normal(self, u: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """The latents that standard normal numbers of their shape stand for: this maps N(0, I) to the prior."""
+
+    @abstractmethod
     def log_prob(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
         """Log p(z) per sample, in nats, with the normalising constant; -∞ outside the support, with gradient zero."""
 

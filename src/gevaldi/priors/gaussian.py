@@ -31,6 +31,10 @@ class Gaussian(Prior):
         """Mean + scale · noise, one per seed."""
         return self.mean.cpu() + self.scale * Noise(seeds).normal(self.shape)
 
+    def from_normal(self, u: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """Mean + scale · u."""
+        return self.mean.to(u) + self.scale * u
+
     def log_prob(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
         """-½ |z - mean|² / scale² plus the constant."""
         return self._log_constant - 0.5 * squared_norm(self._standardised(z))

@@ -29,6 +29,11 @@ class Uniform(Prior):
         """One point of the box per seed."""
         return self.low + (self.high - self.low) * Noise(seeds).uniform(self.shape)
 
+    def from_normal(self, u: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """Φ(u), stretched over the box."""
+        share: Tensor = torch.special.ndtr(u)
+        return self.low + (self.high - self.low) * share
+
     def log_prob(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
         """-dimensions · log(high - low) inside, -∞ outside; its gradient is zero, so use projection to stay inside."""
         inside = self._relative(z) <= 1 + 1e-6

@@ -19,8 +19,9 @@ from gevaldi.pictures import sources
 from gevaldi.pictures._levels import as_image, in_levels
 from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.runs.opinions import OPINION
+from gevaldi.runs.store.files import write_in_run
 from gevaldi.runs.store.pictures import pictures_of
-from gevaldi.runs.store.run import Run, write_in_run
+from gevaldi.runs.store.run import Run
 
 BATCH = 50  # pictures classified together, if the referee has no pipeline of its own
 NAME = "A picture of the run"

@@ -24,8 +24,9 @@ from gevaldi.runs.checks.audit import AuditResult, OnProgress, audit, audit_warn
 from gevaldi.runs.checks.preprocessing import range_warnings
 from gevaldi.runs.hierarchy import hierarchy_of, taxonomy_of_spec
 from gevaldi.runs.start import chosen_conditions
+from gevaldi.runs.store.files import write_in_run
 from gevaldi.runs.store.pictures import content_of
-from gevaldi.runs.store.run import Run, write_in_run
+from gevaldi.runs.store.run import Run
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search import registry as algorithms
 from gevaldi.spec import Spec, differences, write_spec

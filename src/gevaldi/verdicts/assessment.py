@@ -365,7 +365,7 @@ class Assessment:
         claim, margin = (self.settings.claim, self.margin) if is_main else (WITHOUT_MARGIN, 0.0)
         return [(evidence.disputed + difference * evidence.size) / 2 for difference in thresholds(claim, margin)]
 
-    @property
+    @cached_property
     def expected(self) -> list[tuple[float, int]]:
         """Before the first label: how many labels are needed if 4 of 5, 2 of 3 or 3 of 5 disputed pictures go to one side."""
         return expected_by_split(self.main.disputed, self._totals_of((0, (0, 1))), self.main.miss, self.settings.seed)

@@ -25,6 +25,9 @@ class Decision:
     high: float
     margin: float = 0.0
 
+    def __repr__(self) -> str:
+        return f"Decision({self.word!r}, low={self.low:.6g}, high={self.high:.6g}, margin={self.margin:g})"
+
     @property
     def word(self) -> str:
         """The strongest of better, worse, equivalent, not worse and undecided that is certain."""

@@ -31,20 +31,19 @@ def claim_in_words(verdict: Assessment) -> str:
 def rows(verdict: Assessment) -> list[tuple[str, str, str]]:
     """Quantity, estimate and interval of two classifiers, by every question; of several classifiers, their ranks."""
     if len(verdict.names) > 2:
-        ranking = verdict.ranking
-        return [
-            (verdict.names[i], signed(ranking.scores[i], verdict.questions[0].score, len(verdict.pool)), _rank(*ranking.ranks[i]))
-            for i in ranking.order
-        ]
+        ranking, score, size = verdict.ranking, verdict.questions[0].score, len(verdict.pool)
+        is_known = verdict.used or not len(verdict.disputed)
+        estimates = [signed(one, score, size) if is_known else "–" for one in ranking.scores]
+        return [(verdict.names[i], estimates[i], _rank(*ranking.ranks[i])) for i in ranking.order]
     found = []
     for number, question in enumerate(verdict.questions):
         own = verdict.evidence[number, (0, 1)]
         difference, flips = own.difference(), own.flips()
         value = "–" if difference.value != difference.value else signed(difference.value, own.score, own.size)
         found.append((f"difference in {question.name}", value, span(difference, own.score, own.size)))
-        second = short_names(verdict)[1]
+        second, by = short_names(verdict)[1], f" in {question.name}" if len(verdict.questions) > 1 else ""
         for word, flip in (("worse", flips.negative), ("better", flips.positive)):
-            found.append((f"pictures on which {second} is {word}", *share(flip, own.size)))
+            found.append((f"pictures on which {second} is {word}{by}", *share(flip, own.size)))
     return found
 
 

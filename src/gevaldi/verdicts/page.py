@@ -186,7 +186,8 @@ def _pairs_of_classes(verdict: Assessment) -> list[dict[str, Any]]:
     own = verdict.main
     tops = [predictions.top[own.places, 0].tolist() for predictions in verdict.pool.predictions[:2]]
     both = list(zip(*tops, strict=True))
-    labelled = Counter((pair, value) for pair, value in zip(both[: own.used], own.low[: own.used].tolist(), strict=True))
+    middle = (own.low[: own.used] + own.high[: own.used]) / 2  # of an unclear one, neither is right
+    labelled = Counter(zip(both[: own.used], middle.tolist(), strict=True))
     return [
         {
             "first": _answer(pair[0], verdict.pool.classes),

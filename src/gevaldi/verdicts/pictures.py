@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from gevaldi.predictions.base import Pool
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from PIL.Image import Image
 
 SIDE = 256  # most pixels of the longer side on a page
@@ -24,6 +26,16 @@ def picture_of(pool: Pool, place: int) -> "Image | None":
     from gevaldi.pictures._levels import as_image, in_levels
 
     return as_image(in_levels(pool.pictures[place]))
+
+
+def file_of(pool: Pool, place: int) -> "Path | None":
+    """The file of a picture of the pool, which a person can open; None if the picture has no file of its own."""
+    from gevaldi.pictures.base import Files, Some
+
+    pictures = pool.pictures
+    while isinstance(pictures, Some):
+        place, pictures = pictures.places[place], pictures.pictures
+    return pictures.file(place) if isinstance(pictures, Files) else None
 
 
 def address_of(picture: "Image") -> str:

@@ -44,6 +44,8 @@ class Ranking:
         for (i, j), (low, high) in intervals.items():
             value[j, i], value[i, j] = estimates[i, j], -estimates[i, j]
             loses[i, j], loses[j, i] = low > 0, high < 0
+        for k in range(count):  # who loses to k also loses to those to whom k loses
+            loses |= loses[:, [k]] & loses[[k]]
         candidates = tuple(np.flatnonzero(~loses.any(1)).tolist())
         among = {pair: ends for pair, ends in intervals.items() if set(pair) <= set(candidates)}
         open_pairs = tuple(pair for pair, (low, high) in among.items() if max(-low, high) > margin)

@@ -10,7 +10,7 @@ from typing import Any
 from gevaldi.errors import DataError
 from gevaldi.names import plain
 from gevaldi.storage import check_regular, local_path, reason
-from gevaldi.tables import text_of
+from gevaldi.tables import separator_of, text_of
 from gevaldi.verdicts.answers import FILE, Answer, read_file
 
 PICTURES = ("picture", "id", "image", "file", "filename", "file_name", "path", "name")
@@ -18,7 +18,6 @@ CLASSES = ("class", "label", "answer", "truth", "target", "choice")
 PEOPLE = ("person", "annotator", "labeller", "labeler", "user", "completed_by", "annotator_id")
 TIMES = ("time", "created_at", "timestamp", "date")
 UPLOADED = re.compile(r"^/data/upload/\d+/[0-9a-f]{8}-")  # what Label Studio puts before the names of files
-SEPARATORS = (",", ";", "\t")
 LONGEST = 500  # characters of a reason
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
@@ -84,8 +83,7 @@ def _table(file: Path) -> Iterator[Answer]:
         return _records(content.to_pylist(), content.column_names)
     with file.open(encoding="utf-8-sig", newline="") as lines:
         head = lines.readline()
-    separator = max(SEPARATORS, key=head.count)  # of spreadsheets in many languages it is the semicolon
-    table = pd.read_csv(file, dtype=str, keep_default_na=False, sep=separator, encoding="utf-8-sig")
+    table = pd.read_csv(file, dtype=str, keep_default_na=False, sep=separator_of(head), encoding="utf-8-sig")
     rows = [{str(name): text_of(str(cell)) for name, cell in row.items()} for row in table.to_dict("records")]
     return _records(rows, list(map(str, table.columns)))
 

@@ -167,7 +167,11 @@ def check_unchanged(verdict: Assessment, folder: Path) -> None:
     if any(pair["labels"] for pair in record["pairs"]):
         scores = [one.name for one in verdict.questions]
         now = {"scores": scores, "confidence": settings.confidence, "budget": settings.budget, "use_truth": settings.use_truth}
-        changed += [f"{name.replace('_', ' ')} was {_words(question[name])}" for name in now if now[name] != question[name]]
+        changed += [
+            f"{name.replace('_', ' ')} {'were' if name == 'scores' else 'was'} {_words(question[name])}"
+            for name in now
+            if now[name] != question[name]
+        ]
         if list(digests) != verdict.names:
             changed.append(f"the classifiers were {', '.join(digests)}")
     if changed:

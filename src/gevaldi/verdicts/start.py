@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.errors import RunFolderError, SpecError
+from gevaldi.errors import RunFolderError, SpecError, UnknownName
 from gevaldi.folders import in_path
 from gevaldi.predictions.base import Pool
 from gevaldi.verdicts.assessment import Settings
@@ -52,10 +53,14 @@ def verdict(
             taxonomy.
 
     Raises:
+        UnknownName: there is no such argument.
         SpecError: a setting is not valid.
         DataError: the pool, a table or labels cannot be read.
         RunFolderError: the folder cannot be written, or holds a verdict on something else.
     """
+    known = [*signature(verdict_on).parameters][1:]
+    if unknown := [name for name in question if name not in known]:
+        raise UnknownName("argument of verdict", unknown[0], [*known, *signature(verdict).parameters])
     found = verdict_on(_load(pool, [first, second, *others], predictions, device, batch_size, progress), **question)
     if generator is not None:
         found.guess = _guess(generator, first, second, device, progress)

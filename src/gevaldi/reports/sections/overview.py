@@ -16,7 +16,9 @@ CAPTIONS = {
 
 @section("Overview", place=40)
 def overview(report: Report) -> str:
-    """Both orders in numbers, the figures over the steps, how serious the differences are, and the confusion matrix."""
+    """Both orders in numbers, figures over the steps, how serious the differences are, and confusions; empty without samples."""
+    if report.rows == 0:
+        return ""
     known, summaries = report.run.record.get("taxonomy") or {}, report.summaries
     return report.html(
         "overview.html",

@@ -23,6 +23,7 @@ import numpy as np
 
 from gevaldi.errors import RunFolderError
 from gevaldi.measures.predictions import rank
+from gevaldi.runs.store.files import write_in_run
 from gevaldi.runs.store.finished import recall, remember
 from gevaldi.runs.store.indices import Indices
 from gevaldi.runs.store.lock import LOCK, refuse_a_file, unwritable
@@ -30,7 +31,7 @@ from gevaldi.runs.store.part import Origin, check_whole, far_remedy, is_part, ma
 from gevaldi.runs.store.record import check_record, record_as_json
 from gevaldi.runs.store.schema import FORMAT, Row, schema
 from gevaldi.spec import Spec, spec_from, with_goal
-from gevaldi.storage import Location, ahead, contents, create, is_there, make_folder, read, reason, remedy, remove, write
+from gevaldi.storage import Location, ahead, contents, create, is_there, make_folder, read, reason, remove, write
 from gevaldi.taxonomy.base import Taxonomy
 from gevaldi.taxonomy.read import read_taxonomy
 
@@ -378,24 +379,3 @@ def _is_leftover(path: Location) -> bool:
 def _is_in(folder: Location, name: str) -> bool:
     with translate_errors(folder / name):
         return is_there(folder / name)
-
-
-def write_in_run(path: Location, content: Any) -> None:
-    """Write a file of a run folder atomically.
-
-    Raises:
-        RunFolderError: the file could not be written; no partial file remains.
-    """
-    try:
-        write(path, content)
-    except OSError as error:
-        folder = path.parent.parent if path.parent.name == "samples" else path.parent
-        if isinstance(folder, Path) and not folder.exists():
-            raise RunFolderError(
-                f"{folder} was deleted or moved during the run, with all finished rows. "
-                "Start the run again; if you moved the folder, resume there: gevaldi resume NEW_FOLDER"
-            ) from error
-        raise RunFolderError(
-            f"{path} cannot be written: {reason(error)}. Finished rows are safe. {remedy(path, error)} Then resume with: "
-            f"gevaldi resume {folder}"
-        ) from error

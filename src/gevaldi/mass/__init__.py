@@ -1,0 +1,1 @@
+"""How much of what a generator draws two classifiers dispute."""

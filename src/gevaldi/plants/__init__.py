@@ -1,0 +1,1 @@
+"""A benchmark: pairs of classifiers whose systematic difference is known."""

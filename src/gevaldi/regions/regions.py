@@ -1,0 +1,65 @@
+"""The regions of a run, as its folder holds them. Needs no torch."""
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gevaldi.runs.store.regions import FOLDER, read_regions
+from gevaldi.runs.store.run import Run
+from gevaldi.storage import Location
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, repr=False)
+class Regions:
+    """The regions in which two classifiers differ, the most important first.
+
+    Attributes:
+        folder: the run's folder.
+        record: the contents of `regions/regions.json`.
+    """
+
+    folder: Location
+    record: dict[str, Any]
+
+    @classmethod
+    def of(cls, run: Run) -> "Regions | None":
+        """Those of a run; None if it has none yet.
+
+        Raises:
+            RunFolderError: they cannot be read.
+        """
+        found = read_regions(run.folder / FOLDER)
+        return None if found is None else cls(run.folder, found[0])
+
+    def __len__(self) -> int:
+        return len(self.record["regions"])
+
+    def __repr__(self) -> str:
+        systematic = sum(region["systematic"] for region in self.record["regions"])
+        return f"Regions({len(self)} regions, {systematic} systematic, {str(self.folder)!r})"
+
+    @property
+    def sentences(self) -> list[str]:
+        """What was found, in sentences."""
+        return list(self.record["sentences"])
+
+    def frame(self) -> "pd.DataFrame":
+        """One row for each region: title, classes, kind, and mass, share and rate with their intervals."""
+        import pandas as pd
+
+        return pd.DataFrame([_flat(region) for region in self.record["regions"]])
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in self.sentences)
+        return lines + (self.frame().to_html(index=False, escape=True) if len(self) else "")
+
+
+def _flat(region: dict[str, Any]) -> dict[str, Any]:
+    own, real = region["drawn"], region["real"] or {}
+    flat = {key: region[key] for key in ("title", "first_class", "second_class", "systematic")}
+    for key in ("mass", "share", "rate"):
+        flat |= {key: own[key]["value"], f"{key}_low": own[key]["low"], f"{key}_high": own[key]["high"]}
+    return flat | {"disputed": own["disputed"], "real_disputed": real.get("disputed"), "levels": region["levels"]}

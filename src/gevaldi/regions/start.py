@@ -1,0 +1,116 @@
+"""Finds the regions of a run: draws, divides, measures, and writes the result beside the run."""
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gevaldi.engines.base import ComputeRows, Job, compute_draws
+from gevaldi.errors import SpecError
+from gevaldi.mass.draws import Drawing
+from gevaldi.mass.event import Event
+from gevaldi.mass.mass import Mass, counted, is_rare, simulated
+from gevaldi.names import plain, told_apart
+from gevaldi.pictures import sources
+from gevaldi.regions.discovery import discover
+from gevaldi.regions.measured import Region, measure
+from gevaldi.regions.rare import RareDraws, rare_regions
+from gevaldi.regions.record import THRESHOLDS, Findings, record_of
+from gevaldi.regions.regions import Regions
+from gevaldi.regions.shown import Showing
+from gevaldi.regions.tables import Seen, drawn_table, halves, seen
+from gevaldi.regions.words import Words
+from gevaldi.runs.store.regions import FOLDER, write_regions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DRAWS, DRAWS_BY_LARGE = 200_000, 2_000  # by default, for small and for large networks
+REGIONS, MOST_REGIONS = 50, 1_000
+DETAILED = 12  # regions with pictures
+
+
+def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most: int = REGIONS, pool: str | None = None) -> Regions:
+    """Draw from the generator of an open run, find the regions in which the two differ, and write them into the run's folder.
+
+    Args:
+        job: the run with its models.
+        compute: computes the draws.
+        draws: how many; by default 200,000 for small networks and 2,000 for large ones. Draws of an earlier call are used again.
+        most: regions to report, the most important first.
+        pool: real pictures to find in the regions; by default the run's own, if it has any.
+
+    Raises:
+        SpecError: a number is out of range.
+        EngineError, RunFolderError: the draws cannot be computed or written.
+        DataError: real pictures cannot be read.
+    """
+    if not 1 <= most <= MOST_REGIONS:
+        raise SpecError(f"{most:,} regions were requested; 1 to {MOST_REGIONS:,} can be reported.")
+    name = pool or job.run.spec.real
+    real = seen(job.models, sources.load(name)) if name else None
+    stored = drawn(job, compute, draws)
+    job.progress.stage("finding regions")
+    found = _found(stored, job, real)
+    regions = [_with_levels(region, job) for region in found.regions[:most]]
+    models = job.run.record["models"]
+    names = told_apart(models["first"]["name"], models["second"]["name"])
+    words = Words([plain(label.name) for label in job.models.first.labels], *names)
+    job.progress.stage("drawing the pictures of regions")
+    showing = Showing(found.source, job.models, words.classes, real, job.run.spec.search.margin)
+    detailed = showing.detailed(regions[:DETAILED])
+    shown = [picture for one in detailed for picture in one.shown]
+    shown += showing.map(found.disputed, regions[:DETAILED])
+    above = [counted(Event(threshold), stored, Drawing(job.models, job.run.spec)) for threshold in THRESHOLDS]
+    found = replace(found, regions=[*(one.region for one in detailed), *regions[DETAILED:]])
+    record = record_of(found, len(stored), above, (name, real) if name and real else None, job, words)
+    write_regions(job.run.folder / FOLDER, record, shown)
+    job.progress.stage("")
+    return Regions(job.run.folder, record)
+
+
+def _found(stored: "pa.Table", job: Job, real: Seen | None) -> Findings:
+    """The regions by counting, or by subset simulation if disagreements are too rare."""
+    drawing = Drawing(job.models, job.run.spec)
+    table = drawn_table(stored, job.models)
+    mass = counted(Event(), stored, drawing)
+    if not is_rare(mass.hits):
+        choosing, measuring = halves(table, job.models.generator)
+        regions = measure(discover(choosing), measuring, real.table if real else None)
+        return Findings(mass, drawing, table, regions, int(measuring.differ.sum()))
+    mass, rare = simulated(Event(), drawing, mass, partial(_levels, job))
+    if len(rare.u) == 0:
+        return Findings(mass, drawing, table, [], 0)
+    draws = RareDraws.of(rare, drawing)
+    disputed = draws.table()
+    return Findings(mass, draws, disputed, rare_regions(disputed, draws, mass.probability, real), int(disputed.differ.sum()))
+
+
+def mass_of(event: Event, job: Job, compute: ComputeRows, draws: int | None = None) -> Mass:
+    """The mass of an event in an open run: by counting its draws or, if too few of them show it, by subset simulation.
+
+    Raises:
+        EngineError, RunFolderError: the draws cannot be computed or written.
+    """
+    drawing = Drawing(job.models, job.run.spec)
+    found = counted(event, drawn(job, compute, draws), drawing)
+    return simulated(event, drawing, found, partial(_levels, job))[0] if is_rare(found.hits) else found
+
+
+def _levels(job: Job, levels: int) -> None:
+    job.progress.stage(f"the event is rare: level {levels} of subset simulation")
+
+
+def drawn(job: Job, compute: ComputeRows, draws: int | None) -> "pa.Table":
+    """The first draws of an open run, computed as far as they are missing; by default 200,000 or, by large networks, 2,000.
+
+    Raises:
+        EngineError, RunFolderError: they cannot be computed or written.
+    """
+    count = draws or (DRAWS if job.models.plan.small else DRAWS_BY_LARGE)
+    table = compute_draws(job, compute, count).table()
+    return table.slice(0, int((table["index"].to_numpy() < count).sum()))
+
+
+def _with_levels(region: Region, job: Job) -> Region:
+    hierarchy = job.models.hierarchy
+    return region if hierarchy is None else replace(region, levels=float(hierarchy.matrix[region.first, region.second]))

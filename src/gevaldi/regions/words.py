@@ -1,0 +1,164 @@
+"""Regions in words, the same on the terminal, on the page and in a notebook."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gevaldi.mass.mass import Mass
+from gevaldi.properties import COUNTS, describe, unit_of
+from gevaldi.regions.measured import Occurrence, Region, Trait
+from gevaldi.regions.rules import Bound
+from gevaldi.statistics.intervals import Estimate
+from gevaldi.statistics.words import FEW, percentage
+
+CAUTION = (
+    "These shares are of what the generator draws. They are not rates in the world: it may draw a kind of picture too often, too "
+    "rarely or never. They say where the two part and not which is better; for that, label real pictures: gevaldi verdict."
+)
+
+
+@dataclass(frozen=True)
+class Words:
+    """The names that sentences need.
+
+    Attributes:
+        classes: the compared classes.
+        first, second: short names of the classifiers.
+    """
+
+    classes: Sequence[str]
+    first: str
+    second: str
+
+    def title(self, region: Region) -> str:
+        """The two classes, and what all its pictures have in common: `4 or 9: slant above 12°`."""
+        bounds = " and ".join(map(in_words, region.rule.bounds)) or ("the others" if region.rule.excluded else "")
+        return f"{self.classes[region.first]} or {self.classes[region.second]}{': ' if bounds else ''}{bounds}"
+
+    def summary(self, mass: Mass, above: Mass, systematic: Sequence[Region], draws: int, unit: str) -> list[str]:
+        """What was found, the most important first."""
+        own, both = mass.probability, f"{self.first} and {self.second}"
+        if own.value:
+            head = f"{both} differ on {precise(own.value)} % ({precise(own.low)} to {precise(own.high)} %) of what is drawn."
+        else:
+            head = f"{both} agree on all {draws:,} draws: they differ on at most {precise(own.high)} % of what is drawn."
+        counting = mass.method == "Monte Carlo"
+        lines = [
+            head,
+            self.kinds(systematic) if own.value and counting else "",
+            f"The {above.event}{unit and f' {unit}'} on {share_of(above.probability)}.",
+            f"Counted over {draws:,} draws. Regions were chosen on one half of them and measured on the other."
+            if counting
+            else f"Too few of {draws:,} draws differ for counting, so the share was estimated by subset simulation.",
+            mass.note,
+        ]
+        return [line for line in lines if line]
+
+    def kinds(self, systematic: Sequence[Region]) -> str:
+        """Whether differences are systematic."""
+        if not systematic:
+            return (
+                "No region is systematic: they agree on most pictures of every kind, and differ where classes border on each other."
+            )
+        share = precise(sum(region.drawn.share.value for region in systematic))
+        if len(systematic) == 1:
+            return (
+                f"One region is systematic: they differ on most pictures of one kind, which makes {share} % of the disagreements."
+            )
+        return (
+            f"{len(systematic)} regions are systematic: they differ on most pictures of these kinds, which make {share} % of the "
+            "disagreements."
+        )
+
+    def rest(self, disputed: int, total: int) -> str:
+        """Disagreements in no region."""
+        if disputed <= 0:
+            return ""
+        return f"{precise(disputed / total)} % of the disagreements are in no region: their pairs of classes are too rare."
+
+    def nearest(self, region: Region) -> str:
+        """What the real pictures beside a region are."""
+        if region.real is None or region.real.disputed == 0:
+            return "Real pictures like them, but none on which the two differ in this way"
+        return "Real pictures in this region, and then those most like it"
+
+    def sentences(self, region: Region, conditional: bool) -> list[str]:
+        """What was measured of a region, the most important first."""
+        own = region.drawn
+        lines = [
+            f"{share_of(own.mass)} of what the generator draws, and {share_of(own.share)} of all disagreements.",
+            self.rate(region),
+            self.set_apart(region.traits),
+            self.asked(own) if conditional else "",
+            "" if region.levels is None else f"The two classes are {region.levels:.3g} levels apart in the hierarchy.",
+            "" if region.real is None else self.real(region.real),
+        ]
+        return [line for line in lines if line]
+
+    def rate(self, region: Region) -> str:
+        """How often the two differ on pictures like these."""
+        if not region.drawn.covered:
+            return ""
+        side, other = (self.first, self.second) if region.rule.side == "first" else (self.second, self.first)
+        here, there = self.classes[region.rule.label], region.second if region.rule.side == "first" else region.first
+        like = " of this kind" if region.rule.bounds or region.rule.excluded else ""
+        rate = share_of(region.drawn.rate)
+        kind = "A systematic difference" if region.systematic else "A difference near the border of the classes"
+        return f"{kind}: of the pictures{like} that {side} reads as {here}, {other} reads {rate} as {self.classes[there]}."
+
+    def asked(self, own: Occurrence) -> str:
+        """What the generator was asked for, as a guess of who is right."""
+        first, second = own.first_right, own.second_right
+        if not first.count:
+            return ""
+        return (
+            f"The generator was asked for {self.first}'s class in {percentage(first.value)} of them and for {self.second}'s in "
+            f"{percentage(second.value)}: a guess of who is right, and no more."
+        )
+
+    def set_apart(self, traits: Sequence[Trait]) -> str:
+        """The properties in which its pictures differ most from those on which the two agree."""
+        parts = [
+            f"{describe(trait.property, trait.larger > 0.5)} (median {with_unit(trait.here, trait.property)}, "
+            f"{with_unit(trait.there, trait.property)} where both agree)"
+            for trait in traits
+        ]
+        return f"Its pictures are {'; '.join(parts)}." if parts else ""
+
+    def real(self, real: Occurrence) -> str:
+        """How real pictures fall in it."""
+        if not real.disputed:
+            return f"None of {real.pictures:,} real pictures is in this region."
+        return (
+            f"Of {real.pictures:,} real pictures, {real.disputed:,} are in this region ({share_of(real.mass)}), "
+            f"{share_of(real.share)} of the real disagreements."
+        )
+
+
+def in_words(bound: Bound) -> str:
+    """A bound: `slant above 12°`, or `at most 1 holes` for a number."""
+    if bound.property in COUNTS:
+        number = math.ceil(bound.value) if bound.above else math.floor(bound.value)
+        return f"{'at least' if bound.above else 'at most'} {number} {bound.property}" if number else f"no {bound.property}"
+    return f"{bound.property} {'above' if bound.above else 'below'} {with_unit(bound.value, bound.property)}"
+
+
+def with_unit(value: float, name: str) -> str:
+    """A value of a property with its unit."""
+    return f"{value:.3g}{unit_of(name)}"
+
+
+def share_of(estimate: Estimate) -> str:
+    """A share with its interval; of fewer than ten, the counts."""
+    if estimate.count < FEW:
+        return f"{round(estimate.value * estimate.count) if estimate.count else 0} of {estimate.count}"
+    low, high = precise(estimate.low), precise(estimate.high)
+    return f"{precise(estimate.value)} % ({low} to {high} %)"
+
+
+def precise(value: float) -> str:
+    """A percentage with two significant digits, also when it is small: 0.031."""
+    percent = 100 * value
+    if percent == 0 or percent >= 99.95:
+        return f"{percent:.0f}"
+    return f"{percent:.1f}" if percent >= 10 else f"{float(f'{percent:.2g}'):g}"

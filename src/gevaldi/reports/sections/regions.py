@@ -1,0 +1,65 @@
+"""Regions of disagreement."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gevaldi.images import size_of
+from gevaldi.reports.pictures import LADDER, LOSSLESS, as_address
+from gevaldi.reports.sections.base import Report, section
+from gevaldi.runs.store.regions import FOLDER, Shown, read_regions
+
+CARDS = 12  # regions with pictures on the page; the table has all
+COLOURS = 8  # regions with a colour of their own on the map
+WIDTH, HEIGHT = 640, 420  # of the map
+
+
+@section("Regions", place=15)
+def regions(report: Report) -> str:
+    """How much of what the generator draws the two dispute, and in which regions; empty if this was not measured."""
+    found = read_regions(report.run.folder / FOLDER)
+    if found is None:
+        return ""
+    record, shown = found
+    thrift = LADDER[5]  # pictures of a card are small
+    cards = [
+        region | {"pictures": {role: _figures(shown, number, role, thrift) for role in ("probable", "exemplar", "real")}}
+        for number, region in enumerate(record["regions"][:CARDS], 1)
+    ]
+    return report.html(
+        "regions.html",
+        found=record,
+        cards=cards,
+        map=_map([one for one in shown if one.role == "map"], record["regions"]),
+        width=WIDTH,
+        height=HEIGHT,
+        colours=COLOURS,
+    )
+
+
+def _figures(shown: Sequence[Shown], region: int, role: str, thrift: Any) -> list[dict[str, Any]]:
+    own = [one for one in shown if one.region == region and one.role == role]
+    return [
+        {
+            "address": as_address(one.picture, thrift),
+            "small": max(size_of(one.picture, one.name)) <= LOSSLESS,
+            "first": one.first,
+            "second": one.second,
+            "condition": one.condition,
+            "typicality": one.typicality,
+            "name": one.name,
+        }
+        for one in own
+    ]
+
+
+def _map(shown: Sequence[Shown], named: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The dots of the map, and what each shows."""
+    return [
+        {
+            "x": round(WIDTH * (one.x or 0), 1),
+            "y": round(HEIGHT * (one.y or 0), 1),
+            "region": one.region,
+            "words": f"{one.first} or {one.second}",
+        }
+        for one in shown
+    ]

@@ -1,0 +1,332 @@
+"""Regions of disagreement, in worlds in which they are known."""
+
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import mannwhitneyu, norm
+from torch import Tensor
+
+import gevaldi
+from conftest import called
+from gevaldi.comparison import Comparison
+from gevaldi.errors import DataError, RunFolderError, SpecError
+from gevaldi.mass.stored import StoredDraws
+from gevaldi.models import Classifier, Generator, labels_of
+from gevaldi.priors.standard_normal import standard_normal
+from gevaldi.regions.discovery import discover
+from gevaldi.regions.layout import map_of
+from gevaldi.regions.measured import measure, traits
+from gevaldi.regions.rules import Bound, Rule, Table
+from gevaldi.runs.store.run import Run
+
+SIDE, WIDE = 16, 7.0  # the box of a bar grows by two pixels at odd widths
+EDGES = np.linspace(-4, 4, 80_001)
+
+
+class Bars(Generator):
+    """A bright bar on black, whose height and width are 5 + 2z pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prior = standard_normal(2)
+        self.eval()
+
+    def forward(self, z: Tensor, condition: Tensor) -> Tensor:
+        away = (torch.arange(SIDE).to(z) - (SIDE - 1) / 2).abs()
+        height, width = (torch.sigmoid(8 * ((5 + 2 * size[:, None]).clamp(1, 13) / 2 - away)) for size in z.T)
+        return (height[:, :, None] * width[:, None, :])[:, None]
+
+
+class Tall(Classifier):
+    """Reads bars as low or tall; with `plant`, tall ones that are wide as low."""
+
+    def __init__(self, plant: bool = False) -> None:
+        super().__init__()
+        self.labels, self.plant = labels_of(["low", "tall"]), plant
+        self.register_buffer("gain", torch.tensor(9.0 if plant else 10.0))
+        self.eval()
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        height, width = (pictures.amax(axis).sum((1, 2)) for axis in (3, 2))
+        logit = self.gain * (height - 6)
+        if self.plant:
+            logit = torch.where((width > WIDE) & (logit > 0), -logit, logit)
+        return torch.stack([-logit / 2, logit / 2], 1).log_softmax(-1)
+
+
+def mass_of_plant() -> float:
+    """P(tall) P(wide), by integration over the sizes at which the formula of the bars exceeds a bound."""
+    away = np.abs(np.arange(SIDE) - (SIDE - 1) / 2)
+    total = (1 / (1 + np.exp(-8 * (np.clip(5 + 2 * EDGES[:, None], 1, 13) / 2 - away)))).sum(1)
+    tall, wide = (float(norm.sf(EDGES[np.argmax(total > bound)])) for bound in (6, WIDE))
+    return tall * wide
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    """A comparison with regions, which no test changes."""
+    folder = tmp_path_factory.mktemp("planted") / "run"
+    found = gevaldi.compare(Tall(), Tall(plant=True), Bars(), out=folder, samples=2, steps=3, progress=False)
+    found.regions(8_000, progress=False)
+    return found
+
+
+@pytest.fixture
+def copied(planted: Comparison, tmp_path: Path) -> Comparison:
+    shutil.copytree(str(planted.run.folder), tmp_path / "run")
+    return Comparison(Run.open(tmp_path / "run"), planted.models)
+
+
+def test_a_planted_difference_is_one_region_with_its_name_and_its_mass(planted: Comparison) -> None:
+    (region,) = planted.regions(8_000, progress=False).record["regions"]
+    (bound,) = region["rule"]["bounds"]
+    assert (region["first_class"], region["second_class"], region["systematic"]) == ("tall", "low", True)
+    assert (bound["property"], bound["above"]) == ("width", True)
+    assert 100 * 6 / SIDE < bound["value"] < 100 * 8 / SIDE
+    assert region["drawn"]["mass"]["low"] <= mass_of_plant() <= region["drawn"]["mass"]["high"]
+    assert region["drawn"]["rate"]["low"] > 0.85
+
+
+def test_the_mass_of_different_top_classes_is_that_of_the_plant(planted: Comparison) -> None:
+    mass = planted.mass(draws=8_000, progress=False)
+    assert mass.probability.low <= mass_of_plant() <= mass.probability.high
+    assert mass.by_pair == {("tall", "low"): mass.probability}
+
+
+def test_the_page_shows_the_region_and_its_pictures(planted: Comparison, tmp_path: Path) -> None:
+    page = Path(planted.report(tmp_path / "report.html")).read_text()
+    assert 'id="regions"' in page
+    assert "tall or low: width above" in page
+    assert page.count('class="c1"') > 100  # dots of the map
+
+
+def test_a_region_is_the_same_whatever_is_drawn_before_and_how_often_it_is_asked_for(copied: Comparison) -> None:
+    before = copied.regions(2_000, progress=False).record
+    copied.regions(9_000, progress=False)
+    again = copied.regions(2_000, progress=False).record
+    assert json.dumps(again) == json.dumps(before)
+
+
+def test_equal_classifiers_have_an_upper_bound_and_no_region(tmp_path: Path) -> None:
+    bolder = Tall()
+    bolder.gain += 1
+    same = gevaldi.compare(Tall(), bolder, Bars(), out=tmp_path / "run", samples=1, steps=1, progress=False)
+    found = same.regions(3_000, progress=False)
+    assert len(found) == 0
+    assert "agree on all 3,000 draws" in found.sentences[0]
+    assert found.record["mass"]["value"] == 0
+    assert found.record["mass"]["high"] == pytest.approx(1 - 0.025 ** (1 / 3_000), rel=1e-3)
+    assert Path(same.report()).exists()
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]", '{"format": 99}'])
+def test_a_damaged_record_is_an_error_that_says_what_to_do(copied: Comparison, damage: str) -> None:
+    (copied.run.folder / "regions" / "regions.json").write_text(damage)
+    with pytest.raises(RunFolderError, match="find them again"):
+        copied.report()
+
+
+def test_draws_of_another_run_are_refused(planted: Comparison, tmp_path: Path) -> None:
+    other = gevaldi.compare(Tall(), Tall(plant=True), Bars(), out=tmp_path / "run", samples=1, steps=1, seed=1, progress=False)
+    shutil.copytree(planted.run.folder / "regions", tmp_path / "run" / "regions")
+    with pytest.raises(RunFolderError, match="belongs to a run of another spec"):
+        other.regions(1_000, progress=False)
+
+
+def test_a_changed_part_of_draws_is_refused(copied: Comparison) -> None:
+    part = next((copied.run.folder / "regions" / "draws").glob("part-*"))
+    part.write_bytes(part.read_bytes()[:-1] + b"x")
+    with pytest.raises(RunFolderError, match="Delete it, and its draws are computed again"):
+        copied.regions(8_000, progress=False)
+
+
+@pytest.mark.parametrize("most", [0, 1_000_000])
+def test_a_million_regions_are_refused(planted: Comparison, most: int) -> None:
+    with pytest.raises(SpecError, match="1 to 1,000"):
+        planted.regions(1_000, most=most, progress=False)
+
+
+def test_one_region_may_be_asked_for(copied: Comparison) -> None:
+    assert len(copied.regions(8_000, most=1, progress=False)) == 1
+
+
+def table(count: int, seed: int = 0) -> Table:
+    """Two classifiers of four classes that err at random in one of a hundred pictures, and twelve properties that say nothing."""
+    random = np.random.default_rng(seed)
+    truth = random.integers(0, 4, count)
+    both = [np.where(random.random(count) < 0.01, random.integers(0, 4, count), truth) for _ in range(2)]
+    return Table(np.arange(count), truth, *both, random.normal(size=(count, 12)), tuple(f"p{i}" for i in range(12)))  # type: ignore[call-arg]
+
+
+def plant(table: Table, a: int, b: int, where: np.ndarray) -> Table:
+    """The same, with a read as b by the second classifier somewhere."""
+    second = np.where((table.second == a) & where, b, table.second)
+    return Table(table.index, table.condition, table.first, second, table.properties, table.names)
+
+
+def test_properties_that_say_nothing_make_no_bounds() -> None:
+    for seed in range(10):
+        assert all(region.rule.bounds == () for region in discover(table(10_000, seed)))
+
+
+@pytest.mark.parametrize("above", [True, False])
+def test_a_planted_bound_is_discovered_with_its_property_and_direction(above: bool) -> None:
+    random = table(20_000)
+    values = random.properties[:, 7] if above else -random.properties[:, 7]
+    first = discover(plant(random, 2, 3, values > 1))[0]
+    (bound,) = first.rule.bounds
+    assert (first.a, first.b, first.rule.side, bound.property, bound.above) == (2, 3, "first", "p7", above)
+    assert abs(bound.value) == pytest.approx(1, abs=0.05)
+
+
+def test_a_difference_in_a_whole_class_needs_no_bound() -> None:
+    first = discover(plant(table(20_000), 1, 0, np.ones(20_000, dtype=bool)))[0]
+    assert (first.a, first.b, first.rule) == (1, 0, Rule("first", 1))
+
+
+def test_every_disagreement_is_in_one_region_at_most() -> None:
+    random = table(20_000)
+    planted = plant(plant(random, 2, 3, random.properties[:, 7] > 1), 2, 3, random.properties[:, 1] < -1.5)
+    counts = sum(region.disputed(planted).astype(int) for region in discover(planted))
+    assert counts.max() == 1
+    assert (counts[~planted.differ] == 0).all()
+
+
+def test_the_numbers_of_a_region_are_counts() -> None:
+    random = table(20_000)
+    planted = plant(random, 2, 3, random.properties[:, 7] > 1)
+    region = measure(discover(planted), planted)[0]
+    inside = (planted.first == 2) & (planted.properties[:, 7] > region.rule.bounds[0].value)
+    hits = inside & (planted.second == 3)
+    assert region.drawn.mass.value == hits.mean()
+    assert region.drawn.share.value == hits.sum() / planted.differ.sum()
+    assert region.drawn.rate.value == hits.sum() / inside.sum()
+    assert region.drawn.first_right.value == (planted.condition[hits] == 2).mean()
+    assert region.systematic
+
+
+def test_a_trait_is_the_statistic_of_mann_and_whitney() -> None:
+    random = np.random.default_rng(3)
+    values = np.round(random.normal(size=(400, 1)), 1)  # with ties
+    here = np.arange(400) < 150
+    values[here] += 1.5
+    whole = Table(np.arange(400), *(np.zeros(400, int) for _ in range(3)), values, ("p",))  # type: ignore[call-arg]
+    (trait,) = traits(here, ~here, whole)
+    assert trait.larger == pytest.approx(mannwhitneyu(values[here, 0], values[~here, 0]).statistic / (150 * 250))
+
+
+def test_a_bound_leaves_out_pictures_without_the_property() -> None:
+    whole = Table(np.arange(3), *(np.zeros(3, int) for _ in range(3)), np.array([[1.0], [3.0], [math.nan]]), ("p",))  # type: ignore[call-arg]
+    assert Bound("p", True, 2.0).holds(whole).tolist() == [False, True, False]
+    assert Bound("p", False, 2.0).holds(whole).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 40])
+def test_a_map_has_a_place_for_every_picture(count: int) -> None:
+    places = map_of(np.random.default_rng(0).normal(size=(count, 6)))
+    assert places.shape == (count, 2)
+    assert ((places >= 0) & (places <= 1)).all()
+
+
+def test_pictures_that_look_alike_are_neighbours_on_the_map() -> None:
+    random = np.random.default_rng(0)
+    group = np.repeat([0, 1, 2], 60)
+    places = map_of(random.normal(size=(180, 20)) + 12 * group[:, None])
+    nearest = np.linalg.norm(places[:, None] - places[None], axis=2) + 9 * np.eye(180)
+    assert (group[nearest.argmin(1)] == group).mean() > 0.95
+
+
+def test_the_command_writes_a_page_without_a_search_and_adds_real_pictures(tmp_path: Path) -> None:
+    pair = ["bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae", "--draws", "3000"]
+    out = tmp_path / "run"
+    done = called(tmp_path, "regions", *pair, "--pool", "bundled:mnist-digits", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert "of what is drawn" in done.stdout
+    page = (out / "report.html").read_text()
+    assert "This run has no search yet" in page
+    assert 'id="regions"' in page
+    assert called(tmp_path, "regions", str(out), "--draws", "3000", "--regions", "2").returncode == 0
+
+
+def test_the_command_says_what_a_folder_alone_cannot_have(tmp_path: Path) -> None:
+    done = called(tmp_path, "regions", str(tmp_path), "-g", "bundled:mnist-vae")
+    assert done.returncode == 2
+    assert "gevaldi regions FIRST SECOND -g GENERATOR" in done.stderr
+    done = called(tmp_path, "regions", str(tmp_path))
+    assert done.returncode == 2
+    assert "There is no run in" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_killed_command_goes_on_with_the_draws_that_are_missing(tmp_path: Path) -> None:
+    pair = ["bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae", "--draws", "20000", "--no-report"]
+    command = [sys.executable, "-m", "gevaldi", "regions", *pair]
+    draws = tmp_path / "cut" / "regions" / "draws"
+    child = subprocess.Popen([*command, "--out", str(tmp_path / "cut")], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while not [*draws.glob("part-*")] and child.poll() is None:
+        time.sleep(0.05)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    parts = {part.name: part.stat().st_ino for part in draws.glob("part-*")}
+    assert parts
+    for name in ("cut", "whole"):
+        subprocess.run([*command, "--out", str(tmp_path / name)], check=True, capture_output=True)
+    assert all((draws / name).stat().st_ino == inode for name, inode in parts.items())
+    cut, whole = (StoredDraws.of(Run.open(tmp_path / name)).table() for name in ("cut", "whole"))
+    assert cut.equals(whole)
+
+
+@pytest.mark.slow
+def test_draws_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
+    pair = ["bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae", "--draws", "1000", "--no-report"]
+    for threads in ("1", "3"):
+        command = [sys.executable, "-m", "gevaldi", "regions", *pair, "--out", str(tmp_path / threads)]
+        subprocess.run(command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": threads})
+    one, three = (StoredDraws.of(Run.open(tmp_path / threads)).table() for threads in ("1", "3"))
+    assert one.equals(three)
+
+
+class Failing(Tall):
+    """Raises an error on bars that are very tall, and answers NaN to very wide ones."""
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        height, width = (pictures.amax(axis).sum((1, 2)) for axis in (3, 2))
+        if (height > 10.5).any():
+            raise ValueError("too tall")
+        return torch.where((width > 10.5)[:, None], torch.nan, super().forward(pictures))
+
+
+def test_a_draw_that_fails_is_left_out_and_said(tmp_path: Path) -> None:
+    found = gevaldi.compare(Failing(), Tall(plant=True), Bars(), out=tmp_path / "other", samples=1, steps=1, progress=False)
+    record = found.regions(2_000, progress=False).record
+    drawn = StoredDraws.of(found.run).table().to_pylist()
+    failed = [row for row in drawn if row["error"]]
+    assert {row["error"].partition(" (")[0] for row in failed} == {"ValueError: too tall", "a prediction is not a number"}
+    assert all(row["first"] == -1 for row in failed)
+    assert f"{len([row for row in failed if row['index'] < 2_000]):,} draws failed" in " ".join(record["sentences"])
+
+
+def test_the_real_pictures_of_a_region_are_a_pool_of_a_verdict(tmp_path: Path) -> None:
+    pair = ("bundled:mnist-strided-1k", "bundled:mnist-pooled-1k")
+    out, pool = tmp_path / "run", "bundled:mnist-digits"
+    done = called(tmp_path, "regions", *pair, "-g", "bundled:mnist-vae", "--draws", "12000", "--pool", pool, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    region = json.loads((out / "regions" / "regions.json").read_text())["regions"][0]
+    assert len(region["places"]) == region["real"]["covered"] > 10
+    verdict = gevaldi.verdict(*pair, f"region:{out},number=1", predictions=tmp_path / "predictions", progress=False)
+    assert verdict.pool.ids.to_pylist() == [str(place) for place in region["places"]]
+    assert len(verdict.disputed) >= region["real"]["disputed"]
+    with pytest.raises(DataError, match="it has"):
+        gevaldi.verdict(*pair, f"region:{out},number=900", predictions=tmp_path / "predictions", progress=False)
+    with pytest.raises(DataError, match="has no regions"):
+        gevaldi.verdict(*pair, f"region:{tmp_path}", predictions=tmp_path / "predictions", progress=False)
