@@ -1,11 +1,12 @@
 """The outcome of the searches in plain sentences, with their numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gevaldi.measures.duplicates import Deduplicated
 from gevaldi.measures.summary import Summary
 from gevaldi.names import grouped, plain, told_apart
+from gevaldi.reports.numbers import typicality
 from gevaldi.reports.seriousness import alignment_sentences, apart
 from gevaldi.runs.store.run import Run
 from gevaldi.statistics.intervals import Estimate
@@ -17,12 +18,26 @@ def search_sentences(record: dict[str, Any], found: list[Summary]) -> list[str]:
     first, second = told_apart(record["models"]["first"]["name"], record["models"]["second"]["name"])
     names = {"first": first, "second": second}
     sentences = [_differ(summary, names, record["divergence"]) for summary in found if summary.samples > summary.failed]
+    sentences += probable_sentences(found)
     sentences += [sentence for summary in found if (sentence := apart(summary))]
     sentences += alignment_sentences(record)
     failed = sum(summary.failed for summary in found)
     if failed:
         sentences.append(f"{failed:,} samples failed; their errors are at the end of the gallery.")
     return [sentence.replace(" %", "\u00a0%") for sentence in sentences]
+
+
+def probable_sentences(found: Sequence[Summary]) -> list[str]:
+    """For each order, how many most probable disagreements were reached, and how typical they are."""
+    return [_probable(summary, summary.probable) for summary in found if summary.probable]
+
+
+def _probable(summary: Summary, reached: Estimate) -> str:
+    known = summary.typicality_probable
+    typical = typicality(summary.typicality.value)
+    return f"The most probable picture on which the two differ ({summary.order}) was found for {_of_samples(reached)}." + (
+        f" Median typicality: {typicality(known.value)}; after the search {typical}; of draws 0.5." if known else ""
+    )
 
 
 def warnings_of(runs: Mapping[str, Run]) -> dict[str, list[str]]:
