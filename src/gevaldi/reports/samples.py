@@ -123,7 +123,7 @@ def sample(row: dict[str, Any], pictures: EmbeddedPictures, taxonomy: Taxonomy |
     """One sample."""
     asked = row["condition_name"]
     stages = [stage(row, "start", "before", pictures.start), stage(row, "end", "after", pictures.end)]
-    if pictures.probable:
+    if pictures.probable and row["picture_probable"] != row["picture_end"]:  # which are one if it was the only goal
         stages.insert(0, stage(row, "probable", "most probable", pictures.probable))
     return {
         "kind": kind_in_words(row),
