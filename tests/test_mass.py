@@ -129,7 +129,7 @@ def test_equal_estimates_leave_no_doubt_and_an_estimate_of_zero_is_one_of_them()
     with np.errstate(divide="ignore"):
         half = interval_of(np.log(np.array([2e-4, 0.0] * 4)))
     assert half.value == pytest.approx(1e-4)
-    assert half.low < 2e-5 < 5e-4 < half.high
+    assert half.low < 4e-5 < 2.5e-4 < half.high
 
 
 def test_strata_are_joined_by_their_probabilities() -> None:
@@ -209,7 +209,7 @@ def test_rare_conditions_are_not_crowded_out_by_those_that_only_come_near() -> N
     assert plain.hits < 10
     assert rare.method == "subset simulation"
     assert rare.probability.low <= np.mean(shares) <= rare.probability.high
-    assert rare.probability.high / rare.probability.low < plain.probability.high / plain.probability.low
+    assert rare.probability.high - rare.probability.low < plain.probability.high - plain.probability.low
     assert rare.by_condition["1"].value == pytest.approx(5e-4, rel=0.5)
     assert set(draws.condition.tolist()) == {1}
 
@@ -266,7 +266,7 @@ class Failing(LinearClassifier):
 
 
 def test_a_network_that_fails_on_a_picture_does_not_see_it_as_the_event() -> None:
-    drawing = drawing_of(LinearClassifier(torch.eye(3)[0]), LinearClassifier(torch.eye(3)[0]), LinearGenerator(3))
+    drawing = drawing_of(LinearClassifier(torch.eye(3)[0]), LinearClassifier(torch.eye(3)[1]), LinearGenerator(3))
     broken = Failing(torch.eye(3)[0]).double()
     failing = Drawing(drawing.models.__class__(**{**vars(drawing.models), "first": broken}), drawing.spec)
     u = torch.randn(2_000, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -285,6 +285,7 @@ def test_a_level_does_not_depend_on_the_number_of_threads(workers: int) -> None:
         threaded = Drawing(drawing.models.__class__(**{**vars(drawing.models), "plan": plan}), drawing.spec)
         return level_of(Event(), threaded)(u, condition)
 
+    assert levels(3).isfinite().all()
     assert torch.equal(levels(workers), levels(3))
 
 
