@@ -246,6 +246,7 @@ def test_pictures_that_look_alike_are_neighbours_on_the_map() -> None:
     assert (group[nearest.argmin(1)] == group).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_page_without_a_search_and_adds_real_pictures(tmp_path: Path) -> None:
     pair = ["bundled:mnist-strided-61k,seed=0", "planted:digits-slant-4-9", "-g", "bundled:mnist-vae", "--draws", "3000"]
     out = tmp_path / "run"
