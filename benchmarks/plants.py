@@ -2,8 +2,9 @@
 
     python benchmarks/plants.py DATA [METHOD ...] [--draws N] [--write]
 
-`DATA` holds the folders `mnist` and `fashion` with their idx files. A method is a function of a `Case`, which has no truth in it, and
-returns regions; by default all methods are measured. `--write` measures none of them, and stores how many pictures carry each plant.
+`DATA` holds the folders `mnist` and `fashion` with their idx files. A method is a function of a `Case`, which has no truth in
+it, and returns regions; by default all methods are measured. `--write` measures none of them, and stores how many pictures carry
+each plant.
 """
 
 import io
