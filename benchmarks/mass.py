@@ -22,6 +22,7 @@ from scipy.special import ndtr
 from torch import Tensor
 
 import gevaldi
+from gevaldi.classifiers import load_classifier
 from gevaldi.disagreement import disagreement_level
 from gevaldi.divergences.kl import kl
 from gevaldi.execution.plan import ExecutionPlan
@@ -32,6 +33,7 @@ from gevaldi.mass.stored import StoredDraws
 from gevaldi.mass.subset_simulation import Level, Rare, simulate
 from gevaldi.models import Classifier, Generator, labels_of
 from gevaldi.priors.standard_normal import standard_normal
+from gevaldi.runs.store.run import Run
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search.algorithms.adam import Adam
 from gevaldi.spec import Spec
@@ -235,17 +237,23 @@ def examples(repeats: int) -> None:
 
 def bundled(folder: Path) -> None:
     """The bundled pair: the default's answers against plain Monte Carlo with other draws, total, by condition and by class pair."""
-    pair = gevaldi.compare("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae", samples=1, out=folder)
+    if Run.begun(folder) is None:
+        gevaldi.compare("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae", samples=1, out=folder)
+    pair = gevaldi.Comparison(Run.open(folder))
     pair.mass(draws=FIRST + FRESH)
     drawn = StoredDraws.of(pair.run).table().slice(FIRST, FRESH)
     first, second, divergence = (drawn[name].to_numpy() for name in ("first", "second", "divergence"))
-    print("\n| event | method | P | evaluations | 2,000,000 other draws | within both intervals |\n|---|---|---|---|---|---|")
+    print("\n| event | method | P | evaluations | 2,000,000 other draws | intervals overlap |\n|---|---|---|---|---|---|")
     for event, happens in _events(first, second, divergence):
         mass, plain = pair.mass(event), exact_share(int(happens.sum()), len(happens))
         overlap = mass.probability.low <= plain.high and plain.low <= mass.probability.high
         print(f"| {event} | {mass.method} | {mass.probability} | {mass.evaluations:,} | {plain} | {overlap} |", flush=True)
-    mass = pair.mass()
-    names = [label.name for label in gevaldi.classifier("bundled:mnist-strided").labels]
+    _tables(pair.mass(), first, second, drawn["condition"].to_numpy())
+
+
+def _tables(mass: Mass, first: np.ndarray, second: np.ndarray, condition: np.ndarray) -> None:
+    """How many of the intervals by class pair and by condition hold the share among other draws."""
+    names = [label.name for label in load_classifier("bundled:mnist-strided").labels]
     rows = [
         (mass.by_pair.get((names[a], names[b]), exact_share(0, FIRST)), float(((first == a) & (second == b)).mean()))
         for a in range(len(names))
@@ -254,7 +262,6 @@ def bundled(folder: Path) -> None:
     ]
     covered = sum(own.low <= plain <= own.high for own, plain in rows)
     print(f"\nBy class pair: {covered} of {len(rows)} intervals hold the share among 2,000,000 other draws.")
-    condition = drawn["condition"].to_numpy()
     differ = {str(c): float((first != second)[condition == c].mean()) for c in np.unique(condition)}
     covered = sum(own.low <= plain <= own.high for own, plain in zip(mass.by_condition.values(), differ.values(), strict=True))
     print(f"By condition: {covered} of {len(differ)}.")
