@@ -398,6 +398,19 @@ def test_samples_are_chosen_by_index_and_both_pictures_lie_side_by_side(run: Run
     assert [each["bytes"] for each in table["image"]] == [stored(n)["bytes"] for n in (2, 1002, 7, 1007)]
 
 
+def test_most_probable_disagreements_are_exported_of_samples_that_have_one(tmp_path: Path) -> None:
+    rows = [row(index, ANIMALS) | {"probable_differs": False} for index in range(2)]
+    rows[0] |= {"probable_differs": True, "picture_probable": stored(99)}
+    rows[0] |= {"first_probable": predicted("eel"), "second_probable": predicted("dog")}
+    run = made(tmp_path / "run", count=0)
+    run.append(rows)
+    done = export(run, "parquet", pictures="probable", label="second")
+    table = pd.read_parquet(done.path)
+    assert table[["index", "stage", "label", "first_probable"]].to_numpy().tolist() == [[0, "probable", "dog", "eel"]]
+    assert table["image"][0]["bytes"] == stored(99)["bytes"]
+    assert any("no most probable disagreement was sought or reached" in note for note in done.notes)
+
+
 def test_labels_are_what_they_are_called(run: Run, tmp_path: Path) -> None:
     rows = good(run)
     expected = {

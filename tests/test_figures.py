@@ -176,6 +176,19 @@ def test_the_pictures_of_samples_are_the_rows_pixels(tmp_path: Path, colour: boo
             assert (np.asarray(found) == np.asarray(expected)).all()
 
 
+def test_most_probable_disagreements_are_drawn_beside_the_most_divergent_pictures(tmp_path: Path) -> None:
+    probable = {"picture_probable": picture(77), "first_probable": said("dog", 1, 0.6), "second_probable": said("fox", 2, 0.7)}
+    run = made(tmp_path, [row(i) | (probable if i == 4 else {}) for i in range(16)])
+    figure = figure_of(run, "samples,probable=true")
+    texts = [t.get_text() for t in words(figure)]
+    assert {"most probable", "most divergent", "dog", "0.60", "fox", "0.70"} <= set(texts)
+    for axes, seed in zip(figure.axes, (77, 9), strict=True):
+        with Image.open(io.BytesIO(picture(seed)["bytes"])) as expected:
+            assert (np.asarray(axes.images[0].get_array()) == np.asarray(expected)).all()
+    with pytest.raises(NothingToDraw, match=r"search\.goal=both"):
+        figure_of(made(tmp_path / "without", [row(0)]), "samples,probable=true")
+
+
 def test_samples_are_those_with_the_largest_divergence_of_one_order_unless_both_are_asked_for(run: Run) -> None:
     ends = {i: row(i)["divergence_end"] for i in range(16)}
     for text, among in (("", range(0, 16, 2)), (",order=reverse", range(1, 16, 2)), (",order=both", range(16))):

@@ -34,6 +34,24 @@ def test_a_sample_is_its_seed_whoever_else_is_drawn(prior: Prior) -> None:
     assert together.shape == (3, *prior.shape)
 
 
+def test_standard_normal_numbers_stand_for_what_the_prior_draws(prior: Prior) -> None:
+    u = torch.randn(4000, *prior.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    z = prior.from_normal(u)
+    for own, drawn in zip(z.T.numpy(), prior.sample(range(4000)).T.numpy(), strict=True):
+        assert stats.ks_2samp(own, drawn).pvalue > 1e-4
+    assert stats.kstest(prior.typicality(z).numpy(), "uniform").pvalue > 1e-3
+    torch.testing.assert_close(prior.to_normal(z), u, rtol=1e-9, atol=1e-9)
+
+
+def test_normal_numbers_of_draws_and_of_extremes_are_finite(prior: Prior) -> None:
+    drawn = prior.sample(range(4000)).double()
+    torch.testing.assert_close(prior.from_normal(prior.to_normal(drawn)), drawn, rtol=1e-6, atol=1e-6)
+    extremes = prior.from_normal(torch.full((2, *prior.shape), 1.0, dtype=torch.float64) * torch.tensor([[-30.0], [30.0]]))
+    assert extremes.isfinite().all()
+    assert prior.log_prob(extremes).isfinite().all()
+    assert prior.to_normal(extremes).isfinite().all()
+
+
 def test_typicality_of_what_the_prior_draws_is_uniform(prior: Prior) -> None:
     typicality = prior.typicality(prior.sample(range(4000))).numpy()
     assert stats.kstest(typicality, "uniform").pvalue > 1e-3

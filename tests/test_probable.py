@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from conftest import small_classifier, small_generator
+from gevaldi.batches import select
 from gevaldi.divergences import divergence
 from gevaldi.divergences.log_odds import log_odds
 from gevaldi.objective import NOT_FEASIBLE, MostProbable, Objective, within
 from gevaldi.priors.uniform import Uniform
+from gevaldi.runs.worker.search import _still_differing
 from gevaldi.search.probable import differs, most_probable
 from gevaldi.testing.worlds import LinearClassifier, LinearGenerator
 
@@ -97,3 +99,15 @@ def test_under_a_uniform_prior_a_disagreement_stays_where_it_is() -> None:
     goal.objective.generator.prior = Uniform(5, low=-9.0, high=9.0)
     start = torch.tensor([[5.0, -5.0, 0, 0, 0]], dtype=torch.float64)
     assert torch.equal(most_probable(goal, start, zeros(1)).z, start)
+
+
+def test_a_search_in_mixed_precision_returns_to_its_start_if_the_two_differ_only_there() -> None:
+    objective, condition = networks().objective, zeros(50)
+    evaluated = objective(draws(50, 5), condition)
+    apart, alike = (select(evaluated, differs(evaluated) == wanted) for wanted in (True, False))
+    count = min(len(apart.z), len(alike.z))
+    first, second = select(apart, slice(count)), select(alike, slice(count))
+    assert count > 0
+    assert torch.equal(_still_differing(second, first).z, first.z)
+    assert torch.equal(_still_differing(first, second).z, first.z)
+    assert torch.equal(_still_differing(second, second).z, second.z)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from gevaldi.compute import Compute
 from gevaldi.engines import engine
 from gevaldi.engines._cluster import connect
 from gevaldi.engines.base import EngineError
+from gevaldi.mass.stored import StoredDraws
 from gevaldi.runs.store.run import Run
 from gevaldi.spec import spec_from
 
@@ -106,6 +108,20 @@ def test_the_rows_are_those_of_the_local_engine_on_two_nodes(
     pd.testing.assert_frame_equal(compared(tmp_path / "run", at(cluster, ",workers=2")).rows(), expected)
     assert set(seen) == {"2 workers on 2 nodes"}
     assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_the_draws_of_a_mass_are_those_of_the_local_engine_though_a_worker_is_killed(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = compared(tmp_path / "run")
+    shutil.copytree(tmp_path / "run", tmp_path / "other")
+    local = pair.mass("divergence > 40", 8_000, progress=False)
+    acted = when_some_rows_are_there(monkeypatch, lambda: workers()[0].kill())
+    other = gevaldi.Comparison(Run.open(tmp_path / "other"), pair.models)
+    assert other.mass("divergence > 40", 8_000, engine=at(cluster, ",workers=2"), progress=False) == local
+    assert acted
+    here, there = (StoredDraws.of(one.run).table().to_pandas() for one in (pair, other))
+    pd.testing.assert_frame_equal(there, here, check_exact=True)
 
 
 def test_a_worker_that_is_killed_costs_only_what_it_had_not_finished(

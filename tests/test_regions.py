@@ -103,6 +103,14 @@ def test_the_mass_of_different_top_classes_is_that_of_the_plant(planted: Compari
     assert mass.by_pair == {("tall", "low"): mass.probability}
 
 
+def test_a_region_has_pictures(planted: Comparison) -> None:
+    regions = planted.regions(8_000, progress=False)
+    assert len(regions.pictures(1)) == 10
+    (probable,) = regions.pictures(1, "probable")
+    assert probable.size == (SIDE, SIDE)
+    assert regions.pictures(1, "real") == regions.pictures(40) == []
+
+
 def test_the_page_shows_the_region_and_its_pictures(planted: Comparison, tmp_path: Path) -> None:
     page = Path(planted.report(tmp_path / "report.html")).read_text()
     assert 'id="regions"' in page
@@ -246,8 +254,9 @@ def test_pictures_that_look_alike_are_neighbours_on_the_map() -> None:
     assert (group[nearest.argmin(1)] == group).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_page_without_a_search_and_adds_real_pictures(tmp_path: Path) -> None:
-    pair = ["bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae", "--draws", "3000"]
+    pair = ["bundled:mnist-strided-61k,seed=0", "planted:digits-slant-4-9", "-g", "bundled:mnist-vae", "--draws", "3000"]
     out = tmp_path / "run"
     done = called(tmp_path, "regions", *pair, "--pool", "bundled:mnist-digits", "--out", str(out))
     assert done.returncode == 0, done.stderr
@@ -265,6 +274,18 @@ def test_the_command_says_what_a_folder_alone_cannot_have(tmp_path: Path) -> Non
     done = called(tmp_path, "regions", str(tmp_path))
     assert done.returncode == 2
     assert "There is no run in" in done.stderr
+
+
+@pytest.mark.slow
+def test_disagreements_that_are_too_rare_for_counting_are_shown_by_subset_simulation(tmp_path: Path) -> None:
+    pair = ("bundled:mnist-strided", "quantised:bundled:mnist-strided,bits=8")
+    rare = gevaldi.compare(*pair, "bundled:mnist-vae", out=tmp_path / "run", samples=1, steps=1, progress=False)
+    found = rare.regions(2_000, progress=False)
+    assert found.record["mass"]["method"] == "subset simulation"
+    assert 0 < found.record["mass"]["low"] < found.record["mass"]["high"] < 0.01
+    assert all(not region["systematic"] and region["drawn"]["rate"]["value"] is None for region in found.record["regions"])
+    assert "estimated by subset simulation" in " ".join(found.sentences)
+    assert Path(rare.report()).exists()
 
 
 @pytest.mark.slow

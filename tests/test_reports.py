@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -179,6 +180,27 @@ class Page(HTMLParser):
             self.scripts[-1] += data
         else:
             self.words += data
+
+
+def test_the_most_probable_disagreement_comes_first_in_a_card_and_can_be_sorted_by(tmp_path: Path) -> None:
+    rows = [row(i) for i in range(4)]
+    rows[1] |= {"probable_differs": True, "picture_probable": png(9), "typicality_probable": 0.125, "log_prior_probable": -2.0}
+    rows[1] |= {"first_probable": prediction("cow"), "second_probable": prediction("hen")}
+    rows[2] |= {"probable_differs": False}
+    text = render(made(tmp_path / "run", rows))
+    cards = {i: text.partition(f'id="sample-{i}"')[2].partition("</article>")[0] for i in range(4)}
+    assert [re.findall("<figcaption>(.*?)</figcaption>", cards[i]) for i in (0, 1)] == [
+        ["before", "after"],
+        ["most probable", "before", "after"],
+    ]
+    assert all(word in cards[1] for word in ("cow", "hen", "0.125"))
+    assert '<option value="probable">' in text
+    assert '"probable": -2.0' in text or '"probable":-2.0' in text
+    words = Page(text).words.replace("\u00a0", " ")
+    assert (
+        "(reverse) was found for 1 of 1 sample (too few for an interval). Median typicality: 0.125; after the search 0.9" in words
+    )
+    assert "(forward) was found for 0 of 1 sample (too few for an interval)." in words
 
 
 def test_every_sample_is_on_the_page_with_its_pictures_and_failed_ones_with_their_error(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from gevaldi.confusions import confusions
 from gevaldi.divergences import registry as divergences
 from gevaldi.divergences import traits
 from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecError, UnknownName
+from gevaldi.measures.summary import summaries
 from gevaldi.models import labels_of
 from gevaldi.objective import Evaluation
 from gevaldi.pictures import sources as pictures
@@ -33,6 +34,7 @@ from gevaldi.pictures._levels import in_levels
 from gevaldi.runs.encoding import encode_small
 from gevaldi.runs.start import chosen_conditions, sample_seed, start_at, starts
 from gevaldi.runs.store import writer
+from gevaldi.runs.store.part import serialised
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import FORMAT, schema
 from gevaldi.runs.verification import verify
@@ -389,6 +391,24 @@ def test_conditions_are_found_by_name_or_index_and_unknown_ones_answered() -> No
         chosen_conditions(spec, ())
     with pytest.raises(SpecError, match="name of 2 classes"):
         chosen_conditions(Spec(first="a", second="b", generator="g", conditions=("crane",)), labels_of(["crane", "crane"]))
+
+
+def test_a_run_of_a_version_without_goals_opens_with_its_fingerprint_and_its_rows(finished: Path, tmp_path: Path) -> None:
+    before = Run.open(finished)
+    spec = before.spec.model_copy(update={"search": before.spec.search.model_copy(update={"goal": "most divergent"})})
+    content = {key: value for key, value in before.record.items() if key not in ("format", "fingerprint", "spec")}
+    run = Run.create(tmp_path / "earlier", spec, content)
+    record = json.loads((run.folder / "run.json").read_text())
+    del record["spec"]["search"]["goal"], record["spec"]["search"]["margin"]
+    (run.folder / "run.json").write_text(json.dumps(record))
+    earlier = Run.open(run.folder)
+    assert earlier.spec == spec
+    name, part = serialised(next(before.tables([*NUMBERS, "status", "order"])), earlier.origin)
+    (run.folder / "samples" / name).write_bytes(part)
+    rows = list(earlier.each())
+    assert rows
+    assert {row["probable_differs"] for row in rows} == {None}
+    assert [s.typicality_probable for s in summaries(rows)] == [None, None]
 
 
 def test_a_folder_with_a_run_of_another_spec_is_refused_and_left_alone(finished: Path) -> None:

@@ -254,7 +254,7 @@ def spec_from(settings: dict[str, Any], source: str = "the spec") -> Spec:
 
 
 def with_goal(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that a run stored; versions without goals searched for the most divergent pictures."""
+    """Settings whose goal is the most divergent pictures unless they name another: those of runs of versions without goals."""
     search = settings.get("search", {})
     return {**settings, "search": {"goal": MOST_DIVERGENT, **search} if isinstance(search, Mapping) else search}
 

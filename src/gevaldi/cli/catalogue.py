@@ -25,7 +25,7 @@ FIXED = {
     "conventions": ["published", "edges"],
     "formats": ["png", "svg", "pdf"],
     "devices": ["auto", "cpu", "cuda", "mps"],
-    "stages": ["end", "start", "both"],
+    "stages": ["end", "start", "both", "probable"],
     "labels": ["condition", "first", "second", "agreed"],
 }
 

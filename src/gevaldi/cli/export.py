@@ -15,7 +15,11 @@ def export(
         typer.Option(help="an empty or new folder on this machine", show_default="RUN/exports/FORMAT", metavar="FOLDER"),
     ] = None,
     pictures: Annotated[
-        str, typer.Option(help="end, start (before the search), or both", autocompletion=complete("stages"))
+        str,
+        typer.Option(
+            help="end, start (before the search), both, or probable (the most probable disagreement)",
+            autocompletion=complete("stages"),
+        ),
     ] = "end",
     where: Annotated[
         list[str] | None,

@@ -13,7 +13,7 @@ from gevaldi.calls import explain_validation_error
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.folders import check_folder_names
 from gevaldi.settings import Settings
-from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from
+from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from, with_goal
 from gevaldi.storage import local_path
 
 FOLDER = resources.files("gevaldi.experiments")
@@ -79,7 +79,7 @@ class Experiment(Settings):
             settings[role] = model.replace("{replicate}", str(replicate)) if isinstance(model, str) else model
         if isinstance(seed := settings.get("seed", 0), int):
             settings["seed"] = seed + replicate
-        return spec_from(settings, f"run {name!r} of {self.title!r}")
+        return spec_from(with_goal(settings), f"run {name!r} of {self.title!r}")
 
 
 def replicate_of(name: str, replicate: int) -> str:

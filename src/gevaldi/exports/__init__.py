@@ -60,7 +60,7 @@ def export(
         to: the name of the format; `gevaldi.exports.registry` lists them.
         out: an empty or new folder on this machine; by default exports/FORMAT in the run's folder, or exports/NAME/FORMAT in the
             current folder if the run is remote.
-        pictures: end, start, or both.
+        pictures: end, start, both, or probable (the most probable disagreement).
         where: filters such as "order=forward" or "divergence_end>=2"; a sample has to pass all of them.
         top: at most this many samples, those with the largest divergence after the search.
         samples: only the samples with these indices.

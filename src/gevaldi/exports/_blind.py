@@ -17,4 +17,4 @@ def blind_name(run: str, index: int, stage: str) -> str:
 
 def by_blind_name(run: str, indices: Iterable[int]) -> dict[str, tuple[int, str]]:
     """The samples and stages of a run's pictures by their blind names."""
-    return {blind_name(run, index, stage): (index, stage) for index in indices for stage in ("start", "end")}
+    return {blind_name(run, index, stage): (index, stage) for index in indices for stage in ("start", "end", "probable")}

@@ -8,7 +8,7 @@ from gevaldi.exports._classes import Classes
 from gevaldi.measures.predictions import top
 from gevaldi.runs.store.schema import Row, schema
 
-TOPS = tuple((side, stage) for side in ("first", "second") for stage in ("start", "end"))
+TOPS = tuple((side, stage) for side in ("first", "second") for stage in ("start", "end", "probable"))
 KINDS = {"int32": int, "int64": int, "float": float, "string": str, "bool": bool}
 
 
@@ -32,12 +32,12 @@ def columns_of(set_sizes: tuple[int, ...]) -> dict[str, Column]:
     scalars = {field.name: Column(KINDS[str(field.type)], field.metadata[b"description"].decode()) for field in fields}
     tops = {}
     for side, stage in TOPS:
-        when = {"start": "before", "end": "after"}[stage]
+        when = {"start": "before", "end": "after", "probable": "at the most probable disagreement"}[stage]
         tops[f"{side}_{stage}"] = Column(str, f"the {side} classifier's most probable class {when}")
         tops[f"{side}_{stage}_probability"] = Column(float, "its probability")
     index = {"index": scalars.pop("index")}
     own = {
-        "stage": Column(str, "which picture of the sample: start (before the search) or end (after it)"),
+        "stage": Column(str, "which picture of the sample: start (before the search), end (after it) or probable"),
         "label": Column(str, "the class under which the picture is filed"),
     }
     return index | own | tops | scalars

@@ -23,10 +23,11 @@ from gevaldi.runs.near_duplicates import deduplicate
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row
 
-STAGES = {"end": ("end",), "start": ("start",), "both": ("start", "end")}
+STAGES = {"end": ("end",), "start": ("start",), "both": ("start", "end"), "probable": ("probable",)}
 LEFT = {
     "failed": "the search failed",
     "unlabelled": "no label",
+    "missing": "no most probable disagreement was sought or reached",
 }
 
 
@@ -100,6 +101,8 @@ class Pass:
         labels = tuple(name for stage in stages if (name := named(row, stage)) is not None)
         if row["status"] == "failed":
             self.left["failed"] += 1
+        elif "probable" in stages and not row["probable_differs"]:
+            self.left["missing"] += 1
         elif len(labels) < len(stages):
             self.left["unlabelled"] += 1
         else:

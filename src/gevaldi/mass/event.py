@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -11,6 +12,9 @@ from torch import Tensor
 from gevaldi.disagreement import disagreement_level
 from gevaldi.divergences.base import Divergence
 from gevaldi.errors import SpecError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 DIFFER = "top classes differ"
 ABOVE = re.compile(r"divergence\s*>\s*(?P<threshold>\S+)")
@@ -52,6 +56,11 @@ class Event:
     def level(self, log_p: Tensor, log_q: Tensor, divergence: Divergence) -> Tensor:
         """A continuous function of latents that is positive where the event happens."""
         return disagreement_level(log_p, log_q) if self.threshold is None else divergence(log_p, log_q) - self.threshold
+
+    def stored_level(self, draws: "pa.Table") -> Float[np.ndarray, " draws"]:
+        """The same function for draws that are stored, in single precision."""
+        column: np.ndarray = draws["level" if self.threshold is None else "divergence"].to_numpy()
+        return column - (self.threshold or 0.0)
 
     def happens(self, differ: Bool[np.ndarray, " draws"], divergence: Float[np.ndarray, " draws"]) -> Bool[np.ndarray, " draws"]:
         """Whether it happens, for draws that are stored."""

@@ -1,6 +1,9 @@
 """The probability of an event under a generator: by counting draws, or by subset simulation if too few of them show it."""
 
+import itertools
+import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -10,8 +13,11 @@ from torch import Tensor
 
 from gevaldi.mass.draws import Drawing, evaluate
 from gevaldi.mass.event import Event
-from gevaldi.mass.subset_simulation import Level, Rare, simulate
+from gevaldi.mass.strata import strata
+from gevaldi.mass.subset_simulation import LEAST, Level, Rare, joined, simulate
+from gevaldi.objective import Objective
 from gevaldi.runs.start import sample_seed
+from gevaldi.runs.worker.search import copies_of, lacks_memory
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.paired import exact_share
 
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HITS = 30  # draws with the event, below which subset simulation is more precise at the same cost
+NEGLIGIBLE = 0.002  # of the probability that other conditions have: a condition with less is given up
 SEED = 2**65  # added to a run's seed
 
 Method = Literal["Monte Carlo", "subset simulation"]
@@ -33,8 +40,8 @@ class Mass:
         probability: with its 95 % interval.
         method: Monte Carlo counts draws [Clopper 1934]; subset simulation estimates rare events [Au & Beck 2001].
         evaluations: pictures that were drawn and classified.
-        hits: draws that show it; of subset simulation, those of its first, plain population and of earlier draws.
-        by_condition: the same for each condition of the generator, by name; empty by subset simulation.
+        hits: draws that show it; of subset simulation, among the draws with which it began.
+        by_condition: the same for each condition of the generator, by name; by subset simulation only if these are few.
         by_pair: for each pair of top classes, by names; only different ones, and empty by subset simulation.
         note: what to know about it; may be empty.
     """
@@ -92,19 +99,39 @@ def failures(count: int) -> str:
 
 
 def simulated(
-    event: Event, drawing: Drawing, before: Mass, on_progress: Callable[[int], None] = lambda levels: None
+    event: Event, drawing: Drawing, draws: "pa.Table", before: Mass, on_progress: Callable[[int], None] = lambda levels: None
 ) -> tuple[Mass, Rare]:
-    """The mass by subset simulation, and draws of the event; `before` is the count of draws that were too few."""
-    conditions = drawing.conditions if len(drawing.conditions) else np.zeros(1, np.int64)
-    size = int(np.prod(drawing.models.generator.prior.shape))
-    rare = simulate(level_of(event, drawing), size, conditions, sample_seed(SEED + drawing.spec.seed, 0), on_progress=on_progress)
+    """The mass by subset simulation that begins with the draws, and latents of the event; `before` is the count of these draws."""
+    level, size = level_of(event, drawing), int(np.prod(drawing.models.generator.prior.shape))
+    seed, levels = sample_seed(SEED + drawing.spec.seed, 0), itertools.count(1)
+    found: list[Rare] = []
+    for number, stratum in enumerate(divided := strata(event, drawing, draws)):
+        own = simulate(
+            level,
+            size,
+            stratum.conditions,
+            sample_seed(seed, number),
+            population=stratum.population,
+            start=stratum.start,
+            least=max(LEAST, NEGLIGIBLE * sum(one.probability.value for one in found)),
+            on_progress=lambda _: on_progress(next(levels)),
+        )
+        found.append(own)
+    rare = joined(found, seed) if len(found) > 1 else found[0]
     probability, note = rare.probability, note_of(drawing)
     if probability.value == 0:
         probability = before.probability
         counts = f"{before.hits} among {before.evaluations:,} draws"
         note = f"Subset simulation did not reach the event; the upper bound is that of {counts}. {note}"
-    mass = Mass(str(event), probability, "subset simulation", before.evaluations + rare.evaluations, before.hits, note=note.strip())
-    return mass, rare
+    by_condition = {}
+    if len(found) > 1:
+        names = [drawing.models.generator.conditions[stratum.conditions[0]].name for stratum in divided]
+        by_condition = {
+            name: one.probability if one.probability.value else before.by_condition[name]
+            for name, one in zip(names, found, strict=True)
+        }
+    evaluations = before.evaluations + rare.evaluations
+    return Mass(str(event), probability, "subset simulation", evaluations, before.hits, by_condition, note=note.strip()), rare
 
 
 def latents_of(u: Tensor, drawing: Drawing) -> Tensor:
@@ -114,17 +141,30 @@ def latents_of(u: Tensor, drawing: Drawing) -> Tensor:
 
 
 def level_of(event: Event, drawing: Drawing) -> Level:
-    """The level function of an event, evaluated forward only and in batches."""
+    """The level function of an event, evaluated forward only, in batches and by all threads; -∞ where the networks fail."""
     models = drawing.models
-    networks = models.objective(0.0)
+    copies = copies_of(models.objective(0.0), models.plan.workers)
 
     def level(u: Tensor, condition: Tensor) -> Tensor:
-        found = []
-        for some, own in zip(u.split(drawing.block), condition.split(drawing.block), strict=True):
-            draw = evaluate(networks, latents_of(some, drawing), own.to(models.device), models.plan.block)
-            with torch.inference_mode():
-                found.append(event.level(draw.log_p, draw.log_q, models.divergence))
-        return torch.cat(found)
+        share = drawing.block * math.ceil(len(u) / drawing.block / len(copies))
+        with ThreadPoolExecutor(len(copies)) as pool:
+            return torch.cat([*pool.map(part, copies, u.split(share), condition.split(share))])
+
+    def part(networks: Objective, u: Tensor, condition: Tensor) -> Tensor:
+        blocks = zip(u.split(drawing.block), condition.split(drawing.block), strict=True)
+        return torch.cat([block(networks, *some) for some in blocks])
+
+    @torch.inference_mode()
+    def block(networks: Objective, u: Tensor, condition: Tensor) -> Tensor:
+        try:
+            draw = evaluate(networks, latents_of(u, drawing), condition.to(models.device), models.plan.block)
+            return event.level(draw.log_p, draw.log_q, models.divergence).double().cpu()
+        except Exception as error:  # whatever the user's networks may raise
+            if lacks_memory(error):
+                raise
+            if len(u) == 1:
+                return torch.full((1,), -math.inf, dtype=torch.double)
+            return torch.cat([block(networks, *one) for one in zip(u.split(1), condition.split(1), strict=True)])
 
     return level
 

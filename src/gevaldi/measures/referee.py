@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-COUNTS = ("right", "known", "read", "asked")
+COUNTS = ("right", "known", "read", "asked", "read_probable", "asked_probable")
 UNSURE = 0.5  # the probability of its top class below which it is not counted on either side
 
 
@@ -35,6 +35,7 @@ class Opinion:
         start, end: the same on samples before and after the search.
         read, asked: the number of those after the search on which it names the requested class, and the number that have one that
             is a class of the two.
+        read_probable, asked_probable: the same of most probable disagreements.
     """
 
     name: str
@@ -45,6 +46,8 @@ class Opinion:
     end: Sides
     read: int = 0
     asked: int = 0
+    read_probable: int = 0
+    asked_probable: int = 0
 
     def as_json(self, digest: str) -> str:
         """The content of `referee.json`, with the SHA-256 of the run's record."""
@@ -59,9 +62,11 @@ class Opinion:
         Raises:
             KeyError, TypeError, ValueError: it is no such record.
         """
-        sides = {key: Sides(**{name: _count(count) for name, count in found[key].items()}) for key in ("real", "start", "end")}
-        right, known, read, asked = (_count(found.get(key, 0)) for key in COUNTS)
-        return cls(str(found["name"]), right, known, **sides, read=read, asked=asked)
+        parts: dict[str, Any] = {
+            key: Sides(**{name: _count(count) for name, count in found[key].items()}) for key in ("real", "start", "end")
+        }
+        parts |= {key: _count(found.get(key, 0)) for key in COUNTS}
+        return cls(name=str(found["name"]), **parts)
 
 
 def _count(value: Any) -> int:

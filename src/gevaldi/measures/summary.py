@@ -14,6 +14,7 @@ from gevaldi.statistics.intervals import Estimate, mean, median, share
 
 SUMMARISED = [
     *("order", "status", "target_classes", "divergence_start", "divergence_end", "delta_z", "typicality_end"),
+    *("probable_differs", "typicality_probable", "survives_storage_probable"),
     *("flipped", "shift", "right_start", "right_end", "both_more_confident", "survives_storage"),
     "differ_by_chance",
     *only("label", "first_start", "first_end", "second_start", "second_end"),
@@ -46,6 +47,9 @@ class Summary:
         survives_storage: share on which both name the same top classes on the picture stored in 8 bits, by their own pipelines.
         typicality: the median of the share of the prior that lies nearer its centre than the latent after the search, of those of
             which the prior says it; NaN of none.
+        probable: share of which a most probable disagreement was reached; None where none was sought.
+        typicality_probable: the median typicality of most probable disagreements; None where there is none.
+        survives_storage_probable: share of them on which both name the same top classes on the stored picture.
         set_distance_start, set_distance_end: means in levels, by the number of top classes; empty without a hierarchy.
         kinds: how many samples are of each kind (`flipped`, `shift`), as `gevaldi.measures.kinds` tells them.
         passages: how many samples went from one `right_start` to one `right_end`; empty where no class was asked for.
@@ -67,6 +71,9 @@ class Summary:
     delta_z: Estimate
     survives_storage: Estimate
     typicality: Estimate
+    probable: Estimate | None
+    typicality_probable: Estimate | None
+    survives_storage_probable: Estimate | None
     set_distance_start: dict[int, Estimate]
     set_distance_end: dict[int, Estimate]
     kinds: dict[tuple[str, str | None], int]
@@ -128,9 +135,12 @@ class Tally:
         self.counts["converged"] += row["status"] == "converged"
         for stage in ("start", "end"):
             self.counts[f"differ_{stage}"] += differs(row, stage)
-        typicality = row["typicality_end"]
-        if typicality is not None and not math.isnan(typicality):
-            self.values["typicality_end"].append(typicality)
+        for key in ("typicality_end", "typicality_probable"):
+            typicality = row.get(key)
+            if typicality is not None and not math.isnan(typicality):
+                self.values[key].append(typicality)
+        self._share("probable", row.get("probable_differs"))
+        self._share("survives_storage_probable", row.get("survives_storage_probable"))
         self._share("survives_storage", row["survives_storage"])
         self._share("differ_by_chance", row.get("differ_by_chance"))
         self._share("both_more_confident", row["both_more_confident"])
@@ -171,6 +181,9 @@ class Tally:
             delta_z=median(self.values["delta_z"]),
             survives_storage=self._known("survives_storage") or share(0, 0),
             typicality=median(self.values["typicality_end"]),
+            probable=self._known("probable"),
+            typicality_probable=median(probable) if (probable := self.values["typicality_probable"]) else None,
+            survives_storage_probable=self._known("survives_storage_probable"),
             set_distance_start={n: found for (n, stage), found in distances.items() if stage == "start"},
             set_distance_end={n: found for (n, stage), found in distances.items() if stage == "end"},
             kinds=dict(self.kinds),

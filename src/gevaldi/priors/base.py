@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from gevaldi.errors import SpecError
+
 
 class Prior(ABC):
     """A distribution over latents of one shape, without trainable state.
@@ -22,10 +24,6 @@ class Prior(ABC):
         """One latent per seed, on the CPU; a latent depends only on its own seed."""
 
     @abstractmethod
-    def from_normal(self, u: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
-        """The latents that standard normal numbers of their shape stand for: this maps N(0, I) to the prior."""
-
-    @abstractmethod
     def log_prob(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
         """Log p(z) per sample, in nats, with the normalising constant; -∞ outside the support, with gradient zero."""
 
@@ -39,6 +37,30 @@ class Prior(ABC):
     @abstractmethod
     def project(self, z: Float[Tensor, "batch ..."], mass: float) -> Float[Tensor, "batch ..."]:
         """Pull latents with a typicality above `mass` towards the centre until it is at most `mass`; others stay unchanged."""
+
+    def from_normal(self, u: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """The latents that standard normal numbers of their shape stand for: a map from N(0, I) to the prior.
+
+        Only subset simulation needs it and its inverse, so that a prior of your own may do without.
+
+        Raises:
+            SpecError: the prior has no such map.
+        """
+        raise self._without_map()
+
+    def to_normal(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """The standard normal numbers that stand for latents of the prior: the inverse of `from_normal`.
+
+        Raises:
+            SpecError: the prior has no such map.
+        """
+        raise self._without_map()
+
+    def _without_map(self) -> SpecError:
+        return SpecError(
+            "The event is too rare for counting, and subset simulation needs a map between N(0, I) and the prior: give "
+            f"{type(self).__name__} the methods from_normal(u) and to_normal(z), or draw more pictures."
+        )
 
 
 MASS_TOLERANCE = 1e-6  # share of the prior's mass by which a projection stays below its limit, so that rounding does not exceed it

@@ -35,6 +35,10 @@ class Gaussian(Prior):
         """Mean + scale · u."""
         return self.mean.to(u) + self.scale * u
 
+    def to_normal(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """(z - mean) / scale."""
+        return self._standardised(z)
+
     def log_prob(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
         """-½ |z - mean|² / scale² plus the constant."""
         return self._log_constant - 0.5 * squared_norm(self._standardised(z))

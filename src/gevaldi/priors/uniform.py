@@ -34,6 +34,13 @@ class Uniform(Prior):
         share: Tensor = torch.special.ndtr(u)
         return self.low + (self.high - self.low) * share
 
+    def to_normal(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
+        """Φ⁻¹ of the place in the box; a face, at which it is infinite, counts as a place just inside."""
+        place = (z - self.low) / (self.high - self.low)
+        edge = torch.finfo(z.dtype).eps
+        normal: Tensor = torch.special.ndtri(place.clamp(edge, 1 - edge))
+        return normal
+
     def log_prob(self, z: Float[Tensor, "batch ..."]) -> Float[Tensor, " batch"]:
         """-dimensions · log(high - low) inside, -∞ outside; its gradient is zero, so use projection to stay inside."""
         inside = self._relative(z) <= 1 + 1e-6

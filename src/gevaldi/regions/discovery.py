@@ -84,12 +84,13 @@ def _quality(table: Table, rule: Rule, hits: Bool[np.ndarray, " pictures"]) -> f
 def grow(table: Table, hits: Bool[np.ndarray, " pictures"]) -> tuple[Bound, ...]:
     """The bounds inside which hits are more frequent than outside, one after the other while one gains enough."""
     bounds: tuple[Bound, ...] = ()
-    while len(bounds) < MOST_BOUNDS:
+    for _ in range(MOST_BOUNDS):
         inside = within(bounds, table)
         best = best_bound(table.select(inside), hits[inside])
         if best is None:
             break
-        bounds = (*bounds, best)
+        same = (best.property, best.above)
+        bounds = (*(bound for bound in bounds if (bound.property, bound.above) != same), best)  # a narrower one replaces it
     return bounds
 
 

@@ -74,7 +74,10 @@ def record_of(
         "generator": job.run.spec.generator,
         "mass": numbers(found.mass.probability) | {"method": found.mass.method, "evaluations": found.mass.evaluations},
         "above": {mass.event: numbers(mass.probability) for mass in above},
-        "by_condition": {name: numbers(estimate) for name, estimate in found.mass.by_condition.items()},
+        "by_condition": {
+            name: {"name": name, "words": share_of(estimate), **numbers(estimate)}
+            for name, estimate in found.mass.by_condition.items()
+        },
         "real": None if real is None else {"name": real[0], "pictures": len(real[1].table)},
         "sentences": words.summary(found.mass, above[0], [r for r in found.regions if r.systematic], draws, unit),
         "caution": CAUTION,

@@ -50,7 +50,7 @@ def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most:
     real = seen(job.models, sources.load(name)) if name else None
     stored = drawn(job, compute, draws)
     job.progress.stage("finding regions")
-    found = _found(stored, job, real)
+    found = _findings(stored, job, real)
     regions = [_with_levels(region, job) for region in found.regions[:most]]
     models = job.run.record["models"]
     names = told_apart(models["first"]["name"], models["second"]["name"])
@@ -68,7 +68,7 @@ def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most:
     return Regions(job.run.folder, record)
 
 
-def _found(stored: "pa.Table", job: Job, real: Seen | None) -> Findings:
+def _findings(stored: "pa.Table", job: Job, real: Seen | None) -> Findings:
     """The regions by counting, or by subset simulation if disagreements are too rare."""
     drawing = Drawing(job.models, job.run.spec)
     table = drawn_table(stored, job.models)
@@ -77,7 +77,7 @@ def _found(stored: "pa.Table", job: Job, real: Seen | None) -> Findings:
         choosing, measuring = halves(table, job.models.generator)
         regions = measure(discover(choosing), measuring, real.table if real else None)
         return Findings(mass, drawing, table, regions, int(measuring.differ.sum()))
-    mass, rare = simulated(Event(), drawing, mass, partial(_levels, job))
+    mass, rare = simulated(Event(), drawing, stored, mass, partial(_levels, job))
     if len(rare.u) == 0:
         return Findings(mass, drawing, table, [], 0)
     draws = RareDraws.of(rare, drawing)
@@ -92,8 +92,9 @@ def mass_of(event: Event, job: Job, compute: ComputeRows, draws: int | None = No
         EngineError, RunFolderError: the draws cannot be computed or written.
     """
     drawing = Drawing(job.models, job.run.spec)
-    found = counted(event, drawn(job, compute, draws), drawing)
-    return simulated(event, drawing, found, partial(_levels, job))[0] if is_rare(found.hits) else found
+    stored = drawn(job, compute, draws)
+    found = counted(event, stored, drawing)
+    return simulated(event, drawing, stored, found, partial(_levels, job))[0] if is_rare(found.hits) else found
 
 
 def _levels(job: Job, levels: int) -> None:

@@ -14,6 +14,7 @@ from gevaldi.runs.near_duplicates import summary_of
 from gevaldi.runs.store import Run
 
 SHOWN = 6  # samples
+COLUMNS = ["index", *(f"{key}_{stage}" for key in ("picture", "first", "second") for stage in ("end", "probable"))]
 
 
 def comparison_as_html(run: Run) -> str:
@@ -28,7 +29,7 @@ def comparison_as_html(run: Run) -> str:
             sentences=answer(run.record, {"first": first, "second": second}).sentences,
             summaries=found,
             unit=plain(run.record["divergence"]["unit"]),
-            pictures=[_figure(row) for row in run.largest(SHOWN, ["index", "picture_end", "first_end", "second_end"])],
+            pictures=[_figure(row) for row in run.largest(SHOWN, COLUMNS)],
         )
     )
 
@@ -39,6 +40,7 @@ def summaries_as_html(found: Sequence[Summary]) -> str:
 
 
 def _figure(row: dict[str, Any]) -> dict[str, Any]:
-    names = {side: (top(row, side, "end") or {"name": "–"})["name"] for side in ("first", "second")}
-    content = base64.b64encode(stored_bytes(row["picture_end"], "A picture of the run")).decode()
+    stage = "probable" if row["picture_probable"] else "end"
+    names = {side: (top(row, side, stage) or {"name": "–"})["name"] for side in ("first", "second")}
+    content = base64.b64encode(stored_bytes(row[f"picture_{stage}"], "A picture of the run")).decode()
     return {"index": row["index"], "address": f"data:image/png;base64,{content}", **names}

@@ -20,6 +20,11 @@ def opinion_sentences(found: Opinion, names: dict[str, str]) -> list[str]:
     for stage, there in (("before", found.start), ("after", found.end)):
         if there.total:
             sentences.append(f"Of {_many(there, 'sample')} on which they differ {stage} the search, {_sides(there, names)}.")
+    if found.asked_probable:
+        sentences.append(
+            f"It names the requested class on {found.read_probable:,} of {found.asked_probable:,} most probable disagreements, and "
+            f"on {found.read:,} of {found.asked:,} samples on which they differ after the search."
+        )
     if found.end.total:
         sentences.append(
             "After a search, its side depends on how confident each of the two is: run the comparison with --calibrate to remove "

@@ -56,7 +56,7 @@ class EmbeddedPictures:
     """The pictures of a sample as data URLs.
 
     Attributes:
-        original, start, end: None if the row has none.
+        original, start, end, probable: None if the row has none.
         strip: the pictures between start and end, side by side in one image; None if there are none.
         steps: the steps of the start, of the pictures in the strip, and of the end; empty if the row does not have them.
         aspect: width / height.
@@ -66,6 +66,7 @@ class EmbeddedPictures:
     original: str | None
     start: str | None
     end: str | None
+    probable: str | None
     strip: str | None
     steps: list[int]
     aspect: float
@@ -95,7 +96,7 @@ def longest_side(rows: Sequence[dict[str, Any]]) -> int:
 
 
 def _embed(row: dict[str, Any], thrift: Thrift, address: Callable[[bytes], str]) -> EmbeddedPictures:
-    original, start, end = (row[f"picture_{key}"] for key in ("original", "start", "end"))
+    original, start, end, probable = (row[f"picture_{key}"] for key in ("original", "start", "end", "probable"))
     along = list(zip(row["path_picture_steps"] or (), row["path_pictures"] or (), strict=False))
     kept = [along[i] for i in _spread(len(along), thrift.frames)]
     between = [open_picture(picture["bytes"], NAME) for _, picture in kept[1:-1]]
@@ -104,6 +105,7 @@ def _embed(row: dict[str, Any], thrift: Thrift, address: Callable[[bytes], str])
         original=address(original["bytes"]) if original else None,
         start=address(start["bytes"]) if start else None,
         end=as_address(end["bytes"], thrift) if end else None,
+        probable=as_address(probable["bytes"], thrift) if probable else None,
         strip=_encoded(_side_by_side(between, thrift.along), thrift.quality, max(size) <= LOSSLESS) if between else None,
         steps=[step for step, _ in kept],
         aspect=round(size[0] / size[1], 3),
@@ -117,7 +119,7 @@ def _spread(count: int, most: int) -> list[int]:
 
 
 def _bytes(found: EmbeddedPictures) -> float:
-    return sum(len(text) for text in (found.original, found.start, found.end, found.strip) if text) * 0.75
+    return sum(len(text) for text in (found.original, found.start, found.end, found.probable, found.strip) if text) * 0.75
 
 
 def as_address(content: bytes, thrift: Thrift) -> str:

@@ -33,6 +33,7 @@ COLUMNS = [
         "both_more_confident",
         "survives_storage",
     ),
+    *("picture_probable", "first_probable", "second_probable", "typicality_probable", "log_prior_probable"),
 ]
 SHOWN = 3  # classes per classifier
 
@@ -48,6 +49,7 @@ class Gallery:
         nearest: the smallest number of top classes whose set distance the rows have.
         thrift: the compression of the pictures.
         longest: pixels of the longer side of the pictures in the run.
+        probable: whether some samples have a most probable disagreement.
         selection: which samples these are and why, in a sentence; None if all are shown.
     """
 
@@ -57,6 +59,7 @@ class Gallery:
     nearest: int | None
     thrift: Thrift
     longest: int
+    probable: bool
     selection: str | None
 
 
@@ -82,7 +85,8 @@ def gallery(run: Run, limit: int, deduplicated: Deduplicated, taxonomy: Taxonomy
     nearest = min((n for row in rows if (n := nearest_size(row)) is not None), default=None)
     names = names_of(rows)
     said = selection(choice, good, len(failed), len(told)) if choice or len(told) < len(failed) else None
-    return Gallery(samples, names, filters(samples, names), nearest, thrift, longest_side(rows), said)
+    probable = any(row["picture_probable"] for row in rows)
+    return Gallery(samples, names, filters(samples, names), nearest, thrift, longest_side(rows), probable, said)
 
 
 def selection(choice: Choice | None, good: int, failed: int, told: int) -> str:
@@ -119,12 +123,15 @@ def sample(row: dict[str, Any], pictures: EmbeddedPictures, taxonomy: Taxonomy |
     """One sample."""
     asked = row["condition_name"]
     stages = [stage(row, "start", "before", pictures.start), stage(row, "end", "after", pictures.end)]
+    if pictures.probable and row["picture_probable"] != row["picture_end"]:  # which are one if it was the only goal
+        stages.insert(0, stage(row, "probable", "most probable", pictures.probable))
     return {
         "kind": kind_in_words(row),
         "way": between(taxonomy, *(_label(row, side) for side in ("first", "second"))),
         "set_distances": [(n, row[f"set_distance_{n}_start"], row[f"set_distance_{n}_end"]) for n in set_sizes_of(row)],
         **{key: row[key] for key in ("index", "seed", "order", "status", "steps", "divergence_start", "divergence_end")},
-        **{key: row[key] for key in ("delta_z", "typicality_start", "typicality_end", "survives_storage")},
+        **{key: row[key] for key in ("delta_z", "typicality_start", "typicality_end", "typicality_probable")},
+        "survives_storage": row["survives_storage"],
         "error": plain_error(row["error"]),
         "condition": plain(asked) if asked is not None else None,
         "pictures": pictures,
@@ -149,6 +156,7 @@ def sort_quantities(row: dict[str, Any]) -> dict[str, Any]:
         "distance": finite(row[f"set_distance_{nearest}_end"]) if nearest is not None else None,
         "delta_z": finite(row["delta_z"]),
         "typicality": finer(row["typicality_end"]),
+        "probable": finite(row["log_prior_probable"]),
     }
 
 
@@ -216,7 +224,7 @@ def stage(row: dict[str, Any], key: str, title: str, picture: str | None) -> dic
     """A sample at one stage: before or after its search."""
     bars = {side: [_bar(row, found) for found in (row[f"{side}_{key}"] or [])[:SHOWN]] for side in ("first", "second")}
     said = {side: shown[0]["name"] if shown else "no prediction" for side, shown in bars.items()}
-    return {"title": title, "picture": picture, "bars": bars, "said": said}
+    return {"key": key, "title": title, "picture": picture, "bars": bars, "said": said}
 
 
 def _bar(row: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """The outcome of the searches in plain sentences, with their numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gevaldi.measures.duplicates import Deduplicated
 from gevaldi.measures.summary import Summary
 from gevaldi.names import grouped, plain, told_apart
+from gevaldi.reports.numbers import typicality
 from gevaldi.reports.seriousness import alignment_sentences, apart
 from gevaldi.runs.store.run import Run
+from gevaldi.spec import MOST_PROBABLE
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import FEW, counted, with_interval
 
@@ -16,7 +18,10 @@ def search_sentences(record: dict[str, Any], found: list[Summary]) -> list[str]:
     """The outcome of the search, one sentence an item."""
     first, second = told_apart(record["models"]["first"]["name"], record["models"]["second"]["name"])
     names = {"first": first, "second": second}
-    sentences = [_differ(summary, names, record["divergence"]) for summary in found if summary.samples > summary.failed]
+    goal = record["spec"]["search"].get("goal")  # which runs of versions without goals lack
+    good = [summary for summary in found if summary.samples > summary.failed]
+    sentences = [_differ(summary, searched_for(summary.order, names, record["divergence"], goal)) for summary in good]
+    sentences += probable_sentences(found)
     sentences += [sentence for summary in found if (sentence := apart(summary))]
     sentences += alignment_sentences(record)
     failed = sum(summary.failed for summary in found)
@@ -25,24 +30,39 @@ def search_sentences(record: dict[str, Any], found: list[Summary]) -> list[str]:
     return [sentence.replace(" %", "\u00a0%") for sentence in sentences]
 
 
+def probable_sentences(found: Sequence[Summary]) -> list[str]:
+    """For each order, how many most probable disagreements were reached, and how typical they are."""
+    return [_probable(summary, summary.probable) for summary in found if summary.probable]
+
+
+def _probable(summary: Summary, reached: Estimate) -> str:
+    known = summary.typicality_probable
+    typical = typicality(summary.typicality.value)
+    return f"The most probable picture on which the two differ ({summary.order}) was found for {_of_samples(reached)}." + (
+        f" Median typicality: {typicality(known.value)}; after the search {typical}; of draws 0.5." if known else ""
+    )
+
+
 def warnings_of(runs: Mapping[str, Run]) -> dict[str, list[str]]:
     """Every distinct warning of several runs, with the names of the runs that have it."""
     return grouped((name, warning) for name, run in runs.items() for warning in run.record.get("warnings", ()))
 
 
-def searched_for(order: str, names: dict[str, str], divergence: dict[str, Any]) -> str:
+def searched_for(order: str, names: dict[str, str], divergence: dict[str, Any], goal: str | None) -> str:
     """The aim of a search in words; only with KL is it known which classifier becomes sure."""
+    if goal == MOST_PROBABLE:
+        return "After the search for the most probable pictures on which the two differ"
     if divergence["name"] not in ("kl", "reverse-kl"):
         return f"After the search for the largest {plain(divergence['name'])} ({order})"
     sure, other = ("first", "second") if (order == "forward") == (divergence["name"] == "kl") else ("second", "first")
     return f"After the search for pictures that {names[sure]} is sure of and {names[other]} rules out ({order})"
 
 
-def _differ(summary: Summary, names: dict[str, str], divergence: dict[str, Any]) -> str:
+def _differ(summary: Summary, aim: str) -> str:
     chance = summary.differ_by_chance
     control = f", and at the same distance in a random direction on {counted(chance)}" if chance else ""
     return (
-        f"{searched_for(summary.order, names, divergence)}, the two name different classes on "
+        f"{aim}, the two name different classes on "
         f"{_of_samples(summary.differ_end)}; before it, on {counted(summary.differ_start)}{control}."
     )
 

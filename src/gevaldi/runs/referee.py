@@ -71,10 +71,13 @@ def judge(run: Run, name: str, on_progress: OnProgress = lambda done: None) -> O
         if pair[0] != pair[1]:
             on_real.append(side(pair, answer))
     start = sides(side(pair, answer) for (pair, _), answer in ask(_disputed(run, "start")))
-    ends = [*ask(_disputed(run, "end"))]
-    requested = [any(answer[0] in places(label) for label in asked) for (_, asked), answer in ends if asked]
+    ends, probable = ([*ask(_disputed(run, stage))] for stage in ("end", "probable"))
     end = sides(side(pair, answer) for (pair, _), answer in ends)
-    opinion = Opinion(name, read, known, sides(on_real), start, end, sum(requested), len(requested))
+    counts: list[int] = []
+    for there in (ends, probable):
+        requested = [any(answer[0] in places(label) for label in asked) for (_, asked), answer in there if asked]
+        counts += [sum(requested), len(requested)]
+    opinion = Opinion(name, read, known, sides(on_real), start, end, *counts)
     write_in_run(run.folder / OPINION, opinion.as_json(run.digest).encode())
     return opinion
 

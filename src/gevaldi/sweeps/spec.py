@@ -19,7 +19,7 @@ from gevaldi.measures.sweeps import exactly
 from gevaldi.names import OBJECT, full_name
 from gevaldi.quoting import split_unquoted
 from gevaldi.settings import Settings
-from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from
+from gevaldi.spec import Spec, find_beside, overridden, read_spec, spec_from, with_goal
 from gevaldi.storage import local_path
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Sweep(Settings):
             "first_classes": self.classes.get(first),
             "second_classes": self.classes.get(second),
         }
-        return spec_from(settings, f"the pair {first} and {second} of {self.title or 'the sweep'!r}")
+        return spec_from(with_goal(settings), f"the pair {first} and {second} of {self.title or 'the sweep'!r}")
 
 
 @dataclass(frozen=True)

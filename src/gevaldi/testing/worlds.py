@@ -3,8 +3,11 @@
 In the linear world the generator hands the latent through as a picture, the first classifier has logits (a·z, 0), the second
 does not care, and the divergence is the difference in log-odds, which then is a·z. With the prior N(0, I), equation 3 reads
 a·z - λ/2 |z|² + constant: its maximum is at z* = a/λ, and Langevin dynamics at temperature T ends in N(a/λ, T/λ I).
+
+Two linear classifiers at an angle θ differ on a wedge, whose mass is θ/π.
 """
 
+import math
 from functools import partial
 
 import torch
@@ -54,3 +57,13 @@ def linear_world(slope: Float[Tensor, " size"], prior_weight: float) -> Objectiv
         partial(log_odds, this=0, that=1),
         prior_weight,
     )
+
+
+def wedge(size: int, angle: float, seed: int = 0) -> tuple[LinearClassifier, LinearClassifier]:
+    """Two linear classifiers in random directions of so many dimensions, with this angle between them, in radians.
+
+    Under N(0, I) their top classes differ with probability angle/π: only the plane of both slopes matters.
+    """
+    random = torch.Generator().manual_seed(seed)
+    plane, _ = torch.linalg.qr(torch.randn(size, 2, generator=random, dtype=torch.float64))
+    return LinearClassifier(plane[:, 0]), LinearClassifier(plane @ torch.tensor([math.cos(angle), math.sin(angle)]).double())

@@ -30,6 +30,7 @@ def regions(report: Report) -> str:
         found=record,
         cards=cards,
         map=_map([one for one in shown if one.role == "map"], record["regions"]),
+        by_condition=sorted(record["by_condition"].values(), key=lambda one: -one["value"]),
         width=WIDTH,
         height=HEIGHT,
         colours=COLOURS,

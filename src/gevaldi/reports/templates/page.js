@@ -116,7 +116,7 @@
     opened = sample;
     const card = sample.card;
     const path = JSON.parse(card.querySelector("script").textContent);
-    const pictures = [...card.querySelectorAll(".pair img")];
+    const pictures = [...card.querySelectorAll(".pair .start img, .pair .end img")];
     frames = pictures.length ? path.frames.map((step, i) => ({ step, said: path.said[i], ...picture(path, pictures, i) })) : [];
     byId("viewer-title").replaceChildren(...[...card.querySelector("h3").childNodes].map((n) => n.cloneNode(true)));
     byId("viewer-title").querySelector("a").replaceWith(`#${sample.index}`);

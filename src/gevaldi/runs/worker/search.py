@@ -122,28 +122,29 @@ def copies_of(objective: Objective, count: int) -> list[Objective]:
 def _search_all(
     scheduler: Scheduler, goals: Goals, models: Models, spec: Spec, batch_size: int, on_step: OnStep
 ) -> Iterator[Results]:
-    """The same, until an error, which loses the scheduler's unfinished starts. A second search waits for a whole batch of ends."""
+    """The same, until an error, which loses the scheduler's unfinished starts. Second searches wait until they fill the blocks."""
+    room = min(batch_size, (models.plan.block or batch_size) * models.plan.workers)
     recorder = PathRecorder(models, scheduler.trajectories)
     ended: list[int] = []
 
-    def results() -> Iterator[Results]:
-        while ended:
+    def results(least: int) -> Iterator[Results]:
+        while len(ended) >= least:
             recorder.flush()
-            whole, ended[:] = ended[:batch_size], ended[batch_size:]
-            trajectories = scheduler.finish(whole)
+            now, ended[:] = ended[:room], ended[room:]
+            trajectories = scheduler.finish(now)
             yield results_of(trajectories, recorder, goals, models, spec)
-            for index in whole:
+            for index in now:
                 del scheduler.unfinished[index]
 
     since = time.monotonic()
     for number, step in enumerate(search(goals.fast, scheduler.supply, models.algorithm, spec.search)):
         ended += recorder.record(step)
         on_step(len(step.batch.ids), number)
-        due = number % BLOCK == BLOCK - 1 or time.monotonic() - since > LONGEST_WAIT
-        if len(ended) >= batch_size or (due and not goals.probable):
-            yield from results()
+        late = time.monotonic() - since > LONGEST_WAIT
+        if number % BLOCK == BLOCK - 1 or late or len(ended) >= room:
+            yield from results(room if goals.probable else 1)
             since = time.monotonic()
-    yield from results()
+    yield from results(1)
 
 
 def _culprits(
