@@ -10,7 +10,7 @@ numbers.
 
 import argparse
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,7 @@ from gevaldi.priors.standard_normal import standard_normal
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search.algorithms.adam import Adam
 from gevaldi.spec import Spec
+from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.paired import exact_share
 from gevaldi.testing.worlds import wedge
 
@@ -50,20 +51,25 @@ def level_of_wedge(size: int, probability: float, seed: int) -> Level:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Repeated estimates of one probability."""
+    """Repeated estimates of one probability, with their numbers of evaluations."""
 
     truth: float
-    found: Sequence[Rare | Mass]
+    found: Sequence[tuple[Estimate, int]]
+
+    @classmethod
+    def of(cls, truth: float, found: Iterable[Rare | Mass]) -> "Estimates":
+        """Keeps no latents."""
+        return cls(truth, [(one.probability, one.evaluations) for one in found])
 
     @property
     def values(self) -> np.ndarray:
         """All estimates."""
-        return np.array([rare.probability.value for rare in self.found])
+        return np.array([estimate.value for estimate, _ in self.found])
 
     @property
     def calls(self) -> float:
         """Mean number of evaluations."""
-        return float(np.mean([rare.evaluations for rare in self.found]))
+        return float(np.mean([evaluations for _, evaluations in self.found]))
 
     @property
     def variation(self) -> float:
@@ -72,8 +78,8 @@ class Estimates:
 
     def columns(self) -> str:
         """Coverage with its exact interval, misses on both sides, the mean, the coefficient of variation, and calls."""
-        below = sum(rare.probability.high < self.truth for rare in self.found)
-        above = sum(rare.probability.low > self.truth for rare in self.found)
+        below = sum(estimate.high < self.truth for estimate, _ in self.found)
+        above = sum(estimate.low > self.truth for estimate, _ in self.found)
         own = exact_share(len(self.found) - below - above, len(self.found))
         covers = f"{100 * own.value:.1f} % ({100 * own.low:.1f} to {100 * own.high:.1f})"
         return f"{covers} | {below} | {above} | {self.values.mean() / self.truth:.3f} | {self.variation:.3f} | {self.calls:,.0f}"
@@ -87,15 +93,15 @@ def coverage(repeats: int) -> None:
     print(f"\n| size | P | {HEADER} |\n|---|---|---|---|---|---|---|---|")
     for size in (16, 20, 128):
         for truth in (1e-2, 1e-4, 1e-6):
-            found = [simulate(level_of_wedge(size, truth, seed), size, ALONE, seed) for seed in range(repeats)]
-            print(f"| {size} | {truth:g} | {Estimates(truth, found).columns()} |", flush=True)
+            found = (simulate(level_of_wedge(size, truth, seed), size, ALONE, seed) for seed in range(repeats))
+            print(f"| {size} | {truth:g} | {Estimates.of(truth, found).columns()} |", flush=True)
 
 
 def cost(repeats: int) -> None:
     """Calls against those that plain Monte Carlo needs for the same coefficient of variation."""
     print("\n| P, size 20 | calls | coefficient of variation | Monte Carlo needs | times as many |\n|---|---|---|---|---|")
     for truth in (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 1e-4, 1e-5, 1e-6):
-        own = Estimates(truth, [simulate(level_of_wedge(20, truth, seed), 20, ALONE, seed) for seed in range(repeats)])
+        own = Estimates.of(truth, (simulate(level_of_wedge(20, truth, seed), 20, ALONE, seed) for seed in range(repeats)))
         needed = (1 - truth) / truth / own.variation**2
         print(f"| {truth:g} | {own.calls:,.0f} | {own.variation:.3f} | {needed:,.0f} | {needed / own.calls:.2f} |", flush=True)
 
@@ -141,7 +147,7 @@ def conditions(repeats: int) -> None:
     for name, shares in worlds.items():
         truth, found = float(np.mean(shares)), [_mass_by_condition(shares, seed) for seed in range(repeats)]
         rare = np.mean([mass.method == "subset simulation" for mass in found])
-        print(f"| {name} | {truth:.3g} | {Estimates(truth, found).columns()} | {100 * rare:.0f} % |", flush=True)
+        print(f"| {name} | {truth:.3g} | {Estimates.of(truth, found).columns()} | {100 * rare:.0f} % |", flush=True)
 
 
 def _mass_by_condition(shares: Sequence[float], seed: int) -> Mass:
@@ -222,9 +228,9 @@ def examples(repeats: int) -> None:
     """Problems of OpenTURNS with their published probabilities."""
     print(f"\n| problem of OpenTURNS | size | published | {HEADER} |\n|---|---|---|---|---|---|---|---|---|")
     for name, example in EXAMPLES.items():
-        found = [simulate(lambda u, c, e=example: -e.limit(u), example.size, ALONE, seed) for seed in range(repeats)]
+        found = (simulate(lambda u, c, e=example: -e.limit(u), example.size, ALONE, seed) for seed in range(repeats))
         truth = example.exact or example.reference
-        print(f"| {name} | {example.size} | {example.reference:.4g} | {Estimates(truth, found).columns()} |", flush=True)
+        print(f"| {name} | {example.size} | {example.reference:.4g} | {Estimates.of(truth, found).columns()} |", flush=True)
 
 
 def bundled(folder: Path) -> None:

@@ -212,6 +212,9 @@ def test_rare_conditions_are_not_crowded_out_by_those_that_only_come_near() -> N
     assert rare.probability.high - rare.probability.low < plain.probability.high - plain.probability.low
     assert rare.by_condition["1"].value == pytest.approx(5e-4, rel=0.5)
     assert set(draws.condition.tolist()) == {1}
+    assert set(rare.by_pair) == {("0", "1"), ("1", "0")}
+    assert sum(pair.value for pair in rare.by_pair.values()) == pytest.approx(rare.probability.value)
+    assert all(pair.low <= 5e-4 / 8 <= pair.high for pair in rare.by_pair.values())  # by symmetry
 
 
 def test_few_draws_and_many_conditions_are_one_stratum() -> None:

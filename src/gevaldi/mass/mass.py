@@ -14,7 +14,7 @@ from torch import Tensor
 from gevaldi.mass.draws import Drawing, evaluate
 from gevaldi.mass.event import Event
 from gevaldi.mass.strata import strata
-from gevaldi.mass.subset_simulation import LEAST, Level, Rare, joined, simulate
+from gevaldi.mass.subset_simulation import LEAST, Level, Rare, interval_of, joined, simulate
 from gevaldi.objective import Objective
 from gevaldi.runs.start import sample_seed
 from gevaldi.runs.worker.search import copies_of, lacks_memory
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HITS = 30  # draws with the event, below which subset simulation is more precise at the same cost
+CLASSIFIED = 2_000  # latents in a rare event, among which pairs of classes are counted
 NEGLIGIBLE = 0.002  # of the probability that other conditions have: a condition with less is given up
 SEED = 2**65  # added to a run's seed
 
@@ -42,7 +43,7 @@ class Mass:
         evaluations: pictures that were drawn and classified.
         hits: draws that show it; of subset simulation, among the draws with which it began.
         by_condition: the same for each condition of the generator, by name; by subset simulation only if these are few.
-        by_pair: for each pair of top classes, by names; only different ones, and empty by subset simulation.
+        by_pair: for each pair of top classes, by names; only different ones.
         note: what to know about it; may be empty.
     """
 
@@ -130,8 +131,28 @@ def simulated(
             name: one.probability if one.probability.value else before.by_condition[name]
             for name, one in zip(names, found, strict=True)
         }
-    evaluations = before.evaluations + rare.evaluations
-    return Mass(str(event), probability, "subset simulation", evaluations, before.hits, by_condition, note=note.strip()), rare
+    evaluations, by_pair = before.evaluations + rare.evaluations, _by_pair(rare, drawing)
+    return Mass(str(event), probability, "subset simulation", evaluations, before.hits, by_condition, by_pair, note.strip()), rare
+
+
+def _by_pair(rare: Rare, drawing: Drawing) -> dict[tuple[str, str], Estimate]:
+    """The probability of each pair of different top classes, from its share in each replicate."""
+    if len(rare.u) == 0:
+        return {}
+    places = np.linspace(0, len(rare.u) - 1, min(CLASSIFIED, len(rare.u))).astype(int)
+    networks, tops = drawing.models.objective(0.0), []
+    for some in np.split(places, range(drawing.block, len(places), drawing.block)):
+        condition = rare.condition[some].to(drawing.models.device)
+        draw = evaluate(networks, latents_of(rare.u[some], drawing), condition, drawing.models.plan.block)
+        tops.append(torch.stack([draw.log_p.argmax(1), draw.log_q.argmax(1)], 1).cpu().numpy())
+    replicate, pairs = rare.replicate[places].numpy(), np.concatenate(tops)
+    classes, counts = [label.name for label in drawing.models.first.labels], np.bincount(replicate, minlength=len(rare.logs))
+    found = {}
+    for a, b in np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0).tolist():
+        own = np.bincount(replicate[(pairs == (a, b)).all(1)], minlength=len(rare.logs))
+        with np.errstate(divide="ignore"):
+            found[classes[a], classes[b]] = interval_of(np.array(rare.logs) + np.log(own / np.maximum(counts, 1)))
+    return found
 
 
 def latents_of(u: Tensor, drawing: Drawing) -> Tensor:
