@@ -1,10 +1,9 @@
 """How well methods find planted differences: `gevaldi regions`, and simpler methods beside it.
 
-    python benchmarks/plants.py DATA [METHOD ...] [--draws N] [--write]
+    python benchmarks/plants.py DATA [METHOD ...] [WORLD ...] [--draws N] [--write]
 
-`DATA` holds the folders `mnist` and `fashion` with their idx files. A method is a function of a `Case`, which has no truth in
-it, and returns regions; by default all methods are measured. `--write` measures none of them, and stores how many pictures carry
-each plant.
+`DATA` holds the folders `mnist` and `fashion` with their idx files. A method is a function of a `Case`, which holds no truth, and
+returns regions; by default all are measured in both worlds. `--write` measures none, and stores how many pictures carry each plant.
 """
 
 import io
@@ -229,10 +228,10 @@ def cases(world: str, data: Path, count: int) -> Iterator[tuple[Pair, Case]]:
             yield pair, Case(pair.first, pair.second, world, drawn, real, table_of(pair, drawn), table_of(pair, real))
 
 
-def main(data: Path, methods: Sequence[str], count: int) -> None:
+def main(data: Path, methods: Sequence[str], worlds: Sequence[str], count: int) -> None:
     scores: dict[tuple[str, str], list[PairScore]] = {}
     seconds: Counter[str] = Counter()
-    for world in GENERATORS:
+    for world in worlds:
         for pair, case in cases(world, data, count):
             for name in methods:
                 began = time.perf_counter()
@@ -255,8 +254,8 @@ def main(data: Path, methods: Sequence[str], count: int) -> None:
     print("| method | world | plants found | classes and direction right | property right | false regions | in ordinary pairs |")
     print("|---|---|---|---|---|---|---|")
     for name in methods:
-        both = [score for world in GENERATORS for score in scores[name, world]]
-        for world, own in [(world, scores[name, world]) for world in GENERATORS] + [("both", both)]:
+        both = [score for world in worlds for score in scores[name, world]]
+        for world, own in [*((world, scores[name, world]) for world in worlds), ("all", both)]:
             t = total(own)
             cells = [f"{counts(share)} of {t.plants}" for share in (t.found, t.classes, t.property)]
             false = f"{counts(t.false)} of {t.false.count}" if t.false.count else "0 of 0"
@@ -286,4 +285,5 @@ if __name__ == "__main__":
     elif "--write" in words:
         write_shares(Path(arguments[0]))
     else:
-        main(Path(arguments[0]), arguments[1:] or list(METHODS), draws)
+        methods, worlds = ([word for word in known if word in arguments[1:]] for known in (METHODS, GENERATORS))
+        main(Path(arguments[0]), methods or list(METHODS), worlds or list(GENERATORS), draws)

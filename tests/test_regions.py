@@ -103,6 +103,14 @@ def test_the_mass_of_different_top_classes_is_that_of_the_plant(planted: Compari
     assert mass.by_pair == {("tall", "low"): mass.probability}
 
 
+def test_a_region_has_pictures(planted: Comparison) -> None:
+    regions = planted.regions(8_000, progress=False)
+    assert len(regions.pictures(1)) == 10
+    (probable,) = regions.pictures(1, "probable")
+    assert probable.size == (SIDE, SIDE)
+    assert regions.pictures(1, "real") == regions.pictures(40) == []
+
+
 def test_the_page_shows_the_region_and_its_pictures(planted: Comparison, tmp_path: Path) -> None:
     page = Path(planted.report(tmp_path / "report.html")).read_text()
     assert 'id="regions"' in page

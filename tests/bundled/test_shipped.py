@@ -10,6 +10,8 @@ from conftest import FASHION, MNIST, needs_fashion, needs_mnist
 from gevaldi.bundled import audit, digits, store
 from gevaldi.bundled.mnist import Examples, read_part
 from gevaldi.bundled.worlds import DIGITS, GARMENTS, WORLDS, World
+from gevaldi.classifiers import load_classifier
+from gevaldi.errors import SpecError
 
 SHIPPED = [(world, name) for world in WORLDS.values() for name in world.shipped]
 CLASSIFIERS = [(world, name) for world, name in SHIPPED if name != world.generator.name]
@@ -73,6 +75,22 @@ def test_the_accuracy_on_the_shipped_pictures_is_consistent_with_the_card(world,
     found = real(world)
     right = round(audit.accuracy(store.load(name), found) * len(found))
     assert binomtest(right, len(found), accuracy_of(world, name)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("name", "seed"), [(name, seed) for name, seeds in GARMENTS.seeds.items() for seed in seeds])
+def test_another_seed_is_another_network_of_the_same_recipe_and_its_accuracy_is_consistent(name, seed):
+    found, network = real(GARMENTS), load_classifier(f"bundled:{name},seed={seed}")
+    header = store.read_weights(GARMENTS.folder / "seeds" / f"{name}-seed-{seed}.safetensors", GARMENTS.data.command)[1]
+    assert header["recipe"] == GARMENTS.classifiers[name].recipe
+    assert header["command"] == f"{GARMENTS.data.command} --seed {seed}"
+    right, stated = audit.accuracy(network, found), header["accuracy on 10,000 test garments"]
+    assert binomtest(round(right * len(found)), len(found), float(stated.partition(" ")[0]) / 100).pvalue > 1e-3
+    assert not torch.equal(network(found.pictures[:9]), load_classifier(f"bundled:{name}")(found.pictures[:9]))
+
+
+def test_a_seed_of_garments_that_does_not_ship_is_answered_with_those_that_do():
+    with pytest.raises(SpecError, match="ships with the seeds 0, 1; seed=5 was requested"):
+        load_classifier("bundled:fashion-dense,seed=5")
 
 
 @pytest.mark.parametrize(

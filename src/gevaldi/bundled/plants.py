@@ -130,10 +130,11 @@ T_SHIRT, TROUSER, PULLOVER, DRESS, COAT, SANDAL, SHIRT, SNEAKER, BAG, BOOT = ran
 GARMENTS = _pairs(
     "garments",
     networks=[
+        _seeds("fashion-dense", 0, 1),
+        _seeds("fashion-strided", 0, 1),
+        _seeds("fashion-separable", 0, 1),
+        _seeds("fashion-strided", 1, 2),
         _both("fashion-dense", "fashion-strided"),
-        _both("fashion-strided", "fashion-separable"),
-        _both("fashion-separable", "fashion-referee"),
-        _both("fashion-referee", "fashion-dense"),
     ],
     plants={
         "merged-sneaker-sandal": Plant(((SNEAKER, SANDAL),)),
@@ -153,16 +154,21 @@ GARMENTS = _pairs(
         "patch-boot-bag": Plant(((BOOT, BAG),), "top right", True, 58, Box(2, 10, 18, 26)),
     },
     ordinary=[
+        _seeds("fashion-dense", 0, 1),
+        _seeds("fashion-strided", 0, 1),
+        _seeds("fashion-strided", 1, 2),
+        _seeds("fashion-strided", 0, 2),
+        _seeds("fashion-separable", 0, 1),
+        ("bundled:fashion-dense", "quantised:bundled:fashion-dense,bits=3"),
+        ("bundled:fashion-separable", "quantised:bundled:fashion-separable,bits=5"),
+        ("bundled:fashion-strided", "pruned:bundled:fashion-strided,amount=0.5"),
+        ("bundled:fashion-referee", "pruned:bundled:fashion-referee,amount=0.4"),
         _both("fashion-dense", "fashion-strided"),
         _both("fashion-dense", "fashion-separable"),
         _both("fashion-dense", "fashion-referee"),
         _both("fashion-strided", "fashion-separable"),
         _both("fashion-strided", "fashion-referee"),
         _both("fashion-separable", "fashion-referee"),
-        ("bundled:fashion-dense", "quantised:bundled:fashion-dense,bits=3"),
-        ("bundled:fashion-separable", "quantised:bundled:fashion-separable,bits=5"),
-        ("bundled:fashion-strided", "pruned:bundled:fashion-strided,amount=0.5"),
-        ("bundled:fashion-referee", "pruned:bundled:fashion-referee,amount=0.4"),
     ],
 )
 

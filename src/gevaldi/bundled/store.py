@@ -32,6 +32,22 @@ def load(name: str, folder: Path | None = None) -> nn.Module:
     return load_file(_path(world, name, folder), world.builder(name), world.data.command)
 
 
+def load_seed(name: str, seed: int) -> nn.Module:
+    """A bundled network that was trained with another seed than 0, ready as `load` says.
+
+    Raises:
+        SpecError: none of this seed ships.
+        WeightsError: the file is missing, truncated or damaged.
+    """
+    world = world_of(name)
+    if seed not in world.seeds[name]:
+        seeds = ", ".join(map(str, (0, *world.seeds[name])))
+        raise SpecError(
+            f"bundled:{name} ships with the seeds {seeds}; seed={seed} was requested. {world.data.command} trains others."
+        )
+    return load_file(world.folder / "seeds" / f"{name}-seed-{seed}.safetensors", world.builder(name), world.data.command)
+
+
 def load_file(path: Path, build: Callable[[], nn.Module], command: str) -> nn.Module:
     """The network of a weights file, ready as `load` says; `build` makes one of its architecture, and `command` trained it.
 

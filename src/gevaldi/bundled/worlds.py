@@ -101,6 +101,7 @@ class World:
         folder: where they lie.
         hierarchy: the name of its taxonomy and of the 1,000 real pictures that ship.
         limits: what its classifiers, and its generator, are not for.
+        seeds: of which seeds besides 0 a classifier ships, by name.
     """
 
     data: DataSet
@@ -112,6 +113,7 @@ class World:
     folder: Path
     hierarchy: str
     limits: tuple[str, str] = field(repr=False)
+    seeds: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def builder(self, name: str) -> "Callable[[], nn.Module]":
         """What makes the network of that name, with initial weights."""
@@ -291,6 +293,7 @@ cropped, centred, grey pictures of one shop on black, and gives some garment wit
 difference that a search finds with it is a difference on such pictures; the figures above say how far they stand for real
 garments. It knows nothing but Fashion-MNIST.""",
     ),
+    seeds={"fashion-strided": (1, 2), "fashion-dense": (1,), "fashion-separable": (1,)},
 )
 
 WORLDS = {"mnist": DIGITS, "fashion": GARMENTS}

@@ -21,8 +21,8 @@ class Bundled:
     """Small classifiers of MNIST's digits and Fashion-MNIST's garments that ship with GeValDi: `bundled:mnist-strided`.
 
     `gevaldi show bundled:NAME` shows the card of one. Of the families of graded capacity and of known order, one network a seed
-    ships: `bundled:mnist-strided-1k,seed=2`. With `folder=DIR`, a network that `gevaldi train` left there:
-    `bundled:fashion-linear,folder=fashion-models`; `gevaldi train fashion` makes twelve more than ship.
+    ships: `bundled:mnist-strided-1k,seed=2`; so does `bundled:fashion-dense,seed=1`. With `folder=DIR`, a network that
+    `gevaldi train` left there: `bundled:fashion-linear,folder=fashion-models`; `gevaldi train fashion` makes twelve more than ship.
     """
 
     def names(self) -> list[str]:
@@ -40,9 +40,9 @@ class Bundled:
 
         if name not in TRAINED and name not in ladder.FAMILIES:
             raise UnknownName("bundled classifier", name, NAMES)
-        network = construct(
-            partial(_family if name in ladder.FAMILIES else _alone, name), Call(f"bundled:{name}", options), "classifier"
-        )
+        seeded = name in TRAINED and name in TRAINED[name].seeds
+        load = _family if name in ladder.FAMILIES else _seeded if seeded else _alone
+        network = construct(partial(load, name), Call(f"bundled:{name}", options), "classifier")
         return classifier(network, labels=TRAINED.get(name, DIGITS).data.classes).eval()
 
 
@@ -52,6 +52,13 @@ def _alone(name: str, folder: str | None = None) -> "nn.Module":
     from gevaldi.storage import local_path
 
     return load(name, local_path(folder) if folder else None)
+
+
+def _seeded(name: str, seed: int = 0, folder: str | None = None) -> "nn.Module":
+    """A network that ships with several seeds."""
+    from gevaldi.bundled.store import load_seed
+
+    return load_seed(name, seed) if seed and not folder else _alone(name, folder)
 
 
 def _family(name: str, seed: int = 0, folder: str | None = None) -> "nn.Module":

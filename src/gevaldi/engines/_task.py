@@ -60,7 +60,7 @@ class Setup:
     folder: str
     path: tuple[str, ...]
     versions: dict[str, str]
-    task: Task
+    task: Task = "samples"
 
 
 @dataclass(frozen=True)

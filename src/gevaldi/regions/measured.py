@@ -13,7 +13,6 @@ from gevaldi.statistics.paired import exact_share
 
 EXEMPLARS = 10
 TRAITS = 3
-SYSTEMATIC = 2 / 3  # least rate, with 95 % confidence; above one half, 20 % of the regions were false (`benchmarks/README.md`)
 APART = 0.65  # a property sets pictures apart if it is larger in one of both kinds in at least this share of pairs
 
 
@@ -91,8 +90,8 @@ class Region:
 
     @property
     def systematic(self) -> bool:
-        """Whether the two differ on two thirds of the pictures under the rule or more, and not only near a border of classes."""
-        return self.drawn.rate.low > SYSTEMATIC
+        """Whether the two differ on most pictures under the rule, and not only on those near a border between classes."""
+        return self.drawn.rate.low > 0.5
 
 
 def measure(regions: Sequence[Discovered], drawn: Table, real: Table | None = None) -> list[Region]:

@@ -4,12 +4,14 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gevaldi.images import open_picture
 from gevaldi.runs.store.regions import FOLDER, read_regions
 from gevaldi.runs.store.run import Run
 from gevaldi.storage import Location
 
 if TYPE_CHECKING:
     import pandas as pd
+    from PIL import Image
 
 
 ESTIMATES = tuple(f"{name}{end}" for name in ("mass", "share", "rate") for end in ("", "_low", "_high"))
@@ -55,6 +57,18 @@ class Regions:
         import pandas as pd
 
         return pd.DataFrame([_flat(region) for region in self.record["regions"]], columns=COLUMNS)
+
+    def pictures(self, number: int, role: str = "exemplar") -> "list[Image.Image]":
+        """The pictures that show a region, counted from 1: its exemplars, the `probable` one, or `real` ones like it.
+
+        Only the first twelve regions have pictures.
+
+        Raises:
+            RunFolderError: they cannot be read.
+        """
+        _, shown = read_regions(self.folder / FOLDER) or ({}, [])
+        some = [one for one in shown if (one.region, one.role) == (number, role)]
+        return [open_picture(one.picture, f"A picture of region {number}") for one in some]
 
     def _repr_html_(self) -> str:
         lines = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in self.sentences)

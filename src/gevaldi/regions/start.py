@@ -50,7 +50,7 @@ def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most:
     real = seen(job.models, sources.load(name)) if name else None
     stored = drawn(job, compute, draws)
     job.progress.stage("finding regions")
-    found = _found(stored, job, real)
+    found = _findings(stored, job, real)
     regions = [_with_levels(region, job) for region in found.regions[:most]]
     models = job.run.record["models"]
     names = told_apart(models["first"]["name"], models["second"]["name"])
@@ -68,7 +68,7 @@ def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most:
     return Regions(job.run.folder, record)
 
 
-def _found(stored: "pa.Table", job: Job, real: Seen | None) -> Findings:
+def _findings(stored: "pa.Table", job: Job, real: Seen | None) -> Findings:
     """The regions by counting, or by subset simulation if disagreements are too rare."""
     drawing = Drawing(job.models, job.run.spec)
     table = drawn_table(stored, job.models)

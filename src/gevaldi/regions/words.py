@@ -89,7 +89,7 @@ class Words:
             f"{share_of(own.mass)} of what the generator draws, and {share_of(own.share)} of all disagreements.",
             self.rate(region),
             self.set_apart(region.traits),
-            self.asked(own) if conditional else "",
+            self.requested(own) if conditional else "",
             "" if region.levels is None else f"The two classes are {region.levels:.3g} levels apart in the hierarchy.",
             "" if region.real is None else self.real(region.real),
         ]
@@ -106,7 +106,7 @@ class Words:
         kind = "A systematic difference" if region.systematic else "A difference near the border of the classes"
         return f"{kind}: of the pictures{like} that {side} reads as {here}, {other} reads {rate} as {self.classes[there]}."
 
-    def asked(self, own: Occurrence) -> str:
+    def requested(self, own: Occurrence) -> str:
         """What the generator was asked for, as a guess of who is right."""
         first, second = own.first_right, own.second_right
         if not first.count:
