@@ -183,7 +183,7 @@ def gallery(case: Case) -> Sequence[Region]:
 
 def regions(case: Case) -> Sequence[Region]:
     """`gevaldi regions`: the systematic ones, in its order."""
-    choosing, measuring = halves(case.of_draws, load_generator(GENERATORS[case.world]))
+    choosing, measuring = halves(case.of_draws, len(load_generator(GENERATORS[case.world]).conditions))
     found = []
     for region in measure(discover(choosing), measuring):
         bound = region.rule.bounds[0] if region.rule.bounds else None

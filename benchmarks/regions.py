@@ -51,7 +51,7 @@ def replication(table: Table, models: Models) -> tuple[int, int]:
     fresh = table.select(np.arange(middle, len(table)))
     covered = measured = 0
     for begin in range(0, middle, PART):
-        choosing, measuring = halves(table.select(np.arange(begin, begin + PART)), models.generator)
+        choosing, measuring = halves(table.select(np.arange(begin, begin + PART)), len(models.generator.conditions))
         for region in measure(discover(choosing), measuring):
             truth = region.disputed(fresh).sum() / fresh.differ.sum()
             covered += region.drawn.share.low <= truth <= region.drawn.share.high
@@ -61,7 +61,7 @@ def replication(table: Table, models: Models) -> tuple[int, int]:
 
 def against_real(table: Table, real: Table, models: Models) -> tuple[int, float, float, float]:
     """The number of regions, and Spearman's correlation of their shares with those of real disagreements, with its interval."""
-    choosing, measuring = halves(table, models.generator)
+    choosing, measuring = halves(table, len(models.generator.conditions))
     found = discover(choosing)
     drawn = np.array([occurrence(region, measuring).share.value for region in found])
     shown = np.array([occurrence(region, real).share.value for region in found])

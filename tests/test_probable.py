@@ -111,3 +111,16 @@ def test_a_search_in_mixed_precision_returns_to_its_start_if_the_two_differ_only
     assert torch.equal(_still_differing(second, first).z, first.z)
     assert torch.equal(_still_differing(first, second).z, first.z)
     assert torch.equal(_still_differing(second, second).z, second.z)
+
+
+def test_a_prediction_that_is_not_a_number_is_never_the_most_probable_disagreement() -> None:
+    class Silent(LinearClassifier):
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            near = pictures.flatten(1).norm(dim=1) < 0.5
+            return super().forward(pictures).masked_fill(near[:, None], torch.nan)
+
+    slope = torch.tensor([1.0, 0.0])
+    objective = Objective(Silent(slope), LinearClassifier(-slope), LinearGenerator(2), partial(log_odds, this=0, that=1), 0.0)
+    evaluation = MostProbable(objective, 0.2)(torch.tensor([[0.1, 0.0], [1.0, 0.0]]), torch.zeros(2, dtype=torch.long))
+    assert not evaluation.value[0] > NOT_FEASIBLE / 2
+    assert evaluation.value[1] > NOT_FEASIBLE / 2

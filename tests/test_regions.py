@@ -27,6 +27,7 @@ from gevaldi.regions.discovery import discover
 from gevaldi.regions.layout import map_of
 from gevaldi.regions.measured import measure, traits
 from gevaldi.regions.rules import Bound, Rule, Table
+from gevaldi.regions.tables import halves
 from gevaldi.runs.store.run import Run
 
 SIDE, WIDE = 16, 7.0  # the box of a bar grows by two pixels at odd widths
@@ -164,6 +165,17 @@ def test_a_million_regions_are_refused(planted: Comparison, most: int) -> None:
         planted.regions(1_000, most=most, progress=False)
 
 
+@pytest.mark.parametrize("draws", [-5, 0, 1])
+def test_draws_that_are_too_few_are_refused(planted: Comparison, draws: int) -> None:
+    with pytest.raises(SpecError, match="at least 2"):
+        planted.mass(draws=draws, progress=False)
+
+
+def test_few_draws_of_many_conditions_are_refused() -> None:
+    with pytest.raises(SpecError, match="at least 2,000"):
+        halves(table(1_000), 1_000)
+
+
 def test_one_region_may_be_asked_for(copied: Comparison) -> None:
     assert len(copied.regions(8_000, most=1, progress=False)) == 1
 
@@ -246,6 +258,12 @@ def test_a_map_has_a_place_for_every_picture(count: int) -> None:
     assert ((places >= 0) & (places <= 1)).all()
 
 
+def test_pictures_that_are_all_alike_stand_in_a_row_on_the_map() -> None:
+    for vectors in (np.ones((50, 8)), np.full((50, 2), np.nan)):
+        places = map_of(vectors)
+        assert len(np.unique(places[:, 0])) == 50
+
+
 def test_pictures_that_look_alike_are_neighbours_on_the_map() -> None:
     random = np.random.default_rng(0)
     group = np.repeat([0, 1, 2], 60)
@@ -283,7 +301,8 @@ def test_disagreements_that_are_too_rare_for_counting_are_shown_by_subset_simula
     found = rare.regions(2_000, progress=False)
     assert found.record["mass"]["method"] == "subset simulation"
     assert 0 < found.record["mass"]["low"] < found.record["mass"]["high"] < 0.01
-    assert all(not region["systematic"] and region["drawn"]["rate"]["value"] is None for region in found.record["regions"])
+    assert all((region["kind"], region["rate_words"]) == ("", "–") for region in found.record["regions"])
+    assert all(" of " not in region["mass_words"] for region in found.record["regions"])
     assert "estimated by subset simulation" in " ".join(found.sentences)
     assert Path(rare.report()).exists()
 
@@ -327,7 +346,7 @@ class Failing(Tall):
         return torch.where((width > 10.5)[:, None], torch.nan, super().forward(pictures))
 
 
-def test_a_draw_that_fails_is_left_out_and_said(tmp_path: Path) -> None:
+def test_a_draw_that_fails_is_left_out_and_reported(tmp_path: Path) -> None:
     found = gevaldi.compare(Failing(), Tall(plant=True), Bars(), out=tmp_path / "other", samples=1, steps=1, progress=False)
     record = found.regions(2_000, progress=False).record
     drawn = StoredDraws.of(found.run).table().to_pylist()

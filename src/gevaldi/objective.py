@@ -102,7 +102,7 @@ class MostProbable:
             z = z.detach().requires_grad_()
             x, log_p, log_q = self.objective.predictions(z, condition, swapped)
             level, log_prior = disagreement_level(log_p, log_q), self.objective.generator.prior.log_prob(z)
-            below = level < self.margin
+            below = ~(level >= self.margin)  # also where a prediction is not a number
             gradient = direction(log_prior, z) + self.weight * per_sample(below, z) * direction(level, z)
         value = torch.where(below, NOT_FEASIBLE + level, log_prior)
         divergence = self.objective.divergence(log_p, log_q)

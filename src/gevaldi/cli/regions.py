@@ -1,6 +1,5 @@
 """The command `gevaldi regions`: how often two classifiers differ, and in which regions."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -166,10 +165,7 @@ def _describe(found: "Regions") -> None:
     for sentence in found.sentences:
         tell(sentence)
     regions = found.record["regions"]
-    rows = [
-        (region["title"], "systematic" if region["systematic"] else "", region["mass_words"], region["share_words"])
-        for region in regions[:SHOWN]
-    ]
+    rows = [(region["title"], region["kind"], region["mass_words"], region["share_words"]) for region in regions[:SHOWN]]
     if rows:
         heads = ("region", "", "of what is drawn", "of all disagreements")
         widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(4)]
@@ -178,4 +174,4 @@ def _describe(found: "Regions") -> None:
     if len(regions) > SHOWN:
         tell(f"  and {len(regions) - SHOWN:,} more regions in the report")
     tell(found.record["caution"])
-    tell(f"regions: {Path(str(found.folder)) / 'regions'}")
+    tell(f"regions: {found.folder / 'regions'}")

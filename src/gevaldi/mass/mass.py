@@ -122,8 +122,7 @@ def simulated(
     probability, note = rare.probability, note_of(drawing)
     if probability.value == 0:
         probability = before.probability
-        counts = f"{before.hits} among {before.evaluations:,} draws"
-        note = f"Subset simulation did not reach the event; the upper bound is that of {counts}. {note}"
+        note = f"Subset simulation did not reach the event either. {note}"
     by_condition = {}
     if len(found) > 1:
         names = [drawing.models.generator.conditions[stratum.conditions[0]].name for stratum in divided]
@@ -132,7 +131,8 @@ def simulated(
             for name, one in zip(names, found, strict=True)
         }
     evaluations, by_pair = before.evaluations + rare.evaluations, _by_pair(rare, drawing)
-    return Mass(str(event), probability, "subset simulation", evaluations, before.hits, by_condition, by_pair, note.strip()), rare
+    method: Method = "subset simulation" if rare.probability.value else "Monte Carlo"
+    return Mass(str(event), probability, method, evaluations, before.hits, by_condition, by_pair, note.strip()), rare
 
 
 def _by_pair(rare: Rare, drawing: Drawing) -> dict[tuple[str, str], Estimate]:

@@ -1,6 +1,7 @@
 """Real pictures of one region of disagreement."""
 
 import json
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import DataError
@@ -37,7 +38,9 @@ class Region:
         record = _record(name)
         regions: list[Any] = record["regions"]
         if record["real"] is None:
-            raise DataError(f"The regions of {name} are without real pictures. Add some: gevaldi regions {name} --pool folder:DIR")
+            raise DataError(
+                f"The regions of {name} are without real pictures. Add some: gevaldi regions {quote(name)} --pool folder:DIR"
+            )
         if not 1 <= number <= len(regions):
             raise DataError(f"The region {number} of {name} was named; it has {len(regions)} regions, counted from 1.")
         places = regions[number - 1]["places"]
@@ -47,7 +50,7 @@ class Region:
         if len(pool.pictures) != record["real"]["pictures"]:
             raise DataError(
                 f"{record['real']['name']} has {len(pool.pictures):,} pictures, and had {record['real']['pictures']:,} when the "
-                f"regions were found. Find them again: gevaldi regions {name}"
+                f"regions were found. Find them again: gevaldi regions {quote(name)}"
             )
         found = pool.at(places)
         return found if found.ids else replace(found, ids=[str(place) for place in places])
@@ -62,11 +65,11 @@ def _record(run: str) -> dict[str, Any]:
     path = location(run) / RECORD
     try:
         record = json.loads(read(path, 2**28))
-        assert {"real", "regions"} <= record.keys()
+        record = {"real": record["real"], "regions": [{"places": one["places"]} for one in record["regions"]]}
     except (FileNotFoundError, NotADirectoryError):
-        raise DataError(f"{run} has no regions: there is no {path}. Find them: gevaldi regions {run}") from None
+        raise DataError(f"{run} has no regions: there is no {path}. Find them: gevaldi regions {quote(run)}") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {reason(error)}.") from None
-    except (AssertionError, AttributeError, RecursionError, ValueError) as error:
-        raise DataError(f"{path} is not the record of regions: {error}. Find them again: gevaldi regions {run}") from None
-    return dict(record)
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
+        raise DataError(f"{path} is not the record of regions: {error}. Find them again: gevaldi regions {quote(run)}") from None
+    return record

@@ -13,7 +13,9 @@ def map_of(vectors: Float[np.ndarray, "pictures features"]) -> Float[np.ndarray,
 
     Only neighbourhood means anything: neither the distance of far pictures nor the size of a group does.
     """
-    if len(vectors) < FEWEST:
+    vectors = vectors[:, np.isfinite(vectors).all(0)]
+    vectors = vectors[:, vectors.std(0) > 0] if len(vectors) else vectors
+    if len(vectors) < FEWEST or vectors.shape[1] == 0:
         return np.stack([(np.arange(len(vectors)) + 0.5) / max(1, len(vectors)), np.full(len(vectors), 0.5)], 1)
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE

@@ -89,6 +89,13 @@ class Region:
         return Discovered(self.first, self.second, self.rule).disputed(table)
 
     @property
+    def kind(self) -> str:
+        """`systematic`, `at the border` if they differ on fewer than half of the pictures under the rule, or empty if unknown."""
+        if self.systematic:
+            return "systematic"
+        return "at the border" if self.drawn.rate.high < 0.5 else ""
+
+    @property
     def systematic(self) -> bool:
         """Whether the two differ on most pictures under the rule, and not only on those near a border between classes."""
         return self.drawn.rate.low > 0.5

@@ -55,13 +55,14 @@ class Findings:
 
 
 def record_of(
-    found: Findings, draws: int, above: Sequence[Mass], real: tuple[str, Seen] | None, job: Job, words: Words
+    found: Findings, most: int, draws: int, above: Sequence[Mass], real: tuple[str, Seen] | None, job: Job, words: Words
 ) -> dict[str, Any]:
     """The record as JSON.
 
     Args:
         found: what was found.
-        draws: how many draws there are, failed ones included.
+        most: of how many regions to write the numbers; sentences are about all.
+        draws: how many draws did not fail.
         above: the masses of the divergence above thresholds.
         real: the name of real pictures, and these.
         job: the run.
@@ -79,10 +80,16 @@ def record_of(
             for name, estimate in found.mass.by_condition.items()
         },
         "real": None if real is None else {"name": real[0], "pictures": len(real[1].table)},
-        "sentences": words.summary(found.mass, above[0], [r for r in found.regions if r.systematic], draws, unit),
+        "by_pair": [
+            {"first": a, "second": b, "words": share_of(estimate), **numbers(estimate)}
+            for (a, b), estimate in sorted(found.mass.by_pair.items(), key=lambda item: -item[1].value)
+        ],
+        "sentences": words.summary(
+            found.mass, above[0] if above else None, [r for r in found.regions if r.systematic], draws, unit
+        ),
         "caution": CAUTION,
-        "rest": words.rest(found.measured - covered, found.measured),
-        "regions": [_entry(region, found.conditional, real[1] if real else None, words) for region in found.regions],
+        "rest": words.rest(found.measured - covered, found.measured) if found.mass.method == "Monte Carlo" else "",
+        "regions": [_entry(region, found.conditional, real[1] if real else None, words) for region in found.regions[:most]],
     }
 
 
@@ -93,6 +100,7 @@ def _entry(region: Region, conditional: bool, real: Seen | None, words: Words) -
         "first_class": words.classes[region.first],
         "second_class": words.classes[region.second],
         "systematic": region.systematic,
+        "kind": region.kind,
         "rule": asdict(region.rule),
         "drawn": _occurrence(own),
         "real": None if region.real is None else _occurrence(region.real),

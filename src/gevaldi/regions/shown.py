@@ -24,7 +24,6 @@ from gevaldi.search.probable import most_probable
 
 NEAREST = 8  # real pictures of a region
 ON_MAP = 1_500  # disagreements on the map
-SIDE = 32  # pixels to which pictures are reduced for the map
 
 
 @dataclass(frozen=True)
@@ -116,21 +115,10 @@ class Showing:
         number = np.zeros(len(some), int)
         for i, region in reversed([*enumerate(regions, 1)]):
             number[region.disputed(some)] = i
-        small, vectors = [], []
-        for pictures in self.source.pictures(some.index.tolist()):
-            small.append(_reduced(pictures))
-            vectors.append(features_of(self.models, pictures))
-        places = map_of(np.concatenate(vectors))
+        vectors = [features_of(self.models, pictures) for pictures in self.source.pictures(some.index.tolist())]
         first, second = self.named(some.first), self.named(some.second)
-        for i, levels in enumerate(in_levels(torch.cat(small))):
-            x, y = places[i].tolist()
-            name, picture = str(some.index[i]), encode_png(levels)
-            yield Shown(int(number[i]), "map", name, first[i], second[i], None, None, x, y, picture)
-
-
-def _reduced(pictures: Float[Tensor, "batch channels height width"]) -> Tensor:
-    height, width = (min(SIDE, side) for side in pictures.shape[-2:])
-    return torch.nn.functional.adaptive_avg_pool2d(pictures, (height, width))
+        for i, (x, y) in enumerate(map_of(np.concatenate(vectors)).tolist()):
+            yield Shown(int(number[i]), "map", str(some.index[i]), first[i], second[i], None, None, x, y, b"")
 
 
 def nearest(region: Region, real: Seen, centre: Float[np.ndarray, " features"]) -> list[int]:
@@ -138,5 +126,7 @@ def nearest(region: Region, real: Seen, centre: Float[np.ndarray, " features"]) 
     table, classes = real.table, [region.first, region.second]
     own = region.disputed(table)
     candidates = np.flatnonzero(own | np.isin(table.first, classes) | np.isin(table.second, classes))
-    distance = np.square((real.features[candidates] - centre) / (real.features.std(0) + 1e-9)).sum(1)
+    scale = real.features.std(0)
+    varying = scale > 1e-9 * max(1e-30, scale.max())
+    distance = np.square((real.features[candidates] - centre)[:, varying] / scale[varying]).sum(1)
     return [int(place) for place in candidates[np.lexsort((distance, ~own[candidates]))][:NEAREST]]

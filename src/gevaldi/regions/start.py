@@ -51,18 +51,21 @@ def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most:
     stored = drawn(job, compute, draws)
     job.progress.stage("finding regions")
     found = _findings(stored, job, real)
-    regions = [_with_levels(region, job) for region in found.regions[:most]]
+    regions = [_with_levels(region, job) for region in found.regions]
     models = job.run.record["models"]
     names = told_apart(models["first"]["name"], models["second"]["name"])
     words = Words([plain(label.name) for label in job.models.first.labels], *names)
     job.progress.stage("drawing the pictures of regions")
     showing = Showing(found.source, job.models, words.classes, real, job.run.spec.search.margin)
-    detailed = showing.detailed(regions[:DETAILED])
+    detailed = showing.detailed(regions[: min(most, DETAILED)])
     shown = [picture for one in detailed for picture in one.shown]
-    shown += showing.map(found.disputed, regions[:DETAILED])
-    above = [counted(Event(threshold), stored, Drawing(job.models, job.run.spec)) for threshold in THRESHOLDS]
-    found = replace(found, regions=[*(one.region for one in detailed), *regions[DETAILED:]])
-    record = record_of(found, len(stored), above, (name, real) if name and real else None, job, words)
+    shown += showing.map(found.disputed, [one.region for one in detailed])
+    bound = (job.run.record.get("divergence") or {}).get("bound")
+    thresholds = [Event(threshold) for threshold in THRESHOLDS if bound is None or threshold < bound]
+    above = [counted(threshold, stored, Drawing(job.models, job.run.spec)) for threshold in thresholds]
+    found = replace(found, regions=[*(one.region for one in detailed), *regions[len(detailed) :]])
+    valid = int((stored["first"].to_numpy() >= 0).sum())
+    record = record_of(found, most, valid, above, (name, real) if name and real else None, job, words)
     write_regions(job.run.folder / FOLDER, record, shown)
     job.progress.stage("")
     return Regions(job.run.folder, record)
@@ -74,7 +77,7 @@ def _findings(stored: "pa.Table", job: Job, real: Seen | None) -> Findings:
     table = drawn_table(stored, job.models)
     mass = counted(Event(), stored, drawing)
     if not is_rare(mass.hits):
-        choosing, measuring = halves(table, job.models.generator)
+        choosing, measuring = halves(table, len(drawing.conditions))
         regions = measure(discover(choosing), measuring, real.table if real else None)
         return Findings(mass, drawing, table, regions, int(measuring.differ.sum()))
     mass, rare = simulated(Event(), drawing, stored, mass, partial(_levels, job))
@@ -82,7 +85,8 @@ def _findings(stored: "pa.Table", job: Job, real: Seen | None) -> Findings:
         return Findings(mass, drawing, table, [], 0)
     draws = RareDraws.of(rare, drawing)
     disputed = draws.table()
-    return Findings(mass, draws, disputed, rare_regions(disputed, draws, mass.probability, real), int(disputed.differ.sum()))
+    classes = [label.name for label in job.models.first.labels]
+    return Findings(mass, draws, disputed, rare_regions(disputed, classes, mass, real), int(disputed.differ.sum()))
 
 
 def mass_of(event: Event, job: Job, compute: ComputeRows, draws: int | None = None) -> Mass:
@@ -105,11 +109,17 @@ def drawn(job: Job, compute: ComputeRows, draws: int | None) -> "pa.Table":
     """The first draws of an open run, computed as far as they are missing; by default 200,000 or, by large networks, 2,000.
 
     Raises:
+        SpecError: fewer than two were requested, or all fail.
         EngineError, RunFolderError: they cannot be computed or written.
     """
-    count = draws or (DRAWS if job.models.plan.small else DRAWS_BY_LARGE)
+    count = (DRAWS if job.models.plan.small else DRAWS_BY_LARGE) if draws is None else draws
+    if count < 2:
+        raise SpecError(f"{count} draws were requested; at least 2 are needed.")
     table = compute_draws(job, compute, count).table()
-    return table.slice(0, int((table["index"].to_numpy() < count).sum()))
+    table = table.slice(0, int((table["index"].to_numpy() < count).sum()))
+    if not (table["first"].to_numpy() >= 0).any():
+        raise SpecError(f"All {len(table):,} draws failed, the first with: {table['error'][0]}.")
+    return table
 
 
 def _with_levels(region: Region, job: Job) -> Region:

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from gevaldi.alignment import target_classes
 from gevaldi.errors import SpecError
 from gevaldi.mass.draws import Draw
-from gevaldi.models import Generator
 from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.properties import measure
 from gevaldi.regions.rules import Table
@@ -27,17 +26,11 @@ PREFIX = "property_"
 
 
 def drawn_table(draws: "pa.Table", models: Models) -> Table:
-    """The draws that both classifiers could read, by number.
-
-    Raises:
-        SpecError: there is none.
-    """
-    if not (draws["first"].to_numpy() >= 0).any():
-        raise SpecError(f"All {len(draws):,} draws failed, the first with: {draws['error'][0]}.")
+    """The draws that both classifiers could read, by number."""
     names = tuple(name.removeprefix(PREFIX) for name in draws.column_names if name.startswith(PREFIX))
     columns = {name: draws[name].to_numpy() for name in ("index", "condition", "first", "second")}
     classes = classes_of(models)
-    condition = classes[columns["condition"]] if len(classes) else np.full(len(draws), -1)
+    condition = classes[columns["condition"]]
     properties = np.stack([draws[PREFIX + name].to_numpy() for name in names], 1)
     table = Table(columns["index"], condition, columns["first"], columns["second"], properties, names)
     return table.select(table.first >= 0)
@@ -63,11 +56,17 @@ def classes_of(models: Models) -> np.ndarray:
     return np.array([*((models.target_classes(i) or [-1])[0] for i in range(len(conditions))), -1])
 
 
-def halves(table: Table, generator: Generator) -> tuple[Table, Table]:
-    """One half of the draws to choose regions, and the other to measure them; both have all conditions alike."""
-    turn = table.index // max(1, len(generator.conditions))
-    choosing: Bool[np.ndarray, " draws"] = turn % 2 == 0
-    return table.select(choosing), table.select(~choosing)
+def halves(table: Table, conditions: int) -> tuple[Table, Table]:
+    """One half of the draws to choose regions, and the other to measure them; both have all conditions alike.
+
+    Raises:
+        SpecError: there are too few draws for two halves.
+    """
+    turn = table.index // max(1, conditions)
+    choosing, measuring = table.select(turn % 2 == 0), table.select(turn % 2 == 1)
+    if not len(choosing) or not len(measuring):
+        raise SpecError(f"{len(table):,} draws are too few for {conditions:,} conditions; at least {2 * conditions:,} are needed.")
+    return choosing, measuring
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Words:
         bounds = " and ".join(map(in_words, region.rule.bounds)) or ("the others" if region.rule.excluded else "")
         return f"{self.classes[region.first]} or {self.classes[region.second]}{': ' if bounds else ''}{bounds}"
 
-    def summary(self, mass: Mass, above: Mass, systematic: Sequence[Region], draws: int, unit: str) -> list[str]:
+    def summary(self, mass: Mass, above: Mass | None, systematic: Sequence[Region], draws: int, unit: str) -> list[str]:
         """What was found, the most important first."""
         own, both = mass.probability, f"{self.first} and {self.second}"
         if own.value:
@@ -46,7 +46,7 @@ class Words:
         lines = [
             head,
             self.kinds(systematic) if own.value and counting else "",
-            f"The {above.event}{unit and f' {unit}'} on {share_of(above.probability)}.",
+            f"The {above.event}{unit and f' {unit}'}: {share_of(above.probability)} of what is drawn." if above else "",
             f"Counted over {draws:,} draws. Regions were chosen on one half of them and measured on the other."
             if counting
             else f"Too few of {draws:,} draws differ for counting, so the share was estimated by subset simulation.",
@@ -57,9 +57,7 @@ class Words:
     def kinds(self, systematic: Sequence[Region]) -> str:
         """Whether differences are systematic."""
         if not systematic:
-            return (
-                "No region is systematic: they agree on most pictures of every kind, and differ where classes border on each other."
-            )
+            return "No region was shown to be systematic: of no kind of pictures that was looked at do they dispute most."
         share = precise(sum(region.drawn.share.value for region in systematic))
         if len(systematic) == 1:
             return (
@@ -74,7 +72,7 @@ class Words:
         """Disagreements in no region."""
         if disputed <= 0:
             return ""
-        return f"{precise(disputed / total)} % of the disagreements are in no region: their pairs of classes are too rare."
+        return f"{precise(disputed / total)} % of the disagreements are in no region, most of them because their classes are rare."
 
     def nearest(self, region: Region) -> str:
         """What the real pictures beside a region are."""
@@ -90,7 +88,7 @@ class Words:
             self.rate(region),
             self.set_apart(region.traits),
             self.requested(own) if conditional else "",
-            "" if region.levels is None else f"The two classes are {region.levels:.3g} levels apart in the hierarchy.",
+            "" if region.levels is None else apart(region.levels),
             "" if region.real is None else self.real(region.real),
         ]
         return [line for line in lines if line]
@@ -103,8 +101,10 @@ class Words:
         here, there = self.classes[region.rule.label], region.second if region.rule.side == "first" else region.first
         like = " of this kind" if region.rule.bounds or region.rule.excluded else ""
         rate = share_of(region.drawn.rate)
-        kind = "A systematic difference" if region.systematic else "A difference near the border of the classes"
-        return f"{kind}: of the pictures{like} that {side} reads as {here}, {other} reads {rate} as {self.classes[there]}."
+        like += ", outside the other regions of these classes," if region.rule.excluded else ""
+        begin = {"systematic": "A systematic difference: of", "at the border": "A difference near the border of the classes: of"}
+        pictures = f"{begin.get(region.kind, 'Of')} the pictures{like} that {side} reads as {here}"
+        return f"{pictures}, {other} reads {rate} as {self.classes[there]}."
 
     def requested(self, own: Occurrence) -> str:
         """What the generator was asked for, as a guess of who is right."""
@@ -135,11 +135,17 @@ class Words:
         )
 
 
+def apart(levels: float) -> str:
+    """How far two classes are apart."""
+    return f"The two classes are {levels:.3g} level{'s' * (levels != 1)} apart in the hierarchy."
+
+
 def in_words(bound: Bound) -> str:
-    """A bound: `slant above 12°`, or `at most 1 holes` for a number."""
+    """A bound: `slant above 12°`, or `at most 1 hole` for a number."""
     if bound.property in COUNTS:
         number = math.ceil(bound.value) if bound.above else math.floor(bound.value)
-        return f"{'at least' if bound.above else 'at most'} {number} {bound.property}" if number else f"no {bound.property}"
+        name = bound.property.removesuffix("s") if number == 1 else bound.property
+        return f"{'at least' if bound.above else 'at most'} {number} {name}" if number else f"no {name}"
     return f"{bound.property} {'above' if bound.above else 'below'} {with_unit(bound.value, bound.property)}"
 
 
@@ -149,9 +155,13 @@ def with_unit(value: float, name: str) -> str:
 
 
 def share_of(estimate: Estimate) -> str:
-    """A share with its interval; of fewer than ten, the counts."""
-    if estimate.count < FEW:
-        return f"{round(estimate.value * estimate.count) if estimate.count else 0} of {estimate.count}"
+    """A share with its interval, if it has one; of fewer than ten, the counts; a dash if it is not known."""
+    if estimate.value != estimate.value:
+        return "–"
+    if 0 < estimate.count < FEW:
+        return f"{round(estimate.value * estimate.count)} of {estimate.count}"
+    if estimate.low != estimate.low:
+        return f"about {precise(estimate.value)} %"
     low, high = precise(estimate.low), precise(estimate.high)
     return f"{precise(estimate.value)} % ({low} to {high} %)"
 

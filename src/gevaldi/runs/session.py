@@ -12,7 +12,7 @@ from gevaldi.classifiers._official import check_official
 from gevaldi.contract import check_contract, refuse_same
 from gevaldi.divergences import divergence
 from gevaldi.divergences.kl import kl
-from gevaldi.errors import GevaldiError, RunFolderError, SpecError, describe_error
+from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecError, describe_error
 from gevaldi.execution.autotune import plan_of
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.fingerprints import describe, describe_divergence, device_name, differing, versions
@@ -78,6 +78,11 @@ def models_of(
         requested = taxonomy_of_spec(spec, taxonomy, begun)
         alignment = align(first, second, spec.first_classes, spec.second_classes, requested)
         first, second = alignment.first, alignment.second
+        if len(first.labels) < 2:
+            raise ContractError(
+                f"{spec.first.removeprefix(OBJECT)} and {spec.second.removeprefix(OBJECT)} are compared over one class "
+                f"({first.labels[0].name}), so they cannot differ. Compare classifiers with two common classes or more."
+            )
         if begun is None:
             refuse_same(first, second, generator, (spec.first.removeprefix(OBJECT), spec.second.removeprefix(OBJECT)), device)
         hierarchy = hierarchy_of(spec, requested, first.labels, second.labels, device)

@@ -1,5 +1,6 @@
 """The regions of a run on disk: `regions/regions.json` with the numbers and sentences, `regions/pictures.parquet` with pictures."""
 
+import contextlib
 import io
 import json
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import RunFolderError
-from gevaldi.storage import Location, make_folder, read, reason, write
+from gevaldi.storage import Location, make_folder, read, reason, remove, write
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +29,7 @@ class Shown:
         condition: the class that it was drawn for or is known to show; None if there is none.
         typicality: of its latent; None for a real picture.
         x, y: its place on the map, in [0, 1]; None elsewhere.
-        picture: as PNG.
+        picture: as PNG; empty on the map.
     """
 
     region: int
@@ -44,7 +45,7 @@ class Shown:
 
 
 def write_regions(folder: Location, record: dict[str, Any], shown: Sequence[Shown]) -> None:
-    """Write both files, the record last, so that a record always has its pictures.
+    """Write both files. An earlier record goes first and the new one comes last, so that a record always has its own pictures.
 
     Raises:
         RunFolderError: the folder cannot be written.
@@ -56,6 +57,8 @@ def write_regions(folder: Location, record: dict[str, Any], shown: Sequence[Show
     pq.write_table(pa.Table.from_pylist([asdict(one) for one in shown], _schema()), sink, compression="zstd")
     try:
         make_folder(folder)
+        with contextlib.suppress(FileNotFoundError):
+            remove(folder / RECORD)
         write(folder / PICTURES, sink.getvalue())
         write(folder / RECORD, json.dumps({"format": FORMAT, **record}, indent=1, allow_nan=False).encode())
     except OSError as error:
