@@ -316,7 +316,7 @@ def test_a_comparison_says_the_mass_and_asks_for_no_more_draws_than_it_needs(tmp
     assert (mass.method, mass.evaluations) == ("Monte Carlo", 2_000)
     assert repr(pair.mass(draws=2_000, progress=False)) == repr(mass)
     rare = pair.mass("divergence > 40", draws=2_000, progress=False)
-        assert rare.method == "Monte Carlo"  # of which the upper bound is
+    assert rare.method == "Monte Carlo"  # of which the upper bound is
     assert rare.probability.value < 0.01
     with pytest.raises(SpecError):
         pair.mass("they differ", progress=False)
