@@ -459,3 +459,20 @@ def test_pictures_of_the_strip_stand_where_the_slider_says(browser: Any, tmp_pat
         near = [abs(picture.getpixel(place) - expected.getpixel(place)) < 8 for place in inside]  # type: ignore[operator]
         assert sum(near) / len(near) > 0.8  # at the edges of its pixels a screenshot is a shade off
     tab.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_a_page_with_regions_and_a_telephone_shows_it_whole(browser: Any, tmp_path: Path, scheme: Any) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    import gevaldi
+    from test_regions import Bars, Tall
+
+    pair = gevaldi.compare(Tall(), Tall(plant=True), Bars(), out=tmp_path / "run", samples=1, steps=1, progress=False)
+    pair.regions(4_000, progress=False)
+    page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme=scheme)
+    page.goto(pair.report().as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator(".map circle").count() > 100
+    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    page.close()
