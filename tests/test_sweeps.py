@@ -367,7 +367,7 @@ def test_the_same_sweep_gives_the_same_figures_and_pages_to_the_byte(three: geva
 def test_a_sweep_of_two_has_the_rows_of_the_plain_comparison_and_the_disagreement_of_its_audit(tmp_path: Path) -> None:
     pair, generator = (small_classifier(0), small_classifier(1)), small_generator()
     found = gevaldi.sweep({"a": pair[0], "b": pair[1]}, generator, out=tmp_path / "sweep", **QUICK)
-    plain = gevaldi.compare(*pair, generator, out=tmp_path / "plain", **QUICK)
+    plain = gevaldi.compare(*pair, generator, out=tmp_path / "plain", goal="most divergent", **QUICK)  # the goal of a sweep
     run = found.runs["a-vs-b-kl-w0"]
     pd.testing.assert_frame_equal(run.rows(), plain.rows())
     audit = plain.run.record["audit"]["generated"]

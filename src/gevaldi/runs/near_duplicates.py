@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from gevaldi.measures.limits import limits_of
 from gevaldi.measures.predictions import only
 from gevaldi.measures.summary import Summary, columns_of_summary, summaries
 from gevaldi.runs.store.run import Run
+from gevaldi.runs.store.schema import schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,8 +86,8 @@ class _Samples:
         index = table["index"].to_numpy()[good]
         self.there[index], self.first[index], self.second[index] = True, first[good], second[good]
         self.reverse[index] = _equal(table, "order", "reverse")[good]
-        self.condition[index] = pc.fill_null(table["condition"], -1).to_numpy()[good]
-        self.divergence[index] = pc.fill_null(table["divergence_end"], float("nan")).to_numpy()[good]
+        self.condition[index] = pc.fill_null(_column(table, "condition"), -1).to_numpy()[good]
+        self.divergence[index] = pc.fill_null(_column(table, "divergence_end"), float("nan")).to_numpy()[good]
         _, starts = _latents(table, "z_start")
         if len(starts):
             if not self.starts:
@@ -125,9 +126,16 @@ def _latents(table: "pa.Table", column: str) -> tuple[np.ndarray, np.ndarray]:
     """The rows that have a latent, and their latents as an array (rows, numbers)."""
     import pyarrow.compute as pc
 
-    lengths = pc.fill_null(pc.list_value_length(table[column]), 0).to_numpy()
-    rows = np.flatnonzero(lengths)
-    return rows, pc.list_flatten(table[column]).to_numpy().reshape(len(rows), -1) if len(rows) else np.zeros((0, 0), np.float32)
+    values = _column(table, column)
+    rows = np.flatnonzero(pc.fill_null(pc.list_value_length(values), 0).to_numpy())
+    return rows, pc.list_flatten(values).to_numpy().reshape(len(rows), -1) if len(rows) else np.zeros((0, 0), np.float32)
+
+
+def _column(table: "pa.Table", name: str) -> Any:
+    """A column; nulls if a part lacks it."""
+    import pyarrow as pa
+
+    return table[name] if name in table.column_names else pa.nulls(len(table), schema().field(name).type)
 
 
 def _fewer(latents: np.ndarray) -> np.ndarray:
@@ -144,8 +152,8 @@ def _tops(table: "pa.Table", column: str) -> np.ndarray:
     """The label of the most probable class in each row, or -1."""
     import pyarrow.compute as pc
 
-    lengths = pc.fill_null(pc.list_value_length(table[column]), 0).to_numpy()
-    labels = pc.struct_field(pc.list_flatten(table[column]), "label").to_numpy()
+    lengths = pc.fill_null(pc.list_value_length(_column(table, column)), 0).to_numpy()
+    labels = pc.struct_field(pc.list_flatten(_column(table, column)), "label").to_numpy()
     tops = np.full(len(lengths), -1, np.int32)
     tops[lengths > 0] = labels[(np.cumsum(lengths) - lengths)[lengths > 0]]
     return tops
@@ -154,5 +162,5 @@ def _tops(table: "pa.Table", column: str) -> np.ndarray:
 def _equal(table: "pa.Table", column: str, value: str) -> np.ndarray:
     import pyarrow.compute as pc
 
-    equal: np.ndarray = pc.fill_null(pc.equal(table[column], value), False).to_numpy()
+    equal: np.ndarray = pc.fill_null(pc.equal(_column(table, column), value), False).to_numpy()
     return equal
