@@ -156,7 +156,8 @@ LEFT_TO_MAKE_TEST = {
     *("test_hub_classifiers", "test_integrity", "test_large_runs", "test_lock", "test_output", "test_quoting"),
     *("test_guess", "test_model_names", "test_paired", "test_preprocessing", "test_sources_of_pictures", "test_stored_predictions"),
     *("test_folder_layouts", "test_kernel_distance", "test_training", "test_shipped", "test_sweeps", "test_storage", "test_ranges"),
-    *("test_alignment", "test_figures", "test_inspection", "test_referee", "test_transformers", "test_forms"),
+    *("test_alignment", "test_figures", "test_inspection", "test_referee", "test_transformers", "test_forms", "test_mass"),
+    *("test_plants", "test_plants_score"),
 }
 """Files of several seconds each whose rooms other files of `make quick` touch too."""
 
