@@ -22,7 +22,7 @@ from gevaldi.pictures import sources
 from gevaldi.regions.discovery import discover
 from gevaldi.regions.measured import measure, occurrence
 from gevaldi.regions.rules import Table
-from gevaldi.regions.tables import drawn_table, halves, seen
+from gevaldi.regions.tables import classify_real, drawn_table, halves
 from gevaldi.runs.worker.setup import Models
 from gevaldi.spec import spec_from
 from gevaldi.statistics.paired import exact_share
@@ -42,7 +42,7 @@ def tables(first: str, second: str, generator: str, pool: str, draws: int, folde
     with Compute(progress=False).open() as compute, open_job(spec, folder, models, compute, "") as job:
         assert compute.rows
         stored = compute_draws(job, compute.rows, draws).table()
-        return drawn_table(stored, job.models), seen(job.models, sources.load(pool)).table, job.models
+        return drawn_table(stored, job.models), classify_real(job.models, sources.load(pool)).table, job.models
 
 
 def replication(table: Table, models: Models) -> tuple[int, int]:

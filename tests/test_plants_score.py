@@ -138,17 +138,17 @@ def test_a_file_of_another_form_is_refused_in_a_sentence(content: str, words: st
 
 
 def test_unknown_pairs_classes_and_pictures_are_refused() -> None:
-    def given(**own: Any) -> RegionsOfPairs:
+    def answer(**own: Any) -> RegionsOfPairs:
         return RegionsOfPairs.model_validate({"pairs": {ORDINARY.name: [{"exemplars": [0], **own}]}})
 
     with pytest.raises(UnknownName, match="digits-none-1"):
         score(RegionsOfPairs.model_validate({"pairs": {"digits-none-0": []}}))
     with pytest.raises(UnknownName, match="eleven"):
-        score(given(first="eleven"))
+        score(answer(first="eleven"))
     with pytest.raises(SpecError, match="0 to 9"):
-        score(given(second=10))
+        score(answer(second=10))
     with pytest.raises(SpecError, match="start at 0"):
-        score(given(exemplars=[-1]))
+        score(answer(exemplars=[-1]))
     with pytest.raises(SpecError, match="1,000"):
         pictures_at(REAL["digits"], "digits", [1000])
 

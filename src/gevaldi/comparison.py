@@ -163,7 +163,7 @@ class Comparison:
         taxonomy = run.taxonomy_copy()
         with (
             compute.open() as compute,
-            open_job(run.spec, run.folder, self.models or names, compute, "", taxonomy, writes=lambda run, spec: True) as job,
+            open_job(run.spec, run.folder, self.models or names, compute, "", taxonomy, adds=True) as job,
         ):
             assert compute.rows  # set by `open`
             yield job, compute.rows

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from gevaldi.engines.base import Job
 
 
-def _incomplete(run: Run | None, spec: Spec) -> bool:
-    return not (run and run.complete and run.spec.samples >= spec.samples)
-
-
 @contextlib.contextmanager
 def open_job(
     spec: Spec,
@@ -33,14 +29,13 @@ def open_job(
     taxonomy: Taxonomy | None = None,
     *,
     about: Mapping[str, str] | None = None,
-    writes: Callable[[Run | None, Spec], bool] = _incomplete,
+    adds: bool = False,
 ) -> Iterator["Job"]:
     """Begin the run of a spec in a folder, or reopen it, until the context exits. `models` are the three networks or their names.
 
     `compute` is open: a cluster that does not answer should be noticed before anything is loaded. `about` holds the report's title,
-    note and author. If the job `writes` into the folder, which is locked then against other
-    processes of this machine; by default it does unless the run is complete. A run that is only read may be in a folder that is not
-    writable.
+    note and author. Locks the folder against other processes of this machine, unless the run is complete and the job adds nothing
+    beside its rows (`adds`); such a run is only read, so its folder need not be writable.
 
     Raises:
         RunFolderError: another process has locked the folder.
@@ -55,7 +50,7 @@ def open_job(
     with contextlib.ExitStack() as stack:
         first, second, generator = load_classifier(models[0]), load_classifier(models[1]), load_generator(models[2])
         before = Run.begun(folder)
-        if writes(before, spec):
+        if adds or not (before and before.complete and before.spec.samples >= spec.samples):
             stack.enter_context(locked(folder, command_line()))
             before = Run.begun(folder)  # another process may have written before this one got the lock
             if before:

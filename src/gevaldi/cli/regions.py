@@ -128,9 +128,7 @@ def _find(
     try:
         with (
             compute.open() as compute,
-            open_job(
-                spec, folder, models, compute, command_of(spec, folder, models), taxonomy, writes=lambda run, spec: True
-            ) as job,
+            open_job(spec, folder, models, compute, command_of(spec, folder, models), taxonomy, adds=True) as job,
         ):
             for warning in job.run.record["warnings"]:
                 say(f"gevaldi: warning: {warning}")

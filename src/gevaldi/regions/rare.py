@@ -14,7 +14,7 @@ from gevaldi.models import Pictures
 from gevaldi.regions.discovery import Discovered
 from gevaldi.regions.measured import EXEMPLARS, Occurrence, Region, occurrence
 from gevaldi.regions.rules import Rule, Table
-from gevaldi.regions.tables import Seen, table_of
+from gevaldi.regions.tables import RealTable, table_of
 from gevaldi.statistics.intervals import Estimate
 
 UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
@@ -63,7 +63,7 @@ class RareDraws:
         return Table(np.arange(len(first)), condition, first, second, properties, tables[0].names)
 
 
-def rare_regions(table: Table, classes: Sequence[str], mass: Mass, real: Seen | None) -> list[Region]:
+def rare_regions(table: Table, classes: Sequence[str], mass: Mass, real: RealTable | None) -> list[Region]:
     """The pairs of classes of rare disagreements, the most probable first; `mass` has their probabilities.
 
     How often the two differ on pictures of a kind is not known, because hardly any draws agree.

@@ -10,7 +10,7 @@ from gevaldi.mass.mass import Mass
 from gevaldi.models import Pictures
 from gevaldi.regions.measured import Occurrence, Region
 from gevaldi.regions.rules import Table
-from gevaldi.regions.tables import Seen
+from gevaldi.regions.tables import RealTable
 from gevaldi.regions.words import CAUTION, Words, share_of
 from gevaldi.statistics.intervals import Estimate
 
@@ -55,7 +55,7 @@ class Findings:
 
 
 def record_of(
-    found: Findings, most: int, draws: int, above: Sequence[Mass], real: tuple[str, Seen] | None, job: Job, words: Words
+    found: Findings, most: int, draws: int, above: Sequence[Mass], real: tuple[str, RealTable] | None, job: Job, words: Words
 ) -> dict[str, Any]:
     """The record as JSON.
 
@@ -93,7 +93,7 @@ def record_of(
     }
 
 
-def _entry(region: Region, conditional: bool, real: Seen | None, words: Words) -> dict[str, Any]:
+def _entry(region: Region, conditional: bool, real: RealTable | None, words: Words) -> dict[str, Any]:
     own = region.drawn
     return {
         "title": words.title(region),

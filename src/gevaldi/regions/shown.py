@@ -16,7 +16,7 @@ from gevaldi.regions.layout import map_of
 from gevaldi.regions.measured import Region
 from gevaldi.regions.record import Source
 from gevaldi.regions.rules import Table
-from gevaldi.regions.tables import Seen, features_of, table_of
+from gevaldi.regions.tables import RealTable, features_of, table_of
 from gevaldi.runs.encoding import encode_png
 from gevaldi.runs.store.regions import Shown
 from gevaldi.runs.worker.setup import Models
@@ -49,7 +49,7 @@ class Showing:
     source: Source
     models: Models
     classes: Sequence[str]
-    real: Seen | None
+    real: RealTable | None
     margin: float
 
     def detailed(self, regions: Sequence[Region]) -> list[Detailed]:
@@ -121,7 +121,7 @@ class Showing:
             yield Shown(int(number[i]), "map", str(some.index[i]), first[i], second[i], None, None, x, y, b"")
 
 
-def nearest(region: Region, real: Seen, centre: Float[np.ndarray, " features"]) -> list[int]:
+def nearest(region: Region, real: RealTable, centre: Float[np.ndarray, " features"]) -> list[int]:
     """Real pictures of a region, and then those of its two classes that are nearest to its draws in the features."""
     table, classes = real.table, [region.first, region.second]
     own = region.disputed(table)

@@ -17,7 +17,7 @@ from gevaldi.regions.rare import RareDraws, rare_regions
 from gevaldi.regions.record import THRESHOLDS, Findings, record_of
 from gevaldi.regions.regions import Regions
 from gevaldi.regions.shown import Showing
-from gevaldi.regions.tables import Seen, drawn_table, halves, seen
+from gevaldi.regions.tables import RealTable, classify_real, drawn_table, halves
 from gevaldi.regions.words import Words
 from gevaldi.runs.store.regions import FOLDER, write_regions
 
@@ -47,8 +47,8 @@ def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most:
     if not 1 <= most <= MOST_REGIONS:
         raise SpecError(f"{most:,} regions were requested; 1 to {MOST_REGIONS:,} can be reported.")
     name = pool or job.run.spec.real
-    real = seen(job.models, sources.load(name)) if name else None
-    stored = drawn(job, compute, draws)
+    real = classify_real(job.models, sources.load(name)) if name else None
+    stored = first_draws(job, compute, draws)
     job.progress.stage("finding regions")
     found = _findings(stored, job, real)
     regions = [_with_levels(region, job) for region in found.regions]
@@ -71,7 +71,7 @@ def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most:
     return Regions(job.run.folder, record)
 
 
-def _findings(stored: "pa.Table", job: Job, real: Seen | None) -> Findings:
+def _findings(stored: "pa.Table", job: Job, real: RealTable | None) -> Findings:
     """The regions by counting, or by subset simulation if disagreements are too rare."""
     drawing = Drawing(job.models, job.run.spec)
     table = drawn_table(stored, job.models)
@@ -96,7 +96,7 @@ def mass_of(event: Event, job: Job, compute: ComputeRows, draws: int | None = No
         EngineError, RunFolderError: the draws cannot be computed or written.
     """
     drawing = Drawing(job.models, job.run.spec)
-    stored = drawn(job, compute, draws)
+    stored = first_draws(job, compute, draws)
     found = counted(event, stored, drawing)
     return simulated(event, drawing, stored, found, partial(_levels, job))[0] if is_rare(found.hits) else found
 
@@ -105,7 +105,7 @@ def _levels(job: Job, levels: int) -> None:
     job.progress.stage(f"the event is rare: level {levels} of subset simulation")
 
 
-def drawn(job: Job, compute: ComputeRows, draws: int | None) -> "pa.Table":
+def first_draws(job: Job, compute: ComputeRows, draws: int | None) -> "pa.Table":
     """The first draws of an open run, computed as far as they are missing; by default 200,000 or, by large networks, 2,000.
 
     Raises:

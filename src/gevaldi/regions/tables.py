@@ -70,7 +70,7 @@ def halves(table: Table, conditions: int) -> tuple[Table, Table]:
 
 
 @dataclass(frozen=True)
-class Seen:
+class RealTable:
     """Real pictures as both classifiers see them at the generator's size.
 
     Attributes:
@@ -89,7 +89,7 @@ class Seen:
 
 
 @torch.inference_mode()
-def seen(models: Models, real: RealPictures) -> Seen:
+def classify_real(models: Models, real: RealPictures) -> RealTable:
     """Classify and measure real pictures at the size of the generator's."""
     resized = brought_to(real, picture_shape(models))
     rows: list[tuple[np.ndarray, ...]] = []
@@ -111,7 +111,7 @@ def seen(models: Models, real: RealPictures) -> Seen:
         properties=np.stack([np.concatenate([part[name] for part in properties]) for name in properties[0]], 1),
         names=tuple(properties[0]),
     )
-    return Seen(table, torch.cat(features.vectors).double().numpy(), resized)
+    return RealTable(table, torch.cat(features.vectors).double().numpy(), resized)
 
 
 def _batches(real: RealPictures, models: Models) -> Iterator[Tensor]:

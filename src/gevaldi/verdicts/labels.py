@@ -24,7 +24,7 @@ def blind_name(picture: str) -> str:
     return "p" + sha256(picture.encode(errors="surrogatepass")).hexdigest()[:15]
 
 
-def _seen(pool: Pool, answers: Sequence[Answer]) -> Sequence[Answer]:
+def _with_ids(pool: Pool, answers: Sequence[Answer]) -> Sequence[Answer]:
     """Answers under the pool's ids if they are under blind names."""
     if not any(BLIND.fullmatch(one.picture) for one in answers):
         return answers
@@ -88,7 +88,7 @@ def labels_of_pool(pool: Pool, disputed: Container[str], answers: Sequence[Answe
     Raises:
         DataError: none is of a picture of the pool, two are of the same picture, or a class is unknown.
     """
-    answers = _seen(pool, answers)
+    answers = _with_ids(pool, answers)
     ids = known_ids(pool, [one.picture for one in answers], disputed)
     elsewhere = [one.picture for one in answers if one.picture not in ids]
     if answers and len(elsewhere) == len(answers):
