@@ -17,13 +17,16 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from upath import UPath
 
 from gevaldi.errors import MissingExtra, PathError, RunFolderError, UnknownName
 from gevaldi.files import write_whole
 from gevaldi.names import plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Location = Path | UPath
 
@@ -196,6 +199,20 @@ def read(path: Location, most: int | None = None) -> bytes:
     if most is not None and len(content) > most:
         raise OSError(errno.EFBIG, f"it has more than {most // 2**20} MiB")
     return content
+
+
+def parquet_table(content: bytes) -> "pa.Table":
+    """The table of the bytes of a Parquet file.
+
+    `pyarrow.parquet.read_table` leaves threads behind that release these bytes; the process aborts if it ends before they do.
+
+    Raises:
+        pyarrow.ArrowException, OSError: they are not those of a Parquet file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(pa.BufferReader(content)).read()
 
 
 def check_regular(path: Path) -> None:

@@ -14,7 +14,7 @@ from jaxtyping import Int
 from gevaldi.errors import RunFolderError
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row
-from gevaldi.storage import Location, contents, make_folder, read, reason, write
+from gevaldi.storage import Location, contents, make_folder, parquet_table, read, reason, write
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -114,13 +114,12 @@ class StoredDraws:
 
     def _read(self, part: Location) -> "pa.Table":
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         try:
             content = read(part)
             if part.name != f"part-{hashlib.sha256(content).hexdigest()[:32]}.parquet":
                 raise ValueError("its bytes do not match the hash in its name")
-            table = pq.read_table(pa.BufferReader(content))
+            table = parquet_table(content)
             marks: Any = json.loads((table.schema.metadata or {})[b"gevaldi"])
             if marks["fingerprint"] != self.fingerprint:
                 raise ValueError(f"it belongs to a run of another spec ({marks['fingerprint']})")

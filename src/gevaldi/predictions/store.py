@@ -23,7 +23,7 @@ from gevaldi.folders import in_path
 from gevaldi.labels import Label
 from gevaldi.predictions.base import NO_ANSWER, Predictions
 from gevaldi.predictions.ranking import Probability, Top, digest_of
-from gevaldi.storage import read, reason, remedy
+from gevaldi.storage import parquet_table, read, reason, remedy
 
 FORMAT = 1
 RECORD = "record.json"
@@ -143,7 +143,7 @@ class Stored:
                 content = read(path)
                 if hashlib.sha256(content).hexdigest()[:DIGITS] not in path.name:
                     raise DataError(f"{path} is damaged: it is not what its name says. Delete it, to compute it again.")
-                table = pq.read_table(pa.BufferReader(content))
+                table = parquet_table(content)
                 _check_part(table, last + 1 - first, len(self.record["classes"]))
                 yield table.slice(begin - first)
             except (pa.ArrowException, KeyError, TypeError, ValueError) as error:

@@ -79,7 +79,7 @@ def _table(file: Path) -> Iterator[Answer]:
     if file.suffix == ".parquet":
         import pyarrow.parquet as pq
 
-        content = pq.read_table(file)
+        content = pq.ParquetFile(file).read()
         return _records(content.to_pylist(), content.column_names)
     with file.open(encoding="utf-8-sig", newline="") as lines:
         head = lines.readline()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gevaldi.errors import RunFolderError
 from gevaldi.runs.store.run import PICTURES, Run
 from gevaldi.runs.store.schema import Row
-from gevaldi.storage import read, reason
+from gevaldi.storage import parquet_table, read, reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,7 +67,6 @@ def pictures_of(run: Run) -> list[Row]:
     Raises:
         RunFolderError: the file is missing, cannot be read, or was changed.
     """
-    import pyarrow.parquet as pq
 
     expected = run.record.get("pictures")
     if expected is None:
@@ -82,7 +81,7 @@ def pictures_of(run: Run) -> list[Row]:
             f"{path} was changed since it was written. Restore the original file, or repeat the run in another folder."
         )
     try:
-        rows = _checked(pq.read_table(io.BytesIO(content)))
+        rows = _checked(parquet_table(content))
     except (ValueError, OSError) as error:  # of Arrow too
         raise RunFolderError(f"{path} was not written by GeValDi: {error}. Restore the original file.") from None
     return rows

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import RunFolderError
-from gevaldi.storage import Location, make_folder, read, reason, remove, write
+from gevaldi.storage import Location, make_folder, parquet_table, read, reason, remove, write
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,11 +87,10 @@ def read_regions(folder: Location) -> tuple[dict[str, Any], list[Shown]] | None:
         RunFolderError: they cannot be read.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
         record = json.loads(read(folder / RECORD, 2**28))
-        rows = pq.read_table(io.BytesIO(read(folder / PICTURES))).to_pylist()
+        rows = parquet_table(read(folder / PICTURES)).to_pylist()
         shown = [Shown(**row) for row in rows]
         if record["format"] > FORMAT:
             raise ValueError("a newer version of gevaldi wrote it")
