@@ -1,0 +1,1 @@
+"""The study of whether maximally different samples change which classifier people choose."""
