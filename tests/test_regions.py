@@ -19,7 +19,7 @@ from torch import Tensor
 import gevaldi
 from conftest import called
 from gevaldi.comparison import Comparison
-from gevaldi.errors import DataError, RunFolderError, SpecError
+from gevaldi.errors import DataError, RunFolderError, SpecError, UnknownName
 from gevaldi.mass.stored import StoredDraws
 from gevaldi.models import Classifier, Generator, labels_of
 from gevaldi.priors.standard_normal import standard_normal
@@ -109,7 +109,11 @@ def test_a_region_has_pictures(planted: Comparison) -> None:
     assert len(regions.pictures(1)) == 10
     (probable,) = regions.pictures(1, "probable")
     assert probable.size == (SIDE, SIDE)
-    assert regions.pictures(1, "real") == regions.pictures(40) == []
+    assert regions.pictures(1, "real") == []
+    with pytest.raises(SpecError, match="no region 40; there are 1"):
+        regions.pictures(40)
+    with pytest.raises(UnknownName, match="exemplar"):
+        regions.pictures(1, "exemplars")
 
 
 def test_the_page_shows_the_region_and_its_pictures(planted: Comparison, tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ def _entry(region: Region, conditional: bool, real: RealTable | None, words: Wor
         "drawn": _occurrence(own),
         "real": None if region.real is None else _occurrence(region.real),
         "traits": [asdict(trait) for trait in region.traits],
+        "texts": [asdict(text) for text in region.texts],
         "exemplars": list(region.exemplars),
         "nearest": [] if real is None else [real.name(place) for place in region.nearest],
         "places": [] if real is None else real.table.index[region.rule.holds(real.table)].tolist(),

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gevaldi.mass.mass import Mass
+from gevaldi.names import listed
 from gevaldi.properties import COUNTS, describe, unit_of
-from gevaldi.regions.measured import Occurrence, Region, Trait
+from gevaldi.regions.measured import FittingText, Occurrence, Region, Trait
 from gevaldi.regions.rules import Bound
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import FEW, percentage
@@ -88,6 +89,7 @@ class Words:
             self.rate(region),
             self.set_apart(region.traits),
             self.requested(own) if conditional else "",
+            fitting(region.texts),
             "" if region.levels is None else apart(region.levels),
             "" if region.real is None else self.real(region.real),
         ]
@@ -133,6 +135,14 @@ class Words:
             f"Of {real.pictures:,} real pictures, {real.disputed:,} are in this region ({share_of(real.mass)}), "
             f"{share_of(real.share)} of the real disagreements."
         )
+
+
+def fitting(texts: Sequence[FittingText]) -> str:
+    """The texts that fit the pictures of a region."""
+    if not texts:
+        return ""
+    parts = [f"“{own.text}” ({percentage(own.larger)} of pairs)" for own in texts]
+    return f"By a text-image network, these texts fit them better than pictures on which both agree: {listed(parts)}. A guess."
 
 
 def apart(levels: float) -> str:
