@@ -84,9 +84,7 @@ def record_of(
             {"first": a, "second": b, "words": share_of(estimate), **numbers(estimate)}
             for (a, b), estimate in sorted(found.mass.by_pair.items(), key=lambda item: -item[1].value)
         ],
-        "sentences": words.summary(
-            found.mass, above[0] if above else None, [r for r in found.regions if r.systematic], draws, unit
-        ),
+        "sentences": words.summary(found.mass, above[0] if above else None, found.regions, draws, unit),
         "caution": CAUTION,
         "rest": words.rest(found.measured - covered, found.measured) if found.mass.method == "Monte Carlo" else "",
         "regions": [_entry(region, found.conditional, real[1] if real else None, words) for region in found.regions[:most]],

@@ -36,7 +36,7 @@ class Words:
         bounds = " and ".join(map(in_words, region.rule.bounds)) or ("the others" if region.rule.excluded else "")
         return f"{self.classes[region.first]} or {self.classes[region.second]}{': ' if bounds else ''}{bounds}"
 
-    def summary(self, mass: Mass, above: Mass | None, systematic: Sequence[Region], draws: int, unit: str) -> list[str]:
+    def summary(self, mass: Mass, above: Mass | None, regions: Sequence[Region], draws: int, unit: str) -> list[str]:
         """What was found, the most important first."""
         own, both = mass.probability, f"{self.first} and {self.second}"
         if own.value:
@@ -46,7 +46,7 @@ class Words:
         counting = mass.method == "Monte Carlo"
         lines = [
             head,
-            self.kinds(systematic) if own.value and counting else "",
+            self.kinds(regions) if own.value and counting else "",
             f"The {above.event}{unit and f' {unit}'}: {share_of(above.probability)} of what is drawn." if above else "",
             f"Counted over {draws:,} draws. Regions were chosen on one half of them and measured on the other."
             if counting
@@ -55,8 +55,11 @@ class Words:
         ]
         return [line for line in lines if line]
 
-    def kinds(self, systematic: Sequence[Region]) -> str:
+    def kinds(self, regions: Sequence[Region]) -> str:
         """Whether differences are systematic."""
+        if not regions:
+            return "Too few draws differ for a region of any two classes; more draws (--draws) may show some."
+        systematic = [region for region in regions if region.systematic]
         if not systematic:
             return "No region was shown to be systematic: of no kind of pictures that was looked at do they dispute most."
         share = precise(sum(region.drawn.share.value for region in systematic))
@@ -132,7 +135,7 @@ class Words:
         if not real.disputed:
             return f"None of {real.pictures:,} real pictures is in this region."
         return (
-            f"Of {real.pictures:,} real pictures, {real.disputed:,} are in this region ({share_of(real.mass)}), "
+            f"Of {real.pictures:,} real pictures, {real.disputed:,} {"is" if real.disputed == 1 else "are"} in this region ({share_of(real.mass)}), "
             f"{share_of(real.share)} of the real disagreements."
         )
 
