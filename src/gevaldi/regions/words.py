@@ -134,8 +134,9 @@ class Words:
         """How real pictures fall in it."""
         if not real.disputed:
             return f"None of {real.pictures:,} real pictures is in this region."
+        verb = "is" if real.disputed == 1 else "are"
         return (
-            f"Of {real.pictures:,} real pictures, {real.disputed:,} {"is" if real.disputed == 1 else "are"} in this region ({share_of(real.mass)}), "
+            f"Of {real.pictures:,} real pictures, {real.disputed:,} {verb} in this region ({share_of(real.mass)}), "
             f"{share_of(real.share)} of the real disagreements."
         )
 
