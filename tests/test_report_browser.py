@@ -478,5 +478,5 @@ def test_axe_finds_nothing_on_a_page_with_regions_and_a_telephone_shows_it_whole
     link = page.locator("#region-1 a", has_text="of the search")
     count = link.inner_text().split()[0]
     link.click()
-    assert page.locator("#count").inner_text().startswith(f"{count} of 6 samples")
+    assert page.locator("#count").inner_text().startswith(f"{count} of ")
     page.close()
