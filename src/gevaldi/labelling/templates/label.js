@@ -173,7 +173,10 @@
     function loading(task, image = new Image()) {
       const pixels = () => image.classList.toggle("pixels", Math.max(image.naturalWidth, image.naturalHeight) <= SMALL);
       image.addEventListener("load", () => (pixels(), image === shown?.image && mark()));
-      image.addEventListener("error", () => setTimeout(() => (image.src = task.picture), 2000));
+      image.addEventListener("error", () => {
+        if (image === shown?.image) mark();
+        setTimeout(() => (image.src = task.picture), 2000);
+      });
       if (image.complete && image.naturalWidth) pixels();
       image.alt = "The picture to label";
       if (!image.src) image.src = task.picture;
@@ -198,11 +201,11 @@
 
     // ---- answering
 
-    const ready = () => shown !== null && shown.image.complete && shown.image.naturalWidth > 0;
+    const ready = (name) => shown !== null && shown.image.complete && (shown.image.naturalWidth > 0 || (name === "cannot tell" && online));
     const canUndo = () => waiting.tasks().length > 0 || Boolean(progress?.can_undo);
 
     async function choose(name, could = null) {
-      if (busy || !ready()) return;
+      if (busy || !ready(name ?? answer)) return;
       answer = name ?? answer;
       real = could ?? real;
       mark();
@@ -244,7 +247,8 @@
       shown = ahead[0] ?? null;
       [answer, real, since] = [null, null, performance.now()];
       const names = shown?.choices ?? [];
-      byId("choices").className = `choices${names.some((name) => name.length > 16) ? " long" : ""}${names.length > 4 ? " many" : ""}`;
+      const longest = Math.max(0, ...names.map((name) => name.length));
+      byId("choices").className = `choices${longest > 16 ? " long" : longest <= 8 ? " short" : ""}${names.length > 4 ? " many" : ""}`;
       byId("choices").replaceChildren(...names.map((name, i) => button(i < 9 ? String(i + 1) : "·", name, "", () => choose(name))));
       byId("others").replaceChildren(button("N", noneOf(names), "other", neither), button("?", "Cannot tell", "other", () => choose("cannot tell")));
       byId("real").hidden = !shown?.drawn;
@@ -267,7 +271,7 @@
       states.push(...[...realities.children].map((one, i) => [one, real === REAL[i][2]]));
       for (const [one, chosen] of states) {
         one.classList.toggle("chosen", chosen);
-        one.disabled = !ready();
+        one.disabled = !ready(one === unclear ? "cannot tell" : answer);
         if (shown?.drawn) one.setAttribute("aria-pressed", chosen);
         else one.removeAttribute("aria-pressed");
       }
@@ -287,10 +291,12 @@
     }
 
     function tell() {
-      const waits = waiting.keys().length;
-      const sentence = waits ? `${count(waits, "answer")} wait${waits === 1 ? "s" : ""} for the connection.` : "No connection.";
+      const waits = waiting.tasks().length;
+      const undone = waiting.keys().length ? "An undo waits for the connection." : "No connection.";
+      const sentence = waits ? `${count(waits, "answer")} wait${waits === 1 ? "s" : ""} for the connection.` : undone;
       if (progress) {
         byId("far").textContent = far();
+        if (progress.interval) byId("interval").textContent = progress.interval;
         byId("bar").max = progress.answered + progress.left || 1;
         byId("bar").value = progress.answered + waiting.tasks().length;
       }
@@ -299,7 +305,7 @@
       else if (notice) say(notice, "plain");
       else if (!busy) say(progress?.answered ? "Saved" : "");
       byId("paused-far").textContent = `${byId("far").textContent}.`;
-      byId("paused-saved").textContent = waits ? `${sentence} They are sent when it is back and this page is open on this device.` : "Everything is saved.";
+      byId("paused-saved").textContent = waiting.keys().length ? `${sentence} Open this page on this device again to send what waits.` : "Everything is saved.";
     }
 
     // ---- another class
@@ -308,21 +314,25 @@
     const search = byId("search");
     const list = byId("classes");
     const MOST = 100; // classes in the list at once
-    let classes = null;
+    let classes = null; // none before they are loaded
     let active = 0;
 
-    async function neither() {
-      if (busy || !shown) return;
+    async function load() {
       try {
-        classes ??= await (await fetch("classes", { signal: AbortSignal.timeout(SILENCE) })).json();
+        classes ??= await (await fetch("classes")).json();
+        if (dialog.open) filter();
       } catch {
-        // without a connection there is no list yet
+        // without a connection the list is empty, and "neither" can still be said
       }
-      if (!shown) return;
-      if (!(classes ?? []).some((name) => !shown.choices.includes(name))) return choose("neither");
+    }
+
+    function neither() {
+      if (busy || !ready()) return;
+      if (!classes) load();
+      else if (classes.every((name) => shown.choices.includes(name))) return choose("neither");
       search.value = "";
       filter();
-      if (!dialog.open) dialog.showModal();
+      dialog.showModal();
       search.focus();
     }
 
@@ -330,7 +340,7 @@
 
     function filter() {
       const parts = plain(search.value).split(/\s+/).filter(Boolean);
-      const found = classes.filter((name) => !shown.choices.includes(name) && parts.every((part) => plain(name).includes(part)));
+      const found = (classes ?? []).filter((name) => !shown.choices.includes(name) && parts.every((part) => plain(name).includes(part)));
       if (parts.length) found.sort((a, b) => plain(b).startsWith(parts[0]) - plain(a).startsWith(parts[0]));
       const option = (name, words, i) => {
         const made = element("li", { role: "option", id: `class-${i}`, class: name === "neither" ? "plainly" : "" }, element("bdi", {}, words));
@@ -339,7 +349,7 @@
         return made;
       };
       list.replaceChildren(option("neither", "Something else, or I cannot name it", 0), ...found.slice(0, MOST).map((name, i) => option(name, visible(name), i + 1)));
-      byId("more").textContent = found.length > MOST ? `${count(found.length - MOST, "more class").replace("classs", "classes")}: type to narrow the list.` : found.length ? "" : "No class of this name.";
+      byId("more").textContent = found.length > MOST ? `${count(found.length - MOST, "more class").replace("classs", "classes")}: type to narrow the list.` : classes && !found.length ? "No class of this name." : "";
       move(parts.length && found.length ? 1 : 0);
     }
 
@@ -405,7 +415,6 @@
         if (closes[open().id] === key) open().close();
         return;
       }
-      if (event.target.matches?.("input, select, textarea")) return;
       const digit = /^[1-9]$/.exec(event.key)?.[0] ?? (event.shiftKey ? null : /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1]);
       const name = digit && shown?.choices[digit - 1];
       if (!name && !Object.hasOwn(keys, key)) return;
@@ -444,6 +453,7 @@
     if (!waiting.tasks().includes(first.task)) ahead = [{ ...first, image: loading(first, byId("picture")) }];
     show();
     exchange();
+    load();
   }
 
   // ---- the page of who owns the question
