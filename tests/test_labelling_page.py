@@ -1,10 +1,9 @@
 """The page on which people label, in a browser: keys, touch, no JavaScript, no connection, two tabs, sleep."""
 
+import contextlib
 import os
 import re
 import shutil
-import socket
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ import pytest
 from PIL import Image
 from report_page import FLAGS
 
-from gevaldi.labelling.app import make_app
 from gevaldi.labelling.queues import Item, Queue, Status
-from gevaldi.labelling.service import Options, Service
-from gevaldi.labelling.store import Store, responses
+from gevaldi.labelling.serve import Labelling
+from gevaldi.labelling.service import Options
+from gevaldi.labelling.store import responses
 
 pytestmark = pytest.mark.slow
 CHROMIUM = next((found for found in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if found), None)
@@ -42,46 +41,26 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
-class Site:
-    """A labelling server of this process, over a queue of made-up pictures without controls and repeats."""
+class Site(Labelling):
+    """Serves a queue of made-up pictures, without controls and repeats."""
 
-    def __init__(self, folder: Path, items: Sequence[Item], classes: Sequence[str], people: Sequence[str], side: int) -> None:
+    def __init__(self, folder: Path, items: Sequence[Item], classes: Sequence[str], people: Sequence[str]) -> None:
         def status(answered: frozenset[str]) -> Status:
             left = frozenset(item.id for item in items) - answered
-            return Status(left, len(left), not left)
+            return Status(left, len(left), not left, point=(len(answered), -0.1 / (1 + len(answered)), 0.1))
 
         def picture(text: str) -> Image.Image:
-            pixels = np.random.default_rng(int(text.removeprefix("example "))).integers(0, 256, (side, side, 3))
+            pixels = np.random.default_rng(int(text.removeprefix("example "))).integers(0, 256, (28, 28, 3))
             return Image.fromarray(pixels.astype(np.uint8))
 
         examples = {name: [f"example {i}"] for i, name in enumerate(classes)}
         queue = Queue(folder, items, tuple(classes), {}, examples, picture, status)
-        self.folder, self.items = folder, items
-        self.service = Service(queue, Store(folder), people, Options(overlap=0.0, repeats=0.0))
+        super().__init__(queue, people, Options(overlap=0.0, repeats=0.0), "127.0.0.1", None)
+        self.items = items
 
-    def start(self) -> None:
-        import uvicorn
-
-        listening = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        self.server = uvicorn.Server(uvicorn.Config(make_app(self.service), log_level="warning"))
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listening]})
-        self.thread.start()
-
-    def stop(self) -> None:
-        self.server.should_exit = True
-        self.thread.join()
-
-    def link(self, person: str) -> str:
-        return f"{self.address}/p/{self.service.people[person].token}/"
-
-    @property
-    def owner(self) -> str:
-        return f"{self.address}/owner/{self.service.owner}/"
-
-    def task(self, person: str, place: int) -> str:
-        """The name of a task in the browser."""
-        return self.service._task(person, (self.items[place].id, 1))
+    def task(self, place: int) -> str:
+        """The name of a task in Ada's browser."""
+        return self.service._task("Ada", (self.items[place].id, 1))
 
     def answers(self) -> list[tuple[str, str | None]]:
         """The answers on disk and whether the picture could be real, in the order of the queue."""
@@ -91,24 +70,20 @@ class Site:
 
 @pytest.fixture
 def label(tmp_path: Path) -> Iterator[Callable[..., Site]]:
-    sites: list[Site] = []
+    """Begins a site with so many pictures."""
+    with contextlib.ExitStack() as stack:
 
-    def start(
-        number: int,
-        classes: Sequence[str] = ANIMALS,
-        choices: Callable[[int], Sequence[str]] = lambda i: ANIMALS[:2],
-        drawn: Callable[[int], bool] = lambda i: False,
-        people: Sequence[str] = ("Ada",),
-        side: int = 28,
-    ) -> Site:
-        items = [Item(str(i), tuple(choices(i)), drawn(i)) for i in range(number)]
-        sites.append(Site(tmp_path, items, classes, people, side))
-        sites[-1].start()
-        return sites[-1]
+        def start(
+            number: int,
+            classes: Sequence[str] = ANIMALS,
+            choices: Callable[[int], Sequence[str]] = lambda i: ANIMALS[:2],
+            drawn: Callable[[int], bool] = lambda i: False,
+            people: Sequence[str] = ("Ada",),
+        ) -> Site:
+            items = [Item(str(i), tuple(choices(i)), drawn(i)) for i in range(number)]
+            return stack.enter_context(Site(tmp_path, items, classes, people))
 
-    yield start
-    for site in sites:
-        site.stop()
+        yield start
 
 
 @pytest.fixture
@@ -164,7 +139,7 @@ def violations(page: Any) -> list[str]:
 
 def test_a_whole_task_is_done_by_keyboard_alone(contexts: Any, label: Any) -> None:
     site = label(6, drawn=lambda i: i == 3)
-    page = opened(contexts(), site.link("Ada"))
+    page = opened(contexts(), site.links["Ada"])
     far(page, 0)
     page.keyboard.press("1")
     far(page, 1)
@@ -208,7 +183,7 @@ def test_a_whole_task_is_done_by_keyboard_alone(contexts: Any, label: Any) -> No
 
 
 def test_keys_drawn_on_buttons_are_the_keys_that_work(contexts: Any, label: Any) -> None:
-    page = opened(contexts(), label(2, drawn=lambda i: True).link("Ada"))
+    page = opened(contexts(), label(2, drawn=lambda i: True).links["Ada"])
     far(page, 0)
     keys = page.locator(".panel kbd").all_text_contents()
     assert keys == ["1", "2", "N", "?", "Y", "S", "X", "U", "G", "P"]
@@ -217,7 +192,7 @@ def test_keys_drawn_on_buttons_are_the_keys_that_work(contexts: Any, label: Any)
 
 def test_a_whole_task_is_done_by_touch_on_a_telephone(contexts: Any, label: Any) -> None:
     site = label(5, drawn=lambda i: i == 1)
-    page = opened(contexts(**TELEPHONE), site.link("Ada"))
+    page = opened(contexts(**TELEPHONE), site.links["Ada"])
     far(page, 0)
     page.locator("#choices button").nth(1).tap()
     far(page, 1)
@@ -238,7 +213,7 @@ def test_a_whole_task_is_done_by_touch_on_a_telephone(contexts: Any, label: Any)
     page.get_by_role("button", name="Continue").tap()
     page.locator("#choices button").nth(0).tap()
     far(page, 4)
-    page.locator("#choices button").nth(0).tap()
+    page.locator("#choices button").nth(1).tap()
     done(page)
     assert [real for _, real in site.answers()] == [None, "unsure", None, None, None]
     assert site.answers()[2] == ("cannot tell", None)
@@ -246,10 +221,10 @@ def test_a_whole_task_is_done_by_touch_on_a_telephone(contexts: Any, label: Any)
 
 def test_a_whole_task_is_done_without_javascript(contexts: Any, label: Any) -> None:
     site = label(5, drawn=lambda i: i == 1)
-    page = opened(contexts(java_script_enabled=False), site.link("Ada"))
+    page = opened(contexts(java_script_enabled=False), site.links["Ada"])
     page.locator("#choices button").nth(0).click()
     page.get_by_text("1 answered").wait_for()
-    assert page.url == site.link("Ada")
+    assert page.url == site.links["Ada"]
     page.locator("#choices input").nth(1).check()
     page.get_by_label("Yes").check()
     page.get_by_role("button", name="Save and go on").click()
@@ -281,7 +256,7 @@ def test_a_whole_task_is_done_without_javascript(contexts: Any, label: Any) -> N
 def test_nothing_is_lost_without_a_connection_nor_stored_twice(contexts: Any, label: Any) -> None:
     site = label(8)
     context = contexts()
-    page = opened(context, site.link("Ada"))
+    page = opened(context, site.links["Ada"])
     far(page, 0)
     page.wait_for_load_state("networkidle")
     context.set_offline(True)
@@ -309,7 +284,7 @@ def test_nothing_is_lost_without_a_connection_nor_stored_twice(contexts: Any, la
 def test_answers_that_waited_in_a_closed_page_are_sent_when_it_is_opened_again(contexts: Any, label: Any) -> None:
     site = label(5)
     context = contexts()
-    page = opened(context, site.link("Ada"))
+    page = opened(context, site.links["Ada"])
     far(page, 0)
     page.wait_for_load_state("networkidle")
     context.set_offline(True)
@@ -319,17 +294,17 @@ def test_answers_that_waited_in_a_closed_page_are_sent_when_it_is_opened_again(c
     far(page, 2)
     page.close()
     context.set_offline(False)
-    page = opened(context, site.link("Ada"))
+    page = opened(context, site.links["Ada"])
     status(page, "Saved")
     far(page, 2)
     assert site.answers() == [(site.items[0].choices[0], None), (site.items[1].choices[1], None)]
-    assert shown(page).endswith(site.task("Ada", 2))
+    assert shown(page).endswith(site.task(2))
 
 
 @pytest.mark.parametrize("reply", ["lost", "a page of the hotel", "an error"])
 def test_an_answer_counts_once_whatever_becomes_of_the_reply(contexts: Any, label: Any, reply: str) -> None:
     site = label(4)
-    page = opened(contexts(), site.link("Ada"))
+    page = opened(contexts(), site.links["Ada"])
     far(page, 0)
     page.wait_for_load_state("networkidle")
     hits: list[int] = []
@@ -358,7 +333,7 @@ def test_an_answer_counts_once_whatever_becomes_of_the_reply(contexts: Any, labe
 
 def test_the_next_picture_waits_until_the_answer_is_on_disk(contexts: Any, label: Any) -> None:
     site = label(3)
-    page = opened(contexts(), site.link("Ada"))
+    page = opened(contexts(), site.links["Ada"])
     far(page, 0)
     page.wait_for_load_state("networkidle")
     routes: list[Any] = []
@@ -377,17 +352,17 @@ def test_the_next_picture_waits_until_the_answer_is_on_disk(contexts: Any, label
 def test_the_second_of_two_tabs_moves_on(contexts: Any, label: Any) -> None:
     site = label(4)
     context = contexts()
-    one, other = (opened(context, site.link("Ada")) for _ in range(2))
+    one, other = (opened(context, site.links["Ada"]) for _ in range(2))
     for page in (one, other):
         page.wait_for_load_state("networkidle")
         far(page, 0)
     one.keyboard.press("1")
     far(one, 1)
-    assert shown(other).endswith(site.task("Ada", 0))
+    assert shown(other).endswith(site.task(0))
     other.keyboard.press("2")
     far(other, 1)
     status(other, f"This picture already had your answer: {site.items[0].choices[0]}")
-    assert shown(other).endswith(site.task("Ada", 1))
+    assert shown(other).endswith(site.task(1))
     other.keyboard.press("2")
     far(other, 2)
     assert site.answers() == [(site.items[0].choices[0], None), (site.items[1].choices[1], None)]
@@ -397,15 +372,16 @@ def test_the_second_of_two_tabs_moves_on(contexts: Any, label: Any) -> None:
 def test_hostile_class_names_run_nothing_and_break_nothing(contexts: Any, label: Any, script: bool) -> None:
     site = label(5, classes=(*HOSTILE, "other"), choices=lambda i: HOSTILE if i else HOSTILE[:2])
     for options in (TELEPHONE, DESK):
-        page = opened(contexts(java_script_enabled=script, **options), site.link("Ada"))
+        page = opened(contexts(java_script_enabled=script, **options), site.links["Ada"])
         assert page.evaluate("document.documentElement.scrollWidth") <= options["viewport"]["width"]
         assert page.locator("main img").count() == 1
         page.locator("#choices .choice").nth(1).click()
         page.locator("#far", has_text=re.compile("^[12] answered")).wait_for()
     assert {answer for answer, _ in site.answers()} <= set(HOSTILE)
     if script:
+        far(page, 2)
         page.keyboard.press("n")
-        page.keyboard.type("ot")
+        page.keyboard.type("oth")
         page.locator("#classes [aria-selected=true]", has_text="other").wait_for()
         page.keyboard.press("Escape")
         page.keyboard.press("3")
@@ -418,7 +394,7 @@ def test_after_an_hour_of_sleep_the_page_goes_on(contexts: Any, label: Any) -> N
     context = contexts()
     page = context.new_page()
     page.clock.install()
-    page.goto(site.link("Ada"))
+    page.goto(site.links["Ada"])
     far(page, 0)
     page.wait_for_load_state("networkidle")
     context.set_offline(True)
@@ -438,7 +414,7 @@ def test_after_an_hour_of_sleep_the_page_goes_on(contexts: Any, label: Any) -> N
 @pytest.mark.parametrize("options", [DESK, DESK | {"color_scheme": "dark"}, TELEPHONE], ids=["light", "dark", "telephone"])
 def test_axe_finds_nothing_on_any_page(contexts: Any, label: Any, options: Any) -> None:
     site = label(4, drawn=lambda i: i == 0)
-    page = opened(contexts(**options), site.link("Ada"))
+    page = opened(contexts(**options), site.links["Ada"])
     far(page, 0)
     assert violations(page) == []
     page.keyboard.press("1")
@@ -454,13 +430,13 @@ def test_axe_finds_nothing_on_any_page(contexts: Any, label: Any, options: Any) 
     for answered in (2, 3):
         page.keyboard.press("2")
         far(page, answered)
-    page.goto(site.link("Ada") + "guide")
+    page.goto(site.links["Ada"] + "guide")
     assert violations(page) == []
     page.goto(site.owner)
     assert violations(page) == []
-    page.goto(site.address + "/p/nobody/")
+    page.goto(site.links["Ada"][:-2])
     assert violations(page) == []
-    page.goto(site.link("Ada"))
+    page.goto(site.links["Ada"])
     page.keyboard.press("2")
     done(page)
     assert violations(page) == []
@@ -475,8 +451,8 @@ def test_the_page_of_the_owner_renews_itself_and_copies_links(contexts: Any, lab
     row = page.get_by_role("row").filter(has_text="Ada")
     row.get_by_role("button", name="Copy").click()
     page.get_by_text("Copied").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()") == site.link("Ada")
-    other = opened(contexts(), site.link("Ada"))
+    assert page.evaluate("navigator.clipboard.readText()") == site.links["Ada"]
+    other = opened(contexts(), site.links["Ada"])
     far(other, 0)
     other.keyboard.press("1")
     far(other, 1)
@@ -487,7 +463,7 @@ def test_the_page_of_the_owner_renews_itself_and_copies_links(contexts: Any, lab
 
 
 def test_a_small_picture_is_enlarged_without_smoothing(contexts: Any, label: Any) -> None:
-    page = opened(contexts(), label(2).link("Ada"))
+    page = opened(contexts(), label(2).links["Ada"])
     far(page, 0)
     box = page.locator("#picture").bounding_box()
     assert min(box["width"], box["height"]) >= 400
@@ -495,6 +471,6 @@ def test_a_small_picture_is_enlarged_without_smoothing(contexts: Any, label: Any
 
 
 def test_nothing_moves_for_who_asked_for_less_motion(contexts: Any, label: Any) -> None:
-    page = opened(contexts(reduced_motion="reduce"), label(2).link("Ada"))
+    page = opened(contexts(reduced_motion="reduce"), label(2).links["Ada"])
     far(page, 0)
     assert page.evaluate("document.getAnimations().length") == 0

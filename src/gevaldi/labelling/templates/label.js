@@ -18,6 +18,7 @@
   const PATIENCE = 3000; // milliseconds that a person waits for the server before the next picture
   const SILENCE = 10000; // milliseconds after which a request is given up and repeated
   const LONGEST_PAUSE = 30000; // milliseconds between two tries
+  const DOUBLE = 300; // milliseconds within which the second half of a double click answers nothing
   const SMALL = 64; // pixels up to which a picture is enlarged without smoothing
   const REAL = [["Y", "Yes", "yes"], ["S", "Unsure", "unsure"], ["X", "No", "no"]];
 
@@ -238,7 +239,8 @@
 
     function button(key, name, kind, act) {
       const made = element("button", { type: "button", class: `choice ${kind}${name.length > 40 ? " wordy" : ""}` }, element("kbd", {}, key), element("bdi", {}, visible(name)));
-      made.addEventListener("click", (event) => event.detail < 2 && act()); // the second half of a double click answers nothing
+      const twice = (event) => event.detail > 1 && performance.now() - since < DOUBLE;
+      made.addEventListener("click", (event) => twice(event) || act());
       return made;
     }
 
@@ -460,12 +462,15 @@
 
   function own() {
     const again = 10000; // milliseconds
-    const copying = () =>
-      document.querySelectorAll("[data-copy]").forEach((one) => {
-        one.hidden = false;
-        const field = one.previousElementSibling;
-        field.value = new URL(field.value, location.href).href;
-      });
+    function ago(time) {
+      const seconds = (Date.now() - new Date(time)) / 1000;
+      const [unit, size] = [["day", 86400], ["hour", 3600], ["minute", 60]].find(([, size]) => seconds >= size) ?? ["", 1];
+      return unit ? `${count(Math.floor(seconds / size), unit)} ago` : "just now";
+    }
+    function enliven() {
+      document.querySelectorAll("[data-copy]").forEach((one) => (one.hidden = false));
+      document.querySelectorAll("time").forEach((one) => (one.textContent = ago(one.dateTime)));
+    }
     document.addEventListener("click", async (event) => {
       const one = event.target.closest("[data-copy]");
       if (!one) return;
@@ -492,14 +497,14 @@
           else byId("downloads").before(fresh);
           fresh.dataset.text = text;
         }
-        copying();
+        enliven();
         byId("fresh").textContent = `As of ${new Date().toLocaleTimeString("en-GB")}. This page renews itself.`;
       } catch {
         byId("fresh").textContent = "No connection to the labelling server. This page tries again every 10 seconds.";
       }
       setTimeout(refresh, document.hidden ? 6 * again : again);
     }
-    copying();
+    enliven();
     setTimeout(refresh, again);
   }
 
