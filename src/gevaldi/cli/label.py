@@ -100,7 +100,7 @@ def _follow(labelling: "Labelling") -> None:
                 count = sum(len(person.done) for person in service.people.values())
                 bar.rows(count, count + service.status.left)
                 if service.finished and not finished:
-                    bar.notice("Nothing is left to ask. " + " ".join(service.status.sentences[:1]))
+                    bar.notice("Nothing is left to ask. " + " ".join(service.queue.sentences()[:1]))
                 finished = service.finished
                 time.sleep(0.5)
     except KeyboardInterrupt:

@@ -25,7 +25,7 @@ try:
     from starlette.concurrency import run_in_threadpool
     from starlette.datastructures import Headers, MutableHeaders
     from starlette.exceptions import HTTPException
-    from starlette.requests import Request
+    from starlette.requests import ClientDisconnect, Request
     from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
     from starlette.routing import Route
 except ImportError:
@@ -331,10 +331,13 @@ async def _sent(request: Request) -> dict[str, Any]:
     if not is_form and request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "An answer is sent as JSON or as a form.")
     content = b""
-    async for part in request.stream():
-        content += part
-        if len(content) > BODY:
-            raise HTTPException(413, f"A request has at most {BODY:,} bytes.")
+    try:
+        async for part in request.stream():
+            content += part
+            if len(content) > BODY:
+                raise HTTPException(413, f"A request has at most {BODY:,} bytes.")
+    except ClientDisconnect:
+        raise HTTPException(400, "The line dropped.") from None
     try:
         if is_form:
             return {

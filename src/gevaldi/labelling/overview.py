@@ -26,7 +26,6 @@ def overview(
         "answers": sum(map(len, done.values())),
         "left": status.left,
         "finished": status.finished,
-        "sentences": list(status.sentences),
         "interval": status.interval,
         "points": list(points),
         "discuss": disagreements(done),

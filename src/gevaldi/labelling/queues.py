@@ -1,7 +1,9 @@
 """What people are asked: the disputed pictures of a verdict, the pictures of a comparison, or those of its regions."""
 
+import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +61,6 @@ class Status:
         left: how many more answers are needed, as far as that can be foretold.
         finished: whether no picture needs a first answer any more.
         decided: whether that is because more answers would decide nothing.
-        sentences: what follows, for who owns the question; empty of a comparison.
         interval: of the difference, in words; None of a comparison.
         point: the number of labels that count, and the interval as numbers; None of a comparison.
     """
@@ -68,7 +69,6 @@ class Status:
     left: int
     finished: bool
     decided: bool = False
-    sentences: tuple[str, ...] = ()
     interval: str | None = None
     point: tuple[int, float, float] | None = None
 
@@ -85,6 +85,7 @@ class Queue:
         examples: ids of pictures of some classes, for the guide; none of them is asked.
         picture: a picture by its id.
         status: says what is still open, given the ids that have an answer.
+        sentences: says what follows from the answers, for who owns the question; nothing of a comparison.
         seed: of all choices by hash.
     """
 
@@ -95,6 +96,7 @@ class Queue:
     examples: Mapping[str, Sequence[str]]
     picture: "Callable[[str], Image]"
     status: Callable[[frozenset[str]], Status]
+    sentences: Callable[[], tuple[str, ...]] = tuple
     seed: int = 0
 
 
@@ -175,6 +177,7 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
     places |= {control.item.id: place for control, place in chosen.values()}
     places |= {text: place for some in examples.values() for text, place in some.items()}
 
+    following = Following(own, until_decided)
     return Queue(
         verdict.folder,
         items,
@@ -182,7 +185,8 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
         {text: control for text, (control, _) in chosen.items()},
         {name: tuple(some) for name, some in examples.items()},
         lambda text: _of_pool(pool, places[text]),
-        Following(own, until_decided).status,
+        following.status,
+        following.sentences,
         seed,
     )
 
@@ -243,40 +247,46 @@ def _controls(
     return found, examples
 
 
-@dataclass
 class Following:
-    """Follows a verdict as answers come."""
+    """Follows a verdict as answers come, from any thread."""
 
-    verdict: "Verdict"
-    until_decided: bool
-    _names: dict[int, str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        places = self.verdict.disputed
-        self._names = dict(zip(places.tolist(), self.verdict.ids_at(places), strict=True))
+    def __init__(self, verdict: "Verdict", until_decided: bool) -> None:
+        self.verdict, self.until_decided = verdict, until_decided
+        self._names = dict(zip(verdict.disputed.tolist(), verdict.ids_at(verdict.disputed), strict=True))
+        self._lock = threading.Lock()
+        self._forecast, self._next_forecast = (0, 0), 0.0  # labels to come, of so many that were open
 
     def status(self, answered: frozenset[str]) -> Status:
         """Read the answers that are new, also those of other processes, and decide again."""
-        from gevaldi.verdicts.sentences import basis, headline, labels_used, outlook, span
+        from gevaldi.verdicts.sentences import span
 
-        own = self.verdict
-        own.refresh()
-        places = own.open_places() if self.until_decided else [one for one in own.disputed.tolist() if one not in own.truths]
-        still = frozenset(self._names[place] for place in map(int, places))
-        left = min(own.forecast.labels, len(still)) if self.until_decided and still else len(still)
-        main = own.main
-        low, high = main.interval()
-        words = [headline(own), labels_used(own), basis(own), outlook(own)]
-        interval = span(own.interval, main.score, main.size)
-        return Status(
-            still,
-            left,
-            not still,
-            self.until_decided and not still,
-            tuple(one for one in words if one),
-            interval,
-            (main.used, low, high),
-        )
+        with self._lock:
+            own = self.verdict
+            own.refresh()
+            places = own.open_places() if self.until_decided else [one for one in own.disputed.tolist() if one not in own.truths]
+            still = frozenset(self._names[place] for place in map(int, places))
+            interval, main = own.interval, own.main
+            words = span(interval, main.score, main.size)
+            point = (main.used, interval.low, interval.high)
+            return Status(still, self._left(len(still)), not still, self.until_decided and not still, words, point)
+
+    def _left(self, still: int) -> int:
+        """How many answers are needed; foretold anew whenever that takes a twentieth of the time since."""
+        if not self.until_decided or not still:
+            return still
+        begin = time.monotonic()
+        if begin >= self._next_forecast:
+            self._forecast = self.verdict.forecast.labels, still
+            self._next_forecast = begin + 20 * (time.monotonic() - begin)
+        labels, before = self._forecast
+        return min(still, max(1, labels - before + still))
+
+    def sentences(self) -> tuple[str, ...]:
+        """What follows from the answers, for who owns the question."""
+        from gevaldi.verdicts.sentences import basis, headline, labels_used, outlook
+
+        with self._lock:
+            return tuple(words for say in (headline, labels_used, basis, outlook) if (words := say(self.verdict)))
 
 
 # a comparison
@@ -325,7 +335,7 @@ def of_run(run: Run, controls: float = 0.1) -> Queue:
         {name: tuple(some) for name, some in examples.items()},
         lambda text: _of_run(run, text),
         _until_all(ordered),
-        seed,
+        seed=seed,
     )
 
 

@@ -47,6 +47,7 @@ class Labelling:
             SpecError: the port is in use, or the host is not one of this machine.
         """
         self.folder = queue.folder
+        queue.picture(queue.items[0].id)  # one that cannot be read is better known now, and the first one is slow
         with contextlib.ExitStack() as stack:
             owner = stack.enter_context(_locked(queue.folder))
             store = Store(queue.folder)
@@ -174,7 +175,7 @@ def _where(path: Path) -> str:
 
 
 def _listen(host: str, port: int | None, first: int) -> socket.socket:
-    """A socket that listens: on this port, or else on the first free one.
+    """A socket bound to this port, or else to the first free one. It listens once the server begins.
 
     Raises:
         SpecError: the port is in use or not allowed, or this machine has no such address.
@@ -188,7 +189,6 @@ def _listen(host: str, port: int | None, first: int) -> socket.socket:
             with contextlib.ExitStack() as stack:
                 stack.callback(found.close)
                 found.bind((host, number))
-                found.listen(256)
                 stack.pop_all()
             return found
         except (OSError, OverflowError) as error:

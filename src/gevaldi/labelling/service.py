@@ -396,6 +396,7 @@ class Service:
         with self._lock:
             done = {name: list(person.done.values()) for name, person in self.people.items()}
         found = overview(done, self.answers_of_controls, self.status, self.points)
+        found["sentences"] = list(self.queue.sentences())
         for one in found["discuss"]:
             one["place"] = self._places.get(one["picture"])
         return found
