@@ -60,7 +60,7 @@ def alpha_with_interval(counts: Counts, seed: int = 0) -> Estimate:
     return Estimate(value, low, high, len(rated))
 
 
-def _rated(counts: Counts) -> Counts:
+def _rated(counts: Counts) -> Int[np.ndarray, "rated classes"]:
     return np.asarray(counts[counts.sum(1) > 1])
 
 
