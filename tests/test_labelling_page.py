@@ -179,7 +179,14 @@ def test_a_whole_task_is_done_by_keyboard_alone(contexts: Any, label: Any) -> No
     page.keyboard.press("Enter")
     done(page)
     first, second = ((item.choices[0], None) for item in (site.items[0], site.items[5]))
-    assert site.answers() == [first, ("café", None), ("neither", None), (site.items[3].choices[0], "no"), ("cannot tell", None), second]
+    assert site.answers() == [
+        first,
+        ("café", None),
+        ("neither", None),
+        (site.items[3].choices[0], "no"),
+        ("cannot tell", None),
+        second,
+    ]
 
 
 def test_keys_drawn_on_buttons_are_the_keys_that_work(contexts: Any, label: Any) -> None:
@@ -196,8 +203,12 @@ def test_a_whole_task_is_done_by_touch_on_a_telephone(contexts: Any, label: Any)
     far(page, 0)
     page.locator("#choices button").nth(1).tap()
     far(page, 1)
-    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth")
-    sizes = page.locator("a:visible, button:visible").evaluate_all("all => all.map((e) => e.getBoundingClientRect()).map((b) => Math.min(b.width, b.height))")
+    assert page.evaluate(
+        "document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth"
+    )
+    sizes = page.locator("a:visible, button:visible").evaluate_all(
+        "all => all.map((e) => e.getBoundingClientRect()).map((b) => Math.min(b.width, b.height))"
+    )
     assert min(sizes) >= 44
     page.get_by_role("button", name="Unsure").tap()
     page.locator("#choices button").nth(0).tap()
@@ -250,7 +261,13 @@ def test_a_whole_task_is_done_without_javascript(contexts: Any, label: Any) -> N
     page.get_by_role("button", name="Cannot tell").click()
     done(page)
     choices = [item.choices for item in site.items]
-    assert site.answers() == [(choices[0][0], None), (choices[1][0], "no"), ("café", None), ("neither", None), ("cannot tell", None)]
+    assert site.answers() == [
+        (choices[0][0], None),
+        (choices[1][0], "no"),
+        ("café", None),
+        ("neither", None),
+        ("cannot tell", None),
+    ]
 
 
 def test_nothing_is_lost_without_a_connection_nor_stored_twice(contexts: Any, label: Any) -> None:
