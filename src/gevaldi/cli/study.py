@@ -26,8 +26,8 @@ def study(
 ) -> None:
     """Study with people whether maximally different samples change which of two classifiers they choose.
 
-    People choose from accuracies alone, look at pictures of one arm, and choose again. The plan is written first, with its power, and
-    is fixed once the first person has answered. Examples:
+    People choose from accuracies alone, look at pictures of one arm, and choose again. The plan is written first, with its power,
+    and is fixed once the first person has answered. Examples:
 
     \b
       gevaldi study runs/demo --plan --people 160
@@ -58,6 +58,6 @@ def _serve(found: "Study", port: int) -> None:
     from gevaldi.studies.serve import serve
 
     found.export()
-    tell(f"Each person who opens http://127.0.0.1:{port}/ takes part. http://127.0.0.1:{port}/?number=0 is a preview, which stores nothing.")
-    tell("Ctrl-C ends it; results are stored as they come.")
+    tell(f"Each person who opens http://127.0.0.1:{port}/ takes part. Results are stored as they come; Ctrl-C ends it.")
+    tell(f"Preview, which stores nothing: http://127.0.0.1:{port}/?number=0")
     serve(found, port)

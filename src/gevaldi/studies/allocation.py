@@ -29,6 +29,4 @@ def allocation(plan: Plan, arms: int) -> list[Session]:
     slots = [(arm, a) for arm in range(arms) for a in ("first", "second")]
     blocks = ceil(SPARE * plan.people / len(slots))
     chosen = [slot for block in range(blocks) for slot in shuffled(slots, plan.seed, "block", block)]
-    return [
-        Session(arm, a, shuffled(range(plan.pictures), plan.seed, "order", number)) for number, (arm, a) in enumerate(chosen)
-    ]
+    return [Session(arm, a, shuffled(range(plan.pictures), plan.seed, "order", number)) for number, (arm, a) in enumerate(chosen)]

@@ -1,4 +1,4 @@
-"""What a study showed: choices and certainty by arm, the main question, and how the choices compare with the truth if it is known."""
+"""What a study showed: choices and certainty by arm, the main question, and whether choices agree with the truth, if known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

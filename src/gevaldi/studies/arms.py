@@ -66,15 +66,17 @@ def arms_of(run: Run, plan: Plan) -> Arms:
     for arm in plan.arms:
         some = found[arm]()
         if len(some) < plan.pictures:
-            notes.append(f"The arm “{arm}” is left out: it needs {plan.pictures} pictures, and the run has {len(some)}. {REMEDIES[arm]}")
+            notes.append(
+                f"The arm “{arm}” is left out: it needs {plan.pictures} pictures, and the run has {len(some)}. {REMEDIES[arm]}"
+            )
         else:
             pictures[arm] = [_as_png(one) for one in some[: plan.pictures]]
     if "maximally different" in pictures and len(run.spec.searches) == 1:
         notes.append(FORWARD_ONLY.format(order=run.spec.searches[0]))
     if "random" in pictures and run.spec.search.candidates > 1:
         notes.append(
-            f"The random pictures are starts of the search, each chosen out of {run.spec.search.candidates} draws. For plain draws, "
-            "repeat the run with search.candidates=1."
+            f"The random pictures are starts of the search, each chosen out of {run.spec.search.candidates} draws. For plain "
+            "draws, repeat the run with search.candidates=1."
         )
     return Arms(pictures, notes)
 
@@ -88,7 +90,7 @@ REMEDIES: dict[ArmName, str] = {
 
 
 def _samples(run: Run, plan: Plan, stage: str) -> list[ShownPicture]:
-    """Pictures of samples at a stage: start, end, or probable; the last two only where the two classifiers name different classes."""
+    """Pictures of samples at a stage: start, end, or probable; those of the last two only where the top classes differ."""
     names = [f"first_{stage}", f"second_{stage}"]
     known = run.each(["index", "order", "status", *names, *([] if stage == "start" else [f"survives_storage{SUFFIX[stage]}"])])
     rows = [row for row in known if row["status"] != "failed" and _counts(row, stage, run)]
@@ -96,7 +98,8 @@ def _samples(run: Run, plan: Plan, stage: str) -> list[ShownPicture]:
     chosen = _in_turn(orders)[: plan.pictures]
     return [
         ShownPicture(
-            *(row[name][0]["name"] for name in names),
+            row[names[0]][0]["name"],
+            row[names[1]][0]["name"],
             f"sample {row['index']}, {WORDS[stage]}",
             row[f"picture_{stage}"]["bytes"],
         )

@@ -91,7 +91,9 @@ def read_manifest(folder: Path) -> Manifest:
         first, second = own.pop("classifiers")
         return Manifest(classifiers=(first, second), **own)
     except FileNotFoundError:
-        raise SpecError(f"There is no study in {folder}: {MANIFEST} is missing. Choose its pictures with: gevaldi study FOLDER --plan") from None
+        raise SpecError(
+            f"There is no study in {folder}: {MANIFEST} is missing. Choose its pictures with: gevaldi study FOLDER --plan"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SpecError(f"{path} is damaged: {error}. Restore it, or delete it and give --plan again.") from None
 

@@ -17,7 +17,9 @@ TEXT = TextFile("The plan", SpecError, "`gevaldi study FOLDER --plan` writes one
 
 ArmName = Literal["maximally different", "most probable", "typical disagreements", "random"]
 ARMS: tuple[ArmName, ...] = get_args(ArmName)
-CHANGED, BETTER = "choice changed", "chose the better"
+Kind = Literal["choice changed", "chose the better"]
+CHANGED: Kind = "choice changed"
+BETTER: Kind = "chose the better"
 MOST_PEOPLE = 20_000
 
 CONSENT = """\
@@ -29,8 +31,8 @@ the time you take are stored without your name.
 INSTRUCTIONS = """\
 Two programs, A and B, say what a picture shows. Imagine that you have to use one of them.
 
-First you see how often each was right, and choose one. Then you see some pictures, each with what A and B say it shows. Look at each
-picture, and judge for yourself. Afterwards you choose again. You may keep your choice or change it.
+First you see how often each was right, and choose one. Then you see some pictures, each with what A and B say it shows. Look at
+each picture, and judge for yourself. Afterwards you choose again. You may keep your choice or change it.
 """
 
 
@@ -39,7 +41,7 @@ class Question(Settings):
 
     arm: ArmName = Field("maximally different", description="the arm in question")
     against: ArmName = Field("random", description="the arm it is compared with")
-    outcome: Literal["choice changed", "chose the better"] = Field(CHANGED, description="what is compared: a share of people")
+    outcome: Kind = Field(CHANGED, description="what is compared: a share of people")
 
 
 class Accuracies(Settings):
@@ -111,7 +113,7 @@ class Plan(Settings):
             raise ValueError("the main question compares an arm with itself; name two different arms")
         if missing := [arm for arm in (asked.arm, asked.against) if arm not in self.arms]:
             raise ValueError(
-                f"the main question needs the arm {missing[0]!r}, which is not among the arms. Add it to `arms`, or ask about others"
+                f"the main question needs the arm {missing[0]!r}, which is not among the arms. Add it, or ask about others"
             )
         if asked.outcome == BETTER and self.truth is None:
             raise ValueError(f"the outcome {BETTER!r} needs `truth`: which classifier is better, and how that is known")
@@ -131,7 +133,9 @@ def plan_from(settings: Any, source: str) -> Plan:
     try:
         return Plan.model_validate(settings)
     except ValidationError as error:
-        raise SpecError(f"In {source}: {explain_validation_error(error)} Its settings are {', '.join(Plan.model_fields)}.") from None
+        raise SpecError(
+            f"In {source}: {explain_validation_error(error)} Its settings are {', '.join(Plan.model_fields)}."
+        ) from None
 
 
 def read_plan(path: Path) -> Plan:

@@ -143,5 +143,5 @@ def _comment(response: Any) -> str:
         try:
             response = json.loads(response)
         except (ValueError, RecursionError):
-            return response[:LONGEST]
+            return str(response)[:LONGEST]
     return str(response.get("comment") or "")[:LONGEST] if isinstance(response, dict) else ""

@@ -1,4 +1,4 @@
-"""A study in sentences: what is planned and with which power, and what people did. Nothing is said of which classifier is better."""
+"""A study in sentences: what is planned, with which power, and what people did; never which classifier is better."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,8 @@ def plan_sentences(plan: Plan, arms: Sequence[str]) -> list[str]:
     asked, per_arm = plan.question, plan.people // len(arms)
     listed = ", ".join(f"“{arm}”" for arm in arms)
     return [
-        f"{plan.people:,} people in {len(arms)} arms at random, about {per_arm:,} in each; each sees {plan.pictures} pictures: {listed}.",
+        f"{plan.people:,} people in {len(arms)} arms at random, about {per_arm:,} in each; each sees {plan.pictures} pictures: "
+        f"{listed}.",
         f"Main question: {question(plan)} In “{asked.arm}” against “{asked.against}”, by Barnard's exact test at 5 % and "
         "Newcombe's interval, once.",
         f"Power, if the share in “{asked.against}” is {percentage(plan.expected_share)}: {powers(plan, per_arm)}.",
@@ -89,8 +90,8 @@ def notes(found: Analysis) -> list[str]:
         )
     if found.excluded:
         lines.append(
-            f"{found.excluded:,} of {len(found.outcomes):,} people failed more than {found.plan.most_failed} attention checks and are left "
-            "out, as planned."
+            f"{found.excluded:,} of {len(found.outcomes):,} people failed more than {found.plan.most_failed} attention "
+            "checks and are left out, as planned."
         )
     if found.plan.truth:
         lines.append(f"Better means the {found.plan.truth.better} classifier: {found.plan.truth.source}")

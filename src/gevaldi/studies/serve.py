@@ -21,13 +21,17 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-MESSAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Study</title><link rel="stylesheet" href="/study.css"><main><h1>{}</h1><p>{}</p></main></html>'
+MESSAGE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>Study</title><link rel="stylesheet" href="/study.css">'
+    "<main><h1>{}</h1><p>{}</p></main></html>"
+)
 
 
 def application(study: Study) -> "Starlette":
     """The study as a web application.
 
-    `/` gives a new person the next number; `/?person=…&number=…` is that person's page; `/?number=0` is a preview that stores nothing.
+    `/` gives a new person the next number; `/?person=…&number=…` is that person's page; `/?number=0` is a preview, which stores
+    nothing.
 
     Raises:
         MissingExtra: Starlette is not installed.

@@ -167,8 +167,8 @@ def plan_study(folder: str | Path, **settings: Any) -> Study:
     plan = read_plan(own / FILE)
     if plan.accuracies is None:
         raise SpecError(
-            "The run has no real pictures of known classes, so it knows no accuracies to show to people. Write them and their source "
-            f"into {own / FILE}, as accuracies: {{first: 0.97, second: 0.98, source: test set}}, and give --plan again."
+            "The run has no real pictures of known classes, so it knows no accuracies to show to people. Write them and their "
+            f"source into {own / FILE}, as accuracies: {{first: 0.97, second: 0.98, source: test set}}, and give --plan again."
         )
     if Store(own).fixed():
         return _exported(Study.open(folder))
@@ -185,7 +185,7 @@ def _exported(study: Study) -> Study:
 
 
 def _new_plan(run: Run, settings: dict[str, Any]) -> Plan:
-    """A plan with what the run knows: the accuracies on its real pictures, and which classifier is more accurate, if they show it."""
+    """A plan with what the run knows: both accuracies on its real pictures, and which one is better, if they show it."""
     found, known = Evaluation.of(run.record), dict[str, Any]()
     if found and found.known:
         where = f"{found.known:,} real pictures, {plain(full_name(found.name))}"
@@ -203,7 +203,9 @@ def _folder(folder: str | Path) -> Path:
     """
     own = location(str(folder))
     if not isinstance(own, Path):
-        raise SpecError(f"{folder} is not on this machine. A study stores its results with SQLite, which needs a local folder: copy the run.")
+        raise SpecError(
+            f"{folder} is not on this machine. A study stores its results with SQLite, which needs a local folder: copy the run."
+        )
     return own / INSIDE
 
 
@@ -216,7 +218,9 @@ def _check_question(plan: Plan, arms: Container[str], notes: Sequence[str]) -> N
     for arm in (plan.question.arm, plan.question.against):
         if arm not in arms:
             why = " ".join(note for note in notes if f"“{arm}”" in note)
-            raise SpecError(f"The main question needs the arm “{arm}”, which has no pictures. {why} Or ask about other arms in the plan.")
+            raise SpecError(
+                f"The main question needs the arm “{arm}”, which has no pictures. {why} Or ask about other arms in the plan."
+            )
 
 
 def _check_fixed(folder: Path, plan: Plan, manifest: Manifest) -> None:
@@ -232,8 +236,8 @@ def _check_fixed(folder: Path, plan: Plan, manifest: Manifest) -> None:
     what = "; ".join(text.replace(" there", " when people began").replace(" here", " now") for text in changed)
     raise SpecError(
         f"The {'plan' if changed else 'list of pictures'} was changed after the first person answered"
-        f"{f' ({what})' if changed else ''}. Restore it in {folder}, so that the results belong to it; for another study, move this "
-        f"folder away and give --plan again."
+        f"{f' ({what})' if changed else ''}. Restore it in {folder}, so that the results belong to it; for another study, "
+        "move this folder away and give --plan again."
     )
 
 
