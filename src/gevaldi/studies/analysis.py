@@ -140,7 +140,6 @@ def outcome_of(answers: Answers, plan: Plan, arms: Sequence[str]) -> Outcome:
     sessions = allocation(plan, len(arms))
     session = sessions[answers.number % len(sessions)]
     sides = (session.a, OTHER[session.a])
-    right = [check.choices.index(check.answer) for check in plan.attention]
     return Outcome(
         person=answers.person,
         number=answers.number,
@@ -149,7 +148,7 @@ def outcome_of(answers: Answers, plan: Plan, arms: Sequence[str]) -> Outcome:
         after=sides[answers.choices[1]],
         sure_before=answers.sure[0],
         sure_after=answers.sure[1],
-        failed_checks=sum(one != other for one, other in zip(answers.attention, right, strict=True)),
+        failed_checks=sum(one != other for one, other in zip(answers.attention, plan.right_answers, strict=True)),
         looked_ms=answers.looked,
         comment=answers.comment,
     )

@@ -99,6 +99,11 @@ class Plan(Settings):
     accuracies: Accuracies | None = Field(None, description="accuracies that people see before the first choice, and their source")
     truth: Truth | None = Field(None, description="the better classifier, if it is known; people do not see it")
 
+    @property
+    def right_answers(self) -> list[int]:
+        """The place of the right answer of each attention check among its choices."""
+        return [check.choices.index(check.answer) for check in self.attention]
+
     @field_validator("arms")
     @classmethod
     def _each_once(cls, arms: tuple[ArmName, ...]) -> tuple[ArmName, ...]:

@@ -34,7 +34,7 @@ def chance(successes: int, trials: int, others: int, of_others: int) -> float:
     return float(_chances(trials, of_others)[successes, others])
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _chances(n: int, m: int) -> Float[np.ndarray, "n m"]:
     """The p-value of every table with n and m people."""
     from scipy.stats import binom
@@ -53,7 +53,7 @@ def _chances(n: int, m: int) -> Float[np.ndarray, "n m"]:
     return chances
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _shown(n: int, m: int) -> Bool[np.ndarray, "n m"]:
     """Whether each table shows a difference, by the test and the interval together."""
     own = [share(k, n) for k in range(n + 1)]

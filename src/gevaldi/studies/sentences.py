@@ -9,7 +9,10 @@ from gevaldi.studies.plan import BETTER, Plan
 from gevaldi.studies.power import people_needed, power
 
 EFFECTS = (0.1, 0.2, 0.3, 0.4)
-CAUTION = "This says what people chose after they saw some pictures, not which classifier is better. Only labelled real pictures say that."
+CAUTION = (
+    "This says what people chose after they saw some pictures, not which classifier is better. Only real pictures with labels say "
+    "that."
+)
 
 
 def plan_sentences(plan: Plan, arms: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from gevaldi.spec import differences
 from gevaldi.storage import location
 from gevaldi.studies.analysis import Analysis, analyse, outcome_of
 from gevaldi.studies.arms import arms_of
-from gevaldi.studies.export import Manifest, export, identity, read_manifest, write_pictures
+from gevaldi.studies.export import Manifest, data_of, export, identity, read_manifest, write_pictures
 from gevaldi.studies.plan import FILE, Plan, plan_from, read_plan, write_plan
 from gevaldi.studies.results import Answers, Row, answers_of, read_results
 from gevaldi.studies.sentences import plan_sentences, sentences
@@ -62,6 +62,11 @@ class Study:
     def arms(self) -> list[str]:
         """The arms that have pictures."""
         return [*self.manifest.arms]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What its page knows: texts, pictures, and the arm, the sides and the order of each number."""
+        return data_of(self.plan, self.manifest)
 
     @property
     def store(self) -> Store:

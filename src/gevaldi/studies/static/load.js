@@ -27,6 +27,7 @@ async function play() {
   for (const [name, address, integrity] of FILES) {
     await load(`lib/${name}`).catch(() => load(`https://unpkg.com/${address}`, integrity));
   }
+  document.getElementById("study").textContent = "";
   let agreed = true;
   const jsPsych = initJsPsych({ display_element: "study", on_finish: () => agreed && finish(jsPsych) });
   const plugins = { "html-button-response": jsPsychHtmlButtonResponse, "survey-text": jsPsychSurveyText };

@@ -1,7 +1,7 @@
 // The timeline of a study: what one person sees, as trials of jsPsych. index.html plays it with jsPsych; gevaldi study --serve with player.js.
 "use strict";
 
-const SURE = ["1 · not at all sure", "2 · slightly sure", "3 · fairly sure", "4 · very sure", "5 · completely sure"];
+const SURE = ["not at all sure", "slightly sure", "fairly sure", "very sure", "completely sure"];
 const PERSON = ["person", "PROLIFIC_PID", "participant", "workerId"]; // names that platforms give the person in an address
 
 function escaped(text) {
