@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import barnard_exact, binom
 
@@ -27,7 +27,7 @@ from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row
 from gevaldi.studies.allocation import allocation
 from gevaldi.studies.analysis import Outcome, analyse
-from gevaldi.studies.plan import Plan, plan_from
+from gevaldi.studies.plan import Plan, Truth, plan_from
 from gevaldi.studies.power import chance, difference, is_shown, people_needed, power
 from gevaldi.studies.results import sessions_of
 from gevaldi.studies.study import Study, plan_study
@@ -46,9 +46,9 @@ def run_in(folder: Path, **changes: Any) -> Run:
 
 def with_classes(index: int) -> Row:
     """A sample that both read alike at first, and differently at its end."""
-    own = row(index) | {"first_start": [prediction(HOSTILE)], "second_start": [prediction(HOSTILE)]}
-    own |= {"first_end": [prediction("cat")], "second_end": [prediction(HOSTILE)], "survives_storage": True}
-    return own | {"picture_start": {"bytes": png(index)}, "picture_end": {"bytes": png(50 + index)}}
+    own = row(index) | {"first_start": prediction(HOSTILE), "second_start": prediction(HOSTILE)}
+    own |= {"first_end": prediction("cat"), "second_end": prediction(HOSTILE), "survives_storage": True}
+    return own | {"picture_start": png(index), "picture_end": png(50 + index)}
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_run_without_real_pictures_asks_for_accuracies(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("values", "message"),
     [
         ({"peple": 5}, "'peple' is unknown"),
         ({"people": 3}, "too few for 4 arms"),
@@ -132,9 +132,9 @@ def test_a_run_without_real_pictures_asks_for_accuracies(tmp_path: Path) -> None
         ([], "holds list"),
     ],
 )
-def test_a_wrong_plan_is_refused_with_what_is_wrong(settings: Any, message: str) -> None:
+def test_a_wrong_plan_is_refused_with_what_is_wrong(values: Any, message: str) -> None:
     with pytest.raises(SpecError, match=message):
-        plan_from(settings, "study.yaml")
+        plan_from(values, "study.yaml")
 
 
 def test_a_plan_is_fixed_once_the_first_person_has_answered(study: Study) -> None:
@@ -160,7 +160,8 @@ def test_settings_of_a_new_plan_do_not_change_one_that_exists(study: Study) -> N
 # The test and its power
 
 
-@given(st.integers(1, 12), st.integers(1, 12), st.data())
+@settings(max_examples=20)
+@given(st.integers(1, 9), st.integers(1, 9), st.data())
 def test_the_chance_is_that_of_the_worst_common_share(n: int, m: int, data: st.DataObject) -> None:
     k, j = data.draw(st.integers(0, n)), data.draw(st.integers(0, m))
 
@@ -170,9 +171,8 @@ def test_the_chance_is_that_of_the_worst_common_share(n: int, m: int, data: st.D
         return abs(a / n - b / m) / spread if spread else 0.0
 
     extreme = [(a, b) for a in range(n + 1) for b in range(m + 1) if score(a, b) >= score(k, j) - 1e-9]
-    worst = max(
-        sum(float(binom.pmf(a, n, p) * binom.pmf(b, m, p)) for a, b in extreme) for p in np.linspace(0.005, 0.995, 100)
-    )
+    shares = np.linspace(0.005, 0.995, 100)
+    worst = sum(binom.pmf(a, n, shares) * binom.pmf(b, m, shares) for a, b in extreme).max()
     assert chance(k, n, j, m) == pytest.approx(worst, abs=2e-3)
 
 
@@ -224,8 +224,7 @@ def outcomes(people: SimulatedPeople, plan: Plan, count: int) -> list[Outcome]:
 
 
 def test_the_analysis_recovers_what_was_put_in() -> None:
-    plan = PAIR.model_copy(update={"people": 4000, "truth": {"better": "first", "source": "known"}})
-    plan = Plan.model_validate(plan.model_dump())
+    plan = Plan(arms=TWO, people=4000, truth=Truth(better="first", source="known"))
     people = SimulatedPeople({"maximally different": 0.5, "random": 0.1}, {"maximally different": 0.4}, prefers_first=0.7)
     found = analyse(plan, outcomes(people, plan, 4000), TWO)
     assert found.main.outcome.value == pytest.approx(0.4, abs=0.03)
@@ -238,15 +237,15 @@ def test_the_analysis_recovers_what_was_put_in() -> None:
 
 def test_intervals_cover_and_false_results_are_rare() -> None:
     covered, shown = np.zeros(3), 0
-    for seed in range(300):
+    for seed in range(200):
         people = SimulatedPeople({"maximally different": 0.3, "random": 0.3}, seed=seed)
         found = analyse(PAIR, outcomes(people, PAIR, 80), TWO)
         arm, main = found.arms[0], found.main
         pairs = [(arm.changed, 0.3), (main.outcome, 0.0), (main.surer, 0.0)]
         covered += [around.low <= truth <= around.high for around, truth in pairs]
         shown += main.shown
-    assert min(covered) / 300 > 0.92
-    assert shown / 300 <= 0.08
+    assert min(covered) / 200 > 0.92
+    assert shown / 200 <= 0.08
 
 
 def test_who_fails_the_attention_checks_is_left_out_and_reported() -> None:
@@ -487,7 +486,7 @@ def test_a_person_answers_by_keyboard_alone_and_is_thanked_after_the_answers_are
 
 def by_keyboard(page: Any, study: Study) -> None:
     """Answer a whole session with keys."""
-    keys = [("We" if False else study.plan.title, "1"), ("What you will do", " "), ("Which program", "1"), ("How sure", "3")]
+    keys = [(study.plan.title, "1"), ("What you will do", " "), ("Which program", "1"), ("How sure", "3")]
     keys += [(f"Picture {i + 1} of", " ") for i in range(study.plan.pictures)]
     keys += [("A question in between", "3"), ("Now that you have seen", "2"), ("How sure", "5")]
     for heading, key in keys:
@@ -508,10 +507,6 @@ def test_answers_survive_a_line_that_drops(study: Study, browser: Any) -> None:
         page.goto(address)
         page.wait_for_selector("h1")
         context.set_offline(True)
-        drop = page.evaluate("navigator.onLine")
-        assert drop is False
-        for image in study.manifest.arms["random"]:
-            assert image["file"]
         by_keyboard(page, study)
         page.wait_for_selector("text=not stored yet")
         assert study.store.results() == []
@@ -541,19 +536,19 @@ def test_the_pages_pass_an_accessibility_checker(study: Study, browser: Any, sch
         study.add(session, "test")
     page = browser.new_page(color_scheme=scheme, viewport={"width": 390, "height": 800})
     page.goto(study.report().as_uri())
-    assert Axe().run(page).generate_report().startswith("No accessibility violations") or report(Axe().run(page)) == []
+    assert violations(Axe().run(page)) == []
     with served(study) as address:
         page.goto(f"{address}/?number=0")
         page.get_by_role("button", name="I agree").click()
         for key in (" ", "1", "3"):
-            assert report(Axe().run(page)) == []
+            assert violations(Axe().run(page)) == []
             page.keyboard.press("Space" if key == " " else key)
         page.wait_for_selector("img")
-        assert report(Axe().run(page)) == []
+        assert violations(Axe().run(page)) == []
     page.close()
 
 
-def report(found: Any) -> list[str]:
+def violations(found: Any) -> list[str]:
     return [one["id"] for one in found.response["violations"]]
 
 

@@ -20,7 +20,7 @@ ARMS: tuple[ArmName, ...] = get_args(ArmName)
 Kind = Literal["choice changed", "chose the better"]
 CHANGED: Kind = "choice changed"
 BETTER: Kind = "chose the better"
-MOST_PEOPLE = 20_000
+MOST_PEOPLE = 5_000
 
 CONSENT = """\
 You are invited to a study on how people choose between two computer programs that classify pictures. It takes about five minutes.

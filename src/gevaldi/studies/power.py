@@ -15,7 +15,7 @@ from gevaldi.statistics.intervals import NORMAL, Estimate, share
 
 MISS = 0.05
 SHARES = np.sin(np.linspace(0, math.pi / 2, 162)[1:-1]) ** 2  # common shares that are tried, denser near 0 and 1
-MOST_EXACT = 300  # people in an arm up to which the needed number is exact
+MOST_EXACT = 300  # people in an arm up to which power is exact
 
 
 def difference(successes: int, trials: int, others: int, of_others: int) -> Estimate:
@@ -31,24 +31,37 @@ def chance(successes: int, trials: int, others: int, of_others: int) -> float:
     """The exact two-sided p-value of two equal shares; NaN without people in one of the arms."""
     if min(trials, of_others) == 0:
         return float("nan")
-    return float(_chances(trials, of_others)[successes, others])
+    scores = _scores(trials, of_others)
+    one, other = _masses(trials), _masses(of_others)
+    return float(min(1.0, ((one @ (scores >= scores[successes, others])) * other).sum(1).max()))
+
+
+def _scores(n: int, m: int) -> Float[np.ndarray, "n m"]:
+    """How extreme every table with n and m people is: the absolute score statistic, rounded so that equal ones are equal."""
+    one, other = np.arange(n + 1)[:, None] / n, np.arange(m + 1)[None] / m
+    pooled = (n * one + m * other) / (n + m)
+    spread = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+    scores: Float[np.ndarray, "n m"] = np.abs(np.divide(one - other, spread, out=np.zeros_like(spread), where=spread > 0)).round(9)
+    return scores
+
+
+def _masses(n: int) -> Float[np.ndarray, "shares n"]:
+    """The chance of every count of n people, for each common share that is tried."""
+    from scipy.stats import binom
+
+    masses: Float[np.ndarray, "shares n"] = binom.pmf(np.arange(n + 1), n, SHARES[:, None])
+    return masses
 
 
 @lru_cache(maxsize=64)
 def _chances(n: int, m: int) -> Float[np.ndarray, "n m"]:
     """The p-value of every table with n and m people."""
-    from scipy.stats import binom
-
-    one, other = np.arange(n + 1)[:, None] / n, np.arange(m + 1)[None] / m
-    pooled = (n * one + m * other) / (n + m)
-    spread = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    score = np.abs(np.divide(one - other, spread, out=np.zeros_like(spread), where=spread > 0)).round(9).ravel()
-    order = np.argsort(-score, kind="stable")
-    last = np.searchsorted(-score[order], -score, side="right") - 1  # the last table that is as extreme
-    worst = np.zeros(len(score))
-    for p in SHARES:
-        mass = np.outer(binom.pmf(np.arange(n + 1), n, p), binom.pmf(np.arange(m + 1), m, p)).ravel()
-        np.maximum(worst, np.cumsum(mass[order]), out=worst)
+    scores = -_scores(n, m).ravel()
+    order = np.argsort(scores, kind="stable")
+    last = np.searchsorted(scores[order], scores, side="right") - 1  # the last table that is as extreme
+    worst = np.zeros(len(scores))
+    for one, other in zip(_masses(n), _masses(m), strict=True):
+        np.maximum(worst, np.cumsum(np.outer(one, other).ravel()[order]), out=worst)
     chances: Float[np.ndarray, "n m"] = np.minimum(worst[last], 1).reshape(n + 1, m + 1)
     return chances
 
@@ -68,11 +81,12 @@ def _shown(n: int, m: int) -> Bool[np.ndarray, "n m"]:
 
 def is_shown(successes: int, trials: int, others: int, of_others: int) -> bool:
     """Whether the two shares are shown to differ."""
-    return min(trials, of_others) > 0 and bool(_shown(trials, of_others)[successes, others])
+    around = difference(successes, trials, others, of_others)
+    return chance(successes, trials, others, of_others) < MISS and not around.low <= 0 <= around.high
 
 
 def power(base: float, effect: float, people: int, others: int | None = None) -> float:
-    """The exact chance that a difference is shown in either direction.
+    """The exact chance that a difference is shown in either direction; above 300 people in an arm, by the normal approximation.
 
     Args:
         base: the share in the arm compared with.
@@ -83,9 +97,19 @@ def power(base: float, effect: float, people: int, others: int | None = None) ->
     from scipy.stats import binom
 
     n, m = people, people if others is None else others
+    if max(n, m) > MOST_EXACT:
+        return _about(base, min(1.0, base + effect), n, m)
     one = binom.pmf(np.arange(n + 1), n, min(1.0, base + effect))
     other = binom.pmf(np.arange(m + 1), m, base)
     return float(one @ _shown(n, m) @ other)
+
+
+def _about(base: float, share: float, n: int, m: int) -> float:
+    """The power by the normal approximation."""
+    from scipy.special import ndtr
+
+    error = math.sqrt(share * (1 - share) / n + base * (1 - base) / m)
+    return float(ndtr((share - base) / error - NORMAL) + ndtr((base - share) / error - NORMAL)) if error else 1.0
 
 
 def people_needed(base: float, effect: float, target: float = 0.8) -> int:
