@@ -332,7 +332,7 @@ def test_a_killed_command_goes_on_with_the_draws_that_are_missing(tmp_path: Path
 
 @pytest.mark.slow
 def test_draws_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
-    pair = ["bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae", "--draws", "1000", "--no-report"]
+    pair = ["bundled:mnist-strided-1k", "bundled:mnist-pooled-1k", "-g", "bundled:mnist-vae", "--draws", "2000", "--no-report"]
     for threads in ("1", "3"):
         command = [sys.executable, "-m", "gevaldi", "regions", *pair, "--out", str(tmp_path / threads)]
         subprocess.run(command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": threads})
