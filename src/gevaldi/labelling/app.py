@@ -192,8 +192,7 @@ class Pages:
 
     async def task(self, request: Request, person: Person) -> Response:
         """The current question as a form."""
-        tasks = await run_in_threadpool(self.service.next, person)
-        progress = self.service.progress(person)
+        tasks, progress = await self._next(person, 1)
         shared: dict[str, Any] = {"progress": progress, "token_path": f"/p/{person.token}/", "key": secrets.token_urlsafe(12)}
         if not tasks:
             return page("done.html", **shared)
@@ -212,8 +211,15 @@ class Pages:
         count = request.query_params.get("count", "1")
         if not count.isascii() or not count.isdecimal() or not 0 < int(count[:9]) <= MOST:
             raise HTTPException(422, f"count is a number from 1 to {MOST}.")
-        tasks = await run_in_threadpool(self.service.next, person, int(count))
-        return JSONResponse({"tasks": tasks, "progress": self.service.progress(person)})
+        tasks, progress = await self._next(person, int(count))
+        return JSONResponse({"tasks": tasks, "progress": progress})
+
+    async def _next(self, person: Person, count: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """The next tasks and the progress of a person; where there is none, after the verdict has counted the last answers."""
+        if not (tasks := await run_in_threadpool(self.service.next, person, count)):
+            await run_in_threadpool(self.service.refresh)
+            tasks = await run_in_threadpool(self.service.next, person, count)
+        return tasks, self.service.progress(person)
 
     async def picture(self, request: Request, person: Person) -> Response:
         """The picture of a question."""
@@ -248,7 +254,7 @@ class Pages:
         try:
             found = await run_in_threadpool(store)
         except UnknownTask as error:
-            raise HTTPException(404, str(error)) from None
+            return await self.refused(request, HTTPException(404, str(error)))
         except BadAnswer as error:
             raise HTTPException(422, str(error)) from None
         except FullDisk as error:
