@@ -1,7 +1,8 @@
-"""People who answer through HTTP while the server is killed, lines drop and posts come twice: what is lost, and how long answers take.
+"""People who answer through HTTP while the server is killed, lines drop and posts come twice: what is lost, and how long it takes.
 
-    python benchmarks/labelling.py                 10,000 items: first picture and memory; then 8 people x 5,000 answers with 50 kills
-    python benchmarks/labelling.py crowd 8 500 10  other numbers of people, answers each and kills
+    python benchmarks/labelling.py                 both below
+    python benchmarks/labelling.py first           10,000 items: the first picture, and memory
+    python benchmarks/labelling.py crowd 8 500 10  so many people, answers of each, and kills of the server
 
 Every answer is a class that a hash of person and task decides, so that an answer under another person's name would be seen.
 """
@@ -98,7 +99,8 @@ class Server:
     def links(self) -> list[str]:
         """Everybody's link, once it serves."""
         while not (self.folder / "links").exists():
-            assert self.process and self.process.poll() is None, "the server ended"
+            assert self.process
+            assert self.process.poll() is None, "the server ended"
             time.sleep(0.02)
         return (self.folder / "links").read_text().splitlines()
 
@@ -269,6 +271,7 @@ def main(words: list[str]) -> None:
         print(first_picture())
     else:
         print(first_picture())
+        print(crowd(8, 5000, 0))
         print(crowd(8, 5000, 50))
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 TITLE = "What do these pictures show?"
 QUESTION = "What does this picture show?"
+NOBODY = "Ask who sent you here for your own link."
 MOST = 10  # tasks that a page fetches at once
 BODY = 16_384  # most bytes of a request
 SIDE = 1024  # most pixels of the longer side of a picture
@@ -143,7 +144,7 @@ def make_app(service: Service, hosts: frozenset[str] | None = None, guide: str =
         Route("/owner/{token}/picture/{place:int}", pages.owners_picture),
         Route("/owner/{token}/{name}", pages.download),
     ]
-    handlers: dict[Any, Any] = {404: pages.nobody, HTTPException: pages.refused, DataError: pages.unreadable}
+    handlers: dict[Any, Any] = {HTTPException: pages.refused, DataError: pages.unreadable}
     return Guard(Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers), hosts)
 
 
@@ -166,15 +167,16 @@ class Pages:
 
         return shown
 
-    async def nobody(self, request: Request, error: Exception | None = None) -> Response:
-        """For who has no link, or a wrong one."""
-        return page("nobody.html", 404 if error else 200, message="Ask who sent you here for your own link.")
+    async def nobody(self, request: Request) -> Response:
+        """For who has no link."""
+        return page("nobody.html", message=NOBODY)
 
     async def refused(self, request: Request, error: HTTPException) -> Response:
-        """A request that cannot be met, in words."""
-        if _is_form(request) or request.method == "GET":
-            return page("nobody.html", error.status_code, message=error.detail)
-        return JSONResponse({"error": error.detail}, error.status_code)
+        """A request that cannot be met, in words; a wrong link is no different from none."""
+        message = NOBODY if error.detail == "Not Found" else error.detail
+        if _is_form(request) or request.method in ("GET", "HEAD"):
+            return page("nobody.html", error.status_code, message=message)
+        return JSONResponse({"error": message}, error.status_code)
 
     async def unreadable(self, request: Request, error: Exception) -> Response:
         """A picture that cannot be read."""
@@ -190,7 +192,8 @@ class Pages:
 
     async def task(self, request: Request, person: Person) -> Response:
         """The current question as a form."""
-        tasks, progress = await self._next(person, 1)
+        tasks = await run_in_threadpool(self.service.next, person)
+        progress = self.service.progress(person)
         shared: dict[str, Any] = {"progress": progress, "token_path": f"/p/{person.token}/", "key": secrets.token_urlsafe(12)}
         if not tasks:
             return page("done.html", **shared)
@@ -209,15 +212,8 @@ class Pages:
         count = request.query_params.get("count", "1")
         if not count.isascii() or not count.isdecimal() or not 0 < int(count[:9]) <= MOST:
             raise HTTPException(422, f"count is a number from 1 to {MOST}.")
-        tasks, progress = await self._next(person, int(count))
-        return JSONResponse({"tasks": tasks, "progress": progress})
-
-    async def _next(self, person: Person, count: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """The next tasks and the progress of a person; where there is none, after the verdict has counted the last answers."""
-        if not (tasks := self.service.next(person, count)):
-            await run_in_threadpool(self.service.refresh)
-            tasks = self.service.next(person, count)
-        return tasks, self.service.progress(person)
+        tasks = await run_in_threadpool(self.service.next, person, int(count))
+        return JSONResponse({"tasks": tasks, "progress": self.service.progress(person)})
 
     async def picture(self, request: Request, person: Person) -> Response:
         """The picture of a question."""
@@ -252,7 +248,7 @@ class Pages:
         try:
             found = await run_in_threadpool(store)
         except UnknownTask as error:
-            return await self.refused(request, HTTPException(404, str(error)))
+            raise HTTPException(404, str(error)) from None
         except BadAnswer as error:
             raise HTTPException(422, str(error)) from None
         except FullDisk as error:

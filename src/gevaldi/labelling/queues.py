@@ -205,12 +205,10 @@ def _known_classes(verdict: "Verdict") -> dict[int, list[int]]:
     tops = [own.top[:, 0] for own in pool.predictions]
     alike = np.logical_and.reduce([top == tops[0] for top in tops]) & (tops[0] >= 0)
     alike[verdict.disputed] = False
-    if pool.truth is not None:
-        alike &= pool.truth == tops[0]
-    else:
-        for own in pool.predictions:
-            if own.probability is not None:
-                alike &= own.probability[:, 0] >= CERTAIN
+    certain = np.logical_and.reduce(
+        [alike, *(own.probability[:, 0] >= CERTAIN for own in pool.predictions if own.probability is not None)]
+    )
+    alike = certain if pool.truth is None else np.where(pool.truth < 0, certain, alike & (pool.truth == tops[0]))
     order = np.random.default_rng(verdict.settings.seed % 2**63).permutation(np.flatnonzero(alike))
     found: dict[int, list[int]] = {}
     for place in order.tolist():

@@ -188,6 +188,13 @@ class Service:
 
     def next(self, person: Person, count: int = 1) -> list[dict[str, Any]]:
         """The next tasks of a person, as the browser sees them; those that wait for an answer come first."""
+        found = self._tasks_of(person, count)
+        if not found and not self.finished:
+            self.refresh()  # the last answer may have decided, or another process may have added labels
+            found = self._tasks_of(person, count)
+        return found
+
+    def _tasks_of(self, person: Person, count: int) -> list[dict[str, Any]]:
         with self._lock:
             person.seen = time.monotonic()
             person.open = [one for one in person.open if one in person.undone or self._is_due(one, person)]

@@ -148,6 +148,7 @@
         const { address, body } = waiting.read(key);
         const headers = { "Content-Type": "application/json" };
         const reply = await json(address, { method: "POST", headers, body: JSON.stringify(body) });
+        if (reply.error) await json("next?count=1"); // fails where another server has taken this address, and the answer still waits
         waiting.remove(key);
         progress = reply.progress ?? progress;
         replace ||= address === "undo";
