@@ -340,7 +340,7 @@
       search.value = "";
       filter();
       dialog.showModal();
-      search.focus();
+      (matchMedia("(pointer: coarse)").matches ? byId("back") : search).focus(); // a keyboard on the screen would hide the list
     }
 
     const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
