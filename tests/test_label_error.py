@@ -188,7 +188,7 @@ def test_an_error_that_makes_no_sense_is_refused(text: str) -> None:
 
 
 def test_the_command_takes_the_error_and_the_rule_and_records_both(tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").write_text("picture,class,person\n" + "".join(f"p{i},dog,Ada\n" for i in range(9)))
+    (tmp_path / "labels.csv").write_text("picture,class,person\n" + "".join(f"p{i},dog,Ada\n" for i in range(10)))
     command = ["verdict", *tables(tmp_path, [0] * 9 + [1], [1] * 9 + [0]), "--labels", str(tmp_path / "labels.csv")]
     command += ["--require", "better", "--out", str(tmp_path / "out"), "--several", "majority"]
     assert CliRunner().invoke(app, [*command, "--label-error", "5%"]).exit_code == 0
