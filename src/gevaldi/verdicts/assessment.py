@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +19,9 @@ from gevaldi.verdicts.evidence import Evidence, Flips, Truth
 from gevaldi.verdicts.final import Rule, final_answers
 from gevaldi.verdicts.forecast import Forecast, expected_by_split, forecast
 from gevaldi.verdicts.guess import Guess
-from gevaldi.verdicts.label_error import MEASURED, LabelError
 from gevaldi.verdicts.labels import labels_of_pool, refuse_reserved, truth_of
 from gevaldi.verdicts.order import is_first, priorities
-from gevaldi.verdicts.people import measured_error
+from gevaldi.verdicts.people import error_of
 from gevaldi.verdicts.questions import Question
 from gevaldi.verdicts.ranking import Ranking, estimates_by_vote
 from gevaldi.verdicts.read import read_answers
@@ -100,6 +100,7 @@ class Assessment:
         truths: what pictures show, by place in the pool; of disputed pictures only.
         guess: what a generator says; None if none was asked.
         notes: what a reader has to know of the pool and of labels that were added.
+        call: the names by which classifiers and pool can be loaded again; empty if they were objects.
     """
 
     def __init__(self, pool: Pool, questions: Sequence[Question], settings: Settings, folder: Path | None = None) -> None:
@@ -112,6 +113,7 @@ class Assessment:
         self.answers = Answers(folder)
         self.notes: list[str] = list(pool.notes)
         self.guess: Guess | None = None
+        self.call: dict[str, Any] = {}
         self.evidence = {key: self._evidence_of(*key) for key in self._keys}
         self.truths = {place: truth for place in self.disputed.tolist() if (truth := self._truth_of_pool(place))}
         self._by_picture: defaultdict[str, list[Answer]] = defaultdict(list)
@@ -225,17 +227,16 @@ class Assessment:
                 self.truths[place] = truth
             else:
                 self.truths.pop(place, None)
-        error = self._label_error()
+        some = (one for own in self._by_picture.values() for one in own)
+        error = error_of(self.settings.label_error, self.pool, some, self.folder)
         for evidence in self.evidence.values():
             evidence.error = error
             evidence.set_truths(self.truths, self.pool.predictions)
         self._ranking = self._rank() if len(self.names) > 2 else None
 
-    def _label_error(self) -> LabelError | None:
-        """What is known of wrong labels."""
-        if self.settings.label_error == MEASURED:
-            return measured_error(self.pool, [one for some in self._by_picture.values() for one in some], self.folder)
-        return None if self.settings.label_error is None else LabelError(float(self.settings.label_error))
+    def is_known_by_pool(self, place: int) -> bool:
+        """Whether the class that the pool knows of a picture counts as a label."""
+        return self._truth_of_pool(place) is not None
 
     def _truth_of_pool(self, place: int) -> Truth | None:
         """What the pool knows of a picture."""
@@ -328,7 +329,7 @@ class Assessment:
             if self.decide(number, (0, 1)).state(claim) == "undecided" and not self.evidence[number, (0, 1)].is_complete
         ]
 
-    def _queue(self) -> np.ndarray:
+    def open_places(self) -> np.ndarray:
         """The places of all pictures that may still need a label, in order."""
         wanted = np.zeros(len(self.pool), dtype=bool)
         for key in self._open:
@@ -339,7 +340,7 @@ class Assessment:
     @property
     def left(self) -> int:
         """How many pictures may still need a label."""
-        return len(self._queue())
+        return len(self.open_places())
 
     def next(self, count: int | None = None) -> list[Item]:
         """The pictures to label next, in order; empty once all questions are decided.
@@ -347,7 +348,10 @@ class Assessment:
         Args:
             count: how many at most; by default all that are left.
         """
-        places = self._queue()[:count]
+        return self.items_at(self.open_places()[:count])
+
+    def items_at(self, places: np.ndarray) -> list[Item]:
+        """The pictures at some places as questions."""
         ids = zip(self.ids_at(places), places.tolist(), strict=True)
         return [Item(text, place, self._choices(text, place)) for text, place in ids]
 
@@ -363,7 +367,7 @@ class Assessment:
     @property
     def forecast(self) -> Forecast:
         """About how many more labels are needed, the hardest question and pair deciding."""
-        queue = self._queue()
+        queue = self.open_places()
         if not len(queue) or self.settings.budget is not None:
             return Forecast(len(queue), len(queue), len(queue), len(queue))
         return max((self._forecast_of(key, queue) for key in self._open), key=lambda own: own.labels)

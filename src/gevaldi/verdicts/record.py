@@ -26,6 +26,7 @@ def record_of(verdict: Assessment) -> dict[str, Any]:
     """Everything that the decision follows from, and the decision, as JSON."""
     return {
         "format": FORMAT,
+        "call": verdict.call,
         "question": {"scores": [question.name for question in verdict.questions], **asdict(verdict.settings)},
         "classifiers": [
             {"name": own.name, "predictions_sha256": own.digest, "source": dict(own.source)} for own in verdict.pool.predictions

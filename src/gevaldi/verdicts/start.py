@@ -1,12 +1,13 @@
 """Begins a verdict, or goes on with the one in a folder."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from hashlib import sha256
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.errors import RunFolderError, SpecError, UnknownName
+from gevaldi.errors import DataError, GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.folders import in_path
 from gevaldi.predictions.base import Pool
 from gevaldi.verdicts.assessment import Settings
@@ -14,8 +15,8 @@ from gevaldi.verdicts.decisions import claim_of, margin_of
 from gevaldi.verdicts.final import rule_of
 from gevaldi.verdicts.guess import Guess, guess_of
 from gevaldi.verdicts.label_error import label_error_of
-from gevaldi.verdicts.questions import questions_of
-from gevaldi.verdicts.record import check_unchanged, write_record
+from gevaldi.verdicts.questions import Question, questions_of
+from gevaldi.verdicts.record import FILE, check_unchanged, read_record, write_record
 from gevaldi.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -64,11 +65,59 @@ def verdict(
     if unknown := [name for name in question if name not in known]:
         raise UnknownName("argument of verdict", unknown[0], [*known, *signature(verdict).parameters])
     found = verdict_on(_load(pool, [first, second, *others], predictions, device, batch_size, progress), **question)
+    found.call = _call(pool, [first, second, *others], predictions, found.questions, question.get("taxonomy", "auto"))
     if generator is not None:
         found.guess = _guess(generator, first, second, device, progress)
-        if found.folder:
-            write_record(found, found.folder)
+    if found.folder:
+        write_record(found, found.folder)
     return found
+
+
+def open_verdict(folder: Path) -> Verdict:
+    """The verdict in a folder, by its record and the predictions that were stored for it. Nothing is written.
+
+    Raises:
+        RunFolderError: there is no record, it does not say how to load the classifiers, or they have changed since.
+        GevaldiError: the pool or predictions cannot be loaded.
+    """
+    record = read_record(folder)
+    if record is None:
+        raise RunFolderError(f"There is no verdict in {folder}: it has no verdict.json. `gevaldi verdict` begins one.")
+    call, asked = record.get("call"), record["question"]
+    if not isinstance(call, dict) or not call:
+        raise RunFolderError(
+            f"{folder / FILE} does not name its classifiers and pool so that they can be loaded again. If they have names, "
+            "give its command `gevaldi verdict` once more; if they are objects in Python, call gevaldi.label(verdict)."
+        )
+    try:
+        pool = _load(call["pool"], call["classifiers"], call["predictions"], "auto", None, None)
+        questions = questions_of(pool, call["scores"], call["where"], call["taxonomy"])
+        settings = Settings(**{field.name: asked[field.name] for field in fields(Settings)})
+    except (KeyError, TypeError) as error:
+        raise RunFolderError(f"{folder / FILE} cannot be read as the record of a verdict: {error!r}.") from None
+    except GevaldiError as error:
+        raise DataError(f"{error} The verdict was begun in the folder {call.get('directory')}; give the command there.") from None
+    found = Verdict(pool, questions, settings, folder)
+    check_unchanged(found, folder)
+    found.call = call
+    return found
+
+
+def _call(
+    pool: Any, classifiers: Sequence[Any], predictions: str | Path, questions: Sequence[Question], taxonomy: str
+) -> dict[str, Any]:
+    """What loads the same classifiers and pool again; empty if some have no name."""
+    if not all(isinstance(one, str) for one in classifiers) or not isinstance(pool, str | None):
+        return {}
+    return {
+        "classifiers": list(classifiers),
+        "pool": pool,
+        "predictions": str(Path(predictions).expanduser().resolve()),
+        "directory": str(Path.cwd()),
+        "scores": [one.score.name for one in questions if not one.where],
+        "where": [one.where for one in questions if one.where],
+        "taxonomy": taxonomy,
+    }
 
 
 def verdict_on(
