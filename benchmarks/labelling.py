@@ -31,9 +31,9 @@ from PIL import Image
 from gevaldi.labelling.queues import open_queue
 from gevaldi.labelling.serve import HOST, Labelling
 from gevaldi.labelling.service import Options
-from gevaldi.labelling.store import responses
 from gevaldi.labels import Label
 from gevaldi.predictions.base import Pool, Predictions
+from gevaldi.verdicts.responses import read_responses
 
 CLASSES = 64
 
@@ -229,7 +229,7 @@ def crowd(people: int, answers: int, kills: int, disputed: int = 0, seed: int = 
 
 def check(clients: list[Client], folder: Path) -> None:
     """Compare what was acknowledged with what is on disk."""
-    rows = responses(folder)
+    rows = read_responses(folder)
     for client in clients:
         own = {row.task: row.answer for row in rows if row.person == client.name}
         assert own == client.stored, f"{client.name}: {len(client.stored)} were acknowledged, {len(own)} are on disk, or others"

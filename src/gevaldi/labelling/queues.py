@@ -15,6 +15,7 @@ from gevaldi.runs.store.regions import FOLDER as REGIONS
 from gevaldi.runs.store.regions import RECORD, read_regions
 from gevaldi.runs.store.run import Run
 from gevaldi.storage import Location, location
+from gevaldi.verdicts.final import Rule
 from gevaldi.verdicts.order import priority
 from gevaldi.verdicts.record import FILE as VERDICT
 
@@ -87,6 +88,7 @@ class Queue:
         status: says what is still open, given the ids that have an answer.
         sentences: says what follows from the answers, for who owns the question; nothing of a comparison.
         seed: of all choices by hash.
+        rule: by which the answers of several people to a picture become one.
     """
 
     folder: Path
@@ -98,6 +100,7 @@ class Queue:
     status: Callable[[frozenset[str]], Status]
     sentences: Callable[[], tuple[str, ...]] = tuple
     seed: int = 0
+    rule: Rule = "unanimous"
 
 
 def share(text: str, seed: int) -> float:
@@ -187,6 +190,7 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
         following.status,
         following.sentences,
         seed,
+        own.settings.several,
     )
 
 

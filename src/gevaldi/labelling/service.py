@@ -18,9 +18,10 @@ from typing import Any
 from gevaldi.errors import DataError, GevaldiError, SpecError
 from gevaldi.labelling.overview import overview
 from gevaldi.labelling.queues import Item, Queue, Status, share
-from gevaldi.labelling.store import COUNTED, Response, Store
+from gevaldi.labelling.store import COUNTED, Store
 from gevaldi.names import visible
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER
+from gevaldi.verdicts.responses import Response
 
 REAL = ("yes", "unsure", "no")
 GAP = 10  # tasks between the first and the second time of a picture, at least
@@ -403,7 +404,7 @@ class Service:
         """Who answered what, for the owner: people, controls that were missed, pictures on which people disagree, the interval."""
         with self._lock:
             done = {name: list(person.done.values()) for name, person in self.people.items()}
-        found = overview(done, self.answers_of_controls, self.status, self.points)
+        found = overview(done, self.answers_of_controls, self.status, self.points, self.queue.rule)
         found["sentences"] = list(self.queue.sentences())
         for one in found["discuss"]:
             one["place"] = self._places.get(one["picture"])
