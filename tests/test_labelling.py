@@ -817,3 +817,17 @@ def test_the_command_says_what_is_wrong_in_a_sentence(begin: Callable[..., Verdi
         done = called(tmp_path, "label", *words)
         assert done.returncode == 2
         assert message in done.stderr
+
+
+def test_a_restart_without_names_asks_who_was_asked_before_and_knows_how_the_interval_narrowed(
+    begin: Callable[..., Verdict],
+) -> None:
+    verdict = begin()
+    service = serve(verdict, ("Ada", "Grace"))
+    answer_all(service, ("Ada", "Grace"), most=6)
+    points = service.refresh() and service.overview()["points"]
+    service.store.close()
+    with gevaldi.label(verdict.folder) as again:
+        assert list(again.links) == ["Ada", "Grace"]
+        assert again.service.overview()["points"][-1] == points[-1]
+        assert len(again.service.points) > 3
