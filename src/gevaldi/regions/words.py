@@ -18,15 +18,6 @@ CAUTION = (
 )
 
 
-def caution(originals: int) -> str:
-    """What not to conclude from regions of a generator around some real pictures; 0 if it draws from a prior alone."""
-    if not originals:
-        return CAUTION
-    return (
-        f"The generator changes {originals:,} real pictures, so these shares are about the neighbourhoods of these alone. {CAUTION}"
-    )
-
-
 @dataclass(frozen=True)
 class Words:
     """The names that sentences need.
