@@ -43,7 +43,7 @@ def answer(truth: np.ndarray, pattern: str, rng: np.random.Generator) -> np.ndar
 
 
 def labels(truth: np.ndarray, pattern: str, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """The lowest and the highest value of each label in the order of labelling, then pairs that differ, pairs, and wrong controls."""
+    """The lowest and the highest value of each label in order; then how many pairs differ, pairs, wrong controls and controls."""
     first, second = answer(truth, pattern, rng), answer(truth, pattern, rng)
     both = rng.random(len(truth)) < OVERLAP
     apart = both & (first != second)
@@ -94,9 +94,8 @@ def text(count: int, of: int) -> str:
 
 def main(repeats: int) -> None:
     print(f"{repeats:,} repeats a row; shares with their exact 95 % interval.\n")
-    print(
-        "| disputed | new right : old right | errors | interval | ever missed the truth | ever a wrong sign | has a sign | labels, median |"
-    )
+    print("| disputed | new right : old right | errors | interval | ever missed the truth | ever a wrong sign |", end="")
+    print(" has a sign | labels, median |")
     print("|---|---|---|---|---|---|---|---|")
     for size, share in POPULATIONS:
         for pattern in ("at random", "for the old one", "on hard pictures"):

@@ -479,12 +479,51 @@ def test_the_page_of_the_owner_renews_itself_and_copies_links(contexts: Any, lab
     page.get_by_text("This page renews itself.").wait_for()
 
 
-def test_a_small_picture_is_enlarged_without_smoothing(contexts: Any, label: Any) -> None:
-    page = opened(contexts(), label(2).links["Ada"])
-    far(page, 0)
+@pytest.mark.parametrize("script", [True, False])
+def test_a_small_picture_is_enlarged_without_smoothing(contexts: Any, label: Any, script: bool) -> None:
+    page = opened(contexts(java_script_enabled=script), label(2).links["Ada"])
+    page.locator("#picture").wait_for()
     box = page.locator("#picture").bounding_box()
     assert min(box["width"], box["height"]) >= 400
     assert page.locator("#picture").evaluate("image => getComputedStyle(image).imageRendering") == "pixelated"
+
+
+def test_work_goes_on_when_the_server_begins_again(contexts: Any, label: Any, tmp_path: Path) -> None:
+    site = label(5)
+    page = opened(contexts(), site.links["Ada"])
+    far(page, 0)
+    page.wait_for_load_state("networkidle")
+    site.stop()
+    page.keyboard.press("1")
+    far(page, 1)
+    status(page, "1 answer waits for the connection.")
+    again = label(5)
+    assert again.links == site.links
+    status(page, "Saved")
+    page.keyboard.press("2")
+    far(page, 2)
+    assert again.answers() == [(site.items[0].choices[0], None), (site.items[1].choices[1], None)]
+
+
+def test_a_question_that_is_no_longer_asked_is_left_with_a_word(contexts: Any, label: Any) -> None:
+    page = opened(contexts(), label(3).links["Ada"])
+    far(page, 0)
+    page.route("**/answer", lambda route: route.fulfill(status=404, json={"error": "There is no such question among yours."}))
+    page.keyboard.press("1")
+    status(page, "There is no such question among yours.")
+
+
+def test_a_picture_that_cannot_be_read_can_be_left_as_unclear(contexts: Any, label: Any) -> None:
+    site = label(3)
+    context = contexts()
+    context.route("**/picture/*", lambda route: route.fulfill(status=410, body="This picture cannot be read."))
+    page = opened(context, site.links["Ada"])
+    page.get_by_role("button", name="Cannot tell").click()
+    page.get_by_text("1 answered").first.wait_for()
+    page.keyboard.press("1")
+    page.keyboard.press("?")
+    page.get_by_text("2 answered").first.wait_for()
+    assert site.answers() == [("cannot tell", None)] * 2
 
 
 def test_nothing_moves_for_who_asked_for_less_motion(contexts: Any, label: Any) -> None:

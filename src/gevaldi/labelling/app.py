@@ -4,6 +4,7 @@ The token in the path is what protects against forged requests: another site doe
 classifier a class comes from is ever sent to a person: neither names of classifiers, nor ids of pictures, nor kinds of tasks.
 """
 
+import contextlib
 import io
 import json
 import secrets
@@ -41,6 +42,7 @@ QUESTION = "What does this picture show?"
 NOBODY = "Ask who sent you here for your own link."
 MOST = 10  # tasks that a page fetches at once
 BODY = 16_384  # most bytes of a request
+SMALL = 64  # pixels of the longer side up to which a picture is enlarged without smoothing
 SIDE = 1024  # most pixels of the longer side of a picture
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -192,7 +194,8 @@ class Pages:
 
     async def task(self, request: Request, person: Person) -> Response:
         """The current question as a form."""
-        tasks, progress = await self._next(person, 1)
+        tasks = await run_in_threadpool(self.service.next, person)
+        progress = self.service.progress(person)
         shared: dict[str, Any] = {"progress": progress, "token_path": f"/p/{person.token}/", "key": secrets.token_urlsafe(12)}
         if not tasks:
             return page("done.html", **shared)
@@ -204,22 +207,22 @@ class Pages:
             classes=[visible(name) for name in self.service.queue.classes],
             shows_interval=self.service.options.shows_interval,
             interval=progress.get("interval"),
+            small=await run_in_threadpool(self._is_small, person, tasks[0]["task"]),
         )
+
+    def _is_small(self, person: Person, task: str) -> bool:
+        """Whether a picture is enlarged without smoothing. One that cannot be read may still be answered: cannot tell."""
+        with contextlib.suppress(DataError):
+            return max(self.service.queue.picture(self.service.item(person, task).id).size) <= SMALL
+        return False
 
     async def next(self, request: Request, person: Person) -> Response:
         """The next questions."""
         count = request.query_params.get("count", "1")
         if not count.isascii() or not count.isdecimal() or not 0 < int(count[:9]) <= MOST:
             raise HTTPException(422, f"count is a number from 1 to {MOST}.")
-        tasks, progress = await self._next(person, int(count))
-        return JSONResponse({"tasks": tasks, "progress": progress})
-
-    async def _next(self, person: Person, count: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """The next tasks and the progress of a person; where there is none, after the verdict has counted the last answers."""
-        if not (tasks := await run_in_threadpool(self.service.next, person, count)):
-            await run_in_threadpool(self.service.refresh)
-            tasks = await run_in_threadpool(self.service.next, person, count)
-        return tasks, self.service.progress(person)
+        tasks = await run_in_threadpool(self.service.next, person, int(count))
+        return JSONResponse({"tasks": tasks, "progress": self.service.progress(person)})
 
     async def picture(self, request: Request, person: Person) -> Response:
         """The picture of a question."""
@@ -254,7 +257,7 @@ class Pages:
         try:
             found = await run_in_threadpool(store)
         except UnknownTask as error:
-            return await self.refused(request, HTTPException(404, str(error)))
+            raise HTTPException(404, str(error)) from None
         except BadAnswer as error:
             raise HTTPException(422, str(error)) from None
         except FullDisk as error:
@@ -292,7 +295,11 @@ class Pages:
         base = f"{request.url.scheme}://{request.headers.get('host', '')}"
         links = {person.name: f"{base}/p/{person.token}/" for person in self.service.people.values()}
         found = await run_in_threadpool(self.service.overview)
-        return page("owner.html", overview={**found, "links": links, "downloads": list(FORMATS)})
+        return page(
+            "owner.html",
+            shows_interval=self.service.options.shows_interval,
+            overview={**found, "links": links, "downloads": list(FORMATS)},
+        )
 
     async def owners_picture(self, request: Request) -> Response:
         """A picture by its place in the queue."""

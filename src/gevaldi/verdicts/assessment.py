@@ -19,10 +19,9 @@ from gevaldi.verdicts.evidence import Evidence, Flips, Truth
 from gevaldi.verdicts.final import Rule, final_answers
 from gevaldi.verdicts.forecast import Forecast, expected_by_split, forecast
 from gevaldi.verdicts.guess import Guess
-from gevaldi.verdicts.label_error import MEASURED, LabelError
 from gevaldi.verdicts.labels import labels_of_pool, refuse_reserved, truth_of
 from gevaldi.verdicts.order import is_first, priorities
-from gevaldi.verdicts.people import measured_error
+from gevaldi.verdicts.people import error_of
 from gevaldi.verdicts.questions import Question
 from gevaldi.verdicts.ranking import Ranking, estimates_by_vote
 from gevaldi.verdicts.read import read_answers
@@ -228,7 +227,8 @@ class Assessment:
                 self.truths[place] = truth
             else:
                 self.truths.pop(place, None)
-        error = self._label_error()
+        some = (one for own in self._by_picture.values() for one in own)
+        error = error_of(self.settings.label_error, self.pool, some, self.folder)
         for evidence in self.evidence.values():
             evidence.error = error
             evidence.set_truths(self.truths, self.pool.predictions)
@@ -237,12 +237,6 @@ class Assessment:
     def is_known_by_pool(self, place: int) -> bool:
         """Whether the class that the pool knows of a picture counts as a label."""
         return self._truth_of_pool(place) is not None
-
-    def _label_error(self) -> LabelError | None:
-        """What is known of wrong labels."""
-        if self.settings.label_error == MEASURED:
-            return measured_error(self.pool, [one for some in self._by_picture.values() for one in some], self.folder)
-        return None if self.settings.label_error is None else LabelError(float(self.settings.label_error))
 
     def _truth_of_pool(self, place: int) -> Truth | None:
         """What the pool knows of a picture."""

@@ -14,7 +14,7 @@ from gevaldi.statistics.intervals import Estimate, share
 from gevaldi.statistics.words import with_interval
 from gevaldi.verdicts.answers import CANNOT_TELL, Answer, last_answers
 from gevaldi.verdicts.final import WORDS, Rule, dawid_skene_of, final_answers
-from gevaldi.verdicts.label_error import Check, LabelError
+from gevaldi.verdicts.label_error import MEASURED, Check, LabelError
 from gevaldi.verdicts.responses import Response, read_responses
 
 
@@ -214,6 +214,13 @@ def classes_of_controls(pool: Pool, responses: Iterable[Response]) -> dict[str, 
         for picture, place in zip(pictures, places, strict=True)
         if place is not None and tops[0][place] >= 0 and all(top[place] == tops[0][place] for top in tops)
     }
+
+
+def error_of(claimed: float | str | None, pool: Pool, answers: Iterable[Answer], folder: Path | None) -> LabelError | None:
+    """What is known of wrong labels, as it is claimed or measured; None if labels are never wrong."""
+    if claimed == MEASURED:
+        return measured_error(pool, answers, folder)
+    return None if claimed is None else LabelError(float(claimed))
 
 
 def measured_error(pool: Pool, answers: Iterable[Answer], folder: Path | None) -> LabelError:

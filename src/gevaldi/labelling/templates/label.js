@@ -67,6 +67,7 @@
     }
   }
 
+  const sharpen = (image) => image.classList.toggle("pixels", image.naturalWidth > 0 && Math.max(image.naturalWidth, image.naturalHeight) <= SMALL);
   const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
   async function json(address, options = {}, stop = new AbortController()) {
@@ -84,9 +85,8 @@
   }
 
   function minutes(number) {
-    if (number == null) return "";
-    if (number < 1) return ", less than a minute";
-    return number < 90 ? `, about ${count(Math.round(number), "minute")}` : `, about ${Math.round(number / 60)} hours`;
+    if (!number) return "";
+    return number < 90 ? ` (${count(Math.round(number), "minute")})` : ` (${Math.round(number / 60)} hours)`;
   }
 
   // ---- the task
@@ -148,6 +148,7 @@
         const { address, body } = waiting.read(key);
         const headers = { "Content-Type": "application/json" };
         const reply = await json(address, { method: "POST", headers, body: JSON.stringify(body) });
+        if (reply.error) await json("next?count=1"); // fails where another server has taken this address, and the answer still waits
         waiting.remove(key);
         progress = reply.progress ?? progress;
         replace ||= address === "undo";
@@ -172,13 +173,15 @@
     }
 
     function loading(task, image = new Image()) {
-      const pixels = () => image.classList.toggle("pixels", Math.max(image.naturalWidth, image.naturalHeight) <= SMALL);
-      image.addEventListener("load", () => (pixels(), image === shown?.image && mark()));
+      image.addEventListener("load", () => {
+        sharpen(image);
+        if (image === shown?.image) mark();
+      });
       image.addEventListener("error", () => {
         if (image === shown?.image) mark();
         setTimeout(() => (image.src = task.picture), 2000);
       });
-      if (image.complete && image.naturalWidth) pixels();
+      sharpen(image);
       image.alt = "The picture to label";
       if (!image.src) image.src = task.picture;
       return image;
@@ -289,7 +292,8 @@
     function far() {
       const waits = waiting.tasks().length;
       const left = Math.max(0, progress.left - waits);
-      return `${(progress.answered + waits).toLocaleString("en")} answered, ${left ? "up to " : ""}${left.toLocaleString("en")} to go${left ? minutes(progress.minutes) : ""}`;
+      const rest = left ? `, about ${left.toLocaleString("en")} to go${minutes(progress.minutes)}` : "";
+      return `${(progress.answered + waits).toLocaleString("en")} answered${rest}`;
     }
 
     function tell() {
@@ -298,7 +302,8 @@
       const sentence = waits ? `${count(waits, "answer")} wait${waits === 1 ? "s" : ""} for the connection.` : undone;
       if (progress) {
         byId("far").textContent = far();
-        if (progress.interval) byId("interval").textContent = progress.interval;
+        byId("interval").hidden = !progress.interval;
+        byId("interval").textContent = progress.interval ?? "";
         byId("bar").max = progress.answered + progress.left || 1;
         byId("bar").value = progress.answered + waiting.tasks().length;
       }
@@ -335,7 +340,7 @@
       search.value = "";
       filter();
       dialog.showModal();
-      search.focus();
+      (matchMedia("(pointer: coarse)").matches ? byId("back") : search).focus(); // a keyboard on the screen would hide the list
     }
 
     const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
@@ -508,6 +513,8 @@
     setTimeout(refresh, again);
   }
 
+  [...document.images].forEach(sharpen);
+  document.addEventListener("load", (event) => event.target.localName === "img" && sharpen(event.target), true);
   const page = document.body.dataset.page;
   if (page === "task") label();
   if (page === "owner") own();
