@@ -19,17 +19,21 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pyarrow as pa
+from PIL import Image
 
-from gevaldi.labelling.store import responses
+from gevaldi.labelling.queues import open_queue
+from gevaldi.labelling.serve import HOST, Labelling
+from gevaldi.labelling.service import Options
 from gevaldi.labels import Label
 from gevaldi.predictions.base import Pool, Predictions
+from gevaldi.verdicts.responses import read_responses
 
 CLASSES = 64
 
@@ -61,10 +65,10 @@ def verdict_of(folder: Path, disputed: int, side: int = 32) -> Any:
 
 def serve(folder: Path, disputed: int, people: int, port: int, side: int = 32) -> None:
     """Serve until killed; writes every link to a file first."""
-    import gevaldi
-
-    names = [f"person {i}" for i in range(people)]
-    labelling = gevaldi.label(verdict_of(folder, disputed, side), people=names, port=port, until_decided=False)
+    queue = open_queue(verdict_of(folder, disputed, side), until_decided=False)
+    if not side:
+        queue = replace(queue, picture=lambda text: Image.new("L", (8, 8)))  # without torch, which takes seconds to begin
+    labelling = Labelling(queue, [f"person {i}" for i in range(people)], Options(), HOST, port)
     (folder / "links.tmp").write_text("\n".join(labelling.links.values()))
     (folder / "links.tmp").rename(folder / "links")
     signal.pause()
@@ -77,7 +81,7 @@ class Server:
     folder: Path
     disputed: int
     people: int
-    side: int = 32
+    side: int = 0
     port: int = 0
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -225,7 +229,7 @@ def crowd(people: int, answers: int, kills: int, disputed: int = 0, seed: int = 
 
 def check(clients: list[Client], folder: Path) -> None:
     """Compare what was acknowledged with what is on disk."""
-    rows = responses(folder)
+    rows = read_responses(folder)
     for client in clients:
         own = {row.task: row.answer for row in rows if row.person == client.name}
         assert own == client.stored, f"{client.name}: {len(client.stored)} were acknowledged, {len(own)} are on disk, or others"

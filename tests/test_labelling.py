@@ -25,10 +25,11 @@ from gevaldi.labelling.exports import FORMATS
 from gevaldi.labelling.queues import open_queue
 from gevaldi.labelling.serve import LOOPBACK
 from gevaldi.labelling.service import Options, Service
-from gevaldi.labelling.store import Store, responses
+from gevaldi.labelling.store import Store
 from gevaldi.runs.store.regions import Shown, write_regions
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER
 from gevaldi.verdicts.read import read_answers
+from gevaldi.verdicts.responses import read_responses
 from gevaldi.verdicts.start import open_verdict
 from gevaldi.verdicts.verdict import Verdict
 
@@ -138,7 +139,7 @@ def test_a_post_that_comes_twice_is_stored_once(begin: Callable[..., Verdict]) -
     body = {"task": task, "answer": "cat", "key": "k", "shown_ms": 1200}
     assert page.post("answer", json=body).json()["stored"]
     assert page.post("answer", json=body).json() == {**page.post("answer", json=body).json(), "stored": False, "answer": "cat"}
-    assert len(responses(service.queue.folder)) == 1
+    assert len(read_responses(service.queue.folder)) == 1
 
 
 def test_of_two_tabs_the_first_answer_counts_and_the_second_tab_learns_it(begin: Callable[..., Verdict]) -> None:
@@ -157,7 +158,7 @@ def test_the_key_of_one_answer_is_refused_for_another(begin: Callable[..., Verdi
     page, both = browser(service), tasks(service, count=2)
     page.post("answer", json={"task": both[0], "answer": "cat", "key": "k"})
     assert page.post("answer", json={"task": both[1], "answer": "cat", "key": "k"}).status_code == 422
-    assert len(responses(service.queue.folder)) == 1
+    assert len(read_responses(service.queue.folder)) == 1
 
 
 def test_what_is_taken_back_is_asked_next_and_counts_no_more(begin: Callable[..., Verdict]) -> None:
@@ -177,8 +178,8 @@ def test_what_is_taken_back_is_asked_next_and_counts_no_more(begin: Callable[...
     late = page.post("answer", json={"task": second, "answer": "cat", "key": second}).json()
     assert not late["stored"], "a post that was sent before it was taken back, and came again after"
     assert page.post("answer", json={"task": second, "answer": "dog", "key": "again"}).json()["stored"]
-    assert [one.answer for one in responses(service.queue.folder)] == ["cat", "dog"]
-    assert [one.answer for one in responses(service.queue.folder, everything=True)] == ["cat", "cat", "dog"]
+    assert [one.answer for one in read_responses(service.queue.folder)] == ["cat", "dog"]
+    assert [one.answer for one in read_responses(service.queue.folder, everything=True)] == ["cat", "cat", "dog"]
 
 
 def test_everything_can_be_taken_back_and_nothing_more(begin: Callable[..., Verdict]) -> None:
@@ -188,7 +189,7 @@ def test_everything_can_be_taken_back_and_nothing_more(begin: Callable[..., Verd
         assert service.undo(service.people["Ada"], f"undo {number}")["undone"]
     assert not service.undo(service.people["Ada"], "one more")["undone"]
     assert not service.progress(service.people["Ada"])["can_undo"]
-    assert responses(service.queue.folder) == []
+    assert read_responses(service.queue.folder) == []
 
 
 def test_a_form_without_script_answers_and_takes_back(begin: Callable[..., Verdict]) -> None:
@@ -198,7 +199,7 @@ def test_a_form_without_script_answers_and_takes_back(begin: Callable[..., Verdi
     task, key = (re.search(f'name="{name}" value="([^"]+)"', text)[1] for name in ("task", "key"))  # type: ignore[index]
     reply = page.post("answer", data={"task": task, "key": key, "answer": CANNOT_TELL})
     assert (reply.status_code, reply.headers["location"]) == (303, "./")
-    assert responses(service.queue.folder)[0].answer == CANNOT_TELL
+    assert read_responses(service.queue.folder)[0].answer == CANNOT_TELL
     assert page.post("undo", data={"key": "u"}).status_code == 303
     assert task in page.get("").text
 
@@ -213,7 +214,7 @@ def test_a_hostile_class_name_is_escaped_and_comes_back_as_it_was(begin: Callabl
     for number, sent in enumerate(({"data": {}}, {"json": {}})):
         form, body = next(iter(sent)), {"task": tasks(service)[0], "key": str(number), "answer": shown.replace("\n", "\r\n")}
         assert page.post("answer", **{form: body}).status_code == 200
-    assert {one.answer for one in responses(service.queue.folder)} == {CLASSES[3]}
+    assert {one.answer for one in read_responses(service.queue.folder)} == {CLASSES[3]}
 
 
 @pytest.mark.parametrize(
@@ -241,7 +242,7 @@ def test_a_bad_answer_is_refused_in_words_and_nothing_is_stored(
     reply = browser(service).post("answer", json=body)
     assert reply.status_code == status
     assert reply.json()["error"].endswith(".")
-    assert responses(service.queue.folder) == []
+    assert read_responses(service.queue.folder) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff\xfe", b"[" * 16_000, b'{"key": NaN}'])
@@ -262,7 +263,7 @@ def test_answers_form_a_prefix_of_the_order_except_what_others_are_looking_at(be
         name = names[rng.integers(4)]
         if found := service.next(service.people[name]):
             service.answer(service.people[name], found[0]["task"], found[0]["choices"][0], str(number))
-        answered = {one.picture for one in responses(service.queue.folder)}
+        answered = {one.picture for one in read_responses(service.queue.folder)}
         looked_at = {text for person in service.people.values() for text, _ in person.open}
         gaps = [
             text for text in order[: max((order.index(one) for one in answered if one in order), default=0)] if text not in answered
@@ -274,7 +275,7 @@ def test_everything_is_asked_once_and_a_part_of_it_twice(begin: Callable[..., Ve
     names = ("Ada", "Grace")
     service = serve(begin(), names, until_decided=False)
     answer_all(service, names)
-    found = responses(service.queue.folder)
+    found = read_responses(service.queue.folder)
     people = Counter(one.picture for one in found if one.kind in ("question", "overlap") and one.occasion == 1)
     assert set(people) == {item.id for item in service.queue.items}
     assert {one.picture for one in found if one.kind == "overlap"} == {text for text, count in people.items() if count == 2}
@@ -287,7 +288,7 @@ def test_each_picture_gets_as_many_people_as_were_wanted(begin: Callable[..., Ve
     names = ("Ada", "Grace", "Mary")
     service = serve(begin(), names, Options(each=2), until_decided=False)
     answer_all(service, names)
-    people = Counter(one.picture for one in responses(service.queue.folder) if one.kind == "overlap")
+    people = Counter(one.picture for one in read_responses(service.queue.folder) if one.kind == "overlap")
     assert set(people.values()) == {2}
     assert len(people) == len(service.queue.items)
 
@@ -301,7 +302,7 @@ def test_controls_have_a_known_answer_and_look_like_questions(begin: Callable[..
         assert control.item.choices in disputed
     assert np.mean([f"k{CLASSES.index(one.answer)}/" in one.item.id for one in service.queue.controls.values()]) > 0.9
     answer_all(service)
-    found = responses(service.queue.folder)
+    found = read_responses(service.queue.folder)
     assert 0.15 < np.mean([one.kind == "control" for one in found]) < 0.45
     counted = {one.picture for one in read_answers(service.queue.folder)}
     assert not counted & {one.picture for one in found if one.kind == "control"}
@@ -321,7 +322,7 @@ def test_the_guide_shows_pictures_that_are_no_controls(begin: Callable[..., Verd
 def test_a_repeat_comes_ten_tasks_later_and_does_not_count_twice(begin: Callable[..., Verdict]) -> None:
     service = serve(begin(), options=Options(repeats=0.5), until_decided=False)
     answer_all(service)
-    found = responses(service.queue.folder)
+    found = read_responses(service.queue.folder)
     again = [one for one in found if one.kind == "repeat"]
     assert again
     for one in again:
@@ -365,7 +366,7 @@ def test_what_a_silent_person_was_asked_goes_to_another_and_both_answers_count(
     assert asked(service, graces, "Grace") == picture
     assert service.answer(service.people["Grace"], graces, "cat", "g")["stored"]
     assert service.answer(service.people["Ada"], adas, "cat", "a")["stored"]
-    assert {one.person for one in responses(service.queue.folder)} == set(names)
+    assert {one.person for one in read_responses(service.queue.folder)} == set(names)
 
 
 def test_clocks_that_jump_change_neither_order_nor_counts(begin: Callable[..., Verdict], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,7 +376,7 @@ def test_clocks_that_jump_change_neither_order_nor_counts(begin: Callable[..., V
     found = tasks(service, count=3)
     for task, answer in zip(found, ("cat", "dog", "bird"), strict=True):
         service.answer(service.people["Ada"], task, answer, task)
-    assert [one.answer for one in responses(service.queue.folder)] == ["cat", "dog", "bird"]
+    assert [one.answer for one in read_responses(service.queue.folder)] == ["cat", "dog", "bird"]
     assert service.undo(service.people["Ada"], "u")["task"] == found[2]
 
 
@@ -457,7 +458,7 @@ def test_neither_names_nor_ids_nor_kinds_are_sent_to_who_answers(begin: Callable
     folder = str(service.queue.folder).encode()
     ids = [item.id.encode() for item in service.queue.items]
     assert not [word for word in (b"ancient", b"recent", b"control", b"repeat", b"overlap", folder, *ids) if word in sent]
-    assert {one.kind for one in responses(service.queue.folder)} == {"question", "control", "repeat"}
+    assert {one.kind for one in read_responses(service.queue.folder)} == {"question", "control", "repeat"}
 
 
 def test_tasks_differ_between_people_and_pictures_are_pixels_alone(begin: Callable[..., Verdict]) -> None:
@@ -523,7 +524,7 @@ def test_other_sites_cannot_answer(begin: Callable[..., Verdict], headers: dict[
     service = serve(begin())
     content = json.dumps({"task": tasks(service)[0], "answer": "cat", "key": "k"})
     assert browser(service).post("answer", content=content, headers=headers).status_code == status
-    assert len(responses(service.queue.folder)) == (status == 200)
+    assert len(read_responses(service.queue.folder)) == (status == 200)
 
 
 @pytest.mark.parametrize(
@@ -695,7 +696,7 @@ def test_the_pictures_of_a_comparison_are_asked_with_the_classes_read_there(comp
     assert page.get(found["picture"]).headers["content-type"] == "image/png"
     body = {"task": found["task"], "answer": found["choices"][0], "key": "k", "real": "unsure"}
     assert page.post("answer", json=body).json()["stored"]
-    assert responses(service.queue.folder)[0].real == "unsure"
+    assert read_responses(service.queue.folder)[0].real == "unsure"
     answer_all(service)
     assert service.finished
     service.store.close()
@@ -740,10 +741,10 @@ def test_a_disk_that_is_full_loses_nothing_and_says_so(begin: Callable[..., Verd
     assert status == 507
     assert "not stored" in reply.json()["error"]
     assert str(service.queue.folder) not in reply.text
-    assert len(responses(service.queue.folder)) == stored
+    assert len(read_responses(service.queue.folder)) == stored
     service.store._connection.execute("PRAGMA max_page_count = 100000")
     assert page.post("answer", json=body).json()["stored"], "the same post is stored once there is room"
-    assert len(responses(service.queue.folder)) == stored + 1
+    assert len(read_responses(service.queue.folder)) == stored + 1
 
 
 def test_a_second_server_on_one_folder_is_refused_and_a_port_in_use_too(begin: Callable[..., Verdict], tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gevaldi.labelling.store import COUNTED, Response, responses
+from gevaldi.labelling.store import COUNTED
 from gevaldi.tables import as_csv
+from gevaldi.verdicts.responses import Response, read_responses
 
 COLUMNS = ("picture", "class", "person", "time", "real", "kind", "occasion", "choices", "shown_ms")
 
@@ -20,7 +21,7 @@ def _rows(answers: Sequence[Response]) -> list[tuple[str | int | None, ...]]:
 
 def _counted(folder: Path) -> list[Response]:
     """The answers that a verdict counts: neither controls, nor those given at a second time."""
-    return [one for one in responses(folder) if one.kind in COUNTED and one.occasion == 1]
+    return [one for one in read_responses(folder) if one.kind in COUNTED and one.occasion == 1]
 
 
 def csv_of(folder: Path) -> bytes:
@@ -30,7 +31,7 @@ def csv_of(folder: Path) -> bytes:
 
 def csv_of_all(folder: Path) -> bytes:
     """All responses as CSV, also to controls and at a second time."""
-    return as_csv(COLUMNS, _rows(responses(folder))).encode()
+    return as_csv(COLUMNS, _rows(read_responses(folder))).encode()
 
 
 def parquet_of(folder: Path) -> bytes:

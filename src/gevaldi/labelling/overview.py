@@ -1,17 +1,22 @@
 """What the owner of a question sees: who answered what, which controls were missed, and on which pictures people disagree."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gevaldi.labelling.queues import Status
-from gevaldi.labelling.store import Response
+from gevaldi.verdicts import people
+from gevaldi.verdicts.final import Rule
+from gevaldi.verdicts.responses import Response
 
 LISTED = 100  # pictures to discuss
 
 
 def overview(
-    done: Mapping[str, Sequence[Response]], known: Mapping[str, str], status: Status, points: Sequence[tuple[int, float, float]]
+    done: Mapping[str, Sequence[Response]],
+    known: Mapping[str, str],
+    status: Status,
+    points: Sequence[tuple[int, float, float]],
+    rule: Rule = "unanimous",
 ) -> dict[str, Any]:
     """All that the owner's page says.
 
@@ -20,39 +25,29 @@ def overview(
         known: the answer of each control.
         status: what the answers decide.
         points: how the interval narrowed: labels, lower and upper end.
+        rule: by which the answers of several people to a picture become one.
     """
+    found = people.overview([one for own in done.values() for one in own], known, rule)
+    compared = {one.name: one for one in found.people}
     return {
-        "people": [_person(name, own, known) for name, own in done.items()],
+        "people": [_person(name, len(own), compared.get(name)) for name, own in done.items()],
         "answers": sum(map(len, done.values())),
         "left": status.left,
         "finished": status.finished,
         "interval": status.interval,
         "points": list(points),
-        "discuss": disagreements(done),
+        "agreement": found.sentences,
+        "discuss": [{"picture": one.picture, "answers": one.answers, "final": one.final} for one in found.discuss[:LISTED]],
     }
 
 
-def _person(name: str, own: Sequence[Response], known: Mapping[str, str]) -> dict[str, Any]:
-    controls = [one for one in own if one.kind == "control"]
-    first = {one.picture: one.answer for one in own if one.occasion == 1}
-    repeats = [one for one in own if one.kind == "repeat" and one.picture in first]
+def _person(name: str, answers: int, own: people.Person | None) -> dict[str, Any]:
     return {
         "name": name,
-        "answers": len(own),
-        "controls": len(controls),
-        "missed": sum(known.get(one.picture, one.answer) != one.answer for one in controls),
-        "repeats": len(repeats),
-        "repeated_alike": sum(first[one.picture] == one.answer for one in repeats),
-        "last": max((one.time for one in own), default=""),
+        "answers": answers,
+        "controls": own.controls.count if own else 0,
+        "missed": own.missed if own else 0,
+        "repeats": own.repeats.count if own else 0,
+        "repeated_alike": own.same if own else 0,
+        "last": own.last if own else "",
     }
-
-
-def disagreements(done: Mapping[str, Sequence[Response]]) -> list[dict[str, Any]]:
-    """Pictures to which people gave different answers; each with who said what."""
-    by_picture: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for name, own in done.items():
-        for one in own:
-            if one.occasion == 1 and one.kind != "control":
-                by_picture[one.picture][name] = one.answer
-    apart = {picture: said for picture, said in by_picture.items() if len(set(said.values())) > 1}
-    return [{"picture": picture, "answers": said} for picture, said in list(apart.items())[:LISTED]]

@@ -15,7 +15,8 @@ from gevaldi.runs.store.regions import FOLDER as REGIONS
 from gevaldi.runs.store.regions import RECORD, read_regions
 from gevaldi.runs.store.run import Run
 from gevaldi.storage import Location, location
-from gevaldi.verdicts.order import priorities
+from gevaldi.verdicts.final import Rule
+from gevaldi.verdicts.order import priority
 from gevaldi.verdicts.record import FILE as VERDICT
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Queue:
         status: says what is still open, given the ids that have an answer.
         sentences: says what follows from the answers, for who owns the question; nothing of a comparison.
         seed: of all choices by hash.
+        rule: by which the answers of several people to a picture become one.
     """
 
     folder: Path
@@ -98,17 +100,17 @@ class Queue:
     status: Callable[[frozenset[str]], Status]
     sentences: Callable[[], tuple[str, ...]] = tuple
     seed: int = 0
+    rule: Rule = "unanimous"
 
 
 def share(text: str, seed: int) -> float:
     """A number in [0, 1) that a text and a seed decide."""
-    return float(priorities([text], seed)[0]) / 2.0**64
+    return priority(text, seed) / 2.0**64
 
 
 def blind(text: str, names: Iterable[str], seed: int) -> tuple[str, ...]:
     """Each name once, in an order that does not depend on whose answer it is."""
-    once = sorted(set(names))
-    return tuple(once[i] for i in np.argsort(priorities([f"{text} {name}" for name in once], seed), kind="stable"))
+    return tuple(sorted(sorted(set(names)), key=lambda name: priority(f"{text} {name}", seed)))
 
 
 def open_queue(
@@ -188,6 +190,7 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
         following.status,
         following.sentences,
         seed,
+        own.settings.several,
     )
 
 
@@ -322,7 +325,7 @@ def of_run(run: Run, controls: float = 0.1) -> Queue:
     if not items:
         raise SpecError(f"There is nothing to ask: the two read the same class in every picture at the end of {run.folder}.")
     classes = tuple(sorted(names))
-    ordered = [items[i] for i in np.argsort(priorities([item.id for item in items], seed), kind="stable")]
+    ordered = sorted(items, key=lambda item: priority(item.id, seed))
     starts = {classes.index(name): some for name, some in known.items()}
     chosen, examples = _controls(ordered, starts, classes, controls, seed, lambda index: f"sample-{index}-start", drawn=True)
     return Queue(
@@ -365,6 +368,6 @@ def of_regions(folder: Path, region: int | None = None) -> Queue:
     if not items:
         numbers = sorted({one.region for one in found[1] if one.picture})
         raise SpecError(f"There is nothing to ask: region {region} has no pictures. Regions with pictures: {numbers}.")
-    ordered = [items[i] for i in np.argsort(priorities([item.id for item in items], 0), kind="stable")]
+    ordered = sorted(items, key=lambda item: priority(item.id, 0))
     picture = lambda text: open_picture(pictures[text], text)  # noqa: E731
     return Queue(folder, ordered, tuple(sorted(names)), {}, {}, picture, _until_all(ordered))

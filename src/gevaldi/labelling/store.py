@@ -10,9 +10,8 @@ import queue
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,10 +19,10 @@ from typing import Any, TypeVar
 from gevaldi.errors import RunFolderError
 from gevaldi.verdicts.answers import FILE, NEITHER, WITHDRAWN
 from gevaldi.verdicts.answers import SCHEMA as ANSWERS
+from gevaldi.verdicts.responses import FIELDS, IN_ORDER, Response, read_rows
 
 SOURCE = "gevaldi label"
 COUNTED = ("question", "overlap")  # kinds that a verdict counts, when first answered
-FIELDS = "person, task, picture, kind, occasion, choices, answer, real, key, shown_ms, time, withdrawn"
 SCHEMA = f"""
 {ANSWERS};
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -37,44 +36,10 @@ CREATE UNIQUE INDEX IF NOT EXISTS counted ON responses (person, picture, occasio
 CREATE UNIQUE INDEX IF NOT EXISTS keys ON responses (person, key);
 """
 REMEDY = "Copy the folder to a disk of this machine, and label there."
-IN_ORDER = "withdrawn IS NULL ORDER BY number"
 NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs", "ncpfs"}
 MOUNTS = Path("/proc/self/mounts")
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Response:
-    """One answer of a person to one task.
-
-    Attributes:
-        person: who answered.
-        picture: its id in the queue.
-        kind: question, control, repeat or overlap.
-        occasion: 1, or 2 if the same person is asked again.
-        answer: a class, `NEITHER` or `CANNOT_TELL`.
-        real: whether the picture could be a real one: yes, unsure or no; None if that was not asked or not answered.
-        choices: the classes in the order of their buttons.
-        time: when it was stored, in UTC (ISO 8601).
-        shown_ms: how long the picture was on the screen, as the page says; None if it does not say.
-        task: the name of the task in the browser.
-        key: by which the browser recognises the answer if it is sent twice.
-        number: of the row; rows are in the order in which they were stored.
-    """
-
-    person: str
-    picture: str
-    kind: str
-    occasion: int
-    answer: str
-    real: str | None
-    choices: tuple[str, ...]
-    time: str = ""
-    shown_ms: int | None = None
-    task: str = ""
-    key: str = ""
-    number: int = 0
 
 
 class FullDisk(RunFolderError):
@@ -144,7 +109,7 @@ class Store:
 
     def responses(self) -> list[Response]:
         """The responses that count, in the order in which they were stored."""
-        return self._write(lambda connection: list(_responses(connection, IN_ORDER)))
+        return self._write(lambda connection: list(read_rows(connection, IN_ORDER)))
 
     def add(self, response: Response, then: Callable[[Response], None]) -> tuple[bool, Response]:
         """Store a response, unless one with its key, or one of this person on this occasion, is stored.
@@ -163,7 +128,7 @@ class Store:
         def write(connection: sqlite3.Connection) -> tuple[bool, Response]:
             same = "person = ? AND (key = ? OR (picture = ? AND occasion = ? AND withdrawn IS NULL))"
             values = (response.person, response.key, response.picture, response.occasion)
-            for before in _responses(connection, f"{same} ORDER BY key = ? DESC", (*values, response.key)):
+            for before in read_rows(connection, f"{same} ORDER BY key = ? DESC", (*values, response.key)):
                 return False, before
             return True, _insert(connection, response)
 
@@ -179,7 +144,7 @@ class Store:
         def write(connection: sqlite3.Connection) -> Response | None:
             if connection.execute("SELECT 1 FROM responses WHERE person = ? AND key = ?", (person, key)).fetchone():
                 return None
-            last = next(_responses(connection, "person = ? AND withdrawn IS NULL ORDER BY number DESC LIMIT 1", (person,)), None)
+            last = next(read_rows(connection, "person = ? AND withdrawn IS NULL ORDER BY number DESC LIMIT 1", (person,)), None)
             if last is not None:
                 _withdraw(connection, last, key)
             return last
@@ -216,37 +181,6 @@ class Store:
         for (_, then, future), result in zip(jobs, results, strict=True):
             then(result)
             future.set_result(result)
-
-
-def responses(folder: Path, everything: bool = False) -> list[Response]:
-    """The responses in a folder that count, in the order in which they were stored; empty if nobody was asked there.
-
-    Args:
-        folder: with `answers.sqlite`.
-        everything: whether to include those that were withdrawn.
-
-    Raises:
-        RunFolderError: the file cannot be read.
-    """
-    path = folder / FILE
-    if not path.exists():
-        return []
-    try:
-        with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'responses'").fetchone():
-                return []
-            return list(_responses(connection, f"answer <> '{WITHDRAWN}' ORDER BY number" if everything else IN_ORDER))
-    except (sqlite3.Error, ValueError, TypeError) as error:
-        raise RunFolderError(f"{path} cannot be read: {error}.") from error
-
-
-def _responses(connection: sqlite3.Connection, where: str, values: tuple[Any, ...] = ()) -> Iterator[Response]:
-    query = f"SELECT number, {FIELDS} FROM responses WHERE {where}"
-    for number, person, task, picture, kind, occasion, choices, answer, real, key, shown, time, _ in connection.execute(
-        query, values
-    ):
-        names = tuple(map(str, json.loads(choices)))
-        yield Response(person, picture, kind, occasion, answer, real, names, time, shown, task, key, number)
 
 
 def _insert(connection: sqlite3.Connection, own: Response, withdrawn: int | None = None) -> Response:

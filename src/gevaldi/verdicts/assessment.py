@@ -13,13 +13,15 @@ import numpy as np
 from gevaldi.errors import SpecError
 from gevaldi.predictions.base import Pool
 from gevaldi.statistics.intervals import Estimate
-from gevaldi.verdicts.answers import NEITHER, WITHDRAWN, Answer, Answers, consensus
+from gevaldi.verdicts.answers import NEITHER, WITHDRAWN, Answer, Answers
 from gevaldi.verdicts.decisions import Claim, Decision, State, thresholds
 from gevaldi.verdicts.evidence import Evidence, Flips, Truth
+from gevaldi.verdicts.final import Rule, final_answers
 from gevaldi.verdicts.forecast import Forecast, expected_by_split, forecast
 from gevaldi.verdicts.guess import Guess
 from gevaldi.verdicts.labels import labels_of_pool, refuse_reserved, truth_of
 from gevaldi.verdicts.order import is_first, priorities
+from gevaldi.verdicts.people import error_of
 from gevaldi.verdicts.questions import Question
 from gevaldi.verdicts.ranking import Ranking, estimates_by_vote
 from gevaldi.verdicts.read import read_answers
@@ -56,6 +58,8 @@ class Settings:
         seed: of the order of labelling.
         budget: the number of labels, if it is fixed beforehand.
         use_truth: whether classes that the pool itself knows count as labels.
+        several: the rule by which the answers of several people to a picture become one.
+        label_error: the chance that a label is wrong, at most, or "measured"; None if labels are never wrong.
     """
 
     margin: float = 0.0
@@ -64,6 +68,8 @@ class Settings:
     seed: int = 0
     budget: int | None = None
     use_truth: bool = True
+    several: Rule = "unanimous"
+    label_error: float | str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense.
@@ -211,14 +217,20 @@ class Assessment:
         for one in answers[self._read :]:
             self._by_picture[one.picture].append(one)
         self._read = len(answers)
-        for picture in fresh:
-            place, answer = self._ids[picture], consensus(self._by_picture[picture]).get(picture)
+        learns = fresh and self.settings.several == "dawid-skene"  # how people err, from all their answers
+        changed = self._by_picture.keys() if learns else fresh
+        counted = final_answers([one for picture in changed for one in self._by_picture[picture]], self.settings.several)
+        for picture in changed:
+            place, answer = self._ids[picture], counted.get(picture)
             truth = truth_of(answer, self._classes) if answer else self._truth_of_pool(place)
             if truth:
                 self.truths[place] = truth
             else:
                 self.truths.pop(place, None)
+        some = (one for own in self._by_picture.values() for one in own)
+        error = error_of(self.settings.label_error, self.pool, some, self.folder)
         for evidence in self.evidence.values():
+            evidence.error = error
             evidence.set_truths(self.truths, self.pool.predictions)
         self._ranking = self._rank() if len(self.names) > 2 else None
 
@@ -364,7 +376,8 @@ class Assessment:
         """That of one question and pair, in labels of the queue, which has pictures for others in between."""
         evidence, used = self.evidence[key], self.evidence[key].used
         values = (evidence.low[:used] + evidence.high[:used]) / 2
-        ahead = forecast(values, evidence.disputed, self._totals_of(key), evidence.miss, self.settings.seed)
+        miss = evidence.miss / 2 if evidence.error else evidence.miss
+        ahead = forecast(values, evidence.disputed, self._totals_of(key), miss, self.settings.seed)
         own = np.flatnonzero(np.isin(queue, evidence.places))
         labels = [int(own[min(count, len(own)) - 1]) + 1 if count else 0 for count in (ahead.labels, ahead.low, ahead.high)]
         return Forecast(labels[0], labels[1], labels[2], len(queue))
@@ -373,7 +386,8 @@ class Assessment:
         evidence = self.evidence[key]
         is_main = key == (0, (0, 1)) and len(self.names) == 2
         claim, margin = (self.settings.claim, self.margin) if is_main else (WITHOUT_MARGIN, 0.0)
-        return [(evidence.disputed + difference * evidence.size) / 2 for difference in thresholds(claim, margin)]
+        totals = [(evidence.disputed + difference * evidence.size) / 2 for difference in thresholds(claim, margin)]
+        return evidence.beyond_errors(totals)
 
     @cached_property
     def expected(self) -> list[tuple[float, int]]:

@@ -12,7 +12,9 @@ from gevaldi.folders import in_path
 from gevaldi.predictions.base import Pool
 from gevaldi.verdicts.assessment import Settings
 from gevaldi.verdicts.decisions import claim_of, margin_of
+from gevaldi.verdicts.final import rule_of
 from gevaldi.verdicts.guess import Guess, guess_of
+from gevaldi.verdicts.label_error import label_error_of
 from gevaldi.verdicts.questions import Question, questions_of
 from gevaldi.verdicts.record import FILE, check_unchanged, read_record, write_record
 from gevaldi.verdicts.verdict import Verdict
@@ -50,8 +52,8 @@ def verdict(
         device: auto, cpu, cuda, cuda:1, mps.
         batch_size: pictures classified together.
         progress: whether to show a progress bar; by default on a terminal.
-        **question: arguments of `verdict_on`: margin, require, score, where, confidence, seed, budget, labels, use_truth, out,
-            taxonomy.
+        **question: arguments of `verdict_on`: margin, require, score, where, confidence, seed, budget, labels, use_truth, several,
+            label_error, out, taxonomy.
 
     Raises:
         UnknownName: there is no such argument.
@@ -130,6 +132,8 @@ def verdict_on(
     budget: int | None = None,
     labels: str | Path | Sequence[str | Path] | None = None,
     use_truth: bool = True,
+    several: str = "unanimous",
+    label_error: str | float | None = None,
     out: str | Path | None = None,
     taxonomy: str = "auto",
 ) -> Verdict:
@@ -146,6 +150,10 @@ def verdict_on(
         budget: a number of labels fixed beforehand. The interval is narrower, and there is only one look, at its end.
         labels: files or folders with labels, as `gevaldi.verdicts.read.read_answers` reads them.
         use_truth: whether classes that the pool itself knows count as labels.
+        several: what counts where several people answered a picture: their answer if it is unanimous, that of the majority, or the
+            most probable class by the model of dawid-skene.
+        label_error: the chance that a label is wrong, at most, such as 0.05 or "5%"; or "measured", by pictures that two people
+            answered and by controls. The intervals of differences and flips then allow for it.
         out: a folder for answers, record and page; the same call goes on there. By default all stays in memory.
         taxonomy: the hierarchy of the score levels.
 
@@ -155,7 +163,8 @@ def verdict_on(
         RunFolderError: the folder cannot be written, or holds a verdict on something else.
     """
     questions = questions_of(pool, [score] if isinstance(score, str) else score, where, taxonomy)
-    settings = Settings(margin_of(margin, questions[0].score), claim_of(require), confidence, seed, budget, use_truth)
+    errors = rule_of(several), label_error_of(label_error)
+    settings = Settings(margin_of(margin, questions[0].score), claim_of(require), confidence, seed, budget, use_truth, *errors)
     if len(pool.predictions) > 2 and (len(questions) > 1 or require != "not-worse"):
         raise SpecError("Of more than two classifiers only the best by one score is asked. For other questions, name two of them.")
     folder = None if out is None else _make_folder(Path(out).expanduser())
