@@ -1,6 +1,8 @@
-"""Draw the labelling page for the documentation: `python docs/label_screenshots.py` writes docs/label-task.png and docs/label-owner.png.
+"""Draw the labelling page for the documentation, from the bundled pair of classifiers of garments and three made-up people.
 
-The bundled pair of classifiers of garments is in dispute; three made-up people answer as the data set's classes say, with some errors.
+They answer as the data set's classes say, with some errors. Writes label-task.png and label-owner.png into docs/.
+
+    python docs/label_screenshots.py
 """
 
 import random
