@@ -295,7 +295,11 @@ class Pages:
         base = f"{request.url.scheme}://{request.headers.get('host', '')}"
         links = {person.name: f"{base}/p/{person.token}/" for person in self.service.people.values()}
         found = await run_in_threadpool(self.service.overview)
-        return page("owner.html", overview={**found, "links": links, "downloads": list(FORMATS)})
+        return page(
+            "owner.html",
+            shows_interval=self.service.options.shows_interval,
+            overview={**found, "links": links, "downloads": list(FORMATS)},
+        )
 
     async def owners_picture(self, request: Request) -> Response:
         """A picture by its place in the queue."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 QUESTION = "What does this picture show?"
 CERTAIN = 0.9  # probability from which an answer that all give is taken for known
+HISTORY = 20  # points of the interval until now, which take a second of 10,000 answers
 EXAMPLES = 3  # of each class
 
 
@@ -87,6 +88,7 @@ class Queue:
         picture: a picture by its id.
         status: says what is still open, given the ids that have an answer.
         sentences: says what follows from the answers, for who owns the question; nothing of a comparison.
+        history: says how the interval narrowed until now, as points of `Status`; nothing of a comparison.
         seed: of all choices by hash.
         rule: by which the answers of several people to a picture become one.
     """
@@ -99,6 +101,7 @@ class Queue:
     picture: "Callable[[str], Image]"
     status: Callable[[frozenset[str]], Status]
     sentences: Callable[[], tuple[str, ...]] = tuple
+    history: "Callable[[], Sequence[tuple[int, float, float]]]" = tuple
     seed: int = 0
     rule: Rule = "unanimous"
 
@@ -189,6 +192,7 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
         lambda text: _of_pool(pool, places[text]),
         following.status,
         following.sentences,
+        following.history,
         seed,
         own.settings.several,
     )
@@ -281,6 +285,11 @@ class Following:
             self._next_forecast = begin + 20 * (time.monotonic() - begin)
         labels, before = self._forecast
         return min(still, max(1, labels - before + still))
+
+    def history(self) -> list[tuple[int, float, float]]:
+        """How the interval narrowed until now."""
+        with self._lock:
+            return self.verdict.main.path(HISTORY)
 
     def sentences(self) -> tuple[str, ...]:
         """What follows from the answers, for who owns the question."""

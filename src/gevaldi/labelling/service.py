@@ -126,7 +126,7 @@ class Service:
             self._enter(response)
         self._changed, self._stopped = threading.Event(), threading.Event()
         self._follower: threading.Thread | None = None
-        self.points: list[tuple[int, float, float]] = []
+        self.points = list(queue.history())
         self.status = Status(frozenset(), 0, False)
         self._outstanding = 0  # pictures that need another person's answer
         self.refresh()
