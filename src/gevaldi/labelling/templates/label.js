@@ -373,6 +373,7 @@
       choose(name);
     }
 
+    search.setAttribute("aria-controls", list.id);
     search.addEventListener("input", filter);
     search.addEventListener("keydown", (event) => {
       const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 6, PageUp: -6 };
@@ -494,13 +495,13 @@
         const reply = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(again) });
         if (!reply.ok) throw new Error(`status ${reply.status}`);
         const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+        let last = document.querySelector("main > section");
         for (const fresh of page.querySelectorAll("main > section")) {
-          const old = byId(fresh.id);
-          if (old ? old.dataset.text === fresh.outerHTML || old.contains(document.activeElement) : false) continue;
-          const text = fresh.outerHTML;
-          if (old) old.replaceWith(fresh);
-          else byId("downloads").before(fresh);
-          fresh.dataset.text = text;
+          const [old, text] = [byId(fresh.id), fresh.outerHTML];
+          if (!old) last.after(fresh);
+          else if (old.dataset.text !== text && !old.contains(document.activeElement)) old.replaceWith(fresh);
+          last = byId(fresh.id);
+          if (last === fresh) fresh.dataset.text = text;
         }
         enliven();
         byId("fresh").textContent = `As of ${new Date().toLocaleTimeString("en-GB")}. This page renews itself.`;
