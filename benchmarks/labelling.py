@@ -29,9 +29,9 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from gevaldi.labelling.assignment import Options
 from gevaldi.labelling.queues import open_queue
 from gevaldi.labelling.serve import HOST, Labelling
-from gevaldi.labelling.service import Options
 from gevaldi.labels import Label
 from gevaldi.predictions.base import Pool, Predictions
 from gevaldi.verdicts.responses import read_responses

@@ -19,13 +19,14 @@ from starlette.testclient import TestClient
 import gevaldi
 from conftest import called, small_classifier, small_generator
 from gevaldi.errors import DataError, RunFolderError, SpecError
-from gevaldi.labelling import service as service_module
+from gevaldi.labelling import assignment as assignment_module
 from gevaldi.labelling import store as store_module
 from gevaldi.labelling.app import HEADERS, make_app
+from gevaldi.labelling.assignment import Options
 from gevaldi.labelling.exports import FORMATS
 from gevaldi.labelling.queues import open_queue
 from gevaldi.labelling.serve import LOOPBACK
-from gevaldi.labelling.service import Options, Service
+from gevaldi.labelling.service import Service
 from gevaldi.labelling.store import Store
 from gevaldi.names import visible
 from gevaldi.runs.store.regions import Shown, write_regions
@@ -329,7 +330,7 @@ def test_a_repeat_comes_ten_tasks_later_and_does_not_count_twice(begin: Callable
     assert again
     for one in again:
         first = next(other for other in found if other.picture == one.picture and other.occasion == 1)
-        assert one.number - first.number >= service_module.GAP
+        assert one.number - first.number >= assignment_module.GAP
         assert one.task != first.task
     counted = Counter(one.picture for one in read_answers(service.queue.folder))
     assert set(counted.values()) == {1}
@@ -340,12 +341,12 @@ def test_after_a_restart_everybody_is_asked_the_same_under_the_same_link(begin: 
     service = serve(verdict, names, until_decided=False)
     answer_all(service, names, most=10)
     before = {name: tasks(service, name, 3) for name in names}
-    token, kinds = service.people["Grace"].token, {text: service._kind((text, 1)) for text in service._items}
+    token, kinds = service.people["Grace"].token, {text: service.assignment.kind((text, 1)) for text in service.assignment.items}
     service.store.close()
     again = serve(verdict.folder, ("Ada",), until_decided=False)
     assert again.people["Grace"].token == token
     assert {name: tasks(again, name, 3) for name in names} == before
-    assert {text: again._kind((text, 1)) for text in again._items} == kinds
+    assert {text: again.assignment.kind((text, 1)) for text in again.assignment.items} == kinds
     assert [again.progress(again.people[name])["answered"] for name in names] == [10, 10]
     late = again.answer(again.people["Grace"], before["Grace"][2], "cat", "from a page that was open")
     assert late["stored"]
@@ -355,7 +356,7 @@ def test_what_a_silent_person_was_asked_goes_to_another_and_both_answers_count(
     begin: Callable[..., Verdict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names, now = ("Ada", "Grace"), [0.0]
-    monkeypatch.setattr(service_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(assignment_module.time, "monotonic", lambda: now[0])
     service = serve(begin(), names, Options(overlap=0, repeats=0), controls=0)
     adas = tasks(service)[0]
     picture = asked(service, adas)

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 from report_page import FLAGS
 
+from gevaldi.labelling.assignment import Options
 from gevaldi.labelling.queues import Item, Queue, Status
 from gevaldi.labelling.serve import Labelling
-from gevaldi.labelling.service import Options
 from gevaldi.verdicts.responses import read_responses
 
 pytestmark = pytest.mark.slow

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from gevaldi.errors import DataError, MissingExtra
+from gevaldi.labelling.assignment import Person
 from gevaldi.labelling.exports import FORMATS
-from gevaldi.labelling.service import BadAnswer, Person, Service, UnknownTask
+from gevaldi.labelling.service import BadAnswer, Service, UnknownTask
 from gevaldi.labelling.store import NotStored
 from gevaldi.names import visible
 
