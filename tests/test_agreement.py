@@ -1,7 +1,8 @@
 """Several people: whether they agree, who errs how, which answer counts, and what the owner of a question sees of it."""
 
+import contextlib
 import itertools
-import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import krippendorff
@@ -13,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gevaldi.errors import RunFolderError, UnknownName
+from gevaldi.labelling.store import Store
 from gevaldi.statistics.agreement import alpha_with_interval, counts_of, krippendorff_alpha
 from gevaldi.statistics.dawid_skene import dawid_skene
-from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, WITHDRAWN, Answer
+from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, WITHDRAWN, Answer, Answers
 from gevaldi.verdicts.final import RULES, Rule, final_answers
 from gevaldi.verdicts.page import render
 from gevaldi.verdicts.people import classes_of_controls, overview, responses_of
@@ -251,14 +253,17 @@ def test_one_person_without_controls_is_nothing_to_compare() -> None:
 
 def test_responses_are_read_from_the_folder_without_those_that_were_withdrawn(tmp_path: Path) -> None:
     assert read_responses(tmp_path) == []
-    columns = "person, picture, kind, occasion, choices, answer, real, shown_ms, time, withdrawn"
-    row = ("Ada", "p0", "question", 1, '["cat", "dog"]', "cat", None, None, "2026-11-29T10:00:00.000+00:00")
-    with sqlite3.connect(tmp_path / "answers.sqlite") as connection:
-        connection.execute(f"CREATE TABLE responses (number INTEGER PRIMARY KEY, {columns})")
-        for withdrawn in (2, None):
-            connection.execute(f"INSERT INTO responses ({columns}) VALUES ({', '.join('?' * 10)})", (*row, withdrawn))
-    connection.close()
-    assert read_responses(tmp_path) == [answer("Ada", "p0", "cat")]
+    with contextlib.closing(Store(tmp_path)) as store:
+        for key, said in (("1", "dog"), ("2", "cat")):
+            store.add(replace(answer("Ada", "p0", said), key=key, task="t"), lambda _: None)
+            if said == "dog":
+                store.withdraw("Ada", "undo", lambda _: None)
+    (found,) = read_responses(tmp_path)
+    assert (found.person, found.picture, found.answer, found.choices) == ("Ada", "p0", "cat", ("cat", "dog"))
+    assert [one.answer for one in read_responses(tmp_path, everything=True)] == ["dog", "cat"]
+    assert [one.answer for one in responses_of(Answers(tmp_path).all(), tmp_path)] == ["cat"]  # and not twice
+    for path in tmp_path.iterdir():
+        path.unlink()
     (tmp_path / "answers.sqlite").write_bytes(b"no database at all" * 100)
     with pytest.raises(RunFolderError, match="cannot be read"):
         read_responses(tmp_path)

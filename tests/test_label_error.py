@@ -1,6 +1,6 @@
 """Decisions that allow for wrong labels: what they claim, and that they are right about it."""
 
-import sqlite3
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ from typer.testing import CliRunner
 
 from gevaldi.cli.main import app
 from gevaldi.errors import SpecError
+from gevaldi.labelling.store import Store
 from gevaldi.verdicts.answers import CANNOT_TELL, Answer
 from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.label_error import Check, LabelError, label_error_of
 from gevaldi.verdicts.people import measured_error
 from gevaldi.verdicts.record import record_of
+from gevaldi.verdicts.responses import Response
 from gevaldi.verdicts.sentences import sentences
 from gevaldi.verdicts.start import verdict_on
 from test_verdicts import CLASSES, difference, label_all, pool_of, random_pool, tables
@@ -132,12 +134,9 @@ def test_a_forecast_knows_that_wrong_labels_make_a_decision_longer() -> None:
 
 
 def controls(folder: Path, answers: list[tuple[str, str]]) -> None:
-    columns = "person, picture, kind, occasion, choices, answer, real, shown_ms, time, withdrawn"
-    with sqlite3.connect(folder / "answers.sqlite") as connection:
-        connection.execute(f"CREATE TABLE responses (number INTEGER PRIMARY KEY, {columns})")
-        rows = [("Ada", picture, "control", 1, "[]", answer, None, None, "", None) for picture, answer in answers]
-        connection.executemany(f"INSERT INTO responses ({columns}) VALUES ({', '.join('?' * 10)})", rows)
-    connection.close()
+    with contextlib.closing(Store(folder)) as store:
+        for picture, answer in answers:
+            store.add(Response("Ada", picture, "control", 1, answer, key=picture), lambda _: None)
 
 
 def test_errors_are_measured_by_two_people_and_by_controls(tmp_path: Path) -> None:

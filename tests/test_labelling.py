@@ -26,6 +26,7 @@ from gevaldi.labelling.queues import open_queue
 from gevaldi.labelling.serve import LOOPBACK
 from gevaldi.labelling.service import Options, Service
 from gevaldi.labelling.store import Store
+from gevaldi.names import visible
 from gevaldi.runs.store.regions import Shown, write_regions
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER
 from gevaldi.verdicts.read import read_answers
@@ -831,3 +832,33 @@ def test_a_restart_without_names_asks_who_was_asked_before_and_knows_how_the_int
         assert list(again.links) == ["Ada", "Grace"]
         assert again.service.overview()["points"][-1] == points[-1]
         assert len(again.service.points) > 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_people_do_in_whatever_order_the_file_holds_what_they_were_told(begin: Callable[..., Verdict], seed: int) -> None:
+    names, chance = ("Ada", "Grace", "Mary"), np.random.default_rng(seed)
+    verdict = begin()
+    service = serve(verdict, names, Options(repeats=0.2, overlap=0.4), until_decided=False)
+    told: dict[str, dict[str, str]] = {name: {} for name in names}
+    for number in range(250):
+        name = names[chance.integers(3)]
+        person, what = service.people[name], chance.random()
+        if what < 0.02:
+            service.store.close()
+            service = serve(verdict.folder, names, service.options, until_decided=False)
+        elif what < 0.12 and told[name]:
+            task = service.undo(person, f"{number}")["task"]
+            assert task == list(told[name])[-1]
+            del told[name][task]
+            assert tasks(service, name)[0] == task
+        elif found := service.next(person, 3):
+            one = found[chance.integers(len(found))]
+            answer = [*one["choices"], NEITHER, CANNOT_TELL][chance.integers(len(one["choices"]) + 2)]
+            told[name][one["task"]] = service.answer(person, one["task"], answer, f"{number}")["answer"]
+    found = read_responses(service.queue.folder)
+    assert {name: {one.task: visible(one.answer) for one in found if one.person == name} for name in names} == told
+    assert len(found) == sum(map(len, told.values()))
+    verdict.refresh()
+    other = begin("other")
+    other.add(read_answers(service.queue.folder))
+    assert (other.interval, other.main.used) == (verdict.interval, verdict.main.used)

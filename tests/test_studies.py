@@ -196,7 +196,7 @@ def test_equal_shares_are_shown_to_differ_in_at_most_five_per_cent_of_studies(sh
 def test_the_stated_power_is_that_of_simulated_studies() -> None:
     random = np.random.default_rng(0)
     tables = zip(random.binomial(30, 0.6, 4000), random.binomial(30, 0.2, 4000), strict=True)
-    seen = np.mean([is_shown(int(a), 30, int(b), 30) for a, b in tables])
+    seen = sum(count * is_shown(int(a), 30, int(b), 30) for (a, b), count in Counter(tables).items()) / 4000
     assert seen == pytest.approx(power(0.2, 0.4, 30), abs=0.02)
 
 
@@ -389,15 +389,18 @@ def served(study: Study) -> Iterator[str]:
 
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application(study), log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(application(study), log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listener.close()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        server.force_exit = True  # the browser keeps its connections
+        thread.join()
+        listener.close()
 
 
 @pytest.fixture

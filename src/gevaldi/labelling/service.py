@@ -27,6 +27,7 @@ REAL = ("yes", "unsure", "no")
 GAP = 10  # tasks between the first and the second time of a picture, at least
 SECONDS = 6.0  # that an answer takes, before anybody has answered
 LONGEST = 60  # characters of a name or a key
+SLOW = 0.2  # seconds that an overview may take each time it is asked for
 PAUSE = 0.2  # seconds between two looks at the verdict, at least
 
 Asked = tuple[str, int]
@@ -128,6 +129,7 @@ class Service:
         self._follower: threading.Thread | None = None
         self.points = list(queue.history())
         self.status = Status(frozenset(), 0, False)
+        self._overview, self._next_overview = dict[str, Any](), -math.inf
         self._outstanding = 0  # pictures that need another person's answer
         self.refresh()
 
@@ -401,7 +403,18 @@ class Service:
         return hmac.compare_digest(self.owner.encode(), token.encode(errors="replace"))
 
     def overview(self) -> Mapping[str, Any]:
-        """Who answered what, for the owner: people, controls that were missed, pictures on which people disagree, the interval."""
+        """Who answered what, for the owner: people, controls that were missed, pictures on which people disagree, the interval.
+
+        Of thousands of answers it takes seconds, so that people wait; then it is computed anew after ten times as long.
+        """
+        begin = time.monotonic()
+        if begin >= self._next_overview:
+            self._overview = self._compute_overview()
+            took = time.monotonic() - begin
+            self._next_overview = begin + (10 * took if took > SLOW else 0)
+        return self._overview
+
+    def _compute_overview(self) -> dict[str, Any]:
         with self._lock:
             done = {name: list(person.done.values()) for name, person in self.people.items()}
         found = overview(done, self.answers_of_controls, self.status, self.points, self.queue.rule)

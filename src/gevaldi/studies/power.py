@@ -45,6 +45,7 @@ def _scores(n: int, m: int) -> Float[np.ndarray, "n m"]:
     return scores
 
 
+@lru_cache(maxsize=64)
 def _masses(n: int) -> Float[np.ndarray, "shares n"]:
     """The chance of every count of n people, for each common share that is tried."""
     from scipy.stats import binom

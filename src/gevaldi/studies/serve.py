@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 2**20  # of one person's result
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -131,4 +131,4 @@ def serve(study: Study, port: int) -> None:
             listener.bind(("127.0.0.1", port))
         except OSError as error:
             raise SpecError(f"Port {port} cannot be used: {error.strerror or error}. Give another one with --port.") from None
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listener])
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")).run(sockets=[listener])
