@@ -1,5 +1,6 @@
 """People label on a page: what they are asked, what becomes of their answers, and what the page never tells them."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -862,3 +863,15 @@ def test_whatever_people_do_in_whatever_order_the_file_holds_what_they_were_told
     other = begin("other")
     other.add(read_answers(service.queue.folder))
     assert (other.interval, other.main.used) == (verdict.interval, verdict.main.used)
+
+
+def test_while_another_process_writes_for_long_an_answer_is_refused_and_can_be_sent_again(begin: Callable[..., Verdict]) -> None:
+    service = serve(begin())
+    page, body = browser(service), {"task": tasks(service)[0], "answer": "cat", "key": "k"}
+    service.store._connection.execute("PRAGMA busy_timeout = 1")
+    with contextlib.closing(sqlite3.connect(service.store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        reply = page.post("answer", json=body)
+        assert (reply.status_code, "Send it again" in reply.json()["error"]) == (503, True)
+        other.execute("ROLLBACK")
+    assert page.post("answer", json=body).json()["stored"]

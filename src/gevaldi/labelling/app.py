@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from gevaldi.errors import DataError, MissingExtra
 from gevaldi.labelling.exports import FORMATS
 from gevaldi.labelling.service import BadAnswer, Person, Service, UnknownTask
-from gevaldi.labelling.store import FullDisk
+from gevaldi.labelling.store import NotStored
 from gevaldi.names import visible
 
 try:
@@ -260,8 +260,8 @@ class Pages:
             raise HTTPException(404, str(error)) from None
         except BadAnswer as error:
             raise HTTPException(422, str(error)) from None
-        except FullDisk as error:
-            raise HTTPException(507, _without_path(str(error), self.service)) from None
+        except NotStored as error:
+            raise HTTPException(error.status, _without_path(str(error), self.service)) from None
         return RedirectResponse("./", 303) if _is_form(request) else JSONResponse(found)
 
     async def guide(self, request: Request, person: Person) -> Response:

@@ -309,7 +309,7 @@ class Service:
         Raises:
             UnknownTask: it is not one of this person.
             BadAnswer: a value is none of those that were offered.
-            FullDisk: it could not be stored.
+            NotStored: it could not be stored.
         """
         item, asked = self.item(person, task), person.tasks.get(task, ("", 0))
         if answer not in self._names:
@@ -335,7 +335,7 @@ class Service:
 
         Raises:
             BadAnswer: there is no key.
-            FullDisk: it could not be stored.
+            NotStored: it could not be stored.
         """
         if not 0 < len(key) <= LONGEST:
             raise BadAnswer(f"key is a text of 1 to {LONGEST} characters that no other answer has.")
