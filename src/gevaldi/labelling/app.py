@@ -54,7 +54,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-STATIC = {"label.css": "text/css", "label.js": "text/javascript"}
+STATIC = {"label.css": "text/css", "label.js": "text/javascript", "owner.js": "text/javascript"}
 
 
 @cache
