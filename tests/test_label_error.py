@@ -104,7 +104,7 @@ def test_the_allowance_widens_differences_flips_and_the_path_alike_and_ends_nowh
     assert low <= allowed.interval.low <= allowed.interval.high <= high
     assert plain.main.is_exact
     assert not allowed.main.is_exact
-    assert any("each label is said to be wrong with a chance of at most 5" in one for one in sentences(allowed))
+    assert any("each is claimed to be wrong with a chance of at most 5 %" in one for one in sentences(allowed))
     assert record_of(allowed)["pairs"][0]["wrong_labels_at_most"] == wrong
 
 
