@@ -16,7 +16,7 @@ def label(
     person: Annotated[
         list[str] | None,
         typer.Option(
-            help="who answers; may be repeated, each gets a link", show_default="the user of this machine", metavar="NAME"
+            help="who answers; may be repeated, each gets a link", show_default="who was asked before, or you", metavar="NAME"
         ),
     ] = None,
     region: Annotated[int | None, typer.Option(min=1, help="the pictures of one region of a comparison", metavar="N")] = None,

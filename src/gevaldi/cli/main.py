@@ -22,6 +22,7 @@ from gevaldi.cli.regions import RegionsCommand, regions
 from gevaldi.cli.reproduce import reproduce
 from gevaldi.cli.settings import SettingsCommand, override
 from gevaldi.cli.signals import Interrupted, interruptible
+from gevaldi.cli.study import study
 from gevaldi.cli.sweep import SweepCommand, sweep
 from gevaldi.cli.train import train
 from gevaldi.cli.verdict import verdict
@@ -290,6 +291,7 @@ app.command(cls=SweepCommand)(sweep)
 app.command()(verdict)
 app.command()(label)
 app.command(cls=RegionsCommand)(regions)
+app.command()(study)
 app.command()(reproduce)
 app.command()(figure)
 app.command()(referee)

@@ -4,6 +4,7 @@ The token in the path is what protects against forged requests: another site doe
 classifier a class comes from is ever sent to a person: neither names of classifiers, nor ids of pictures, nor kinds of tasks.
 """
 
+import contextlib
 import io
 import json
 import secrets
@@ -41,6 +42,7 @@ QUESTION = "What does this picture show?"
 NOBODY = "Ask who sent you here for your own link."
 MOST = 10  # tasks that a page fetches at once
 BODY = 16_384  # most bytes of a request
+SMALL = 64  # pixels of the longer side up to which a picture is enlarged without smoothing
 SIDE = 1024  # most pixels of the longer side of a picture
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -205,7 +207,14 @@ class Pages:
             classes=[visible(name) for name in self.service.queue.classes],
             shows_interval=self.service.options.shows_interval,
             interval=progress.get("interval"),
+            small=await run_in_threadpool(self._is_small, person, tasks[0]["task"]),
         )
+
+    def _is_small(self, person: Person, task: str) -> bool:
+        """Whether a picture is enlarged without smoothing. One that cannot be read may still be answered: cannot tell."""
+        with contextlib.suppress(DataError):
+            return max(self.service.queue.picture(self.service.item(person, task).id).size) <= SMALL
+        return False
 
     async def next(self, request: Request, person: Person) -> Response:
         """The next questions."""
@@ -286,7 +295,11 @@ class Pages:
         base = f"{request.url.scheme}://{request.headers.get('host', '')}"
         links = {person.name: f"{base}/p/{person.token}/" for person in self.service.people.values()}
         found = await run_in_threadpool(self.service.overview)
-        return page("owner.html", overview={**found, "links": links, "downloads": list(FORMATS)})
+        return page(
+            "owner.html",
+            shows_interval=self.service.options.shows_interval,
+            overview={**found, "links": links, "downloads": list(FORMATS)},
+        )
 
     async def owners_picture(self, request: Request) -> Response:
         """A picture by its place in the queue."""

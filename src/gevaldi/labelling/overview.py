@@ -8,6 +8,7 @@ from gevaldi.verdicts import people
 from gevaldi.verdicts.final import Rule
 from gevaldi.verdicts.responses import Response
 
+MOST = 200  # points of the interval
 LISTED = 100  # pictures to discuss
 
 
@@ -35,7 +36,7 @@ def overview(
         "left": status.left,
         "finished": status.finished,
         "interval": status.interval,
-        "points": list(points),
+        "points": [*points[:: max(1, len(points) // MOST)], *points[-1:]],
         "agreement": found.sentences,
         "discuss": [{"picture": one.picture, "answers": one.answers, "final": one.final} for one in found.discuss[:LISTED]],
     }

@@ -16,7 +16,7 @@ from gevaldi.runs.store.regions import RECORD, read_regions
 from gevaldi.runs.store.run import Run
 from gevaldi.storage import Location, location
 from gevaldi.verdicts.final import Rule
-from gevaldi.verdicts.order import priorities
+from gevaldi.verdicts.order import priority
 from gevaldi.verdicts.record import FILE as VERDICT
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 QUESTION = "What does this picture show?"
 CERTAIN = 0.9  # probability from which an answer that all give is taken for known
+HISTORY = 20  # points of the interval until now, which take a second of 10,000 answers
 EXAMPLES = 3  # of each class
 
 
@@ -87,6 +88,7 @@ class Queue:
         picture: a picture by its id.
         status: says what is still open, given the ids that have an answer.
         sentences: says what follows from the answers, for who owns the question; nothing of a comparison.
+        history: says how the interval narrowed until now, as points of `Status`; nothing of a comparison.
         seed: of all choices by hash.
         rule: by which the answers of several people to a picture become one.
     """
@@ -99,19 +101,19 @@ class Queue:
     picture: "Callable[[str], Image]"
     status: Callable[[frozenset[str]], Status]
     sentences: Callable[[], tuple[str, ...]] = tuple
+    history: "Callable[[], Sequence[tuple[int, float, float]]]" = tuple
     seed: int = 0
     rule: Rule = "unanimous"
 
 
 def share(text: str, seed: int) -> float:
     """A number in [0, 1) that a text and a seed decide."""
-    return float(priorities([text], seed)[0]) / 2.0**64
+    return priority(text, seed) / 2.0**64
 
 
 def blind(text: str, names: Iterable[str], seed: int) -> tuple[str, ...]:
     """Each name once, in an order that does not depend on whose answer it is."""
-    once = sorted(set(names))
-    return tuple(once[i] for i in np.argsort(priorities([f"{text} {name}" for name in once], seed), kind="stable"))
+    return tuple(sorted(sorted(set(names)), key=lambda name: priority(f"{text} {name}", seed)))
 
 
 def open_queue(
@@ -190,6 +192,7 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
         lambda text: _of_pool(pool, places[text]),
         following.status,
         following.sentences,
+        following.history,
         seed,
         own.settings.several,
     )
@@ -283,6 +286,11 @@ class Following:
         labels, before = self._forecast
         return min(still, max(1, labels - before + still))
 
+    def history(self) -> list[tuple[int, float, float]]:
+        """How the interval narrowed until now."""
+        with self._lock:
+            return self.verdict.main.path(HISTORY)
+
     def sentences(self) -> tuple[str, ...]:
         """What follows from the answers, for who owns the question."""
         from gevaldi.verdicts.sentences import basis, headline, labels_used, outlook
@@ -326,7 +334,7 @@ def of_run(run: Run, controls: float = 0.1) -> Queue:
     if not items:
         raise SpecError(f"There is nothing to ask: the two read the same class in every picture at the end of {run.folder}.")
     classes = tuple(sorted(names))
-    ordered = [items[i] for i in np.argsort(priorities([item.id for item in items], seed), kind="stable")]
+    ordered = sorted(items, key=lambda item: priority(item.id, seed))
     starts = {classes.index(name): some for name, some in known.items()}
     chosen, examples = _controls(ordered, starts, classes, controls, seed, lambda index: f"sample-{index}-start", drawn=True)
     return Queue(
@@ -369,6 +377,6 @@ def of_regions(folder: Path, region: int | None = None) -> Queue:
     if not items:
         numbers = sorted({one.region for one in found[1] if one.picture})
         raise SpecError(f"There is nothing to ask: region {region} has no pictures. Regions with pictures: {numbers}.")
-    ordered = [items[i] for i in np.argsort(priorities([item.id for item in items], 0), kind="stable")]
+    ordered = sorted(items, key=lambda item: priority(item.id, 0))
     picture = lambda text: open_picture(pictures[text], text)  # noqa: E731
     return Queue(folder, ordered, tuple(sorted(names)), {}, {}, picture, _until_all(ordered))

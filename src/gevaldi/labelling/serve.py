@@ -1,6 +1,7 @@
 """Serves the pages of one folder: the port, the lock, and a server in a thread of its own."""
 
 import contextlib
+import getpass
 import html
 import json
 import os
@@ -56,7 +57,7 @@ class Labelling:
             stack.callback(listening.close)
             number = listening.getsockname()[1]
             store.change("port", str(number))
-            self.service = Service(queue, store, people, options)
+            self.service = Service(queue, store, people or [*store.people()] or [getpass.getuser()], options)
             address = f"http://{_shown(host)}:{number}"
             self.links = {name: f"{address}/p/{person.token}/" for name, person in self.service.people.items()}
             self.owner = f"{address}/owner/{self.service.owner}/"
@@ -110,7 +111,7 @@ def label(
 
     Args:
         what: a verdict, a comparison, or the folder of one.
-        people: names; by default the user of this machine.
+        people: names; by default those who were asked before, or else the user of this machine.
         host: the address to serve at; other machines reach it only if it is not the loopback.
         port: by default the last one of this folder, or the first free one from 8765.
         each: people per picture; with 1, a second person answers 15 % of them, if there are two or more.
@@ -126,14 +127,12 @@ def label(
         SpecError: an argument is out of range, the port is in use, or there is nothing to ask.
         RunFolderError: the folder holds nothing to label, is being served already, or lies on a disk on which SQLite cannot lock.
     """
-    import getpass
-
     if not 0 <= controls < 0.5:
         raise SpecError(f"controls={controls} was given; a share from 0 to below a half was expected, such as 0.1.")
     options = Options(each=each, lease=60 * lease, shows_interval=shows_interval)
     prose = _as_html(local_path(str(guide))) if guide else ""
     queue = open_queue(what, region=region, controls=controls, until_decided=until_decided)
-    return Labelling(queue, people or [getpass.getuser()], options, host, port, prose)
+    return Labelling(queue, people, options, host, port, prose)
 
 
 @contextlib.contextmanager

@@ -79,6 +79,7 @@ class Person:
         done: the responses that count, in order.
         open: what the person has been asked and has not answered, in order.
         undone: of these, what the person took back.
+        again: pictures to be asked once more, with how many tasks were done when they were first answered.
         first: the place in the queue before which the person has nothing to do.
         seen: when the person last asked for something, on the monotonic clock.
     """
@@ -89,6 +90,7 @@ class Person:
     done: dict[Asked, Response] = field(default_factory=dict)
     open: list[Asked] = field(default_factory=list)
     undone: set[Asked] = field(default_factory=set)
+    again: dict[str, int] = field(default_factory=dict)
     first: int = 0
     seen: float = -math.inf
 
@@ -124,7 +126,7 @@ class Service:
             self._enter(response)
         self._changed, self._stopped = threading.Event(), threading.Event()
         self._follower: threading.Thread | None = None
-        self.points: list[tuple[int, float, float]] = []
+        self.points = list(queue.history())
         self.status = Status(frozenset(), 0, False)
         self._outstanding = 0  # pictures that need another person's answer
         self.refresh()
@@ -237,12 +239,7 @@ class Service:
 
     def _repeat(self, person: Person) -> Asked | None:
         last = len(person.done) + len(person.open) - GAP
-        for number, (text, occasion) in enumerate(person.done):
-            if number > last:
-                return None
-            if occasion == 1 and text in self._repeated and self._is_new((text, 2), person):
-                return text, 2
-        return None
+        return next(((text, 2) for text, number in person.again.items() if number <= last and (text, 2) not in person.open), None)
 
     def _wanted(self, text: str) -> int:
         """How many people answer a picture."""
@@ -350,6 +347,9 @@ class Service:
         with self._lock:
             person = self.people[response.person]
             person.done[asked] = response
+            person.again.pop(response.picture, None)
+            if response.occasion == 1 and response.picture in self._repeated:
+                person.again[response.picture] = len(person.done)
             person.open = [one for one in person.open if one != asked]
             person.undone.discard(asked)
             if response.occasion == 1:
@@ -361,6 +361,7 @@ class Service:
         with self._lock:
             person = self.people[response.person]
             person.done.pop(asked, None)
+            person.again.pop(response.picture, None)
             person.open.insert(0, asked)
             person.undone.add(asked)
             self._withdrawals += 1

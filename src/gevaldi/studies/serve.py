@@ -1,0 +1,134 @@
+"""Serves a study on this machine. Each result is on disk before its person is thanked."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from gevaldi.errors import DataError, MissingExtra, SpecError
+from gevaldi.studies.export import FOLDER, STATIC
+from gevaldi.studies.results import sessions_of
+from gevaldi.studies.study import Study
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+MOST_BYTES = 2**20  # of one person's result
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+MESSAGE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>Study</title><link rel="stylesheet" href="/study.css">'
+    "<main><h1>{}</h1><p>{}</p></main></html>"
+)
+
+
+def application(study: Study) -> "Starlette":
+    """The study as a web application.
+
+    `/` gives a new person the next number; `/?person=…&number=…` is that person's page; `/?number=0` is a preview, which stores
+    nothing.
+
+    Raises:
+        MissingExtra: Starlette is not installed.
+    """
+    try:
+        from starlette.applications import Starlette
+        from starlette.middleware import Middleware
+        from starlette.middleware.trustedhost import TrustedHostMiddleware
+        from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
+        from starlette.routing import Mount, Route
+        from starlette.staticfiles import StaticFiles
+    except ModuleNotFoundError:
+        raise MissingExtra("starlette", "Serving a study", "web") from None
+    store, page, player = study.store, (STATIC / "player.html").read_text("utf-8"), (STATIC / "player.js").read_bytes()
+
+    def home(request: "Request") -> "Response":
+        query = request.query_params
+        if "person" not in query and "number" not in query:
+            if len(store.results()) >= study.plan.people:
+                return HTMLResponse(MESSAGE.format("Thank you", "The study has all the people it needs."), headers=HEADERS)
+            number, person = store.begin()
+            return RedirectResponse(f"/?person={person}&number={number}", 303, headers=HEADERS)
+        person = query.get("person", "")
+        if person and (store.number_of(person) is None or str(store.number_of(person)) != query.get("number")):
+            text = "This link is not one of the study. Ask who sent you here for a new one."
+            return HTMLResponse(MESSAGE.format("Not found", text), 404, headers=HEADERS)
+        if person and store.has(person):
+            return HTMLResponse(MESSAGE.format("Thank you", "Your answers are stored."), headers=HEADERS)
+        return HTMLResponse(page, headers=HEADERS)
+
+    def script(request: "Request") -> "Response":
+        return PlainTextResponse(player, media_type="text/javascript", headers=HEADERS)
+
+    async def results(request: "Request") -> "Response":
+        from starlette.concurrency import run_in_threadpool
+
+        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+            return PlainTextResponse("JSON was expected.", 415, headers=HEADERS)
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MOST_BYTES:
+                return PlainTextResponse("These answers are too long.", 413, headers=HEADERS)
+        try:
+            stored = await run_in_threadpool(_store, study, body)
+        except DataError as error:
+            return PlainTextResponse(str(error), 422, headers=HEADERS)
+        return JSONResponse({"stored": stored}, headers=HEADERS)
+
+    return Starlette(
+        routes=[
+            Route("/", home),
+            Route("/player.js", script),
+            Route("/results", results, methods=["POST"]),
+            Mount("/", StaticFiles(directory=study.folder / FOLDER)),
+        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
+    )
+
+
+def _store(study: Study, body: bytes) -> bool:
+    """Store a posted result; False if its person has one.
+
+    Raises:
+        DataError: it is not the result of one person who began here.
+    """
+    try:
+        rows = json.loads(body)
+        sessions = sessions_of([row for row in rows if isinstance(row, dict)])
+    except (ValueError, TypeError, RecursionError):
+        raise DataError("These answers cannot be read.") from None
+    if len(sessions) != 1:
+        raise DataError("The answers of one person were expected.")
+    person, number = (str(sessions[0][0][key]) for key in ("person", "number"))
+    if str(study.store.number_of(person)) != number:
+        raise DataError("Nobody began here with this link. Ask who sent you here for a new one.")
+    return study.add(sessions[0], "served here")
+
+
+def serve(study: Study, port: int) -> None:
+    """Serve a study on 127.0.0.1 until the process is interrupted.
+
+    Raises:
+        MissingExtra: Starlette or uvicorn is not installed.
+        SpecError: the port is in use.
+    """
+    import socket
+
+    try:
+        import uvicorn
+    except ModuleNotFoundError:
+        raise MissingExtra("uvicorn", "Serving a study", "web") from None
+    app: Any = application(study)
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SpecError(f"Port {port} cannot be used: {error.strerror or error}. Give another one with --port.") from None
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")).run(sockets=[listener])
