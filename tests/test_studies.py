@@ -30,6 +30,7 @@ from gevaldi.studies.analysis import Outcome, analyse
 from gevaldi.studies.plan import Plan, Truth, plan_from
 from gevaldi.studies.power import chance, difference, is_shown, people_needed, power
 from gevaldi.studies.results import sessions_of
+from gevaldi.studies.sentences import headline
 from gevaldi.studies.study import Study, plan_study
 from gevaldi.testing.people import SimulatedPeople
 from test_reports import HOSTILE, SOME, made, png, prediction, row
@@ -95,6 +96,9 @@ def test_an_arm_without_pictures_is_left_out_with_a_sentence(study: Study) -> No
 
 def test_samples_are_shown_where_the_two_differ_and_random_pictures_are_starts(study: Study) -> None:
     assert all(one["first"] == "cat" for one in study.manifest.arms["maximally different"])
+    numbers = [int(one["source"].split()[1].strip(",")) for one in study.manifest.arms["maximally different"]]
+    assert len({number // 2 for number in numbers}) == len(numbers), "both orders of a start are hardly two pictures"
+    assert {number % 2 for number in numbers} == {0, 1}
     assert all("before the search" in one["source"] for one in study.manifest.arms["random"])
     hidden = {one["file"] for shown in study.manifest.arms.values() for one in shown}
     assert all((study.folder / "jspsych" / file).read_bytes().startswith(b"\x89PNG") for file in hidden)
@@ -146,7 +150,7 @@ def test_a_plan_is_fixed_once_the_first_person_has_answered(study: Study) -> Non
     changed.add(simulated(changed, PEOPLE, range(1))[0], "test")
     path.write_text(original, encoding="utf-8")
     for again in (Study.open, plan_study):
-        with pytest.raises(SpecError, match="people: 60 when people began, 40 now.*Restore it"):
+        with pytest.raises(SpecError, match=r"people: 60 when people began, 40 now.*Restore it"):
             again(study.folder.parent)
     path.write_text(original.replace("people: 40", "people: 60"), encoding="utf-8")
     assert len(Study.open(study.folder.parent).analysis().outcomes) == 1
@@ -258,6 +262,14 @@ def test_who_fails_the_attention_checks_is_left_out_and_reported() -> None:
     assert analyse(lenient, found.outcomes, TWO).excluded == 0
 
 
+def test_a_study_that_is_not_finished_claims_nothing() -> None:
+    people = SimulatedPeople({"maximally different": 1.0, "random": 0.0})
+    found = analyse(PAIR, outcomes(people, PAIR, 40), TWO)
+    assert found.main.shown
+    assert headline(found) == "The study is not finished: 40 of 80 planned people have answered."
+    assert headline(analyse(PAIR, outcomes(people, PAIR, 80), TWO)).startswith("More people change their choice")
+
+
 def test_a_study_without_people_claims_nothing() -> None:
     found = analyse(PAIR, [], TWO)
     assert not found.main.shown
@@ -334,7 +346,11 @@ def test_a_file_without_results_is_refused_with_a_remedy(study: Study, tmp_path:
         study.read([path])
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(["study", "person", "number", "task", "response", "trial_index"]), st.none() | st.integers() | st.text() | st.floats() | st.lists(st.integers())), max_size=8))  # fmt: skip
+COLUMNS = st.sampled_from(["study", "person", "number", "task", "response", "trial_index"])
+VALUES = st.none() | st.integers() | st.text() | st.floats() | st.lists(st.integers())
+
+
+@given(st.lists(st.dictionaries(COLUMNS, VALUES), max_size=8))
 def test_no_row_of_a_stranger_raises(rows: list[Row]) -> None:
     from gevaldi.studies.results import answers_of
 
@@ -594,4 +610,4 @@ def test_the_export_plays_with_jspsych_and_its_results_come_back(study: Study, b
     assert (own.person, own.arm, own.comment) == ("anna", study.arms[session["arm"]], 'a "b", <c>')
     assert (own.before == "second") == (session["a"] == "first")
     assert (own.sure_before, own.sure_after, own.failed_checks) == (3, 5, 0)
-    assert not own.before == own.after
+    assert own.before != own.after
