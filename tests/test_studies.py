@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from scipy.stats import barnard_exact, binom
 
 from conftest import called
-from gevaldi.errors import DataError, SpecError
+from gevaldi.errors import DataError, RunFolderError, SpecError
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row
 from gevaldi.studies.allocation import allocation
@@ -31,6 +31,7 @@ from gevaldi.studies.plan import Plan, Truth, plan_from
 from gevaldi.studies.power import chance, difference, is_shown, people_needed, power
 from gevaldi.studies.results import sessions_of
 from gevaldi.studies.sentences import headline
+from gevaldi.studies.store import Store
 from gevaldi.studies.study import Study, plan_study
 from gevaldi.testing.people import SimulatedPeople
 from test_reports import HOSTILE, SOME, made, png, prediction, row
@@ -154,6 +155,27 @@ def test_a_plan_is_fixed_once_the_first_person_has_answered(study: Study) -> Non
             again(study.folder.parent)
     path.write_text(original.replace("people: 40", "people: 60"), encoding="utf-8")
     assert len(Study.open(study.folder.parent).analysis().outcomes) == 1
+
+
+def test_pictures_are_fixed_once_the_first_person_has_answered(study: Study) -> None:
+    study.add(simulated(study, PEOPLE, range(1))[0], "test")
+    assert plan_study(study.folder.parent).id == study.id
+    path = study.folder / "pictures.json"
+    original = path.read_text("utf-8")
+    path.write_text(original.replace('"cat"', '"dog"'), encoding="utf-8")
+    with pytest.raises(SpecError, match="list of pictures was changed after the first person answered"):
+        Study.open(study.folder.parent)
+    path.write_text(original, encoding="utf-8")
+    (study.folder / "jspsych" / study.manifest.arms["random"][0]["file"]).write_bytes(png(99)["bytes"])
+    with pytest.raises(SpecError, match="missing or was changed"):
+        study.export()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"classifiers": 1}', "[" * 5000])
+def test_a_damaged_list_of_pictures_is_refused(study: Study, text: str) -> None:
+    (study.folder / "pictures.json").write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError, match="is damaged"):
+        Study.open(study.folder.parent)
 
 
 def test_settings_of_a_new_plan_do_not_change_one_that_exists(study: Study) -> None:
@@ -464,6 +486,25 @@ def test_the_server_refuses_what_no_page_of_its_own_sends(study: Study, client: 
     for path in ("/../study.yaml", "/%2e%2e/study.sqlite", "/pictures.json"):
         assert client.get(path).status_code == 404
     assert study.store.results() == []
+
+
+def test_every_reply_forbids_what_comes_from_elsewhere(study: Study, client: Any) -> None:
+    for path in ("/?number=0", "/data.js", "/index.html", f"/{study.manifest.arms['random'][0]['file']}", "/nothing"):
+        headers = client.get(path).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+
+
+def test_a_full_disk_is_an_error_that_the_page_waits_out(study: Study, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    person, number = began(client)
+
+    def full(*_: Any) -> bool:
+        raise RunFolderError("study.sqlite cannot be written: disk full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "add", full)
+        assert posted(client, study, person, number).status_code == 503
+    assert posted(client, study, person, number).json() == {"stored": True}
 
 
 def test_a_study_with_all_its_people_takes_no_more(study: Study, client: Any) -> None:

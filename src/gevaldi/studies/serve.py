@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.errors import DataError, MissingExtra, SpecError
+from gevaldi.errors import DataError, MissingExtra, RunFolderError, SpecError
 from gevaldi.studies.export import FOLDER, STATIC
 from gevaldi.studies.results import sessions_of
 from gevaldi.studies.study import Study
@@ -50,36 +50,38 @@ def application(study: Study) -> "Starlette":
     def home(request: "Request") -> "Response":
         query = request.query_params
         if "person" not in query and "number" not in query:
-            if len(store.results()) >= study.plan.people:
-                return HTMLResponse(MESSAGE.format("Thank you", "The study has all the people it needs."), headers=HEADERS)
+            if store.count() >= study.plan.people:
+                return HTMLResponse(MESSAGE.format("Thank you", "The study has all the people it needs."))
             number, person = store.begin()
-            return RedirectResponse(f"/?person={person}&number={number}", 303, headers=HEADERS)
+            return RedirectResponse(f"/?person={person}&number={number}", 303)
         person = query.get("person", "")
         if person and (store.number_of(person) is None or str(store.number_of(person)) != query.get("number")):
             text = "This link is not one of the study. Ask who sent you here for a new one."
-            return HTMLResponse(MESSAGE.format("Not found", text), 404, headers=HEADERS)
+            return HTMLResponse(MESSAGE.format("Not found", text), 404)
         if person and store.has(person):
-            return HTMLResponse(MESSAGE.format("Thank you", "Your answers are stored."), headers=HEADERS)
-        return HTMLResponse(page, headers=HEADERS)
+            return HTMLResponse(MESSAGE.format("Thank you", "Your answers are stored."))
+        return HTMLResponse(page)
 
     def script(request: "Request") -> "Response":
-        return PlainTextResponse(player, media_type="text/javascript", headers=HEADERS)
+        return PlainTextResponse(player, media_type="text/javascript")
 
     async def results(request: "Request") -> "Response":
         from starlette.concurrency import run_in_threadpool
 
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-            return PlainTextResponse("JSON was expected.", 415, headers=HEADERS)
+            return PlainTextResponse("JSON was expected.", 415)
         body = b""
         async for piece in request.stream():
             body += piece
             if len(body) > MOST_BYTES:
-                return PlainTextResponse("These answers are too long.", 413, headers=HEADERS)
+                return PlainTextResponse("These answers are too long.", 413)
         try:
             stored = await run_in_threadpool(_store, study, body)
         except DataError as error:
-            return PlainTextResponse(str(error), 422, headers=HEADERS)
-        return JSONResponse({"stored": stored}, headers=HEADERS)
+            return PlainTextResponse(str(error), 422)
+        except RunFolderError as error:
+            return PlainTextResponse(str(error), 503)  # the page tries again
+        return JSONResponse({"stored": stored})
 
     return Starlette(
         routes=[
@@ -88,8 +90,29 @@ def application(study: Study) -> "Starlette":
             Route("/results", results, methods=["POST"]),
             Mount("/", StaticFiles(directory=study.folder / FOLDER)),
         ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
+        middleware=[
+            Middleware(WithHeaders),
+            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
+        ],
     )
+
+
+class WithHeaders:
+    """An application whose replies all carry `HEADERS`."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+
+        async def send_with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                own = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+                message = {**message, "headers": [*message["headers"], *own]}
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
 
 
 def _store(study: Study, body: bytes) -> bool:
