@@ -157,7 +157,7 @@ LEFT_TO_MAKE_TEST = {
     *("test_guess", "test_model_names", "test_paired", "test_preprocessing", "test_sources_of_pictures", "test_stored_predictions"),
     *("test_folder_layouts", "test_kernel_distance", "test_training", "test_shipped", "test_sweeps", "test_storage", "test_ranges"),
     *("test_alignment", "test_figures", "test_inspection", "test_referee", "test_transformers", "test_forms", "test_mass"),
-    *("test_plants", "test_plants_score", "test_regions", "test_scheduler", "test_plan", "test_properties"),
+    *("test_plants", "test_plants_score", "test_regions", "test_scheduler", "test_plan", "test_properties", "test_region_texts"),
 }
 """Files of several seconds each whose rooms other files of `make quick` touch too."""
 

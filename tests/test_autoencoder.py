@@ -67,6 +67,13 @@ def test_the_latent_of_zeros_is_the_reconstruction_and_conditions_are_the_pictur
     assert torch.allclose(moved, (blocks + 0.05).clamp(0, 1), atol=1e-6)
 
 
+def test_regions_around_pictures_say_that_they_are_about_pictures_near_these(folder: Path) -> None:
+    pair = (small(0), small(1), named(folder, ",radius=0.5"))
+    done = gevaldi.compare(*pair, out=folder / "run", samples=1, steps=1, device="cpu", progress=False)
+    done.regions(64, progress=False)
+    assert "the mass is about pictures near them, not about all pictures" in Path(done.report()).read_text()
+
+
 def test_a_search_starts_at_the_encoding_and_its_row_and_report_show_the_real_picture(folder: Path) -> None:
     settings: dict[str, Any] = {"samples": 3, "steps": 12, "batch_size": 3, "device": "cpu", "orders": "forward", "audited": 6}
     done = gevaldi.compare(small(0), small(1), named(folder, ",radius=0.5"), out=folder / "run", **settings)

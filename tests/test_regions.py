@@ -19,7 +19,7 @@ from torch import Tensor
 import gevaldi
 from conftest import called
 from gevaldi.comparison import Comparison
-from gevaldi.errors import DataError, RunFolderError, SpecError
+from gevaldi.errors import DataError, RunFolderError, SpecError, UnknownName
 from gevaldi.mass.stored import StoredDraws
 from gevaldi.models import Classifier, Generator, labels_of
 from gevaldi.priors.standard_normal import standard_normal
@@ -109,7 +109,11 @@ def test_a_region_has_pictures(planted: Comparison) -> None:
     assert len(regions.pictures(1)) == 10
     (probable,) = regions.pictures(1, "probable")
     assert probable.size == (SIDE, SIDE)
-    assert regions.pictures(1, "real") == regions.pictures(40) == []
+    assert regions.pictures(1, "real") == []
+    with pytest.raises(SpecError, match="no region 40; there are 1"):
+        regions.pictures(40)
+    with pytest.raises(UnknownName, match="exemplar"):
+        regions.pictures(1, "exemplars")
 
 
 def test_the_page_shows_the_region_and_its_pictures(planted: Comparison, tmp_path: Path) -> None:
@@ -309,7 +313,7 @@ def test_disagreements_that_are_too_rare_for_counting_are_shown_by_subset_simula
 
 @pytest.mark.slow
 def test_a_killed_command_goes_on_with_the_draws_that_are_missing(tmp_path: Path) -> None:
-    pair = ["bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae", "--draws", "20000", "--no-report"]
+    pair = ["bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae", "--draws", "17000", "--no-report"]
     command = [sys.executable, "-m", "gevaldi", "regions", *pair]
     draws = tmp_path / "cut" / "regions" / "draws"
     child = subprocess.Popen([*command, "--out", str(tmp_path / "cut")], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -328,7 +332,7 @@ def test_a_killed_command_goes_on_with_the_draws_that_are_missing(tmp_path: Path
 
 @pytest.mark.slow
 def test_draws_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
-    pair = ["bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae", "--draws", "1000", "--no-report"]
+    pair = ["bundled:mnist-strided-1k", "bundled:mnist-pooled-1k", "-g", "bundled:mnist-vae", "--draws", "2000", "--no-report"]
     for threads in ("1", "3"):
         command = [sys.executable, "-m", "gevaldi", "regions", *pair, "--out", str(tmp_path / threads)]
         subprocess.run(command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": threads})

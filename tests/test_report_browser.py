@@ -468,11 +468,15 @@ def test_axe_finds_nothing_on_a_page_with_regions_and_a_telephone_shows_it_whole
     import gevaldi
     from test_regions import Bars, Tall
 
-    pair = gevaldi.compare(Tall(), Tall(plant=True), Bars(), out=tmp_path / "run", samples=1, steps=1, progress=False)
+    pair = gevaldi.compare(Tall(), Tall(plant=True), Bars(), out=tmp_path / "run", samples=6, steps=30, progress=False)
     pair.regions(4_000, progress=False)
     page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme=scheme)
     page.goto(pair.report().as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator(".map circle").count() > 100
     assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    link = page.locator("#region-1 a", has_text="of the search")
+    count = link.inner_text().split()[0]
+    link.click()
+    assert page.locator("#count").inner_text().startswith(f"{count} of ")
     page.close()

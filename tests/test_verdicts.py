@@ -25,9 +25,10 @@ from gevaldi.errors import DataError, RunFolderError, SpecError, UnknownName
 from gevaldi.labels import Label
 from gevaldi.predictions.base import NO_ANSWER, Pool, Predictions
 from gevaldi.statistics.betting import wealth
-from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer, Answers, consensus
+from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer, Answers
 from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.decisions import Decision
+from gevaldi.verdicts.final import final_answers
 from gevaldi.verdicts.gate import as_junit, as_markdown, rows
 from gevaldi.verdicts.order import priorities
 from gevaldi.verdicts.queue import read_queue, write_queue
@@ -64,7 +65,7 @@ def name(truth: np.ndarray, place: int) -> str:
 
 
 def counted(answers: Answers) -> dict[str, str]:
-    return {picture: one.answer for picture, one in consensus(answers.all()).items()}
+    return {picture: one.answer for picture, one in final_answers(answers.all()).items()}
 
 
 def label_all(verdict: Assessment, truth: np.ndarray) -> None:
@@ -393,7 +394,7 @@ def test_labels_of_other_pictures_are_left_out_and_reported() -> None:
 
 def test_the_last_answer_of_a_person_counts_and_people_or_files_that_differ_settle_nothing() -> None:
     def agreed(*rows: Answer) -> dict[str, str]:
-        return {picture: one.answer for picture, one in consensus(rows).items()}
+        return {picture: one.answer for picture, one in final_answers(rows).items()}
 
     rows = [Answer("a", "cat", "anna"), Answer("a", "dog", "anna"), Answer("b", "cat", "anna"), Answer("b", "dog", "ben")]
     assert agreed(*rows) == {"a": "dog", "b": CANNOT_TELL}
@@ -627,7 +628,7 @@ def test_a_pair_chosen_from_several_after_labels_is_refused(tmp_path: Path) -> N
 
 KILLED = """
 import sys
-from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer, Answers, consensus
+from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer, Answers
 from pathlib import Path
 answers = Answers(Path(sys.argv[1]))
 for i in range(100000):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gevaldi.comparison import Comparison, compare
     from gevaldi.errors import GevaldiError
+    from gevaldi.labelling.serve import label
     from gevaldi.models import Classifier, Generator, Label, classifier, generator
     from gevaldi.sweeps.results import SweepResult, sweep
     from gevaldi.verdicts.start import verdict
@@ -30,6 +31,7 @@ _HOMES = {
     "Label": "gevaldi.models",
     "classifier": "gevaldi.models",
     "generator": "gevaldi.models",
+    "label": "gevaldi.labelling.serve",
     "verdict": "gevaldi.verdicts.start",
     "Verdict": "gevaldi.verdicts.verdict",
 }
@@ -45,6 +47,7 @@ __all__ = [
     "classifier",
     "compare",
     "generator",
+    "label",
     "sweep",
     "verdict",
 ]

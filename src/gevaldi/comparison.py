@@ -106,6 +106,8 @@ class Comparison:
         *,
         most: int = 50,
         pool: str | None = None,
+        name_with: str | None = None,
+        texts: str | Path | None = None,
         device: str = "auto",
         engine: "str | Engine | None" = None,
         progress: bool | None = None,
@@ -118,6 +120,9 @@ class Comparison:
             draws: pictures to draw; by default 200,000 by small networks, 2,000 by large ones. Earlier draws are used again.
             most: regions to report, the most important first.
             pool: real pictures to find in the regions, such as "folder:DIR"; by default the run's own, if it has any.
+            name_with: a text-image network that says which texts fit the pictures of a region better than pictures on which both
+                agree, such as "transformers:openai/clip-vit-base-patch32".
+            texts: a file with these texts, one a line; by default those that come with GeValDi.
             device: auto, cpu, cuda, cuda:1, mps.
             engine: where to draw, such as "local" (the default) or "ray,workers=4".
             progress: whether to show a progress bar; by default on a terminal.
@@ -130,7 +135,7 @@ class Comparison:
         from gevaldi.regions.start import find_regions
 
         with self._job(Compute(device, engine=engine, progress=progress)) as (job, rows):
-            return find_regions(job, rows, draws, most, pool)
+            return find_regions(job, rows, draws, most, pool, name_with, texts)
 
     def mass(
         self,

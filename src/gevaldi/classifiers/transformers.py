@@ -66,8 +66,8 @@ class Transformers:
         from gevaldi.classifiers._labels import classes_told, labels_told, refuse_classes
         from gevaldi.classifiers._transformers import Logits, preprocessing_of
 
-        place = _place(name, (CONFIG,) if weights else (*SAFE, *(PICKLED if pickle else ())), revision)
-        with _quiet(place), _answering(name):
+        place = place_of(name, (CONFIG,) if weights else (*SAFE, *(PICKLED if pickle else ())), revision)
+        with quiet(place), answering(name):
             config = _config(place, name)
             count, note = classes_told(classes, labels if weights else None, f"transformers:{name}"), None
             if weights is None:
@@ -100,7 +100,7 @@ class Place:
         return {"local_files_only": self.local, "revision": self.revision, "trust_remote_code": False}
 
 
-def _place(name: str, weights: Sequence[str], revision: str | None) -> Place:
+def place_of(name: str, weights: Sequence[str], revision: str | None) -> Place:
     """A folder, or an id of the hub, fetched only if some of its files, of the weights any, are not in the cache.
 
     Raises:
@@ -145,7 +145,7 @@ def _is_of_timm(config: Path) -> bool:
 
 
 @contextmanager
-def _quiet(place: Place) -> Iterator[None]:
+def quiet(place: Place) -> Iterator[None]:
     """Without the notes of transformers, which are answered here as errors; with its bars only where something is fetched."""
     from transformers.utils import logging
 
@@ -162,7 +162,7 @@ def _quiet(place: Place) -> Iterator[None]:
 
 
 @contextmanager
-def _answering(name: str) -> Iterator[None]:
+def answering(name: str) -> Iterator[None]:
     """Errors of transformers in one sentence."""
     try:
         yield

@@ -14,6 +14,7 @@ from gevaldi.cli.experiments import experiment
 from gevaldi.cli.export import export
 from gevaldi.cli.figure import figure
 from gevaldi.cli.hierarchy import cluster, distance
+from gevaldi.cli.label import label
 from gevaldi.cli.options import Again, Verbose, computing
 from gevaldi.cli.plant import plant
 from gevaldi.cli.referee import referee
@@ -288,6 +289,7 @@ app.command()(cluster)
 app.command()(experiment)
 app.command(cls=SweepCommand)(sweep)
 app.command()(verdict)
+app.command()(label)
 app.command(cls=RegionsCommand)(regions)
 app.command()(study)
 app.command()(reproduce)

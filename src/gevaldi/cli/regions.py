@@ -48,6 +48,17 @@ def regions(
         typer.Option(min=2, max=100_000_000, help="pictures to draw", show_default="200,000, or 2,000 by large networks"),
     ] = None,
     most: Annotated[int, typer.Option("--regions", help="most regions to report")] = 50,
+    name_with: Annotated[
+        str | None,
+        typer.Option(
+            help="choose texts for each region by a text-image network, e.g. transformers:openai/clip-vit-base-patch32",
+            metavar="NETWORK",
+        ),
+    ] = None,
+    texts: Annotated[
+        str | None,
+        typer.Option(help="with --name-with: a file of texts, one a line", show_default="140 of our own", metavar="FILE"),
+    ] = None,
     compute: Any = None,
     out: Annotated[
         str | None,
@@ -72,6 +83,9 @@ def regions(
     from gevaldi.runs.store.run import Run
     from gevaldi.storage import location
 
+    if texts and not name_with:
+        raise SpecError("--texts was given without --name-with, which names the network that chooses from them.")
+    how = (draws, most, pool, name_with, texts)
     if second is None:
         if ctx.obj or out:
             named = ", ".join([*(f"--{name}" for name in ctx.obj), *(["--out"] if out else [])])
@@ -80,10 +94,10 @@ def regions(
                 "classifiers: gevaldi regions FIRST SECOND -g GENERATOR"
             )
         run = Run.open(location(first))
-        found = _find(run.spec, run.folder, compute, run.taxonomy_copy(), draws, most, pool)
+        found = _find(run.spec, run.folder, compute, run.taxonomy_copy(), how)
     else:
         spec = _spec(first, second, pool, ctx.obj)
-        found = _find(spec, _folder(spec, out), compute, None, draws, most, pool)
+        found = _find(spec, _folder(spec, out), compute, None, how)
     _describe(found)
     if score:
         _score(Run.open(found.folder).spec, found)
@@ -116,9 +130,7 @@ def _find(
     folder: "Location",
     compute: "Compute",
     taxonomy: "Taxonomy | None",
-    draws: int | None,
-    most: int,
-    pool: str | None,
+    how: tuple[Any, ...],
 ) -> "Regions":
     from gevaldi.comparison import command_of
     from gevaldi.jobs import open_job
@@ -133,7 +145,7 @@ def _find(
             for warning in job.run.record["warnings"]:
                 say(f"gevaldi: warning: {warning}")
             assert compute.rows  # set by `open`
-            return find_regions(job, compute.rows, draws, most, pool)
+            return find_regions(job, compute.rows, *how)
     except KeyboardInterrupt:
         say("gevaldi: interrupted. Draws on disk are safe; the same command goes on.")
         raise

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gevaldi.verdicts.verdict import Verdict
 
 CLAIMS = ("not-worse", "better", "equivalent")
+RULES = ("unanimous", "majority", "dawid-skene")
 CRASHED = 3  # exit status, since 1 says that the claim fails
 
 
@@ -63,6 +64,17 @@ def verdict(
     confidence: Annotated[float, typer.Option(help="of all intervals together")] = 0.95,
     seed: Annotated[int, typer.Option(help="of the order of labelling")] = 0,
     truth: Annotated[bool, typer.Option(help="use the classes that the pool itself knows")] = True,
+    several: Annotated[
+        str,
+        typer.Option(
+            help="the answer that counts where several people gave one: unanimous, majority, dawid-skene",
+            autocompletion=lambda incomplete: [rule for rule in RULES if rule.startswith(incomplete)],
+        ),
+    ] = "unanimous",
+    label_error: Annotated[
+        str | None,
+        typer.Option(help="allow for wrong labels: a chance such as 5%, or measured by overlap and controls", metavar="SHARE"),
+    ] = None,
     taxonomy: Annotated[str, typer.Option(help="the hierarchy of --score levels", autocompletion=complete("taxonomies"))] = "auto",
     out: Annotated[
         str | None,
@@ -104,6 +116,7 @@ def verdict(
         "labels": labels,
     }
     question |= {"confidence": confidence, "seed": seed, "budget": budget, "use_truth": truth, "taxonomy": taxonomy}
+    question |= {"several": several, "label_error": label_error}
     how = {"predictions": predictions, "generator": generator, "device": device, "batch_size": batch_size}
     files = {"markdown": markdown, "junit": junit, "json": json_}
     try:

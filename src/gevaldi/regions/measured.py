@@ -34,6 +34,19 @@ class Trait:
 
 
 @dataclass(frozen=True)
+class FittingText:
+    """A text that fits pictures of a region better, by a text-image network.
+
+    Attributes:
+        text: as it was given.
+        larger: how often it fits a disagreement better than an agreement.
+    """
+
+    text: str
+    larger: float
+
+
+@dataclass(frozen=True)
 class Occurrence:
     """A region in some pictures.
 
@@ -69,6 +82,7 @@ class Region:
         drawn: how it occurs in drawn pictures.
         real: how it occurs in real pictures; None without any.
         traits: what else sets its pictures apart, the clearest first.
+        texts: that fit its pictures, the clearest first.
         exemplars: the indices of some of its draws.
         nearest: real pictures like it, by position; those in the region first.
         levels: between the two classes in the hierarchy; None without one.
@@ -80,6 +94,7 @@ class Region:
     drawn: Occurrence
     real: Occurrence | None = None
     traits: tuple[Trait, ...] = ()
+    texts: tuple[FittingText, ...] = ()
     exemplars: tuple[int, ...] = ()
     nearest: tuple[int, ...] = ()
     levels: float | None = None
@@ -115,7 +130,7 @@ def _region(region: Discovered, drawn: Table, real: Table | None) -> Region:
         rule=region.rule,
         drawn=occurrence(region, drawn),
         real=None if real is None else occurrence(region, real),
-        traits=traits(own, _agreed(region, drawn), drawn),
+        traits=traits(own, agreed(region.rule, drawn), drawn),
         exemplars=tuple(drawn.index[own][:EXEMPLARS].tolist()),
     )
 
@@ -136,10 +151,10 @@ def occurrence(region: Discovered, table: Table) -> Occurrence:
     )
 
 
-def _agreed(region: Discovered, table: Table) -> Bool[np.ndarray, " pictures"]:
-    """Pictures that both read as the class with which the rule starts."""
-    agreed: np.ndarray = (table.first == region.rule.label) & ~table.differ
-    return agreed
+def agreed(rule: Rule, table: Table) -> Bool[np.ndarray, " pictures"]:
+    """Pictures that both read as the class with which a rule starts."""
+    both: np.ndarray = (table.first == rule.label) & ~table.differ
+    return both
 
 
 def traits(here: np.ndarray, there: np.ndarray, table: Table) -> tuple[Trait, ...]:
@@ -148,13 +163,13 @@ def traits(here: np.ndarray, there: np.ndarray, table: Table) -> tuple[Trait, ..
     for name, values in zip(table.names, table.properties.T, strict=True):
         own, others = (values[mask & np.isfinite(values)] for mask in (here, there))
         if min(len(own), len(others)) >= FEWEST:
-            larger = _larger(own, others)
+            larger = share_larger(own, others)
             found.append(Trait(name, float(np.median(own)), float(np.median(others)), larger))
     clear = [trait for trait in found if abs(trait.larger - 0.5) >= APART - 0.5]
     return tuple(sorted(clear, key=lambda trait: -abs(trait.larger - 0.5))[:TRAITS])
 
 
-def _larger(own: np.ndarray, others: np.ndarray) -> float:
+def share_larger(own: np.ndarray, others: np.ndarray) -> float:
     """How often one of the first is larger than one of the second; ties count half."""
     ordered = np.sort(others)
     below, up_to = (np.searchsorted(ordered, own, side=side) for side in ("left", "right"))

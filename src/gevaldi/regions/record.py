@@ -84,9 +84,7 @@ def record_of(
             {"first": a, "second": b, "words": share_of(estimate), **numbers(estimate)}
             for (a, b), estimate in sorted(found.mass.by_pair.items(), key=lambda item: -item[1].value)
         ],
-        "sentences": words.summary(
-            found.mass, above[0] if above else None, [r for r in found.regions if r.systematic], draws, unit
-        ),
+        "sentences": words.summary(found.mass, above[0] if above else None, found.regions, draws, unit),
         "caution": CAUTION,
         "rest": words.rest(found.measured - covered, found.measured) if found.mass.method == "Monte Carlo" else "",
         "regions": [_entry(region, found.conditional, real[1] if real else None, words) for region in found.regions[:most]],
@@ -105,6 +103,7 @@ def _entry(region: Region, conditional: bool, real: RealTable | None, words: Wor
         "drawn": _occurrence(own),
         "real": None if region.real is None else _occurrence(region.real),
         "traits": [asdict(trait) for trait in region.traits],
+        "texts": [asdict(text) for text in region.texts],
         "exemplars": list(region.exemplars),
         "nearest": [] if real is None else [real.name(place) for place in region.nearest],
         "places": [] if real is None else real.table.index[region.rule.holds(real.table)].tolist(),

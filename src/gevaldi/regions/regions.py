@@ -4,6 +4,7 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gevaldi.errors import SpecError, UnknownName
 from gevaldi.images import open_picture
 from gevaldi.runs.store.regions import FOLDER, read_regions
 from gevaldi.runs.store.run import Run
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 ESTIMATES = tuple(f"{name}{end}" for name in ("mass", "share", "rate") for end in ("", "_low", "_high"))
+ROLES = ("exemplar", "probable", "real")
 COLUMNS = ["title", "first_class", "second_class", "systematic", *ESTIMATES, "disputed", "real_disputed", "levels"]
 
 
@@ -64,8 +66,13 @@ class Regions:
         Only the first twelve regions have pictures.
 
         Raises:
+            SpecError: there is no such region, or no such kind of pictures.
             RunFolderError: they cannot be read.
         """
+        if role not in ROLES:
+            raise UnknownName("kind of pictures", role, ROLES)
+        if not 1 <= number <= len(self):
+            raise SpecError(f"There is no region {number}; there are {len(self)}, counted from 1.")
         _, shown = read_regions(self.folder / FOLDER) or ({}, [])
         some = [one for one in shown if (one.region, one.role) == (number, role)]
         return [open_picture(one.picture, f"A picture of region {number}") for one in some]

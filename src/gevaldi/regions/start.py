@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gevaldi.engines.base import ComputeRows, Job, compute_draws
@@ -13,11 +14,13 @@ from gevaldi.names import plain, told_apart
 from gevaldi.pictures import sources
 from gevaldi.regions.discovery import discover
 from gevaldi.regions.measured import Region, measure
+from gevaldi.regions.naming import Naming, texts_in
 from gevaldi.regions.rare import RareDraws, rare_regions
 from gevaldi.regions.record import THRESHOLDS, Findings, record_of
 from gevaldi.regions.regions import Regions
 from gevaldi.regions.shown import Showing
 from gevaldi.regions.tables import RealTable, classify_real, drawn_table, halves
+from gevaldi.regions.text_image import text_image
 from gevaldi.regions.words import Words
 from gevaldi.runs.store.regions import FOLDER, write_regions
 
@@ -29,7 +32,15 @@ REGIONS, MOST_REGIONS = 50, 1_000
 DETAILED = 12  # regions with pictures
 
 
-def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most: int = REGIONS, pool: str | None = None) -> Regions:
+def find_regions(
+    job: Job,
+    compute: ComputeRows,
+    draws: int | None = None,
+    most: int = REGIONS,
+    pool: str | None = None,
+    name_with: str | None = None,
+    texts: str | Path | None = None,
+) -> Regions:
     """Draw from the generator of an open run, find the regions in which the two differ, and write them into the run's folder.
 
     Args:
@@ -38,20 +49,29 @@ def find_regions(job: Job, compute: ComputeRows, draws: int | None = None, most:
         draws: how many; by default 200,000 for small networks and 2,000 for large ones. Draws of an earlier call are used again.
         most: regions to report, the most important first.
         pool: real pictures to find in the regions; by default the run's own, if it has any.
+        name_with: a text-image network that says which texts fit the pictures of a region, such as
+            "transformers:openai/clip-vit-base-patch32".
+        texts: a file with these texts, one a line; by default those that come with GeValDi.
 
     Raises:
-        SpecError: a number is out of range.
+        SpecError: a number is out of range, the network is none of texts and pictures, or the texts cannot be read.
+        WeightsError: the text-image network cannot be found, fetched or read.
         EngineError, RunFolderError: the draws cannot be computed or written.
         DataError: real pictures cannot be read.
     """
     if not 1 <= most <= MOST_REGIONS:
         raise SpecError(f"{most:,} regions were requested; 1 to {MOST_REGIONS:,} can be reported.")
+    describing = None if name_with is None else (text_image(name_with, job.models.device), texts_in(texts))
     name = pool or job.run.spec.real
     real = classify_real(job.models, sources.load(name)) if name else None
     stored = first_draws(job, compute, draws)
     job.progress.stage("finding regions")
     found = _findings(stored, job, real)
     regions = [_with_levels(region, job) for region in found.regions]
+    if describing and found.mass.method == "Monte Carlo":
+        job.progress.stage("choosing texts for regions")
+        naming = Naming(*describing, found.source, *halves(found.disputed, len(Drawing(job.models, job.run.spec).conditions)))
+        regions = [*map(naming.named, regions[:DETAILED]), *regions[DETAILED:]]
     models = job.run.record["models"]
     names = told_apart(models["first"]["name"], models["second"]["name"])
     words = Words([plain(label.name) for label in job.models.first.labels], *names)

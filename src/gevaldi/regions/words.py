@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gevaldi.mass.mass import Mass
+from gevaldi.names import listed
 from gevaldi.properties import COUNTS, describe, unit_of
-from gevaldi.regions.measured import Occurrence, Region, Trait
+from gevaldi.regions.measured import FittingText, Occurrence, Region, Trait
 from gevaldi.regions.rules import Bound
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import FEW, percentage
@@ -35,7 +36,7 @@ class Words:
         bounds = " and ".join(map(in_words, region.rule.bounds)) or ("the others" if region.rule.excluded else "")
         return f"{self.classes[region.first]} or {self.classes[region.second]}{': ' if bounds else ''}{bounds}"
 
-    def summary(self, mass: Mass, above: Mass | None, systematic: Sequence[Region], draws: int, unit: str) -> list[str]:
+    def summary(self, mass: Mass, above: Mass | None, regions: Sequence[Region], draws: int, unit: str) -> list[str]:
         """What was found, the most important first."""
         own, both = mass.probability, f"{self.first} and {self.second}"
         if own.value:
@@ -45,7 +46,7 @@ class Words:
         counting = mass.method == "Monte Carlo"
         lines = [
             head,
-            self.kinds(systematic) if own.value and counting else "",
+            self.kinds(regions) if own.value and counting else "",
             f"The {above.event}{unit and f' {unit}'}: {share_of(above.probability)} of what is drawn." if above else "",
             f"Counted over {draws:,} draws. Regions were chosen on one half of them and measured on the other."
             if counting
@@ -54,8 +55,11 @@ class Words:
         ]
         return [line for line in lines if line]
 
-    def kinds(self, systematic: Sequence[Region]) -> str:
+    def kinds(self, regions: Sequence[Region]) -> str:
         """Whether differences are systematic."""
+        if not regions:
+            return "Too few draws differ for a region of any two classes; more draws (--draws) may show some."
+        systematic = [region for region in regions if region.systematic]
         if not systematic:
             return "No region was shown to be systematic: of no kind of pictures that was looked at do they dispute most."
         share = precise(sum(region.drawn.share.value for region in systematic))
@@ -88,6 +92,7 @@ class Words:
             self.rate(region),
             self.set_apart(region.traits),
             self.requested(own) if conditional else "",
+            fitting(region.texts),
             "" if region.levels is None else apart(region.levels),
             "" if region.real is None else self.real(region.real),
         ]
@@ -129,10 +134,19 @@ class Words:
         """How real pictures fall in it."""
         if not real.disputed:
             return f"None of {real.pictures:,} real pictures is in this region."
+        verb = "is" if real.disputed == 1 else "are"
         return (
-            f"Of {real.pictures:,} real pictures, {real.disputed:,} are in this region ({share_of(real.mass)}), "
+            f"Of {real.pictures:,} real pictures, {real.disputed:,} {verb} in this region ({share_of(real.mass)}), "
             f"{share_of(real.share)} of the real disagreements."
         )
+
+
+def fitting(texts: Sequence[FittingText]) -> str:
+    """The texts that fit the pictures of a region."""
+    if not texts:
+        return ""
+    parts = [f"“{own.text}” ({percentage(own.larger)} of pairs)" for own in texts]
+    return f"By a text-image network, these texts fit them better than pictures on which both agree: {listed(parts)}. A guess."
 
 
 def apart(levels: float) -> str:

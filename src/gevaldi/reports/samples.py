@@ -1,6 +1,7 @@
 """The samples of the gallery, from the rows of a run."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -64,7 +65,10 @@ class Gallery:
 
 
 def gallery(run: Run, limit: int, deduplicated: Deduplicated, taxonomy: Taxonomy | None = None) -> Gallery:
-    """The samples, largest divergence first, then failed ones; if there are more than `limit`, a varied choice of them."""
+    """The samples, then failed ones; if there are more than `limit`, a varied choice of them.
+
+    Those with the most probable disagreements come first, pairs of classes in turn; without any, those with the largest divergence.
+    """
     sizes = run.spec.set_sizes
     columns = [*COLUMNS, *PATH_COLUMNS, *(f"set_distance_{n}_{stage}" for n in sizes for stage in ("start", "end"))]
     columns += [f"path_set_distance_{n}" for n in sizes]
@@ -76,11 +80,11 @@ def gallery(run: Run, limit: int, deduplicated: Deduplicated, taxonomy: Taxonomy
     choice = choose(deduplicated, limit) if good > limit else None
     told = [*islice(failed, max(20, limit // 10))]
     rows = run.some(choice.indices.tolist(), columns) if choice else run.largest(limit, columns)
-    rows += run.some(told, columns)
+    rows = in_turns(rows) + run.some(told, columns)
     pictures, thrift = embed_pictures(rows)
     samples = [
-        sample(row, found, taxonomy) | {"like": like(row["index"], deduplicated, choice is not None)}
-        for row, found in zip(rows, pictures, strict=True)
+        sample(row, found, -place, taxonomy) | {"like": like(row["index"], deduplicated, choice is not None)}
+        for place, (row, found) in enumerate(zip(rows, pictures, strict=True))
     ]
     nearest = min((n for row in rows if (n := nearest_size(row)) is not None), default=None)
     names = names_of(rows)
@@ -119,8 +123,23 @@ def like(index: int, deduplicated: Deduplicated, some: bool) -> dict[str, Any] |
     return {"of": None if of == index else of, "many": int(deduplicated.alike[index]), "pair": int(pair.sum()) if some else None}
 
 
-def sample(row: dict[str, Any], pictures: EmbeddedPictures, taxonomy: Taxonomy | None = None) -> dict[str, Any]:
-    """One sample."""
+def in_turns(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with the most probable disagreement of each pair of classes first, then the second ones, and so on.
+
+    Rows without one come last, in the order that they have.
+    """
+    turns: Counter[tuple[int | None, int | None]] = Counter()
+    places = {}
+    probable = [row for row in rows if row["log_prior_probable"] is not None]
+    for row in sorted(probable, key=lambda row: -row["log_prior_probable"]):
+        pair = (_label(row, "first", "probable"), _label(row, "second", "probable"))
+        places[row["index"]] = (turns[pair], -row["log_prior_probable"])
+        turns[pair] += 1
+    return sorted(rows, key=lambda row: places.get(row["index"], (len(rows), 0.0)))
+
+
+def sample(row: dict[str, Any], pictures: EmbeddedPictures, rank: int = 0, taxonomy: Taxonomy | None = None) -> dict[str, Any]:
+    """One sample; `rank` is larger for those that come first."""
     asked = row["condition_name"]
     stages = [stage(row, "start", "before", pictures.start), stage(row, "end", "after", pictures.end)]
     if pictures.probable and row["picture_probable"] != row["picture_end"]:  # which are one if it was the only goal
@@ -137,11 +156,11 @@ def sample(row: dict[str, Any], pictures: EmbeddedPictures, taxonomy: Taxonomy |
         "pictures": pictures,
         "stages": stages if pictures.start and pictures.end else [],
         "path": path_of(row, pictures, nearest_size(row)),
-        "sought": sort_quantities(row),
+        "sought": sort_quantities(row, rank),
     }
 
 
-def sort_quantities(row: dict[str, Any]) -> dict[str, Any]:
+def sort_quantities(row: dict[str, Any], rank: int = 0) -> dict[str, Any]:
     """The quantities by which the page sorts and filters a sample."""
     nearest = nearest_size(row)
     return {
@@ -156,7 +175,7 @@ def sort_quantities(row: dict[str, Any]) -> dict[str, Any]:
         "distance": finite(row[f"set_distance_{nearest}_end"]) if nearest is not None else None,
         "delta_z": finite(row["delta_z"]),
         "typicality": finer(row["typicality_end"]),
-        "probable": finite(row["log_prior_probable"]),
+        "probable": None if row["log_prior_probable"] is None else rank,
     }
 
 
@@ -194,8 +213,8 @@ def names_of(rows: Sequence[dict[str, Any]]) -> dict[int, str]:
     return dict(sorted(found.items()))
 
 
-def _label(row: dict[str, Any], side: str) -> int | None:
-    return (top(row, side, "end") or {}).get("label")
+def _label(row: dict[str, Any], side: str, stage: str = "end") -> int | None:
+    return (top(row, side, stage) or {}).get("label")
 
 
 def kind_in_words(row: dict[str, Any]) -> str:

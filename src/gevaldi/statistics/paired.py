@@ -95,18 +95,18 @@ def exact_share(successes: int, trials: int) -> Estimate:
     return Estimate(successes / trials, low, high, trials)
 
 
-def anytime_share(successes: int, trials: int) -> Estimate:
-    """The share, with an interval that covers with at least 95 % however often one looks at it on the way.
+def anytime_share(successes: int, trials: int, miss: float = MISS) -> Estimate:
+    """The share, with an interval that misses with probability `miss` at most, however often one looks at it on the way.
 
     A confidence sequence: the shares p against which a bet by the Jeffreys mixture, B(s + 1/2, f + 1/2) / B(1/2, 1/2), has not won
-    1/0.05 times p^s (1 - p)^f, by Ville's inequality [Robbins 1970; Howard 2021]. NaN without trials.
+    1/miss times p^s (1 - p)^f, by Ville's inequality [Robbins 1970; Howard 2021]. NaN without trials.
     """
     from scipy.special import betaln, xlog1py, xlogy
 
     if trials == 0:
         return Estimate(float("nan"), 0.0, 1.0)
     failures, value = trials - successes, successes / trials
-    bet = float(betaln(successes + 0.5, failures + 0.5) - betaln(0.5, 0.5)) + math.log(MISS)
+    bet = float(betaln(successes + 0.5, failures + 0.5) - betaln(0.5, 0.5)) + math.log(miss)
 
     def border(outside: float) -> float:
         """Between a share outside the interval and the value, by halves: `scipy.optimize` takes half a second to load."""

@@ -1,13 +1,13 @@
 """What people say the pictures show: every answer with who gave it, when and where it came from, in `answers.sqlite`.
 
-Answers are only ever added. The last one of a person counts, or of a file if it names no person. Where those of several differ, the
-class of the picture is not known until they agree.
+Answers are only ever added. The last one of a person counts, or of a file if it names no person. `verdicts.final` says which class
+follows where several people answered.
 """
 
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,23 +121,13 @@ def read_file(path: Path) -> list[Answer]:
         raise ValueError(f"it holds no answers of a verdict ({error})") from None
 
 
-def consensus(answers: Iterable[Answer]) -> Mapping[str, Answer]:
-    """The answer that counts for each picture; `CANNOT_TELL` where the last answers of people or files differ.
-
-    Who says "neither" of some classes agrees with who says it of others: it is none of all of these.
-    """
+def last_answers(answers: Iterable[Answer]) -> dict[str, list[Answer]]:
+    """For each picture, the last answer of each person or file that gave one and did not withdraw it."""
     last: dict[str, dict[str, Answer]] = {}
     for one in answers:
         last.setdefault(one.picture, {})[one.by] = one
-    counted: dict[str, Answer] = {}
-    for picture, by_whom in last.items():
-        given = [one for one in by_whom.values() if one.answer != WITHDRAWN]
-        certain = {one.answer for one in given} - {CANNOT_TELL}
-        if given:
-            named = tuple(dict.fromkeys(name for one in given if one.answer == NEITHER for name in one.named))
-            answer = certain.pop() if len(certain) == 1 else CANNOT_TELL
-            counted[picture] = Answer(picture, answer, named=named if answer == NEITHER else ())
-    return counted
+    standing = {picture: [one for one in by_whom.values() if one.answer != WITHDRAWN] for picture, by_whom in last.items()}
+    return {picture: some for picture, some in standing.items() if some}
 
 
 def _connect(path: str) -> sqlite3.Connection:

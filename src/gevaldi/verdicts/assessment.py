@@ -6,19 +6,22 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gevaldi.errors import SpecError
 from gevaldi.predictions.base import Pool
 from gevaldi.statistics.intervals import Estimate
-from gevaldi.verdicts.answers import NEITHER, WITHDRAWN, Answer, Answers, consensus
+from gevaldi.verdicts.answers import NEITHER, WITHDRAWN, Answer, Answers
 from gevaldi.verdicts.decisions import Claim, Decision, State, thresholds
 from gevaldi.verdicts.evidence import Evidence, Flips, Truth
+from gevaldi.verdicts.final import Rule, final_answers
 from gevaldi.verdicts.forecast import Forecast, expected_by_split, forecast
 from gevaldi.verdicts.guess import Guess
 from gevaldi.verdicts.labels import labels_of_pool, refuse_reserved, truth_of
 from gevaldi.verdicts.order import is_first, priorities
+from gevaldi.verdicts.people import error_of
 from gevaldi.verdicts.questions import Question
 from gevaldi.verdicts.ranking import Ranking, estimates_by_vote
 from gevaldi.verdicts.read import read_answers
@@ -55,6 +58,8 @@ class Settings:
         seed: of the order of labelling.
         budget: the number of labels, if it is fixed beforehand.
         use_truth: whether classes that the pool itself knows count as labels.
+        several: the rule by which the answers of several people to a picture become one.
+        label_error: the chance that a label is wrong, at most, or "measured"; None if labels are never wrong.
     """
 
     margin: float = 0.0
@@ -63,6 +68,8 @@ class Settings:
     seed: int = 0
     budget: int | None = None
     use_truth: bool = True
+    several: Rule = "unanimous"
+    label_error: float | str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense.
@@ -93,6 +100,7 @@ class Assessment:
         truths: what pictures show, by place in the pool; of disputed pictures only.
         guess: what a generator says; None if none was asked.
         notes: what a reader has to know of the pool and of labels that were added.
+        call: the names by which classifiers and pool can be loaded again; empty if they were objects.
     """
 
     def __init__(self, pool: Pool, questions: Sequence[Question], settings: Settings, folder: Path | None = None) -> None:
@@ -105,6 +113,7 @@ class Assessment:
         self.answers = Answers(folder)
         self.notes: list[str] = list(pool.notes)
         self.guess: Guess | None = None
+        self.call: dict[str, Any] = {}
         self.evidence = {key: self._evidence_of(*key) for key in self._keys}
         self.truths = {place: truth for place in self.disputed.tolist() if (truth := self._truth_of_pool(place))}
         self._by_picture: defaultdict[str, list[Answer]] = defaultdict(list)
@@ -208,16 +217,26 @@ class Assessment:
         for one in answers[self._read :]:
             self._by_picture[one.picture].append(one)
         self._read = len(answers)
-        for picture in fresh:
-            place, answer = self._ids[picture], consensus(self._by_picture[picture]).get(picture)
+        learns = fresh and self.settings.several == "dawid-skene"  # how people err, from all their answers
+        changed = self._by_picture.keys() if learns else fresh
+        counted = final_answers([one for picture in changed for one in self._by_picture[picture]], self.settings.several)
+        for picture in changed:
+            place, answer = self._ids[picture], counted.get(picture)
             truth = truth_of(answer, self._classes) if answer else self._truth_of_pool(place)
             if truth:
                 self.truths[place] = truth
             else:
                 self.truths.pop(place, None)
+        some = (one for own in self._by_picture.values() for one in own)
+        error = error_of(self.settings.label_error, self.pool, some, self.folder)
         for evidence in self.evidence.values():
+            evidence.error = error
             evidence.set_truths(self.truths, self.pool.predictions)
         self._ranking = self._rank() if len(self.names) > 2 else None
+
+    def is_known_by_pool(self, place: int) -> bool:
+        """Whether the class that the pool knows of a picture counts as a label."""
+        return self._truth_of_pool(place) is not None
 
     def _truth_of_pool(self, place: int) -> Truth | None:
         """What the pool knows of a picture."""
@@ -310,7 +329,7 @@ class Assessment:
             if self.decide(number, (0, 1)).state(claim) == "undecided" and not self.evidence[number, (0, 1)].is_complete
         ]
 
-    def _queue(self) -> np.ndarray:
+    def open_places(self) -> np.ndarray:
         """The places of all pictures that may still need a label, in order."""
         wanted = np.zeros(len(self.pool), dtype=bool)
         for key in self._open:
@@ -321,7 +340,7 @@ class Assessment:
     @property
     def left(self) -> int:
         """How many pictures may still need a label."""
-        return len(self._queue())
+        return len(self.open_places())
 
     def next(self, count: int | None = None) -> list[Item]:
         """The pictures to label next, in order; empty once all questions are decided.
@@ -329,7 +348,10 @@ class Assessment:
         Args:
             count: how many at most; by default all that are left.
         """
-        places = self._queue()[:count]
+        return self.items_at(self.open_places()[:count])
+
+    def items_at(self, places: np.ndarray) -> list[Item]:
+        """The pictures at some places as questions."""
         ids = zip(self.ids_at(places), places.tolist(), strict=True)
         return [Item(text, place, self._choices(text, place)) for text, place in ids]
 
@@ -345,7 +367,7 @@ class Assessment:
     @property
     def forecast(self) -> Forecast:
         """About how many more labels are needed, the hardest question and pair deciding."""
-        queue = self._queue()
+        queue = self.open_places()
         if not len(queue) or self.settings.budget is not None:
             return Forecast(len(queue), len(queue), len(queue), len(queue))
         return max((self._forecast_of(key, queue) for key in self._open), key=lambda own: own.labels)
@@ -354,7 +376,8 @@ class Assessment:
         """That of one question and pair, in labels of the queue, which has pictures for others in between."""
         evidence, used = self.evidence[key], self.evidence[key].used
         values = (evidence.low[:used] + evidence.high[:used]) / 2
-        ahead = forecast(values, evidence.disputed, self._totals_of(key), evidence.miss, self.settings.seed)
+        miss = evidence.miss / 2 if evidence.error else evidence.miss
+        ahead = forecast(values, evidence.disputed, self._totals_of(key), miss, self.settings.seed)
         own = np.flatnonzero(np.isin(queue, evidence.places))
         labels = [int(own[min(count, len(own)) - 1]) + 1 if count else 0 for count in (ahead.labels, ahead.low, ahead.high)]
         return Forecast(labels[0], labels[1], labels[2], len(queue))
@@ -363,7 +386,8 @@ class Assessment:
         evidence = self.evidence[key]
         is_main = key == (0, (0, 1)) and len(self.names) == 2
         claim, margin = (self.settings.claim, self.margin) if is_main else (WITHOUT_MARGIN, 0.0)
-        return [(evidence.disputed + difference * evidence.size) / 2 for difference in thresholds(claim, margin)]
+        totals = [(evidence.disputed + difference * evidence.size) / 2 for difference in thresholds(claim, margin)]
+        return evidence.beyond_errors(totals)
 
     @cached_property
     def expected(self) -> list[tuple[float, int]]:

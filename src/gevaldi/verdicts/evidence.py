@@ -13,6 +13,7 @@ from gevaldi.predictions.base import Predictions
 from gevaldi.statistics.betting import total_interval
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.sampling import fixed_size_interval, population_interval
+from gevaldi.verdicts.label_error import LabelError
 from gevaldi.verdicts.scores import Score
 
 FOREIGN, UNKNOWN = -1, -2
@@ -55,6 +56,7 @@ class Evidence:
         places: of the disputed pictures in the pool, in the order in which they are labelled.
         miss: the probability with which the interval may miss.
         budget: how many of the disputed pictures are labelled, if that was fixed beforehand; None to look after every label.
+        error: what is known of wrong labels; None if there are none. They have half of `miss`.
         low, high: what the score of the second minus that of the first, brought from [-1, 1] to [0, 1], is at least and at most;
             NaN for pictures without label.
     """
@@ -66,6 +68,7 @@ class Evidence:
     places: Int[np.ndarray, " disputed"]
     miss: float
     budget: int | None = None
+    error: LabelError | None = None
     low: Values = field(init=False)
     high: Values = field(init=False)
     _truths: "list[Truth | None]" = field(init=False)
@@ -99,13 +102,22 @@ class Evidence:
 
     @property
     def is_exact(self) -> bool:
-        """Whether every disputed picture is labelled, and none is unclear."""
-        return self.is_complete and bool((self.low == self.high).all())
+        """Whether every disputed picture is labelled, and none is unclear or may be labelled wrongly."""
+        return self.is_complete and not self.most_wrong() and bool((self.low == self.high).all())
 
     @property
     def is_early(self) -> bool:
         """Whether the number of labels that was fixed beforehand is not reached yet."""
         return self.budget is not None and self.used < min(self.budget, self.disputed)
+
+    def most_wrong(self, miss: float | None = None) -> int:
+        """How many disputed pictures may be labelled wrongly."""
+        return self.error.most_wrong(self.disputed, (self.miss if miss is None else miss) / 2) if self.error else 0
+
+    def beyond_errors(self, totals: Sequence[float]) -> list[float]:
+        """For each total, the one from which the labels' interval has to separate so that the true sum is apart from it."""
+        wrong, likely = self.most_wrong(), (self.difference().value * self.size + self.disputed) / 2  # NaN without labels
+        return [total - wrong if likely < total else total + wrong for total in totals]
 
     def set_truths(self, truths: Mapping[int, Truth], predictions: Sequence[Predictions]) -> None:
         """Enter what pictures show.
@@ -165,7 +177,8 @@ class Evidence:
         """The interval of the difference over all pictures of which the pool is a random sample."""
         used = self.used
         equal = int(((self.low[:used] == 0.5) & (self.high[:used] == 0.5)).sum())
-        return population_interval(self.interval(self.miss / 2), self.disputed - equal, self.size, self.miss)
+        unequal = min(self.disputed, self.disputed - equal + self.most_wrong(self.miss / 2))
+        return population_interval(self.interval(self.miss / 2), unequal, self.size, self.miss)
 
     def flips(self) -> Flips:
         """How often the new one scores lower, and higher."""
@@ -183,9 +196,10 @@ class Evidence:
         if self.budget is not None:
             return [(0, -self.disputed / self.size, self.disputed / self.size)] + ([(used, *self.interval())] if used else [])
         points, within = [], None
+        wrong, miss = self.most_wrong(), self.miss / 2 if self.error else self.miss
         for step in steps.tolist():
-            within = total_interval(self.low[:step], self.high[:step], max(1, self.disputed), self.miss, within)
-            points.append((step, *((2 * end - self.disputed) / self.size for end in within)))
+            within = total_interval(self.low[:step], self.high[:step], max(1, self.disputed), miss, within)
+            points.append((step, *((2 * end - self.disputed) / self.size for end in self._widened(within, wrong))))
         return points
 
     def _share(self, name: str, low: Values, high: Values) -> Estimate:
@@ -196,9 +210,17 @@ class Evidence:
         return Estimate(middle, ends[0] / self.size, ends[1] / self.size, len(low))
 
     def _total(self, name: str, low: Values, high: Values, miss: float) -> tuple[float, float]:
-        """The interval of the sum over the disputed pictures, continued from the one before if labels were only added."""
+        """The interval of the true sum over the disputed pictures."""
         if self.is_early or not len(low):
             return 0.0, float(self.disputed)
+        labelled = self._labelled(name, low, high, miss / 2 if self.error else miss)
+        return self._widened(labelled, self.most_wrong(miss))
+
+    def _widened(self, total: tuple[float, float], wrong: int) -> tuple[float, float]:
+        return max(0.0, total[0] - wrong), min(float(self.disputed), total[1] + wrong)
+
+    def _labelled(self, name: str, low: Values, high: Values, miss: float) -> tuple[float, float]:
+        """The interval of the sum that labels would show, continued from the one before if labels were only added."""
         if self.budget is not None:
             return fixed_size_interval(low, high, self.disputed, miss)
         seen, within = self._totals.get((name, miss), (0, (0.0, float(self.disputed))))

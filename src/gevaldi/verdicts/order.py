@@ -13,11 +13,18 @@ from jaxtyping import UInt64
 
 def priorities(ids: Iterable[str], seed: int) -> UInt64[np.ndarray, " pictures"]:
     """The places of pictures in the order, as whole numbers below 2^64; smaller ones are labelled first."""
-    key = seed.to_bytes(8, "big", signed=True)
-    digests = (blake2b(text.encode(errors="surrogatepass"), digest_size=8, key=key).digest() for text in ids)
-    return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
+    return np.frombuffer(b"".join(_digest(text, seed) for text in ids), dtype=">u8").astype(np.uint64)
+
+
+def priority(text: str, seed: int) -> int:
+    """The place of one picture."""
+    return int.from_bytes(_digest(text, seed), "big")
+
+
+def _digest(text: str, seed: int) -> bytes:
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=8, key=seed.to_bytes(8, "big", signed=True)).digest()
 
 
 def is_first(text: str, seed: int) -> bool:
     """Whether the first of two answers stands first where a person chooses between both, so that nobody learns which is whose."""
-    return bool(priorities([f"side of {text}"], seed)[0] & np.uint64(1))
+    return bool(priority(f"side of {text}", seed) & 1)

@@ -12,6 +12,7 @@ from gevaldi.reports.environment import environment, written
 from gevaldi.verdicts.assessment import Assessment, Settings
 from gevaldi.verdicts.evidence import FOREIGN, Evidence, Truth
 from gevaldi.verdicts.gate import claim_in_words, rows, share
+from gevaldi.verdicts.people import Overview, classes_of_controls, overview, responses_of
 from gevaldi.verdicts.pictures import SMALL, address_of, picture_of
 from gevaldi.verdicts.record import old_labels, read_record, record_of
 from gevaldi.verdicts.sentences import amount, caution, guess, headline, quantity, sentences, short_names, signed, span
@@ -55,6 +56,8 @@ def render(verdict: Assessment) -> str:
             flips=_flips(verdict) if two else {},
             classes=_pairs_of_classes(verdict) if two else [],
             queue=[_card(verdict, item.id, item.place, item.choices) for item in verdict.next(SHOWN)],
+            people=_people(verdict),
+            discuss_at_most=SHOWN,
             left=verdict.left,
             record=record_of(verdict),
             history=_history(verdict),
@@ -62,6 +65,14 @@ def render(verdict: Assessment) -> str:
             folder=str(verdict.folder) if verdict.folder else None,
         )
     )
+
+
+def _people(verdict: Assessment) -> Overview | None:
+    """Who answered what; None if one person did, without controls."""
+    answers = verdict.answers.all()
+    responses = responses_of(answers, verdict.folder)
+    found = overview(responses, classes_of_controls(verdict.pool, responses), verdict.settings.several)
+    return None if found.is_empty else found
 
 
 def _history(verdict: Assessment) -> list[str]:
@@ -214,5 +225,7 @@ def _command(verdict: Assessment) -> str:
     words += ["--budget", str(settings.budget)] if settings.budget else []
     words += ["--seed", str(settings.seed)] if settings.seed else []
     words += [] if settings.use_truth else ["--no-truth"]
+    words += ["--several", settings.several] if settings.several != Settings.several else []
+    words += ["--label-error", f"{settings.label_error}"] if settings.label_error is not None else []
     words += ["--out", str(verdict.folder)] if verdict.folder else []
     return shlex.join(words)

@@ -13,7 +13,7 @@ from gevaldi.errors import RunFolderError
 from gevaldi.files import write_whole
 from gevaldi.names import plain
 from gevaldi.storage import read
-from gevaldi.verdicts.assessment import Assessment
+from gevaldi.verdicts.assessment import Assessment, Settings
 from gevaldi.verdicts.sentences import sentences
 
 FILE = "verdict.json"
@@ -26,6 +26,7 @@ def record_of(verdict: Assessment) -> dict[str, Any]:
     """Everything that the decision follows from, and the decision, as JSON."""
     return {
         "format": FORMAT,
+        "call": verdict.call,
         "question": {"scores": [question.name for question in verdict.questions], **asdict(verdict.settings)},
         "classifiers": [
             {"name": own.name, "predictions_sha256": own.digest, "source": dict(own.source)} for own in verdict.pool.predictions
@@ -66,6 +67,7 @@ def _pair(verdict: Assessment, number: int, pair: tuple[int, int]) -> dict[str, 
         "labels": own.used,
         "labels_out_of_order": own.waiting,
         "misses_with_at_most": own.miss,
+        "wrong_labels_at_most": own.most_wrong(),
         "difference": _numbers(difference.value, difference.low, difference.high),
         "on_pictures_like_these": _numbers(None, *own.on_pictures_like_these()),
         "negative_flips": _numbers(flips.negative.value, flips.negative.low, flips.negative.high),
@@ -166,7 +168,8 @@ def check_unchanged(verdict: Assessment, folder: Path) -> None:
         changed.append(f"the seed was {record['order']['seed']}")
     if any(pair["labels"] for pair in record["pairs"]):
         scores = [one.name for one in verdict.questions]
-        now = {"scores": scores, "confidence": settings.confidence, "budget": settings.budget, "use_truth": settings.use_truth}
+        now = {"scores": scores} | {name: getattr(settings, name) for name in ("confidence", "budget", "use_truth", "several")}
+        question = {"several": Settings.several} | question  # which older records do not have
         changed += [
             f"{name.replace('_', ' ')} {'were' if name == 'scores' else 'was'} {_words(question[name])}"
             for name in now

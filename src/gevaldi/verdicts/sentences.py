@@ -61,7 +61,7 @@ def sentences(verdict: Assessment) -> list[str]:
     """The whole verdict: the decision first, then what it rests on, and what not to conclude."""
     found = [headline(verdict), counts(verdict)]
     if len(verdict.disputed):
-        found += [labels_used(verdict), basis(verdict), outlook(verdict)]
+        found += [labels_used(verdict), basis(verdict), allowance(verdict), outlook(verdict)]
     return [one for one in (*found, caution(verdict), *guess(verdict)) if one]
 
 
@@ -134,6 +134,26 @@ def basis(verdict: Assessment) -> str:
         return f"{who} with {level} confidence for the {verdict.settings.budget:,} labels fixed beforehand, at no earlier look."
     shared = "" if count == 1 else f"; each misses with at most {percentage(verdict.main.miss, 1000)}"
     return f"{who} with {level} confidence, however often one looks{shared}."
+
+
+def allowance(verdict: Assessment) -> str:
+    """Which errors of labels the intervals allow for; empty if none."""
+    error = verdict.main.error
+    if error is None:
+        return ""
+    of = f"{verdict.main.most_wrong():,} of the {verdict.main.disputed:,}" if len(verdict.names) == 2 else "some of the"
+    at_most = f"They allow for wrong labels of {of} disputed pictures, whichever these are"
+    if error.claimed is not None:
+        return f"{at_most}, because each label is said to be wrong with a chance of at most {percentage(error.claimed, 1000)}."
+    if not error.pairs.count and not error.controls.count:
+        return "How often labels are wrong is not measured yet: no picture has answers of two people, and no control has any."
+    parts = [f"two people differ on {error.pairs.wrong:,} of {error.pairs.count:,} pictures"] if error.pairs.count else []
+    parts += [f"{error.controls.wrong:,} of {error.controls.count:,} controls are answered wrongly"] if error.controls.count else []
+    return (
+        f"{at_most}, because {' and '.join(parts)}. This presumes that people err independently of each other, each on every "
+        "picture at most as often as not"
+        + (", and on controls as often as on disputed pictures." if error.controls.count and not error.pairs.count else ".")
+    )
 
 
 def outlook(verdict: Assessment) -> str:

@@ -1,19 +1,22 @@
 """Begins a verdict, or goes on with the one in a folder."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from hashlib import sha256
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.errors import RunFolderError, SpecError, UnknownName
+from gevaldi.errors import DataError, GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.folders import in_path
 from gevaldi.predictions.base import Pool
 from gevaldi.verdicts.assessment import Settings
 from gevaldi.verdicts.decisions import claim_of, margin_of
+from gevaldi.verdicts.final import rule_of
 from gevaldi.verdicts.guess import Guess, guess_of
-from gevaldi.verdicts.questions import questions_of
-from gevaldi.verdicts.record import check_unchanged, write_record
+from gevaldi.verdicts.label_error import label_error_of
+from gevaldi.verdicts.questions import Question, questions_of
+from gevaldi.verdicts.record import FILE, check_unchanged, read_record, write_record
 from gevaldi.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -49,8 +52,8 @@ def verdict(
         device: auto, cpu, cuda, cuda:1, mps.
         batch_size: pictures classified together.
         progress: whether to show a progress bar; by default on a terminal.
-        **question: arguments of `verdict_on`: margin, require, score, where, confidence, seed, budget, labels, use_truth, out,
-            taxonomy.
+        **question: arguments of `verdict_on`: margin, require, score, where, confidence, seed, budget, labels, use_truth, several,
+            label_error, out, taxonomy.
 
     Raises:
         UnknownName: there is no such argument.
@@ -62,11 +65,59 @@ def verdict(
     if unknown := [name for name in question if name not in known]:
         raise UnknownName("argument of verdict", unknown[0], [*known, *signature(verdict).parameters])
     found = verdict_on(_load(pool, [first, second, *others], predictions, device, batch_size, progress), **question)
+    found.call = _call(pool, [first, second, *others], predictions, found.questions, question.get("taxonomy", "auto"))
     if generator is not None:
         found.guess = _guess(generator, first, second, device, progress)
-        if found.folder:
-            write_record(found, found.folder)
+    if found.folder:
+        write_record(found, found.folder)
     return found
+
+
+def open_verdict(folder: Path) -> Verdict:
+    """The verdict in a folder, by its record and the predictions that were stored for it. Nothing is written.
+
+    Raises:
+        RunFolderError: there is no record, it does not say how to load the classifiers, or they have changed since.
+        GevaldiError: the pool or predictions cannot be loaded.
+    """
+    record = read_record(folder)
+    if record is None:
+        raise RunFolderError(f"There is no verdict in {folder}: it has no verdict.json. `gevaldi verdict` begins one.")
+    call, asked = record.get("call"), record["question"]
+    if not isinstance(call, dict) or not call:
+        raise RunFolderError(
+            f"{folder / FILE} does not name its classifiers and pool so that they can be loaded again. If they have names, "
+            "give its command `gevaldi verdict` once more; if they are objects in Python, call gevaldi.label(verdict)."
+        )
+    try:
+        pool = _load(call["pool"], call["classifiers"], call["predictions"], "auto", None, None)
+        questions = questions_of(pool, call["scores"], call["where"], call["taxonomy"])
+        settings = Settings(**{field.name: asked[field.name] for field in fields(Settings)})
+    except (KeyError, TypeError) as error:
+        raise RunFolderError(f"{folder / FILE} cannot be read as the record of a verdict: {error!r}.") from None
+    except GevaldiError as error:
+        raise DataError(f"{error} The verdict was begun in the folder {call.get('directory')}; give the command there.") from None
+    found = Verdict(pool, questions, settings, folder)
+    check_unchanged(found, folder)
+    found.call = call
+    return found
+
+
+def _call(
+    pool: Any, classifiers: Sequence[Any], predictions: str | Path, questions: Sequence[Question], taxonomy: str
+) -> dict[str, Any]:
+    """What loads the same classifiers and pool again; empty if some have no name."""
+    if not all(isinstance(one, str) for one in classifiers) or not isinstance(pool, str | None):
+        return {}
+    return {
+        "classifiers": list(classifiers),
+        "pool": pool,
+        "predictions": str(Path(predictions).expanduser().resolve()),
+        "directory": str(Path.cwd()),
+        "scores": [one.score.name for one in questions if not one.where],
+        "where": [one.where for one in questions if one.where],
+        "taxonomy": taxonomy,
+    }
 
 
 def verdict_on(
@@ -81,6 +132,8 @@ def verdict_on(
     budget: int | None = None,
     labels: str | Path | Sequence[str | Path] | None = None,
     use_truth: bool = True,
+    several: str = "unanimous",
+    label_error: str | float | None = None,
     out: str | Path | None = None,
     taxonomy: str = "auto",
 ) -> Verdict:
@@ -97,6 +150,10 @@ def verdict_on(
         budget: a number of labels fixed beforehand. The interval is narrower, and there is only one look, at its end.
         labels: files or folders with labels, as `gevaldi.verdicts.read.read_answers` reads them.
         use_truth: whether classes that the pool itself knows count as labels.
+        several: what counts where several people answered a picture: their answer if it is unanimous, that of the majority, or the
+            most probable class by the model of dawid-skene.
+        label_error: the chance that a label is wrong, at most, such as 0.05 or "5%"; or "measured", by pictures that two people
+            answered and by controls. The intervals of differences and flips then allow for it.
         out: a folder for answers, record and page; the same call goes on there. By default all stays in memory.
         taxonomy: the hierarchy of the score levels.
 
@@ -106,7 +163,8 @@ def verdict_on(
         RunFolderError: the folder cannot be written, or holds a verdict on something else.
     """
     questions = questions_of(pool, [score] if isinstance(score, str) else score, where, taxonomy)
-    settings = Settings(margin_of(margin, questions[0].score), claim_of(require), confidence, seed, budget, use_truth)
+    errors = rule_of(several), label_error_of(label_error)
+    settings = Settings(margin_of(margin, questions[0].score), claim_of(require), confidence, seed, budget, use_truth, *errors)
     if len(pool.predictions) > 2 and (len(questions) > 1 or require != "not-worse"):
         raise SpecError("Of more than two classifiers only the best by one score is asked. For other questions, name two of them.")
     folder = None if out is None else _make_folder(Path(out).expanduser())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from gevaldi.images import size_of
 from gevaldi.reports.pictures import LADDER, LOSSLESS, as_address
@@ -22,7 +23,9 @@ def regions(report: Report) -> str:
     record, shown = found
     thrift = LADDER[5]  # pictures of a card are small
     cards = [
-        region | {"pictures": {role: _figures(shown, number, role, thrift) for role in ("probable", "exemplar", "real")}}
+        region
+        | {"pictures": {role: _figures(shown, number, role, thrift) for role in ("probable", "exemplar", "real")}}
+        | {"samples": _samples(report, region["first_class"], region["second_class"])}
         for number, region in enumerate(record["regions"][:CARDS], 1)
     ]
     return report.html(
@@ -51,6 +54,14 @@ def _figures(shown: Sequence[Shown], region: int, role: str, thrift: Any) -> lis
         }
         for one in own
     ]
+
+
+def _samples(report: Report, first: str, second: str) -> dict[str, Any] | None:
+    """How many samples of the gallery end with two classes, and the address that shows them; None without any."""
+    labels = {name: label for label, name in report.gallery.names.items()}
+    pair = {"first": labels.get(first), "second": labels.get(second)}
+    count = sum(all(sample["sought"][side] == label for side, label in pair.items()) for sample in report.gallery.samples)
+    return {"count": count, "address": urlencode(pair)} if count and None not in pair.values() else None
 
 
 def _map(shown: Sequence[Shown], named: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

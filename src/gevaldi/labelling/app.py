@@ -1,0 +1,374 @@
+"""The pages and their addresses. Whoever has a person's link is that person; whoever has the owner's link sees everything.
+
+The token in the path is what protects against forged requests: another site does not know it. Nothing that would tell which
+classifier a class comes from is ever sent to a person: neither names of classifiers, nor ids of pictures, nor kinds of tasks.
+"""
+
+import contextlib
+import io
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from gevaldi.errors import DataError, MissingExtra
+from gevaldi.labelling.exports import FORMATS
+from gevaldi.labelling.service import BadAnswer, Person, Service, UnknownTask
+from gevaldi.labelling.store import FullDisk
+from gevaldi.names import visible
+
+try:
+    from starlette.applications import Starlette
+    from starlette.concurrency import run_in_threadpool
+    from starlette.datastructures import Headers, MutableHeaders
+    from starlette.exceptions import HTTPException
+    from starlette.requests import ClientDisconnect, Request
+    from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+    from starlette.routing import Route
+except ImportError:
+    raise MissingExtra("starlette", "The labelling page", "web") from None
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from PIL.Image import Image
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+TITLE = "What do these pictures show?"
+QUESTION = "What does this picture show?"
+NOBODY = "Ask who sent you here for your own link."
+MOST = 10  # tasks that a page fetches at once
+BODY = 16_384  # most bytes of a request
+SMALL = 64  # pixels of the longer side up to which a picture is enlarged without smoothing
+SIDE = 1024  # most pixels of the longer side of a picture
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+STATIC = {"label.css": "text/css", "label.js": "text/javascript"}
+
+
+@cache
+def environment() -> "Environment":
+    """The template environment. It escapes all text, direction marks included, and raises an error on a missing value."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    return Environment(
+        loader=PackageLoader("gevaldi.labelling"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+    )
+
+
+class Guard:
+    """Checks the host and adds headers to every response, whoever makes it.
+
+    A server on the loopback answers only to names of this machine: another site can point its own name at 127.0.0.1, and would
+    then pass for this one.
+    """
+
+    def __init__(self, app: "ASGIApp", hosts: frozenset[str] | None) -> None:
+        self.app, self.hosts = app, hosts
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def guarded(message: "Message") -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        host = urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname
+        app = self.app if self.hosts is None or host in self.hosts else Response("This server has another name.", 421)
+        await app(scope, receive, guarded)
+
+
+def page(template: str, status: int = 200, **context: Any) -> HTMLResponse:
+    """A filled template."""
+    return HTMLResponse(environment().get_template(template).render(title=TITLE, **context), status)
+
+
+def png_of(picture: "Image") -> bytes:
+    """A picture as the browser gets it: its pixels and nothing else, at most `SIDE` on the longer side."""
+    shown, sink = picture.copy(), io.BytesIO()
+    shown.thumbnail((SIDE, SIDE))
+    shown.info.clear()
+    shown.save(sink, "PNG")
+    return sink.getvalue()
+
+
+def make_app(service: Service, hosts: frozenset[str] | None = None, guide: str = "") -> Guard:
+    """The application.
+
+    Args:
+        service: asks and stores.
+        hosts: the names under which it may be called; None for all.
+        guide: how to answer, as HTML that is safe.
+    """
+    pages = Pages(service, guide)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        service.start()
+        yield
+        await run_in_threadpool(service.stop)
+
+    routes = [
+        Route("/", pages.nobody),
+        Route("/static/{name}", pages.static),
+        Route("/p/{token}/", pages.of(pages.task)),
+        Route("/p/{token}/next", pages.of(pages.next)),
+        Route("/p/{token}/picture/{task}", pages.of(pages.picture)),
+        Route("/p/{token}/answer", pages.of(pages.answer), methods=["POST"]),
+        Route("/p/{token}/undo", pages.of(pages.undo), methods=["POST"]),
+        Route("/p/{token}/guide", pages.of(pages.guide)),
+        Route("/p/{token}/example/{number:int}", pages.of(pages.example)),
+        Route("/p/{token}/classes", pages.of(pages.classes)),
+        Route("/owner/{token}/", pages.owner),
+        Route("/owner/{token}/picture/{place:int}", pages.owners_picture),
+        Route("/owner/{token}/{name}", pages.download),
+    ]
+    handlers: dict[Any, Any] = {HTTPException: pages.refused, DataError: pages.unreadable}
+    return Guard(Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers), hosts)
+
+
+class Pages:
+    """What is behind each address."""
+
+    def __init__(self, service: Service, guide: str) -> None:
+        self.service, self._guide = service, guide
+        self.examples = [text for some in service.queue.examples.values() for text in some]
+
+    def of(self, show: Callable[[Request, Person], Any]) -> Callable[[Request], Any]:
+        """A page for the person whose token is in the address; for others there is nothing."""
+
+        async def shown(request: Request) -> Response:
+            person = self.service.by_token(request.path_params["token"])
+            if person is None:
+                raise HTTPException(404)
+            found: Response = await show(request, person)
+            return found
+
+        return shown
+
+    async def nobody(self, request: Request) -> Response:
+        """For who has no link."""
+        return page("nobody.html", message=NOBODY)
+
+    async def refused(self, request: Request, error: HTTPException) -> Response:
+        """A request that cannot be met, in words; a wrong link is no different from none."""
+        message = NOBODY if error.detail == "Not Found" else error.detail
+        if _is_form(request) or request.method in ("GET", "HEAD"):
+            return page("nobody.html", error.status_code, message=message)
+        return JSONResponse({"error": message}, error.status_code)
+
+    async def unreadable(self, request: Request, error: Exception) -> Response:
+        """A picture that cannot be read."""
+        return Response("This picture cannot be read.", 410)
+
+    async def static(self, request: Request) -> Response:
+        """Style and script."""
+        name = request.path_params["name"]
+        if name not in STATIC:
+            raise HTTPException(404)
+        content = files("gevaldi.labelling").joinpath("templates", name).read_bytes()
+        return Response(content, media_type=STATIC[name], headers={"Cache-Control": "no-cache"})
+
+    async def task(self, request: Request, person: Person) -> Response:
+        """The current question as a form."""
+        tasks = await run_in_threadpool(self.service.next, person)
+        progress = self.service.progress(person)
+        shared: dict[str, Any] = {"progress": progress, "token_path": f"/p/{person.token}/", "key": secrets.token_urlsafe(12)}
+        if not tasks:
+            return page("done.html", **shared)
+        return page(
+            "task.html",
+            question=QUESTION,
+            **tasks[0],
+            **shared,
+            classes=[visible(name) for name in self.service.queue.classes],
+            shows_interval=self.service.options.shows_interval,
+            interval=progress.get("interval"),
+            small=await run_in_threadpool(self._is_small, person, tasks[0]["task"]),
+        )
+
+    def _is_small(self, person: Person, task: str) -> bool:
+        """Whether a picture is enlarged without smoothing. One that cannot be read may still be answered: cannot tell."""
+        with contextlib.suppress(DataError):
+            return max(self.service.queue.picture(self.service.item(person, task).id).size) <= SMALL
+        return False
+
+    async def next(self, request: Request, person: Person) -> Response:
+        """The next questions."""
+        count = request.query_params.get("count", "1")
+        if not count.isascii() or not count.isdecimal() or not 0 < int(count[:9]) <= MOST:
+            raise HTTPException(422, f"count is a number from 1 to {MOST}.")
+        tasks = await run_in_threadpool(self.service.next, person, int(count))
+        return JSONResponse({"tasks": tasks, "progress": self.service.progress(person)})
+
+    async def picture(self, request: Request, person: Person) -> Response:
+        """The picture of a question."""
+        try:
+            item = self.service.item(person, request.path_params["task"])
+        except UnknownTask:
+            raise HTTPException(404) from None
+        return await self._picture(item.id)
+
+    async def _picture(self, text: str) -> Response:
+        content = await run_in_threadpool(lambda: png_of(self.service.queue.picture(text)))
+        return Response(content, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+    async def answer(self, request: Request, person: Person) -> Response:
+        """Store an answer; the reply comes once it is on disk."""
+        sent = await _sent(request)
+        shown = sent.get("shown_ms") or None
+        if shown is not None and not str(shown).isdecimal():
+            raise HTTPException(422, "shown_ms is a number of milliseconds.")
+        task, answer, key = (_text(sent, name) for name in ("task", "answer", "key"))
+        answer = answer.replace("\r\n", "\n")  # as forms send it
+        return await self._stored(
+            request, lambda: self.service.answer(person, task, answer, key, _text(sent, "real") or None, shown and int(shown))
+        )
+
+    async def undo(self, request: Request, person: Person) -> Response:
+        """Take back the last answer."""
+        key = _text(await _sent(request), "key")
+        return await self._stored(request, lambda: self.service.undo(person, key))
+
+    async def _stored(self, request: Request, store: Callable[[], dict[str, Any]]) -> Response:
+        try:
+            found = await run_in_threadpool(store)
+        except UnknownTask as error:
+            raise HTTPException(404, str(error)) from None
+        except BadAnswer as error:
+            raise HTTPException(422, str(error)) from None
+        except FullDisk as error:
+            raise HTTPException(507, _without_path(str(error), self.service)) from None
+        return RedirectResponse("./", 303) if _is_form(request) else JSONResponse(found)
+
+    async def guide(self, request: Request, person: Person) -> Response:
+        """How to answer, with examples."""
+        from markupsafe import Markup
+
+        numbers = {text: number for number, text in enumerate(self.examples)}
+        classes = [
+            (visible(name), [f"example/{numbers[text]}" for text in some]) for name, some in self.service.queue.examples.items()
+        ]
+        return page("guide.html", classes=classes, notes=Markup(self._guide), token_path=f"/p/{person.token}/")
+
+    async def example(self, request: Request, person: Person) -> Response:
+        """A picture of the guide."""
+        number = request.path_params["number"]
+        if number >= len(self.examples):
+            raise HTTPException(404)
+        return await self._picture(self.examples[number])
+
+    async def classes(self, request: Request, person: Person) -> Response:
+        """The names of all classes."""
+        return JSONResponse([visible(name) for name in self.service.queue.classes])
+
+    def _check_owner(self, request: Request) -> None:
+        if not self.service.is_owner(request.path_params["token"]):
+            raise HTTPException(404)
+
+    async def owner(self, request: Request) -> Response:
+        """Everything, for who owns the question."""
+        self._check_owner(request)
+        base = f"{request.url.scheme}://{request.headers.get('host', '')}"
+        links = {person.name: f"{base}/p/{person.token}/" for person in self.service.people.values()}
+        found = await run_in_threadpool(self.service.overview)
+        return page(
+            "owner.html",
+            shows_interval=self.service.options.shows_interval,
+            overview={**found, "links": links, "downloads": list(FORMATS)},
+        )
+
+    async def owners_picture(self, request: Request) -> Response:
+        """A picture by its place in the queue."""
+        self._check_owner(request)
+        items, place = self.service.queue.items, request.path_params["place"]
+        if place >= len(items):
+            raise HTTPException(404)
+        return await self._picture(items[place].id)
+
+    async def download(self, request: Request) -> Response:
+        """All answers as a file."""
+        self._check_owner(request)
+        name = request.path_params["name"]
+        if name not in FORMATS:
+            raise HTTPException(404)
+        media_type, make = FORMATS[name]
+        content = await run_in_threadpool(make, self.service.queue.folder)
+        return Response(content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def _without_path(text: str, service: Service) -> str:
+    """An error without the folder's name, which may name the classifiers."""
+    return text.replace(str(service.store.path), "the file of answers")
+
+
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded"
+
+
+async def _sent(request: Request) -> dict[str, Any]:
+    """The fields of a form or of a JSON object.
+
+    Raises:
+        HTTPException: the request comes from another site, is too long, or is neither.
+    """
+    _refuse_other_sites(request)
+    is_form = _is_form(request)
+    if not is_form and request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "An answer is sent as JSON or as a form.")
+    content = b""
+    try:
+        async for part in request.stream():
+            content += part
+            if len(content) > BODY:
+                raise HTTPException(413, f"A request has at most {BODY:,} bytes.")
+    except ClientDisconnect:
+        raise HTTPException(400, "The line dropped.") from None
+    try:
+        if is_form:
+            return {
+                name: values[-1] for name, values in parse_qs(content.decode(), keep_blank_values=True, max_num_fields=20).items()
+            }
+        sent = json.loads(content)
+    except (ValueError, RecursionError):
+        raise HTTPException(422, "The request cannot be read.") from None
+    if not isinstance(sent, dict):
+        raise HTTPException(422, "The request is no object.")
+    return sent
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """Refuse a request that a browser says another site has made. A page without referrer sends forms with the origin `null`."""
+    origin, site = request.headers.get("origin", "null"), request.headers.get("sec-fetch-site", "same-origin")
+    if site != "same-origin" or (origin != "null" and urlsplit(origin).netloc != request.headers.get("host")):
+        raise HTTPException(403, "This request comes from another site.")
+
+
+def _text(sent: dict[str, Any], name: str) -> str:
+    value = sent.get(name)
+    if not isinstance(value, str | None):
+        raise HTTPException(422, f"{name} is text.")
+    return value or ""
