@@ -145,7 +145,7 @@ class Study:
         """
         from gevaldi.studies.page import write_page
 
-        return write_page(self)
+        return write_page(self.folder, self.manifest, self.analysis(), self.store.began())
 
 
 def plan_study(folder: str | Path, **settings: Any) -> Study:
