@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -478,7 +479,7 @@ def test_the_server_refuses_what_no_page_of_its_own_sends(study: Study, client: 
     assert posted(client, study, "0" * 32, number).status_code == 422
     assert posted(client, study, person, number + 1).status_code == 422
     assert posted(client, study, person, number, **{"content-type": "text/plain"}).status_code == 415
-    assert posted(client, study, person, number, host="elsewhere.example").status_code == 400
+    assert posted(client, study, person, number, host="elsewhere.example").status_code == 421
     for body, status in ((b"[", 422), (b"7", 422), (b"[[]]", 422), (b"x" * 2**21, 413), (b"[" * 50_000, 422)):
         reply = client.post("/results", content=body, headers={"content-type": "application/json"})
         assert reply.status_code == status
@@ -505,6 +506,13 @@ def test_a_full_disk_is_an_error_that_the_page_waits_out(study: Study, client: A
         patch.setattr(Store, "add", full)
         assert posted(client, study, person, number).status_code == 503
     assert posted(client, study, person, number).json() == {"stored": True}
+
+
+def test_people_who_begin_at_once_have_different_numbers(study: Study) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        people = [one.result() for one in [pool.submit(study.store.begin) for _ in range(40)]]
+    assert sorted(number for number, _ in people) == [*range(40)]
+    assert len({person for _, person in people}) == 40
 
 
 def test_a_study_with_all_its_people_takes_no_more(study: Study, client: Any) -> None:

@@ -4,30 +4,25 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import DataError, MissingExtra, RunFolderError, SpecError
+from gevaldi.labelling.store import refuse_network
 from gevaldi.studies.export import FOLDER, STATIC
 from gevaldi.studies.results import sessions_of
 from gevaldi.studies.study import Study
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
     from starlette.requests import Request
-    from starlette.responses import Response
+
+    from gevaldi.labelling.app import Guard
 
 MOST_BYTES = 2**20  # of one person's result
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
+HOSTS = frozenset({"127.0.0.1", "localhost"})
 MESSAGE = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>Study</title><link rel="stylesheet" href="/study.css">'
     "<main><h1>{}</h1><p>{}</p></main></html>"
 )
 
 
-def application(study: Study) -> "Starlette":
+def application(study: Study) -> "Guard":
     """The study as a web application.
 
     `/` gives a new person the next number; `/?person=…&number=…` is that person's page; `/?number=0` is a preview, which stores
@@ -38,16 +33,16 @@ def application(study: Study) -> "Starlette":
     """
     try:
         from starlette.applications import Starlette
-        from starlette.middleware import Middleware
-        from starlette.middleware.trustedhost import TrustedHostMiddleware
-        from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
+        from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
         from starlette.routing import Mount, Route
         from starlette.staticfiles import StaticFiles
+
+        from gevaldi.labelling.app import Guard
     except ModuleNotFoundError:
         raise MissingExtra("starlette", "Serving a study", "web") from None
     store, page, player = study.store, (STATIC / "player.html").read_text("utf-8"), (STATIC / "player.js").read_bytes()
 
-    def home(request: "Request") -> "Response":
+    def home(request: "Request") -> Response:
         query = request.query_params
         if "person" not in query and "number" not in query:
             if store.count() >= study.plan.people:
@@ -62,10 +57,10 @@ def application(study: Study) -> "Starlette":
             return HTMLResponse(MESSAGE.format("Thank you", "Your answers are stored."))
         return HTMLResponse(page)
 
-    def script(request: "Request") -> "Response":
+    def script(request: "Request") -> Response:
         return PlainTextResponse(player, media_type="text/javascript")
 
-    async def results(request: "Request") -> "Response":
+    async def results(request: "Request") -> Response:
         from starlette.concurrency import run_in_threadpool
 
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
@@ -83,36 +78,16 @@ def application(study: Study) -> "Starlette":
             return PlainTextResponse(str(error), 503)  # the page tries again
         return JSONResponse({"stored": stored})
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", home),
             Route("/player.js", script),
+            Route("/favicon.ico", lambda request: Response(status_code=204)),
             Route("/results", results, methods=["POST"]),
             Mount("/", StaticFiles(directory=study.folder / FOLDER)),
-        ],
-        middleware=[
-            Middleware(WithHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
-        ],
+        ]
     )
-
-
-class WithHeaders:
-    """An application whose replies all carry `HEADERS`."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request."""
-
-        async def send_with_headers(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                own = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-                message = {**message, "headers": [*message["headers"], *own]}
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
+    return Guard(app, HOSTS)
 
 
 def _store(study: Study, body: bytes) -> bool:
@@ -139,6 +114,7 @@ def serve(study: Study, port: int) -> None:
 
     Raises:
         MissingExtra: Starlette or uvicorn is not installed.
+        RunFolderError: the folder lies on a network disk.
         SpecError: the port is in use.
     """
     import socket
@@ -147,8 +123,9 @@ def serve(study: Study, port: int) -> None:
         import uvicorn
     except ModuleNotFoundError:
         raise MissingExtra("uvicorn", "Serving a study", "web") from None
+    refuse_network(study.folder)
     app: Any = application(study)
-    with socket.socket() as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:  # asyncio then sends at once
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))
