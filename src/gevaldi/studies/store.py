@@ -106,12 +106,19 @@ class Store:
             rows = connection.execute("SELECT rows FROM results ORDER BY rowid").fetchall()
         return [json.loads(row[0]) for row in rows]
 
+    def count(self) -> int:
+        """How many people have a result."""
+        return self._count("results")
+
     def began(self) -> int:
         """How many people began here."""
+        return self._count("people")
+
+    def _count(self, table: str) -> int:
         if not (self.folder / FILE).exists():
             return 0
         with self._open() as connection:
-            return int(connection.execute("SELECT count(*) FROM people").fetchone()[0])
+            return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
     def has(self, person: str) -> bool:
         """Whether a person has a result."""
