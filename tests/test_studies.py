@@ -8,6 +8,8 @@ import math
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -16,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -519,6 +522,24 @@ def test_a_study_with_all_its_people_takes_no_more(study: Study, client: Any) ->
     for session in simulated(study, PEOPLE, range(40)):
         study.add(session, "test")
     assert "all the people it needs" in client.get("/").text
+
+
+@pytest.mark.slow
+def test_an_acknowledged_result_survives_a_kill_of_the_server(study: Study) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "gevaldi", "study", str(study.folder.parent), "--serve", "--port", str(port)]
+    for count in (1, 2):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
+            try:
+                transport = httpx.HTTPTransport(retries=8)
+                with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=transport) as client:
+                    person, number = began(client)
+                    assert posted(client, study, person, number).json() == {"stored": True}
+            finally:
+                server.kill()
+        assert study.store.count() == count
 
 
 @pytest.fixture(scope="module")
