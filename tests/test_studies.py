@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from scipy.stats import barnard_exact, binom
 
 from conftest import called
-from gevaldi.errors import DataError, RunFolderError, SpecError
+from gevaldi.errors import DataError, MissingExtra, RunFolderError, SpecError
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row
 from gevaldi.studies.allocation import allocation
@@ -179,6 +179,12 @@ def test_pictures_are_fixed_once_the_first_person_has_answered(study: Study) -> 
 def test_a_damaged_list_of_pictures_is_refused(study: Study, text: str) -> None:
     (study.folder / "pictures.json").write_text(text, encoding="utf-8")
     with pytest.raises(SpecError, match="is damaged"):
+        Study.open(study.folder.parent)
+
+
+def test_a_damaged_file_of_results_is_refused_with_a_remedy(study: Study) -> None:
+    (study.folder / "study.sqlite").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    with pytest.raises(RunFolderError, match=r"study\.sqlite cannot be read or written: .* check the disk"):
         Study.open(study.folder.parent)
 
 
@@ -516,6 +522,23 @@ def test_people_who_begin_at_once_have_different_numbers(study: Study) -> None:
         people = [one.result() for one in [pool.submit(study.store.begin) for _ in range(40)]]
     assert sorted(number for number, _ in people) == [*range(40)]
     assert len({person for _, person in people}) == 40
+
+
+def test_without_the_extra_the_error_names_it(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gevaldi.studies.serve import application
+
+    monkeypatch.setitem(sys.modules, "starlette.applications", None)
+    with pytest.raises(MissingExtra, match=r"gevaldi\[web\]"):
+        application(study)
+
+
+def test_planning_and_reporting_need_no_torch(study: Study) -> None:
+    code = (
+        "import sys; from gevaldi.studies.study import plan_study; plan_study(sys.argv[1]).report(); "
+        "print([name for name in ('torch', 'starlette') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(study.folder.parent)], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_a_study_with_all_its_people_takes_no_more(study: Study, client: Any) -> None:
