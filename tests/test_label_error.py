@@ -104,7 +104,7 @@ def test_the_allowance_widens_differences_flips_and_the_path_alike_and_ends_nowh
     assert low <= allowed.interval.low <= allowed.interval.high <= high
     assert plain.main.is_exact
     assert not allowed.main.is_exact
-    assert any("each label is said to be wrong with a chance of at most 5" in one for one in sentences(allowed))
+    assert any("each is claimed to be wrong with a chance of at most 5 %" in one for one in sentences(allowed))
     assert record_of(allowed)["pairs"][0]["wrong_labels_at_most"] == wrong
 
 
@@ -196,4 +196,8 @@ def test_the_command_takes_the_error_and_the_rule_and_records_both(tmp_path: Pat
     assert '"label_error": 0.05' in record
     page = (tmp_path / "out" / "report.html").read_text()
     assert "--several majority --label-error 0.05" in page
-    assert CliRunner().invoke(app, [*command, "--label-error", "measured"]).exit_code == 2
+    (tmp_path / "labels.csv").write_text((tmp_path / "labels.csv").read_text() + "p0,dog,Ben\np1,cat,Ben\n")
+    measured = CliRunner().invoke(app, [*command, "--label-error", "measured"])
+    assert measured.exit_code == 2
+    assert "two people differ on 1 of 2 pictures" in measured.output
+    assert "Ben: 2 pictures" in measured.output

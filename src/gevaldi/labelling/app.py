@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from gevaldi.errors import DataError, MissingExtra
+from gevaldi.labelling.assignment import Person
 from gevaldi.labelling.exports import FORMATS
-from gevaldi.labelling.service import BadAnswer, Person, Service, UnknownTask
-from gevaldi.labelling.store import FullDisk
+from gevaldi.labelling.service import BadAnswer, Service, UnknownTask
+from gevaldi.labelling.store import NotStored
 from gevaldi.names import visible
 
 try:
@@ -53,7 +54,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-STATIC = {"label.css": "text/css", "label.js": "text/javascript"}
+STATIC = {"label.css": "text/css", "label.js": "text/javascript", "owner.js": "text/javascript"}
 
 
 @cache
@@ -260,8 +261,8 @@ class Pages:
             raise HTTPException(404, str(error)) from None
         except BadAnswer as error:
             raise HTTPException(422, str(error)) from None
-        except FullDisk as error:
-            raise HTTPException(507, _without_path(str(error), self.service)) from None
+        except NotStored as error:
+            raise HTTPException(error.status, _without_path(str(error), self.service)) from None
         return RedirectResponse("./", 303) if _is_form(request) else JSONResponse(found)
 
     async def guide(self, request: Request, person: Person) -> Response:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import MissingExtra, RunFolderError, SpecError
+from gevaldi.labelling.assignment import Options
 from gevaldi.labelling.queues import Queue, open_queue
-from gevaldi.labelling.service import Options, Service
+from gevaldi.labelling.service import Service
 from gevaldi.labelling.store import Store
 from gevaldi.storage import local_path, reason
 
