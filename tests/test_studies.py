@@ -8,6 +8,8 @@ import math
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -16,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,7 +26,7 @@ from hypothesis import strategies as st
 from scipy.stats import barnard_exact, binom
 
 from conftest import called
-from gevaldi.errors import DataError, RunFolderError, SpecError
+from gevaldi.errors import DataError, MissingExtra, RunFolderError, SpecError
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row
 from gevaldi.studies.allocation import allocation
@@ -176,6 +179,12 @@ def test_pictures_are_fixed_once_the_first_person_has_answered(study: Study) -> 
 def test_a_damaged_list_of_pictures_is_refused(study: Study, text: str) -> None:
     (study.folder / "pictures.json").write_text(text, encoding="utf-8")
     with pytest.raises(SpecError, match="is damaged"):
+        Study.open(study.folder.parent)
+
+
+def test_a_damaged_file_of_results_is_refused_with_a_remedy(study: Study) -> None:
+    (study.folder / "study.sqlite").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    with pytest.raises(RunFolderError, match=r"study\.sqlite cannot be read or written: .* check the disk"):
         Study.open(study.folder.parent)
 
 
@@ -515,10 +524,45 @@ def test_people_who_begin_at_once_have_different_numbers(study: Study) -> None:
     assert len({person for _, person in people}) == 40
 
 
+def test_without_the_extra_the_error_names_it(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gevaldi.studies.serve import application
+
+    monkeypatch.setitem(sys.modules, "starlette.applications", None)
+    with pytest.raises(MissingExtra, match=r"gevaldi\[web\]"):
+        application(study)
+
+
+def test_planning_and_reporting_need_no_torch(study: Study) -> None:
+    code = (
+        "import sys; from gevaldi.studies.study import plan_study; plan_study(sys.argv[1]).report(); "
+        "print([name for name in ('torch', 'starlette') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(study.folder.parent)], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
 def test_a_study_with_all_its_people_takes_no_more(study: Study, client: Any) -> None:
     for session in simulated(study, PEOPLE, range(40)):
         study.add(session, "test")
     assert "all the people it needs" in client.get("/").text
+
+
+@pytest.mark.slow
+def test_an_acknowledged_result_survives_a_kill_of_the_server(study: Study) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "gevaldi", "study", str(study.folder.parent), "--serve", "--port", str(port)]
+    for count in (1, 2):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
+            try:
+                transport = httpx.HTTPTransport(retries=8)
+                with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=transport) as client:
+                    person, number = began(client)
+                    assert posted(client, study, person, number).json() == {"stored": True}
+            finally:
+                server.kill()
+        assert study.store.count() == count
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from gevaldi.spec import MOST_PROBABLE
 from gevaldi.studies.plan import ArmName, Plan
 
 T = TypeVar("T")
+SMALL, SHOWN_SIDE = 64, 320  # pixels: up to the first, a picture is enlarged to about the second
+NEAREST = 0  # of Pillow's ways to resize
 FORWARD_ONLY = (
     "The run searched in one order only, {order}, so the maximally different samples are those that one classifier is sure of and "
     "the other rules out. With `--orders both` neither has the advantage."
@@ -157,7 +159,8 @@ def _disputed_draws(run: Run, plan: Plan) -> list[ShownPicture]:
 
 
 def _as_png(one: ShownPicture) -> ShownPicture:
-    """The picture encoded again, so that its file says nothing but its pixels."""
-    sink = io.BytesIO()
-    open_picture(one.content, f"The picture of {one.source}").save(sink, "PNG")
+    """The picture encoded again, so that its file says nothing but its pixels; a small one enlarged without smoothing."""
+    picture, sink = open_picture(one.content, f"The picture of {one.source}"), io.BytesIO()
+    times = SHOWN_SIDE // max(picture.size) if max(picture.size) <= SMALL else 1
+    picture.resize((times * picture.width, times * picture.height), NEAREST).save(sink, "PNG")
     return ShownPicture(one.first, one.second, one.source, sink.getvalue())

@@ -4,7 +4,6 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from gevaldi.images import size_of
 from gevaldi.names import told_apart
 from gevaldi.reports.environment import environment, written
 from gevaldi.studies.analysis import Analysis, Arm, Contrast
@@ -13,7 +12,6 @@ from gevaldi.studies.sentences import CAUTION, headline, main_sentence, notes, p
 from gevaldi.tables import as_csv
 
 PAGE, TABLE = "study.html", "people.csv"
-SMALL = 64  # pixels, up to which a picture is shown with sharp ones
 
 
 def write_page(folder: Path, manifest: Manifest, found: Analysis, began: int) -> Path:
@@ -73,5 +71,4 @@ def _contrast(one: Contrast) -> dict[str, Any]:
 
 def _picture(folder: Path, one: dict[str, str]) -> dict[str, Any]:
     content = (folder / FOLDER / one["file"]).read_bytes()
-    small = max(size_of(content, one["file"])) <= SMALL
-    return one | {"address": f"data:image/png;base64,{base64.b64encode(content).decode()}", "small": small}
+    return one | {"address": f"data:image/png;base64,{base64.b64encode(content).decode()}"}
