@@ -159,7 +159,7 @@ def test_people_who_agree_on_many_pictures_decide_and_those_who_differ_do_not() 
             [Answer(f"p{i}", "dog", "Ada") for i in range(300)] + [Answer(f"p{i}", str(said[i]), "Ben") for i in range(300)]
         )
         assert verdict.state == state
-        assert any("two people differ on" in one for one in sentences(verdict))
+        assert any("two people are not the same on" in one for one in sentences(verdict))
 
 
 def test_every_ranking_and_budget_allows_for_wrong_labels_too() -> None:
@@ -199,5 +199,5 @@ def test_the_command_takes_the_error_and_the_rule_and_records_both(tmp_path: Pat
     (tmp_path / "labels.csv").write_text((tmp_path / "labels.csv").read_text() + "p0,dog,Ben\np1,cat,Ben\n")
     measured = CliRunner().invoke(app, [*command, "--label-error", "measured"])
     assert measured.exit_code == 2
-    assert "two people differ on 1 of 2 pictures" in measured.output
+    assert "two people are not the same on 1 of 2 pictures" in measured.output
     assert "Ben: 2 pictures" in measured.output

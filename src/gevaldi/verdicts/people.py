@@ -104,7 +104,7 @@ class Overview:
         found = [f"{len(self.people)} people gave {answers:,} answers."]
         if self.differ.count:
             found.append(
-                f"Of the {self.differ.count:,} pictures that two or more answered, they differ on {with_interval(self.differ)}."
+                f"Two or more answered {self.differ.count:,} of the pictures, and they differ on {with_interval(self.differ)}."
             )
         if self.alpha.value == self.alpha.value:
             found.append(

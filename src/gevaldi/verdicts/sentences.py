@@ -148,7 +148,7 @@ def allowance(verdict: Assessment) -> str:
     if error.claimed is not None:
         return f"{allowed}, since each is claimed to be wrong with a chance of at most {100 * error.claimed:g} %."
     pairs, controls = error.pairs, error.controls
-    parts = [f"two people differ on {pairs.wrong:,} of {pairs.count:,} pictures"] if pairs.count else []
+    parts = [f"the answers of two people are not the same on {pairs.wrong:,} of {pairs.count:,} pictures"] if pairs.count else []
     parts += [f"{controls.wrong:,} of {controls.count:,} controls are answered wrongly"] if controls.count else []
     presumed = "on disputed pictures as often as on controls" if not pairs.count else "on every picture at most as often as not"
     return f"{allowed}, since {' and '.join(parts)}. This presumes that people err independently, {presumed}."
