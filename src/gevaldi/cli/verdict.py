@@ -1,5 +1,6 @@
 """The command `gevaldi verdict`: which of some classifiers to deploy."""
 
+import shlex
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -164,6 +165,8 @@ def _decide(
     path = write_queue(found, folder, count)
     if found.left:
         tell(f"queue:  {path} (write the classes into it, and give the same command again)")
+    if found.left and found.pool.pictures is not None:
+        tell(f"people: gevaldi label {shlex.quote(str(folder))} (asks them on a page in the browser)")
     if found.left and as_tasks:
         from gevaldi.verdicts.tasks import write_tasks
 
