@@ -34,7 +34,7 @@ from gevaldi.studies.analysis import Outcome, analyse
 from gevaldi.studies.plan import Plan, Truth, plan_from
 from gevaldi.studies.power import chance, difference, is_shown, people_needed, power
 from gevaldi.studies.results import sessions_of
-from gevaldi.studies.sentences import headline
+from gevaldi.studies.sentences import headline, notes
 from gevaldi.studies.store import Store
 from gevaldi.studies.study import Study, plan_study
 from gevaldi.testing.people import SimulatedPeople
@@ -300,6 +300,17 @@ def test_a_study_that_is_not_finished_claims_nothing() -> None:
     assert found.main.shown
     assert headline(found) == "The study is not finished: 40 of 80 planned people have answered."
     assert headline(analyse(PAIR, outcomes(people, PAIR, 80), TWO)).startswith("More people change their choice")
+
+
+def test_people_beyond_the_plan_are_named_and_change_nothing() -> None:
+    planned = outcomes(SimulatedPeople({"maximally different": 0.2, "random": 0.2}), PAIR, 80)
+    more = outcomes(SimulatedPeople({"maximally different": 1.0, "random": 0.0}), PAIR, 160)[80:]
+    found, later = analyse(PAIR, planned, TWO), analyse(PAIR, [*planned, *more], TWO)
+    assert not found.main.shown
+    assert (later.main, later.arms, later.excluded, later.later) == (found.main, found.arms, 0, 80)
+    assert len(later.people()) == 160
+    assert any("80 answered later" in note for note in notes(later))
+    assert not any("answered later" in note for note in notes(found))
 
 
 def test_a_study_without_people_claims_nothing() -> None:

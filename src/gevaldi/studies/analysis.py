@@ -98,8 +98,8 @@ class Analysis:
 
     Attributes:
         plan: what was planned.
-        outcomes: everyone who answered to the end.
-        counted: those whose answers count.
+        outcomes: everyone who answered to the end, in order of arrival.
+        counted: those of the first planned people whose answers count.
         arms: by arm.
         main: the main question.
         others: the other arms against the same one; exploratory.
@@ -114,8 +114,13 @@ class Analysis:
 
     @property
     def excluded(self) -> int:
-        """How many failed more attention checks than the plan allows."""
-        return len(self.outcomes) - len(self.counted)
+        """How many of the planned people failed more attention checks than the plan allows."""
+        return len(self.outcomes) - self.later - len(self.counted)
+
+    @property
+    def later(self) -> int:
+        """How many answered after the planned people; they do not count, or else each import would test again."""
+        return max(0, len(self.outcomes) - self.plan.people)
 
     @property
     def interim(self) -> bool:
@@ -129,7 +134,7 @@ class Analysis:
         return pd.DataFrame([_flat(arm) for arm in self.arms])
 
     def people(self) -> "pd.DataFrame":
-        """One row for each person, those left out included."""
+        """One row for each person in order of arrival, those left out and those who came later included."""
         import pandas as pd
 
         return pd.DataFrame([[getattr(one, name) for name in COLUMNS] for one in self.outcomes], columns=list(COLUMNS))
@@ -155,14 +160,14 @@ def outcome_of(answers: Answers, plan: Plan, arms: Sequence[str]) -> Outcome:
 
 
 def analyse(plan: Plan, outcomes: Sequence[Outcome], arms: Sequence[str]) -> Analysis:
-    """Analyse a study as its plan says.
+    """Analyse a study as its plan says, from the first planned people.
 
     Args:
         plan: the plan.
-        outcomes: everyone who answered to the end.
+        outcomes: everyone who answered to the end, in order of arrival.
         arms: the arms that were shown.
     """
-    counted = [one for one in outcomes if one.failed_checks <= plan.most_failed]
+    counted = [one for one in outcomes[: plan.people] if one.failed_checks <= plan.most_failed]
     by_arm = {name: [one for one in counted if one.arm == name] for name in arms}
     better = plan.truth.better if plan.truth else None
     asked = plan.question

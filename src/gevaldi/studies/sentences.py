@@ -92,9 +92,14 @@ def notes(found: Analysis) -> list[str]:
         lines.append(
             "Test and interval are those of the plan only with all planned people: do not stop because of what they say now."
         )
+    if found.later:
+        lines.append(
+            f"The first {found.plan.people:,} people count, as planned. {found.later:,} answered later: they are in people.csv, and "
+            "change nothing here, since a test that is repeated with more people errs more often."
+        )
     if found.excluded:
         lines.append(
-            f"{found.excluded:,} of {len(found.outcomes):,} people failed more than {found.plan.most_failed} attention "
+            f"{found.excluded:,} of {len(found.outcomes) - found.later:,} people failed more than {found.plan.most_failed} attention "
             "checks and are left out, as planned."
         )
     if found.plan.truth:
