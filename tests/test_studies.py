@@ -294,6 +294,22 @@ def test_who_fails_the_attention_checks_is_left_out_and_reported() -> None:
     assert analyse(lenient, found.outcomes, TWO).excluded == 0
 
 
+def test_failed_attention_checks_are_reported_by_arm() -> None:
+    planned = outcomes(SimulatedPeople({"maximally different": 0.0, "random": 0.0}, inattentive=0.5), PAIR, 80)
+    found = analyse(PAIR, planned, TWO)
+    failed = Counter(one.arm for one in planned if one.failed_checks)
+    assert [arm.failed for arm in found.arms] == [failed[arm] for arm in TWO] == [*found.frame()["failed"]]
+    listed = f"{failed[TWO[0]]} of 40 in “{TWO[0]}”, {failed[TWO[1]]} of 40 in “{TWO[1]}”"
+    assert any(listed in note for note in notes(found))
+
+
+def test_attention_checks_come_before_the_pictures(study: Study) -> None:
+    tasks = [one["task"] for one in simulated(study, PEOPLE, range(1))[0]]
+    assert tasks.index("choice") < tasks.index("attention") < tasks.index("picture")
+    script = (study.export() / "timeline.js").read_text("utf-8").partition("  return [")[2]
+    assert script.index('choose("before"') < script.index('"attention"') < script.index("...looks") < script.index('choose("after"')
+
+
 def test_a_study_that_is_not_finished_claims_nothing() -> None:
     people = SimulatedPeople({"maximally different": 1.0, "random": 0.0})
     found = analyse(PAIR, outcomes(people, PAIR, 40), TWO)
@@ -610,8 +626,9 @@ def test_a_person_answers_by_keyboard_alone_and_is_thanked_after_the_answers_are
 def by_keyboard(page: Any, study: Study) -> None:
     """Answer a whole session with keys."""
     keys = [(study.plan.title, "1"), ("What you will do", " "), ("Which program", "1"), ("How sure", "3")]
+    keys += [("A question in between", "3")]
     keys += [(f"Picture {i + 1} of", " ") for i in range(study.plan.pictures)]
-    keys += [("A question in between", "3"), ("Now that you have seen", "2"), ("How sure", "5")]
+    keys += [("Now that you have seen", "2"), ("How sure", "5")]
     for heading, key in keys:
         page.wait_for_function("words => document.querySelector('h1')?.textContent.startsWith(words)", arg=heading)
         page.keyboard.press("Space" if key == " " else key)
@@ -663,7 +680,7 @@ def test_the_pages_pass_an_accessibility_checker(study: Study, browser: Any, sch
     with served(study) as address:
         page.goto(f"{address}/?number=0")
         page.get_by_role("button", name="I agree").click()
-        for key in (" ", "1", "3"):
+        for key in (" ", "1", "3", "3"):
             assert violations(Axe().run(page)) == []
             page.keyboard.press("Space" if key == " " else key)
         page.wait_for_selector("img")
@@ -695,12 +712,12 @@ def test_the_export_plays_with_jspsych_and_its_results_come_back(study: Study, b
 
     page.route("https://unpkg.com/**", from_npm)  # whose bytes have to have the stated hashes
     page.goto(f"{(folder / 'index.html').as_uri()}?number=3&PROLIFIC_PID=anna")
-    for name in ("I agree", "Begin", "Program B", "fairly sure"):
+    for name in ("I agree", "Begin", "Program B", "fairly sure", "three"):
         page.get_by_role("button", name=name).click()
     for i in range(study.plan.pictures):
         page.wait_for_selector(f"text=Picture {i + 1} of")
         page.get_by_role("button", name="Next").click()
-    for name in ("three", "Program A", "completely sure"):
+    for name in ("Program A", "completely sure"):
         page.get_by_role("button", name=name, exact=True).click()
     page.fill("textarea", 'a "b", <c>')
     page.get_by_role("button", name="Finish").click()

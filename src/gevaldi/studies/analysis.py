@@ -1,5 +1,6 @@
 """What a study showed: choices and certainty by arm, the main question, and whether choices agree with the truth, if known."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -54,9 +55,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Arm:
-    """The people of one arm whose answers count.
+    """The people of one arm whose answers count, and how many do not.
 
     Attributes:
+        failed: how many more failed too many attention checks.
         changed: the share that changed the choice, with Wilson's interval.
         surer: the mean change of certainty in steps of five, with Student's interval.
         began_better, ended_better: the shares that chose the better one before and after; None if the truth is not known.
@@ -65,6 +67,7 @@ class Arm:
 
     name: str
     people: int
+    failed: int
     changed: Estimate
     surer: Estimate
     began_better: Estimate | None
@@ -167,8 +170,10 @@ def analyse(plan: Plan, outcomes: Sequence[Outcome], arms: Sequence[str]) -> Ana
         outcomes: everyone who answered to the end, in order of arrival.
         arms: the arms that were shown.
     """
-    counted = [one for one in outcomes[: plan.people] if one.failed_checks <= plan.most_failed]
+    planned = outcomes[: plan.people]
+    counted = [one for one in planned if one.failed_checks <= plan.most_failed]
     by_arm = {name: [one for one in counted if one.arm == name] for name in arms}
+    failed = Counter(one.arm for one in planned if one.failed_checks > plan.most_failed)
     better = plan.truth.better if plan.truth else None
     asked = plan.question
 
@@ -179,17 +184,18 @@ def analyse(plan: Plan, outcomes: Sequence[Outcome], arms: Sequence[str]) -> Ana
         plan=plan,
         outcomes=outcomes,
         counted=counted,
-        arms=[_arm(name, own, better) for name, own in by_arm.items()],
+        arms=[_arm(name, own, failed[name], better) for name, own in by_arm.items()],
         main=against(asked.arm),
         others=[against(arm) for arm in arms if arm not in (asked.arm, asked.against)],
     )
 
 
-def _arm(name: str, people: Sequence[Outcome], better: str | None) -> Arm:
+def _arm(name: str, people: Sequence[Outcome], failed: int, better: str | None) -> Arm:
     count = len(people)
     return Arm(
         name=name,
         people=count,
+        failed=failed,
         changed=share(sum(one.changed for one in people), count),
         surer=contrast((1,), [[[one.surer for one in people]]]),
         began_better=share(sum(one.before == better for one in people), count) if better else None,
@@ -218,7 +224,7 @@ def _count(plan: Plan, people: Sequence[Outcome]) -> tuple[int, int]:
 
 
 def _flat(arm: Arm) -> dict[str, Any]:
-    row: dict[str, Any] = {"arm": arm.name, "people": arm.people}
+    row: dict[str, Any] = {"arm": arm.name, "people": arm.people, "failed": arm.failed}
     for name in ("changed", "surer", "began_better", "ended_better"):
         own = getattr(arm, name)
         if own is not None:

@@ -74,7 +74,7 @@ class AttentionCheck(Settings):
 
 
 ATTENTION = AttentionCheck(
-    text="This question shows whether you read the text. Whatever you think of the pictures, press the button “three”.",
+    text="This question shows whether you read the text. Whatever you think of the two programs, press the button “three”.",
     choices=("one", "two", "three", "four"),
     answer="three",
 )
@@ -94,7 +94,7 @@ class Plan(Settings):
     seed: int = Field(0, description="of all that is random: pictures, arms, sides, orders")
     consent: str = Field(CONSENT, description="text that people agree to")
     instructions: str = Field(INSTRUCTIONS, description="text before the first choice")
-    attention: tuple[AttentionCheck, ...] = Field((ATTENTION,), max_length=10, description="attention checks, after the pictures")
+    attention: tuple[AttentionCheck, ...] = Field((ATTENTION,), max_length=10, description="attention checks, before the pictures")
     most_failed: int = Field(0, ge=0, description="who fails more checks than this is left out of the analysis")
     accuracies: Accuracies | None = Field(None, description="accuracies that people see before the first choice, and their source")
     truth: Truth | None = Field(None, description="the better classifier, if it is known; people do not see it")

@@ -94,17 +94,22 @@ def notes(found: Analysis) -> list[str]:
         )
     if found.later:
         lines.append(
-            f"The first {found.plan.people:,} people count, as planned. {found.later:,} answered later: they are in people.csv, and "
-            "change nothing here, since a test that is repeated with more people errs more often."
+            f"The first {found.plan.people:,} people count, as planned. {found.later:,} answered later: they are in people.csv, "
+            "and change nothing here, since a test that is repeated with more people errs more often."
         )
     if found.excluded:
         lines.append(
-            f"{found.excluded:,} of {len(found.outcomes) - found.later:,} people failed more than {found.plan.most_failed} attention "
-            "checks and are left out, as planned."
+            f"{found.excluded:,} of {len(found.outcomes) - found.later:,} people failed more than {found.plan.most_failed} "
+            f"attention checks before they saw pictures, and are left out, as planned: {_by_arm(found)}."
         )
     if found.plan.truth:
         lines.append(f"Better means the {found.plan.truth.better} classifier: {found.plan.truth.source}")
     return lines
+
+
+def _by_arm(found: Analysis) -> str:
+    """How many of each arm failed the attention checks."""
+    return ", ".join(f"{arm.failed} of {arm.people + arm.failed} in “{arm.name}”" for arm in found.arms)
 
 
 def points(estimate: Estimate) -> str:

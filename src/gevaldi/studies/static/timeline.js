@@ -57,8 +57,8 @@ function timeline(study, number) {
     ask("consent", study.title, paragraphs(study.consent), ["I agree", "I do not agree"]),
     ask("instructions", "What you will do", paragraphs(study.instructions), ["Begin"]),
     ...choose("before", "Which program would you use?"),
-    ...looks,
     ...study.attention.map((check, i) => ask("attention", "A question in between", paragraphs(check.text), check.choices, { check: i })),
+    ...looks,
     ...choose("after", "Now that you have seen the pictures: which program would you use?"),
     {
       type: "survey-text",
