@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OTHER = {"first": "second", "second": "first"}
-COLUMNS = ("person", "number", "arm", "before", "after", "sure_before", "sure_after", "failed_checks", "looked_ms", "comment")
+COLUMNS = (
+    "person",
+    "number",
+    "arm",
+    "before",
+    "after",
+    "sure_before",
+    "sure_after",
+    "failed_checks",
+    "reloaded",
+    "looked_ms",
+    "comment",
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,7 @@ class Outcome:
         before, after: the classifier chosen before and after the pictures, first or second.
         sure_before, sure_after: how sure the person was, 1 to 5.
         failed_checks: attention checks that were answered wrongly.
+        reloaded: whether the first choice came after pictures, because the page was reloaded.
         looked_ms: median milliseconds on a picture.
     """
 
@@ -41,6 +54,7 @@ class Outcome:
     failed_checks: int = 0
     looked_ms: float | None = None
     comment: str = ""
+    reloaded: bool = False
 
     @property
     def changed(self) -> bool:
@@ -59,6 +73,7 @@ class Arm:
 
     Attributes:
         failed: how many more failed too many attention checks.
+        reloaded: how many others reloaded the page after pictures.
         changed: the share that changed the choice, with Wilson's interval.
         surer: the mean change of certainty in steps of five, with Student's interval.
         began_better, ended_better: the shares that chose the better one before and after; None if the truth is not known.
@@ -68,6 +83,7 @@ class Arm:
     name: str
     people: int
     failed: int
+    reloaded: int
     changed: Estimate
     surer: Estimate
     began_better: Estimate | None
@@ -117,7 +133,7 @@ class Analysis:
 
     @property
     def excluded(self) -> int:
-        """How many of the planned people failed more attention checks than the plan allows."""
+        """How many of the planned people failed too many attention checks, or reloaded the page after pictures."""
         return len(self.outcomes) - self.later - len(self.counted)
 
     @property
@@ -159,6 +175,7 @@ def outcome_of(answers: Answers, plan: Plan, arms: Sequence[str]) -> Outcome:
         failed_checks=sum(one != other for one, other in zip(answers.attention, plan.right_answers, strict=True)),
         looked_ms=answers.looked,
         comment=answers.comment,
+        reloaded=answers.reloaded,
     )
 
 
@@ -171,9 +188,11 @@ def analyse(plan: Plan, outcomes: Sequence[Outcome], arms: Sequence[str]) -> Ana
         arms: the arms that were shown.
     """
     planned = outcomes[: plan.people]
-    counted = [one for one in planned if one.failed_checks <= plan.most_failed]
+    passed = [one for one in planned if one.failed_checks <= plan.most_failed]
+    counted = [one for one in passed if not one.reloaded]
     by_arm = {name: [one for one in counted if one.arm == name] for name in arms}
     failed = Counter(one.arm for one in planned if one.failed_checks > plan.most_failed)
+    reloaded = Counter(one.arm for one in passed if one.reloaded)
     better = plan.truth.better if plan.truth else None
     asked = plan.question
 
@@ -184,18 +203,19 @@ def analyse(plan: Plan, outcomes: Sequence[Outcome], arms: Sequence[str]) -> Ana
         plan=plan,
         outcomes=outcomes,
         counted=counted,
-        arms=[_arm(name, own, failed[name], better) for name, own in by_arm.items()],
+        arms=[_arm(name, own, failed[name], reloaded[name], better) for name, own in by_arm.items()],
         main=against(asked.arm),
         others=[against(arm) for arm in arms if arm not in (asked.arm, asked.against)],
     )
 
 
-def _arm(name: str, people: Sequence[Outcome], failed: int, better: str | None) -> Arm:
+def _arm(name: str, people: Sequence[Outcome], failed: int, reloaded: int, better: str | None) -> Arm:
     count = len(people)
     return Arm(
         name=name,
         people=count,
         failed=failed,
+        reloaded=reloaded,
         changed=share(sum(one.changed for one in people), count),
         surer=contrast((1,), [[[one.surer for one in people]]]),
         began_better=share(sum(one.before == better for one in people), count) if better else None,
@@ -224,7 +244,7 @@ def _count(plan: Plan, people: Sequence[Outcome]) -> tuple[int, int]:
 
 
 def _flat(arm: Arm) -> dict[str, Any]:
-    row: dict[str, Any] = {"arm": arm.name, "people": arm.people, "failed": arm.failed}
+    row: dict[str, Any] = {"arm": arm.name, "people": arm.people, "failed": arm.failed, "reloaded": arm.reloaded}
     for name in ("changed", "surer", "began_better", "ended_better"):
         own = getattr(arm, name)
         if own is not None:
