@@ -33,7 +33,7 @@ from gevaldi.runs.store.schema import Row
 from gevaldi.studies.allocation import allocation
 from gevaldi.studies.analysis import Outcome, analyse
 from gevaldi.studies.plan import Plan, Truth, plan_from
-from gevaldi.studies.power import chance, difference, is_shown, people_needed, power
+from gevaldi.studies.power import difference, is_shown, p_value, people_needed, power
 from gevaldi.studies.results import read_results, sessions_of
 from gevaldi.studies.sentences import headline, notes, plan_sentences
 from gevaldi.studies.store import Store
@@ -199,7 +199,7 @@ def test_settings_of_a_new_plan_do_not_change_one_that_exists(study: Study) -> N
 
 @settings(max_examples=20)
 @given(st.integers(1, 9), st.integers(1, 9), st.data())
-def test_the_chance_is_that_of_the_worst_common_share(n: int, m: int, data: st.DataObject) -> None:
+def test_the_p_value_is_that_of_the_worst_common_share(n: int, m: int, data: st.DataObject) -> None:
     k, j = data.draw(st.integers(0, n)), data.draw(st.integers(0, m))
 
     def score(a: int, b: int) -> float:
@@ -210,13 +210,13 @@ def test_the_chance_is_that_of_the_worst_common_share(n: int, m: int, data: st.D
     extreme = [(a, b) for a in range(n + 1) for b in range(m + 1) if score(a, b) >= score(k, j) - 1e-9]
     shares = np.linspace(0.005, 0.995, 100)
     worst = sum(binom.pmf(a, n, shares) * binom.pmf(b, m, shares) for a, b in extreme).max()
-    assert chance(k, n, j, m) == pytest.approx(worst, abs=2e-3)
+    assert p_value(k, n, j, m) == pytest.approx(worst, abs=2e-3)
 
 
 @pytest.mark.parametrize("table", [(5, 20, 1, 20), (12, 40, 4, 40), (0, 15, 4, 15)])
-def test_the_chance_is_that_of_scipy(table: tuple[int, int, int, int]) -> None:
+def test_the_p_value_is_that_of_scipy(table: tuple[int, int, int, int]) -> None:
     k, n, j, m = table
-    assert chance(*table) == pytest.approx(barnard_exact([[k, j], [n - k, m - j]]).pvalue, abs=1e-3)
+    assert p_value(*table) == pytest.approx(barnard_exact([[k, j], [n - k, m - j]]).pvalue, abs=1e-3)
 
 
 def test_the_interval_of_a_difference_is_the_published_one() -> None:
@@ -312,7 +312,7 @@ def test_who_reloads_the_page_after_pictures_is_left_out_and_reported_by_arm() -
     assert [arm.reloaded for arm in found.arms] == [count, 0]
     assert found.excluded == count > 0
     assert any(f"{count} of 40 in “{TWO[0]}”, 0 of 40 in “{TWO[1]}”" in note for note in notes(found))
-    assert any("reloads the page" in sentence for sentence in plan_sentences(PAIR, TWO))
+    assert any("or reload the page" in sentence for sentence in plan_sentences(PAIR, TWO))
     assert sum(found.people()["reloaded"]) == count
 
 
@@ -354,7 +354,7 @@ def test_people_beyond_the_plan_are_named_and_change_nothing() -> None:
 def test_a_study_without_people_claims_nothing() -> None:
     found = analyse(PAIR, [], TWO)
     assert not found.main.shown
-    assert math.isnan(found.main.chance)
+    assert math.isnan(found.main.p_value)
     assert [*found.frame()["people"]] == [0, 0]
 
 

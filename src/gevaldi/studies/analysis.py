@@ -9,7 +9,7 @@ from gevaldi.statistics.contrasts import contrast
 from gevaldi.statistics.intervals import Estimate, share
 from gevaldi.studies.allocation import allocation
 from gevaldi.studies.plan import BETTER, Plan
-from gevaldi.studies.power import chance, difference, is_shown
+from gevaldi.studies.power import difference, is_shown, p_value
 from gevaldi.studies.results import Answers
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Contrast:
     Attributes:
         outcome: difference of the shares of the outcome, with Newcombe's interval.
         surer: difference of the mean changes of certainty, with Welch's interval.
-        chance: p-value of Barnard's exact test of the outcome.
+        p_value: of Barnard's exact test of the outcome.
         shown: whether test and interval both show a difference.
     """
 
@@ -107,7 +107,7 @@ class Contrast:
     against: str
     outcome: Estimate
     surer: Estimate
-    chance: float
+    p_value: float
     shown: bool
 
 
@@ -232,7 +232,7 @@ def _contrast(plan: Plan, by_arm: dict[str, list[Outcome]], arm: str, other: str
         against=other,
         outcome=difference(*table),
         surer=contrast((1, -1), [[[one.surer for one in by_arm[name]]] for name in (arm, other)]),
-        chance=chance(*table),
+        p_value=p_value(*table),
         shown=is_shown(*table),
     )
 

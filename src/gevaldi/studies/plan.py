@@ -96,7 +96,7 @@ class Plan(Settings):
     instructions: str = Field(INSTRUCTIONS, description="text before the first choice")
     attention: tuple[AttentionCheck, ...] = Field((ATTENTION,), max_length=10, description="attention checks, before the pictures")
     most_failed: int = Field(
-        0, ge=0, description="who fails more checks than this, or reloads the page after pictures, is left out"
+        0, ge=0, description="those who fail more checks than this, or reload the page after pictures, are left out"
     )
     accuracies: Accuracies | None = Field(None, description="accuracies that people see before the first choice, and their source")
     truth: Truth | None = Field(None, description="the better classifier, if it is known; people do not see it")

@@ -25,8 +25,8 @@ def plan_sentences(plan: Plan, arms: Sequence[str]) -> list[str]:
         f"Main question: {question(plan)} In “{asked.arm}” against “{asked.against}”, by Barnard's exact test at 5 % and "
         "Newcombe's interval, once.",
         f"Power, if the share in “{asked.against}” is {percentage(plan.expected_share)}: {powers(plan, per_arm)}.",
-        f"Left out: who fails more than {plan.most_failed} of {len(plan.attention)} attention checks before the pictures, or "
-        "reloads the page after pictures.",
+        f"Left out: those who fail more than {plan.most_failed} of {len(plan.attention)} attention checks before the pictures, or "
+        "reload the page after pictures.",
         "Power counts people whose answers count: plan for more, if some will be left out.",
     ]
 
@@ -79,7 +79,7 @@ def sentences(found: Analysis) -> list[str]:
 
 def main_sentence(main: Contrast) -> str:
     """A contrast with its interval and its test."""
-    test = "p < 0.001" if main.chance < 0.001 else f"p = {main.chance:.2g}"
+    test = "p < 0.001" if main.p_value < 0.001 else f"p = {main.p_value:.2g}"
     return f"Difference of the shares, “{main.arm}” minus “{main.against}”: {points(main.outcome)}; exact test: {test}."
 
 
