@@ -543,6 +543,28 @@ def test_on_the_loopback_only_names_of_this_machine_are_answered(begin: Callable
 
 
 @pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("label.example.org", "https://label.example.org", 200),  # a server in front that says how it was called
+        ("127.0.0.1:8765", "https://label.example.org", 200),  # one that does not
+        ("127.0.0.1:8765", "http://127.0.0.1:8765", 200),
+        ("127.0.0.1:8765", "https://evil.example", 403),
+        ("evil.example", "https://evil.example", 421),
+    ],
+)
+def test_behind_another_server_pages_of_its_name_can_answer(
+    begin: Callable[..., Verdict], host: str, origin: str, status: int
+) -> None:
+    service = serve(begin())
+    app = make_app(service, frozenset({"127.0.0.1"}), name="label.example.org")
+    page = TestClient(app, base_url=f"http://127.0.0.1/p/{service.people['Ada'].token}/")
+    content = {"task": tasks(service)[0], "answer": "cat", "key": "k"}
+    reply = page.post("answer", json=content, headers={"host": host, "origin": origin})
+    assert reply.status_code == status
+    assert (status != 421) or "gevaldi label FOLDER --name evil.example" in reply.text
+
+
+@pytest.mark.parametrize(
     "address",
     [
         "/static/../app.py",
