@@ -46,7 +46,8 @@ def main(folder: Path) -> None:
         for name in ("player.html", "player.js"):
             Path(study.folder, "jspsych", name).write_bytes((STATIC / name).read_bytes())
         page.goto(Path(study.folder, "jspsych", "player.html").as_uri() + "?number=0")
-        for words, key in (("I agree", "1"), ("Begin", "Space"), ("Program A", "1"), ("fairly sure", "3"), ("Next", None)):
+        keys = {"I agree": "1", "Begin": "Space", "Program A": "1", "fairly sure": "3", "A question in between": "3", "Next": None}
+        for words, key in keys.items():
             page.wait_for_selector(f"text={words}")
             if key:
                 page.keyboard.press(key)

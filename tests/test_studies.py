@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,9 @@ from gevaldi.runs.store.schema import Row
 from gevaldi.studies.allocation import allocation
 from gevaldi.studies.analysis import Outcome, analyse
 from gevaldi.studies.plan import Plan, Truth, plan_from
-from gevaldi.studies.power import chance, difference, is_shown, people_needed, power
-from gevaldi.studies.results import sessions_of
-from gevaldi.studies.sentences import headline
+from gevaldi.studies.power import difference, is_shown, p_value, people_needed, power
+from gevaldi.studies.results import read_results, sessions_of
+from gevaldi.studies.sentences import headline, notes, plan_sentences
 from gevaldi.studies.store import Store
 from gevaldi.studies.study import Study, plan_study
 from gevaldi.testing.people import SimulatedPeople
@@ -198,7 +199,7 @@ def test_settings_of_a_new_plan_do_not_change_one_that_exists(study: Study) -> N
 
 @settings(max_examples=20)
 @given(st.integers(1, 9), st.integers(1, 9), st.data())
-def test_the_chance_is_that_of_the_worst_common_share(n: int, m: int, data: st.DataObject) -> None:
+def test_the_p_value_is_that_of_the_worst_common_share(n: int, m: int, data: st.DataObject) -> None:
     k, j = data.draw(st.integers(0, n)), data.draw(st.integers(0, m))
 
     def score(a: int, b: int) -> float:
@@ -209,13 +210,13 @@ def test_the_chance_is_that_of_the_worst_common_share(n: int, m: int, data: st.D
     extreme = [(a, b) for a in range(n + 1) for b in range(m + 1) if score(a, b) >= score(k, j) - 1e-9]
     shares = np.linspace(0.005, 0.995, 100)
     worst = sum(binom.pmf(a, n, shares) * binom.pmf(b, m, shares) for a, b in extreme).max()
-    assert chance(k, n, j, m) == pytest.approx(worst, abs=2e-3)
+    assert p_value(k, n, j, m) == pytest.approx(worst, abs=2e-3)
 
 
 @pytest.mark.parametrize("table", [(5, 20, 1, 20), (12, 40, 4, 40), (0, 15, 4, 15)])
-def test_the_chance_is_that_of_scipy(table: tuple[int, int, int, int]) -> None:
+def test_the_p_value_is_that_of_scipy(table: tuple[int, int, int, int]) -> None:
     k, n, j, m = table
-    assert chance(*table) == pytest.approx(barnard_exact([[k, j], [n - k, m - j]]).pvalue, abs=1e-3)
+    assert p_value(*table) == pytest.approx(barnard_exact([[k, j], [n - k, m - j]]).pvalue, abs=1e-3)
 
 
 def test_the_interval_of_a_difference_is_the_published_one() -> None:
@@ -294,6 +295,43 @@ def test_who_fails_the_attention_checks_is_left_out_and_reported() -> None:
     assert analyse(lenient, found.outcomes, TWO).excluded == 0
 
 
+def test_failed_attention_checks_are_reported_by_arm() -> None:
+    planned = outcomes(SimulatedPeople({"maximally different": 0.0, "random": 0.0}, inattentive=0.5), PAIR, 80)
+    found = analyse(PAIR, planned, TWO)
+    failed = Counter(one.arm for one in planned if one.failed_checks)
+    assert [arm.failed for arm in found.arms] == [failed[arm] for arm in TWO] == [*found.frame()["failed"]]
+    listed = f"{failed[TWO[0]]} of 40 in “{TWO[0]}”, {failed[TWO[1]]} of 40 in “{TWO[1]}”"
+    assert any(listed in note for note in notes(found))
+
+
+def test_who_reloads_the_page_after_pictures_is_left_out_and_reported_by_arm() -> None:
+    planned = outcomes(SimulatedPeople({"maximally different": 0.0, "random": 0.0}), PAIR, 80)
+    reloaded = [replace(one, reloaded=one.number < 5 and one.arm == TWO[0], after="second") for one in planned]
+    found = analyse(PAIR, reloaded, TWO)
+    count = sum(one.reloaded for one in reloaded)
+    assert [arm.reloaded for arm in found.arms] == [count, 0]
+    assert found.excluded == count > 0
+    assert any(f"{count} of 40 in “{TWO[0]}”, 0 of 40 in “{TWO[1]}”" in note for note in notes(found))
+    assert any("or reload the page" in sentence for sentence in plan_sentences(PAIR, TWO))
+    assert sum(found.people()["reloaded"]) == count
+
+
+def test_the_result_of_a_reloaded_page_says_so_in_every_form(study: Study, tmp_path: Path) -> None:
+    sessions = simulated(study, PEOPLE, range(3))
+    marked = [[one | {"reloaded": place == 1} for one in session] for place, session in enumerate(sessions)]
+    for text in (json.dumps(marked), as_csv([one for session in marked for one in session]).replace("True", "true")):
+        (tmp_path / "results").write_text(text, encoding="utf-8")
+        found = [study.answers(session) for session in read_results(tmp_path / "results")]
+        assert [one.reloaded for one in found if one] == [False, True, False]
+
+
+def test_attention_checks_come_before_the_pictures(study: Study) -> None:
+    tasks = [one["task"] for one in simulated(study, PEOPLE, range(1))[0]]
+    assert tasks.index("choice") < tasks.index("attention") < tasks.index("picture")
+    script = (study.export() / "timeline.js").read_text("utf-8").partition("  return [")[2]
+    assert script.index('choose("before"') < script.index('"attention"') < script.index("...looks") < script.index('choose("after"')
+
+
 def test_a_study_that_is_not_finished_claims_nothing() -> None:
     people = SimulatedPeople({"maximally different": 1.0, "random": 0.0})
     found = analyse(PAIR, outcomes(people, PAIR, 40), TWO)
@@ -302,10 +340,21 @@ def test_a_study_that_is_not_finished_claims_nothing() -> None:
     assert headline(analyse(PAIR, outcomes(people, PAIR, 80), TWO)).startswith("More people change their choice")
 
 
+def test_people_beyond_the_plan_are_named_and_change_nothing() -> None:
+    planned = outcomes(SimulatedPeople({"maximally different": 0.2, "random": 0.2}), PAIR, 80)
+    more = outcomes(SimulatedPeople({"maximally different": 1.0, "random": 0.0}), PAIR, 160)[80:]
+    found, later = analyse(PAIR, planned, TWO), analyse(PAIR, [*planned, *more], TWO)
+    assert not found.main.shown
+    assert (later.main, later.arms, later.excluded, later.later) == (found.main, found.arms, 0, 80)
+    assert len(later.people()) == 160
+    assert any("80 answered later" in note for note in notes(later))
+    assert not any("answered later" in note for note in notes(found))
+
+
 def test_a_study_without_people_claims_nothing() -> None:
     found = analyse(PAIR, [], TWO)
     assert not found.main.shown
-    assert math.isnan(found.main.chance)
+    assert math.isnan(found.main.p_value)
     assert [*found.frame()["people"]] == [0, 0]
 
 
@@ -461,10 +510,9 @@ def client(study: Study) -> Any:
 
 
 def began(client: Any) -> tuple[str, int]:
-    """A new person, from the address that the server sends to."""
-    address = client.get("/").headers["location"]
-    person, number = (part.partition("=")[2] for part in address.removeprefix("/?").split("&"))
-    return person, int(number)
+    """A new person, who agreed."""
+    reply = client.post("/begin", json={}).json()
+    return reply["person"], reply["number"]
 
 
 def posted(client: Any, study: Study, person: str, number: int, **headers: str) -> Any:
@@ -483,11 +531,20 @@ def test_a_result_is_stored_once_for_each_person(study: Study, client: Any) -> N
     assert "Your answers are stored" in client.get(f"/?person={people[0][0]}&number=0").text
 
 
+def test_a_visit_without_agreement_stores_nothing(study: Study, client: Any) -> None:
+    for _ in range(3):  # a preview of the link, for one
+        assert client.get("/").status_code == 200
+    assert study.store.began() == 0
+    assert began(client)[1] == 0
+    assert study.store.began() == 1
+
+
 def test_the_server_refuses_what_no_page_of_its_own_sends(study: Study, client: Any) -> None:
     person, number = began(client)
     assert posted(client, study, "0" * 32, number).status_code == 422
     assert posted(client, study, person, number + 1).status_code == 422
     assert posted(client, study, person, number, **{"content-type": "text/plain"}).status_code == 415
+    assert client.post("/begin", content=b"{}", headers={"content-type": "text/plain"}).status_code == 415
     assert posted(client, study, person, number, host="elsewhere.example").status_code == 421
     for body, status in ((b"[", 422), (b"7", 422), (b"[[]]", 422), (b"x" * 2**21, 413), (b"[" * 50_000, 422)):
         reply = client.post("/results", content=body, headers={"content-type": "application/json"})
@@ -545,6 +602,7 @@ def test_a_study_with_all_its_people_takes_no_more(study: Study, client: Any) ->
     for session in simulated(study, PEOPLE, range(40)):
         study.add(session, "test")
     assert "all the people it needs" in client.get("/").text
+    assert client.post("/begin", json={}).status_code == 409
 
 
 @pytest.mark.slow
@@ -596,12 +654,13 @@ def test_a_person_answers_by_keyboard_alone_and_is_thanked_after_the_answers_are
         page.close()
 
 
-def by_keyboard(page: Any, study: Study) -> None:
+def by_keyboard(page: Any, study: Study, agreed: bool = False) -> None:
     """Answer a whole session with keys."""
     keys = [(study.plan.title, "1"), ("What you will do", " "), ("Which program", "1"), ("How sure", "3")]
+    keys += [("A question in between", "3")]
     keys += [(f"Picture {i + 1} of", " ") for i in range(study.plan.pictures)]
-    keys += [("A question in between", "3"), ("Now that you have seen", "2"), ("How sure", "5")]
-    for heading, key in keys:
+    keys += [("Now that you have seen", "2"), ("How sure", "5")]
+    for heading, key in keys[agreed:]:
         page.wait_for_function("words => document.querySelector('h1')?.textContent.startsWith(words)", arg=heading)
         page.keyboard.press("Space" if key == " " else key)
     page.wait_for_selector("textarea")
@@ -617,15 +676,37 @@ def test_answers_survive_a_line_that_drops(study: Study, browser: Any) -> None:
         context = browser.new_context()
         page = context.new_page()
         page.goto(address)
-        page.wait_for_selector("h1")
         context.set_offline(True)
-        by_keyboard(page, study)
+        page.get_by_role("button", name="I agree").click()
+        page.wait_for_selector("text=cannot begin yet")
+        assert study.store.began() == 0
+        context.set_offline(False)
+        page.wait_for_selector("text=What you will do")
+        context.set_offline(True)
+        by_keyboard(page, study, agreed=True)
         page.wait_for_selector("text=not stored yet")
         assert study.store.results() == []
         context.set_offline(False)
         page.wait_for_selector("text=Thank you")
         assert len(study.store.results()) == 1
         context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("saw", [False, True])
+def test_a_page_reloaded_after_pictures_marks_its_result(study: Study, browser: Any, saw: bool) -> None:
+    with served(study) as address:
+        page = browser.new_page()
+        page.goto(address)
+        for name in ("I agree", "Begin", "Program A", "fairly sure", *(["three", "Next"] if saw else [])):
+            page.get_by_role("button", name=name).click()
+        page.wait_for_selector("text=Picture 2 of" if saw else "text=A question in between")
+        page.reload()
+        by_keyboard(page, study)
+        page.wait_for_selector("text=Thank you")
+        assert study.store.began() == 1
+        assert [one.reloaded for one in study.analysis().outcomes] == [saw]
+        page.close()
 
 
 @pytest.mark.slow
@@ -636,6 +717,7 @@ def test_who_does_not_agree_leaves_nothing(study: Study, browser: Any) -> None:
         page.get_by_role("button", name="I do not agree").click()
         page.wait_for_selector("text=Nothing was stored")
         assert study.store.results() == []
+        assert study.store.began() == 0
         page.close()
 
 
@@ -652,7 +734,7 @@ def test_the_pages_pass_an_accessibility_checker(study: Study, browser: Any, sch
     with served(study) as address:
         page.goto(f"{address}/?number=0")
         page.get_by_role("button", name="I agree").click()
-        for key in (" ", "1", "3"):
+        for key in (" ", "1", "3", "3"):
             assert violations(Axe().run(page)) == []
             page.keyboard.press("Space" if key == " " else key)
         page.wait_for_selector("img")
@@ -666,6 +748,22 @@ def violations(found: Any) -> list[str]:
 
 JSPSYCH = os.environ.get("GEVALDI_JSPSYCH")
 needs_jspsych = pytest.mark.skipif(not JSPSYCH, reason="needs jsPsych: set GEVALDI_JSPSYCH to a folder with its files, as lib/")
+
+
+def play_jspsych(page: Any, study: Study, path: Path) -> None:
+    """Answer a whole session, and save its results."""
+    for name in ("I agree", "Begin", "Program B", "fairly sure", "three"):
+        page.get_by_role("button", name=name).click()
+    for i in range(study.plan.pictures):
+        page.wait_for_selector(f"text=Picture {i + 1} of")
+        page.get_by_role("button", name="Next").click()
+    for name in ("Program A", "completely sure"):
+        page.get_by_role("button", name=name, exact=True).click()
+    page.fill("textarea", 'a "b", <c>')
+    page.get_by_role("button", name="Finish").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save").click()
+    download.value.save_as(path)
 
 
 @pytest.mark.slow
@@ -684,18 +782,12 @@ def test_the_export_plays_with_jspsych_and_its_results_come_back(study: Study, b
 
     page.route("https://unpkg.com/**", from_npm)  # whose bytes have to have the stated hashes
     page.goto(f"{(folder / 'index.html').as_uri()}?number=3&PROLIFIC_PID=anna")
-    for name in ("I agree", "Begin", "Program B", "fairly sure"):
-        page.get_by_role("button", name=name).click()
-    for i in range(study.plan.pictures):
-        page.wait_for_selector(f"text=Picture {i + 1} of")
-        page.get_by_role("button", name="Next").click()
-    for name in ("three", "Program A", "completely sure"):
-        page.get_by_role("button", name=name, exact=True).click()
-    page.fill("textarea", 'a "b", <c>')
-    page.get_by_role("button", name="Finish").click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Save").click()
-    download.value.save_as(tmp_path / "anna.csv")
+    play_jspsych(page, study, tmp_path / "anna.csv")
+    page.reload()
+    play_jspsych(page, study, tmp_path / "again.csv")
+    again = study.answers(read_results(tmp_path / "again.csv")[0])
+    assert again is not None
+    assert again.reloaded
     page.close()
     assert study.read([tmp_path / "anna.csv"]) == ["anna.csv: 1 new person."]
     own = study.analysis().outcomes[0]
@@ -704,3 +796,4 @@ def test_the_export_plays_with_jspsych_and_its_results_come_back(study: Study, b
     assert (own.before == "second") == (session["a"] == "first")
     assert (own.sure_before, own.sure_after, own.failed_checks) == (3, 5, 0)
     assert own.before != own.after
+    assert not own.reloaded

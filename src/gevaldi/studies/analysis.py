@@ -1,5 +1,6 @@
 """What a study showed: choices and certainty by arm, the main question, and whether choices agree with the truth, if known."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,14 +9,26 @@ from gevaldi.statistics.contrasts import contrast
 from gevaldi.statistics.intervals import Estimate, share
 from gevaldi.studies.allocation import allocation
 from gevaldi.studies.plan import BETTER, Plan
-from gevaldi.studies.power import chance, difference, is_shown
+from gevaldi.studies.power import difference, is_shown, p_value
 from gevaldi.studies.results import Answers
 
 if TYPE_CHECKING:
     import pandas as pd
 
 OTHER = {"first": "second", "second": "first"}
-COLUMNS = ("person", "number", "arm", "before", "after", "sure_before", "sure_after", "failed_checks", "looked_ms", "comment")
+COLUMNS = (
+    "person",
+    "number",
+    "arm",
+    "before",
+    "after",
+    "sure_before",
+    "sure_after",
+    "failed_checks",
+    "reloaded",
+    "looked_ms",
+    "comment",
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +40,7 @@ class Outcome:
         before, after: the classifier chosen before and after the pictures, first or second.
         sure_before, sure_after: how sure the person was, 1 to 5.
         failed_checks: attention checks that were answered wrongly.
+        reloaded: whether the first choice came after pictures, because the page was reloaded.
         looked_ms: median milliseconds on a picture.
     """
 
@@ -40,6 +54,7 @@ class Outcome:
     failed_checks: int = 0
     looked_ms: float | None = None
     comment: str = ""
+    reloaded: bool = False
 
     @property
     def changed(self) -> bool:
@@ -54,9 +69,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Arm:
-    """The people of one arm whose answers count.
+    """The people of one arm whose answers count, and how many do not.
 
     Attributes:
+        failed: how many more failed too many attention checks.
+        reloaded: how many others reloaded the page after pictures.
         changed: the share that changed the choice, with Wilson's interval.
         surer: the mean change of certainty in steps of five, with Student's interval.
         began_better, ended_better: the shares that chose the better one before and after; None if the truth is not known.
@@ -65,6 +82,8 @@ class Arm:
 
     name: str
     people: int
+    failed: int
+    reloaded: int
     changed: Estimate
     surer: Estimate
     began_better: Estimate | None
@@ -80,7 +99,7 @@ class Contrast:
     Attributes:
         outcome: difference of the shares of the outcome, with Newcombe's interval.
         surer: difference of the mean changes of certainty, with Welch's interval.
-        chance: p-value of Barnard's exact test of the outcome.
+        p_value: of Barnard's exact test of the outcome.
         shown: whether test and interval both show a difference.
     """
 
@@ -88,7 +107,7 @@ class Contrast:
     against: str
     outcome: Estimate
     surer: Estimate
-    chance: float
+    p_value: float
     shown: bool
 
 
@@ -98,8 +117,8 @@ class Analysis:
 
     Attributes:
         plan: what was planned.
-        outcomes: everyone who answered to the end.
-        counted: those whose answers count.
+        outcomes: everyone who answered to the end, in order of arrival.
+        counted: those of the first planned people whose answers count.
         arms: by arm.
         main: the main question.
         others: the other arms against the same one; exploratory.
@@ -114,8 +133,13 @@ class Analysis:
 
     @property
     def excluded(self) -> int:
-        """How many failed more attention checks than the plan allows."""
-        return len(self.outcomes) - len(self.counted)
+        """How many of the planned people failed too many attention checks, or reloaded the page after pictures."""
+        return len(self.outcomes) - self.later - len(self.counted)
+
+    @property
+    def later(self) -> int:
+        """How many answered after the planned people; they do not count, or else each import would test again."""
+        return max(0, len(self.outcomes) - self.plan.people)
 
     @property
     def interim(self) -> bool:
@@ -129,7 +153,7 @@ class Analysis:
         return pd.DataFrame([_flat(arm) for arm in self.arms])
 
     def people(self) -> "pd.DataFrame":
-        """One row for each person, those left out included."""
+        """One row for each person in order of arrival, those left out and those who came later included."""
         import pandas as pd
 
         return pd.DataFrame([[getattr(one, name) for name in COLUMNS] for one in self.outcomes], columns=list(COLUMNS))
@@ -151,19 +175,24 @@ def outcome_of(answers: Answers, plan: Plan, arms: Sequence[str]) -> Outcome:
         failed_checks=sum(one != other for one, other in zip(answers.attention, plan.right_answers, strict=True)),
         looked_ms=answers.looked,
         comment=answers.comment,
+        reloaded=answers.reloaded,
     )
 
 
 def analyse(plan: Plan, outcomes: Sequence[Outcome], arms: Sequence[str]) -> Analysis:
-    """Analyse a study as its plan says.
+    """Analyse a study as its plan says, from the first planned people.
 
     Args:
         plan: the plan.
-        outcomes: everyone who answered to the end.
+        outcomes: everyone who answered to the end, in order of arrival.
         arms: the arms that were shown.
     """
-    counted = [one for one in outcomes if one.failed_checks <= plan.most_failed]
+    planned = outcomes[: plan.people]
+    passed = [one for one in planned if one.failed_checks <= plan.most_failed]
+    counted = [one for one in passed if not one.reloaded]
     by_arm = {name: [one for one in counted if one.arm == name] for name in arms}
+    failed = Counter(one.arm for one in planned if one.failed_checks > plan.most_failed)
+    reloaded = Counter(one.arm for one in passed if one.reloaded)
     better = plan.truth.better if plan.truth else None
     asked = plan.question
 
@@ -174,17 +203,19 @@ def analyse(plan: Plan, outcomes: Sequence[Outcome], arms: Sequence[str]) -> Ana
         plan=plan,
         outcomes=outcomes,
         counted=counted,
-        arms=[_arm(name, own, better) for name, own in by_arm.items()],
+        arms=[_arm(name, own, failed[name], reloaded[name], better) for name, own in by_arm.items()],
         main=against(asked.arm),
         others=[against(arm) for arm in arms if arm not in (asked.arm, asked.against)],
     )
 
 
-def _arm(name: str, people: Sequence[Outcome], better: str | None) -> Arm:
+def _arm(name: str, people: Sequence[Outcome], failed: int, reloaded: int, better: str | None) -> Arm:
     count = len(people)
     return Arm(
         name=name,
         people=count,
+        failed=failed,
+        reloaded=reloaded,
         changed=share(sum(one.changed for one in people), count),
         surer=contrast((1,), [[[one.surer for one in people]]]),
         began_better=share(sum(one.before == better for one in people), count) if better else None,
@@ -201,7 +232,7 @@ def _contrast(plan: Plan, by_arm: dict[str, list[Outcome]], arm: str, other: str
         against=other,
         outcome=difference(*table),
         surer=contrast((1, -1), [[[one.surer for one in by_arm[name]]] for name in (arm, other)]),
-        chance=chance(*table),
+        p_value=p_value(*table),
         shown=is_shown(*table),
     )
 
@@ -213,7 +244,7 @@ def _count(plan: Plan, people: Sequence[Outcome]) -> tuple[int, int]:
 
 
 def _flat(arm: Arm) -> dict[str, Any]:
-    row: dict[str, Any] = {"arm": arm.name, "people": arm.people}
+    row: dict[str, Any] = {"arm": arm.name, "people": arm.people, "failed": arm.failed, "reloaded": arm.reloaded}
     for name in ("changed", "surer", "began_better", "ended_better"):
         own = getattr(arm, name)
         if own is not None:

@@ -20,7 +20,8 @@ FILES = ("index.html", "timeline.js", "load.js", "study.css")
 README = """\
 index.html shows the study with jsPsych 8. Host this folder anywhere, and give each person a link: index.html?number=0&person=NAME,
 index.html?number=1&person=NAME ... Numbers put people into arms in balanced blocks. Without one, the number is a hash of the person
-that the platform names (PROLIFIC_PID, participant or workerId), or random.
+that the platform names (PROLIFIC_PID, participant or workerId), or random. A person without a name is a new one after a reload,
+so name everyone: the browser then knows to whom it has shown pictures, and the result says so.
 
 jsPsych is loaded from unpkg.com, checked by its hashes. To host it too, put these files into a folder lib/ here:
 

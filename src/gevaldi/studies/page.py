@@ -42,6 +42,8 @@ def render(folder: Path, manifest: Manifest, found: Analysis, began: int) -> str
             names=told_apart(*manifest.classifiers),
             answered=len(found.outcomes),
             counted=len(found.counted),
+            excluded=found.excluded,
+            later=found.later,
             began=began,
             headline=headline(found),
             main=main_sentence(found.main),

@@ -25,8 +25,8 @@ MOST_PEOPLE = 5_000
 CONSENT = """\
 You are invited to a study on how people choose between two computer programs that classify pictures. It takes about five minutes.
 
-Taking part is voluntary. You may stop at any time by closing this page; nothing is stored then. Your choices, how sure you are, and
-the time you take are stored without your name.
+Taking part is voluntary. You may stop at any time by closing this page; your answers are not stored then. At the end, your choices,
+how sure you are, and the time you take are stored without your name.
 """
 INSTRUCTIONS = """\
 Two programs, A and B, say what a picture shows. Imagine that you have to use one of them.
@@ -74,7 +74,7 @@ class AttentionCheck(Settings):
 
 
 ATTENTION = AttentionCheck(
-    text="This question shows whether you read the text. Whatever you think of the pictures, press the button “three”.",
+    text="This question shows whether you read the text. Whatever you think of the two programs, press the button “three”.",
     choices=("one", "two", "three", "four"),
     answer="three",
 )
@@ -94,8 +94,10 @@ class Plan(Settings):
     seed: int = Field(0, description="of all that is random: pictures, arms, sides, orders")
     consent: str = Field(CONSENT, description="text that people agree to")
     instructions: str = Field(INSTRUCTIONS, description="text before the first choice")
-    attention: tuple[AttentionCheck, ...] = Field((ATTENTION,), max_length=10, description="attention checks, after the pictures")
-    most_failed: int = Field(0, ge=0, description="who fails more checks than this is left out of the analysis")
+    attention: tuple[AttentionCheck, ...] = Field((ATTENTION,), max_length=10, description="attention checks, before the pictures")
+    most_failed: int = Field(
+        0, ge=0, description="those who fail more checks than this, or reload the page after pictures, are left out"
+    )
     accuracies: Accuracies | None = Field(None, description="accuracies that people see before the first choice, and their source")
     truth: Truth | None = Field(None, description="the better classifier, if it is known; people do not see it")
 

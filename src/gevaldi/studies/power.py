@@ -27,7 +27,7 @@ def difference(successes: int, trials: int, others: int, of_others: int) -> Esti
     return Estimate(value, low, high)
 
 
-def chance(successes: int, trials: int, others: int, of_others: int) -> float:
+def p_value(successes: int, trials: int, others: int, of_others: int) -> float:
     """The exact two-sided p-value of two equal shares; NaN without people in one of the arms."""
     if min(trials, of_others) == 0:
         return float("nan")
@@ -55,7 +55,7 @@ def _masses(n: int) -> Float[np.ndarray, "shares n"]:
 
 
 @lru_cache(maxsize=64)
-def _chances(n: int, m: int) -> Float[np.ndarray, "n m"]:
+def _p_values(n: int, m: int) -> Float[np.ndarray, "n m"]:
     """The p-value of every table with n and m people."""
     scores = -_scores(n, m).ravel()
     order = np.argsort(scores, kind="stable")
@@ -63,12 +63,12 @@ def _chances(n: int, m: int) -> Float[np.ndarray, "n m"]:
     worst = np.zeros(len(scores))
     for one, other in zip(_masses(n), _masses(m), strict=True):
         np.maximum(worst, np.cumsum(np.outer(one, other).ravel()[order]), out=worst)
-    chances: Float[np.ndarray, "n m"] = np.minimum(worst[last], 1).reshape(n + 1, m + 1)
-    return chances
+    p_values: Float[np.ndarray, "n m"] = np.minimum(worst[last], 1).reshape(n + 1, m + 1)
+    return p_values
 
 
 @lru_cache(maxsize=64)
-def _shown(n: int, m: int) -> Bool[np.ndarray, "n m"]:
+def _significant_tables(n: int, m: int) -> Bool[np.ndarray, "n m"]:
     """Whether each table shows a difference, by the test and the interval together."""
     own = [share(k, n) for k in range(n + 1)]
     others = [share(k, m) for k in range(m + 1)]
@@ -76,14 +76,14 @@ def _shown(n: int, m: int) -> Bool[np.ndarray, "n m"]:
     v, least, most = (np.array([getattr(one, name) for one in others])[None] for name in ("value", "low", "high"))
     above = value - v - np.hypot(value - low, most - v) > 0
     below = value - v + np.hypot(high - value, v - least) < 0
-    shown: Bool[np.ndarray, "n m"] = (_chances(n, m) < MISS) & (above | below)
-    return shown
+    significant: Bool[np.ndarray, "n m"] = (_p_values(n, m) < MISS) & (above | below)
+    return significant
 
 
 def is_shown(successes: int, trials: int, others: int, of_others: int) -> bool:
     """Whether the two shares are shown to differ."""
     around = difference(successes, trials, others, of_others)
-    return chance(successes, trials, others, of_others) < MISS and not around.low <= 0 <= around.high
+    return p_value(successes, trials, others, of_others) < MISS and not around.low <= 0 <= around.high
 
 
 def power(base: float, effect: float, people: int, others: int | None = None) -> float:
@@ -102,7 +102,7 @@ def power(base: float, effect: float, people: int, others: int | None = None) ->
         return _about(base, min(1.0, base + effect), n, m)
     one = binom.pmf(np.arange(n + 1), n, min(1.0, base + effect))
     other = binom.pmf(np.arange(m + 1), m, base)
-    return float(one @ _shown(n, m) @ other)
+    return float(one @ _significant_tables(n, m) @ other)
 
 
 def _about(base: float, share: float, n: int, m: int) -> float:

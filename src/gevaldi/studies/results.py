@@ -30,6 +30,7 @@ class Answers:
         attention: the places of the answers to the attention checks.
         looked: median milliseconds on a picture; None if unknown.
         comment: may be empty.
+        reloaded: whether the page was opened again after it had shown pictures, so that the first choice is not one before them.
     """
 
     study: str
@@ -40,6 +41,7 @@ class Answers:
     attention: tuple[int, ...]
     looked: float | None = None
     comment: str = ""
+    reloaded: bool = False
 
 
 def read_results(path: Path) -> list[list[Row]]:
@@ -119,6 +121,7 @@ def answers_of(session: Sequence[Row], checks: Sequence[int]) -> Answers | None:
         attention=tuple(attention),
         looked=times[len(times) // 2] if times and times[0] >= 0 else None,
         comment=_comment(by_task["comment"][0].get("response")),
+        reloaded=any(str(row.get("reloaded")).lower() == "true" for row in session),
     )
 
 

@@ -25,7 +25,9 @@ def plan_sentences(plan: Plan, arms: Sequence[str]) -> list[str]:
         f"Main question: {question(plan)} In “{asked.arm}” against “{asked.against}”, by Barnard's exact test at 5 % and "
         "Newcombe's interval, once.",
         f"Power, if the share in “{asked.against}” is {percentage(plan.expected_share)}: {powers(plan, per_arm)}.",
-        "Power counts people whose answers count: plan for more, if some will fail the attention checks.",
+        f"Left out: those who fail more than {plan.most_failed} of {len(plan.attention)} attention checks before the pictures, or "
+        "reload the page after pictures.",
+        "Power counts people whose answers count: plan for more, if some will be left out.",
     ]
 
 
@@ -77,7 +79,7 @@ def sentences(found: Analysis) -> list[str]:
 
 def main_sentence(main: Contrast) -> str:
     """A contrast with its interval and its test."""
-    test = "p < 0.001" if main.chance < 0.001 else f"p = {main.chance:.2g}"
+    test = "p < 0.001" if main.p_value < 0.001 else f"p = {main.p_value:.2g}"
     return f"Difference of the shares, “{main.arm}” minus “{main.against}”: {points(main.outcome)}; exact test: {test}."
 
 
@@ -92,14 +94,29 @@ def notes(found: Analysis) -> list[str]:
         lines.append(
             "Test and interval are those of the plan only with all planned people: do not stop because of what they say now."
         )
-    if found.excluded:
+    if found.later:
         lines.append(
-            f"{found.excluded:,} of {len(found.outcomes):,} people failed more than {found.plan.most_failed} attention "
-            "checks and are left out, as planned."
+            f"The first {found.plan.people:,} people count, as planned. {found.later:,} answered later: they are in people.csv, "
+            "and change nothing here, since a test that is repeated with more people errs more often."
+        )
+    if any(arm.failed for arm in found.arms):
+        lines.append(
+            f"Left out, as planned, since they failed more than {found.plan.most_failed} attention checks before they saw "
+            f"pictures: {_by_arm(found, 'failed')}."
+        )
+    if any(arm.reloaded for arm in found.arms):
+        lines.append(
+            "Left out, as planned, since they reloaded the page after pictures, so that their first choice came after pictures: "
+            f"{_by_arm(found, 'reloaded')}. If these numbers differ between arms, those who remain may not be alike."
         )
     if found.plan.truth:
         lines.append(f"Better means the {found.plan.truth.better} classifier: {found.plan.truth.source}")
     return lines
+
+
+def _by_arm(found: Analysis, reason: str) -> str:
+    """How many of each arm are left out for a reason."""
+    return ", ".join(f"{getattr(arm, reason)} of {arm.people + arm.failed + arm.reloaded} in “{arm.name}”" for arm in found.arms)
 
 
 def points(estimate: Estimate) -> str:

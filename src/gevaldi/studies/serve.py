@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 2**20  # of one person's result
 HOSTS = frozenset({"127.0.0.1", "localhost"})
+FULL = "The study has all the people it needs."
 MESSAGE = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>Study</title><link rel="stylesheet" href="/study.css">'
     "<main><h1>{}</h1><p>{}</p></main></html>"
@@ -25,15 +26,15 @@ MESSAGE = (
 def application(study: Study) -> "Guard":
     """The study as a web application.
 
-    `/` gives a new person the next number; `/?person=…&number=…` is that person's page; `/?number=0` is a preview, which stores
-    nothing.
+    `/` is the page of a new person, who gets the next number after agreeing; `/?person=…&number=…` is that person's page;
+    `/?number=0` is a preview, which stores nothing.
 
     Raises:
         MissingExtra: Starlette is not installed.
     """
     try:
         from starlette.applications import Starlette
-        from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+        from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
         from starlette.routing import Mount, Route
         from starlette.staticfiles import StaticFiles
 
@@ -44,11 +45,8 @@ def application(study: Study) -> "Guard":
 
     def home(request: "Request") -> Response:
         query = request.query_params
-        if "person" not in query and "number" not in query:
-            if store.count() >= study.plan.people:
-                return HTMLResponse(MESSAGE.format("Thank you", "The study has all the people it needs."))
-            number, person = store.begin()
-            return RedirectResponse(f"/?person={person}&number={number}", 303)
+        if "person" not in query and "number" not in query and store.count() >= study.plan.people:
+            return HTMLResponse(MESSAGE.format("Thank you", FULL))
         person = query.get("person", "")
         if person and (store.number_of(person) is None or str(store.number_of(person)) != query.get("number")):
             text = "This link is not one of the study. Ask who sent you here for a new one."
@@ -60,10 +58,21 @@ def application(study: Study) -> "Guard":
     def script(request: "Request") -> Response:
         return PlainTextResponse(player, media_type="text/javascript")
 
+    def begin(request: "Request") -> Response:
+        if not _is_json(request):
+            return PlainTextResponse("JSON was expected.", 415)
+        if store.count() >= study.plan.people:
+            return PlainTextResponse(FULL, 409)
+        try:
+            number, person = store.begin()
+        except RunFolderError as error:
+            return PlainTextResponse(str(error), 503)  # the page tries again
+        return JSONResponse({"person": person, "number": number})
+
     async def results(request: "Request") -> Response:
         from starlette.concurrency import run_in_threadpool
 
-        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        if not _is_json(request):
             return PlainTextResponse("JSON was expected.", 415)
         body = b""
         async for piece in request.stream():
@@ -83,11 +92,17 @@ def application(study: Study) -> "Guard":
             Route("/", home),
             Route("/player.js", script),
             Route("/favicon.ico", lambda request: Response(status_code=204)),
+            Route("/begin", begin, methods=["POST"]),
             Route("/results", results, methods=["POST"]),
             Mount("/", StaticFiles(directory=study.folder / FOLDER)),
         ]
     )
     return Guard(app, HOSTS)
+
+
+def _is_json(request: "Request") -> bool:
+    """Whether a request says that it sends JSON, which no form of another site can."""
+    return request.headers.get("content-type", "").partition(";")[0] == "application/json"
 
 
 def _store(study: Study, body: bytes) -> bool:

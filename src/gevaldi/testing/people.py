@@ -74,8 +74,8 @@ class SimulatedPeople:
         place = {side: int(side != session["a"]) for side in ("first", "second")}
         tasks: list[tuple[str, Any]] = [("consent", 0), ("instructions", 0)]
         tasks += [("choice", place[found["before"]]), ("sure", found["sure_before"] - 1)]
-        tasks += [("picture", 0) for _ in session["order"]]
         tasks += [("attention", answer) for answer in found["attention"]]
+        tasks += [("picture", 0) for _ in session["order"]]
         tasks += [("choice", place[found["after"]]), ("sure", found["sure_after"] - 1), ("comment", {"comment": ""})]
         who = {"study": study["id"], "person": f"simulated-{number}", "number": number}
         return [{**who, "task": task, "trial_index": i, "response": answer, "rt": 1000} for i, (task, answer) in enumerate(tasks)]

@@ -32,8 +32,9 @@ async function play() {
   const jsPsych = initJsPsych({ display_element: "study", on_finish: () => agreed && finish(jsPsych) });
   const plugins = { "html-button-response": jsPsychHtmlButtonResponse, "survey-text": jsPsychSurveyText };
   const who = whoAnswers(STUDY, location.search);
-  jsPsych.data.addProperties(who);
+  jsPsych.data.addProperties({ ...who, reloaded: seen.before(who) });
   const trials = timeline(STUDY, who.number).map((trial) => ({ ...trial, type: plugins[trial.type] }));
+  trials.find((trial) => trial.data.task === "picture").on_start = () => seen.now(who);
   trials[0].on_finish = (data) => {
     if (data.response === 0) return;
     agreed = false;

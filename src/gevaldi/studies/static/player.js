@@ -48,19 +48,23 @@
     }
   });
 
-  async function store(rows) {
+  // What the server replies, sooner or later; null if it refuses, which is shown.
+  async function post(address, body, [now, later, never]) {
     for (let wait = 1; ; wait = Math.min(2 * wait, 30)) {
-      show('<h1 tabindex="-1">One moment</h1><p role="status">Your answers are being stored.</p>');
+      show(`<h1 tabindex="-1">One moment</h1><p role="status">${now}</p>`);
       try {
-        const reply = await fetch("results", {
+        const reply = await fetch(address, {
           method: "POST",
           headers: { "Content-Type": "application/json" },
-          body: JSON.stringify(rows),
+          body: JSON.stringify(body),
         });
-        if (reply.ok) return show('<h1 tabindex="-1">Thank you</h1><p>Your answers are stored. You may close this page.</p>');
-        if (reply.status < 500) return show(`<h1 tabindex="-1">Your answers could not be stored</h1><p>${escaped(await reply.text())}</p>`);
+        if (reply.ok) return await reply.json();
+        if (reply.status < 500) {
+          show(`<h1 tabindex="-1">${never}</h1><p>${escaped(await reply.text())}</p>`);
+          return null;
+        }
       } catch {} // the line is down
-      show('<h1 tabindex="-1">Your answers are not stored yet</h1><p role="status">The server does not answer. Leave this page open: it tries again by itself.</p><button type="button">Try now</button>');
+      show(`<h1 tabindex="-1">${later}</h1><p role="status">The server does not answer. Leave this page open: it tries again by itself.</p><button type="button">Try now</button>`);
       await new Promise((resolve) => {
         setTimeout(resolve, 1000 * wait);
         page.querySelector("button").addEventListener("click", resolve);
@@ -68,23 +72,35 @@
     }
   }
 
+  // A number for a person who agreed, which goes into the address, so that it stays after a reload.
+  async function start() {
+    const person = await post("begin", {}, ["The study begins.", "The study cannot begin yet", "The study cannot begin"]);
+    if (person) history.replaceState(null, "", `?${new URLSearchParams(person)}`);
+    return person;
+  }
+
   async function play() {
+    const query = new URLSearchParams(location.search);
+    const preview = query.has("number") && !query.get("person");
+    const [consent] = timeline(STUDY, 0); // the same for every number
+    if ((await choice(consent)) !== 0) {
+      return show('<h1 tabindex="-1">Thank you</h1><p>Nothing was stored. You may close this page.</p>');
+    }
+    if (!preview && !query.get("person") && !(await start())) return;
     const who = whoAnswers(STUDY, location.search);
+    who.reloaded = seen.before(who);
     const rows = [];
-    for (const trial of timeline(STUDY, who.number)) {
+    for (const trial of timeline(STUDY, who.number).slice(1)) {
+      if (trial.data.task === "picture" && !preview) seen.now(who);
       const shown = performance.now();
       const response = await (trial.type === "survey-text" ? survey(trial) : choice(trial));
-      if (trial.data.task === "consent" && response !== 0) {
-        return show('<h1 tabindex="-1">Thank you</h1><p>Nothing was stored. You may close this page.</p>');
-      }
       const now = performance.now();
       const times = { rt: Math.round(now - shown), time_elapsed: Math.round(now - begin) };
       rows.push({ ...who, ...trial.data, trial_type: trial.type, trial_index: rows.length, response, ...times });
     }
-    if (!new URLSearchParams(location.search).get("person")) {
-      return show('<h1 tabindex="-1">The end of the preview</h1><p>Nothing was stored.</p>');
-    }
-    await store(rows);
+    if (preview) return show('<h1 tabindex="-1">The end of the preview</h1><p>Nothing was stored.</p>');
+    const words = ["Your answers are being stored.", "Your answers are not stored yet", "Your answers could not be stored"];
+    if (await post("results", rows, words)) show('<h1 tabindex="-1">Thank you</h1><p>Your answers are stored. You may close this page.</p>');
   }
 
   play();

@@ -29,6 +29,23 @@ function whoAnswers(study, address) {
   return { study: study.id, person, number };
 }
 
+// Whether this browser has shown this person pictures before. After a reload, the first choice comes after pictures, so it does not count.
+const seen = {
+  key: (who) => `gevaldi ${who.study} ${who.person}`,
+  before(who) {
+    try {
+      return localStorage.getItem(this.key(who)) !== null;
+    } catch {
+      return false; // the browser stores nothing
+    }
+  },
+  now(who) {
+    try {
+      localStorage.setItem(this.key(who), "");
+    } catch {}
+  },
+};
+
 function timeline(study, number) {
   const own = study.allocation[number % study.allocation.length];
   const sides = own.a === "first" ? ["first", "second"] : ["second", "first"];
@@ -57,8 +74,8 @@ function timeline(study, number) {
     ask("consent", study.title, paragraphs(study.consent), ["I agree", "I do not agree"]),
     ask("instructions", "What you will do", paragraphs(study.instructions), ["Begin"]),
     ...choose("before", "Which program would you use?"),
-    ...looks,
     ...study.attention.map((check, i) => ask("attention", "A question in between", paragraphs(check.text), check.choices, { check: i })),
+    ...looks,
     ...choose("after", "Now that you have seen the pictures: which program would you use?"),
     {
       type: "survey-text",
