@@ -26,7 +26,7 @@ def run(
 @pytest.mark.parametrize("name", [name for name in registry if registry.get(name).converges])
 def test_ascent_ends_at_slope_over_prior_weight(name: str) -> None:
     z = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    last = run(name, linear_world(SLOPE, prior_weight=0.5), z, Stopping(steps=300, window=200))[-1]
+    last = run(name, linear_world(SLOPE, prior_weight=0.5), z, Stopping(steps=600, window=500))[-1]
     assert torch.allclose(last.evaluation.z, (SLOPE / 0.5).expand(len(last.batch.ids), 3), atol=1e-3)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gevaldi.classifiers._files import as_classifier, fitting, options_in
 from gevaldi.classifiers._layout import inputs_of
-from gevaldi.errors import SpecError
+from gevaldi.errors import GevaldiError, SpecError, describe_error
 from gevaldi.models import Classifier
 
 Answer = Callable[[np.ndarray], Any]
@@ -29,6 +29,7 @@ class BlackBox(nn.Module):
     def __init__(self, answer: Answer, source: bytes = b"") -> None:
         """`source` is what the function was read from; a run knows the function by its hash."""
         super().__init__()
+        self.classes: int | None = None  # once it is known
         self._answer = answer
         self._lock = Lock()  # one call at a time; a lock cannot be copied, so neither is the module
         self.register_buffer("sha256", torch.frombuffer(bytearray(hashlib.sha256(source).digest()), dtype=torch.uint8))
@@ -48,15 +49,15 @@ class BlackBox(nn.Module):
         except (TypeError, ValueError) as error:
             kind = type(answer).__name__
             raise TypeError(f"it answers with a {kind}; an array of numbers (pictures, classes) was expected") from error
-        count, classes = len(pictures), self.answers.shape[-1] or None
-        if rows.ndim != 2 or len(rows) != count or classes not in (None, rows.shape[1]):
-            wanted = f"({count}, {classes or 'classes'})"
+        count = len(pictures)
+        if rows.ndim != 2 or len(rows) != count or self.classes not in (None, rows.shape[1]):
+            wanted = f"({count}, {self.classes or 'classes'})"
             raise ValueError(f"it answers with shape {rows.shape} for {count} pictures; {wanted} was expected")
         return torch.from_numpy(rows).to(pictures.device)
 
-    def remember(self, pictures: Tensor, output: Tensor) -> None:
-        """Remember the answers to some pictures, so that a run notices if another model answers under the same name."""
-        self.answers = (output[: len(pictures)].nan_to_num() * 100).round().long()
+    def remember(self, output: Tensor) -> None:
+        """Remember some answers, so that a run notices if another model answers under the same name."""
+        self.answers = (output.nan_to_num().clamp(-1e6, 1e6) * 100).round().long()
 
 
 def black_box(answer: Answer, call: str, options: dict[str, Any], source: bytes = b"") -> Classifier:
@@ -74,20 +75,23 @@ def black_box(answer: Answer, call: str, options: dict[str, Any], source: bytes 
     """
     told = options_in(call, {"output": "probabilities", "layout": "nchw"} | options)
     box = BlackBox(answer, source)
-    _, module, picture, _ = fitting(box, told, inputs_of(None, told.layout, call), call)
+    _, module, picture, row = fitting(box, told, inputs_of(None, told.layout, call), call)
+    box.classes = row.shape[1]
     pictures = torch.rand(COMPARED, *picture.shape[1:], generator=torch.Generator().manual_seed(1))
     try:
         output = module(pictures)
-    except (TypeError, ValueError) as error:
+    except GevaldiError:
+        raise
+    except Exception as error:  # whatever code of the user's raises
         raise SpecError(
-            f"{call} answers one picture, but not {COMPARED}: {error}. If it takes one at a time, say batch=1."
+            f"{call} answers one picture, but not {COMPARED}: {describe_error(error)}. If it takes one at a time, say batch=1."
         ) from error
     if not bool(output.isfinite().any(-1).all()) or bool(output.isnan().any()):
         raise SpecError(
             f"{call} answers random pictures with NaN or infinity. Does it divide by a sum that is zero, or expect pictures of "
             "another range? They are in [0, 1]; scale=255 brings them to [0, 255]."
         )
-    box.remember(pictures, output)
+    box.remember(output)
     made = as_classifier(module, told, output.shape[1], call)
     made.note = "it has no gradients"
     return made

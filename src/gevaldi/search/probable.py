@@ -13,6 +13,8 @@ from gevaldi.search.algorithms.cma_es import CmaEs
 from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
 
+STEPS, STEPS_WITHOUT_GRADIENT = 60, 500  # of each search; `benchmarks/README.md` has the figures
+
 
 class SecondSearch(NamedTuple):
     """How the most probable disagreement is searched."""
@@ -22,8 +24,8 @@ class SecondSearch(NamedTuple):
 
 
 def second_search(has_gradient: bool) -> SecondSearch:
-    """The search that `benchmarks/README.md` found best, with gradients and without."""
-    algorithm, steps = (Adam(decay=0.93), 60) if has_gradient else (CmaEs(sigma=0.3), 500)
+    """Adam, or CMA-ES where there are no gradients; from where the classifiers differ already, so with a small spread."""
+    algorithm, steps = (Adam(decay=0.93), STEPS) if has_gradient else (CmaEs(sigma=0.3), STEPS_WITHOUT_GRADIENT)
     return SecondSearch(algorithm, Stopping(steps=steps, window=steps + 1))  # gains say nothing while it crosses the border
 
 
