@@ -27,7 +27,7 @@ class BlackBox(nn.Module):
     passes_gradients = False
 
     def __init__(self, answer: Answer, source: bytes = b"") -> None:
-        """`source` is what the function was read from; a run knows the function by its hash."""
+        """`source` is its name and what it was read from; by its hash a run knows the function from others."""
         super().__init__()
         self.classes: int | None = None  # once it is known
         self._answer = answer
@@ -68,7 +68,7 @@ def black_box(answer: Answer, call: str, options: dict[str, Any], source: bytes 
         call: its name, for messages.
         options: of classifiers from files (`FileOptions`); functions give probabilities unless `output` says otherwise, and take
             (pictures, channels, height, width) unless `layout` does.
-        source: what it was read from.
+        source: its name and what it was read from.
 
     Raises:
         SpecError: it fails on all pictures that are tried, or answers with something else than numbers of classes.

@@ -42,6 +42,6 @@ class Function:
                 "network of torch, or a function that makes one, is python:" + name + "."
             )
         module = inspect.getmodule(found)
-        place, file = name.rpartition(":")[0], getattr(module, "__file__", None)
+        (place, _, own), file = name.rpartition(":"), getattr(module, "__file__", None)
         path = Path(place) if place.endswith(".py") else Path(file) if file else None
-        return black_box(found, f"function:{name}", options, source_of(path))
+        return black_box(found, f"function:{name}", options, own.encode() + source_of(path))
