@@ -8,10 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
 
 import gevaldi
 from conftest import small_classifier, small_generator
@@ -223,7 +226,9 @@ def test_a_verdict_is_given_on_black_boxes_and_on_what_they_are_now(boxes: Path,
 
     def differing(second: str) -> int:
         names = named(boxes, "first"), named(boxes, second)
-        found = gevaldi.verdict(*names, f"folder:{pool},classes=none", predictions=tmp_path / "stored", progress=False, use_truth=False)
+        found = gevaldi.verdict(
+            *names, f"folder:{pool},classes=none", predictions=tmp_path / "stored", progress=False, use_truth=False
+        )
         return len(found.next(20))
 
     assert differing("second") > 0
@@ -429,3 +434,33 @@ def test_impossible_addresses_and_options_are_refused(name: str) -> None:
 def test_a_served_model_is_compared_with_a_function(served: Server, boxes: Path) -> None:
     rows = compared(boxes, served.name, "second", samples=1, steps=20, goal="most divergent").rows()
     assert (rows.divergence_end >= rows.divergence_start).all()
+
+
+def test_a_model_of_scikit_learn_is_a_classifier_under_its_own_labels(tmp_path: Path) -> None:
+    io = pytest.importorskip("skops.io")
+    pixels, labels = PICTURES.flatten(1).numpy(), ["cat", "dog", "cow", "dog", "cat"]
+    model = LogisticRegression().fit(pixels, labels)
+    io.dump(model, tmp_path / "model.skops")
+    found = load_classifier(f"sklearn:{tmp_path / 'model.skops'}")
+    assert [label.name for label in found.labels] == ["cat", "cow", "dog"]
+    assert np.allclose(found(PICTURES).exp().numpy(), model.predict_proba(pixels), atol=1e-5)
+    assert not passes_gradients(found)
+
+
+def test_files_of_scikit_learn_that_are_none_are_refused(tmp_path: Path) -> None:
+    io = pytest.importorskip("skops.io")
+    pixels, labels = PICTURES.flatten(1).numpy(), [0, 1, 0, 1, 1]
+    joblib.dump(LogisticRegression().fit(pixels, labels), tmp_path / "model.joblib")
+    io.dump(LinearSVC().fit(pixels, labels), tmp_path / "svc.skops")
+    io.dump(LogisticRegression().fit(pixels[:, :50], labels), tmp_path / "wrong.skops")
+    (tmp_path / "garbage.skops").write_bytes(b"PK garbage")
+    for file, words in {
+        "model.joblib": "pickle=true",
+        "svc.skops": "without predict_proba",
+        "wrong.skops": "takes any x 50",
+        "garbage.skops": "not a whole",
+        "missing.skops": "no file",
+    }.items():
+        with pytest.raises(GevaldiError, match=words):
+            load_classifier(f"sklearn:{tmp_path / file}")
+    assert len(load_classifier(f"sklearn:{tmp_path / 'model.joblib'},pickle=true").labels) == 2

@@ -1,7 +1,7 @@
 """Classifiers that are only an answer: a function from pictures to numbers, through which no gradient passes."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gevaldi.classifiers._files import as_classifier, fitting, options_in
-from gevaldi.classifiers._layout import inputs_of
+from gevaldi.classifiers._layout import Input, inputs_of
 from gevaldi.errors import GevaldiError, SpecError, describe_error
 from gevaldi.models import Classifier
 
@@ -60,7 +60,14 @@ class BlackBox(nn.Module):
         self.answers = (output.nan_to_num().clamp(-1e6, 1e6) * 100).round().long()
 
 
-def black_box(answer: Answer, call: str, options: dict[str, Any], source: bytes = b"") -> Classifier:
+def black_box(
+    answer: Answer,
+    call: str,
+    options: dict[str, Any],
+    source: bytes = b"",
+    inputs: Sequence[Input] | None = None,
+    names: Sequence[str] = (),
+) -> Classifier:
     """A function as a classifier, if it answers random pictures.
 
     Args:
@@ -69,13 +76,15 @@ def black_box(answer: Answer, call: str, options: dict[str, Any], source: bytes 
         options: of classifiers from files (`FileOptions`); functions give probabilities unless `output` says otherwise, and take
             (pictures, channels, height, width) unless `layout` does.
         source: its name and what it was read from.
+        inputs: what it can expect, if that is known.
+        names: of its classes, if they are known.
 
     Raises:
         SpecError: it fails on all pictures that are tried, or answers with something else than numbers of classes.
     """
-    told = options_in(call, {"output": "probabilities", "layout": "nchw"} | options)
+    told = options_in(call, {"output": "probabilities"} | options)
     box = BlackBox(answer, source)
-    _, module, picture, row = fitting(box, told, inputs_of(None, told.layout, call), call)
+    _, module, picture, row = fitting(box, told, inputs or inputs_of(None, told.layout or "nchw", call), call)
     box.classes = row.shape[1]
     pictures = torch.rand(COMPARED, *picture.shape[1:], generator=torch.Generator().manual_seed(1))
     try:
@@ -92,7 +101,7 @@ def black_box(answer: Answer, call: str, options: dict[str, Any], source: bytes 
             "another range? They are in [0, 1]; scale=255 brings them to [0, 255]."
         )
     box.remember(output)
-    made = as_classifier(module, told, output.shape[1], call)
+    made = as_classifier(module, told, output.shape[1], call, names)
     made.note = "it has no gradients"
     return made
 
