@@ -13,7 +13,7 @@ from gevaldi.search.algorithms.cma_es import CmaEs
 from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
 
-STEPS, STEPS_WITHOUT_GRADIENT = 60, 500  # of each search; `benchmarks/README.md` has the figures
+STEPS, STEPS_WITHOUT_GRADIENT = 60, 1000  # of each search; `benchmarks/README.md` has the figures
 
 
 class SecondSearch(NamedTuple):
