@@ -436,6 +436,30 @@ def test_a_served_model_is_compared_with_a_function(served: Server, boxes: Path)
     assert (rows.divergence_end >= rows.divergence_start).all()
 
 
+def test_a_run_whose_server_goes_down_goes_on_when_it_is_up_again(boxes: Path, tmp_path: Path) -> None:
+    left = [70]
+
+    def handle(handler: BaseHTTPRequestHandler, question: dict[str, Any]) -> Any:
+        left[0] -= 1
+        return v1(handler, question) if left[0] > 0 else (503, b"down for the night")
+
+    with Server(handle) as server:
+        settings = {
+            "samples": 4,
+            "steps": 20,
+            "goal": "most divergent",
+            "orders": "forward",
+            "batch_size": 1,
+            "out": tmp_path / "run",
+        }
+        with pytest.raises(ServiceError, match=r"busy \(503\): 'down for the night'.*Finished rows are safe"):
+            compared(boxes, server.name + ",retries=0", "second", **settings)
+        left[0] = 10**6
+        rows = compared(boxes, server.name + ",retries=0", "second", **settings).rows()
+    assert len(rows) == 4
+    assert rows.error.isna().all()
+
+
 def test_a_model_of_scikit_learn_is_a_classifier_under_its_own_labels(tmp_path: Path) -> None:
     io = pytest.importorskip("skops.io")
     pixels, labels = PICTURES.flatten(1).numpy(), ["cat", "dog", "cow", "dog", "cat"]

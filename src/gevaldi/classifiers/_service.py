@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ SHOWN = 200  # characters of an answer that is no prediction
 
 class Service:
     """A server that is asked in batches, several at once, and never twice for the same picture while its answer is remembered."""
+
+    is_concurrent = True
 
     def __init__(self, url: str, protocol: str, input: str, batch: int, parallel: int, timeout: float, retries: int) -> None:
         """Asks nothing yet.
@@ -60,21 +63,23 @@ class Service:
             raise_on_status=False,
         )
         self._http = PoolManager(maxsize=parallel, block=True, timeout=timeout, retries=retry)
-        self._pool = ThreadPoolExecutor(parallel)
+        self._pool, self._lock = ThreadPoolExecutor(parallel), Lock()
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         """Predictions, asked for where they are not known."""
         keys = [hashlib.sha256(picture.tobytes() + str(picture.shape).encode()).digest() for picture in pictures]
-        here = {key: self.known[key] for key in keys if key in self.known}
+        with self._lock:
+            here = {key: self.known[key] for key in keys if key in self.known}
         new = {key: picture for key, picture in zip(keys, pictures, strict=True) if key not in here}
         size = min(self.batch, -(-len(new) // self.parallel)) or 1
         order = list(new)
         parts = [order[i : i + size] for i in range(0, len(order), size)]
         for part, rows in zip(parts, self._pool.map(lambda part: self.ask(np.stack([new[k] for k in part])), parts), strict=True):
             here |= zip(part, rows, strict=True)
-            self.known |= zip(part, rows, strict=True)
-        while self.known and len(self.known) * next(iter(self.known.values())).nbytes > MOST_BYTES:
-            self.known.pop(next(iter(self.known)))
+        with self._lock:
+            self.known |= {key: here[key] for key in order}
+            while self.known and len(self.known) * next(iter(self.known.values())).nbytes > MOST_BYTES:
+                self.known.pop(next(iter(self.known)))
         return np.stack([here[key] for key in keys])
 
     def ask(self, pictures: np.ndarray) -> np.ndarray:
@@ -90,10 +95,9 @@ class Service:
         try:
             answer = self._http.request("POST", self.url, body=body, headers={"Content-Type": "application/json"})
         except HTTPError as error:
-            raise ServiceError(
-                f"{self.url} does not answer: {error}. Is it running, and is the address right? Finished rows are safe: the same "
-                "command goes on with them. timeout=SECONDS and retries=N wait longer."
-            ) from error
+            raise self._down(str(error)) from error
+        if answer.status in BUSY:
+            raise self._down(f"it is busy ({answer.status}): {_beginning(answer.data)}")
         if answer.status in WRONG_INPUT:
             raise ValueError(f"it refuses pictures of shape {pictures.shape} ({answer.status}): {_beginning(answer.data)}")
         if answer.status != 200:
@@ -130,6 +134,12 @@ class Service:
         if self.protocol == "v1":
             return 'Expected {"predictions": [[...], ...]}, a list of numbers for each picture; protocol=v2 is Open Inference.'
         return 'Expected {"outputs": [{"shape": [...], "data": [...]}]} with one output; the default is protocol=v1.'
+
+    def _down(self, why: str) -> ServiceError:
+        return ServiceError(
+            f"{self.url} does not answer: {why}. Is it running, and is the address right? Finished rows are safe: the same command "
+            "goes on with them. timeout=SECONDS and retries=N wait longer."
+        )
 
     def _unusable(self, what: str, data: bytes, remedy: str) -> ServiceError:
         return ServiceError(f"{self.url} {what}. It begins: {_beginning(data)}. {remedy}")
