@@ -4,7 +4,7 @@
 
 Intervals are those of `gevaldi verdict`: as if labels were never wrong, with `--label-error 5%`, and with `--label-error measured`,
 where a second person answers 15 % of the pictures and 10 % of the tasks are controls. An interval misses if it ever leaves out
-the true difference on the pool, at any label. With 1,000 repeats, the default, all tables take 15 minutes.
+the true difference on the pool, at any label. With 1,000 repeats, the default, it takes 20 minutes.
 """
 
 import functools

@@ -10,6 +10,7 @@ Every answer is a class that a hash of person and task decides, so that an answe
 import asyncio
 import contextlib
 import hashlib
+import json
 import os
 import random
 import signal
@@ -28,9 +29,9 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from gevaldi.labelling.assignment import Options
 from gevaldi.labelling.queues import open_queue
 from gevaldi.labelling.serve import HOST, Labelling
-from gevaldi.labelling.service import Options
 from gevaldi.labels import Label
 from gevaldi.predictions.base import Pool, Predictions
 from gevaldi.verdicts.responses import read_responses
@@ -151,8 +152,7 @@ class Client:
         what = chance.random()
         if what < 0.05:
             self.events["dropped"] += 1
-            with contextlib.suppress(httpx.HTTPError, asyncio.TimeoutError):
-                await asyncio.wait_for(tabs[0].post("answer", json=body), chance.random() * 0.01)
+            await self.drop(body, chance)
         sends = [self.retry(tabs[0], "POST", "answer", body)]
         if 0.05 < what < 0.10:
             self.events["twice"] += 1
@@ -164,6 +164,18 @@ class Client:
         assert len({reply["answer"] for reply in replies}) == 1, "two replies name different answers"
         assert sum(reply["stored"] for reply in replies) <= 1, "two posts were both stored"
         self.stored[task] = replies[0]["answer"]
+
+    async def drop(self, body: dict[str, Any], chance: random.Random) -> None:
+        """Send a post, or a part of it, and drop the line before the reply."""
+        address, content = httpx.URL(self.link), json.dumps(body).encode()
+        head = f"POST {address.path}answer HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(content)}\r\n"
+        head += "Content-Type: application/json"
+        whole = head.encode() + b"\r\n\r\n" + content
+        with contextlib.suppress(OSError):
+            _, line = await asyncio.open_connection("127.0.0.1", address.port)
+            line.write(whole if chance.random() < 0.7 else whole[: chance.randrange(len(whole))])
+            await asyncio.sleep(chance.random() * 0.01)
+            line.transport.abort()
 
     async def undo(self, tab: httpx.AsyncClient, chance: random.Random) -> None:
         """Take back the last answer, with one key however often it is sent."""

@@ -38,9 +38,9 @@ def test_the_generator_draws_what_it_is_asked_for_and_little_that_is_disputed() 
 
 @pytest.mark.slow
 def test_default_settings_part_the_pair_inside_the_prior(tmp_path: Path) -> None:
-    made = gevaldi.compare(*PAIR, "bundled:mnist-vae", samples=100, out=tmp_path, device="cpu", batch_size=50)
+    made = gevaldi.compare(*PAIR, "bundled:mnist-vae", samples=50, out=tmp_path, device="cpu", batch_size=50)
     inside = made.rows().groupby("order")["typicality_end"].agg(lambda values: (values <= TYPICAL + 1e-6).mean())
-    assert (inside >= 0.99).all()
+    assert (inside >= 0.98).all()
     for found in made.summary():
         assert found.differ_end.value >= 0.90
         assert found.failed == 0
@@ -50,7 +50,7 @@ def test_default_settings_part_the_pair_inside_the_prior(tmp_path: Path) -> None
 def test_batch_sizes_give_the_same_samples_on_the_bundled_pair(tmp_path: Path) -> None:
     runs = {
         size: gevaldi.compare(
-            *PAIR, "bundled:mnist-vae", samples=6, steps=30, audited=4, out=tmp_path / str(size), device="cpu", batch_size=size
+            *PAIR, "bundled:mnist-vae", samples=6, steps=15, audited=4, out=tmp_path / str(size), device="cpu", batch_size=size
         ).rows()
         for size in (1, 7, 64)
     }

@@ -47,12 +47,14 @@ def test_the_table_of_sources_is_what_they_say_of_themselves() -> None:
         "docs/figures.md",
         "docs/export.md",
         "docs/hierarchy.md",
+        "docs/label.md",
         "docs/models.md",
         "docs/plants.md",
         "docs/retrain.md",
         "docs/validate-imagenet.md",
         "docs/verdict.md",
         "docs/regions.md",
+        "docs/study.md",
     ],
 )
 def test_the_python_of_a_document_runs_as_it_stands(name: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from gevaldi.cli.main import app
 from gevaldi.errors import SpecError
 from gevaldi.labelling.store import Store
-from gevaldi.verdicts.answers import CANNOT_TELL, Answer
+from gevaldi.verdicts.answers import CANNOT_TELL, WITHDRAWN, Answer
 from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.label_error import Check, LabelError, label_error_of
 from gevaldi.verdicts.people import measured_error
@@ -104,7 +104,7 @@ def test_the_allowance_widens_differences_flips_and_the_path_alike_and_ends_nowh
     assert low <= allowed.interval.low <= allowed.interval.high <= high
     assert plain.main.is_exact
     assert not allowed.main.is_exact
-    assert any("each label is said to be wrong with a chance of at most 5" in one for one in sentences(allowed))
+    assert any("each is claimed to be wrong with a chance of at most 5 %" in one for one in sentences(allowed))
     assert record_of(allowed)["pairs"][0]["wrong_labels_at_most"] == wrong
 
 
@@ -149,6 +149,23 @@ def test_errors_are_measured_by_two_people_and_by_controls(tmp_path: Path) -> No
     assert found.controls == Check(1, 3)  # p0 is disputed, and so its class is not known
 
 
+def test_a_disagreement_that_was_settled_still_measures_the_error_and_an_undone_slip_does_not(tmp_path: Path) -> None:
+    pool = pool_of([0] * 60, [1] * 60)
+    answers = [Answer(f"p{i}", "cat", who) for i in range(9) for who in ("Ada", "Ben")]
+    settled = [Answer("p20", "cat", "Ada"), Answer("p20", "dog", "Ben"), Answer("p20", "cat", "Ben")]
+    slip = [Answer("p21", "dog", "Ada"), Answer("p21", WITHDRAWN, "Ada"), Answer("p21", "cat", "Ada"), Answer("p21", "cat", "Ben")]
+    assert measured_error(pool, [*answers, *settled, *slip], tmp_path).pairs == Check(1, 11)
+
+
+def test_while_somebody_is_compared_with_nobody_nothing_is_measured(tmp_path: Path) -> None:
+    pool = pool_of([0] * 60, [1] * 60)
+    pairs = [Answer(f"p{i}", "cat", who) for i in range(30) for who in ("Ada", "Ben")]
+    alone = [Answer(f"p{i}", "dog", "Cem") for i in range(30, 50)]
+    assert measured_error(pool, [*pairs, *alone], tmp_path).rate(0.05) == 1
+    assert measured_error(pool, [*pairs, *alone, Answer("p0", "cat", "Cem")], tmp_path).rate(0.05) == 1  # Ada and Ben were first
+    assert measured_error(pool, [Answer("p0", "cat", "Cem"), *pairs, *alone], tmp_path).rate(0.05) < 0.3
+
+
 def test_people_who_agree_on_many_pictures_decide_and_those_who_differ_do_not() -> None:
     pool = pool_of([0] * 300, [1] * 300)
     rng = np.random.default_rng(0)
@@ -159,7 +176,7 @@ def test_people_who_agree_on_many_pictures_decide_and_those_who_differ_do_not() 
             [Answer(f"p{i}", "dog", "Ada") for i in range(300)] + [Answer(f"p{i}", str(said[i]), "Ben") for i in range(300)]
         )
         assert verdict.state == state
-        assert any("two people differ on" in one for one in sentences(verdict))
+        assert any("two people are not the same on" in one for one in sentences(verdict))
 
 
 def test_every_ranking_and_budget_allows_for_wrong_labels_too() -> None:
@@ -196,4 +213,8 @@ def test_the_command_takes_the_error_and_the_rule_and_records_both(tmp_path: Pat
     assert '"label_error": 0.05' in record
     page = (tmp_path / "out" / "report.html").read_text()
     assert "--several majority --label-error 0.05" in page
-    assert CliRunner().invoke(app, [*command, "--label-error", "measured"]).exit_code == 2
+    (tmp_path / "labels.csv").write_text((tmp_path / "labels.csv").read_text() + "p0,dog,Ben\np1,cat,Ben\n")
+    measured = CliRunner().invoke(app, [*command, "--label-error", "measured"])
+    assert measured.exit_code == 2
+    assert "two people are not the same on 1 of 2 pictures" in measured.output
+    assert "Ben: 2 pictures" in measured.output

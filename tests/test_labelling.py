@@ -1,5 +1,6 @@
 """People label on a page: what they are asked, what becomes of their answers, and what the page never tells them."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -18,14 +19,16 @@ from starlette.testclient import TestClient
 import gevaldi
 from conftest import called, small_classifier, small_generator
 from gevaldi.errors import DataError, RunFolderError, SpecError
-from gevaldi.labelling import service as service_module
+from gevaldi.labelling import assignment as assignment_module
 from gevaldi.labelling import store as store_module
 from gevaldi.labelling.app import HEADERS, make_app
+from gevaldi.labelling.assignment import Options
 from gevaldi.labelling.exports import FORMATS
 from gevaldi.labelling.queues import open_queue
 from gevaldi.labelling.serve import LOOPBACK
-from gevaldi.labelling.service import Options, Service
+from gevaldi.labelling.service import Service
 from gevaldi.labelling.store import Store
+from gevaldi.names import visible
 from gevaldi.runs.store.regions import Shown, write_regions
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER
 from gevaldi.verdicts.read import read_answers
@@ -327,7 +330,7 @@ def test_a_repeat_comes_ten_tasks_later_and_does_not_count_twice(begin: Callable
     assert again
     for one in again:
         first = next(other for other in found if other.picture == one.picture and other.occasion == 1)
-        assert one.number - first.number >= service_module.GAP
+        assert one.number - first.number >= assignment_module.GAP
         assert one.task != first.task
     counted = Counter(one.picture for one in read_answers(service.queue.folder))
     assert set(counted.values()) == {1}
@@ -338,12 +341,12 @@ def test_after_a_restart_everybody_is_asked_the_same_under_the_same_link(begin: 
     service = serve(verdict, names, until_decided=False)
     answer_all(service, names, most=10)
     before = {name: tasks(service, name, 3) for name in names}
-    token, kinds = service.people["Grace"].token, {text: service._kind((text, 1)) for text in service._items}
+    token, kinds = service.people["Grace"].token, {text: service.assignment.kind((text, 1)) for text in service.assignment.items}
     service.store.close()
     again = serve(verdict.folder, ("Ada",), until_decided=False)
     assert again.people["Grace"].token == token
     assert {name: tasks(again, name, 3) for name in names} == before
-    assert {text: again._kind((text, 1)) for text in again._items} == kinds
+    assert {text: again.assignment.kind((text, 1)) for text in again.assignment.items} == kinds
     assert [again.progress(again.people[name])["answered"] for name in names] == [10, 10]
     late = again.answer(again.people["Grace"], before["Grace"][2], "cat", "from a page that was open")
     assert late["stored"]
@@ -353,7 +356,7 @@ def test_what_a_silent_person_was_asked_goes_to_another_and_both_answers_count(
     begin: Callable[..., Verdict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names, now = ("Ada", "Grace"), [0.0]
-    monkeypatch.setattr(service_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(assignment_module.time, "monotonic", lambda: now[0])
     service = serve(begin(), names, Options(overlap=0, repeats=0), controls=0)
     adas = tasks(service)[0]
     picture = asked(service, adas)
@@ -537,6 +540,28 @@ def test_other_sites_cannot_answer(begin: Callable[..., Verdict], headers: dict[
 )
 def test_on_the_loopback_only_names_of_this_machine_are_answered(begin: Callable[..., Verdict], host: str, status: int) -> None:
     assert browser(serve(begin())).get("", headers={"host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("label.example.org", "https://label.example.org", 200),  # a server in front that says how it was called
+        ("127.0.0.1:8765", "https://label.example.org", 200),  # one that does not
+        ("127.0.0.1:8765", "http://127.0.0.1:8765", 200),
+        ("127.0.0.1:8765", "https://evil.example", 403),
+        ("evil.example", "https://evil.example", 421),
+    ],
+)
+def test_behind_another_server_pages_of_its_name_can_answer(
+    begin: Callable[..., Verdict], host: str, origin: str, status: int
+) -> None:
+    service = serve(begin())
+    app = make_app(service, frozenset({"127.0.0.1"}), name="label.example.org")
+    page = TestClient(app, base_url=f"http://127.0.0.1/p/{service.people['Ada'].token}/")
+    content = {"task": tasks(service)[0], "answer": "cat", "key": "k"}
+    reply = page.post("answer", json=content, headers={"host": host, "origin": origin})
+    assert reply.status_code == status
+    assert (status != 421) or "gevaldi label FOLDER --name evil.example" in reply.text
 
 
 @pytest.mark.parametrize(
@@ -831,3 +856,45 @@ def test_a_restart_without_names_asks_who_was_asked_before_and_knows_how_the_int
         assert list(again.links) == ["Ada", "Grace"]
         assert again.service.overview()["points"][-1] == points[-1]
         assert len(again.service.points) > 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_people_do_in_whatever_order_the_file_holds_what_they_were_told(begin: Callable[..., Verdict], seed: int) -> None:
+    names, chance = ("Ada", "Grace", "Mary"), np.random.default_rng(seed)
+    verdict = begin()
+    service = serve(verdict, names, Options(repeats=0.2, overlap=0.4), until_decided=False)
+    told: dict[str, dict[str, str]] = {name: {} for name in names}
+    for number in range(250):
+        name = names[chance.integers(3)]
+        person, what = service.people[name], chance.random()
+        if what < 0.02:
+            service.store.close()
+            service = serve(verdict.folder, names, service.options, until_decided=False)
+        elif what < 0.12 and told[name]:
+            task = service.undo(person, f"{number}")["task"]
+            assert task == list(told[name])[-1]
+            del told[name][task]
+            assert tasks(service, name)[0] == task
+        elif found := service.next(person, 3):
+            one = found[chance.integers(len(found))]
+            answer = [*one["choices"], NEITHER, CANNOT_TELL][chance.integers(len(one["choices"]) + 2)]
+            told[name][one["task"]] = service.answer(person, one["task"], answer, f"{number}")["answer"]
+    found = read_responses(service.queue.folder)
+    assert {name: {one.task: visible(one.answer) for one in found if one.person == name} for name in names} == told
+    assert len(found) == sum(map(len, told.values()))
+    verdict.refresh()
+    other = begin("other")
+    other.add(read_answers(service.queue.folder))
+    assert (other.interval, other.main.used) == (verdict.interval, verdict.main.used)
+
+
+def test_while_another_process_writes_for_long_an_answer_is_refused_and_can_be_sent_again(begin: Callable[..., Verdict]) -> None:
+    service = serve(begin())
+    page, body = browser(service), {"task": tasks(service)[0], "answer": "cat", "key": "k"}
+    service.store._connection.execute("PRAGMA busy_timeout = 1")
+    with contextlib.closing(sqlite3.connect(service.store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        reply = page.post("answer", json=body)
+        assert (reply.status_code, "Send it again" in reply.json()["error"]) == (503, True)
+        other.execute("ROLLBACK")
+    assert page.post("answer", json=body).json()["stored"]

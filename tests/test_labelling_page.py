@@ -4,6 +4,8 @@ import contextlib
 import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,10 @@ import pytest
 from PIL import Image
 from report_page import FLAGS
 
+from gevaldi.labelling.assignment import Options
 from gevaldi.labelling.queues import Item, Queue, Status
 from gevaldi.labelling.serve import Labelling
-from gevaldi.labelling.service import Options
-from gevaldi.labelling.store import responses
+from gevaldi.verdicts.responses import read_responses
 
 pytestmark = pytest.mark.slow
 CHROMIUM = next((found for found in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if found), None)
@@ -64,7 +66,7 @@ class Site(Labelling):
 
     def answers(self) -> list[tuple[str, str | None]]:
         """The answers on disk and whether the picture could be real, in the order of the queue."""
-        counted = {one.picture: (one.answer, one.real) for one in responses(self.folder)}
+        counted = {one.picture: (one.answer, one.real) for one in read_responses(self.folder)}
         return [counted[item.id] for item in self.items if item.id in counted]
 
 
@@ -473,10 +475,10 @@ def test_the_page_of_the_owner_renews_itself_and_copies_links(contexts: Any, lab
     far(other, 0)
     other.keyboard.press("1")
     far(other, 1)
-    page.locator("h1").click()
     page.clock.fast_forward(11_000)
     page.get_by_role("row").filter(has_text="Ada").get_by_role("cell", name="1", exact=True).wait_for()
     page.get_by_text("This page renews itself.").wait_for()
+    assert page.evaluate("document.activeElement.matches('[data-copy]')"), "the focus stays where it was"
 
 
 @pytest.mark.parametrize("script", [True, False])
@@ -524,6 +526,14 @@ def test_a_picture_that_cannot_be_read_can_be_left_as_unclear(contexts: Any, lab
     page.keyboard.press("?")
     page.get_by_text("2 answered").first.wait_for()
     assert site.answers() == [("cannot tell", None)] * 2
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, chromium-browser or google-chrome on the path")
+def test_the_screenshots_of_the_documentation_can_be_drawn_again(tmp_path: Path) -> None:
+    script = Path(__file__).parents[1] / "docs" / "label_screenshots.py"
+    subprocess.run([sys.executable, script, tmp_path], check=True, timeout=300, stdout=subprocess.DEVNULL)
+    for name in ("label-task.png", "label-owner.png"):
+        assert (tmp_path / name).stat().st_size < 150_000
 
 
 def test_nothing_moves_for_who_asked_for_less_motion(contexts: Any, label: Any) -> None:

@@ -462,6 +462,26 @@ def test_pictures_of_the_strip_stand_where_the_slider_says(browser: Any, tmp_pat
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_a_verdict_of_several_people(browser: Any, tmp_path: Path, scheme: Any) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    from gevaldi.verdicts.answers import Answer
+    from gevaldi.verdicts.start import verdict_on
+    from test_verdicts import pool_of
+
+    verdict = verdict_on(pool_of([0] * 30, [1] * 20 + [0] * 10), label_error="measured", where=["p1*"])
+    verdict.add(
+        [Answer(f"p{i}", "dog" if i % k else "cat", name) for k, name in enumerate(("Ada", "Ben", "Cem"), 2) for i in range(9)]
+    )
+    page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme=scheme)
+    page.goto(verdict.report(tmp_path / "verdict.html").as_uri())
+    assert page.locator("text=To discuss").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_a_page_with_regions_and_a_telephone_shows_it_whole(browser: Any, tmp_path: Path, scheme: Any) -> None:
     from axe_playwright_python.sync_playwright import Axe
 

@@ -8,13 +8,17 @@ import math
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,7 +26,7 @@ from hypothesis import strategies as st
 from scipy.stats import barnard_exact, binom
 
 from conftest import called
-from gevaldi.errors import DataError, SpecError
+from gevaldi.errors import DataError, MissingExtra, RunFolderError, SpecError
 from gevaldi.runs.store.run import Run
 from gevaldi.runs.store.schema import Row
 from gevaldi.studies.allocation import allocation
@@ -30,6 +34,8 @@ from gevaldi.studies.analysis import Outcome, analyse
 from gevaldi.studies.plan import Plan, Truth, plan_from
 from gevaldi.studies.power import chance, difference, is_shown, people_needed, power
 from gevaldi.studies.results import sessions_of
+from gevaldi.studies.sentences import headline
+from gevaldi.studies.store import Store
 from gevaldi.studies.study import Study, plan_study
 from gevaldi.testing.people import SimulatedPeople
 from test_reports import HOSTILE, SOME, made, png, prediction, row
@@ -95,6 +101,9 @@ def test_an_arm_without_pictures_is_left_out_with_a_sentence(study: Study) -> No
 
 def test_samples_are_shown_where_the_two_differ_and_random_pictures_are_starts(study: Study) -> None:
     assert all(one["first"] == "cat" for one in study.manifest.arms["maximally different"])
+    numbers = [int(one["source"].split()[1].strip(",")) for one in study.manifest.arms["maximally different"]]
+    assert len({number // 2 for number in numbers}) == len(numbers), "both orders of a start are hardly two pictures"
+    assert {number % 2 for number in numbers} == {0, 1}
     assert all("before the search" in one["source"] for one in study.manifest.arms["random"])
     hidden = {one["file"] for shown in study.manifest.arms.values() for one in shown}
     assert all((study.folder / "jspsych" / file).read_bytes().startswith(b"\x89PNG") for file in hidden)
@@ -146,10 +155,37 @@ def test_a_plan_is_fixed_once_the_first_person_has_answered(study: Study) -> Non
     changed.add(simulated(changed, PEOPLE, range(1))[0], "test")
     path.write_text(original, encoding="utf-8")
     for again in (Study.open, plan_study):
-        with pytest.raises(SpecError, match="people: 60 when people began, 40 now.*Restore it"):
+        with pytest.raises(SpecError, match=r"people: 60 when people began, 40 now.*Restore it"):
             again(study.folder.parent)
     path.write_text(original.replace("people: 40", "people: 60"), encoding="utf-8")
     assert len(Study.open(study.folder.parent).analysis().outcomes) == 1
+
+
+def test_pictures_are_fixed_once_the_first_person_has_answered(study: Study) -> None:
+    study.add(simulated(study, PEOPLE, range(1))[0], "test")
+    assert plan_study(study.folder.parent).id == study.id
+    path = study.folder / "pictures.json"
+    original = path.read_text("utf-8")
+    path.write_text(original.replace('"cat"', '"dog"'), encoding="utf-8")
+    with pytest.raises(SpecError, match="list of pictures was changed after the first person answered"):
+        Study.open(study.folder.parent)
+    path.write_text(original, encoding="utf-8")
+    (study.folder / "jspsych" / study.manifest.arms["random"][0]["file"]).write_bytes(png(99)["bytes"])
+    with pytest.raises(SpecError, match="missing or was changed"):
+        study.export()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"classifiers": 1}', "[" * 5000])
+def test_a_damaged_list_of_pictures_is_refused(study: Study, text: str) -> None:
+    (study.folder / "pictures.json").write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError, match="is damaged"):
+        Study.open(study.folder.parent)
+
+
+def test_a_damaged_file_of_results_is_refused_with_a_remedy(study: Study) -> None:
+    (study.folder / "study.sqlite").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    with pytest.raises(RunFolderError, match=r"study\.sqlite cannot be read or written: .* check the disk"):
+        Study.open(study.folder.parent)
 
 
 def test_settings_of_a_new_plan_do_not_change_one_that_exists(study: Study) -> None:
@@ -258,6 +294,14 @@ def test_who_fails_the_attention_checks_is_left_out_and_reported() -> None:
     assert analyse(lenient, found.outcomes, TWO).excluded == 0
 
 
+def test_a_study_that_is_not_finished_claims_nothing() -> None:
+    people = SimulatedPeople({"maximally different": 1.0, "random": 0.0})
+    found = analyse(PAIR, outcomes(people, PAIR, 40), TWO)
+    assert found.main.shown
+    assert headline(found) == "The study is not finished: 40 of 80 planned people have answered."
+    assert headline(analyse(PAIR, outcomes(people, PAIR, 80), TWO)).startswith("More people change their choice")
+
+
 def test_a_study_without_people_claims_nothing() -> None:
     found = analyse(PAIR, [], TWO)
     assert not found.main.shown
@@ -334,7 +378,11 @@ def test_a_file_without_results_is_refused_with_a_remedy(study: Study, tmp_path:
         study.read([path])
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(["study", "person", "number", "task", "response", "trial_index"]), st.none() | st.integers() | st.text() | st.floats() | st.lists(st.integers())), max_size=8))  # fmt: skip
+COLUMNS = st.sampled_from(["study", "person", "number", "task", "response", "trial_index"])
+VALUES = st.none() | st.integers() | st.text() | st.floats() | st.lists(st.integers())
+
+
+@given(st.lists(st.dictionaries(COLUMNS, VALUES), max_size=8))
 def test_no_row_of_a_stranger_raises(rows: list[Row]) -> None:
     from gevaldi.studies.results import answers_of
 
@@ -440,7 +488,7 @@ def test_the_server_refuses_what_no_page_of_its_own_sends(study: Study, client: 
     assert posted(client, study, "0" * 32, number).status_code == 422
     assert posted(client, study, person, number + 1).status_code == 422
     assert posted(client, study, person, number, **{"content-type": "text/plain"}).status_code == 415
-    assert posted(client, study, person, number, host="elsewhere.example").status_code == 400
+    assert posted(client, study, person, number, host="elsewhere.example").status_code == 421
     for body, status in ((b"[", 422), (b"7", 422), (b"[[]]", 422), (b"x" * 2**21, 413), (b"[" * 50_000, 422)):
         reply = client.post("/results", content=body, headers={"content-type": "application/json"})
         assert reply.status_code == status
@@ -450,10 +498,71 @@ def test_the_server_refuses_what_no_page_of_its_own_sends(study: Study, client: 
     assert study.store.results() == []
 
 
+def test_every_reply_forbids_what_comes_from_elsewhere(study: Study, client: Any) -> None:
+    for path in ("/?number=0", "/data.js", "/index.html", f"/{study.manifest.arms['random'][0]['file']}", "/nothing"):
+        headers = client.get(path).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+
+
+def test_a_full_disk_is_an_error_that_the_page_waits_out(study: Study, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    person, number = began(client)
+
+    def full(*_: Any) -> bool:
+        raise RunFolderError("study.sqlite cannot be written: disk full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "add", full)
+        assert posted(client, study, person, number).status_code == 503
+    assert posted(client, study, person, number).json() == {"stored": True}
+
+
+def test_people_who_begin_at_once_have_different_numbers(study: Study) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        people = [one.result() for one in [pool.submit(study.store.begin) for _ in range(40)]]
+    assert sorted(number for number, _ in people) == [*range(40)]
+    assert len({person for _, person in people}) == 40
+
+
+def test_without_the_extra_the_error_names_it(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gevaldi.studies.serve import application
+
+    monkeypatch.setitem(sys.modules, "starlette.applications", None)
+    with pytest.raises(MissingExtra, match=r"gevaldi\[web\]"):
+        application(study)
+
+
+def test_planning_and_reporting_need_no_torch(study: Study) -> None:
+    code = (
+        "import sys; from gevaldi.studies.study import plan_study; plan_study(sys.argv[1]).report(); "
+        "print([name for name in ('torch', 'starlette') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(study.folder.parent)], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
 def test_a_study_with_all_its_people_takes_no_more(study: Study, client: Any) -> None:
     for session in simulated(study, PEOPLE, range(40)):
         study.add(session, "test")
     assert "all the people it needs" in client.get("/").text
+
+
+@pytest.mark.slow
+def test_an_acknowledged_result_survives_a_kill_of_the_server(study: Study) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "gevaldi", "study", str(study.folder.parent), "--serve", "--port", str(port)]
+    for count in (1, 2):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
+            try:
+                transport = httpx.HTTPTransport(retries=8)
+                with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=transport) as client:
+                    person, number = began(client)
+                    assert posted(client, study, person, number).json() == {"stored": True}
+            finally:
+                server.kill()
+        assert study.store.count() == count
 
 
 @pytest.fixture(scope="module")
@@ -594,4 +703,4 @@ def test_the_export_plays_with_jspsych_and_its_results_come_back(study: Study, b
     assert (own.person, own.arm, own.comment) == ("anna", study.arms[session["arm"]], 'a "b", <c>')
     assert (own.before == "second") == (session["a"] == "first")
     assert (own.sure_before, own.sure_after, own.failed_checks) == (3, 5, 0)
-    assert not own.before == own.after
+    assert own.before != own.after

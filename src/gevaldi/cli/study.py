@@ -9,7 +9,7 @@ from gevaldi.cli.words import tell
 if TYPE_CHECKING:
     from gevaldi.studies.study import Study
 
-PORT = 8765
+PORT = 8766  # beside that of gevaldi label
 
 
 def study(

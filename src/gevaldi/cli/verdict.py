@@ -1,5 +1,6 @@
 """The command `gevaldi verdict`: which of some classifiers to deploy."""
 
+import shlex
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -164,6 +165,8 @@ def _decide(
     path = write_queue(found, folder, count)
     if found.left:
         tell(f"queue:  {path} (write the classes into it, and give the same command again)")
+    if found.left and found.pool.pictures is not None:
+        tell(f"people: gevaldi label {shlex.quote(str(folder))} (asks them on a page in the browser)")
     if found.left and as_tasks:
         from gevaldi.verdicts.tasks import write_tasks
 
@@ -176,6 +179,7 @@ def _decide(
 def _describe(found: "Assessment") -> None:
     """Print the verdict."""
     from gevaldi.verdicts.gate import claim_in_words, rows
+    from gevaldi.verdicts.page import people_of
     from gevaldi.verdicts.sentences import sentences
 
     for note in found.notes:
@@ -189,6 +193,14 @@ def _describe(found: "Assessment") -> None:
         tell(f"  {row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]}")
     for sentence in others:
         tell(sentence)
+    if people := people_of(found):
+        for one in people.people:
+            parts = [f"{one.answered:,} pictures"]
+            parts += [f"{one.missed} of {one.controls.count} controls missed"] if one.controls.count else []
+            parts += [f"{one.same} of {one.repeats.count} repeats alike"] if one.repeats.count else []
+            tell(f"  {one.name or 'unnamed'}: {', '.join(parts)}")
+        for sentence in people.sentences:
+            tell(sentence)
 
 
 def _write_files(found: "Verdict", chosen: dict[str, str | None]) -> None:

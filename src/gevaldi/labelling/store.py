@@ -42,8 +42,15 @@ MOUNTS = Path("/proc/self/mounts")
 T = TypeVar("T")
 
 
-class FullDisk(RunFolderError):
-    """An answer that could not be stored."""
+class NotStored(RunFolderError):
+    """An answer that could not be stored; `status` says why, as a status of HTTP."""
+
+    def __init__(self, path: Path, error: sqlite3.Error) -> None:
+        is_full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+        self.status = 507 if is_full else 503
+        super().__init__(
+            f"The answer is not stored: {path} cannot be written ({error}). {'Free some space' if is_full else 'Send it again'}."
+        )
 
 
 class Store:
@@ -122,7 +129,7 @@ class Store:
             Whether it is new, and the one that is stored.
 
         Raises:
-            FullDisk: it could not be written, and is not stored.
+            NotStored: it could not be written, and is not stored.
         """
 
         def write(connection: sqlite3.Connection) -> tuple[bool, Response]:
@@ -138,7 +145,7 @@ class Store:
         """Take back the last response of a person; None if there is none, or if this was done with the same key before.
 
         Raises:
-            FullDisk: it could not be written.
+            NotStored: it could not be written.
         """
 
         def write(connection: sqlite3.Connection) -> Response | None:
@@ -174,9 +181,8 @@ class Store:
         except Exception as error:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
-            failure = FullDisk(f"The answer is not stored: {self.path} cannot be written ({error}). Free some space.")
             for _, _, future in jobs:
-                future.set_exception(failure if isinstance(error, sqlite3.Error) else error)
+                future.set_exception(NotStored(self.path, error) if isinstance(error, sqlite3.Error) else error)
             return
         for (_, then, future), result in zip(jobs, results, strict=True):
             then(result)

@@ -4,12 +4,11 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 
 from gevaldi.statistics.intervals import Estimate
 
 RESAMPLES = 1000
-CHUNK = 100  # resamples at once
 
 Counts = Int[np.ndarray, "items classes"]
 
@@ -52,11 +51,9 @@ def alpha_with_interval(counts: Counts, seed: int = 0) -> Estimate:
     value, rated = krippendorff_alpha(counts), _rated(counts)
     if value != value:
         return Estimate(value, value, value, len(rated))
-    rng, apart, drawn = np.random.default_rng(seed), _apart(rated), []
-    for _ in range(RESAMPLES // CHUNK):
-        times = rng.multinomial(len(rated), np.full(len(rated), 1 / len(rated)), size=CHUNK)
-        drawn.append(_alpha(times @ apart, times @ rated))
-    low, high = np.nanquantile(np.concatenate(drawn), [0.025, 0.975]).tolist()
+    alike, often = np.unique(rated, axis=0, return_counts=True)  # items that were rated alike are drawn together
+    times = np.random.default_rng(seed).multinomial(len(rated), often / len(rated), size=RESAMPLES).astype(float)
+    low, high = np.nanquantile(_alpha(times @ _apart(alike), times @ alike.astype(float)), [0.025, 0.975]).tolist()
     return Estimate(value, low, high, len(rated))
 
 
@@ -70,7 +67,7 @@ def _apart(rated: Counts) -> Float[np.ndarray, " items"]:
     return np.asarray((ratings**2 - (rated**2).sum(1)) / (ratings - 1))
 
 
-def _alpha(apart: Any, totals: Int[np.ndarray, "*resamples classes"]) -> np.ndarray:
+def _alpha(apart: Any, totals: Num[np.ndarray, "*resamples classes"]) -> np.ndarray:
     """Alpha from the sum of `_apart` and how often each class was given."""
     ratings = totals.sum(-1)
     by_chance = ratings**2 - (totals**2).sum(-1)

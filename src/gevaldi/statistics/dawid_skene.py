@@ -11,6 +11,7 @@ s is a smoothing that takes a person of whom little is known for one who is more
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,6 +21,7 @@ TOLERANCE = 1e-6  # of the probabilities of classes
 TINY = 1e-10  # a probability that stands for zero
 
 Places = Int[np.ndarray, " answers"]
+Confusion = Float[np.ndarray, "people answered true"]
 
 
 @dataclass(frozen=True)
@@ -51,16 +53,19 @@ def dawid_skene(answers: Sequence[tuple[str, str, str]], smoothing: float = 1.0)
         answers: person, item and class, at least one; each person answers an item at most once.
         smoothing: s; 0 for the maximum of the likelihood.
     """
+    from scipy import sparse
+
     people, who = _numbered([person for person, _, _ in answers])
     items, what = _numbered([item for _, item, _ in answers])
     classes, said = _numbered([answer for _, _, answer in answers])
+    given = sparse.csr_array((np.ones(len(who)), (what, who * len(classes) + said)), (len(items), len(people) * len(classes)))
     truth = np.zeros((len(items), len(classes)))
     np.add.at(truth, (what, said), 1.0)
     truth /= truth.sum(1, keepdims=True)
-    pi, rho = _maximise(truth, who, what, said, smoothing)
+    pi, rho = _maximise(truth, given, smoothing)
     for _ in range(STEPS):
-        before, truth = truth, _expect(pi, rho, who, what, said, len(items))
-        pi, rho = _maximise(truth, who, what, said, smoothing)
+        before, truth = truth, _expect(pi, rho, given)
+        pi, rho = _maximise(truth, given, smoothing)
         if np.abs(truth - before).max() < TOLERANCE:
             break
     return DawidSkene(items, classes, people, truth, np.einsum("pkk,k->p", pi, rho))
@@ -73,19 +78,17 @@ def _numbered(column: Sequence[str]) -> tuple[tuple[str, ...], Places]:
     return tuple(places), np.array(found, dtype=int)
 
 
-def _expect(pi: np.ndarray, rho: np.ndarray, who: Places, what: Places, said: Places, items: int) -> np.ndarray:
+def _expect(pi: Confusion, rho: np.ndarray, given: Any) -> np.ndarray:
     """T, from pi and rho."""
-    logs = np.tile(np.log(np.maximum(rho, TINY)), (items, 1))
-    np.add.at(logs, what, np.log(np.maximum(pi[who, :, said], TINY)))
+    logs = np.log(np.maximum(rho, TINY)) + given @ np.log(np.maximum(pi, TINY)).reshape(-1, len(rho))
     weights = np.exp(logs - logs.max(1, keepdims=True))
     return np.asarray(weights / weights.sum(1, keepdims=True))
 
 
-def _maximise(truth: np.ndarray, who: Places, what: Places, said: Places, smoothing: float) -> tuple[np.ndarray, np.ndarray]:
+def _maximise(truth: np.ndarray, given: Any, smoothing: float) -> tuple[Confusion, np.ndarray]:
     """pi and rho, from T."""
     count = truth.shape[1]
     prior = smoothing * (np.full((count, count), 1 / count) + 2 * np.eye(count))
-    pi = np.tile(prior, (who.max() + 1, 1, 1))
-    np.add.at(pi.transpose(0, 2, 1), (who, said), truth[what])
+    pi = (given.T @ truth).reshape(-1, count, count) + prior
     rho = truth.sum(0) + smoothing / count
-    return pi / np.maximum(pi.sum(2, keepdims=True), TINY), rho / rho.sum()
+    return pi / np.maximum(pi.sum(1, keepdims=True), TINY), rho / rho.sum()

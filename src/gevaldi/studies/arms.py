@@ -14,6 +14,8 @@ from gevaldi.spec import MOST_PROBABLE
 from gevaldi.studies.plan import ArmName, Plan
 
 T = TypeVar("T")
+SMALL, SHOWN_SIDE = 64, 320  # pixels: up to the first, a picture is enlarged to about the second
+NEAREST = 0  # of Pillow's ways to resize
 FORWARD_ONLY = (
     "The run searched in one order only, {order}, so the maximally different samples are those that one classifier is sure of and "
     "the other rules out. With `--orders both` neither has the advantage."
@@ -90,12 +92,18 @@ REMEDIES: dict[ArmName, str] = {
 
 
 def _samples(run: Run, plan: Plan, stage: str) -> list[ShownPicture]:
-    """Pictures of samples at a stage: start, end, or probable; those of the last two only where the top classes differ."""
+    """Pictures of samples at a stage: start, end, or probable; those of the last two only where the top classes differ.
+
+    Both orders of a start end in similar pictures, so each start is shown once, and the orders take turns.
+    """
     names = [f"first_{stage}", f"second_{stage}"]
     known = run.each(["index", "order", "status", *names, *([] if stage == "start" else [f"survives_storage{SUFFIX[stage]}"])])
-    rows = [row for row in known if row["status"] != "failed" and _counts(row, stage, run)]
-    orders = [shuffled([row["index"] for row in rows if row["order"] == order], plan.seed, stage) for order in run.spec.searches]
-    chosen = _in_turn(orders)[: plan.pictures]
+    by_start: dict[int, dict[str, int]] = {}
+    for row in known:
+        if row["status"] != "failed" and _counts(row, stage, run):
+            by_start.setdefault(row["index"] // len(run.spec.searches), {})[row["order"]] = row["index"]
+    starts = shuffled([by_start[start] for start in sorted(by_start)], plan.seed, stage)
+    chosen = [_in_order(own, run.spec.searches, i) for i, own in enumerate(starts)][: plan.pictures]
     return [
         ShownPicture(
             row[names[0]][0]["name"],
@@ -106,6 +114,11 @@ def _samples(run: Run, plan: Plan, stage: str) -> list[ShownPicture]:
         for row in run.some(chosen, [*names, f"picture_{stage}"])
         if row[f"picture_{stage}"]
     ]
+
+
+def _in_order(samples: dict[str, int], orders: Sequence[str], turn: int) -> int:
+    """The sample of a start in the order whose turn it is, or else in the other."""
+    return samples.get(orders[turn % len(orders)], next(iter(samples.values())))
 
 
 SUFFIX = {"end": "", "probable": "_probable"}
@@ -146,7 +159,8 @@ def _disputed_draws(run: Run, plan: Plan) -> list[ShownPicture]:
 
 
 def _as_png(one: ShownPicture) -> ShownPicture:
-    """The picture encoded again, so that its file says nothing but its pixels."""
-    sink = io.BytesIO()
-    open_picture(one.content, f"The picture of {one.source}").save(sink, "PNG")
+    """The picture encoded again, so that its file says nothing but its pixels; a small one enlarged without smoothing."""
+    picture, sink = open_picture(one.content, f"The picture of {one.source}"), io.BytesIO()
+    times = SHOWN_SIDE // max(picture.size) if max(picture.size) <= SMALL else 1
+    picture.resize((times * picture.width, times * picture.height), NEAREST).save(sink, "PNG")
     return ShownPicture(one.first, one.second, one.source, sink.getvalue())

@@ -118,8 +118,13 @@ def export(plan: Plan, manifest: Manifest, folder: Path) -> Path:
     """Write the folder of static files and return it. Pictures are there already; files of `lib/` stay.
 
     Raises:
+        SpecError: a picture is missing or was changed.
         RunFolderError: it cannot be written.
     """
+    for one in (one for shown in manifest.arms.values() for one in shown):
+        path = folder / FOLDER / one["file"]
+        if not path.is_file() or sha256(path.read_bytes()).hexdigest() != one["sha256"]:
+            raise SpecError(f"The picture {path} is missing or was changed. Restore it, or plan the study anew in another folder.")
     text = json.dumps(data_of(plan, manifest)).replace("<", "\\u003c")
     files: Sequence[tuple[str, bytes]] = [
         *((name, (STATIC / name).read_bytes()) for name in FILES),

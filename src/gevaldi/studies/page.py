@@ -2,47 +2,47 @@
 
 import base64
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gevaldi.images import size_of
 from gevaldi.names import told_apart
 from gevaldi.reports.environment import environment, written
 from gevaldi.studies.analysis import Analysis, Arm, Contrast
-from gevaldi.studies.export import FOLDER
+from gevaldi.studies.export import FOLDER, Manifest, identity
 from gevaldi.studies.sentences import CAUTION, headline, main_sentence, notes, plan_sentences, points, power_rows, steps
 from gevaldi.tables import as_csv
 
-if TYPE_CHECKING:
-    from gevaldi.studies.study import Study
-
 PAGE, TABLE = "study.html", "people.csv"
-SMALL = 64  # pixels, up to which a picture is shown with sharp ones
 
 
-def write_page(study: "Study") -> Path:
+def write_page(folder: Path, manifest: Manifest, found: Analysis, began: int) -> Path:
     """Write `study.html`, and `people.csv` with a row for each person, and return the page's path.
+
+    Args:
+        folder: the folder of the study.
+        manifest: its pictures.
+        found: its result so far.
+        began: how many people began on the served page.
 
     Raises:
         RunFolderError: they cannot be written.
     """
-    found = study.analysis()
     frame = found.people()
-    written(study.folder / TABLE, as_csv([*frame.columns], frame.to_numpy().tolist()))
-    return written(study.folder / PAGE, render(study, found))
+    written(folder / TABLE, as_csv([*frame.columns], frame.to_numpy().tolist()))
+    return written(folder / PAGE, render(folder, manifest, found, began))
 
 
-def render(study: "Study", found: Analysis) -> str:
+def render(folder: Path, manifest: Manifest, found: Analysis, began: int) -> str:
     """The page as HTML."""
-    plan, arms = study.plan, study.arms
+    plan, arms = found.plan, [*manifest.arms]
     return (
         environment()
         .get_template("study.html")
         .render(
             title=plan.title,
-            names=told_apart(*study.manifest.classifiers),
+            names=told_apart(*manifest.classifiers),
             answered=len(found.outcomes),
             counted=len(found.counted),
-            began=study.store.began(),
+            began=began,
             headline=headline(found),
             main=main_sentence(found.main),
             notes=notes(found),
@@ -52,10 +52,10 @@ def render(study: "Study", found: Analysis) -> str:
             truth=plan.truth,
             planned=plan_sentences(plan, arms),
             powers=power_rows(plan, plan.people // len(arms)),
-            left_out=study.manifest.notes,
+            left_out=manifest.notes,
             plan=plan,
-            identity=study.id,
-            pictures={arm: [_picture(study.folder, one) for one in shown] for arm, shown in study.manifest.arms.items()},
+            identity=identity(plan, manifest),
+            pictures={arm: [_picture(folder, one) for one in shown] for arm, shown in manifest.arms.items()},
             comments=[one.comment for one in found.counted if one.comment],
         )
     )
@@ -71,5 +71,4 @@ def _contrast(one: Contrast) -> dict[str, Any]:
 
 def _picture(folder: Path, one: dict[str, str]) -> dict[str, Any]:
     content = (folder / FOLDER / one["file"]).read_bytes()
-    small = max(size_of(content, one["file"])) <= SMALL
-    return one | {"address": f"data:image/png;base64,{base64.b64encode(content).decode()}", "small": small}
+    return one | {"address": f"data:image/png;base64,{base64.b64encode(content).decode()}"}

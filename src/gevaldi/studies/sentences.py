@@ -56,6 +56,8 @@ def headline(found: Analysis) -> str:
     asked, value = found.plan.question, found.main.outcome.value
     if value != value:
         return "Nobody has answered in one of the two arms of the main question yet."
+    if found.interim:
+        return f"The study is not finished: {len(found.outcomes):,} of {found.plan.people:,} planned people have answered."
     what = "end on the better classifier" if asked.outcome == BETTER else "change their choice"
     if not found.main.shown:
         return f"This study does not show that “{asked.arm}” makes more or fewer people {what} than “{asked.against}” does."
@@ -88,8 +90,7 @@ def notes(found: Analysis) -> list[str]:
     lines = []
     if found.interim:
         lines.append(
-            f"{len(found.outcomes):,} of the {found.plan.people:,} planned people have answered. The test is that of the plan only "
-            "with all of them: do not stop because of what it says now."
+            "Test and interval are those of the plan only with all planned people: do not stop because of what they say now."
         )
     if found.excluded:
         lines.append(

@@ -3,31 +3,26 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.errors import DataError, MissingExtra, SpecError
+from gevaldi.errors import DataError, MissingExtra, RunFolderError, SpecError
+from gevaldi.labelling.store import refuse_network
 from gevaldi.studies.export import FOLDER, STATIC
 from gevaldi.studies.results import sessions_of
 from gevaldi.studies.study import Study
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
     from starlette.requests import Request
-    from starlette.responses import Response
+
+    from gevaldi.labelling.app import Guard
 
 MOST_BYTES = 2**20  # of one person's result
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
+HOSTS = frozenset({"127.0.0.1", "localhost"})
 MESSAGE = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>Study</title><link rel="stylesheet" href="/study.css">'
     "<main><h1>{}</h1><p>{}</p></main></html>"
 )
 
 
-def application(study: Study) -> "Starlette":
+def application(study: Study) -> "Guard":
     """The study as a web application.
 
     `/` gives a new person the next number; `/?person=…&number=…` is that person's page; `/?number=0` is a preview, which stores
@@ -38,58 +33,61 @@ def application(study: Study) -> "Starlette":
     """
     try:
         from starlette.applications import Starlette
-        from starlette.middleware import Middleware
-        from starlette.middleware.trustedhost import TrustedHostMiddleware
-        from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
+        from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
         from starlette.routing import Mount, Route
         from starlette.staticfiles import StaticFiles
+
+        from gevaldi.labelling.app import Guard
     except ModuleNotFoundError:
         raise MissingExtra("starlette", "Serving a study", "web") from None
     store, page, player = study.store, (STATIC / "player.html").read_text("utf-8"), (STATIC / "player.js").read_bytes()
 
-    def home(request: "Request") -> "Response":
+    def home(request: "Request") -> Response:
         query = request.query_params
         if "person" not in query and "number" not in query:
-            if len(store.results()) >= study.plan.people:
-                return HTMLResponse(MESSAGE.format("Thank you", "The study has all the people it needs."), headers=HEADERS)
+            if store.count() >= study.plan.people:
+                return HTMLResponse(MESSAGE.format("Thank you", "The study has all the people it needs."))
             number, person = store.begin()
-            return RedirectResponse(f"/?person={person}&number={number}", 303, headers=HEADERS)
+            return RedirectResponse(f"/?person={person}&number={number}", 303)
         person = query.get("person", "")
         if person and (store.number_of(person) is None or str(store.number_of(person)) != query.get("number")):
             text = "This link is not one of the study. Ask who sent you here for a new one."
-            return HTMLResponse(MESSAGE.format("Not found", text), 404, headers=HEADERS)
+            return HTMLResponse(MESSAGE.format("Not found", text), 404)
         if person and store.has(person):
-            return HTMLResponse(MESSAGE.format("Thank you", "Your answers are stored."), headers=HEADERS)
-        return HTMLResponse(page, headers=HEADERS)
+            return HTMLResponse(MESSAGE.format("Thank you", "Your answers are stored."))
+        return HTMLResponse(page)
 
-    def script(request: "Request") -> "Response":
-        return PlainTextResponse(player, media_type="text/javascript", headers=HEADERS)
+    def script(request: "Request") -> Response:
+        return PlainTextResponse(player, media_type="text/javascript")
 
-    async def results(request: "Request") -> "Response":
+    async def results(request: "Request") -> Response:
         from starlette.concurrency import run_in_threadpool
 
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-            return PlainTextResponse("JSON was expected.", 415, headers=HEADERS)
+            return PlainTextResponse("JSON was expected.", 415)
         body = b""
         async for piece in request.stream():
             body += piece
             if len(body) > MOST_BYTES:
-                return PlainTextResponse("These answers are too long.", 413, headers=HEADERS)
+                return PlainTextResponse("These answers are too long.", 413)
         try:
             stored = await run_in_threadpool(_store, study, body)
         except DataError as error:
-            return PlainTextResponse(str(error), 422, headers=HEADERS)
-        return JSONResponse({"stored": stored}, headers=HEADERS)
+            return PlainTextResponse(str(error), 422)
+        except RunFolderError as error:
+            return PlainTextResponse(str(error), 503)  # the page tries again
+        return JSONResponse({"stored": stored})
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", home),
             Route("/player.js", script),
+            Route("/favicon.ico", lambda request: Response(status_code=204)),
             Route("/results", results, methods=["POST"]),
             Mount("/", StaticFiles(directory=study.folder / FOLDER)),
-        ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
+        ]
     )
+    return Guard(app, HOSTS)
 
 
 def _store(study: Study, body: bytes) -> bool:
@@ -116,6 +114,7 @@ def serve(study: Study, port: int) -> None:
 
     Raises:
         MissingExtra: Starlette or uvicorn is not installed.
+        RunFolderError: the folder lies on a network disk.
         SpecError: the port is in use.
     """
     import socket
@@ -124,8 +123,9 @@ def serve(study: Study, port: int) -> None:
         import uvicorn
     except ModuleNotFoundError:
         raise MissingExtra("uvicorn", "Serving a study", "web") from None
+    refuse_network(study.folder)
     app: Any = application(study)
-    with socket.socket() as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:  # asyncio then sends at once
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))

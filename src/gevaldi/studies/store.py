@@ -36,7 +36,7 @@ class Store:
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.executescript(SCHEMA)
                 yield connection
-        except (sqlite3.Error, ValueError) as error:
+        except (sqlite3.Error, TypeError, ValueError, RecursionError) as error:
             raise RunFolderError(
                 f"{path} cannot be read or written: {error}. Results that were acknowledged before are in it; check the disk."
             ) from error
@@ -51,7 +51,7 @@ class Store:
             return None
         with self._open() as connection:
             row = connection.execute("SELECT id, plan FROM study").fetchone()
-        return (row[0], json.loads(row[1])) if row else None
+            return (row[0], dict(json.loads(row[1]))) if row else None
 
     def begin(self) -> tuple[int, str]:
         """Give the next number to a new person, with an opaque name.
@@ -104,14 +104,21 @@ class Store:
             return []
         with self._open() as connection:
             rows = connection.execute("SELECT rows FROM results ORDER BY rowid").fetchall()
-        return [json.loads(row[0]) for row in rows]
+            return [json.loads(row[0]) for row in rows]
+
+    def count(self) -> int:
+        """How many people have a result."""
+        return self._count("results")
 
     def began(self) -> int:
         """How many people began here."""
+        return self._count("people")
+
+    def _count(self, table: str) -> int:
         if not (self.folder / FILE).exists():
             return 0
         with self._open() as connection:
-            return int(connection.execute("SELECT count(*) FROM people").fetchone()[0])
+            return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
     def has(self, person: str) -> bool:
         """Whether a person has a result."""

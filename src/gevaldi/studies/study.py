@@ -80,7 +80,7 @@ class Study:
         return sentences(found) if found.outcomes else [*plan_sentences(self.plan, self.arms), *self.manifest.notes]
 
     def __repr__(self) -> str:
-        return f"Study({len(self.arms)} arms, {len(self.store.results())} of {self.plan.people} people, {str(self.folder)!r})"
+        return f"Study({len(self.arms)} arms, {self.store.count()} of {self.plan.people} people, {str(self.folder)!r})"
 
     def export(self) -> Path:
         """Write the folder of static files for jsPsych, and return it.
@@ -145,7 +145,7 @@ class Study:
         """
         from gevaldi.studies.page import write_page
 
-        return write_page(self)
+        return write_page(self.folder, self.manifest, self.analysis(), self.store.began())
 
 
 def plan_study(folder: str | Path, **settings: Any) -> Study:

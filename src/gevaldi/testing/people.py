@@ -29,7 +29,7 @@ class SimulatedPeople:
     seed: int = 0
 
     def outcome(self, arm: str, number: int, checks: Sequence[int] = (4,), right: Sequence[int] = (2,)) -> dict[str, Any]:
-        """The choices of one person (`before` and `after`, first or second), both certainties from 1 to 5, and the answers to checks.
+        """The choices of one person before and after (first or second), both certainties from 1 to 5, and the answers to checks.
 
         Args:
             arm: what the person sees.

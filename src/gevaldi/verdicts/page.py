@@ -56,7 +56,7 @@ def render(verdict: Assessment) -> str:
             flips=_flips(verdict) if two else {},
             classes=_pairs_of_classes(verdict) if two else [],
             queue=[_card(verdict, item.id, item.place, item.choices) for item in verdict.next(SHOWN)],
-            people=_people(verdict),
+            people=people_of(verdict),
             discuss_at_most=SHOWN,
             left=verdict.left,
             record=record_of(verdict),
@@ -67,7 +67,7 @@ def render(verdict: Assessment) -> str:
     )
 
 
-def _people(verdict: Assessment) -> Overview | None:
+def people_of(verdict: Assessment) -> Overview | None:
     """Who answered what; None if one person did, without controls."""
     answers = verdict.answers.all()
     responses = responses_of(answers, verdict.folder)

@@ -138,22 +138,20 @@ def basis(verdict: Assessment) -> str:
 
 def allowance(verdict: Assessment) -> str:
     """Which errors of labels the intervals allow for; empty if none."""
-    error = verdict.main.error
+    error, own = verdict.main.error, verdict.main
     if error is None:
         return ""
-    of = f"{verdict.main.most_wrong():,} of the {verdict.main.disputed:,}" if len(verdict.names) == 2 else "some of the"
-    at_most = f"They allow for wrong labels of {of} disputed pictures, whichever these are"
-    if error.claimed is not None:
-        return f"{at_most}, because each label is said to be wrong with a chance of at most {percentage(error.claimed, 1000)}."
-    if not error.pairs.count and not error.controls.count:
+    if error.claimed is None and not error.pairs.count and not error.controls.count:
         return "How often labels are wrong is not measured yet: no picture has answers of two people, and no control has any."
-    parts = [f"two people differ on {error.pairs.wrong:,} of {error.pairs.count:,} pictures"] if error.pairs.count else []
-    parts += [f"{error.controls.wrong:,} of {error.controls.count:,} controls are answered wrongly"] if error.controls.count else []
-    return (
-        f"{at_most}, because {' and '.join(parts)}. This presumes that people err independently of each other, each on every "
-        "picture at most as often as not"
-        + (", and on controls as often as on disputed pictures." if error.controls.count and not error.pairs.count else ".")
-    )
+    most = f"of the {own.disputed:,} labels up to {own.most_wrong():,}" if len(verdict.names) == 2 else "some labels"
+    allowed = f"The decision allows for errors: {most} may be wrong, whichever these are"
+    if error.claimed is not None:
+        return f"{allowed}, since each is claimed to be wrong with a chance of at most {100 * error.claimed:g} %."
+    pairs, controls = error.pairs, error.controls
+    parts = [f"the answers of two people are not the same on {pairs.wrong:,} of {pairs.count:,} pictures"] if pairs.count else []
+    parts += [f"{controls.wrong:,} of {controls.count:,} controls are answered wrongly"] if controls.count else []
+    presumed = "on disputed pictures as often as on controls" if not pairs.count else "on every picture at most as often as not"
+    return f"{allowed}, since {' and '.join(parts)}. This presumes that people err independently, {presumed}."
 
 
 def outlook(verdict: Assessment) -> str:

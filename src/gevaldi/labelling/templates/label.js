@@ -9,7 +9,6 @@
     made.append(...children);
     return made;
   };
-  const visible = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, (c) => `\\u${c.codePointAt(0).toString(16).padStart(4, "0")}`);
   const count = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
 
   // ---- what waits for the connection
@@ -70,6 +69,8 @@
   const sharpen = (image) => image.classList.toggle("pixels", image.naturalWidth > 0 && Math.max(image.naturalWidth, image.naturalHeight) <= SMALL);
   const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
+  class Refusal extends Error {} // of a server that may accept the same request later, such as with a full disk
+
   async function json(address, options = {}, stop = new AbortController()) {
     // A reply of the labelling server. A page of a proxy or of a hotel's network is none: the line is down.
     const silence = setTimeout(() => stop.abort(), SILENCE);
@@ -78,7 +79,7 @@
       const content = await reply.json();
       if (reply.ok && ("progress" in content || "stored" in content)) return content;
       if ([404, 422].includes(reply.status) && content.error) return content;
-      throw new Error(content.error ?? "");
+      throw new Refusal(content.error ?? "");
     } finally {
       clearTimeout(silence);
     }
@@ -134,8 +135,7 @@
           [online, trouble, tries] = [true, "", 0];
         } catch (error) {
           if (again && error.name === "AbortError") continue;
-          [online, trouble] = [false, error instanceof SyntaxError || error instanceof TypeError ? "" : error.message];
-          if (error.name === "AbortError") trouble = "";
+          [online, trouble] = [false, error instanceof Refusal ? error.message : ""];
           timer = setTimeout(exchange, Math.min(LONGEST_PAUSE, 1000 * 2 ** tries++));
         }
         arrivals.forEach((resolve) => resolve());
@@ -153,7 +153,7 @@
         progress = reply.progress ?? progress;
         replace ||= address === "undo";
         const other = address === "answer" && !reply.error && !reply.stored && reply.answer !== body.answer;
-        notice = reply.error ?? (other ? `This picture already had your answer: ${visible(String(reply.answer))}` : "");
+        notice = reply.error ?? (other ? `This picture already had your answer: ${reply.answer}` : "");
         arrivals.get(key)?.();
       }
     }
@@ -241,7 +241,7 @@
     // ---- what is on the page
 
     function button(key, name, kind, act) {
-      const made = element("button", { type: "button", class: `choice ${kind}${name.length > 40 ? " wordy" : ""}` }, element("kbd", {}, key), element("bdi", {}, visible(name)));
+      const made = element("button", { type: "button", class: `choice ${kind}${name.length > 40 ? " wordy" : ""}` }, element("kbd", {}, key), element("bdi", {}, name));
       const twice = (event) => event.detail > 1 && performance.now() - since < DOUBLE;
       made.addEventListener("click", (event) => twice(event) || act());
       return made;
@@ -271,7 +271,7 @@
       const names = shown?.choices ?? [];
       const [none, unclear] = byId("others").children;
       const another = answer !== null && answer !== "cannot tell" && !names.includes(answer);
-      none.lastElementChild.textContent = another && answer !== "neither" ? visible(answer) : noneOf(names);
+      none.lastElementChild.textContent = another && answer !== "neither" ? answer : noneOf(names);
       const states = [...[...byId("choices").children].map((one, i) => [one, answer === names[i]]), [none, another], [unclear, answer === "cannot tell"]];
       states.push(...[...realities.children].map((one, i) => [one, real === REAL[i][2]]));
       for (const [one, chosen] of states) {
@@ -308,7 +308,7 @@
         byId("bar").value = progress.answered + waiting.tasks().length;
       }
       byId("undo").disabled = !canUndo();
-      if (!online) say(trouble || `${sentence} ${shown ? "You can go on." : "Keep this page open."}`, "waits");
+      if (!online) say(`${trouble || sentence} ${shown ? "You can go on." : "Keep this page open."}`, "waits");
       else if (notice) say(notice, "plain");
       else if (!busy) say(progress?.answered ? "Saved" : "");
       byId("paused-far").textContent = `${byId("far").textContent}.`;
@@ -355,8 +355,8 @@
         made.dataset.name = name;
         return made;
       };
-      list.replaceChildren(option("neither", "Something else, or I cannot name it", 0), ...found.slice(0, MOST).map((name, i) => option(name, visible(name), i + 1)));
-      byId("more").textContent = found.length > MOST ? `${count(found.length - MOST, "more class").replace("classs", "classes")}: type to narrow the list.` : classes && !found.length ? "No class of this name." : "";
+      list.replaceChildren(option("neither", "Something else, or I cannot name it", 0), ...found.slice(0, MOST).map((name, i) => option(name, name, i + 1)));
+      byId("more").textContent = found.length > MOST ? `${(found.length - MOST).toLocaleString("en")} more: type to narrow the list.` : classes && !found.length ? "No class of this name." : "";
       move(parts.length && found.length ? 1 : 0);
     }
 
@@ -373,6 +373,7 @@
       choose(name);
     }
 
+    search.setAttribute("aria-controls", list.id);
     search.addEventListener("input", filter);
     search.addEventListener("keydown", (event) => {
       const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 6, PageUp: -6 };
@@ -386,7 +387,7 @@
 
     async function guide() {
       try {
-        const reply = await fetch("guide", { signal: AbortSignal.timeout(SILENCE) });
+        const reply = await fetch("guide");
         const page = new DOMParser().parseFromString(await reply.text(), "text/html").getElementById("guide-text");
         page.querySelector("#return")?.parentElement.remove();
         byId("help-text").replaceChildren(...page.children);
@@ -463,61 +464,10 @@
     load();
   }
 
-  // ---- the page of who owns the question
-
-  function own() {
-    const again = 10000; // milliseconds
-    function ago(time) {
-      const seconds = (Date.now() - new Date(time)) / 1000;
-      const [unit, size] = [["day", 86400], ["hour", 3600], ["minute", 60]].find(([, size]) => seconds >= size) ?? ["", 1];
-      return unit ? `${count(Math.floor(seconds / size), unit)} ago` : "just now";
-    }
-    function enliven() {
-      document.querySelectorAll("[data-copy]").forEach((one) => (one.hidden = false));
-      document.querySelectorAll("time").forEach((one) => (one.textContent = ago(one.dateTime)));
-    }
-    document.addEventListener("click", async (event) => {
-      const one = event.target.closest("[data-copy]");
-      if (!one) return;
-      const field = one.previousElementSibling;
-      try {
-        await navigator.clipboard.writeText(field.value);
-      } catch {
-        field.select(); // a page without https may not write to the clipboard in another way
-        document.execCommand("copy");
-      }
-      one.firstChild.textContent = "Copied";
-      setTimeout(() => (one.firstChild.textContent = "Copy"), 2000);
-    });
-    async function refresh() {
-      try {
-        const reply = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(again) });
-        if (!reply.ok) throw new Error(`status ${reply.status}`);
-        const page = new DOMParser().parseFromString(await reply.text(), "text/html");
-        for (const fresh of page.querySelectorAll("main > section")) {
-          const old = byId(fresh.id);
-          if (old ? old.dataset.text === fresh.outerHTML || old.contains(document.activeElement) : false) continue;
-          const text = fresh.outerHTML;
-          if (old) old.replaceWith(fresh);
-          else byId("downloads").before(fresh);
-          fresh.dataset.text = text;
-        }
-        enliven();
-        byId("fresh").textContent = `As of ${new Date().toLocaleTimeString("en-GB")}. This page renews itself.`;
-      } catch {
-        byId("fresh").textContent = "No connection to the labelling server. This page tries again every 10 seconds.";
-      }
-      setTimeout(refresh, document.hidden ? 6 * again : again);
-    }
-    enliven();
-    setTimeout(refresh, again);
-  }
-
   [...document.images].forEach(sharpen);
   document.addEventListener("load", (event) => event.target.localName === "img" && sharpen(event.target), true);
   const page = document.body.dataset.page;
   if (page === "task") label();
-  if (page === "owner") own();
   if (page === "again") setTimeout(() => location.reload(), 20000);
   if (page === "done") document.addEventListener("keydown", (event) => (event.key === "u" || event.key === "Backspace") && byId("undo")?.form?.requestSubmit());
 })();
