@@ -488,3 +488,27 @@ def test_files_of_scikit_learn_that_are_none_are_refused(tmp_path: Path) -> None
         with pytest.raises(GevaldiError, match=words):
             load_classifier(f"sklearn:{tmp_path / file}")
     assert len(load_classifier(f"sklearn:{tmp_path / 'model.joblib'},pickle=true").labels) == 2
+
+
+def test_an_onnx_file_in_integers_is_compared_without_a_surrogate(boxes: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    h, weights = onnx.helper, np.random.default_rng(2).normal(size=(64, 3)).astype(np.float32)
+    nodes = [
+        h.make_node("Flatten", ["x"], ["flat"]),
+        h.make_node("QuantizeLinear", ["flat", "scale", "zero"], ["q"]),
+        h.make_node("DequantizeLinear", ["q", "scale", "zero"], ["d"]),
+        h.make_node("MatMul", ["d", "w"], ["y"]),
+    ]
+    arrays = {"scale": np.float32(1 / 255), "zero": np.uint8(0), "w": weights}
+    graph = h.make_graph(
+        nodes,
+        "int8",
+        [h.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 1, 8, 8])],
+        [h.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["n", 3])],
+        [onnx.numpy_helper.from_array(np.array(value), name) for name, value in arrays.items()],
+    )
+    onnx.save(h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=8), tmp_path / "int8.onnx")
+    done = compared(boxes, f"onnx:{tmp_path / 'int8.onnx'},gradients=false", "second", goal="most divergent")
+    assert done.run.spec.search.algorithm == "cma-es"
+    assert (done.rows().divergence_end > done.rows().divergence_start).all()
