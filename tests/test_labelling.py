@@ -490,6 +490,20 @@ def test_the_interval_is_only_for_the_owner_unless_an_option_says_otherwise(begi
     assert "percentage points" in browser(service).get("").text
 
 
+@pytest.mark.parametrize("until_decided", [True, False])
+def test_what_is_to_go_falls_by_one_whatever_was_asked_and_answered(begin: Callable[..., Verdict], until_decided: bool) -> None:
+    service = serve(begin(require="better"), options=Options(repeats=0.3), controls=0.3, until_decided=until_decided)
+    ada, left = service.people["Ada"], [service.progress(service.people["Ada"])["left"]]
+    for number in range(30):
+        task = service.next(ada)[0]
+        service.answer(ada, task["task"], sorted(task["choices"])[-(number % 3 > 0)], str(number))
+        service.refresh()
+        left.append(service.progress(ada)["left"])
+    assert left == list(range(left[0], left[0] - 31, -1))
+    assert {one.kind for one in read_responses(service.queue.folder)} == {"question", "control", "repeat"}
+    assert service.overview()["left"] == service.status.left
+
+
 # who may do what
 
 
