@@ -408,6 +408,21 @@ def test_labels_from_elsewhere_are_not_asked_again(begin: Callable[..., Verdict]
     assert asked(service, tasks(service)[0])[0] == service.queue.items[5].id
 
 
+def test_only_what_is_still_asked_can_be_taken_back(begin: Callable[..., Verdict]) -> None:
+    folder = begin().folder
+    service = serve(folder, options=Options(repeats=0.5), controls=0.45, until_decided=False)
+    answer_all(service, most=30)
+    service.store.close()
+    again = serve(folder, options=Options(repeats=0), controls=0, until_decided=False)
+    ada = again.people["Ada"]
+    while again.progress(ada)["can_undo"]:
+        assert again.undo(ada, f"undo {len(ada.done)}")["undone"]
+        assert again.next(ada)
+    assert not again.undo(ada, "one more")["undone"]
+    assert {one.kind for one in read_responses(again.queue.folder)} == {"control", "repeat"}
+    assert again.answer(ada, tasks(again)[0], "cat", "anew")["stored"]
+
+
 # what a page never tells
 
 
