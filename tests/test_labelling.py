@@ -399,6 +399,26 @@ def test_nothing_is_asked_once_the_verdict_is_decided_unless_all_is_wanted(begin
     assert tasks(serve(some.folder, until_decided=False)) != []
 
 
+@pytest.mark.parametrize("each", [1, 2])
+def test_a_decided_verdict_still_waits_for_the_second_answers_of_its_labels(begin: Callable[..., Verdict], each: int) -> None:
+    verdict, names = begin(margin="1%"), ("Ada", "Grace")
+    service = serve(verdict, names, Options(each=each, overlap=0.5, repeats=0), controls=0)
+    people, labels = [service.people[name] for name in names], []
+    while not service.finished:
+        for place, person in enumerate(people):
+            while found := service.next(person):
+                service.answer(person, found[0]["task"], found[0]["choices"][place], found[0]["task"])
+                service.refresh()
+            verdict.refresh()
+            labels.append(verdict.main.used)
+            if not labels[1:]:
+                assert verdict.state != "undecided"
+                assert not service.finished
+    assert labels[-1] > labels[0], "answers that differ made labels unknown, and more were needed"
+    answers = Counter(one.picture for one in read_responses(service.queue.folder))
+    assert all(count == 2 or service.assignment.kind((text, 1)) == "question" for text, count in answers.items())
+
+
 def test_labels_from_elsewhere_are_not_asked_again(begin: Callable[..., Verdict]) -> None:
     verdict = begin()
     service = serve(verdict, options=Options(repeats=0), controls=0)

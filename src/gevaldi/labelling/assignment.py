@@ -117,7 +117,7 @@ class Assignment:
                 self._look_again()
             self.status = status
             waiting = ((len(self._answered[text]), self._wanted(text)) for text in answered if text in self.places)
-            self._outstanding = 0 if status.decided else sum(count < wanted for count, wanted in waiting)
+            self._outstanding = sum(count < wanted for count, wanted in waiting)
         return True
 
     @property
