@@ -257,7 +257,7 @@ def test_responses_are_read_from_the_folder_without_those_that_were_withdrawn(tm
         for key, said in (("1", "dog"), ("2", "cat")):
             store.add(replace(answer("Ada", "p0", said), key=key, task="t"), lambda _: None)
             if said == "dog":
-                store.withdraw("Ada", "undo", lambda _: None)
+                store.withdraw("Ada", "undo", {"t"}, lambda _: None)
     (found,) = read_responses(tmp_path)
     assert (found.person, found.picture, found.answer, found.choices) == ("Ada", "p0", "cat", ("cat", "dog"))
     assert [one.answer for one in read_responses(tmp_path, everything=True)] == ["dog", "cat"]
