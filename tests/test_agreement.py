@@ -257,7 +257,7 @@ def test_responses_are_read_from_the_folder_without_those_that_were_withdrawn(tm
         for key, said in (("1", "dog"), ("2", "cat")):
             store.add(replace(answer("Ada", "p0", said), key=key, task="t"), lambda _: None)
             if said == "dog":
-                store.withdraw("Ada", "undo", lambda _: None)
+                store.withdraw("Ada", "undo", {"t"}, lambda _: None)
     (found,) = read_responses(tmp_path)
     assert (found.person, found.picture, found.answer, found.choices) == ("Ada", "p0", "cat", ("cat", "dog"))
     assert [one.answer for one in read_responses(tmp_path, everything=True)] == ["dog", "cat"]
@@ -291,3 +291,19 @@ def test_the_page_shows_people_only_if_there_is_something_to_compare() -> None:
     page = render(verdict)
     assert all(text in page for text in ("Who answered", "Ada &lt;b&gt;", "To discuss"))
     assert "Ada <b>" not in page
+
+
+def test_a_tie_by_the_model_of_dawid_and_skene_settles_nothing() -> None:
+    answers = [Answer("p", "cat", "Ada"), Answer("p", "dog", "Ben")]
+    for order in (answers, answers[::-1]):
+        assert final_answers(order, "dawid-skene")["p"].answer == CANNOT_TELL
+
+
+def test_an_answer_of_the_page_that_was_revised_elsewhere_is_no_longer_to_discuss(tmp_path: Path) -> None:
+    with contextlib.closing(Store(tmp_path)) as store:
+        for who, answer in (("Ada", "cat"), ("Ben", "dog")):
+            store.add(Response(who, "p0", "overlap", 1, answer, key=who), lambda _: None)
+    stored = Answers(tmp_path)
+    assert len(overview(responses_of(stored.all(), tmp_path), {}).discuss) == 1
+    stored.add([Answer("p0", "cat", "Ben", source="after a discussion")])
+    assert overview(responses_of(stored.all(), tmp_path), {}).discuss == ()

@@ -42,6 +42,7 @@ def test_the_table_of_sources_is_what_they_say_of_themselves() -> None:
         "README.md",
         "docs/add-a-divergence.md",
         "docs/your-own-parts.md",
+        "docs/black-boxes.md",
         "docs/bring-your-own-models.md",
         "docs/figures.md",
         "docs/export.md",

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from gevaldi.cli.main import app
 from gevaldi.errors import SpecError
 from gevaldi.labelling.store import Store
-from gevaldi.verdicts.answers import CANNOT_TELL, Answer
+from gevaldi.verdicts.answers import CANNOT_TELL, WITHDRAWN, Answer
 from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.label_error import Check, LabelError, label_error_of
 from gevaldi.verdicts.people import measured_error
@@ -147,6 +147,23 @@ def test_errors_are_measured_by_two_people_and_by_controls(tmp_path: Path) -> No
     found = measured_error(pool, answers, tmp_path)
     assert found.pairs == Check(2, 9)
     assert found.controls == Check(1, 3)  # p0 is disputed, and so its class is not known
+
+
+def test_a_disagreement_that_was_settled_still_measures_the_error_and_an_undone_slip_does_not(tmp_path: Path) -> None:
+    pool = pool_of([0] * 60, [1] * 60)
+    answers = [Answer(f"p{i}", "cat", who) for i in range(9) for who in ("Ada", "Ben")]
+    settled = [Answer("p20", "cat", "Ada"), Answer("p20", "dog", "Ben"), Answer("p20", "cat", "Ben")]
+    slip = [Answer("p21", "dog", "Ada"), Answer("p21", WITHDRAWN, "Ada"), Answer("p21", "cat", "Ada"), Answer("p21", "cat", "Ben")]
+    assert measured_error(pool, [*answers, *settled, *slip], tmp_path).pairs == Check(1, 11)
+
+
+def test_while_somebody_is_compared_with_nobody_nothing_is_measured(tmp_path: Path) -> None:
+    pool = pool_of([0] * 60, [1] * 60)
+    pairs = [Answer(f"p{i}", "cat", who) for i in range(30) for who in ("Ada", "Ben")]
+    alone = [Answer(f"p{i}", "dog", "Cem") for i in range(30, 50)]
+    assert measured_error(pool, [*pairs, *alone], tmp_path).rate(0.05) == 1
+    assert measured_error(pool, [*pairs, *alone, Answer("p0", "cat", "Cem")], tmp_path).rate(0.05) == 1  # Ada and Ben were first
+    assert measured_error(pool, [Answer("p0", "cat", "Cem"), *pairs, *alone], tmp_path).rate(0.05) < 0.3
 
 
 def test_people_who_agree_on_many_pictures_decide_and_those_who_differ_do_not() -> None:

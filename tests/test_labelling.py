@@ -399,6 +399,26 @@ def test_nothing_is_asked_once_the_verdict_is_decided_unless_all_is_wanted(begin
     assert tasks(serve(some.folder, until_decided=False)) != []
 
 
+@pytest.mark.parametrize("each", [1, 2])
+def test_a_decided_verdict_still_waits_for_the_second_answers_of_its_labels(begin: Callable[..., Verdict], each: int) -> None:
+    verdict, names = begin(margin="1%"), ("Ada", "Grace")
+    service = serve(verdict, names, Options(each=each, overlap=0.5, repeats=0), controls=0)
+    people, labels = [service.people[name] for name in names], []
+    while not service.finished:
+        for place, person in enumerate(people):
+            while found := service.next(person):
+                service.answer(person, found[0]["task"], found[0]["choices"][place], found[0]["task"])
+                service.refresh()
+            verdict.refresh()
+            labels.append(verdict.main.used)
+            if not labels[1:]:
+                assert verdict.state != "undecided"
+                assert not service.finished
+    assert labels[-1] > labels[0], "answers that differ made labels unknown, and more were needed"
+    answers = Counter(one.picture for one in read_responses(service.queue.folder))
+    assert all(count == 2 or service.assignment.kind((text, 1)) == "question" for text, count in answers.items())
+
+
 def test_labels_from_elsewhere_are_not_asked_again(begin: Callable[..., Verdict]) -> None:
     verdict = begin()
     service = serve(verdict, options=Options(repeats=0), controls=0)
@@ -406,6 +426,21 @@ def test_labels_from_elsewhere_are_not_asked_again(begin: Callable[..., Verdict]
     verdict.add(dict.fromkeys(labelled, "cat"))
     service.refresh()
     assert asked(service, tasks(service)[0])[0] == service.queue.items[5].id
+
+
+def test_only_what_is_still_asked_can_be_taken_back(begin: Callable[..., Verdict]) -> None:
+    folder = begin().folder
+    service = serve(folder, options=Options(repeats=0.5), controls=0.45, until_decided=False)
+    answer_all(service, most=30)
+    service.store.close()
+    again = serve(folder, options=Options(repeats=0), controls=0, until_decided=False)
+    ada = again.people["Ada"]
+    while again.progress(ada)["can_undo"]:
+        assert again.undo(ada, f"undo {len(ada.done)}")["undone"]
+        assert again.next(ada)
+    assert not again.undo(ada, "one more")["undone"]
+    assert {one.kind for one in read_responses(again.queue.folder)} == {"control", "repeat"}
+    assert again.answer(ada, tasks(again)[0], "cat", "anew")["stored"]
 
 
 # what a page never tells
@@ -490,6 +525,20 @@ def test_the_interval_is_only_for_the_owner_unless_an_option_says_otherwise(begi
     assert "percentage points" in browser(service).get("").text
 
 
+@pytest.mark.parametrize("until_decided", [True, False])
+def test_what_is_to_go_falls_by_one_whatever_was_asked_and_answered(begin: Callable[..., Verdict], until_decided: bool) -> None:
+    service = serve(begin(require="better"), options=Options(repeats=0.3), controls=0.3, until_decided=until_decided)
+    ada, left = service.people["Ada"], [service.progress(service.people["Ada"])["left"]]
+    for number in range(30):
+        task = service.next(ada)[0]
+        service.answer(ada, task["task"], sorted(task["choices"])[-(number % 3 > 0)], str(number))
+        service.refresh()
+        left.append(service.progress(ada)["left"])
+    assert left == list(range(left[0], left[0] - 31, -1))
+    assert {one.kind for one in read_responses(service.queue.folder)} == {"question", "control", "repeat"}
+    assert service.overview()["left"] == service.status.left
+
+
 # who may do what
 
 
@@ -540,6 +589,28 @@ def test_other_sites_cannot_answer(begin: Callable[..., Verdict], headers: dict[
 )
 def test_on_the_loopback_only_names_of_this_machine_are_answered(begin: Callable[..., Verdict], host: str, status: int) -> None:
     assert browser(serve(begin())).get("", headers={"host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("label.example.org", "https://label.example.org", 200),  # a server in front that says how it was called
+        ("127.0.0.1:8765", "https://label.example.org", 200),  # one that does not
+        ("127.0.0.1:8765", "http://127.0.0.1:8765", 200),
+        ("127.0.0.1:8765", "https://evil.example", 403),
+        ("evil.example", "https://evil.example", 421),
+    ],
+)
+def test_behind_another_server_pages_of_its_name_can_answer(
+    begin: Callable[..., Verdict], host: str, origin: str, status: int
+) -> None:
+    service = serve(begin())
+    app = make_app(service, frozenset({"127.0.0.1"}), name="label.example.org")
+    page = TestClient(app, base_url=f"http://127.0.0.1/p/{service.people['Ada'].token}/")
+    content = {"task": tasks(service)[0], "answer": "cat", "key": "k"}
+    reply = page.post("answer", json=content, headers={"host": host, "origin": origin})
+    assert reply.status_code == status
+    assert (status != 421) or "gevaldi label FOLDER --name evil.example" in reply.text
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Searches in a world whose answer is known, and what every algorithm must do."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -26,7 +27,7 @@ def run(
 @pytest.mark.parametrize("name", [name for name in registry if registry.get(name).converges])
 def test_ascent_ends_at_slope_over_prior_weight(name: str) -> None:
     z = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    last = run(name, linear_world(SLOPE, prior_weight=0.5), z, Stopping(steps=300, window=200))[-1]
+    last = run(name, linear_world(SLOPE, prior_weight=0.5), z, Stopping(steps=600, window=500))[-1]
     assert torch.allclose(last.evaluation.z, (SLOPE / 0.5).expand(len(last.batch.ids), 3), atol=1e-3)
 
 
@@ -98,3 +99,17 @@ def test_a_search_of_no_steps_is_its_start() -> None:
     (only,) = run("adam", linear_world(SLOPE, 0.5), z, Stopping(steps=0))
     assert torch.equal(only.evaluation.z, z)
     assert only.leaving == {0: "out of steps", 1: "out of steps"}
+
+
+@pytest.mark.parametrize("dimensions", [20, 120])
+def test_evolution_climbs_in_few_and_in_many_dimensions_whatever_numpy_draws(dimensions: int) -> None:
+    slope = torch.linspace(-1, 1, dimensions, dtype=torch.float64)
+    z = torch.zeros(2, dimensions, dtype=torch.float64)
+    values = []
+    for seed in (1, 2):
+        np.random.seed(seed)
+        last = run("cma-es", linear_world(slope, prior_weight=0.5), z, Stopping(steps=300))[-1]
+        assert (last.batch.steps == 300).all()
+        values.append(last.batch.best_value - linear_world(slope, 0.5)(z, torch.zeros(2, dtype=torch.long)).value)
+    assert torch.equal(*values)
+    assert (values[0] > 1).all()

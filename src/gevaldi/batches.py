@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import TypeVar
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
@@ -15,7 +16,7 @@ Batch = TypeVar("Batch")
 
 
 def concatenate(batches: Sequence[Batch]) -> Batch:
-    """Concatenate dataclasses about different samples, in their order: every tensor, at any depth.
+    """Concatenate dataclasses about different samples, in their order: every tensor and array, at any depth.
 
     Raises:
         SpecError: a field belongs to no sample, as a count of steps would.
@@ -23,6 +24,8 @@ def concatenate(batches: Sequence[Batch]) -> Batch:
     one = batches[0]
     if isinstance(one, Tensor):
         return torch.cat(batches) if len(batches) > 1 else one  # type: ignore[arg-type,return-value]
+    if isinstance(one, np.ndarray):
+        return np.concatenate(batches)  # type: ignore[arg-type,return-value]
     if hasattr(one, "__dataclass_fields__"):
         return type(one)(**{name: concatenate([getattr(batch, name) for batch in batches]) for name in one.__dataclass_fields__})
     if one is None:
@@ -37,6 +40,8 @@ def select(batch: Batch, keep: Bool[Tensor, " batch"] | Int[Tensor, " kept"] | s
     """The same dataclass for some of its samples: index every tensor, at any depth, by its first dimension."""
     if isinstance(batch, Tensor):
         return batch[keep]  # type: ignore[return-value]
+    if isinstance(batch, np.ndarray):
+        return batch[keep if isinstance(keep, slice) else keep.cpu().numpy()]  # type: ignore[return-value]
     if hasattr(batch, "__dataclass_fields__"):
         return type(batch)(**{name: select(getattr(batch, name), keep) for name in batch.__dataclass_fields__})
     return batch

@@ -16,7 +16,7 @@ from gevaldi.jobs import open_job
 from gevaldi.measures.failures import why_all_failed
 from gevaldi.names import OBJECT
 from gevaldi.runs.store.run import Run
-from gevaldi.spec import Search, Spec, spec_from
+from gevaldi.spec import Search, Spec, spec_from, with_search_without_gradients
 from gevaldi.storage import Location, location
 from gevaldi.taxonomy import Taxonomy, read_taxonomy
 
@@ -258,16 +258,21 @@ def compare(
         RunFolderError: the folder cannot be written, holds another run, or is locked by another process.
         EngineError: a cluster does not answer, or no worker of it can run.
     """
+    from gevaldi.models import Classifier, passes_gradients
+
     hierarchy, given = named_taxonomy(taxonomy)
     settings = with_names(settings)
     alike = not isinstance(first, str) and display_name(first) == display_name(second)
+    settings = nest_search_settings(settings)
+    if any(isinstance(one, Classifier) and not passes_gradients(one) for one in (first, second)):
+        settings = with_search_without_gradients(settings)
     spec = spec_from(
         {
             "first": display_name(first) + (" (first)" if alike else ""),
             "second": display_name(second) + (" (second)" if alike else ""),
             "generator": display_name(generator),
             "taxonomy": hierarchy,
-            **nest_search_settings(settings),
+            **settings,
         },
         "the arguments",
     )
@@ -320,7 +325,7 @@ def nest_search_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a spec, with its search settings grouped under `search`."""
     own = {key: value for key, value in settings.items() if key in Search.model_fields}
     search = settings.get("search", {})
-    whole = {**(search.model_dump() if isinstance(search, Search) else search), **own}
+    whole = {**(search.model_dump(exclude_unset=True) if isinstance(search, Search) else search), **own}
     return {key: value for key, value in settings.items() if key not in own} | ({"search": whole} if whole else {})
 
 

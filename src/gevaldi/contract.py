@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gevaldi.alignment import Aligned
 from gevaldi.errors import ContractError, describe_error
-from gevaldi.models import Classifier, Generator, ModuleClassifier, Pictures
+from gevaldi.models import Classifier, Generator, ModuleClassifier, Pictures, passes_gradients
 from gevaldi.outputs import check_output, logits_in_unit_interval, output_of, refuse_decisions
 from gevaldi.probe import Probe
 
@@ -81,7 +81,8 @@ def check_contract(
         pictures = _generated(generator, z, condition)
         predictions = {role: _classified(classifier, pictures, role) for role, classifier in classifiers.items()}
         for role, (log_p, _) in predictions.items():
-            _check_gradient(log_p, pictures, z, role)
+            if passes_gradients(classifiers[role]):
+                _check_gradient(log_p, pictures, z, role)
     warnings = [warning for _, warned in predictions.values() for warning in warned]
     return [*_check_labels(first, second, pictures), *warnings, *_check_contrast(pictures)]
 
@@ -244,7 +245,10 @@ def _generate(generator: Generator, z: Tensor, condition: Int[Tensor, " batch"])
 
 def _check_gradient(log_p: Float[Tensor, "batch classes"], pictures: Pictures, z: Tensor, role: str) -> None:
     if not log_p.requires_grad:
-        raise ContractError(f"No gradient passes through the {role}: does it run under torch.no_grad, or leave torch?")
+        raise ContractError(
+            f"No gradient passes through the {role}: does it run under torch.no_grad, or leave torch?"
+            " A model that is only an answer is compared as function:FILE.py:FUNCTION."
+        )
     # Without the first class, because all together are normalised and so have hardly a gradient.
     score = torch.where(log_p.isfinite(), log_p, 0.0)[:, 1:].sum()
     _derivative(score, pictures, role)

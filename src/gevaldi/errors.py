@@ -56,6 +56,10 @@ class PathError(GevaldiError):
     """A path that cannot name a file, or that this process may not read."""
 
 
+class ServiceError(GevaldiError):
+    """A server of a model that does not answer, or whose answer is no prediction."""
+
+
 class RunFolderError(GevaldiError):
     """A run folder that cannot be read, written or resumed."""
 

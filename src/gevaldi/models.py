@@ -28,6 +28,12 @@ def notes(*said: str | None) -> str | None:
     return "; ".join(dict.fromkeys(note for note in said if note)) or None
 
 
+def passes_gradients(network: nn.Module) -> bool:
+    """Whether gradients reach the pictures through a network; not if a part of it says otherwise by its own `passes_gradients`."""
+    own: bool | None = getattr(network, "passes_gradients", None)
+    return all(map(passes_gradients, network.children())) if own is None else own
+
+
 class Classifier(nn.Module, ABC):
     """p(y|x): pictures in [0, 1] in, log-probabilities out.
 

@@ -26,7 +26,7 @@ class Evaluation:
         log_q: log p₂(y|g(z)).
         divergence: D[p₁‖p₂].
         value: what the search maximises: D + λ log p(z), or log p(z) of a disagreement.
-        gradient: of the value with respect to z, or another direction of ascent.
+        gradient: of the value with respect to z, or another direction of ascent; zero if the objective has none.
     """
 
     z: Float[Tensor, "batch ..."]
@@ -47,7 +47,8 @@ class Objective:
     """argmax_z D[p₁(y|g(z)) ‖ p₂(y|g(z))] + λ log p(z), for each sample by itself.
 
     λ (`prior_weight`) weighs a sample's own log p(z) and gradients are taken per sample, so the result of a sample does not
-    depend on the others in its batch; a mean over the batch would make λ depend on the batch size.
+    depend on the others in its batch; a mean over the batch would make λ depend on the batch size. Without gradient, where no
+    search needs it or a classifier has none, it is zero and there is no backward pass.
     """
 
     first: Classifier
@@ -55,6 +56,7 @@ class Objective:
     generator: Generator
     divergence: Divergence
     prior_weight: float
+    has_gradient: bool = True
 
     def __call__(
         self, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"], swapped: Bool[Tensor, " batch"] | None = None
@@ -63,12 +65,12 @@ class Objective:
 
         The classifiers are the other way round for samples that are `swapped`, so that both orders share a batch.
         """
-        with torch.enable_grad():
-            z = z.detach().requires_grad_()
+        with torch.set_grad_enabled(self.has_gradient):
+            z = z.detach().requires_grad_(self.has_gradient)
             x, log_p, log_q = self.predictions(z, condition, swapped)
             divergence = self.divergence(log_p, log_q)
             value = divergence + self.prior_weight * self.generator.prior.log_prob(z) if self.prior_weight else divergence
-            (gradient,) = torch.autograd.grad(value.sum(), z)
+            (gradient,) = torch.autograd.grad(value.sum(), z) if self.has_gradient else (torch.zeros_like(z),)
         return Evaluation(*(tensor.detach() for tensor in (z, x, log_p, log_q, divergence, value, gradient)))
 
     def predictions(
@@ -97,13 +99,15 @@ class MostProbable:
     def __call__(
         self, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"], swapped: Bool[Tensor, " batch"] | None = None
     ) -> Evaluation:
-        """One forward pass through the three networks, and one backward pass to z."""
-        with torch.enable_grad():
-            z = z.detach().requires_grad_()
+        """One forward pass through the three networks, and one backward pass to z if the objective has a gradient."""
+        with torch.set_grad_enabled(self.objective.has_gradient):
+            z = z.detach().requires_grad_(self.objective.has_gradient)
             x, log_p, log_q = self.objective.predictions(z, condition, swapped)
             level, log_prior = disagreement_level(log_p, log_q), self.objective.generator.prior.log_prob(z)
             below = ~(level >= self.margin)  # also where a prediction is not a number
-            gradient = direction(log_prior, z) + self.weight * per_sample(below, z) * direction(level, z)
+            gradient = torch.zeros_like(z)
+            if self.objective.has_gradient:
+                gradient = direction(log_prior, z) + self.weight * per_sample(below, z) * direction(level, z)
         value = torch.where(below, NOT_FEASIBLE + level, log_prior)
         divergence = self.objective.divergence(log_p, log_q)
         return Evaluation(*(tensor.detach() for tensor in (z, x, log_p, log_q, divergence, value, gradient)))

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +23,8 @@ DIVERGENCES = Registry("divergence", "gevaldi.divergences")  # whose package wou
 FILE = TextFile("The spec", SpecError, "It should be a YAML or TOML file of settings such as 'samples: 64'.")
 
 MOST_THREADS, MOST_AT_ONCE = 1_024, 1_000_000
+BLACK_BOX = re.compile(r"(^|[(:+]) *(function|https?|sklearn):|\bgradients=false", re.IGNORECASE)  # in a classifier's name
+WITHOUT_GRADIENTS = {"algorithm": "cma-es", "steps": 500}  # of a search, unless a user says otherwise
 MOST_DIVERGENT, MOST_PROBABLE = "most divergent", "most probable"  # goals of a search
 
 
@@ -39,7 +42,9 @@ class Search(Stopping):
         description="for the most probable: nats by which each classifier prefers its top class to the other's, if possible",
     )
     algorithm: str = Field(
-        "adam", description="search algorithm for the most divergent, with its options, for example adam,learning_rate=0.05"
+        "adam",
+        description="search algorithm for the most divergent, with its options, for example adam,learning_rate=0.05; by default "
+        "cma-es, with 500 steps, if a classifier passes no gradient",
     )
     typical_mass: float | None = Field(
         0.999, gt=0, lt=1, description="share of the prior within which projection keeps latents; null for no projection"
@@ -188,6 +193,14 @@ class Spec(Settings):
         same = goal == MOST_PROBABLE or DIVERGENCES.claims(name).get("symmetric")
         return values | ({"orders": "forward"} if same else {})
 
+    @model_validator(mode="before")
+    @classmethod
+    def _search_without_gradients(cls, values: Any) -> Any:
+        """The default if the name of a classifier says that no gradient passes through it."""
+        if not isinstance(values, dict) or not any(_is_black_box(values.get(side)) for side in ("first", "second")):
+            return values
+        return with_search_without_gradients(values)
+
     @field_validator("first_classes", "second_classes", mode="before")
     @classmethod
     def _as_mapping(cls, value: Any) -> Any:
@@ -251,6 +264,18 @@ def spec_from(settings: dict[str, Any], source: str = "the spec") -> Spec:
                 "A comparison needs first, second and generator, each named SOURCE:NAME; gevaldi list shows the available names."
             )
         raise SpecError(" ".join([f"In {source}: {explain_validation_error(error)}", *hints])) from None
+
+
+def _is_black_box(name: Any) -> bool:
+    return isinstance(name, str) and not name.startswith("surrogate:") and BLACK_BOX.search(name) is not None
+
+
+def with_search_without_gradients(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings whose search needs no gradient, unless they name its algorithm."""
+    search = settings.get("search", {})
+    if not isinstance(search, Mapping) or "algorithm" in search:
+        return settings
+    return {**settings, "search": {**WITHOUT_GRADIENTS, **search}}
 
 
 def with_goal(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,14 @@ from gevaldi.registry import Registry, Sources
 if TYPE_CHECKING:
     from gevaldi.models import Classifier, Label
 
-WHOLE = {".onnx": "onnx", ".pt2": "exported", ".ts": "torchscript", ".jit": "torchscript", ".torchscript": "torchscript"}
+WHOLE = {
+    ".skops": "sklearn",
+    ".onnx": "onnx",
+    ".pt2": "exported",
+    ".ts": "torchscript",
+    ".jit": "torchscript",
+    ".torchscript": "torchscript",
+}
 """Which source reads files that hold a network with its architecture."""
 
 

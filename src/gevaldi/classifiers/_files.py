@@ -26,7 +26,15 @@ from gevaldi.storage import local_path
 USUAL = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # of ImageNet's pictures in [0, 1], red first
 MOST_NUMBERS = 2**28  # of pictures that a file takes at once
 SIDES = (224, 64, 32, 28)  # tried where nobody says how large the pictures are
-SOURCES = {".onnx": "onnx", ".pt2": "exported", ".pt": "torchscript", ".pth": "torchscript", ".ts": "torchscript"}
+SOURCES = {
+    ".skops": "sklearn",
+    ".joblib": "sklearn",
+    ".onnx": "onnx",
+    ".pt2": "exported",
+    ".pt": "torchscript",
+    ".pth": "torchscript",
+    ".ts": "torchscript",
+}
 
 Numbers = float | tuple[float, ...] | Literal["imagenet"] | None
 

@@ -34,6 +34,8 @@ LARGEST = 2**31 - 1  # bytes of one message
 class Runtime(nn.Module):
     """A graph as onnxruntime computes it: without gradients, on the processor."""
 
+    passes_gradients = False
+
     def __init__(self, model: Any, path: Path) -> None:
         """Open a graph with one input and one output that matter, which comes from a file.
 

@@ -20,7 +20,7 @@ class Onnx:
     leaves its axes open (nchw, nhwc, nhw, chw, hwc, hw, flat-chw, flat-hwc), `input` for pictures and `constants={"training":0}`
     for other inputs; and what it gives: `output` (logits, log-probabilities, probabilities, the name of an output or of any tensor
     in the graph, or both: `NAME:probabilities`) and `labels` (`imagenet`, a text file, or a number).
-    `gradients=false` leaves the computing to onnxruntime, for use under `surrogate:`. Needs `pip install 'gevaldi[onnx]'`.
+    `gradients=false` leaves the computing to onnxruntime; searches are then by `cma-es`. Needs `pip install 'gevaldi[onnx]'`.
     """
 
     def names(self) -> list[str]:

@@ -34,6 +34,12 @@ def label(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="port to serve at", show_default="the last one, or 8765")
     ] = None,
+    name: Annotated[
+        str,
+        typer.Option(
+            help="by which people reach a server with TLS in front of this one, e.g. label.example.org", show_default=False
+        ),
+    ] = "",
     open_: Annotated[bool, typer.Option("--open/--no-open", help="open the first person's page in the browser")] = False,
 ) -> None:
     """Ask people what disputed pictures show, on a page in the browser, each by a link of their own.
@@ -54,6 +60,7 @@ def label(
         people=person or (),
         host=host,
         port=port,
+        name=name,
         each=each,
         controls=_share(controls),
         region=region,

@@ -57,6 +57,11 @@ HEADERS = {
 STATIC = {"label.css": "text/css", "label.js": "text/javascript", "owner.js": "text/javascript"}
 
 
+OTHER_NAME = """This server is not called {0}. If another server is in front of this one, say its name when you begin:
+gevaldi label FOLDER --name {0}
+"""
+
+
 @cache
 def environment() -> "Environment":
     """The template environment. It escapes all text, direction marks included, and raises an error on a missing value."""
@@ -78,10 +83,15 @@ class Guard:
 
     A server on the loopback answers only to names of this machine: another site can point its own name at 127.0.0.1, and would
     then pass for this one.
+
+    Attributes:
+        app: answers requests that pass.
+        hosts: the names under which it may be called; None for all.
+        name: that of a server in front of this one, from whose pages answers come, too.
     """
 
-    def __init__(self, app: "ASGIApp", hosts: frozenset[str] | None) -> None:
-        self.app, self.hosts = app, hosts
+    def __init__(self, app: "ASGIApp", hosts: frozenset[str] | None, name: str = "") -> None:
+        self.app, self.hosts, self.name = app, hosts, name
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answer a request."""
@@ -98,8 +108,11 @@ class Guard:
             await send(message)
 
         host = urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname
-        app = self.app if self.hosts is None or host in self.hosts else Response("This server has another name.", 421)
-        await app(scope, receive, guarded)
+        is_known = self.hosts is None or (host or "") in self.hosts | (
+            {urlsplit(f"//{self.name}").hostname} if self.name else set()
+        )
+        app = self.app if is_known else Response(OTHER_NAME.format(visible(str(host))[:100]), 421, media_type="text/plain")
+        await app({**scope, "name": self.name}, receive, guarded)
 
 
 def page(template: str, status: int = 200, **context: Any) -> HTMLResponse:
@@ -116,13 +129,14 @@ def png_of(picture: "Image") -> bytes:
     return sink.getvalue()
 
 
-def make_app(service: Service, hosts: frozenset[str] | None = None, guide: str = "") -> Guard:
+def make_app(service: Service, hosts: frozenset[str] | None = None, guide: str = "", name: str = "") -> Guard:
     """The application.
 
     Args:
         service: asks and stores.
         hosts: the names under which it may be called; None for all.
         guide: how to answer, as HTML that is safe.
+        name: that of a server in front of this one.
     """
     pages = Pages(service, guide)
 
@@ -148,7 +162,7 @@ def make_app(service: Service, hosts: frozenset[str] | None = None, guide: str =
         Route("/owner/{token}/{name}", pages.download),
     ]
     handlers: dict[Any, Any] = {HTTPException: pages.refused, DataError: pages.unreadable}
-    return Guard(Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers), hosts)
+    return Guard(Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers), hosts, name)
 
 
 class Pages:
@@ -364,7 +378,9 @@ async def _sent(request: Request) -> dict[str, Any]:
 def _refuse_other_sites(request: Request) -> None:
     """Refuse a request that a browser says another site has made. A page without referrer sends forms with the origin `null`."""
     origin, site = request.headers.get("origin", "null"), request.headers.get("sec-fetch-site", "same-origin")
-    if site != "same-origin" or (origin != "null" and urlsplit(origin).netloc != request.headers.get("host")):
+    host = request.headers.get("host")
+    ours = (host, request.scope["name"] or host)
+    if site != "same-origin" or (origin != "null" and urlsplit(origin).netloc not in ours):
         raise HTTPException(403, "This request comes from another site.")
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from gevaldi.errors import SpecError
 from gevaldi.labelling.queues import Queue, Status, share
@@ -96,6 +97,7 @@ class Assignment:
         self.lock = threading.RLock()
         self._answered: defaultdict[str, frozenset[str]] = defaultdict(frozenset)  # who answered a picture
         self._withdrawals = 0
+        self._done = 0  # tasks of this queue, of any kind
         self._outstanding = 0  # pictures that need another person's answer
 
     def _drawn_by(self, what: str, part: float) -> frozenset[str]:
@@ -115,13 +117,23 @@ class Assignment:
                 self._look_again()
             self.status = status
             waiting = ((len(self._answered[text]), self._wanted(text)) for text in answered if text in self.places)
-            self._outstanding = 0 if status.decided else sum(count < wanted for count, wanted in waiting)
+            self._outstanding = sum(count < wanted for count, wanted in waiting)
         return True
 
     @property
     def finished(self) -> bool:
         """Whether nobody is asked anything any more."""
         return self.status.finished and not self._outstanding
+
+    @property
+    def left(self) -> int:
+        """How many tasks can still come to all people at most. It depends on how many were done, not on their answers and kinds."""
+        return 0 if self.finished else max(1, self._total - self._done)
+
+    @cached_property
+    def _total(self) -> int:
+        repeated, controls = self.repeated, self._queue.controls
+        return sum((1 + (text in controls) + (text in repeated)) * self._wanted(text) for text in self.places)
 
     def _look_again(self) -> None:
         for person in self.people.values():
@@ -196,6 +208,7 @@ class Assignment:
         with self.lock:
             person = self.people[response.person]
             person.done[asked] = response
+            self._done += response.picture in self.items
             person.again.pop(response.picture, None)
             if response.occasion == 1 and response.picture in self.repeated:
                 person.again[response.picture] = len(person.done)
@@ -210,6 +223,7 @@ class Assignment:
         with self.lock:
             person = self.people[response.person]
             person.done.pop(asked, None)
+            self._done -= response.picture in self.items
             person.again.pop(response.picture, None)
             person.open.insert(0, asked)
             person.undone.add(asked)

@@ -62,7 +62,6 @@ class Status:
         open: pictures that still need a first answer.
         left: how many more answers are needed, as far as that can be foretold.
         finished: whether no picture needs a first answer any more.
-        decided: whether that is because more answers would decide nothing.
         interval: of the difference, in words; None of a comparison.
         point: the number of labels that count, and the interval as numbers; None of a comparison.
     """
@@ -70,7 +69,6 @@ class Status:
     open: frozenset[str]
     left: int
     finished: bool
-    decided: bool = False
     interval: str | None = None
     point: tuple[int, float, float] | None = None
 
@@ -273,7 +271,7 @@ class Following:
             interval, main = own.interval, own.main
             words = span(interval, main.score, main.size)
             point = (main.used, interval.low, interval.high)
-            return Status(still, self._left(len(still)), not still, self.until_decided and not still, words, point)
+            return Status(still, self._left(len(still)), not still, words, point)
 
     def _left(self, still: int) -> int:
         """How many answers are needed; foretold anew whenever that takes a twentieth of the time since."""

@@ -41,7 +41,9 @@ class Labelling:
         folder: where answers are stored.
     """
 
-    def __init__(self, queue: Queue, people: Sequence[str], options: Options, host: str, port: int | None, guide: str = "") -> None:
+    def __init__(
+        self, queue: Queue, people: Sequence[str], options: Options, host: str, port: int | None, guide: str = "", name: str = ""
+    ) -> None:
         """Begin to serve.
 
         Raises:
@@ -59,11 +61,11 @@ class Labelling:
             number = listening.getsockname()[1]
             store.change("port", str(number))
             self.service = Service(queue, store, people or [*store.people()] or [getpass.getuser()], options)
-            address = f"http://{_shown(host)}:{number}"
+            address = f"https://{name}" if name else f"http://{_shown(host)}:{number}"
             self.links = {name: f"{address}/p/{person.token}/" for name, person in self.service.people.items()}
             self.owner = f"{address}/owner/{self.service.owner}/"
             owner.write_text(json.dumps({"process": os.getpid(), "host": platform.node(), "address": address}))
-            self._server = _server(self.service, frozenset({*LOOPBACK, host}) if host in LOOPBACK else None, guide)
+            self._server = _server(self.service, frozenset({*LOOPBACK, host}) if host in LOOPBACK else None, guide, name)
             self._thread = threading.Thread(target=self._server.run, args=([listening],), name="labelling", daemon=True)
             self._thread.start()
             begin = time.monotonic()
@@ -100,6 +102,7 @@ def label(
     people: Sequence[str] = (),
     host: str = HOST,
     port: int | None = None,
+    name: str = "",
     each: int = 1,
     controls: float = 0.1,
     region: int | None = None,
@@ -115,6 +118,7 @@ def label(
         people: names; by default those who were asked before, or else the user of this machine.
         host: the address to serve at; other machines reach it only if it is not the loopback.
         port: by default the last one of this folder, or the first free one from 8765.
+        name: by which people reach a server with TLS that is in front of this one, such as label.example.org.
         each: people per picture; with 1, a second person answers 15 % of them, if there are two or more.
         controls: the share of tasks whose answer is known.
         region: the number of a region of a comparison; then only its pictures are asked.
@@ -133,7 +137,7 @@ def label(
     options = Options(each=each, lease=60 * lease, shows_interval=shows_interval)
     prose = _as_html(local_path(str(guide))) if guide else ""
     queue = open_queue(what, region=region, controls=controls, until_decided=until_decided)
-    return Labelling(queue, people, options, host, port, prose)
+    return Labelling(queue, people, options, host, port, prose, name)
 
 
 @contextlib.contextmanager
@@ -211,7 +215,7 @@ def _shown(host: str) -> str:
     return socket.gethostname()
 
 
-def _server(service: Service, hosts: frozenset[str] | None, guide: str) -> Any:
+def _server(service: Service, hosts: frozenset[str] | None, guide: str, name: str) -> Any:
     try:
         import uvicorn
     except ImportError:
@@ -219,7 +223,7 @@ def _server(service: Service, hosts: frozenset[str] | None, guide: str) -> Any:
     from gevaldi.labelling.app import make_app
 
     config = uvicorn.Config(
-        make_app(service, hosts, guide), log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=5
+        make_app(service, hosts, guide, name), log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=5
     )
     return uvicorn.Server(config)
 

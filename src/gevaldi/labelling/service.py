@@ -188,30 +188,34 @@ class Service:
     def undo(self, person: Person, key: str) -> dict[str, Any]:
         """Take back the last answer of a person, whose task comes first then. The same key does it only once.
 
+        Answers to what is no longer asked, as after a change of options, stay.
+
         Raises:
             BadAnswer: there is no key.
             NotStored: it could not be stored.
         """
         if not 0 < len(key) <= LONGEST:
             raise BadAnswer(f"key is a text of 1 to {LONGEST} characters that no other answer has.")
-        last = self.store.withdraw(person.name, key, self.assignment.leave)
+        last = self.store.withdraw(person.name, key, person.tasks, self.assignment.leave)
         self._changed.set()
         return {"undone": last is not None, "task": last.task if last else None, "progress": self.progress(person)}
 
     # for pages
 
     def progress(self, person: Person) -> dict[str, Any]:
-        """How far a person is, and how long it may take."""
+        """How far a person is, and how long it may take at most.
+
+        The forecast of the verdict stays with the owner: it would say which answers favour the leading classifier.
+        """
         with self.assignment.lock:
             shown = [own.shown_ms / 1000 for own in list(person.done.values())[-50:] if own.shown_ms]
-            wanted = 1.0 if len(self.people) < 2 else max(self.options.each, 1 + self.options.overlap)
-            left = math.ceil(self.status.left * wanted / max(1, len(self.people)))
+            left = math.ceil(self.assignment.left / len(self.people))
             found = {
                 "answered": len(person.done),
                 "left": left,
                 "minutes": math.ceil(left * (statistics.median(shown) if shown else SECONDS) / 60),
                 "finished": self.finished and not person.undone,
-                "can_undo": bool(person.done),
+                "can_undo": any(own.task in person.tasks for own in reversed(person.done.values())),
             }
             return found | ({"interval": self.status.interval} if self.options.shows_interval and self.status.interval else {})
 

@@ -10,7 +10,7 @@ import queue
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,8 +141,11 @@ class Store:
 
         return self._write(write, lambda found: then(found[1]) if found[0] else None)
 
-    def withdraw(self, person: str, key: str, then: Callable[[Response], None]) -> Response | None:
-        """Take back the last response of a person; None if there is none, or if this was done with the same key before.
+    def withdraw(self, person: str, key: str, tasks: Container[str], then: Callable[[Response], None]) -> Response | None:
+        """Take back the last response of a person to one of these tasks.
+
+        Returns:
+            The response; None if there is none, or if this was done with the same key before.
 
         Raises:
             NotStored: it could not be written.
@@ -151,7 +154,8 @@ class Store:
         def write(connection: sqlite3.Connection) -> Response | None:
             if connection.execute("SELECT 1 FROM responses WHERE person = ? AND key = ?", (person, key)).fetchone():
                 return None
-            last = next(read_rows(connection, "person = ? AND withdrawn IS NULL ORDER BY number DESC LIMIT 1", (person,)), None)
+            rows = read_rows(connection, "person = ? AND withdrawn IS NULL ORDER BY number DESC", (person,))
+            last = next((row for row in rows if row.task in tasks), None)
             if last is not None:
                 _withdraw(connection, last, key)
             return last

@@ -22,7 +22,7 @@ from gevaldi.predictions.store import Stored, all_stored, cache_digest, digest_i
 from gevaldi.provenance import sha256_of
 from gevaldi.storage import ahead
 
-CODE = "python:"  # whose function may import files that no record names
+CODE = ("python:", "function:", "http:", "https:")  # what answers under these names may change while no file in a record does
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class PoolOfPictures:
 
     def _by_name(self, name: str) -> Stored | None:
         """What is stored under this name, if the files that it named then are unchanged: no network is loaded for it."""
-        if CODE in name or name.startswith(OBJECT):
+        if any(code in name for code in CODE) or name.startswith(OBJECT):
             return None
         here = versions()
         for one in all_stored(self.folder):

@@ -65,7 +65,9 @@ class Showing:
         models, sizes = self.models, [len(found.z) for found in draws]
         objective = MostProbable(models.objective(0.0), self.margin)
         z, condition = (torch.cat([getattr(found, name).clone() for found in draws]) for name in ("z", "condition"))
-        end = most_probable(in_blocks([objective], models.plan.block or models.plan.batch_size), z, condition)
+        end = most_probable(
+            in_blocks([objective], models.plan.block or models.plan.batch_size), z, condition, None, models.has_gradient
+        )
         columns = (end.z, condition, end.pictures, end.log_p, end.log_q)
         return [Draw(*parts) for parts in zip(*(column.split(sizes) for column in columns), strict=True)]
 

@@ -16,7 +16,7 @@ from gevaldi.errors import ContractError, GevaldiError, RunFolderError, SpecErro
 from gevaldi.execution.autotune import plan_of
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.fingerprints import describe, describe_divergence, device_name, differing, versions
-from gevaldi.models import Classifier, Generator
+from gevaldi.models import Classifier, Generator, passes_gradients
 from gevaldi.names import OBJECT
 from gevaldi.objective import Objective
 from gevaldi.provenance import as_lines, record_files
@@ -88,12 +88,26 @@ def models_of(
         hierarchy = hierarchy_of(spec, requested, first.labels, second.labels, device)
         raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
         algorithm = algorithms.build(spec.search.algorithm)
+        blind = black_boxes(spec, first, second)
+        if blind and algorithm.needs_gradient:
+            raise SpecError(
+                f"search.algorithm={spec.search.algorithm} needs gradients, and none passes through {' and '.join(blind)}. Say "
+                "search.algorithm=cma-es and search.steps=500 (or more), or lend the gradients of a network that is like it: "
+                f"surrogate:({blind[0]})+(NETWORK)."
+            )
     tuning = None
     if begun:
         plan = ExecutionPlan.recorded_plan(begun.record["execution"], device)
     else:
-        plan, tuning = plan_of(spec, Objective(first, second, generator, kl, prior_weight=0.0), device, batch_size, threads)
+        objective = Objective(first, second, generator, kl, prior_weight=0.0, has_gradient=not blind)
+        plan, tuning = plan_of(spec, objective, device, batch_size, threads)
     return Models(first, second, generator, raised, algorithm, device, plan, hierarchy, alignment, tuning, files)
+
+
+def black_boxes(spec: Spec, first: Classifier, second: Classifier) -> list[str]:
+    """The names of the classifiers through which no gradient passes."""
+    sides = ((spec.first, first), (spec.second, second))
+    return [name.removeprefix(OBJECT) for name, classifier in sides if not passes_gradients(classifier)]
 
 
 def open_run(
@@ -133,6 +147,11 @@ def open_run(
     if divergence_record["symmetric"] and len(spec.searches) > 1:
         trouble.append(
             f"{divergence_record['name']} is symmetric, so both orders run the same search. One is enough (orders: forward)."
+        )
+    if blind := black_boxes(spec, models.first, models.second):
+        trouble.append(
+            f"No gradient passes through {' and '.join(blind)}, so searches are by {spec.search.algorithm}, which evaluates "
+            f"{spec.search.steps:,} pictures each, and second searches by cma-es too."
         )
     trouble += hierarchy_warnings(spec, models) + repeated_starts(spec, models, conditions)
     record = {

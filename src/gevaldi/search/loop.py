@@ -128,7 +128,9 @@ def search(evaluate: Evaluate, supply: Supply, algorithm: Algorithm, stopping: S
     while batches := [*batches, *(ActiveBatch.of(new, algorithm) for new in supply(sum(len(batch.ids) for batch in batches)))]:
         batch = concatenate(batches)
         now = evaluate(batch.z, batch.condition, batch.swapped)
-        batch, leaving = apply_stopping_rule(batch.record_evaluation(now), now, algorithm.converges, stopping)
+        batch, leaving = apply_stopping_rule(
+            batch.record_evaluation(now), now, algorithm.converges and algorithm.stops_early, stopping
+        )
         yield Step(batch, now, leaving)
         staying = torch.tensor([i for i in range(len(batch.ids)) if i not in leaving], dtype=torch.long)
         batches = [advance(select(batch, staying), select(now, staying), algorithm)] if len(staying) else []
@@ -148,14 +150,14 @@ def advance(batch: ActiveBatch, now: Evaluation, algorithm: Algorithm) -> Active
 
 
 def apply_stopping_rule(
-    batch: ActiveBatch, now: Evaluation, converges: bool, stopping: Stopping
+    batch: ActiveBatch, now: Evaluation, stops_early: bool, stopping: Stopping
 ) -> tuple[ActiveBatch, dict[int, Status]]:
     """Decide which samples leave after an evaluation, and start new windows. Waits for the device only once."""
     steps = batch.steps.tolist()
     leaving: dict[int, Status] = {i: "out of steps" for i, taken in enumerate(steps) if taken == stopping.steps}
     whole = now.value + now.gradient.flatten(1).sum(1)  # a search cannot continue unless this is finite
     window_ends = [taken % stopping.window == 0 for taken in steps]
-    if not (converges and any(window_ends)):
+    if not (stops_early and any(window_ends)):
         return batch, leaving | ({} if math.isfinite(whole.sum()) else dict.fromkeys(positions(~whole.isfinite()), "failed"))
     gains = batch.latest - batch.before > stopping.gain * stopping.window * now.divergence.abs()
     finite, gaining = torch.stack([whole.isfinite(), gains]).tolist()

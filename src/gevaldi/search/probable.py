@@ -1,17 +1,32 @@
 """The most probable disagreement near some latents."""
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gevaldi.objective import Evaluate, Evaluation
 from gevaldi.search.algorithms.adam import Adam
+from gevaldi.search.algorithms.base import Algorithm
+from gevaldi.search.algorithms.cma_es import CmaEs
 from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
 
-ALGORITHM = Adam(decay=0.93)
-STEPS = 60  # of each search; `benchmarks/README.md` has the figures
-STOPPING = Stopping(steps=STEPS, window=STEPS + 1)  # gains say nothing while a search crosses the border again and again
+STEPS, STEPS_WITHOUT_GRADIENT = 60, 1000  # of each search; `benchmarks/README.md` has the figures
+
+
+class SecondSearch(NamedTuple):
+    """How the most probable disagreement is searched."""
+
+    algorithm: Algorithm
+    stopping: Stopping
+
+
+def second_search(has_gradient: bool) -> SecondSearch:
+    """Adam, or CMA-ES where there are no gradients; from where the classifiers differ already, so with a small spread."""
+    algorithm, steps = (Adam(decay=0.93), STEPS) if has_gradient else (CmaEs(sigma=0.3), STEPS_WITHOUT_GRADIENT)
+    return SecondSearch(algorithm, Stopping(steps=steps, window=steps + 1))  # gains say nothing while it crosses the border
 
 
 def most_probable(
@@ -19,6 +34,7 @@ def most_probable(
     z: Float[Tensor, "batch ..."],
     condition: Int[Tensor, " batch"],
     swapped: Bool[Tensor, " batch"] | None = None,
+    has_gradient: bool = True,
 ) -> Evaluation:
     """Search for the most probable disagreement from each latent, and return the evaluations of the best latents.
 
@@ -29,10 +45,11 @@ def most_probable(
         z: any number of latents to start from: ends of searches, draws, or others.
         condition: the generator's condition of each.
         swapped: whether the second classifier is p₁; None if it never is.
+        has_gradient: whether evaluations have a gradient.
     """
     swapped = torch.zeros_like(condition, dtype=torch.bool) if swapped is None else swapped
     best, ids = z.clone(), range(len(z))
-    for step in search(evaluate, at_once(NewSamples(z, condition, swapped, ids, ids)), ALGORITHM, STOPPING):
+    for step in search(evaluate, at_once(NewSamples(z, condition, swapped, ids, ids)), *second_search(has_gradient)):
         leaving = list(step.leaving)
         best[step.batch.ids[leaving]] = step.batch.best[leaving]
     return evaluate(best, condition, swapped)

@@ -20,7 +20,7 @@ from gevaldi.divergences.kl import kl
 from gevaldi.errors import GevaldiError, describe_error
 from gevaldi.execution.autotune import plan_of
 from gevaldi.measures.sweeps import DRAWN, REAL, Entry, PairPredictions, entries
-from gevaldi.models import Classifier, Generator, Label, Pictures
+from gevaldi.models import Classifier, Generator, Label, Pictures, passes_gradients
 from gevaldi.objective import Objective
 from gevaldi.pictures import sources
 from gevaldi.pictures.base import RealPictures, brought_to
@@ -125,7 +125,7 @@ def before_search(
     """
     spec = specs[0]
     widest = max(classifiers.values(), key=lambda one: sum(p.numel() for p in one.parameters()))
-    plan, _ = plan_of(spec, Objective(widest, widest, generator, kl, prior_weight=0.0), device)
+    plan, _ = plan_of(spec, Objective(widest, widest, generator, kl, 0.0, all(map(passes_gradients, classifiers.values()))), device)
     models = Models(widest, widest, generator, kl, algorithms.build(spec.search.algorithm), device, plan)
     conditions = chosen_conditions(spec, generator.conditions)
     many = spec.audited or (SMALL_ARE_SHOWN if plan.small else LARGE_ARE_SHOWN)

@@ -130,6 +130,18 @@ def last_answers(answers: Iterable[Answer]) -> dict[str, list[Answer]]:
     return {picture: some for picture, some in standing.items() if some}
 
 
+def first_answers(answers: Iterable[Answer]) -> dict[str, list[Answer]]:
+    """The same, but the first answer of each, or the first after one that was withdrawn."""
+    first: dict[str, dict[str, Answer]] = {}
+    for one in answers:
+        by_whom = first.setdefault(one.picture, {})
+        if one.answer == WITHDRAWN:
+            by_whom.pop(one.by, None)
+        else:
+            by_whom.setdefault(one.by, one)
+    return {picture: [*by_whom.values()] for picture, by_whom in first.items() if by_whom}
+
+
 def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=30)
     connection.execute("PRAGMA journal_mode=WAL")

@@ -13,8 +13,11 @@ RULES: tuple[str, ...] = get_args(Rule)
 WORDS: dict[Rule, str] = {
     "unanimous": "All who answered a picture must agree; otherwise its class is not known.",
     "majority": "The class that most people gave counts; after a tie the class is not known.",
-    "dawid-skene": "The most probable class counts, by a model of how each person errs, fitted to all answers.",
+    "dawid-skene": "The class that is more probable than all others together counts, by a model of how each person errs.",
 }
+
+
+EVEN = 0.5 + 1e-6  # with room for the rounding of a tie
 
 
 def rule_of(text: str) -> Rule:
@@ -41,7 +44,8 @@ def final_answers(answers: Sequence[Answer], rule: Rule = "unanimous") -> dict[s
     by_picture = last_answers(answers)
     if rule == "dawid-skene":
         model = dawid_skene_of(answers)
-        chosen = {picture: answer for picture, (answer, _) in model.best().items()} if model else {}
+        best = model.best() if model else {}
+        chosen = {picture: answer for picture, (answer, certainty) in best.items() if certainty > EVEN}
     else:
         choose = _unanimous if rule == "unanimous" else _majority
         chosen = {

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -12,7 +12,7 @@ from gevaldi.predictions.base import Pool
 from gevaldi.statistics.agreement import alpha_with_interval, counts_of
 from gevaldi.statistics.intervals import Estimate, share
 from gevaldi.statistics.words import with_interval
-from gevaldi.verdicts.answers import CANNOT_TELL, Answer, last_answers
+from gevaldi.verdicts.answers import CANNOT_TELL, Answer, first_answers, last_answers
 from gevaldi.verdicts.final import WORDS, Rule, dawid_skene_of, final_answers
 from gevaldi.verdicts.label_error import MEASURED, Check, LabelError
 from gevaldi.verdicts.responses import Response, read_responses
@@ -187,17 +187,24 @@ def _discussions(
 
 
 def responses_of(answers: Sequence[Answer], folder: Path | None) -> list[Response]:
-    """What people answered on the page, and the answers that came otherwise.
+    """What people answered on the page, as they may have revised it elsewhere, and the answers that came otherwise.
 
     Raises:
         RunFolderError: the folder cannot be read.
     """
     found = read_responses(folder) if folder else []
+    last = {(one.picture, one.by): one for some in last_answers(answers).values() for one in some}
     there = {(one.picture, one.person) for one in found}
-    standing = [one for some in last_answers(answers).values() for one in some if (one.picture, one.by) not in there]
     return [
-        *found,
-        *(Response(one.by, one.picture, "question", 1, one.answer, choices=one.named, time=one.time) for one in standing),
+        *(
+            replace(one, answer=last[own].answer) if (own := (one.picture, one.person)) in last and one.occasion == 1 else one
+            for one in found
+        ),
+        *(
+            Response(one.by, one.picture, "question", 1, one.answer, choices=one.named, time=one.time)
+            for own, one in last.items()
+            if own not in there
+        ),
     ]
 
 
@@ -226,9 +233,16 @@ def error_of(claimed: float | str | None, pool: Pool, answers: Iterable[Answer],
 def measured_error(pool: Pool, answers: Iterable[Answer], folder: Path | None) -> LabelError:
     """How often labels are wrong at most, from pictures that two people answered and from controls.
 
-    Of three people or more, the first two count. Who cannot tell differs from one who can, and answers a control not wrongly.
+    Of three people or more, the first two count, each with what they said before any discussion. Who cannot tell differs from one
+    who can, and answers a control not wrongly. While one of several people is in no pair, nothing is known of that person's errors,
+    and so nothing is measured.
     """
-    both = [(some[0].answer, some[1].answer) for some in last_answers(answers).values() if len(some) > 1]
+    by_picture = first_answers(answers)
+    pairs = [some for some in by_picture.values() if len(some) > 1]
+    people = {one.by for some in by_picture.values() for one in some}
+    if len(people) > 1 and people - {one.by for some in pairs for one in some[:2]}:
+        return LabelError()
+    both = [(some[0].answer, some[1].answer) for some in pairs]
     responses = [one for one in (read_responses(folder) if folder else []) if one.kind == "control"]
     known = classes_of_controls(pool, responses)
     controls = [one.answer not in (known[one.picture], CANNOT_TELL) for one in responses if one.picture in known]

@@ -74,6 +74,8 @@ class Surrogate(Classifier):
     the two are.
     """
 
+    passes_gradients = True
+
     def __init__(self, inner: Classifier, gradients: Classifier) -> None:
         """Both have the same labels in the same order."""
         super().__init__()

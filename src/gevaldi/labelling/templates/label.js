@@ -292,7 +292,7 @@
     function far() {
       const waits = waiting.tasks().length;
       const left = Math.max(0, progress.left - waits);
-      const rest = left ? `, about ${left.toLocaleString("en")} to go${minutes(progress.minutes)}` : "";
+      const rest = left ? `, up to ${left.toLocaleString("en")} to go${minutes(progress.minutes)}` : "";
       return `${(progress.answered + waits).toLocaleString("en")} answered${rest}`;
     }
 

@@ -25,7 +25,7 @@ from gevaldi.runs.worker.results import Failure, FinishedSearch, Results, Stage
 from gevaldi.runs.worker.scheduler import OnStep, Queue, Scheduler, inputs
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search.loop import search
-from gevaldi.search.probable import ALGORITHM, STOPPING, differs, most_probable
+from gevaldi.search.probable import differs, most_probable, second_search
 from gevaldi.spec import MOST_PROBABLE, Spec
 
 NO_STEP = 2**32  # a step that no search reaches, for noise of its own
@@ -52,8 +52,9 @@ def _in_batches(
 ) -> Iterator[Results | Failure]:
     """The same with one pool of threads."""
     if spec.search.goal == MOST_PROBABLE:
-        models = replace(models, algorithm=ALGORITHM)
-        spec = spec.model_copy(update={"search": spec.search.model_copy(update=dict(STOPPING))})
+        second = second_search(models.has_gradient)
+        models = replace(models, algorithm=second.algorithm)
+        spec = spec.model_copy(update={"search": spec.search.model_copy(update=dict(second.stopping))})
     goals = goals_of(models, spec, pool)
     while True:
         scheduler = Scheduler(queue, models, spec.search, goals.fast, batch_size, on_step)
@@ -100,7 +101,12 @@ def goals_of(models: Models, spec: Spec, pool: ThreadPoolExecutor) -> Goals:
     copies, during = copies_of(objective, plan.workers), apply_plan(objective, plan, models.device)
 
     def evaluates(objectives: Sequence[Objective], probable: bool) -> Evaluate:
-        goals = [MostProbable(one, spec.search.margin) for one in objectives] if probable else objectives
+        needs_gradient = models.algorithm.needs_gradient and models.has_gradient
+        goals = (
+            [MostProbable(one, spec.search.margin) for one in objectives]
+            if probable
+            else [replace(one, has_gradient=needs_gradient) for one in objectives]
+        )
         return in_blocks(goals, plan.block, pool if len(goals) > 1 else None)
 
     def searches(probable: bool) -> Evaluate:
@@ -200,7 +206,7 @@ def results_of(trajectories: Sequence[Trajectory], recorder: PathRecorder, goals
     )
     probable = after if spec.search.goal == MOST_PROBABLE else None
     if goals.probable:
-        probable = most_probable(goals.probable, after.z, condition, swapped)
+        probable = most_probable(goals.probable, after.z, condition, swapped, models.has_gradient)
         if models.plan.mixed:
             probable = _still_differing(evaluate(probable.z, condition, swapped), after)
     prior = models.generator.prior

@@ -14,7 +14,7 @@ from gevaldi.divergences.base import Divergence
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.execution.threads import in_threads
 from gevaldi.execution.tuning import Tuning
-from gevaldi.models import Classifier, Generator
+from gevaldi.models import Classifier, Generator, passes_gradients
 from gevaldi.objective import Objective
 from gevaldi.provenance import Files
 from gevaldi.runs.hierarchy import Hierarchy
@@ -59,9 +59,14 @@ class Models:
         sides = (self.first, self.second)
         return [sorted({i for side in sides for i in places_of(label.name, label.id, side)}) for label in self.generator.conditions]
 
+    @cached_property
+    def has_gradient(self) -> bool:
+        """Whether gradients pass through both classifiers."""
+        return passes_gradients(self.first) and passes_gradients(self.second)
+
     def objective(self, prior_weight: float) -> Objective:
         """Equation 3, with the first classifier as p₁."""
-        return Objective(self.first, self.second, self.generator, self.divergence, prior_weight)
+        return Objective(self.first, self.second, self.generator, self.divergence, prior_weight, self.has_gradient)
 
 
 @contextmanager

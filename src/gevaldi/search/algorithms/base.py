@@ -11,7 +11,7 @@ from gevaldi.objective import Evaluation
 from gevaldi.settings import Settings
 
 Memory = Any
-"""A frozen dataclass with an algorithm's state between steps; every tensor has samples in the first dimension."""
+"""A frozen dataclass with an algorithm's state between steps; every tensor or array has samples in the first dimension."""
 
 
 class Algorithm(Settings, ABC):
@@ -20,10 +20,14 @@ class Algorithm(Settings, ABC):
     It proposes latents and receives the objective there, so that samples at different steps are evaluated together.
 
     Attributes:
-        converges: whether it climbs to a maximum and can stop when it stops gaining; a sampler runs for all its steps.
+        converges: whether it climbs to a maximum, so that a sample ends at its best; a sampler ends at its last step.
+        stops_early: whether a sample can stop when it stops gaining; a sampler and a population run for all their steps.
+        needs_gradient: whether it reads the gradient of an evaluation.
     """
 
     converges: ClassVar[bool] = True
+    stops_early: ClassVar[bool] = True
+    needs_gradient: ClassVar[bool] = True
 
     @abstractmethod
     def start(self, z: Float[Tensor, "batch ..."]) -> Memory:
