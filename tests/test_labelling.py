@@ -106,7 +106,8 @@ def answer_all(service: Service, names: tuple[str, ...] = ("Ada",), most: int = 
             return
         for name, own in found:
             if own:
-                service.answer(service.people[name], own[0]["task"], own[0]["choices"][0], f"{number}")
+                person = service.people[name]
+                service.answer(person, own[0]["task"], own[0]["choices"][0], f"{number} {len(person.done)}")
 
 
 # an answer
@@ -343,7 +344,7 @@ def test_after_a_restart_everybody_is_asked_the_same_under_the_same_link(begin: 
     before = {name: tasks(service, name, 3) for name in names}
     token, kinds = service.people["Grace"].token, {text: service.assignment.kind((text, 1)) for text in service.assignment.items}
     service.store.close()
-    again = serve(verdict.folder, ("Ada",), until_decided=False)
+    again = serve(verdict.folder, names, until_decided=False)
     assert again.people["Grace"].token == token
     assert {name: tasks(again, name, 3) for name in names} == before
     assert {text: again.assignment.kind((text, 1)) for text in again.assignment.items} == kinds
@@ -441,6 +442,22 @@ def test_only_what_is_still_asked_can_be_taken_back(begin: Callable[..., Verdict
     assert not again.undo(ada, "one more")["undone"]
     assert {one.kind for one in read_responses(again.queue.folder)} == {"control", "repeat"}
     assert again.answer(ada, tasks(again)[0], "cat", "anew")["stored"]
+
+
+def test_nobody_waits_for_who_no_longer_takes_part(begin: Callable[..., Verdict]) -> None:
+    folder, names = begin().folder, ("Ada", "Ben")
+    service = serve(folder, names, Options(overlap=0.5), until_decided=False)
+    answer_all(service, names, most=5)
+    token = service.people["Ben"].token
+    service.store.close()
+    again = serve(folder, ("Ada",), Options(overlap=0.5), until_decided=False)
+    answer_all(again)
+    assert again.progress(again.people["Ada"])["finished"]
+    assert len({one.picture for one in read_answers(again.queue.folder)}) == len(again.queue.items)
+    page = browser(again)
+    assert page.get(f"{ROOT}/p/{token}/").status_code == 404
+    assert "Ben" in page.get(f"{ROOT}/owner/{again.owner}/").text
+    assert [one["answers"] for one in again.overview()["people"]][1] == 5
 
 
 # what a page never tells

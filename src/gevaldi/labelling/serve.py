@@ -112,7 +112,7 @@ def label(
 
     Args:
         what: a verdict, a comparison, or the folder of one.
-        people: names; by default those who were asked before, or else the user of this machine.
+        people: names of those who take part now; by default all who were asked before, or else the user of this machine.
         host: the address to serve at; other machines reach it only if it is not the loopback.
         port: by default the last one of this folder, or the first free one from 8765.
         each: people per picture; with 1, a second person answers 15 % of them, if there are two or more.

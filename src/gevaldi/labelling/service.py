@@ -39,6 +39,12 @@ class Service:
     def __init__(self, queue: Queue, store: Store, people: Sequence[str], options: Options) -> None:
         """Begin, or go on with what is stored.
 
+        Args:
+            queue: what is asked.
+            store: of the queue's folder.
+            people: who takes part. The answers of others who are stored count as well.
+            options: how people are asked.
+
         Raises:
             SpecError: a name cannot be one of a person.
             RunFolderError: the store cannot be read or written.
@@ -50,10 +56,12 @@ class Service:
         self.answers_of_controls = {own.item.id: own.answer for own in queue.controls.values()}
         self._names = {visible(name): name for name in (*queue.classes, NEITHER, CANNOT_TELL)}
         self._names |= {name: name for name in queue.classes}
-        self.people = self.assignment.people
-        for name in people:
-            store.token(check_name(name))
-        self.people.update((name, Person(name, token, self._tasks(name))) for name, token in store.people().items())
+        names = [check_name(name) for name in people]
+        for name in names:
+            store.token(name)
+        everybody = {name: Person(name, token, self._tasks(name)) for name, token in store.people().items()}
+        self.people = {name: everybody[name] for name in everybody if name in names}
+        self.assignment.people, self.assignment.active = everybody, frozenset(names)
         for response in store.responses():
             self.assignment.enter(response)
         self._changed, self._stopped = threading.Event(), threading.Event()
@@ -245,7 +253,7 @@ class Service:
 
     def _compute_overview(self) -> dict[str, Any]:
         with self.assignment.lock:
-            done = {name: list(person.done.values()) for name, person in self.people.items()}
+            done = {name: list(person.done.values()) for name, person in self.assignment.people.items()}
         found = overview(done, self.answers_of_controls, self.status, self.points, self.queue.rule)
         found["sentences"] = list(self.queue.sentences())
         for one in found["discuss"]:
