@@ -5,6 +5,8 @@ import json
 import re
 import shutil
 import sqlite3
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -108,6 +110,15 @@ def answer_all(service: Service, names: tuple[str, ...] = ("Ada",), most: int = 
             if own:
                 person = service.people[name]
                 service.answer(person, own[0]["task"], own[0]["choices"][0], f"{number} {len(person.done)}")
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait for another thread."""
+    for _ in range(300):
+        if holds():
+            return
+        time.sleep(0.1)
+    raise AssertionError("It never came.")
 
 
 # an answer
@@ -706,6 +717,31 @@ def test_the_owner_sees_who_missed_which_controls_and_what_to_discuss(begin: Cal
     assert page.get(f"{ROOT}/owner/{service.owner}/").status_code == 200
     assert set(FORMATS) >= set(re.findall(r'href="([^"/]+)"', page.get(f"{ROOT}/owner/{service.owner}/").text))
     assert page.get(f"{ROOT}/owner/{service.owner}/picture/0").headers["content-type"] == "image/png"
+
+
+@pytest.mark.parametrize("error", [RunFolderError("answers.sqlite cannot be read."), OSError("answers.sqlite cannot be read.")])
+def test_an_error_of_the_verdict_is_told_to_the_owner_and_goes_when_it_is_over(
+    begin: Callable[..., Verdict], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    service, tried = serve(begin()), threading.Event()
+
+    def fail() -> bool:
+        tried.set()
+        raise error
+
+    def owners_page() -> str:
+        return browser(service).get(f"{ROOT}/owner/{service.owner}/").text
+
+    service.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(service.assignment, "decide", fail)
+        service.answer(service.people["Ada"], tasks(service)[0], "cat", "1")
+        assert tried.wait(30)
+        service.next(service.people["Ada"])
+        wait_until(lambda: "cannot be read" in owners_page())
+    service.answer(service.people["Ada"], tasks(service)[0], "cat", "2")
+    wait_until(lambda: "cannot be read" not in owners_page())
+    service.stop()
 
 
 # what is labelled

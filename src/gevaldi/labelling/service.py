@@ -66,6 +66,7 @@ class Service:
             self.assignment.enter(response)
         self._changed, self._stopped = threading.Event(), threading.Event()
         self._follower: threading.Thread | None = None
+        self.trouble = ""  # why the verdict could not be computed when that was last tried
         self.points = list(queue.history())
         self._overview, self._next_overview = dict[str, Any](), -math.inf
         self.refresh()
@@ -91,6 +92,14 @@ class Service:
             self.points.append(point)
         return self.status
 
+    def _refresh_if_possible(self) -> None:
+        """Decide again; if answers or the pool cannot be read, tell the owner and leave the status as it is."""
+        try:
+            self.refresh()
+            self.trouble = ""
+        except (GevaldiError, OSError) as error:
+            self.trouble = str(error)
+
     def start(self) -> None:
         """Decide again, in a thread, whenever answers have come, also from other processes."""
         self._follower = threading.Thread(target=self._follow, name="verdict", daemon=True)
@@ -110,7 +119,7 @@ class Service:
             if self._stopped.is_set():
                 return
             begin = time.monotonic()
-            self.refresh()
+            self._refresh_if_possible()
             self._stopped.wait(max(PAUSE, 4 * (time.monotonic() - begin)))  # leaves the processor to those who answer
 
     # questions
@@ -119,7 +128,7 @@ class Service:
         """The next tasks of a person, as the browser sees them; those that wait for an answer come first."""
         asked = self.assignment.next(person, count)
         if not asked and not self.finished:
-            self.refresh()  # the last answer may have decided, or another process may have added labels
+            self._refresh_if_possible()  # the last answer may have decided, or another process may have added labels
             asked = self.assignment.next(person, count)
         return [self._shown(person, one) for one in asked]
 
@@ -256,6 +265,7 @@ class Service:
             done = {name: list(person.done.values()) for name, person in self.assignment.people.items()}
         found = overview(done, self.answers_of_controls, self.status, self.points, self.queue.rule)
         found["sentences"] = list(self.queue.sentences())
+        found["trouble"] = self.trouble
         for one in found["discuss"]:
             one["place"] = self.assignment.places.get(one["picture"])
         return found
