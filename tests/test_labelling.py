@@ -240,7 +240,10 @@ def test_a_hostile_class_name_is_escaped_and_comes_back_as_it_was(begin: Callabl
         ({"answer": 3}, 422),
         ({"key": ""}, 422),
         ({"key": "k" * 61}, 422),
+        ({"key": "\ud800"}, 422),
+        ({"key": "é"}, 422),
         ({"real": "yes"}, 422),
+        ({"shown_ms": "9" * 5000}, 422),
         ({"shown_ms": -1}, 422),
         ({"shown_ms": 10**30}, 422),
         ({"shown_ms": "soon"}, 422),
@@ -254,7 +257,7 @@ def test_a_bad_answer_is_refused_in_words_and_nothing_is_stored(
 ) -> None:
     service = serve(begin())
     body = {"task": tasks(service)[0], "answer": "cat", "key": "k"} | change
-    reply = browser(service).post("answer", json=body)
+    reply = browser(service).post("answer", content=json.dumps(body), headers={"content-type": "application/json"})
     assert reply.status_code == status
     assert reply.json()["error"].endswith(".")
     assert read_responses(service.queue.folder) == []

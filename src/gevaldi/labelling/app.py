@@ -43,6 +43,7 @@ QUESTION = "What does this picture show?"
 NOBODY = "Ask who sent you here for your own link."
 MOST = 10  # tasks that a page fetches at once
 BODY = 16_384  # most bytes of a request
+DIGITS = 16  # of a number of milliseconds, at most
 SMALL = 64  # pixels of the longer side up to which a picture is enlarged without smoothing
 SIDE = 1024  # most pixels of the longer side of a picture
 HEADERS = {
@@ -241,7 +242,7 @@ class Pages:
         """Store an answer; the reply comes once it is on disk."""
         sent = await _sent(request)
         shown = sent.get("shown_ms") or None
-        if shown is not None and not str(shown).isdecimal():
+        if shown is not None and not (len(str(shown)) <= DIGITS and str(shown).isdecimal()):
             raise HTTPException(422, "shown_ms is a number of milliseconds.")
         task, answer, key = (_text(sent, name) for name in ("task", "answer", "key"))
         answer = answer.replace("\r\n", "\n")  # as forms send it

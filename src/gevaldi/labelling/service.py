@@ -188,8 +188,7 @@ class Service:
             raise BadAnswer(f"{answer[:LONGEST]!r} is no class that this question offers.")
         if real and (real not in REAL or not item.drawn):
             raise BadAnswer(f"real is one of {', '.join(REAL)}, for pictures that a generator drew.")
-        if not 0 < len(key) <= LONGEST:
-            raise BadAnswer(f"key is a text of 1 to {LONGEST} characters that no other answer has.")
+        _check_key(key)
         if shown_ms is not None and not 0 <= shown_ms < 2**53:
             raise BadAnswer("shown_ms is a number of milliseconds.")
         response = Response(
@@ -211,8 +210,7 @@ class Service:
             BadAnswer: there is no key.
             NotStored: it could not be stored.
         """
-        if not 0 < len(key) <= LONGEST:
-            raise BadAnswer(f"key is a text of 1 to {LONGEST} characters that no other answer has.")
+        _check_key(key)
         last = self.store.withdraw(person.name, key, person.tasks, self.assignment.leave)
         self._changed.set()
         return {"undone": last is not None, "task": last.task if last else None, "progress": self.progress(person)}
@@ -269,6 +267,12 @@ class Service:
         for one in found["discuss"]:
             one["place"] = self.assignment.places.get(one["picture"])
         return found
+
+
+def _check_key(key: str) -> None:
+    """Refuse what cannot be stored, so that it does not fail the transaction that it shares with answers of others."""
+    if not key.isascii() or not 0 < len(key) <= LONGEST:
+        raise BadAnswer(f"key is a text of 1 to {LONGEST} ASCII characters that no other answer has.")
 
 
 def check_name(name: str) -> str:
