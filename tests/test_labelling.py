@@ -332,6 +332,7 @@ def test_the_guide_shows_pictures_that_are_no_controls(begin: Callable[..., Verd
     addresses = re.findall(r'src="(example/\d+)"', page.get("guide").text)
     assert addresses
     assert all(page.get(address).headers["content-type"] == "image/png" for address in addresses)
+    assert "made by a computer" not in page.get("guide").text
     shown = {text for some in service.queue.examples.values() for text in some}
     assert not shown & {control.item.id for control in service.queue.controls.values()}
     assert not shown & {item.id for item in service.queue.items}
@@ -805,6 +806,7 @@ def test_the_pictures_of_a_comparison_are_asked_with_the_classes_read_there(comp
     page = browser(service)
     found = page.get("next").json()["tasks"][0]
     assert found["drawn"]
+    assert "made by a computer" in page.get("guide").text
     assert page.get(found["picture"]).headers["content-type"] == "image/png"
     body = {"task": found["task"], "answer": found["choices"][0], "key": "k", "real": "unsure"}
     assert page.post("answer", json=body).json()["stored"]

@@ -198,7 +198,7 @@ class Pages:
         """The current question as a form."""
         tasks = await run_in_threadpool(self.service.next, person)
         progress = self.service.progress(person)
-        shared: dict[str, Any] = {"progress": progress, "token_path": f"/p/{person.token}/", "key": secrets.token_urlsafe(12)}
+        shared: dict[str, Any] = {"progress": progress, "key": secrets.token_urlsafe(12)}
         if not tasks:
             return page("done.html", **shared)
         return page(
@@ -207,7 +207,6 @@ class Pages:
             **tasks[0],
             **shared,
             classes=[visible(name) for name in self.service.queue.classes],
-            shows_interval=self.service.options.shows_interval,
             interval=progress.get("interval"),
             small=await run_in_threadpool(self._is_small, person, tasks[0]["task"]),
         )
@@ -274,7 +273,8 @@ class Pages:
         classes = [
             (visible(name), [f"example/{numbers[text]}" for text in some]) for name, some in self.service.queue.examples.items()
         ]
-        return page("guide.html", classes=classes, notes=Markup(self._guide), token_path=f"/p/{person.token}/")
+        drawn = any(item.drawn for item in self.service.queue.items)
+        return page("guide.html", classes=classes, notes=Markup(self._guide), drawn=drawn)
 
     async def example(self, request: Request, person: Person) -> Response:
         """A picture of the guide."""
