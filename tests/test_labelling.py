@@ -5,6 +5,8 @@ import json
 import re
 import shutil
 import sqlite3
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -106,7 +108,17 @@ def answer_all(service: Service, names: tuple[str, ...] = ("Ada",), most: int = 
             return
         for name, own in found:
             if own:
-                service.answer(service.people[name], own[0]["task"], own[0]["choices"][0], f"{number}")
+                person = service.people[name]
+                service.answer(person, own[0]["task"], own[0]["choices"][0], f"{number} {len(person.done)}")
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait for another thread."""
+    for _ in range(300):
+        if holds():
+            return
+        time.sleep(0.1)
+    raise AssertionError("It never came.")
 
 
 # an answer
@@ -228,7 +240,10 @@ def test_a_hostile_class_name_is_escaped_and_comes_back_as_it_was(begin: Callabl
         ({"answer": 3}, 422),
         ({"key": ""}, 422),
         ({"key": "k" * 61}, 422),
+        ({"key": "\ud800"}, 422),
+        ({"key": "é"}, 422),
         ({"real": "yes"}, 422),
+        ({"shown_ms": "9" * 5000}, 422),
         ({"shown_ms": -1}, 422),
         ({"shown_ms": 10**30}, 422),
         ({"shown_ms": "soon"}, 422),
@@ -242,7 +257,7 @@ def test_a_bad_answer_is_refused_in_words_and_nothing_is_stored(
 ) -> None:
     service = serve(begin())
     body = {"task": tasks(service)[0], "answer": "cat", "key": "k"} | change
-    reply = browser(service).post("answer", json=body)
+    reply = browser(service).post("answer", content=json.dumps(body), headers={"content-type": "application/json"})
     assert reply.status_code == status
     assert reply.json()["error"].endswith(".")
     assert read_responses(service.queue.folder) == []
@@ -317,6 +332,7 @@ def test_the_guide_shows_pictures_that_are_no_controls(begin: Callable[..., Verd
     addresses = re.findall(r'src="(example/\d+)"', page.get("guide").text)
     assert addresses
     assert all(page.get(address).headers["content-type"] == "image/png" for address in addresses)
+    assert "made by a computer" not in page.get("guide").text
     shown = {text for some in service.queue.examples.values() for text in some}
     assert not shown & {control.item.id for control in service.queue.controls.values()}
     assert not shown & {item.id for item in service.queue.items}
@@ -343,7 +359,7 @@ def test_after_a_restart_everybody_is_asked_the_same_under_the_same_link(begin: 
     before = {name: tasks(service, name, 3) for name in names}
     token, kinds = service.people["Grace"].token, {text: service.assignment.kind((text, 1)) for text in service.assignment.items}
     service.store.close()
-    again = serve(verdict.folder, ("Ada",), until_decided=False)
+    again = serve(verdict.folder, names, until_decided=False)
     assert again.people["Grace"].token == token
     assert {name: tasks(again, name, 3) for name in names} == before
     assert {text: again.assignment.kind((text, 1)) for text in again.assignment.items} == kinds
@@ -441,6 +457,22 @@ def test_only_what_is_still_asked_can_be_taken_back(begin: Callable[..., Verdict
     assert not again.undo(ada, "one more")["undone"]
     assert {one.kind for one in read_responses(again.queue.folder)} == {"control", "repeat"}
     assert again.answer(ada, tasks(again)[0], "cat", "anew")["stored"]
+
+
+def test_nobody_waits_for_who_no_longer_takes_part(begin: Callable[..., Verdict]) -> None:
+    folder, names = begin().folder, ("Ada", "Ben")
+    service = serve(folder, names, Options(overlap=0.5), until_decided=False)
+    answer_all(service, names, most=5)
+    token = service.people["Ben"].token
+    service.store.close()
+    again = serve(folder, ("Ada",), Options(overlap=0.5), until_decided=False)
+    answer_all(again)
+    assert again.progress(again.people["Ada"])["finished"]
+    assert len({one.picture for one in read_answers(again.queue.folder)}) == len(again.queue.items)
+    page = browser(again)
+    assert page.get(f"{ROOT}/p/{token}/").status_code == 404
+    assert "Ben" in page.get(f"{ROOT}/owner/{again.owner}/").text
+    assert [one["answers"] for one in again.overview()["people"]][1] == 5
 
 
 # what a page never tells
@@ -713,6 +745,31 @@ def test_the_owner_sees_who_missed_which_controls_and_what_to_discuss(begin: Cal
     assert page.get(f"{ROOT}/owner/{service.owner}/picture/0").headers["content-type"] == "image/png"
 
 
+@pytest.mark.parametrize("error", [RunFolderError("answers.sqlite cannot be read."), OSError("answers.sqlite cannot be read.")])
+def test_an_error_of_the_verdict_is_told_to_the_owner_and_goes_when_it_is_over(
+    begin: Callable[..., Verdict], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    service, tried = serve(begin()), threading.Event()
+
+    def fail() -> bool:
+        tried.set()
+        raise error
+
+    def owners_page() -> str:
+        return browser(service).get(f"{ROOT}/owner/{service.owner}/").text
+
+    service.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(service.assignment, "decide", fail)
+        service.answer(service.people["Ada"], tasks(service)[0], "cat", "1")
+        assert tried.wait(30)
+        service.next(service.people["Ada"])
+        wait_until(lambda: "cannot be read" in owners_page())
+    service.answer(service.people["Ada"], tasks(service)[0], "cat", "2")
+    wait_until(lambda: "cannot be read" not in owners_page())
+    service.stop()
+
+
 # what is labelled
 
 
@@ -771,6 +828,7 @@ def test_the_pictures_of_a_comparison_are_asked_with_the_classes_read_there(comp
     page = browser(service)
     found = page.get("next").json()["tasks"][0]
     assert found["drawn"]
+    assert "made by a computer" in page.get("guide").text
     assert page.get(found["picture"]).headers["content-type"] == "image/png"
     body = {"task": found["task"], "answer": found["choices"][0], "key": "k", "real": "unsure"}
     assert page.post("answer", json=body).json()["stored"]

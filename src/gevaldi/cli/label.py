@@ -104,7 +104,7 @@ def _follow(labelling: "Labelling") -> None:
     try:
         with Bar(True, "answers") as bar:
             while True:
-                count = sum(len(person.done) for person in service.people.values())
+                count = sum(len(person.done) for person in service.assignment.people.values())
                 bar.rows(count, count + service.status.left)
                 if service.finished and not finished:
                     bar.notice("Nothing is left to ask. " + " ".join(service.queue.sentences()[:1]))

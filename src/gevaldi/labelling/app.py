@@ -43,6 +43,7 @@ QUESTION = "What does this picture show?"
 NOBODY = "Ask who sent you here for your own link."
 MOST = 10  # tasks that a page fetches at once
 BODY = 16_384  # most bytes of a request
+DIGITS = 16  # of a number of milliseconds, at most
 SMALL = 64  # pixels of the longer side up to which a picture is enlarged without smoothing
 SIDE = 1024  # most pixels of the longer side of a picture
 HEADERS = {
@@ -211,7 +212,7 @@ class Pages:
         """The current question as a form."""
         tasks = await run_in_threadpool(self.service.next, person)
         progress = self.service.progress(person)
-        shared: dict[str, Any] = {"progress": progress, "token_path": f"/p/{person.token}/", "key": secrets.token_urlsafe(12)}
+        shared: dict[str, Any] = {"progress": progress, "key": secrets.token_urlsafe(12)}
         if not tasks:
             return page("done.html", **shared)
         return page(
@@ -220,7 +221,6 @@ class Pages:
             **tasks[0],
             **shared,
             classes=[visible(name) for name in self.service.queue.classes],
-            shows_interval=self.service.options.shows_interval,
             interval=progress.get("interval"),
             small=await run_in_threadpool(self._is_small, person, tasks[0]["task"]),
         )
@@ -255,7 +255,7 @@ class Pages:
         """Store an answer; the reply comes once it is on disk."""
         sent = await _sent(request)
         shown = sent.get("shown_ms") or None
-        if shown is not None and not str(shown).isdecimal():
+        if shown is not None and not (len(str(shown)) <= DIGITS and str(shown).isdecimal()):
             raise HTTPException(422, "shown_ms is a number of milliseconds.")
         task, answer, key = (_text(sent, name) for name in ("task", "answer", "key"))
         answer = answer.replace("\r\n", "\n")  # as forms send it
@@ -287,7 +287,8 @@ class Pages:
         classes = [
             (visible(name), [f"example/{numbers[text]}" for text in some]) for name, some in self.service.queue.examples.items()
         ]
-        return page("guide.html", classes=classes, notes=Markup(self._guide), token_path=f"/p/{person.token}/")
+        drawn = any(item.drawn for item in self.service.queue.items)
+        return page("guide.html", classes=classes, notes=Markup(self._guide), drawn=drawn)
 
     async def example(self, request: Request, person: Person) -> Response:
         """A picture of the guide."""

@@ -82,7 +82,8 @@ class Assignment:
     Attributes:
         items: all questions and controls, by the ids of their pictures.
         repeated: pictures that the same person is asked twice, by hash.
-        people: by name.
+        people: by name, also those who no longer take part.
+        active: the names of those who take part.
         status: what the answers decided when that was last computed.
     """
 
@@ -93,6 +94,7 @@ class Assignment:
         self.repeated = self._drawn_by("repeat", options.repeats)
         self._shared = self._drawn_by("overlap", options.overlap)
         self.people: dict[str, Person] = {}
+        self.active: frozenset[str] = frozenset()
         self.status = Status(frozenset(), 0, False)
         self.lock = threading.RLock()
         self._answered: defaultdict[str, frozenset[str]] = defaultdict(frozenset)  # who answered a picture
@@ -177,7 +179,7 @@ class Assignment:
 
     def _wanted(self, text: str) -> int:
         """How many people answer a picture."""
-        return min(len(self.people), max(self._options.each, 2 if text in self._shared else 1))
+        return min(len(self.active), max(self._options.each, 2 if text in self._shared else 1))
 
     def _may_need(self, text: str, person: Person) -> bool:
         """Whether a picture needs an answer of this person, unless others are about to give theirs."""

@@ -115,7 +115,7 @@ def label(
 
     Args:
         what: a verdict, a comparison, or the folder of one.
-        people: names; by default those who were asked before, or else the user of this machine.
+        people: names of those who take part now; by default all who were asked before, or else the user of this machine.
         host: the address to serve at; other machines reach it only if it is not the loopback.
         port: by default the last one of this folder, or the first free one from 8765.
         name: by which people reach a server with TLS that is in front of this one, such as label.example.org.

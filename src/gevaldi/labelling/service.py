@@ -39,6 +39,12 @@ class Service:
     def __init__(self, queue: Queue, store: Store, people: Sequence[str], options: Options) -> None:
         """Begin, or go on with what is stored.
 
+        Args:
+            queue: what is asked.
+            store: of the queue's folder.
+            people: who takes part. The answers of others who are stored count as well.
+            options: how people are asked.
+
         Raises:
             SpecError: a name cannot be one of a person.
             RunFolderError: the store cannot be read or written.
@@ -50,14 +56,17 @@ class Service:
         self.answers_of_controls = {own.item.id: own.answer for own in queue.controls.values()}
         self._names = {visible(name): name for name in (*queue.classes, NEITHER, CANNOT_TELL)}
         self._names |= {name: name for name in queue.classes}
-        self.people = self.assignment.people
-        for name in people:
-            store.token(check_name(name))
-        self.people.update((name, Person(name, token, self._tasks(name))) for name, token in store.people().items())
+        names = [check_name(name) for name in people]
+        for name in names:
+            store.token(name)
+        everybody = {name: Person(name, token, self._tasks(name)) for name, token in store.people().items()}
+        self.people = {name: everybody[name] for name in everybody if name in names}
+        self.assignment.people, self.assignment.active = everybody, frozenset(names)
         for response in store.responses():
             self.assignment.enter(response)
         self._changed, self._stopped = threading.Event(), threading.Event()
         self._follower: threading.Thread | None = None
+        self.trouble = ""  # why the verdict could not be computed when that was last tried
         self.points = list(queue.history())
         self._overview, self._next_overview = dict[str, Any](), -math.inf
         self.refresh()
@@ -83,6 +92,14 @@ class Service:
             self.points.append(point)
         return self.status
 
+    def _refresh_if_possible(self) -> None:
+        """Decide again; if answers or the pool cannot be read, tell the owner and leave the status as it is."""
+        try:
+            self.refresh()
+            self.trouble = ""
+        except (GevaldiError, OSError) as error:
+            self.trouble = str(error)
+
     def start(self) -> None:
         """Decide again, in a thread, whenever answers have come, also from other processes."""
         self._follower = threading.Thread(target=self._follow, name="verdict", daemon=True)
@@ -102,7 +119,7 @@ class Service:
             if self._stopped.is_set():
                 return
             begin = time.monotonic()
-            self.refresh()
+            self._refresh_if_possible()
             self._stopped.wait(max(PAUSE, 4 * (time.monotonic() - begin)))  # leaves the processor to those who answer
 
     # questions
@@ -111,7 +128,7 @@ class Service:
         """The next tasks of a person, as the browser sees them; those that wait for an answer come first."""
         asked = self.assignment.next(person, count)
         if not asked and not self.finished:
-            self.refresh()  # the last answer may have decided, or another process may have added labels
+            self._refresh_if_possible()  # the last answer may have decided, or another process may have added labels
             asked = self.assignment.next(person, count)
         return [self._shown(person, one) for one in asked]
 
@@ -171,8 +188,7 @@ class Service:
             raise BadAnswer(f"{answer[:LONGEST]!r} is no class that this question offers.")
         if real and (real not in REAL or not item.drawn):
             raise BadAnswer(f"real is one of {', '.join(REAL)}, for pictures that a generator drew.")
-        if not 0 < len(key) <= LONGEST:
-            raise BadAnswer(f"key is a text of 1 to {LONGEST} characters that no other answer has.")
+        _check_key(key)
         if shown_ms is not None and not 0 <= shown_ms < 2**53:
             raise BadAnswer("shown_ms is a number of milliseconds.")
         response = Response(
@@ -194,8 +210,7 @@ class Service:
             BadAnswer: there is no key.
             NotStored: it could not be stored.
         """
-        if not 0 < len(key) <= LONGEST:
-            raise BadAnswer(f"key is a text of 1 to {LONGEST} characters that no other answer has.")
+        _check_key(key)
         last = self.store.withdraw(person.name, key, person.tasks, self.assignment.leave)
         self._changed.set()
         return {"undone": last is not None, "task": last.task if last else None, "progress": self.progress(person)}
@@ -245,12 +260,19 @@ class Service:
 
     def _compute_overview(self) -> dict[str, Any]:
         with self.assignment.lock:
-            done = {name: list(person.done.values()) for name, person in self.people.items()}
+            done = {name: list(person.done.values()) for name, person in self.assignment.people.items()}
         found = overview(done, self.answers_of_controls, self.status, self.points, self.queue.rule)
         found["sentences"] = list(self.queue.sentences())
+        found["trouble"] = self.trouble
         for one in found["discuss"]:
             one["place"] = self.assignment.places.get(one["picture"])
         return found
+
+
+def _check_key(key: str) -> None:
+    """Refuse what cannot be stored, so that it does not fail the transaction that it shares with answers of others."""
+    if not key.isascii() or not 0 < len(key) <= LONGEST:
+        raise BadAnswer(f"key is a text of 1 to {LONGEST} ASCII characters that no other answer has.")
 
 
 def check_name(name: str) -> str:
