@@ -590,6 +590,9 @@ def test_a_token_opens_only_its_own_queue(begin: Callable[..., Verdict]) -> None
         reply = ada.get(ROOT + address)
         assert reply.status_code == 404
         assert reply.content == ada.get(ROOT).content
+    for name in ("next?count=3", "classes"):
+        reply = ada.get(f"{ROOT}/p/x/{name}")
+        assert (reply.status_code, list(reply.json())) == (404, ["error"])
     assert len({service.owner, *(person.token for person in service.people.values())}) == 3
     assert all(len(person.token) >= 22 for person in service.people.values())
 

@@ -55,6 +55,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+DATA = ("/next", "/classes")  # what the script of a page fetches
 STATIC = {"label.css": "text/css", "label.js": "text/javascript", "owner.js": "text/javascript"}
 
 
@@ -178,7 +179,8 @@ class Pages:
     async def refused(self, request: Request, error: HTTPException) -> Response:
         """A request that cannot be met, in words; a wrong link is no different from none."""
         message = NOBODY if error.detail == "Not Found" else error.detail
-        if _is_form(request) or request.method in ("GET", "HEAD"):
+        by_script = request.url.path.endswith(DATA)
+        if _is_form(request) or (request.method in ("GET", "HEAD") and not by_script):
             return page("nobody.html", error.status_code, message=message)
         return JSONResponse({"error": message}, error.status_code)
 
