@@ -49,13 +49,14 @@ def label(
     from gevaldi.labelling.serve import LOOPBACK
     from gevaldi.labelling.serve import label as serve
 
+    share = _share(controls)
     with serve(
         folder,
         people=person or (),
         host=host,
         port=port,
         each=each,
-        controls=_share(controls),
+        controls=share,
         region=region,
         shows_interval=shows_interval,
         until_decided=until_decided,
@@ -64,6 +65,8 @@ def label(
     ) as labelling:
         if host not in LOOPBACK:
             say("gevaldi: warning: everybody on this network who has a link can answer with it, and the line is not encrypted.")
+        if share and not labelling.service.queue.controls:
+            say("gevaldi: notice: nobody is asked controls here: there is no picture whose answer is known, or too few are asked.")
         for name, link in labelling.links.items():
             tell(f"{name}: {link}")
         tell(f"owner: {labelling.owner}")

@@ -205,7 +205,10 @@ def _of_pool(pool: Any, place: int) -> "Image":
 
 
 def _known_classes(verdict: "Verdict") -> dict[int, list[int]]:
-    """Places of pictures on which all classifiers agree, and whose class is known or at least certain; by class, at random."""
+    """Places of pictures on which all classifiers agree, and whose class is known or at least certain; by class, at random.
+
+    Classes that the pool knows count only if the verdict uses them.
+    """
     pool = verdict.pool
     tops = [own.top[:, 0] for own in pool.predictions]
     alike = np.logical_and.reduce([top == tops[0] for top in tops]) & (tops[0] >= 0)
@@ -213,7 +216,11 @@ def _known_classes(verdict: "Verdict") -> dict[int, list[int]]:
     certain = np.logical_and.reduce(
         [alike, *(own.probability[:, 0] >= CERTAIN for own in pool.predictions if own.probability is not None)]
     )
-    alike = certain if pool.truth is None else np.where(pool.truth < 0, certain, alike & (pool.truth == tops[0]))
+    alike = (
+        certain
+        if pool.truth is None or not verdict.uses_truth
+        else np.where(pool.truth < 0, certain, alike & (pool.truth == tops[0]))
+    )
     order = np.random.default_rng(verdict.settings.seed % 2**63).permutation(np.flatnonzero(alike))
     found: dict[int, list[int]] = {}
     for place in order.tolist():
@@ -374,6 +381,8 @@ def of_regions(folder: Path, region: int | None = None) -> Queue:
             items.append(Item(text, blind(text, (one.first, one.second), 0), True))
     if not items:
         numbers = sorted({one.region for one in found[1] if one.picture})
+        if region is None:
+            raise SpecError(f"There is nothing to ask: no region in {folder} has pictures on which the two read different classes.")
         raise SpecError(f"There is nothing to ask: region {region} has no pictures. Regions with pictures: {numbers}.")
     ordered = sorted(items, key=lambda item: priority(item.id, 0))
     picture = lambda text: open_picture(pictures[text], text)  # noqa: E731

@@ -70,7 +70,8 @@ class Labelling:
             while not self._server.started and self._thread.is_alive() and time.monotonic() < begin + START:
                 time.sleep(0.01)
             if not self._server.started:
-                raise SpecError(f"The server at {address} does not begin. Give another --port.")
+                cause = f"did not start within {START:.0f} seconds" if self._thread.is_alive() else "ended while it started"
+                raise SpecError(f"The server at {address} {cause}. Give the command again; an error above, if any, is the cause.")
             self._open = stack.pop_all()
 
     def stop(self) -> None:
