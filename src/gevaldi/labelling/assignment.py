@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from gevaldi.errors import SpecError
-from gevaldi.labelling.queues import Queue, Status, share
+from gevaldi.labelling.queues import Queue, Status, hash_fraction
 from gevaldi.labelling.store import COUNTED
 from gevaldi.verdicts.responses import Response
 
@@ -104,7 +104,7 @@ class Assignment:
 
     def _drawn_by(self, what: str, part: float) -> frozenset[str]:
         """About such a part of the pictures, by hash."""
-        return frozenset(item.id for item in self._queue.items if share(f"{what} of {item.id}", self._queue.seed) < part)
+        return frozenset(item.id for item in self._queue.items if hash_fraction(f"{what} of {item.id}", self._queue.seed) < part)
 
     def decide(self) -> bool:
         """Compute the status again; returns False if an answer was taken back meanwhile, which it may count."""

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from gevaldi.comparison import Comparison
     from gevaldi.verdicts.verdict import Verdict
 
-QUESTION = "What does this picture show?"
 CERTAIN = 0.9  # probability from which an answer that all give is taken for known
 HISTORY = 20  # points of the interval until now, which take a second of 10,000 answers
 EXAMPLES = 3  # of each class
@@ -104,7 +103,7 @@ class Queue:
     rule: Rule = "unanimous"
 
 
-def share(text: str, seed: int) -> float:
+def hash_fraction(text: str, seed: int) -> float:
     """A number in [0, 1) that a text and a seed decide."""
     return priority(text, seed) / 2.0**64
 
@@ -246,9 +245,9 @@ def _controls(
             examples[name] = {name_of(one): one for one in some}
     found: dict[str, tuple[Control, Any]] = {}
     for item in items:
-        if share(f"control before {item.id}", seed) >= controls / (1 - controls):
+        if hash_fraction(f"control before {item.id}", seed) >= controls / (1 - controls):
             continue
-        choices = items[int(share(f"choices before {item.id}", seed) * len(items))].choices
+        choices = items[int(hash_fraction(f"choices before {item.id}", seed) * len(items))].choices
         answer = next((name for name in blind(f"answer before {item.id}", choices, seed) if left.get(name)), None)
         if answer is not None:
             one = left[answer].pop(0)
