@@ -845,24 +845,16 @@ def test_the_pictures_of_regions_are_asked(tmp_path: Path) -> None:
 
 def test_regions_without_pictures_are_refused_in_words(tmp_path: Path) -> None:
     write_regions(tmp_path / "regions", {"regions": []}, [])
-    with pytest.raises(SpecError, match="no region in .* has pictures"):
+    with pytest.raises(SpecError, match=r"no region in .* has pictures"):
         open_queue(tmp_path / "regions")
 
 
 def test_controls_do_not_use_classes_of_the_pool_that_the_verdict_does_not_use(begin: Callable[..., Verdict]) -> None:
     verdict = begin()
     truths = (None, np.zeros(len(verdict.pool.predictions[0].top), dtype=np.int64))
-    found = [
-        _known_classes(
-            SimpleNamespace(
-                disputed=verdict.disputed,
-                settings=verdict.settings,
-                uses_truth=False,
-                pool=SimpleNamespace(predictions=verdict.pool.predictions, truth=truth),
-            )
-        )  # type: ignore[arg-type]
-        for truth in truths
-    ]
+    shared: Any = {"disputed": verdict.disputed, "settings": verdict.settings, "uses_truth": False}
+    pools = [SimpleNamespace(predictions=verdict.pool.predictions, truth=truth) for truth in truths]
+    found = [_known_classes(SimpleNamespace(pool=pool, **shared)) for pool in pools]  # type: ignore[arg-type]
     assert found[0] == found[1]
 
 

@@ -493,7 +493,7 @@ def test_axe_finds_nothing_on_any_page(contexts: Any, label: Any, options: Any) 
     assert violations(page) == []
 
 
-def test_the_page_of_the_owner_renews_itself_and_copies_links(contexts: Any, label: Any) -> None:
+def test_the_page_of_the_owner_refreshes_automatically_and_copies_links(contexts: Any, label: Any) -> None:
     site = label(6, people=("Ada", "Grace"))
     context = contexts(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
@@ -509,7 +509,7 @@ def test_the_page_of_the_owner_renews_itself_and_copies_links(contexts: Any, lab
     far(other, 1)
     page.clock.fast_forward(11_000)
     page.get_by_role("row").filter(has_text="Ada").get_by_role("cell", name="1", exact=True).wait_for()
-    page.get_by_text("This page renews itself.").wait_for()
+    page.get_by_text("This page refreshes automatically.").wait_for()
     assert page.evaluate("document.activeElement.matches('[data-copy]')"), "the focus stays where it was"
 
 

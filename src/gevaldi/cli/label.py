@@ -64,7 +64,7 @@ def label(
         guide=guide,
     ) as labelling:
         if host not in LOOPBACK:
-            say("gevaldi: warning: everybody on this network who has a link can answer with it, and the line is not encrypted.")
+            say("gevaldi: warning: whoever on this network has a link can answer with it, and the connection is not encrypted.")
         if share and not labelling.service.queue.controls:
             say("gevaldi: notice: nobody is asked controls here: there is no picture whose answer is known, or too few are asked.")
         for name, link in labelling.links.items():

@@ -179,7 +179,7 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
     places |= {control.item.id: place for control, place in chosen.values()}
     places |= {text: place for some in examples.values() for text, place in some.items()}
 
-    following = Following(own, until_decided)
+    follower = VerdictFollower(own, until_decided)
     return Queue(
         verdict.folder,
         items,
@@ -187,9 +187,9 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
         {text: control for text, (control, _) in chosen.items()},
         {name: tuple(some) for name, some in examples.items()},
         lambda text: _of_pool(pool, places[text]),
-        following.status,
-        following.sentences,
-        following.history,
+        follower.status,
+        follower.sentences,
+        follower.history,
         seed,
         own.settings.several,
     )
@@ -256,7 +256,7 @@ def _controls(
     return found, examples
 
 
-class Following:
+class VerdictFollower:
     """Follows a verdict as answers come, from any thread."""
 
     def __init__(self, verdict: "Verdict", until_decided: bool) -> None:

@@ -75,7 +75,7 @@
   class Refusal extends Error {} // of a server that may accept the same request later, such as with a full disk
 
   async function json(address, options = {}, stop = new AbortController()) {
-    // A reply of the labelling server. A page of a proxy or of a hotel's network is none: the line is down.
+    // A reply of the labelling server. A page of a proxy or of a hotel's network is none: there is no connection.
     const silence = setTimeout(() => stop.abort(), SILENCE);
     try {
       const reply = await fetch(address, { cache: "no-store", signal: stop.signal, ...options });
