@@ -433,6 +433,7 @@ def test_a_decided_verdict_still_waits_for_the_second_answers_of_its_labels(begi
             if not labels[1:]:
                 assert verdict.state != "undecided"
                 assert not service.finished
+                assert (service.overview()["finished"], service.overview()["left"]) == (False, service.assignment.outstanding)
     assert labels[-1] > labels[0], "answers that differ made labels unknown, and more were needed"
     answers = Counter(one.picture for one in read_responses(service.queue.folder))
     assert all(count == 2 or service.assignment.kind((text, 1)) == "question" for text, count in answers.items())

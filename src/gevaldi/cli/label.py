@@ -101,7 +101,7 @@ def _follow(labelling: "Labelling") -> None:
         with Bar(True, "answers") as bar:
             while True:
                 count = sum(len(person.done) for person in service.assignment.people.values())
-                bar.rows(count, count + service.status.left)
+                bar.rows(count, count + service.left)
                 if service.finished and not finished:
                     bar.notice("Nothing is left to ask. " + " ".join(service.queue.sentences()[:1]))
                 finished = service.finished

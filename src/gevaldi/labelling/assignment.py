@@ -85,6 +85,7 @@ class Assignment:
         people: by name, also those who no longer take part.
         active: the names of those who take part.
         status: what the answers decided when that was last computed.
+        outstanding: how many pictures with an answer needed another person's then.
     """
 
     def __init__(self, queue: Queue, options: Options) -> None:
@@ -100,7 +101,7 @@ class Assignment:
         self._answered: defaultdict[str, frozenset[str]] = defaultdict(frozenset)  # who answered a picture
         self._withdrawals = 0
         self._done = 0  # tasks of this queue, of any kind
-        self._outstanding = 0  # pictures that need another person's answer
+        self.outstanding = 0
 
     def _hash_sample(self, what: str, part: float) -> frozenset[str]:
         """About such a part of the pictures, by hash."""
@@ -119,13 +120,13 @@ class Assignment:
                 self._look_again()
             self.status = status
             waiting = ((len(self._answered[text]), self._wanted(text)) for text in answered if text in self.places)
-            self._outstanding = sum(count < wanted for count, wanted in waiting)
+            self.outstanding = sum(count < wanted for count, wanted in waiting)
         return True
 
     @property
     def finished(self) -> bool:
         """Whether nobody is asked anything any more."""
-        return self.status.finished and not self._outstanding
+        return self.status.finished and not self.outstanding
 
     @property
     def left(self) -> int:

@@ -83,6 +83,11 @@ class Service:
         """Whether nobody is asked anything any more."""
         return self.assignment.finished
 
+    @property
+    def left(self) -> int:
+        """How many answers are still needed, as far as that can be foretold: first and second ones. For the owner alone."""
+        return self.status.left + self.assignment.outstanding
+
     def refresh(self) -> Status:
         """Decide again, by all answers that are stored; returns what is open then."""
         if not self.assignment.decide():
@@ -263,7 +268,7 @@ class Service:
             done = {name: list(person.done.values()) for name, person in self.assignment.people.items()}
         found = overview(done, self.answers_of_controls, self.status, self.points, self.queue.rule)
         found["sentences"] = list(self.queue.sentences())
-        found["trouble"] = self.trouble
+        found |= {"trouble": self.trouble, "finished": self.finished, "left": self.left}
         for one in found["discuss"]:
             one["place"] = self.assignment.places.get(one["picture"])
         return found
