@@ -146,7 +146,7 @@ class Client:
                     await self.undo(tabs[0], chance)
 
     async def answer(self, tabs: list[httpx.AsyncClient], task: str, chance: random.Random) -> None:
-        """Answer a task; sometimes the line drops first, the post is sent twice, or another tab answers, too."""
+        """Answer a task; sometimes the connection is lost first, the post is sent twice, or another tab answers, too."""
         self.tasks.add(task)
         body = {"task": task, "answer": answer_of(self.name, task), "key": f"{chance.getrandbits(64):x}", "shown_ms": 1000}
         what = chance.random()

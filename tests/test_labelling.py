@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,16 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import gevaldi
+import gevaldi.cli.label as command
 from conftest import called, small_classifier, small_generator
 from gevaldi.errors import DataError, RunFolderError, SpecError
 from gevaldi.labelling import assignment as assignment_module
+from gevaldi.labelling import serve as serve_module
 from gevaldi.labelling import store as store_module
 from gevaldi.labelling.app import HEADERS, make_app
 from gevaldi.labelling.assignment import Options
 from gevaldi.labelling.exports import FORMATS
-from gevaldi.labelling.queues import open_queue
+from gevaldi.labelling.queues import _known_classes, open_queue
 from gevaldi.labelling.serve import LOOPBACK
 from gevaldi.labelling.service import Service
 from gevaldi.labelling.store import Store
@@ -430,6 +433,7 @@ def test_a_decided_verdict_still_waits_for_the_second_answers_of_its_labels(begi
             if not labels[1:]:
                 assert verdict.state != "undecided"
                 assert not service.finished
+                assert (service.overview()["finished"], service.overview()["left"]) == (False, service.assignment.outstanding)
     assert labels[-1] > labels[0], "answers that differ made labels unknown, and more were needed"
     answers = Counter(one.picture for one in read_responses(service.queue.folder))
     assert all(count == 2 or service.assignment.kind((text, 1)) == "question" for text, count in answers.items())
@@ -590,6 +594,9 @@ def test_a_token_opens_only_its_own_queue(begin: Callable[..., Verdict]) -> None
         reply = ada.get(ROOT + address)
         assert reply.status_code == 404
         assert reply.content == ada.get(ROOT).content
+    for name in ("next?count=3", "classes"):
+        reply = ada.get(f"{ROOT}/p/x/{name}")
+        assert (reply.status_code, list(reply.json())) == (404, ["error"])
     assert len({service.owner, *(person.token for person in service.people.values())}) == 3
     assert all(len(person.token) >= 22 for person in service.people.values())
 
@@ -859,7 +866,47 @@ def test_the_pictures_of_regions_are_asked(tmp_path: Path) -> None:
         open_queue(tmp_path / "regions", region=3)
 
 
+def test_regions_without_pictures_are_refused_in_words(tmp_path: Path) -> None:
+    write_regions(tmp_path / "regions", {"regions": []}, [])
+    with pytest.raises(SpecError, match=r"no region in .* has pictures"):
+        open_queue(tmp_path / "regions")
+
+
+def test_controls_do_not_use_classes_of_the_pool_that_the_verdict_does_not_use(begin: Callable[..., Verdict]) -> None:
+    verdict = begin()
+    truths = (None, np.zeros(len(verdict.pool.predictions[0].top), dtype=np.int64))
+    shared: Any = {"disputed": verdict.disputed, "settings": verdict.settings, "uses_truth": False}
+    pools = [SimpleNamespace(predictions=verdict.pool.predictions, truth=truth) for truth in truths]
+    found = [_known_classes(SimpleNamespace(pool=pool, **shared)) for pool in pools]  # type: ignore[arg-type]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(("controls", "has_controls", "notice"), [("10%", False, True), ("10%", True, False), ("0", False, False)])
+def test_the_command_says_if_there_are_no_controls(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], controls: str, has_controls: bool, notice: bool
+) -> None:
+    queue = SimpleNamespace(controls={"a": "b"} if has_controls else {})
+    served = contextlib.nullcontext(SimpleNamespace(service=SimpleNamespace(queue=queue), links={}, owner=""))
+    monkeypatch.setattr(serve_module, "label", lambda *_, **__: served)
+    monkeypatch.setattr(command, "_follow", lambda _: None)
+    command.label("folder", controls=controls)
+    assert ("controls" in capsys.readouterr().err) is notice
+
+
 # the machine
+
+
+@pytest.mark.parametrize(("runs", "message"), [(False, "ended while it started"), (True, "did not start within 0 seconds")])
+def test_a_server_that_does_not_start_says_so(
+    begin: Callable[..., Verdict], monkeypatch: pytest.MonkeyPatch, runs: bool, message: str
+) -> None:
+    ended = threading.Event()
+    server = SimpleNamespace(started=False, run=lambda sockets: runs and ended.wait(30))
+    monkeypatch.setattr(serve_module, "_server", lambda *_: server)
+    monkeypatch.setattr(serve_module, "START", 0.1 if runs else 30)
+    with pytest.raises(SpecError, match=message):
+        gevaldi.label(begin())
+    ended.set()
 
 
 def test_a_disk_that_is_full_loses_nothing_and_says_so(begin: Callable[..., Verdict]) -> None:

@@ -320,6 +320,38 @@ def test_answers_that_waited_in_a_closed_page_are_sent_when_it_is_opened_again(c
     assert shown(page).endswith(site.task(2))
 
 
+def test_who_is_no_longer_asked_learns_it(contexts: Any, label: Any) -> None:
+    site = label(3)
+    page = opened(contexts(), site.links["Ada"])
+    far(page, 0)
+    page.wait_for_load_state("networkidle")
+    site.service.people.clear()
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    page.get_by_role("heading", name="This link opens nothing.").wait_for()
+
+
+def test_a_browser_that_stores_nothing_keeps_the_page_open_until_all_is_sent(contexts: Any, label: Any) -> None:
+    site = label(3)
+    context = contexts()
+    context.add_init_script("Storage.prototype.setItem = () => { throw new Error('no room'); }")
+    page = opened(context, site.links["Ada"])
+    far(page, 0)
+    page.wait_for_load_state("networkidle")
+    leaves = "() => dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    assert page.evaluate(leaves)
+    context.set_offline(True)
+    page.keyboard.press("1")
+    far(page, 1)
+    assert not page.evaluate(leaves)
+    page.keyboard.press("p")
+    page.locator("#paused-saved", has_text="Keep this page open.").wait_for()
+    page.keyboard.press("p")
+    context.set_offline(False)
+    status(page, "Saved")
+    assert page.evaluate(leaves)
+    assert site.answers() == [(site.items[0].choices[0], None)]
+
+
 @pytest.mark.parametrize("reply", ["lost", "a page of the hotel", "an error"])
 def test_an_answer_counts_once_whatever_becomes_of_the_reply(contexts: Any, label: Any, reply: str) -> None:
     site = label(4)
@@ -461,7 +493,7 @@ def test_axe_finds_nothing_on_any_page(contexts: Any, label: Any, options: Any) 
     assert violations(page) == []
 
 
-def test_the_page_of_the_owner_renews_itself_and_copies_links(contexts: Any, label: Any) -> None:
+def test_the_page_of_the_owner_refreshes_automatically_and_copies_links(contexts: Any, label: Any) -> None:
     site = label(6, people=("Ada", "Grace"))
     context = contexts(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
@@ -477,7 +509,7 @@ def test_the_page_of_the_owner_renews_itself_and_copies_links(contexts: Any, lab
     far(other, 1)
     page.clock.fast_forward(11_000)
     page.get_by_role("row").filter(has_text="Ada").get_by_role("cell", name="1", exact=True).wait_for()
-    page.get_by_text("This page renews itself.").wait_for()
+    page.get_by_text("This page refreshes automatically.").wait_for()
     assert page.evaluate("document.activeElement.matches('[data-copy]')"), "the focus stays where it was"
 
 

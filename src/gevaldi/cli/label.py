@@ -55,6 +55,7 @@ def label(
     from gevaldi.labelling.serve import LOOPBACK
     from gevaldi.labelling.serve import label as serve
 
+    share = _share(controls)
     with serve(
         folder,
         people=person or (),
@@ -62,7 +63,7 @@ def label(
         port=port,
         name=name,
         each=each,
-        controls=_share(controls),
+        controls=share,
         region=region,
         shows_interval=shows_interval,
         until_decided=until_decided,
@@ -70,7 +71,9 @@ def label(
         guide=guide,
     ) as labelling:
         if host not in LOOPBACK:
-            say("gevaldi: warning: everybody on this network who has a link can answer with it, and the line is not encrypted.")
+            say("gevaldi: warning: whoever on this network has a link can answer with it, and the connection is not encrypted.")
+        if share and not labelling.service.queue.controls:
+            say("gevaldi: notice: nobody is asked controls here: there is no picture whose answer is known, or too few are asked.")
         for name, link in labelling.links.items():
             tell(f"{name}: {link}")
         tell(f"owner: {labelling.owner}")
@@ -105,7 +108,7 @@ def _follow(labelling: "Labelling") -> None:
         with Bar(True, "answers") as bar:
             while True:
                 count = sum(len(person.done) for person in service.assignment.people.values())
-                bar.rows(count, count + service.status.left)
+                bar.rows(count, count + service.left)
                 if service.finished and not finished:
                     bar.notice("Nothing is left to ask. " + " ".join(service.queue.sentences()[:1]))
                 finished = service.finished

@@ -58,6 +58,9 @@ def _serve(found: "Study", port: int) -> None:
     from gevaldi.studies.serve import serve
 
     found.export()
-    tell(f"Each person who opens http://127.0.0.1:{port}/ takes part. Results are stored as they come; Ctrl-C ends it.")
-    tell(f"Preview, which stores nothing: http://127.0.0.1:{port}/?number=0")
-    serve(found, port)
+
+    def describe() -> None:
+        tell(f"Each person who opens http://127.0.0.1:{port}/ takes part. Results are stored as they come; Ctrl-C ends it.")
+        tell(f"Preview, which stores nothing: http://127.0.0.1:{port}/?number=0")
+
+    serve(found, port, describe)

@@ -55,6 +55,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+DATA = ("/next", "/classes")  # what the script of a page fetches
 STATIC = {"label.css": "text/css", "label.js": "text/javascript", "owner.js": "text/javascript"}
 
 
@@ -134,7 +135,7 @@ def make_app(service: Service, hosts: frozenset[str] | None = None, guide: str =
     """The application.
 
     Args:
-        service: asks and stores.
+        service: hands out questions and stores answers.
         hosts: the names under which it may be called; None for all.
         guide: how to answer, as HTML that is safe.
         name: that of a server in front of this one.
@@ -162,7 +163,7 @@ def make_app(service: Service, hosts: frozenset[str] | None = None, guide: str =
         Route("/owner/{token}/picture/{place:int}", pages.owners_picture),
         Route("/owner/{token}/{name}", pages.download),
     ]
-    handlers: dict[Any, Any] = {HTTPException: pages.refused, DataError: pages.unreadable}
+    handlers: dict[Any, Any] = {HTTPException: pages.error_page, DataError: pages.unreadable}
     return Guard(Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers), hosts, name)
 
 
@@ -189,10 +190,11 @@ class Pages:
         """For who has no link."""
         return page("nobody.html", message=NOBODY)
 
-    async def refused(self, request: Request, error: HTTPException) -> Response:
+    async def error_page(self, request: Request, error: HTTPException) -> Response:
         """A request that cannot be met, in words; a wrong link is no different from none."""
         message = NOBODY if error.detail == "Not Found" else error.detail
-        if _is_form(request) or request.method in ("GET", "HEAD"):
+        by_script = request.url.path.endswith(DATA)
+        if _is_form(request) or (request.method in ("GET", "HEAD") and not by_script):
             return page("nobody.html", error.status_code, message=message)
         return JSONResponse({"error": message}, error.status_code)
 
@@ -253,22 +255,22 @@ class Pages:
 
     async def answer(self, request: Request, person: Person) -> Response:
         """Store an answer; the reply comes once it is on disk."""
-        sent = await _sent(request)
+        sent = await _read_fields(request)
         shown = sent.get("shown_ms") or None
         if shown is not None and not (len(str(shown)) <= DIGITS and str(shown).isdecimal()):
             raise HTTPException(422, "shown_ms is a number of milliseconds.")
         task, answer, key = (_text(sent, name) for name in ("task", "answer", "key"))
         answer = answer.replace("\r\n", "\n")  # as forms send it
-        return await self._stored(
+        return await self._store_or_refuse(
             request, lambda: self.service.answer(person, task, answer, key, _text(sent, "real") or None, shown and int(shown))
         )
 
     async def undo(self, request: Request, person: Person) -> Response:
         """Take back the last answer."""
-        key = _text(await _sent(request), "key")
-        return await self._stored(request, lambda: self.service.undo(person, key))
+        key = _text(await _read_fields(request), "key")
+        return await self._store_or_refuse(request, lambda: self.service.undo(person, key))
 
-    async def _stored(self, request: Request, store: Callable[[], dict[str, Any]]) -> Response:
+    async def _store_or_refuse(self, request: Request, store: Callable[[], dict[str, Any]]) -> Response:
         try:
             found = await run_in_threadpool(store)
         except UnknownTask as error:
@@ -345,7 +347,7 @@ def _is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-www-form-urlencoded"
 
 
-async def _sent(request: Request) -> dict[str, Any]:
+async def _read_fields(request: Request) -> dict[str, Any]:
     """The fields of a form or of a JSON object.
 
     Raises:
@@ -362,7 +364,7 @@ async def _sent(request: Request) -> dict[str, Any]:
             if len(content) > BODY:
                 raise HTTPException(413, f"A request has at most {BODY:,} bytes.")
     except ClientDisconnect:
-        raise HTTPException(400, "The line dropped.") from None
+        raise HTTPException(400, "The connection was lost.") from None
     try:
         if is_form:
             return {

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from gevaldi.errors import SpecError
-from gevaldi.labelling.queues import Queue, Status, share
+from gevaldi.labelling.queues import Queue, Status, hash_fraction
 from gevaldi.labelling.store import COUNTED
 from gevaldi.verdicts.responses import Response
 
 GAP = 10  # tasks between the first and the second time of a picture, at least
 
-Asked = tuple[str, int]
+TaskKey = tuple[str, int]
 """A picture and the occasion on which it is asked."""
 
 
@@ -67,10 +67,10 @@ class Person:
 
     name: str
     token: str
-    tasks: dict[str, Asked]
-    done: dict[Asked, Response] = field(default_factory=dict)
-    open: list[Asked] = field(default_factory=list)
-    undone: set[Asked] = field(default_factory=set)
+    tasks: dict[str, TaskKey]
+    done: dict[TaskKey, Response] = field(default_factory=dict)
+    open: list[TaskKey] = field(default_factory=list)
+    undone: set[TaskKey] = field(default_factory=set)
     again: dict[str, int] = field(default_factory=dict)
     first: int = 0
     seen: float = -math.inf
@@ -85,14 +85,15 @@ class Assignment:
         people: by name, also those who no longer take part.
         active: the names of those who take part.
         status: what the answers decided when that was last computed.
+        outstanding: how many pictures with an answer needed another person's then.
     """
 
     def __init__(self, queue: Queue, options: Options) -> None:
         self._queue, self._options = queue, options
         self.items = {item.id: item for item in queue.items} | {own.item.id: own.item for own in queue.controls.values()}
         self.places = {item.id: place for place, item in enumerate(queue.items)}
-        self.repeated = self._drawn_by("repeat", options.repeats)
-        self._shared = self._drawn_by("overlap", options.overlap)
+        self.repeated = self._hash_sample("repeat", options.repeats)
+        self._shared = self._hash_sample("overlap", options.overlap)
         self.people: dict[str, Person] = {}
         self.active: frozenset[str] = frozenset()
         self.status = Status(frozenset(), 0, False)
@@ -100,11 +101,11 @@ class Assignment:
         self._answered: defaultdict[str, frozenset[str]] = defaultdict(frozenset)  # who answered a picture
         self._withdrawals = 0
         self._done = 0  # tasks of this queue, of any kind
-        self._outstanding = 0  # pictures that need another person's answer
+        self.outstanding = 0
 
-    def _drawn_by(self, what: str, part: float) -> frozenset[str]:
+    def _hash_sample(self, what: str, part: float) -> frozenset[str]:
         """About such a part of the pictures, by hash."""
-        return frozenset(item.id for item in self._queue.items if share(f"{what} of {item.id}", self._queue.seed) < part)
+        return frozenset(item.id for item in self._queue.items if hash_fraction(f"{what} of {item.id}", self._queue.seed) < part)
 
     def decide(self) -> bool:
         """Compute the status again; returns False if an answer was taken back meanwhile, which it may count."""
@@ -119,13 +120,13 @@ class Assignment:
                 self._look_again()
             self.status = status
             waiting = ((len(self._answered[text]), self._wanted(text)) for text in answered if text in self.places)
-            self._outstanding = sum(count < wanted for count, wanted in waiting)
+            self.outstanding = sum(count < wanted for count, wanted in waiting)
         return True
 
     @property
     def finished(self) -> bool:
         """Whether nobody is asked anything any more."""
-        return self.status.finished and not self._outstanding
+        return self.status.finished and not self.outstanding
 
     @property
     def left(self) -> int:
@@ -141,7 +142,7 @@ class Assignment:
         for person in self.people.values():
             person.first = 0
 
-    def next(self, person: Person, count: int) -> list[Asked]:
+    def next(self, person: Person, count: int) -> list[TaskKey]:
         """What a person is asked next; what waits for an answer comes first."""
         with self.lock:
             person.seen = time.monotonic()
@@ -150,11 +151,11 @@ class Assignment:
                 person.open.append(asked)
             return person.open[:count]
 
-    def _is_due(self, asked: Asked, person: Person) -> bool:
+    def _is_due(self, asked: TaskKey, person: Person) -> bool:
         is_first = asked[1] == 1 and asked[0] in self.places
         return not self.finished and (not is_first or self._needs(asked[0], person))
 
-    def _next(self, person: Person) -> Asked | None:
+    def _next(self, person: Person) -> TaskKey | None:
         """What to ask a person next: a picture for the second time, a control, or the next picture that needs this person."""
         if self.finished:
             return None
@@ -170,10 +171,10 @@ class Assignment:
                 return (control.item.id, 1) if control and self._is_new((control.item.id, 1), person) else (text, 1)
         return None
 
-    def _is_new(self, asked: Asked, person: Person) -> bool:
+    def _is_new(self, asked: TaskKey, person: Person) -> bool:
         return asked not in person.done and asked not in person.open
 
-    def _repeat(self, person: Person) -> Asked | None:
+    def _repeat(self, person: Person) -> TaskKey | None:
         last = len(person.done) + len(person.open) - GAP
         return next(((text, 2) for text, number in person.again.items() if number <= last and (text, 2) not in person.open), None)
 
@@ -197,7 +198,7 @@ class Assignment:
         }
         return len(self._answered.get(text, frozenset()) | busy) < self._wanted(text)
 
-    def kind(self, asked: Asked) -> str:
+    def kind(self, asked: TaskKey) -> str:
         """Question, overlap, control or repeat."""
         text, occasion = asked
         if text not in self.places:

@@ -33,8 +33,6 @@ def overview(
     return {
         "people": [_person(name, len(own), compared.get(name)) for name, own in done.items()],
         "answers": sum(map(len, done.values())),
-        "left": status.left,
-        "finished": status.finished,
         "interval": status.interval,
         "points": [*points[:: max(1, len(points) // MOST)], *points[-1:]],
         "agreement": found.sentences,

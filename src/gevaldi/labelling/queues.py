@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from gevaldi.comparison import Comparison
     from gevaldi.verdicts.verdict import Verdict
 
-QUESTION = "What does this picture show?"
 CERTAIN = 0.9  # probability from which an answer that all give is taken for known
 HISTORY = 20  # points of the interval until now, which take a second of 10,000 answers
 EXAMPLES = 3  # of each class
@@ -104,7 +103,7 @@ class Queue:
     rule: Rule = "unanimous"
 
 
-def share(text: str, seed: int) -> float:
+def hash_fraction(text: str, seed: int) -> float:
     """A number in [0, 1) that a text and a seed decide."""
     return priority(text, seed) / 2.0**64
 
@@ -180,7 +179,7 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
     places |= {control.item.id: place for control, place in chosen.values()}
     places |= {text: place for some in examples.values() for text, place in some.items()}
 
-    following = Following(own, until_decided)
+    follower = VerdictFollower(own, until_decided)
     return Queue(
         verdict.folder,
         items,
@@ -188,9 +187,9 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
         {text: control for text, (control, _) in chosen.items()},
         {name: tuple(some) for name, some in examples.items()},
         lambda text: _of_pool(pool, places[text]),
-        following.status,
-        following.sentences,
-        following.history,
+        follower.status,
+        follower.sentences,
+        follower.history,
         seed,
         own.settings.several,
     )
@@ -205,7 +204,10 @@ def _of_pool(pool: Any, place: int) -> "Image":
 
 
 def _known_classes(verdict: "Verdict") -> dict[int, list[int]]:
-    """Places of pictures on which all classifiers agree, and whose class is known or at least certain; by class, at random."""
+    """Places of pictures on which all classifiers agree, and whose class is known or at least certain; by class, at random.
+
+    Classes that the pool knows count only if the verdict uses them.
+    """
     pool = verdict.pool
     tops = [own.top[:, 0] for own in pool.predictions]
     alike = np.logical_and.reduce([top == tops[0] for top in tops]) & (tops[0] >= 0)
@@ -213,7 +215,11 @@ def _known_classes(verdict: "Verdict") -> dict[int, list[int]]:
     certain = np.logical_and.reduce(
         [alike, *(own.probability[:, 0] >= CERTAIN for own in pool.predictions if own.probability is not None)]
     )
-    alike = certain if pool.truth is None else np.where(pool.truth < 0, certain, alike & (pool.truth == tops[0]))
+    alike = (
+        certain
+        if pool.truth is None or not verdict.uses_truth
+        else np.where(pool.truth < 0, certain, alike & (pool.truth == tops[0]))
+    )
     order = np.random.default_rng(verdict.settings.seed % 2**63).permutation(np.flatnonzero(alike))
     found: dict[int, list[int]] = {}
     for place in order.tolist():
@@ -239,9 +245,9 @@ def _controls(
             examples[name] = {name_of(one): one for one in some}
     found: dict[str, tuple[Control, Any]] = {}
     for item in items:
-        if share(f"control before {item.id}", seed) >= controls / (1 - controls):
+        if hash_fraction(f"control before {item.id}", seed) >= controls / (1 - controls):
             continue
-        choices = items[int(share(f"choices before {item.id}", seed) * len(items))].choices
+        choices = items[int(hash_fraction(f"choices before {item.id}", seed) * len(items))].choices
         answer = next((name for name in blind(f"answer before {item.id}", choices, seed) if left.get(name)), None)
         if answer is not None:
             one = left[answer].pop(0)
@@ -250,7 +256,7 @@ def _controls(
     return found, examples
 
 
-class Following:
+class VerdictFollower:
     """Follows a verdict as answers come, from any thread."""
 
     def __init__(self, verdict: "Verdict", until_decided: bool) -> None:
@@ -374,6 +380,8 @@ def of_regions(folder: Path, region: int | None = None) -> Queue:
             items.append(Item(text, blind(text, (one.first, one.second), 0), True))
     if not items:
         numbers = sorted({one.region for one in found[1] if one.picture})
+        if region is None:
+            raise SpecError(f"There is nothing to ask: no region in {folder} has pictures on which the two read different classes.")
         raise SpecError(f"There is nothing to ask: region {region} has no pictures. Regions with pictures: {numbers}.")
     ordered = sorted(items, key=lambda item: priority(item.id, 0))
     picture = lambda text: open_picture(pictures[text], text)  # noqa: E731

@@ -35,7 +35,7 @@ class Labelling:
     """A labelling page that is being served.
 
     Attributes:
-        service: asks and stores.
+        service: hands out questions and stores answers.
         links: each person's link.
         owner: the link of who owns the question.
         folder: where answers are stored.
@@ -61,7 +61,7 @@ class Labelling:
             number = listening.getsockname()[1]
             store.change("port", str(number))
             self.service = Service(queue, store, people or [*store.people()] or [getpass.getuser()], options)
-            address = f"https://{name}" if name else f"http://{_shown(host)}:{number}"
+            address = f"https://{name}" if name else f"http://{_public_host(host)}:{number}"
             self.links = {name: f"{address}/p/{person.token}/" for name, person in self.service.people.items()}
             self.owner = f"{address}/owner/{self.service.owner}/"
             owner.write_text(json.dumps({"process": os.getpid(), "host": platform.node(), "address": address}))
@@ -72,7 +72,8 @@ class Labelling:
             while not self._server.started and self._thread.is_alive() and time.monotonic() < begin + START:
                 time.sleep(0.01)
             if not self._server.started:
-                raise SpecError(f"The server at {address} does not begin. Give another --port.")
+                cause = f"did not start within {START:.0f} seconds" if self._thread.is_alive() else "ended while it started"
+                raise SpecError(f"The server at {address} {cause}. Give the command again; an error above, if any, is the cause.")
             self._open = stack.pop_all()
 
     def stop(self) -> None:
@@ -205,7 +206,7 @@ def _listen(host: str, port: int | None, first: int) -> socket.socket:
     )
 
 
-def _shown(host: str) -> str:
+def _public_host(host: str) -> str:
     """The name of this server in links: the address by which others reach this machine, if it listens on all."""
     if host not in ("0.0.0.0", "::", ""):
         return f"[{host}]" if ":" in host else host

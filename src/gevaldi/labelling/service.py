@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gevaldi.errors import DataError, GevaldiError, SpecError
-from gevaldi.labelling.assignment import Asked, Assignment, Options, Person
+from gevaldi.labelling.assignment import Assignment, Options, Person, TaskKey
 from gevaldi.labelling.overview import overview
 from gevaldi.labelling.queues import Item, Queue, Status
 from gevaldi.labelling.store import Store
@@ -83,6 +83,11 @@ class Service:
         """Whether nobody is asked anything any more."""
         return self.assignment.finished
 
+    @property
+    def left(self) -> int:
+        """How many answers are still needed, as far as that can be foretold: first and second ones. For the owner alone."""
+        return self.status.left + self.assignment.outstanding
+
     def refresh(self) -> Status:
         """Decide again, by all answers that are stored; returns what is open then."""
         if not self.assignment.decide():
@@ -130,9 +135,9 @@ class Service:
         if not asked and not self.finished:
             self._refresh_if_possible()  # the last answer may have decided, or another process may have added labels
             asked = self.assignment.next(person, count)
-        return [self._shown(person, one) for one in asked]
+        return [self._task_json(person, one) for one in asked]
 
-    def _shown(self, person: Person, asked: Asked) -> dict[str, Any]:
+    def _task_json(self, person: Person, asked: TaskKey) -> dict[str, Any]:
         item, task = self.assignment.items[asked[0]], self._task(person.name, asked)
         return {
             "task": task,
@@ -141,12 +146,12 @@ class Service:
             "drawn": item.drawn,
         }
 
-    def _task(self, person: str, asked: Asked) -> str:
+    def _task(self, person: str, asked: TaskKey) -> str:
         return hmac.digest(self._secret, f"{person}|{asked[0]}|{asked[1]}".encode(errors="surrogatepass"), hashlib.sha256).hex()[
             :20
         ]
 
-    def _tasks(self, person: str) -> dict[str, Asked]:
+    def _tasks(self, person: str) -> dict[str, TaskKey]:
         asked = [*((text, 1) for text in self.assignment.items), *((text, 2) for text in self.assignment.repeated)]
         return {self._task(person, one): one for one in asked}
 
@@ -263,7 +268,7 @@ class Service:
             done = {name: list(person.done.values()) for name, person in self.assignment.people.items()}
         found = overview(done, self.answers_of_controls, self.status, self.points, self.queue.rule)
         found["sentences"] = list(self.queue.sentences())
-        found["trouble"] = self.trouble
+        found |= {"trouble": self.trouble, "finished": self.finished, "left": self.left}
         for one in found["discuss"]:
             one["place"] = self.assignment.places.get(one["picture"])
         return found

@@ -1,6 +1,7 @@
 """Serves a study on this machine. Each result is on disk before its person is thanked."""
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gevaldi.errors import DataError, MissingExtra, RunFolderError, SpecError
@@ -124,8 +125,8 @@ def _store(study: Study, body: bytes) -> bool:
     return study.add(sessions[0], "served here")
 
 
-def serve(study: Study, port: int) -> None:
-    """Serve a study on 127.0.0.1 until the process is interrupted.
+def serve(study: Study, port: int, on_start: Callable[[], None] = lambda: None) -> None:
+    """Serve a study on 127.0.0.1 until the process is interrupted; `on_start` is called once the port is its own.
 
     Raises:
         MissingExtra: Starlette or uvicorn is not installed.
@@ -146,4 +147,5 @@ def serve(study: Study, port: int) -> None:
             listener.bind(("127.0.0.1", port))
         except OSError as error:
             raise SpecError(f"Port {port} cannot be used: {error.strerror or error}. Give another one with --port.") from None
+        on_start()
         uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")).run(sockets=[listener])

@@ -56,6 +56,9 @@
     has(key) {
       return this.memory.has(key) || this.stored((s) => s.getItem(key)) != null;
     }
+    isInMemory() {
+      return this.memory.size > 0; // lost when the page is closed
+    }
     tasks() {
       const names = [];
       for (const request of this.keys().map((key) => this.read(key))) {
@@ -72,7 +75,7 @@
   class Refusal extends Error {} // of a server that may accept the same request later, such as with a full disk
 
   async function json(address, options = {}, stop = new AbortController()) {
-    // A reply of the labelling server. A page of a proxy or of a hotel's network is none: the line is down.
+    // A reply of the labelling server. A page of a proxy or of a hotel's network is none: there is no connection.
     const silence = setTimeout(() => stop.abort(), SILENCE);
     try {
       const reply = await fetch(address, { cache: "no-store", signal: stop.signal, ...options });
@@ -148,7 +151,8 @@
         const { address, body } = waiting.read(key);
         const headers = { "Content-Type": "application/json" };
         const reply = await json(address, { method: "POST", headers, body: JSON.stringify(body) });
-        if (reply.error) await json("next?count=1"); // fails where another server has taken this address, and the answer still waits
+        const nobody = reply.error && (await json("next?count=1")).error; // another server has taken this address: the answer still waits
+        if (nobody) throw new Refusal(nobody);
         waiting.remove(key);
         progress = reply.progress ?? progress;
         replace ||= address === "undo";
@@ -312,7 +316,7 @@
       else if (notice) say(notice, "plain");
       else if (!busy) say(progress?.answered ? "Saved" : "");
       byId("paused-far").textContent = `${byId("far").textContent}.`;
-      byId("paused-saved").textContent = waiting.keys().length ? `${sentence} Open this page on this device again to send what waits.` : "Everything is saved.";
+      byId("paused-saved").textContent = waiting.keys().length ? `${sentence} ${waiting.isInMemory() ? "Keep this page open." : "Open this page on this device again to send what waits."}` : "Everything is saved.";
     }
 
     // ---- another class
@@ -326,7 +330,8 @@
 
     async function load() {
       try {
-        classes ??= await (await fetch("classes")).json();
+        const reply = classes ? null : await fetch("classes");
+        if (reply?.ok) classes = await reply.json();
         if (dialog.open) filter();
       } catch {
         // without a connection the list is empty, and "neither" can still be said
@@ -452,6 +457,7 @@
       tries = 0;
       exchange();
     };
+    addEventListener("beforeunload", (event) => waiting.isInMemory() && event.preventDefault());
     addEventListener("online", wake);
     addEventListener("focus", wake);
     addEventListener("pageshow", (event) => event.persisted && wake());

@@ -1,5 +1,5 @@
 "use strict";
-// The page of who owns the question: it renews itself, says how long ago people answered, and copies their links.
+// The page of who owns the question: it refreshes automatically, says how long ago people answered, and copies their links.
 (() => {
   const again = 10000; // milliseconds
   const SMALL = 64; // pixels up to which a picture is enlarged without smoothing
@@ -50,7 +50,7 @@
         last.dataset.text = text;
       }
       enliven();
-      byId("fresh").textContent = `As of ${new Date().toLocaleTimeString("en-GB")}. This page renews itself.`;
+      byId("fresh").textContent = `As of ${new Date().toLocaleTimeString("en-GB")}. This page refreshes automatically.`;
     } catch {
       byId("fresh").textContent = "No connection to the labelling server. This page tries again every 10 seconds.";
     }
