@@ -11,6 +11,7 @@ s is a smoothing that takes a person of whom little is known for one who is more
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,14 @@ class DawidSkene:
         """The most probable class of each item with its probability; of equally probable ones the first."""
         places, certainty = self.probabilities.argmax(1).tolist(), self.probabilities.max(1).tolist()
         return {item: (self.classes[k], p) for item, k, p in zip(self.items, places, certainty, strict=True)}
+
+    @cached_property
+    def ties(self) -> frozenset[str]:
+        """The items of which two classes are the most probable ones."""
+        if len(self.classes) == 1:
+            return frozenset()
+        second, first = np.partition(self.probabilities, (-2, -1), axis=1)[:, -2:].T
+        return frozenset(self.items[i] for i in np.flatnonzero(first - second <= TOLERANCE))
 
 
 def dawid_skene(answers: Sequence[tuple[str, str, str]], smoothing: float = 1.0) -> DawidSkene:

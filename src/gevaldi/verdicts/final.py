@@ -13,11 +13,8 @@ RULES: tuple[str, ...] = get_args(Rule)
 WORDS: dict[Rule, str] = {
     "unanimous": "All who answered a picture must agree; otherwise its class is not known.",
     "majority": "The class that most people gave counts; after a tie the class is not known.",
-    "dawid-skene": "The class that is more probable than all others together counts, by a model of how each person errs.",
+    "dawid-skene": "The most probable class counts, by a model of how each person errs; after a tie the class is not known.",
 }
-
-
-EVEN = 0.5 + 1e-6  # with room for the rounding of a tie
 
 
 def rule_of(text: str) -> Rule:
@@ -44,8 +41,7 @@ def final_answers(answers: Sequence[Answer], rule: Rule = "unanimous") -> dict[s
     by_picture = last_answers(answers)
     if rule == "dawid-skene":
         model = dawid_skene_of(answers)
-        best = model.best() if model else {}
-        chosen = {picture: answer for picture, (answer, certainty) in best.items() if certainty > EVEN}
+        chosen = {picture: answer for picture, (answer, _) in model.best().items() if picture not in model.ties} if model else {}
     else:
         choose = _unanimous if rule == "unanimous" else _majority
         chosen = {
