@@ -43,9 +43,10 @@ def main(folder: Path) -> None:
         study = make_study(Path(work, "run"))
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": 390, "height": 640})
-        for name in ("player.html", "player.js"):
-            Path(study.folder, "jspsych", name).write_bytes((STATIC / name).read_bytes())
-        page.goto(Path(study.folder, "jspsych", "player.html").as_uri() + "?number=0")
+        exported = Path(study.folder, "jspsych")
+        (exported / "player.js").write_bytes((STATIC / "player.js").read_bytes())
+        (exported / "player.html").write_text((exported / "index.html").read_text("utf-8").replace("load.js", "player.js"), "utf-8")
+        page.goto((exported / "player.html").as_uri() + "?number=0")
         keys = {"I agree": "1", "Begin": "Space", "Program A": "1", "fairly sure": "3", "A question in between": "3", "Next": None}
         for words, key in keys.items():
             page.wait_for_selector(f"text={words}")

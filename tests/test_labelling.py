@@ -99,7 +99,7 @@ def tasks(service: Service, name: str = "Ada", count: int = 1) -> list[str]:
     return [one["task"] for one in service.next(service.people[name], count)]
 
 
-def asked(service: Service, task: str, name: str = "Ada") -> tuple[str, int]:
+def task_key(service: Service, task: str, name: str = "Ada") -> tuple[str, int]:
     return service.people[name].tasks[task]
 
 
@@ -378,14 +378,14 @@ def test_what_a_silent_person_was_asked_goes_to_another_and_both_answers_count(
     monkeypatch.setattr(assignment_module.time, "monotonic", lambda: now[0])
     service = serve(begin(), names, Options(overlap=0, repeats=0), controls=0)
     adas = tasks(service)[0]
-    picture = asked(service, adas)
-    assert asked(service, tasks(service, "Grace")[0], "Grace") != picture
+    picture = task_key(service, adas)
+    assert task_key(service, tasks(service, "Grace")[0], "Grace") != picture
     now[0] = 599
-    assert picture not in [asked(service, one, "Grace") for one in tasks(service, "Grace", 5)]
+    assert picture not in [task_key(service, one, "Grace") for one in tasks(service, "Grace", 5)]
     now[0] = 601
     service.people["Grace"].open.clear()
     graces = tasks(service, "Grace")[0]
-    assert asked(service, graces, "Grace") == picture
+    assert task_key(service, graces, "Grace") == picture
     assert service.answer(service.people["Grace"], graces, "cat", "g")["stored"]
     assert service.answer(service.people["Ada"], adas, "cat", "a")["stored"]
     assert {one.person for one in read_responses(service.queue.folder)} == set(names)
@@ -445,7 +445,7 @@ def test_labels_from_elsewhere_are_not_asked_again(begin: Callable[..., Verdict]
     labelled = [item.id for item in verdict.next(5)]
     verdict.add(dict.fromkeys(labelled, "cat"))
     service.refresh()
-    assert asked(service, tasks(service)[0])[0] == service.queue.items[5].id
+    assert task_key(service, tasks(service)[0])[0] == service.queue.items[5].id
 
 
 def test_only_what_is_still_asked_can_be_taken_back(begin: Callable[..., Verdict]) -> None:
@@ -543,7 +543,7 @@ def test_tasks_differ_between_people_and_pictures_are_pixels_alone(begin: Callab
     names = ("Ada", "Grace")
     service = serve(begin(), names, Options(each=2), controls=0)
     one, other = (tasks(service, name)[0] for name in names)
-    assert asked(service, one) == asked(service, other, "Grace")
+    assert task_key(service, one) == task_key(service, other, "Grace")
     assert one != other
     replies = [browser(service, name).get(f"picture/{task}") for name, task in zip(names, (one, other), strict=True)]
     assert replies[0].content == replies[1].content
@@ -650,6 +650,18 @@ def test_behind_another_server_pages_of_its_name_can_answer(
     reply = page.post("answer", json=content, headers={"host": host, "origin": origin})
     assert reply.status_code == status
     assert (status != 421) or "gevaldi label FOLDER --name evil.example" in reply.text
+    owner = page.get(f"http://127.0.0.1/owner/{service.owner}/", headers={"host": host})
+    assert ("https://label.example.org/p/" in owner.text) == (owner.status_code == 200)  # whatever the server in front calls it
+
+
+def test_the_owner_sees_a_revised_answer_as_the_verdict_counts_it(begin: Callable[..., Verdict]) -> None:
+    verdict = begin()
+    service = serve(verdict, ("Ada", "Grace"), Options(each=2))
+    for name, answer in (("Ada", "cat"), ("Grace", "dog")):
+        service.answer(service.people[name], tasks(service, name)[0], answer, name)
+    (picture,) = [one["picture"] for one in service.overview()["discuss"]]
+    verdict.add({picture: "cat"}, person="Grace", source="after a discussion")
+    assert service.overview()["discuss"] == []
 
 
 @pytest.mark.parametrize(
@@ -737,7 +749,7 @@ def test_the_owner_sees_who_missed_which_controls_and_what_to_discuss(begin: Cal
     for number in range(60):
         for name in names:
             if found := service.next(service.people[name]):
-                picture = asked(service, found[0]["task"], name)[0]
+                picture = task_key(service, found[0]["task"], name)[0]
                 wrong = next(one for one in found[0]["choices"] if one != known.get(picture))
                 right = known.get(picture, found[0]["choices"][0])
                 service.answer(service.people[name], found[0]["task"], right if name == "Ada" else wrong, str(number))

@@ -1,9 +1,7 @@
 """The page on which people label, in a browser: keys, touch, no JavaScript, no connection, two tabs, sleep."""
 
 import contextlib
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,34 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from report_page import FLAGS
 
 from gevaldi.labelling.assignment import Options
 from gevaldi.labelling.queues import Item, Queue, Status
 from gevaldi.labelling.serve import Labelling
 from gevaldi.verdicts.responses import read_responses
+from test_report_browser import CHROMIUM, browser  # noqa: F401
 
 pytestmark = pytest.mark.slow
-CHROMIUM = next((found for found in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if found), None)
 ANIMALS = ("cat", "dog", "bird", "café", "horse")
 HOSTILE = ("<img src=x onerror=alert(1)>", "x" * 200, "\u202eקטה 😀 قطة", "{{ 7 * 7 }}'\"`")
 DESK = {"viewport": {"width": 1280, "height": 800}}
 TELEPHONE = {"viewport": {"width": 390, "height": 700}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 HOUR = 3_600_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        if "CI" in os.environ:
-            pytest.fail("No chromium, chromium-browser or google-chrome is on the path; CI must have one.")
-        pytest.skip("needs chromium, chromium-browser or google-chrome on the path")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
 
 
 class Site(Labelling):
@@ -89,7 +72,7 @@ def label(tmp_path: Path) -> Iterator[Callable[..., Site]]:
 
 
 @pytest.fixture
-def contexts(browser: Any) -> Iterator[Any]:
+def contexts(browser: Any) -> Iterator[Any]:  # noqa: F811
     """Makes browser contexts; at the end no page of theirs has raised an error or broken its own policy."""
     made: list[Any] = []
     troubles: list[str] = []
@@ -128,7 +111,7 @@ def done(page: Any) -> None:
     page.get_by_role("heading", name="Thank you").wait_for()
 
 
-def shown(page: Any) -> str:
+def picture_address(page: Any) -> str:
     return str(page.locator("#picture").get_attribute("src"))
 
 
@@ -317,7 +300,7 @@ def test_answers_that_waited_in_a_closed_page_are_sent_when_it_is_opened_again(c
     status(page, "Saved")
     far(page, 2)
     assert site.answers() == [(site.items[0].choices[0], None), (site.items[1].choices[1], None)]
-    assert shown(page).endswith(site.task(2))
+    assert picture_address(page).endswith(site.task(2))
 
 
 def test_who_is_no_longer_asked_learns_it(contexts: Any, label: Any) -> None:
@@ -389,14 +372,14 @@ def test_the_next_picture_waits_until_the_answer_is_on_disk(contexts: Any, label
     page.wait_for_load_state("networkidle")
     routes: list[Any] = []
     page.route("**/answer", lambda route: routes.append(route))
-    before = shown(page)
+    before = picture_address(page)
     page.keyboard.press("1")
     status(page, "Saving")
-    assert shown(page) == before
+    assert picture_address(page) == before
     page.keyboard.press("2")  # changes nothing: an answer is on its way
     routes[0].continue_()
     far(page, 1)
-    assert shown(page) != before
+    assert picture_address(page) != before
     assert site.answers() == [(site.items[0].choices[0], None)]
 
 
@@ -409,11 +392,11 @@ def test_the_second_of_two_tabs_moves_on(contexts: Any, label: Any) -> None:
         far(page, 0)
     one.keyboard.press("1")
     far(one, 1)
-    assert shown(other).endswith(site.task(0))
+    assert picture_address(other).endswith(site.task(0))
     other.keyboard.press("2")
     far(other, 1)
     status(other, f"This picture already had your answer: {site.items[0].choices[0]}")
-    assert shown(other).endswith(site.task(1))
+    assert picture_address(other).endswith(site.task(1))
     other.keyboard.press("2")
     far(other, 2)
     assert site.answers() == [(site.items[0].choices[0], None), (site.items[1].choices[1], None)]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from scipy.stats import mannwhitneyu
+from scipy.stats import binomtest, mannwhitneyu
 from torch import Tensor
 
 import gevaldi
@@ -16,7 +16,7 @@ from gevaldi.mass.draws import Draw
 from gevaldi.models import Pictures
 from gevaldi.regions.discovery import Discovered
 from gevaldi.regions.measured import Region, measure
-from gevaldi.regions.naming import Naming, texts_in
+from gevaldi.regions.naming import Naming, clearest, texts_in
 from gevaldi.regions.rules import Rule, Table
 from gevaldi.regions.text_image import TextImageNetwork, text_image
 from test_diffusion import tokenizer
@@ -85,6 +85,13 @@ def test_a_text_that_fits_only_where_it_was_chosen_is_not_reported() -> None:
 def test_a_region_like_its_surroundings_has_no_text() -> None:
     naming, measuring = world(0.0)
     assert naming.named(region_of(measuring)).texts == ()
+
+
+def test_where_no_text_fits_better_there_is_one_in_at_most_five_per_cent_of_regions() -> None:
+    rng, reported = np.random.default_rng(0), 0
+    for _ in range(1_000):
+        reported += bool(clearest(*[(rng.standard_normal((20, 144)), rng.standard_normal((20, 144))) for _ in range(2)]))  # type: ignore[misc]
+    assert binomtest(reported, 1_000, 0.05, alternative="greater").pvalue > 0.001
 
 
 @pytest.fixture(scope="module")

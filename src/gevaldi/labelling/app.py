@@ -10,7 +10,6 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,6 +20,7 @@ from gevaldi.labelling.exports import FORMATS
 from gevaldi.labelling.service import BadAnswer, Service, UnknownTask
 from gevaldi.labelling.store import NotStored
 from gevaldi.names import visible
+from gevaldi.reports.environment import environment
 
 try:
     from starlette.applications import Starlette
@@ -34,7 +34,6 @@ except ImportError:
     raise MissingExtra("starlette", "The labelling page", "web") from None
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
     from PIL.Image import Image
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -62,22 +61,6 @@ STATIC = {"label.css": "text/css", "label.js": "text/javascript", "owner.js": "t
 OTHER_NAME = """This server is not called {0}. If another server is in front of this one, say its name when you begin:
 gevaldi label FOLDER --name {0}
 """
-
-
-@cache
-def environment() -> "Environment":
-    """The template environment. It escapes all text, direction marks included, and raises an error on a missing value."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    return Environment(
-        loader=PackageLoader("gevaldi.labelling"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
-    )
 
 
 class Guard:
@@ -119,7 +102,7 @@ class Guard:
 
 def page(template: str, status: int = 200, **context: Any) -> HTMLResponse:
     """A filled template."""
-    return HTMLResponse(environment().get_template(template).render(title=TITLE, **context), status)
+    return HTMLResponse(environment("gevaldi.labelling").get_template(template).render(title=TITLE, **context), status)
 
 
 def png_of(picture: "Image") -> bytes:
@@ -177,14 +160,14 @@ class Pages:
     def of(self, show: Callable[[Request, Person], Any]) -> Callable[[Request], Any]:
         """A page for the person whose token is in the address; for others there is nothing."""
 
-        async def shown(request: Request) -> Response:
+        async def respond(request: Request) -> Response:
             person = self.service.by_token(request.path_params["token"])
             if person is None:
                 raise HTTPException(404)
             found: Response = await show(request, person)
             return found
 
-        return shown
+        return respond
 
     async def nobody(self, request: Request) -> Response:
         """For who has no link."""
@@ -310,7 +293,8 @@ class Pages:
     async def owner(self, request: Request) -> Response:
         """Everything, for who owns the question."""
         self._check_owner(request)
-        base = f"{request.url.scheme}://{request.headers.get('host', '')}"
+        name = request.scope["name"]
+        base = f"https://{name}" if name else f"{request.url.scheme}://{request.headers.get('host', '')}"
         links = {person.name: f"{base}/p/{person.token}/" for person in self.service.people.values()}
         found = await run_in_threadpool(self.service.overview)
         return page(

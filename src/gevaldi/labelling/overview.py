@@ -4,43 +4,35 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gevaldi.labelling.queues import Status
-from gevaldi.verdicts import people
-from gevaldi.verdicts.final import Rule
-from gevaldi.verdicts.responses import Response
+from gevaldi.verdicts.people import Overview, Person
 
 MOST = 200  # points of the interval
 LISTED = 100  # pictures to discuss
 
 
 def overview(
-    done: Mapping[str, Sequence[Response]],
-    known: Mapping[str, str],
-    status: Status,
-    points: Sequence[tuple[int, float, float]],
-    rule: Rule = "unanimous",
+    done: Mapping[str, int], compared: Overview, status: Status, points: Sequence[tuple[int, float, float]]
 ) -> dict[str, Any]:
     """All that the owner's page says.
 
     Args:
-        done: the responses of each person that count.
-        known: the answer of each control.
+        done: how many tasks each person has answered.
+        compared: what the answers say of people, also those that came otherwise or were revised.
         status: what the answers decide.
         points: how the interval narrowed: labels, lower and upper end.
-        rule: by which the answers of several people to a picture become one.
     """
-    found = people.overview([one for own in done.values() for one in own], known, rule)
-    compared = {one.name: one for one in found.people}
+    by_name = {one.name: one for one in compared.people}
     return {
-        "people": [_person(name, len(own), compared.get(name)) for name, own in done.items()],
-        "answers": sum(map(len, done.values())),
+        "people": [_person(name, answers, by_name.get(name)) for name, answers in done.items()],
+        "answers": sum(done.values()),
         "interval": status.interval,
         "points": [*points[:: max(1, len(points) // MOST)], *points[-1:]],
-        "agreement": found.sentences,
-        "discuss": [{"picture": one.picture, "answers": one.answers, "final": one.final} for one in found.discuss[:LISTED]],
+        "agreement": compared.sentences,
+        "discuss": [{"picture": one.picture, "answers": one.answers, "final": one.final} for one in compared.discuss[:LISTED]],
     }
 
 
-def _person(name: str, answers: int, own: people.Person | None) -> dict[str, Any]:
+def _person(name: str, answers: int, own: Person | None) -> dict[str, Any]:
     return {
         "name": name,
         "answers": answers,

@@ -15,7 +15,8 @@ from gevaldi.labelling.overview import overview
 from gevaldi.labelling.queues import Item, Queue, Status
 from gevaldi.labelling.store import Store
 from gevaldi.names import visible
-from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER
+from gevaldi.verdicts import people as several
+from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answers
 from gevaldi.verdicts.responses import Response
 
 REAL = ("yes", "unsure", "no")
@@ -265,8 +266,10 @@ class Service:
 
     def _compute_overview(self) -> dict[str, Any]:
         with self.assignment.lock:
-            done = {name: list(person.done.values()) for name, person in self.assignment.people.items()}
-        found = overview(done, self.answers_of_controls, self.status, self.points, self.queue.rule)
+            done = {name: len(person.done) for name, person in self.assignment.people.items()}
+        folder = self.queue.folder
+        compared = several.overview(several.responses_of(Answers(folder).all(), folder), self.answers_of_controls, self.queue.rule)
+        found = overview(done, compared, self.status, self.points)
         found["sentences"] = list(self.queue.sentences())
         found |= {"trouble": self.trouble, "finished": self.finished, "left": self.left}
         for one in found["discuss"]:

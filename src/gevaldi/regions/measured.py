@@ -163,13 +163,13 @@ def traits(here: np.ndarray, there: np.ndarray, table: Table) -> tuple[Trait, ..
     for name, values in zip(table.names, table.properties.T, strict=True):
         own, others = (values[mask & np.isfinite(values)] for mask in (here, there))
         if min(len(own), len(others)) >= FEWEST:
-            larger = share_larger(own, others)
+            larger = _larger(own, others)
             found.append(Trait(name, float(np.median(own)), float(np.median(others)), larger))
     clear = [trait for trait in found if abs(trait.larger - 0.5) >= APART - 0.5]
     return tuple(sorted(clear, key=lambda trait: -abs(trait.larger - 0.5))[:TRAITS])
 
 
-def share_larger(own: np.ndarray, others: np.ndarray) -> float:
+def _larger(own: np.ndarray, others: np.ndarray) -> float:
     """How often one of the first is larger than one of the second; ties count half."""
     ordered = np.sort(others)
     below, up_to = (np.searchsorted(ordered, own, side=side) for side in ("left", "right"))

@@ -18,13 +18,16 @@ LONGEST_PROSE = 1000  # characters of a text that a user wrote
 
 
 @cache
-def environment() -> "Environment":
-    """The template environment. It escapes users' text, direction marks included, and raises an error on a missing value."""
+def environment(package: str = "gevaldi.reports") -> "Environment":
+    """The environment of a package's templates.
+
+    It escapes users' text, direction marks included, and raises an error on a missing value.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     made = Environment(
-        loader=PackageLoader("gevaldi.reports"),
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -25,10 +25,14 @@ def plan_sentences(plan: Plan, arms: Sequence[str]) -> list[str]:
         f"Main question: {question(plan)} In “{asked.arm}” against “{asked.against}”, by Barnard's exact test at 5 % and "
         "Newcombe's interval, once.",
         f"Power, if the share in “{asked.against}” is {percentage(plan.expected_share)}: {powers(plan, per_arm)}.",
-        f"Left out: those who fail more than {plan.most_failed} of {len(plan.attention)} attention checks before the pictures, or "
-        "reload the page after pictures.",
+        f"Left out: those who fail {_too_many(plan)} before the pictures, or reload the page after pictures.",
         "Power counts people whose answers count: plan for more, if some will be left out.",
     ]
+
+
+def _too_many(plan: Plan) -> str:
+    """How many attention checks one may not fail."""
+    return f"more than {plan.most_failed} of {len(plan.attention)} attention checks" if plan.most_failed else "an attention check"
 
 
 def question(plan: Plan) -> str:
@@ -101,8 +105,7 @@ def notes(found: Analysis) -> list[str]:
         )
     if any(arm.failed for arm in found.arms):
         lines.append(
-            f"Left out, as planned, since they failed more than {found.plan.most_failed} attention checks before they saw "
-            f"pictures: {_by_arm(found, 'failed')}."
+            f"Left out, as planned, since they failed {_too_many(found.plan)} before they saw pictures: {_by_arm(found, 'failed')}."
         )
     if any(arm.reloaded for arm in found.arms):
         lines.append(

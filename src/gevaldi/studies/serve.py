@@ -42,7 +42,11 @@ def application(study: Study) -> "Guard":
         from gevaldi.labelling.app import Guard
     except ModuleNotFoundError:
         raise MissingExtra("starlette", "Serving a study", "web") from None
-    store, page, player = study.store, (STATIC / "player.html").read_text("utf-8"), (STATIC / "player.js").read_bytes()
+    store, page, player = (
+        study.store,
+        (STATIC / "index.html").read_text("utf-8").replace("load.js", "player.js"),
+        (STATIC / "player.js").read_bytes(),
+    )
 
     def home(request: "Request") -> Response:
         query = request.query_params
