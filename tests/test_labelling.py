@@ -30,7 +30,7 @@ from gevaldi.labelling.app import HEADERS, make_app
 from gevaldi.labelling.assignment import Options
 from gevaldi.labelling.exports import FORMATS
 from gevaldi.labelling.queues import _known_classes, open_queue
-from gevaldi.labelling.serve import LOOPBACK
+from gevaldi.labelling.serve import LOOPBACK, _listen
 from gevaldi.labelling.service import Service
 from gevaldi.labelling.store import Store
 from gevaldi.names import visible
@@ -1064,3 +1064,9 @@ def test_while_another_process_writes_for_long_an_answer_is_refused_and_can_be_s
         assert (reply.status_code, "Send it again" in reply.json()["error"]) == (503, True)
         other.execute("ROLLBACK")
     assert page.post("answer", json=body).json()["stored"]
+
+
+def test_a_port_that_another_process_has_bound_and_listens_at_later_is_not_shared(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        first, second = (stack.enter_context(_listen("127.0.0.1", None, 18_765)) for _ in range(2))
+        assert first.getsockname() != second.getsockname()

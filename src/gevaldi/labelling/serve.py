@@ -180,7 +180,7 @@ def _where(path: Path) -> str:
 
 
 def _listen(host: str, port: int | None, first: int) -> socket.socket:
-    """A socket bound to this port, or else to the first free one. It listens once the server begins.
+    """A socket that listens at this port, or else at the first free one.
 
     Raises:
         SpecError: the port is in use or not allowed, or this machine has no such address.
@@ -194,6 +194,7 @@ def _listen(host: str, port: int | None, first: int) -> socket.socket:
             with contextlib.ExitStack() as stack:
                 stack.callback(found.close)
                 found.bind((host, number))
+                found.listen()  # two processes may bind a port, and one listen
                 stack.pop_all()
             return found
         except (OSError, OverflowError) as error:

@@ -149,6 +149,7 @@ def serve(study: Study, port: int, on_start: Callable[[], None] = lambda: None) 
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))
+            listener.listen()  # two processes may bind a port, and one listen
         except OSError as error:
             raise SpecError(f"Port {port} cannot be used: {error.strerror or error}. Give another one with --port.") from None
         on_start()
