@@ -14,10 +14,9 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from jaxtyping import install_import_hook
+import typechecking
 
-hook = install_import_hook("gevaldi", "typechecking.checked")
-hook.__enter__()
+typechecking.install("gevaldi")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
@@ -160,6 +159,10 @@ LEFT_TO_MAKE_TEST = {
     *("test_plants", "test_plants_score", "test_regions", "test_scheduler", "test_plan", "test_properties", "test_region_texts"),
 }
 """Files of several seconds each whose rooms other files of `make quick` touch too."""
+
+
+def pytest_runtest_setup() -> None:
+    typechecking.calls.clear()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
