@@ -109,9 +109,7 @@ def test_rows_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyP
         ),
     ],
 )
-def test_rows_do_not_depend_on_the_batch_size(
-    pair: tuple[str, str], batch_size: int, settings: dict[str, Any]
-) -> None:
+def test_rows_do_not_depend_on_the_batch_size(pair: tuple[str, str], batch_size: int, settings: dict[str, Any]) -> None:
     reference, others = (bundled_rows(pair, size, 1, **settings) for size in (64, batch_size))
     for side in ("first", "second"):
         tops = [[row[0]["label"] for row in found[f"{side}_end"]] for found in (reference, others)]

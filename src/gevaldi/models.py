@@ -34,6 +34,11 @@ def passes_gradients(network: nn.Module) -> bool:
     return all(map(passes_gradients, network.children())) if own is None else own
 
 
+def requests_at_once(network: nn.Module) -> int:
+    """How many requests the service behind a network answers at once; 0 if it has none."""
+    return max(getattr(part, "requests_at_once", 0) for part in network.modules())
+
+
 class Classifier(nn.Module, ABC):
     """p(y|x): pictures in [0, 1] in, log-probabilities out.
 

@@ -108,7 +108,7 @@ def verdict() -> Path:
     labels = made / "labels.csv"
     labels.write_text("picture,class\n" + "".join(f"{i:03d}.png,{i % 10}\n" for i in range(0, 40, 2)))
     words = [*VERDICT, "--labels", labels.name]
-    command(made, *words, codes=(0, 1))  # 1: it is undecided
+    command(made, *words, codes=(2,))  # since it is undecided
     return made
 
 

@@ -14,7 +14,7 @@ from gevaldi.divergences.base import Divergence
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.execution.threads import in_threads
 from gevaldi.execution.tuning import Tuning
-from gevaldi.models import Classifier, Generator, passes_gradients
+from gevaldi.models import Classifier, Generator, passes_gradients, requests_at_once
 from gevaldi.objective import Objective
 from gevaldi.provenance import Files
 from gevaldi.runs.hierarchy import Hierarchy
@@ -63,6 +63,11 @@ class Models:
     def has_gradient(self) -> bool:
         """Whether gradients pass through both classifiers."""
         return passes_gradients(self.first) and passes_gradients(self.second)
+
+    @cached_property
+    def requests_at_once(self) -> int:
+        """How many requests the services of the classifiers answer at once; 0 if none is behind a service."""
+        return max(requests_at_once(self.first), requests_at_once(self.second))
 
     def objective(self, prior_weight: float) -> Objective:
         """Equation 3, with the first classifier as p₁."""
