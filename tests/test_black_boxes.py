@@ -169,7 +169,7 @@ def named(boxes: Path, function: str) -> str:
 
 def compared(boxes: Path, first: str, second: str, **settings: Any) -> gevaldi.Comparison:
     names = [name if ":" in name else named(boxes, name) for name in (first, second)]
-    settings = {"samples": 3, "audited": 20, "progress": False, "steps": 60} | settings
+    settings = {"samples": 3, "audited": 20, "progress": False, "steps": 60, "goal": "most divergent"} | settings
     return gevaldi.compare(*names, f"python:{boxes}:generator", **settings)
 
 
@@ -184,15 +184,18 @@ def test_two_functions_are_compared_by_cma_es(boxes: Path) -> None:
 
 
 def test_a_function_is_compared_with_a_network_that_has_gradients(boxes: Path) -> None:
-    rows = compared(boxes, "first", f"python:{boxes}:network", goal="most divergent").rows()
+    rows = compared(boxes, "first", f"python:{boxes}:network").rows()
     assert (rows.divergence_end > rows.divergence_start).all()
 
 
-def test_rows_do_not_depend_on_the_batch_size_and_survive_an_interruption(boxes: Path, tmp_path: Path) -> None:
-    whole = compared(boxes, "first", "second", batch_size=64, out=tmp_path / "a").rows()
-    compared(boxes, "first", "second", batch_size=1, samples=1, out=tmp_path / "b")
-    other = compared(boxes, "first", "second", batch_size=2, samples=3, out=tmp_path / "b").rows()
-    keys = ["index", "divergence_end", "typicality_end"]
+def test_rows_do_not_depend_on_the_batch_size_and_survive_an_interruption(
+    boxes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gevaldi.search.probable.STEPS_WITHOUT_GRADIENT", 60)
+    whole = compared(boxes, "first", "second", goal="both", batch_size=64, out=tmp_path / "a").rows()
+    compared(boxes, "first", "second", goal="both", batch_size=1, samples=1, out=tmp_path / "b")
+    other = compared(boxes, "first", "second", goal="both", batch_size=2, samples=3, out=tmp_path / "b").rows()
+    keys = ["index", "divergence_end", "typicality_end", "log_prior_probable"]
     assert whole.sort_values("index")[keys].reset_index(drop=True).equals(other.sort_values("index")[keys].reset_index(drop=True))
 
 
@@ -441,7 +444,7 @@ def test_impossible_addresses_and_options_are_refused(name: str) -> None:
 
 
 def test_a_served_model_is_compared_with_a_function(served: Server, boxes: Path) -> None:
-    rows = compared(boxes, served.name, "second", samples=1, steps=20, goal="most divergent").rows()
+    rows = compared(boxes, served.name, "second", samples=1, steps=20).rows()
     assert (rows.divergence_end >= rows.divergence_start).all()
 
 
@@ -589,6 +592,6 @@ def test_an_onnx_file_in_integers_is_compared_without_a_surrogate(boxes: Path, t
         [onnx.numpy_helper.from_array(np.array(value), name) for name, value in arrays.items()],
     )
     onnx.save(h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=8), tmp_path / "int8.onnx")
-    done = compared(boxes, f"onnx:{tmp_path / 'int8.onnx'},gradients=false", "second", goal="most divergent")
+    done = compared(boxes, f"onnx:{tmp_path / 'int8.onnx'},gradients=false", "second")
     assert done.run.spec.search.algorithm == "cma-es"
     assert (done.rows().divergence_end > done.rows().divergence_start).all()

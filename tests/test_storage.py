@@ -41,7 +41,8 @@ from gevaldi.spec import Spec, read_spec
 from gevaldi.storage import AT_ONCE, Location, ahead, contents, create, is_there, location, read, remove, write
 
 fsspec_registry = sys.modules["fsspec.registry"]  # of which fsspec itself has a dictionary of the same name
-QUICK: dict[str, Any] = {"samples": 9, "steps": 20, "batch_size": 4, "device": "cpu", "audited": 20}
+SEARCH: dict[str, Any] = {"steps": 20, "goal": "most divergent"}
+QUICK: dict[str, Any] = {**SEARCH, "samples": 9, "batch_size": 4, "device": "cpu", "audited": 20}
 ZOO = '{"all": {"pets": ["0", "1"], "wild": ["2"]}}'
 NUMBERS = ["index", "seed", "condition", "steps", "divergence_end", "log_prior_end", "delta_z"]
 
