@@ -157,6 +157,7 @@ LEFT_TO_MAKE_TEST = {
     *("test_folder_layouts", "test_kernel_distance", "test_training", "test_shipped", "test_sweeps", "test_storage", "test_ranges"),
     *("test_alignment", "test_figures", "test_inspection", "test_referee", "test_transformers", "test_forms", "test_mass"),
     *("test_plants", "test_plants_score", "test_regions", "test_scheduler", "test_plan", "test_properties", "test_region_texts"),
+    *("test_wrappers", "test_evaluation"),
 }
 """Files of several seconds each whose rooms other files of `make quick` touch too."""
 
