@@ -236,7 +236,8 @@ def results_of(trajectories: Sequence[Trajectory], recorder: PathRecorder, goals
     )
     probable = after if spec.search.goal == MOST_PROBABLE else None
     if goals.probable:
-        probable = most_probable(goals.probable, after.z, condition, swapped, models.has_gradient)
+        seeds = [start.seed for start in starts]
+        probable = most_probable(goals.probable, after.z, condition, swapped, models.has_gradient, seeds)
         if models.plan.mixed:
             probable = _still_differing(evaluate(probable.z, condition, swapped), after)
     prior = models.generator.prior
