@@ -108,7 +108,7 @@ def test_the_doctor_names_the_extras_that_are_there_and_how_to_get_the_others(mo
 @pytest.mark.slow
 def test_killed_at_random_moments_runs_resume_to_the_rows_of_an_unbroken_one(tmp_path: Path) -> None:
     script = Path(__file__).parent / "killing.py"
-    command = [sys.executable, str(script), str(tmp_path), "12", "0"]  # by hand with more kills, which take their time
+    command = [sys.executable, str(script), str(tmp_path), "8", "0"]  # by hand with more kills, which take their time
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
 
