@@ -13,6 +13,7 @@ from gevaldi.reports.environment import environment
 from gevaldi.reports.evaluation import cards
 from gevaldi.reports.samples import Gallery, gallery
 from gevaldi.reports.search_path import in_page
+from gevaldi.reports.sounds import Listening
 from gevaldi.runs.near_duplicates import deduplicate, summary_of
 from gevaldi.runs.store.pictures import pictures_of
 from gevaldi.runs.store.run import Run
@@ -98,6 +99,11 @@ class Report:
     def gallery(self) -> Gallery:
         """The samples on the page."""
         return gallery(self.run, self.limit, self.deduplicated, self.taxonomy)
+
+    @cached_property
+    def listening(self) -> Listening | None:
+        """What the pictures are as sounds; None if they are none."""
+        return self.gallery.listening
 
     @cached_property
     def samples(self) -> list[dict[str, Any]]:
