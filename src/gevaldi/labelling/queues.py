@@ -88,6 +88,7 @@ class Queue:
         history: says how the interval narrowed until now, as points of `Status`; nothing of a comparison.
         seed: of all choices by hash.
         rule: by which the answers of several people to a picture become one.
+        sound: a picture's sound by its id, a FLAC file; None if the pictures are no sounds.
     """
 
     folder: Path
@@ -101,6 +102,7 @@ class Queue:
     history: "Callable[[], Sequence[tuple[int, float, float]]]" = tuple
     seed: int = 0
     rule: Rule = "unanimous"
+    sound: Callable[[str], bytes] | None = None
 
 
 def hash_fraction(text: str, seed: int) -> float:
@@ -347,18 +349,20 @@ def of_run(run: Run, controls: float = 0.1) -> Queue:
         classes,
         {text: control for text, (control, _) in chosen.items()},
         {name: tuple(some) for name, some in examples.items()},
-        lambda text: _of_run(run, text),
+        lambda text: open_picture(_stored(run, text, "picture"), text),
         _until_all(ordered),
         seed=seed,
+        sound=(lambda text: _stored(run, text, "sound")) if run.rate else None,
     )
 
 
-def _of_run(run: Run, text: str) -> "Image":
+def _stored(run: Run, text: str, kind: str) -> bytes:
+    """The picture or the sound of a question."""
     _, index, stage = text.split("-")
-    rows = run.some([int(index)], [f"picture_{stage}"])
+    rows = run.some([int(index)], [f"{kind}_{stage}"])
     if not rows:
         raise DataError(f"Sample {index} is missing in {run.folder}. gevaldi verify says what has changed.")
-    return open_picture(stored_bytes(rows[0][f"picture_{stage}"], text), text)
+    return stored_bytes(rows[0][f"{kind}_{stage}"], f"The {kind} of {text}")
 
 
 def of_regions(folder: Path, region: int | None = None) -> Queue:
