@@ -23,8 +23,8 @@ def label_studio(pictures: Pictures, about: Export) -> Path:
     classifiers' answers, or if they agree, their answer and a random class. key.csv has the sample of each picture; do not show
     it to the labeller. Start Label Studio with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and
     LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=FOLDER (absolute). Create a project with config.xml as its labelling interface, add a
-    local storage for FOLDER/pictures (or sounds) without syncing it, and import tasks.json. The annotations come back through Label Studio's
-    CSV export: `gevaldi export RUN --to imagefolder --label FILE.csv` reads its columns sample and label.
+    local storage for FOLDER/pictures (or sounds) without syncing it, and import tasks.json. The annotations come back through
+    Label Studio's CSV export: `gevaldi export RUN --to imagefolder --label FILE.csv` reads its columns sample and label.
     """
     kind, folder, ending = ("audio", "sounds", "flac") if about.rate else ("image", "pictures", "png")
     (about.folder / folder).mkdir()

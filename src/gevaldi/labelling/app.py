@@ -44,12 +44,14 @@ NOBODY = "Ask who sent you here for your own link."
 MOST = 10  # tasks that a page fetches at once
 BODY = 16_384  # most bytes of a request
 DIGITS = 16  # of a number of milliseconds, at most
-RANGE = re.compile(r"bytes=(\d{1,15})-(\d{1,15})?")  # the only form in which players ask: Safari plays nothing without an answer to it
+RANGE = re.compile(
+    r"bytes=(\d{1,15})-(\d{1,15})?"
+)  # the only form in which players ask: Safari plays nothing without an answer to it
 SMALL = 64  # pixels of the longer side up to which a picture is enlarged without smoothing
 SIDE = 1024  # most pixels of the longer side of a picture
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; script-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; script-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -355,7 +357,8 @@ class Pages:
         items, place = self.service.queue.items, request.path_params["place"]
         if place >= len(items):
             raise HTTPException(404)
-        return items[place].id
+        text: str = items[place].id
+        return text
 
     async def download(self, request: Request) -> Response:
         """All answers as a file."""

@@ -12,7 +12,6 @@ from gevaldi.reports.environment import LONGEST_PROSE, written
 from gevaldi.reports.search_path import in_page
 from gevaldi.reports.sections import sections
 from gevaldi.reports.sections.base import Report
-from gevaldi.runs.store.regions import FOLDER, read_regions
 from gevaldi.runs.store.run import Run
 from gevaldi.spec import write_spec
 from gevaldi.storage import Location
@@ -46,7 +45,7 @@ def render(run: Run, limit: int = 200) -> str:
         RunFolderError: the run has no rows yet.
     """
     report = Report(run, limit)
-    if report.rows == 0 and read_regions(run.folder / FOLDER) is None:
+    if report.rows == 0 and report.regions is None:
         raise RunFolderError(f"The run in {run.folder} has no rows yet. To compute them: gevaldi resume {run.folder}")
     script, sound_script = map(_script, ("page.js", "sound.js"))
     page = report.html(

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from gevaldi.sounds.header import rate_and_length
@@ -30,16 +31,21 @@ class Listening:
 
 
 def embed_sounds(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, str]], Listening | None]:
-    """The sounds of all rows as data URLs by their stage, those of the first rows if not all fit; and what they are, if there are any."""
+    """The sounds of all rows as data URLs by their stage, those of the first rows if not all fit; and what they are, if any."""
     stored = [{stage: own["bytes"] for stage in STAGES if (own := row.get(f"sound_{stage}"))} for row in rows]
     about = listening([content for own in stored for content in own.values()])
     if about is None:
         return [{} for _ in rows], None
-    room, embedded = BUDGET, []
-    for own in stored:
-        room -= sum(map(len, own.values()))
-        embedded.append({stage: as_sound(content) for stage, content in own.items()} if room >= 0 else {})
+    room = fitting([sum(map(len, own.values())) for own in stored])
+    embedded = [
+        {stage: as_sound(content) for stage, content in own.items()} if fits else {} for own, fits in zip(stored, room, strict=True)
+    ]
     return embedded, Listening(about.seconds, about.top, sum(map(bool, stored)), sum(map(bool, embedded)))
+
+
+def fitting(sizes: Sequence[int]) -> list[bool]:
+    """Which of these many bytes, one after the other, the page has room for."""
+    return [total <= BUDGET for total in accumulate(sizes)]
 
 
 def listening(sounds: Sequence[bytes]) -> Listening | None:

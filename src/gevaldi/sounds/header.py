@@ -17,6 +17,8 @@ def rate_and_length(content: bytes, name: str) -> tuple[int, int]:
         DataError: it is no FLAC file.
     """
     if len(content) < HEADER or not content.startswith(MARK) or content[4] & 0x7F:
-        raise DataError(f"{name} cannot be read as a sound: it is no FLAC file. gevaldi verify RUN says whether the run was changed.")
+        raise DataError(
+            f"{name} cannot be read as a sound: it is no FLAC file. gevaldi verify RUN says whether the run was changed."
+        )
     bits = int.from_bytes(content[18:26], "big")
     return bits >> 44, bits & (2**36 - 1)

@@ -63,7 +63,7 @@
     requestAnimationFrame(follow);
   }
 
-  player.addEventListener("ended", stop);
+  player.addEventListener("ended", () => player.ended && stop()); // and not at the end of the sound before
   document.addEventListener(
     "click",
     (event) => {
@@ -87,8 +87,8 @@
   // ---- the key
 
   const inWindow = (card) => {
-    const { top, bottom } = card.getBoundingClientRect();
-    return bottom > 0 && top < innerHeight;
+    const { top, bottom } = card.querySelector(".play").getBoundingClientRect();
+    return top > 0 && bottom < innerHeight;
   };
 
   function inView(target) {
