@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-TITLES = {"picture": "What do these pictures show?", "sound": "What do you hear?"}
+TITLES = {"picture": "What do these pictures show?", "sound": "What are these sounds?"}
 QUESTIONS = {"picture": "What does this picture show?", "sound": "What do you hear?"}
 NOBODY = "Ask who sent you here for your own link."
 MOST = 10  # tasks that a page fetches at once

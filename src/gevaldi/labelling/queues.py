@@ -375,12 +375,13 @@ def of_regions(folder: Path, region: int | None = None) -> Queue:
     found = read_regions(folder)
     if found is None:
         raise RunFolderError(f"There are no regions in {folder}. `gevaldi regions {folder.parent}` finds them.")
-    pictures, items, names = dict[str, bytes](), [], set[str]()
+    pictures, sounds, items, names = dict[str, bytes](), dict[str, bytes](), [], set[str]()
     for one in found[1]:
         names.update((one.first, one.second))
         text = f"region-{one.region}-{one.role}-{one.name}"
         if one.role in ("exemplar", "probable") and region in (None, one.region) and one.first != one.second:
             pictures[text] = one.picture
+            sounds |= {text: one.sound} if one.sound else {}
             items.append(Item(text, blind(text, (one.first, one.second), 0), True))
     if not items:
         numbers = sorted({one.region for one in found[1] if one.picture})
@@ -389,4 +390,5 @@ def of_regions(folder: Path, region: int | None = None) -> Queue:
         raise SpecError(f"There is nothing to ask: region {region} has no pictures. Regions with pictures: {numbers}.")
     ordered = sorted(items, key=lambda item: priority(item.id, 0))
     picture = lambda text: open_picture(pictures[text], text)  # noqa: E731
-    return Queue(folder, ordered, tuple(sorted(names)), {}, {}, picture, _until_all(ordered))
+    heard = sounds.__getitem__ if len(sounds) == len(pictures) else None
+    return Queue(folder, ordered, tuple(sorted(names)), {}, {}, picture, _until_all(ordered), sound=heard)

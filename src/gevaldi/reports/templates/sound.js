@@ -79,7 +79,7 @@
   // ---- the viewer
 
   new MutationObserver(() => {
-    if (playing && !playing.isConnected) stop();
+    if (playing && inViewer(playing)) stop(); // its button leaves
     listen.replaceChildren(...inOrder(details));
   }).observe(details, { childList: true });
   viewer.addEventListener("close", stop);
