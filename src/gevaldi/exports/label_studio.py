@@ -11,6 +11,7 @@ from gevaldi.folders import visible
 from gevaldi.tables import write_csv
 
 SERVED = "/data/local-files/?d="
+IMAGE, AUDIO = ("image", "pictures", "png"), ("audio", "sounds", "flac")  # kind of a task, folder and ending of its file
 FEW = 20  # classes that fit on a screen; of more, each task suggests two
 
 
@@ -26,7 +27,7 @@ def label_studio(pictures: Pictures, about: Export) -> Path:
     local storage for FOLDER/pictures (or sounds) without syncing it, and import tasks.json. The annotations come back through
     Label Studio's CSV export: `gevaldi export RUN --to imagefolder --label FILE.csv` reads its columns sample and label.
     """
-    kind, folder, ending = ("audio", "sounds", "flac") if about.rate else ("image", "pictures", "png")
+    kind, folder, ending = AUDIO if about.rate else IMAGE
     (about.folder / folder).mkdir()
     names = list(dict.fromkeys(visible(name) for name in about.classes))
     key, tasks = [], []

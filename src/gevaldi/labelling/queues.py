@@ -162,6 +162,7 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
     Raises:
         SpecError: it has no folder, no pictures, or nothing to ask.
     """
+    from gevaldi.verdicts.pictures import sound_of
     from gevaldi.verdicts.verdict import Verdict
 
     if verdict.folder is None:
@@ -194,6 +195,7 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
         follower.history,
         seed,
         own.settings.several,
+        (lambda text: sound_of(pool, places[text])) if pool.sound else None,
     )
 
 
