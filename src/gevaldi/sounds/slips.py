@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
@@ -32,7 +33,7 @@ def slips_of_waveforms(hears: int) -> list[Slip]:
             Slip(
                 f"at {rate:,} Hz",
                 f"Does its network expect that? Then set hears={rate}.",
-                lambda x, rate=rate: resampled(x, hears, rate),
+                partial(_at, hears, rate),
             )
             for rate in RATES
             if rate != hears
@@ -48,6 +49,10 @@ def slips_of_waveforms(hears: int) -> list[Slip]:
         ),
         Slip("cut off at half the scale", "Cut the waveforms off in its forward().", lambda x: x.clamp(-0.5, 0.5)),
     ]
+
+
+def _at(hears: int, rate: int, waveform: Tensor) -> Tensor:
+    return resampled(waveform, hears, rate)
 
 
 def slips_of_spectrograms(floor: float) -> list[Slip]:
