@@ -72,7 +72,8 @@ def _fine(spectra: Float[Tensor, "... mels"]) -> Float[Tensor, "... mels"]:
     smooth = avg_pool1d(pad(flat, (SMOOTH // 2, SMOOTH // 2), mode="replicate"), SMOOTH, 1)
     rest = (flat - smooth).view(spectra.shape)
     rest = rest - rest.mean(-1, keepdim=True)
-    return rest / rest.norm(dim=-1, keepdim=True).clamp_min(FLAT)
+    fine: Tensor = rest / rest.norm(dim=-1, keepdim=True).clamp_min(FLAT)
+    return fine
 
 
 def _centres(sound: LogMel) -> Float[Tensor, " mels"]:
