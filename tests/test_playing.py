@@ -1,9 +1,11 @@
 """Runs whose pictures are sounds: what is heard on the page and on the labelling page, and what exports carry."""
 
+import gc
 import io
 import json
 import re
 import sys
+import warnings
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -223,7 +225,9 @@ def test_datasets_opens_a_folder_of_sounds_by_class(run: Run, tmp_path: Path, mo
     monkeypatch.setitem(sys.modules, "torchcodec", sys.modules["torchcodec.encoders"])
     datasets.disable_progress_bars()
     exported = export(run, "audiofolder", tmp_path / "out", label="first")
-    found = datasets.load_dataset(str(exported.path), split="train", cache_dir=str(tmp_path / "cache"))
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        found = datasets.load_dataset(str(exported.path), split="train", cache_dir=str(tmp_path / "cache"))
+        gc.collect()  # it leaves metadata.csv open
     assert isinstance(found.features["audio"], datasets.Audio)
     rows = found.cast_column("audio", datasets.Audio(decode=False))
     assert {each["index"]: pitch_of(Path(each["audio"]["path"]).read_bytes()) for each in rows} == {
@@ -364,7 +368,8 @@ class High(Classifier):
 
     def __init__(self, bound: float) -> None:
         super().__init__()
-        self.labels, self.bound = labels_of(["low", "high"]), bound
+        self.labels, self.name = labels_of(["low", "high"]), f"high from {bound}"
+        self.register_buffer("bound", torch.tensor(bound))
         self.eval()
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
