@@ -48,6 +48,7 @@ def test_the_table_of_sources_is_what_they_say_of_themselves() -> None:
         "docs/export.md",
         "docs/hierarchy.md",
         "docs/label.md",
+        "docs/listening-section.md",
         "docs/models.md",
         "docs/plants.md",
         "docs/retrain.md",
