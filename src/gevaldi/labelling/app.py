@@ -237,13 +237,13 @@ class Pages:
 
     async def picture(self, request: Request, person: Person) -> Response:
         """The picture of a question."""
-        return await self._picture(self._asked(request, person))
+        return await self._picture(self._id_of_task(request, person))
 
     async def sound(self, request: Request, person: Person) -> Response:
         """The sound of a question."""
-        return await self._sound(request, self._asked(request, person))
+        return await self._sound(request, self._id_of_task(request, person))
 
-    def _asked(self, request: Request, person: Person) -> str:
+    def _id_of_task(self, request: Request, person: Person) -> str:
         """The id of a question's picture, which is asked for by its task."""
         try:
             return self.service.item(person, request.path_params["task"]).id
