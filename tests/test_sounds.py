@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +63,9 @@ def test_a_picture_is_the_log_of_the_mel_spectrogram_of_torchaudio() -> None:
     assert torch.allclose(sound.picture(noise), (1 + level / 80).flip(1)[:, None], atol=1e-5)
 
 
-def test_a_sine_of_amplitude_1_is_nearly_white_and_a_tenth_of_it_is_20_dB_darker() -> None:
-    loud, quiet = (float(LogMel().picture(tone(1000, a)[None])[..., 30].amax()) for a in (1.0, 0.1))
-    assert 0.95 < loud <= 1
+def test_a_sine_of_amplitude_1_is_white_and_a_tenth_of_the_amplitude_is_20_dB_darker() -> None:
+    white, loud, quiet = (float(LogMel().picture(tone(1000, a)[None])[..., 30].amax()) for a in (1.0, 0.5, 0.05))
+    assert white == pytest.approx(1, abs=0.02)
     assert loud - quiet == pytest.approx(20 / 80, abs=1e-3)
 
 
@@ -96,8 +96,10 @@ def test_a_batch_equals_its_members_and_every_call_equals_the_first() -> None:
 
 def test_gradients_are_those_of_finite_differences_in_both_directions() -> None:
     pictures = (0.3 + 0.4 * torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(0))).double().requires_grad_()
-    assert torch.autograd.gradcheck(TINY.waveform, pictures, atol=1e-6, rtol=1e-3)
-    assert torch.autograd.gradcheck(TINY.picture, TINY.waveform(pictures).detach().requires_grad_(), atol=1e-6, rtol=1e-3)
+    assert torch.autograd.gradcheck(TINY.waveform, pictures, atol=1e-6, rtol=1e-3, fast_mode=True)
+    assert torch.autograd.gradcheck(
+        TINY.picture, TINY.waveform(pictures).detach().requires_grad_(), atol=1e-6, rtol=1e-3, fast_mode=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_gradients_are_those_of_finite_differences_in_both_directions() -> None:
         ({"hop": 300}, "hop"),
         ({"frames": 2}, "frames"),
         ({"floor": 10}, "floor"),
-        ({"mels": 2.5}, "mels"),
+        ({"mels": 0}, "mels"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, Any], word: str) -> None:
@@ -155,7 +157,7 @@ def folder_of(path: Path, recordings: dict[str, bytes]) -> str:
         (b"", "cannot be read as a recording"),
         (b"hello, this is text", "WAV, FLAC, OGG or MP3 was expected"),
         (encoded(np.zeros(0)), "without samples"),
-        (encoded(np.zeros(3_600_000, np.uint8), 1000, subtype="PCM_U8"), "lasts 3,600 s; at most 60 s"),
+        (encoded(np.zeros(3_600_000, np.int16), 1000, subtype="PCM_U8"), "lasts 3,600 s; at most 60 s"),
         (encoded(np.array([0.0, np.nan]), subtype="FLOAT"), "no numbers"),
         (encoded(1000 * np.ones(9), subtype="FLOAT"), r"up to 1,000; \[-1, 1\] was expected"),
         (encoded(np.zeros(9), 10), "has 10 samples a second"),
@@ -294,13 +296,13 @@ def test_a_network_that_sees_is_left_as_it_is() -> None:
 def test_gradients_reach_the_picture_through_the_ears() -> None:
     pictures = (0.3 + 0.4 * torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(1))).double().requires_grad_()
     heard = listening(hearing(), TINY)
-    assert torch.autograd.gradcheck(heard, pictures, atol=1e-6, rtol=1e-3)
+    assert torch.autograd.gradcheck(heard, pictures, atol=1e-6, rtol=1e-3, fast_mode=True)
 
 
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[gevaldi.Comparison]:
+def compared(tmp_path_factory: pytest.TempPathFactory) -> gevaldi.Comparison:
     path = tmp_path_factory.mktemp("sound")
-    yield gevaldi.compare(
+    return gevaldi.compare(
         hearing(), seeing(), drawing(), samples=2, steps=6, audited=20, real=tones(path / "real"), out=path / "run", seed=1
     )
 
@@ -344,8 +346,8 @@ def test_a_generator_without_sound_is_refused_before_a_network_that_hears(tmp_pa
 
 
 def test_a_generator_and_recordings_of_other_spectrograms_are_refused(tmp_path: Path) -> None:
+    real = f"{tones(tmp_path / 'real')},floor=-60"
     with pytest.raises(SpecError, match="the real ones by LogMel"):
-        real = f"{tones(tmp_path / 'real')},floor=-60"
         gevaldi.compare(hearing(), seeing(), drawing(), samples=2, audited=10, real=real, out=tmp_path / "run")
 
 
@@ -367,7 +369,7 @@ def test_members_that_hear_and_see_make_no_ensemble() -> None:
     assert Ensemble([hearing(), hearing()]).hears == 16_000
 
 
-@pytest.mark.parametrize(("hears", "words"), [(0, "hears=0"), (44.1, "hears=44.1")])
+@pytest.mark.parametrize(("hears", "words"), [(0, "hears=0"), (-8000, "hears=-8000")])
 def test_what_is_no_rate_is_refused(hears: Any, words: str) -> None:
     with pytest.raises(SpecError, match=words):
         hearing(hears=hears)
@@ -473,6 +475,7 @@ def made(kind: str) -> tuple[Any, Any]:
     return network, transformers.Wav2Vec2FeatureExtractor(do_normalize=kind == "wav2vec2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wav2vec2", "wav2vec2 as it is", "ast"])
 def test_an_audio_classifier_of_transformers_answers_as_with_its_own_feature_extractor(tmp_path: Path, kind: str) -> None:
     network, extractor = made(kind)
@@ -489,8 +492,9 @@ def test_an_audio_classifier_of_transformers_answers_as_with_its_own_feature_ext
     assert gradient.abs().sum() > 0
 
 
+@pytest.mark.slow
 def test_a_feature_extractor_that_is_not_known_is_named_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="WhisperFeatureExtractor, which is not known here.*hears=RATE"):
+    with pytest.raises(SpecError, match=r"WhisperFeatureExtractor, which is not known here.*hears=RATE"):
         load_classifier(saved(tmp_path, *made("whisper")))
 
 
@@ -541,5 +545,5 @@ def test_regions_of_sounds_are_described_by_their_properties(compared: gevaldi.C
     first, second, generator = hearing(), seeing(), drawing()
     models = models_of(compared.run.spec, first, second, generator, device_of("cpu"))
     columns = Drawing(models, compared.run.spec).columns(0)
-    assert "property_pitch" in columns.columns
-    assert "property_slant" not in columns.columns
+    assert "property_pitch" in columns
+    assert "property_slant" not in columns
