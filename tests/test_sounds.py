@@ -308,7 +308,7 @@ def test_gradients_reach_the_picture_through_the_ears() -> None:
 def compared(tmp_path_factory: pytest.TempPathFactory) -> gevaldi.Comparison:
     path = tmp_path_factory.mktemp("sound")
     return gevaldi.compare(
-        hearing(), seeing(), drawing(), samples=2, steps=6, audited=20, real=tones(path / "real"), out=path / "run", seed=1
+        hearing(), seeing(), drawing(), samples=2, steps=6, audited=20, goal="most divergent", real=tones(path / "real"), out=path / "run", seed=1
     )
 
 
@@ -359,7 +359,7 @@ def test_a_generator_and_recordings_of_other_spectrograms_are_refused(tmp_path: 
 def test_without_the_packages_of_sound_rows_have_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setup, "is_installed", lambda: False)
     turned = gevaldi.classifier(nn.Sequential(Turned(), Sums()).eval(), LABELS, name="turned")
-    done = gevaldi.compare(seeing(), turned, drawing(), samples=2, steps=2, audited=10, out=tmp_path)
+    done = gevaldi.compare(seeing(), turned, drawing(), samples=2, steps=2, audited=10, goal="most divergent", out=tmp_path)
     assert {row["sound_end"] for row in done.run.each()} == {None}
 
 
