@@ -253,9 +253,9 @@ def results_of(trajectories: Sequence[Trajectory], recorder: PathRecorder, goals
             )
             for i, (trajectory, left, step, path) in enumerate(zip(trajectories, exits, step_end, paths, strict=True))
         ],
-        before=Stage.of(before, prior),
-        after=Stage.of(after, prior),
-        probable=Stage.of(probable, prior) if probable else None,
+        before=Stage.of(before, prior, models.sound),
+        after=Stage.of(after, prior, models.sound),
+        probable=Stage.of(probable, prior, models.sound) if probable else None,
         stored=reclassify_both(models, after),
         stored_probable=reclassify_both(models, probable) if probable else {},
         differ_by_chance=(chance.log_p.argmax(1) != chance.log_q.argmax(1)).tolist(),
@@ -264,6 +264,7 @@ def results_of(trajectories: Sequence[Trajectory], recorder: PathRecorder, goals
         originals=models.generator.originals,
         target_classes=[models.target_classes(start.condition) for start in starts],
         hierarchy=models.hierarchy,
+        sound=models.sound,
     )
 
 

@@ -19,6 +19,8 @@ from gevaldi.objective import Objective
 from gevaldi.provenance import Files
 from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.search.algorithms.base import Algorithm
+from gevaldi.sounds.base import Sound
+from gevaldi.sounds.files import is_installed
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ class Models:
     def _target_classes(self) -> list[list[int]]:
         sides = (self.first, self.second)
         return [sorted({i for side in sides for i in places_of(label.name, label.id, side)}) for label in self.generator.conditions]
+
+    @property
+    def sound(self) -> Sound | None:
+        """How pictures become sound in rows: none without the packages of sound, which networks on log-mel pictures do not need."""
+        return self.generator.sound if is_installed() else None
 
     @cached_property
     def has_gradient(self) -> bool:
