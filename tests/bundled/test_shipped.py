@@ -7,8 +7,8 @@ import torch
 from scipy.stats import binomtest, chi2
 
 from conftest import FASHION, MNIST, needs_fashion, needs_mnist
-from gevaldi.bundled import audit, digits, store
-from gevaldi.bundled.mnist import Examples, read_part
+from gevaldi.bundled import audit, store
+from gevaldi.bundled.examples import Examples
 from gevaldi.bundled.worlds import DIGITS, GARMENTS, WORLDS, World
 from gevaldi.classifiers import load_classifier
 from gevaldi.errors import SpecError
@@ -33,11 +33,11 @@ def accuracy_of(world: World, name: str) -> float:
 
 
 def real(world: World) -> Examples:
-    return Examples(*digits.real_pictures(world.data))
+    return world.data.shipped()
 
 
 def all_real(world: World) -> Examples:
-    return read_part(world.data, "test", DATA[world.data.name])
+    return world.data.read("test", DATA[world.data.name])
 
 
 @of_a_world

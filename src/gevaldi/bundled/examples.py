@@ -1,0 +1,32 @@
+"""Examples of a data set, in memory."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Pictures in [0, 1], light on black, and the class that each of them shows.
+
+    Attributes:
+        names: what tables call each; None for its number.
+        waveforms: of which the pictures are the log-mel spectrograms, each of its own length; None if they are of nothing heard.
+    """
+
+    pictures: Float[Tensor, "examples 1 side side"]
+    labels: Int[Tensor, "examples"]
+    names: Sequence[str] | None = None
+    waveforms: list[Float[Tensor, " samples"]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def fingerprint(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of all grey values (0 to 255) and labels, in order."""
+        digest = hashlib.sha256(self.pictures.mul(255).round().byte().numpy().tobytes())
+        digest.update(self.labels.byte().numpy().tobytes())
+        return digest.hexdigest()[:16]
