@@ -5,7 +5,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -14,7 +14,7 @@ from gevaldi.sounds.base import Sound, Waveforms
 
 UPDATES = 10  # of a mel spectrum's inversion; the residual falls from 7 % of the energy to 3 %
 MOMENTUM = 0.99  # of Griffin-Lim [Perraudin 2013]
-LEAST = 1e-12  # power under which magnitudes become linear, so that their gradient at silence is finite
+LEAST = 1e-12  # in place of a divisor of zero
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class LogMel(Sound):
 
     A sine of amplitude 1 has 0 dB, which is white. M are the triangular filters of HTK from 0 Hz to half the rate. The way back
     inverts M by multiplicative updates for non-negative values [Lee 2001], and estimates phases by the fast Griffin-Lim algorithm
-    [Perraudin 2013] from phases of zero, so that a picture always sounds the same.
+    [Perraudin 2013], which starts from one sine for each frequency, of a phase that is always the same.
 
     Attributes:
         rate: samples a second (Hz).
@@ -71,7 +71,7 @@ class LogMel(Sound):
         """The log-mel spectrograms of sounds, which are cut or padded with silence to the length of a picture."""
         whole = pad(waveform[:, : self.samples], (0, max(0, self.samples - waveform.shape[1])))
         tables = _tables(self, waveform.device, waveform.dtype)
-        spectrum = torch.stft(whole, self.window, self.hop, window=tables.window, return_complex=True)
+        spectrum = self._spectrum(whole, tables)
         power = spectrum.real.square() + spectrum.imag.square()
         mel = tables.filters.T @ power / tables.full
         level = 10 * torch.log10(mel + 10 ** (self.floor / 10))
@@ -84,26 +84,13 @@ class LogMel(Sound):
                 f"Pictures of shape {tuple(pictures.shape[1:])} came; (1, {self.mels}, {self.frames}) was expected, as LogMel's "
                 "mels and frames say. Say what the generator's pictures have: LogMel(mels=..., frames=...)."
             )
-        from torchaudio.functional import griffinlim
-
         tables = _tables(self, pictures.device, pictures.dtype)
+        silence = 10 ** (self.floor / 10)
         level = self.floor * (1 - pictures.squeeze(1).flip(-2))
-        mel = (10 ** (level / 10) - 10 ** (self.floor / 10)).clamp_min(0)
-        power = self._linear(mel, tables) * tables.full
-        magnitude = (power + LEAST).sqrt() - LEAST**0.5
-        sound: Tensor = griffinlim(
-            magnitude,
-            tables.window,
-            self.window,
-            self.hop,
-            self.window,
-            power=1,
-            n_iter=self.iterations,
-            momentum=MOMENTUM,
-            length=None,
-            rand_init=False,
-        )
-        return sound.clamp(-1, 1)
+        power = self._linear((10 ** (level / 10) - silence).clamp_min(0), tables)
+        quiet = silence / 10  # power under which magnitudes become linear, so that their gradient at silence is finite
+        magnitude = ((power + quiet).sqrt() - quiet**0.5) * tables.full**0.5
+        return self._griffin_lim(magnitude, tables).clamp(-1, 1)
 
     def _linear(self, mel: Float[Tensor, "batch mels frames"], tables: "_Tables") -> Float[Tensor, "batch frequencies frames"]:
         """The non-negative spectrum whose mel spectrum is nearest."""
@@ -113,6 +100,24 @@ class LogMel(Sound):
             power = power * goal / (tables.filters @ (tables.filters.T @ power) + LEAST)
         return power
 
+    def _griffin_lim(self, magnitude: Float[Tensor, "batch frequencies frames"], tables: "_Tables") -> Waveforms:
+        """The waveforms whose spectra have nearly these magnitudes.
+
+        torchaudio's starts from phases of zero, which is an impulse where the window is zero: rounding grows by 10⁷ there.
+        """
+        phases, before = tables.phases, torch.zeros_like(tables.phases)
+        for _ in range(self.iterations):
+            spectrum = self._spectrum(self._inverse(magnitude * phases, tables), tables)
+            ahead = spectrum - MOMENTUM / (1 + MOMENTUM) * before
+            phases, before = ahead * (ahead.real.square() + ahead.imag.square() + LEAST).rsqrt(), spectrum
+        return self._inverse(magnitude * phases, tables)
+
+    def _spectrum(self, waveform: Waveforms, tables: "_Tables") -> Tensor:
+        return torch.stft(waveform, self.window, self.hop, window=tables.window, return_complex=True)
+
+    def _inverse(self, spectrum: Tensor, tables: "_Tables") -> Waveforms:
+        return torch.istft(spectrum, self.window, self.hop, window=tables.window)
+
 
 @dataclass(frozen=True)
 class _Tables:
@@ -121,6 +126,7 @@ class _Tables:
     window: Float[Tensor, " samples"]
     filters: Float[Tensor, "frequencies mels"]
     inverse: Float[Tensor, "frequencies mels"]
+    phases: Complex[Tensor, "frequencies frames"]
     full: float
 
 
@@ -130,7 +136,15 @@ def _tables(sound: LogMel, device: torch.device, dtype: torch.dtype) -> _Tables:
         raise MissingExtra("torchaudio", "Sound", "sound")
     from torchaudio.functional import melscale_fbanks
 
-    window = torch.hann_window(sound.window, dtype=torch.float64)
-    filters = melscale_fbanks(sound.window // 2 + 1, 0, sound.rate / 2, sound.mels, sound.rate).double()
-    tables = [table.to(device, dtype) for table in (window, filters, torch.linalg.pinv(filters.T))]
-    return _Tables(tables[0], tables[1], tables[2], float(window.sum() / 2) ** 2)
+    window, count = torch.hann_window(sound.window, dtype=torch.float64), sound.window // 2 + 1
+    filters = melscale_fbanks(count, 0, sound.rate / 2, sound.mels, sound.rate).double()
+    frequency, frame = torch.arange(count, dtype=torch.float64)[:, None], torch.arange(sound.frames)
+    drawn = torch.rand(count, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    turns = frequency * frame * sound.hop / sound.window + drawn
+    return _Tables(
+        window=window.to(device, dtype),
+        filters=filters.to(device, dtype),
+        inverse=torch.linalg.pinv(filters.T).to(device, dtype),
+        phases=torch.polar(torch.ones_like(turns), 2 * torch.pi * turns).to(device, dtype.to_complex()),
+        full=float(window.sum() / 2) ** 2,
+    )
