@@ -28,6 +28,7 @@ from torch import Tensor, nn
 import gevaldi
 from gevaldi.bundled.examples import Examples
 from gevaldi.bundled.store import load
+from gevaldi.bundled.worlds import DIGITS
 from gevaldi.comparison import Comparison
 from gevaldi.statistics.intervals import Estimate, mean
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from gevaldi.bundled import ladder
-from gevaldi.bundled.worlds import DIGITS, GARMENTS
+from gevaldi.bundled.worlds import GARMENTS, WORLDS
 from gevaldi.classifiers import load_classifier
 from gevaldi.models import Classifier
 
@@ -79,7 +79,7 @@ def zoos(arguments: list[str]) -> list[Zoo]:
         print(f"without data nothing is measured: python {sys.argv[0]} DATA [GARMENTS], folders as benchmarks/zoo.py says")
         return []
     data = Path(arguments[0])
-    digits = DIGITS.data.read("test", data / "mnist")
+    digits = WORLDS["mnist"].data.read("test", data / "mnist")
     found = [zoo("digits", DIGITS, digits.pictures, digits.labels)]
     if len(arguments) > 1:
         garments = GARMENTS.data.read("test", data / "fashion")

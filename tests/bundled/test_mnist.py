@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gevaldi.bundled import mnist
-from gevaldi.bundled.worlds import DIGITS, WORLDS
+from gevaldi.bundled.worlds import DIGITS, GARMENTS
 from gevaldi.errors import DataError
 
 IMAGES, LABELS = mnist.FILES["test"]
@@ -111,20 +111,19 @@ def test_files_that_are_not_mnist_are_refused(tmp_path, shape, labels, complaint
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("world", WORLDS)
-def test_a_failed_download_says_how_to_hand_over_a_folder(world, tmp_path, monkeypatch):
+@pytest.mark.parametrize("data", [DIGITS.data, GARMENTS.data], ids=lambda data: data.world)
+def test_a_failed_download_says_how_to_hand_over_a_folder(data, tmp_path, monkeypatch):
     import torchvision.datasets
 
     def offline(*args, **kwargs):
         raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
 
-    data = WORLDS[world].data
     monkeypatch.setattr(torchvision.datasets, data.torchvision, offline)
-    with pytest.raises(DataError, match=rf"{data.name} could.*Error downloading.*gevaldi train {world} --data FOLDER"):
+    with pytest.raises(DataError, match=rf"{data.name} could.*Error downloading.*gevaldi train {data.world} --data FOLDER"):
         mnist.download(data, tmp_path)
 
 
 def test_the_files_of_a_package_are_read_where_no_folder_is_named(tmp_path, pictures):
     write_test_part(tmp_path, pictures, np.array([3, 1, 4, 1, 5], np.uint8))
-    data = dataclasses.replace(WORLDS["fashion"].data, package=tmp_path)
+    data = dataclasses.replace(GARMENTS.data, package=tmp_path)
     assert data.read("test").labels.tolist() == [3, 1, 4, 1, 5]

@@ -20,7 +20,7 @@ def real_digits() -> tuple[Float[Tensor, "1000 1 28 28"], Int[Tensor, "1000"]]:
 
 
 def real_pictures(many: str) -> tuple[Float[Tensor, "1000 1 28 28"], Int[Tensor, "1000"]]:
-    """The pictures that ship of `digits` or `garments`, in [0, 1], and the class of each: a hundred of the first, then of the second, ..."""
+    """The pictures that ship of `digits` or `garments`, in [0, 1], and their classes: a hundred of the first, then of the next."""
     path = Path(__file__).parent / f"{many}.png"
     note_files([path])
     mosaic = np.asarray(open_picture(path, f"The picture of {many}"))

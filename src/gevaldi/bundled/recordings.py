@@ -13,7 +13,6 @@ from jaxtyping import Float
 from gevaldi.bundled.data import DataSet, Part
 from gevaldi.errors import DataError
 from gevaldi.provenance import note_files
-from gevaldi.storage import reason
 
 if TYPE_CHECKING:
     from gevaldi.bundled.examples import Examples
@@ -113,13 +112,14 @@ def _samples(path: Path) -> Float[np.ndarray, " samples"]:
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, RuntimeError) as error:
-        raise DataError(f"{path} cannot be read as a recording: {reason(error)}. Remove it or get it again.") from None
+        raise DataError(f"{path} cannot be read as a recording: {error}. Remove it or get it again.") from None
     if rate != RATE or samples.shape[1] != 1 or not len(samples):
         raise DataError(
             f"{path} holds {len(samples)} samples of {samples.shape[1]} channels at {rate} Hz; those of the Free Spoken Digit "
             f"Dataset have one channel at {RATE} Hz."
         )
-    return samples[:, 0]
+    recording: np.ndarray = samples[:, 0]
+    return recording
 
 
 def write_recordings(test: "Examples", path: Path = SHIPPED) -> None:
@@ -131,7 +131,8 @@ def write_recordings(test: "Examples", path: Path = SHIPPED) -> None:
     from gevaldi.files import write_whole
     from gevaldi.sounds.files import flac
 
-    assert test.names and test.waveforms
+    assert test.names
+    assert test.waveforms
     of_one = groupby(zip(test.names, test.waveforms, strict=True), lambda pair: pair[0].rpartition("_")[0])
     chosen = dict(pair for _, recordings in of_one for pair in list(recordings)[:EACH])
     write_whole(path, flac(torch.cat(list(chosen.values())), RATE))

@@ -187,8 +187,8 @@ def demo(
 ) -> None:
     """Compare the bundled pair of classifiers of digits, of garments, or of spoken digits.
 
-    Searches from 64 starts in both orders, audits the generator against real pictures or recordings, and writes the report. Takes less
-    than a minute.
+    Searches from 64 starts in both orders, audits the generator against real pictures or recordings, and writes the report. Takes
+    less than a minute.
     """
     from gevaldi.bundled.worlds import WORLDS
     from gevaldi.errors import UnknownName
