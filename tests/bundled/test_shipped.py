@@ -6,19 +6,22 @@ import pytest
 import torch
 from scipy.stats import binomtest, chi2
 
-from conftest import FASHION, MNIST, needs_fashion, needs_mnist
+from conftest import FASHION, MNIST, needs_fashion, needs_mnist, needs_speech
+from conftest import SPEECH as FSDD
 from gevaldi.bundled import audit, store
 from gevaldi.bundled.examples import Examples
-from gevaldi.bundled.worlds import DIGITS, GARMENTS, WORLDS, World
+from gevaldi.bundled.worlds import DIGITS, GARMENTS, SPEECH, WORLDS, World
 from gevaldi.classifiers import load_classifier
 from gevaldi.errors import SpecError
 
 SHIPPED = [(world, name) for world in WORLDS.values() for name in world.shipped]
 CLASSIFIERS = [(world, name) for world, name in SHIPPED if name != world.generator.name]
-DATA = {"MNIST": MNIST, "Fashion-MNIST": FASHION}
+DATA = {"mnist": MNIST, "fashion": FASHION, "speech": FSDD}
+TESTED = {"mnist": 10_000, "fashion": 10_000, "speech": 300}
+REAL = {"mnist": 1000, "fashion": 1000, "speech": 120}
 of_a_world = pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
 of_a_classifier = pytest.mark.parametrize(("world", "name"), CLASSIFIERS, ids=[name for _, name in CLASSIFIERS])
-with_data = pytest.mark.parametrize("world", [pytest.param(DIGITS, marks=needs_mnist), pytest.param(GARMENTS, marks=needs_fashion)])
+with_data = pytest.mark.parametrize("world", [pytest.param(world, marks=mark, id=world.data.world) for world, mark in ((DIGITS, needs_mnist), (GARMENTS, needs_fashion), (SPEECH, needs_speech))])
 
 
 def stated(name: str, question: str) -> float:
@@ -29,7 +32,7 @@ def stated(name: str, question: str) -> float:
 
 
 def accuracy_of(world: World, name: str) -> float:
-    return stated(name, f"accuracy on 10,000 test {world.data.many}")
+    return stated(name, f"accuracy on {TESTED[world.data.world]:,} test {world.data.many}")
 
 
 def real(world: World) -> Examples:
@@ -37,19 +40,19 @@ def real(world: World) -> Examples:
 
 
 def all_real(world: World) -> Examples:
-    return world.data.read("test", DATA[world.data.name])
+    return world.data.read("test", DATA[world.data.world])
 
 
 @of_a_world
-def test_there_are_a_hundred_real_pictures_of_each_class(world):
-    found = real(world)
-    assert found.pictures.shape == (1000, 1, 28, 28)
-    assert found.labels.bincount().tolist() == [100] * 10
+def test_there_are_equally_many_real_pictures_of_each_class(world):
+    found, count = real(world), REAL[world.data.world]
+    assert found.pictures.shape == (count, 1, world.data.side, world.data.side)
+    assert found.labels.bincount().tolist() == [count // 10] * 10
     assert found.pictures.min() == 0
-    assert found.pictures.max() == 1
+    assert 0.9 < found.pictures.max() <= 1
 
 
-@pytest.mark.parametrize(("world", "most"), [(DIGITS, 4_000_000), (GARMENTS, 2_500_000)])
+@pytest.mark.parametrize(("world", "most"), [(DIGITS, 4_000_000), (GARMENTS, 2_500_000), (SPEECH, 1_200_000)])
 def test_the_weights_are_small_enough_to_ship(world, most):
     assert sum(path.stat().st_size for path in world.folder.glob("*.safetensors")) <= most
     assert {path.stem for path in world.folder.glob("*.safetensors")} == set(world.shipped)

@@ -20,7 +20,7 @@ class Examples:
     pictures: Float[Tensor, "examples 1 side side"]
     labels: Int[Tensor, "examples"]
     names: Sequence[str] | None = None
-    waveforms: list[Float[Tensor, " samples"]] | None = None
+    waveforms: list[Float[Tensor, "_"]] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -298,7 +298,7 @@ SPEECH = World(
             12,
             epochs=20,
             rate=1e-2,
-            augmentation="stretched, moved and masked",
+            augmentation="stretched and moved a little",
             batch=64,
         ),
         Family(
