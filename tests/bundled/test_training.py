@@ -182,7 +182,7 @@ def test_about_half_of_the_pictures_are_mirrored():
 
 
 def test_a_stretch_shows_each_frame_where_time_says():
-    """A ramp in time, longer by a factor and later by some frames, is a ramp again: at frame t it has the value of (t - later) · factor."""
+    """A ramp in time stays one: at frame t it has the value of (t - later) · factor."""
     whole = torch.ones(50, 1, 64, 64) * (torch.arange(64.0) / 128 + 0.25)
     noise = torch.Generator().manual_seed(0)
     longer, later, _ = (2 * torch.rand(3, 50, 1, generator=noise) - 1) * torch.tensor([0.1, 5.0, 0.0]).view(3, 1, 1)

@@ -9,7 +9,6 @@ In eval mode, nothing here mixes the members of a batch.
 
 import math
 from collections.abc import Callable
-from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int
@@ -22,9 +21,14 @@ SIDE = 28
 MEAN, DEVIATION = 0.1307, 0.3081  # of the grey values of the 60,000 training pictures
 
 
-def halvings(side: int) -> int:
-    """How often a side is halved until it is below 10: 28 twice, to 7; 64 three times, to 8."""
-    return 0 if side < 10 else 1 + halvings(side // 2)
+def first_stride(side: int) -> int:
+    """The stride of a first layer, by which all later ones see sides of 14 or 16: 2 of 28, and 4 of 64."""
+    return side // 14
+
+
+def least(side: int) -> int:
+    """The side after two layers: 7 of 28, and 8 of 64."""
+    return side // first_stride(side) // 2
 
 
 class Normalise(nn.Module):
@@ -86,32 +90,39 @@ class Patches(nn.Module):
 
 
 class Strided(nn.Sequential):
-    """Strided 5 x 5 convolutions until the side is below 10, no pooling."""
+    """Two strided 5 x 5 convolutions, no pooling."""
 
     def __init__(self, channels: int = 10, hidden: int = 40, side: int = SIDE) -> None:
-        widths = [1, channels, *[2 * channels] * (halvings(side) - 1)]
-        steps = [
-            part for before, after in pairwise(widths) for part in (nn.Conv2d(before, after, 5, stride=2, padding=2), nn.ReLU())
-        ]
-        super().__init__(Normalise(), *steps, *_read_flat(widths[-1], hidden, side))
+        super().__init__(
+            Normalise(),
+            nn.Conv2d(1, channels, 5, stride=first_stride(side), padding=2),
+            nn.ReLU(),
+            nn.Conv2d(channels, 2 * channels, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(2 * channels * least(side) ** 2, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, CLASSES),
+        )
 
 
 class Pooled(nn.Sequential):
-    """3 x 3 convolutions, each with max pooling, until the side is below 10."""
+    """Two 3 x 3 convolutions, each with max pooling."""
 
     def __init__(self, channels: int = 16, hidden: int = 64, side: int = SIDE) -> None:
-        widths = [1, channels, *[2 * channels] * (halvings(side) - 1)]
-        steps = [
-            part
-            for before, after in pairwise(widths)
-            for part in (nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
-        ]
-        super().__init__(Normalise(), *steps, *_read_flat(widths[-1], hidden, side))
-
-
-def _read_flat(channels: int, hidden: int, side: int) -> list[nn.Module]:
-    """From pictures halved to a side below 10 to logits, over one hidden layer."""
-    return [nn.Flatten(), nn.Linear(channels * (side >> halvings(side)) ** 2, hidden), nn.ReLU(), nn.Linear(hidden, CLASSES)]
+        super().__init__(
+            Normalise(),
+            nn.Conv2d(1, channels, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(first_stride(side)),
+            nn.Conv2d(channels, 2 * channels, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(2 * channels * least(side) ** 2, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, CLASSES),
+        )
 
 
 class Convolution(nn.Sequential):
@@ -125,7 +136,7 @@ class Convolution(nn.Sequential):
 class Separable(nn.Sequential):
     """Convolutions a channel each, then across channels [Howard 2017], with batch normalisation and mean pooling."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, side: int = SIDE) -> None:
         widths = [channels, 2 * channels, 4 * channels, 4 * channels]
         blocks = [
             nn.Sequential(
@@ -135,7 +146,7 @@ class Separable(nn.Sequential):
         ]
         super().__init__(
             Normalise(),
-            Convolution(1, channels, 5, stride=2),
+            Convolution(1, channels, 5, stride=first_stride(side)),
             *blocks,
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
@@ -181,17 +192,16 @@ class Referee(nn.Module):
 
     def __init__(self, channels: int = 24, side: int = SIDE) -> None:
         super().__init__()
-        widths = [channels, *[2 * channels] * (halvings(side) - 1)]
-        pooled = [part for before, after in pairwise(widths) for part in (Convolution(before, after), nn.MaxPool2d(2))]
         self.features = nn.Sequential(
             Normalise(),
-            Convolution(1, channels, 5, stride=2),
-            *pooled,
+            Convolution(1, channels, 5, stride=first_stride(side)),
+            Convolution(channels, 2 * channels),
+            nn.MaxPool2d(2),
             Convolution(2 * channels, 4 * channels),
             Convolution(4 * channels, 4 * channels),
             nn.Flatten(),
         )
-        self.read = nn.Sequential(nn.Dropout(0.3), nn.Linear(4 * channels * (side >> halvings(side)) ** 2, CLASSES))
+        self.read = nn.Sequential(nn.Dropout(0.3), nn.Linear(4 * channels * least(side) ** 2, CLASSES))
 
     def forward(self, pictures: Float[Tensor, "batch 1 side side"]) -> Float[Tensor, "batch 10"]:
         """The logit of each class."""
@@ -209,12 +219,14 @@ class Encoder(nn.Module):
 
     def __init__(self, latent: int = LATENT, channels: int = 24, hidden: int = 192, side: int = SIDE) -> None:
         super().__init__()
-        widths = [channels, *[2 * channels] * (halvings(side) - 1)]
-        strided = [
-            part for before, after in pairwise(widths) for part in (nn.Conv2d(before, after, 3, stride=2, padding=1), nn.SiLU())
-        ]
-        self.look = nn.Sequential(nn.Conv2d(1, channels, 5, stride=2, padding=2), nn.SiLU(), *strided, nn.Flatten())
-        seen = widths[-1] * (side >> halvings(side)) ** 2
+        self.look = nn.Sequential(
+            nn.Conv2d(1, channels, 5, stride=first_stride(side), padding=2),
+            nn.SiLU(),
+            nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1),
+            nn.SiLU(),
+            nn.Flatten(),
+        )
+        seen = 2 * channels * least(side) ** 2
         self.tell = nn.Sequential(nn.Linear(seen + CLASSES, hidden), nn.SiLU(), nn.Linear(hidden, 2 * latent))
 
     def forward(
@@ -230,16 +242,13 @@ class Decoder(nn.Module):
 
     def __init__(self, latent: int = LATENT, channels: int = 48, hidden: int = 192, side: int = SIDE) -> None:
         super().__init__()
-        least = side >> halvings(side)
-        self.plan = nn.Sequential(nn.Linear(latent + CLASSES, hidden), nn.SiLU(), nn.Linear(hidden, channels * least**2), nn.SiLU())
-        widths = [channels, *[16] * (halvings(side) - 1)]
-        doubled = [
-            part
-            for before, after in pairwise(widths)
-            for part in (nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.SiLU())
-        ]
+        small, last = least(side), first_stride(side)
+        self.plan = nn.Sequential(nn.Linear(latent + CLASSES, hidden), nn.SiLU(), nn.Linear(hidden, channels * small**2), nn.SiLU())
         self.paint = nn.Sequential(
-            nn.Unflatten(1, (channels, least, least)), *doubled, nn.ConvTranspose2d(16, 1, 4, stride=2, padding=1)
+            nn.Unflatten(1, (channels, small, small)),
+            nn.ConvTranspose2d(channels, 16, 4, stride=2, padding=1),
+            nn.SiLU(),
+            nn.ConvTranspose2d(16, 1, 2 * last, stride=last, padding=last // 2),
         )
 
     def forward(self, z: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch 1 side side"]:
@@ -376,7 +385,7 @@ KINDS: dict[str, Callable[[int, int, int], nn.Module]] = {
     "patches": lambda channels, hidden, side: Patches(channels),
     "strided": Strided,
     "pooled": Pooled,
-    "separable": lambda channels, hidden, side: Separable(channels),
+    "separable": lambda channels, hidden, side: Separable(channels, side),
     "residual": lambda channels, hidden, side: Deep(channels),
     "referee": lambda channels, hidden, side: Referee(channels, side),
 }
