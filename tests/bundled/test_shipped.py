@@ -23,12 +23,6 @@ of_a_world = pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
 of_a_classifier = pytest.mark.parametrize(("world", "name"), CLASSIFIERS, ids=[name for _, name in CLASSIFIERS])
 MARKS = {"mnist": needs_mnist, "fashion": needs_fashion, "speech": needs_speech}
 with_data = pytest.mark.parametrize("world", [pytest.param(world, marks=MARKS[name], id=name) for name, world in WORLDS.items()])
-    "world",
-    [
-        pytest.param(world, marks=mark, id=world.data.world)
-        for world, mark in ((DIGITS, needs_mnist), (GARMENTS, needs_fashion), (SPEECH, needs_speech))
-    ],
-)
 
 
 def stated(name: str, question: str) -> float:
