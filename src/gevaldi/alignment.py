@@ -37,7 +37,7 @@ class Aligned(Classifier):
     def __init__(self, inner: Classifier, places: Sequence[int | None], labels: Sequence[Label]) -> None:
         super().__init__()
         self.inner, self.places, self.labels = inner, tuple(places), tuple(labels)
-        self.name, self.note, self.files = inner.name, inner.note, inner.files
+        self.name, self.note, self.files, self.hears = inner.name, inner.note, inner.files, inner.hears
         self.training = inner.training
         sources: list[list[int]] = [[] for _ in labels]
         for i, place in enumerate(places):

@@ -105,7 +105,6 @@ _ELSEWHERE = (
     "note",
     "labels",
     "conditions",
-    "sound",
 )  # which the record has beside the settings, or which decide nothing
 SHORT = 64  # numbers that are listed
 

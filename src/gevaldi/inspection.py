@@ -23,7 +23,7 @@ from gevaldi.labels import labels_of
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.names import plain
 from gevaldi.pictures import sources as pictures
-from gevaldi.pictures._layout import SUFFIXES
+from gevaldi.pictures._layout import PICTURES, RECORDINGS
 from gevaldi.pictures.base import RealPictures, Some, brought_to, brought_to_network
 from gevaldi.quoting import unquoted
 from gevaldi.steps import steps_in_words
@@ -151,7 +151,7 @@ def _of_generator(name: str, generator: Generator) -> Inspection:
 
 def _path_advice(path: Path) -> str:
     """How a file or a folder is named as a model or as pictures."""
-    of_file = (pictures,) if path.suffix.lower() in SUFFIXES else (classifiers,)
+    of_file = (pictures,) if path.suffix.lower() in PICTURES.suffixes | RECORDINGS.suffixes else (classifiers,)
     kinds = (pictures, classifiers, generators) if path.is_dir() else of_file
     return " ".join(kind.name_path(path) for kind in kinds if kind.name_path)
 

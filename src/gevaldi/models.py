@@ -42,7 +42,8 @@ class Classifier(nn.Module, ABC):
         labels: one per class, in the order of the output.
         name: what reports call it; None for the name by which it was asked for, or that of the module's class.
         hears: samples a second (Hz) of the waveforms (batch, samples) that it takes instead of pictures; None if it takes pictures.
-        official: from a picture of 8 bits (PIL) to log-probabilities (1, classes) by the pipeline of the network's own package;
+        official: from a picture of 8 bits (PIL), or a waveform (NumPy) where it hears, to log-probabilities (1, classes) by the
+            pipeline of the network's own package;
             None where it has none, and stored pictures are classified as the search sees them.
         note: what a reader of its results has to know, as where its gradients come from; None for nothing.
         files: those that it was read from, with their SHA-256, where it was loaded by its name.
@@ -168,7 +169,8 @@ class ModuleGenerator(Generator):
             raise SpecError(
                 f"sound={sound!r} was given; a gevaldi.models.Sound was expected, such as LogMel() of gevaldi.sounds.log_mel."
             )
-        self.sound = sound
+        if sound is not None:
+            self.sound = sound
 
     def forward(self, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"]) -> Pictures:
         """Generate, and bring the pictures from the module's own range to [0, 1]."""

@@ -30,4 +30,4 @@ def load_pictures(text: str, shape: tuple[int, int, int], count: int | None = No
     from gevaldi.pictures.base import RealPictures, brought_to
 
     found = brought_to(sources.load(text), shape, count)
-    return RealPictures(list(found.pictures), found.classes)
+    return RealPictures(list(found.pictures), found.classes, sound=found.sound)

@@ -34,6 +34,7 @@ from gevaldi.storage import Location, read
 from gevaldi.taxonomy import Taxonomy
 from gevaldi.taxonomy.labels import are_only_numbers
 from gevaldi.taxonomy.read import taxonomy_as_json
+from gevaldi.wrappers.listening import listening
 
 
 def device_of(name: str) -> torch.device:
@@ -76,6 +77,7 @@ def models_of(
     """
     with record_files() as files:
         requested = taxonomy_of_spec(spec, taxonomy, begun)
+        first, second = (listening(side, generator.sound) for side in (first, second))
         alignment = align(first, second, spec.first_classes, spec.second_classes, requested)
         first, second = alignment.first, alignment.second
         if len(first.labels) < 2:

@@ -45,7 +45,7 @@ class LogMel(Sound):
     mels: int = 64
     frames: int = 64
     floor: float = -80
-    iterations: int = 32
+    iterations: int = 16
 
     def __post_init__(self) -> None:
         for name in ("rate", "window", "hop", "mels", "frames", "iterations"):

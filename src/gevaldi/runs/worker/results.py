@@ -20,7 +20,8 @@ from gevaldi.runs.start import Start
 from gevaldi.runs.store.sample import Row, Sample
 from gevaldi.runs.worker.recorder import Exit
 from gevaldi.sounds.base import Sound
-from gevaldi.sounds.files import flac, in_16_bits
+from gevaldi.sounds.files import flac
+from gevaldi.sounds.recordings import in_16_bits
 
 SIDES = {"forward": ("first", "second"), "reverse": ("second", "first")}  # which classifier is p₁, and which p₂
 
