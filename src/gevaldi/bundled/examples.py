@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gevaldi.sounds.recordings import Recording
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -14,13 +16,13 @@ class Examples:
 
     Attributes:
         names: what tables call each; None for its number.
-        waveforms: of which the pictures are the log-mel spectrograms, each of its own length; None if they are of nothing heard.
+        recordings: whose log-mel spectrograms the pictures are; None if they are of nothing that is heard.
     """
 
     pictures: Float[Tensor, "examples 1 side side"]
     labels: Int[Tensor, "examples"]
     names: Sequence[str] | None = None
-    waveforms: list[Float[Tensor, "_"]] | None = None
+    recordings: Sequence[Recording] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -7,22 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-from jaxtyping import Float
-
 from gevaldi.bundled.data import DataSet, Part
 from gevaldi.errors import DataError
 from gevaldi.provenance import note_files
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gevaldi.bundled.examples import Examples
     from gevaldi.sounds.log_mel import LogMel
+    from gevaldi.sounds.recordings import Recording
 
 NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>[a-z]+)_(?P<index>\d+)\.wav")
 RATE = 8000  # Hz
 TESTED = 5  # recordings of a digit and a speaker, the first ones, are the official test set
 SHIPPED = Path(__file__).parent / "recordings.flac"
-EACH = 2  # recordings of a digit and a speaker that ship
 
 
 @dataclass(frozen=True)
@@ -78,63 +77,50 @@ The recordings are © Zohar Jackson and the contributors of the Free Spoken Digi
                 "which those with an index from 0 to 4 are for testing."
             )
         note_files(found[key] for key in chosen)
-        return self.examples({found[key].stem: _samples(found[key]) for key in chosen})
+        return self.examples({found[key].stem: _recording(found[key]).waveform for key in chosen})
 
     def shipped(self) -> "Examples":
         """Two of each digit and speaker, all in one file."""
         note_files([SHIPPED, SHIPPED.with_suffix(".json")])
-        lengths, samples = json.loads(SHIPPED.with_suffix(".json").read_text(encoding="utf-8")), _samples(SHIPPED)
-        ends = np.cumsum(list(lengths.values()))
-        return self.examples(dict(zip(lengths, np.split(samples, ends[:-1]), strict=True)))
+        lengths = json.loads(SHIPPED.with_suffix(".json").read_text(encoding="utf-8"))
+        return self.examples(dict(zip(lengths, _recording(SHIPPED).waveform.split(list(lengths.values())), strict=True)))
 
-    def examples(self, recordings: Mapping[str, Float[np.ndarray, " samples"]]) -> "Examples":
+    def examples(self, waveforms: Mapping[str, "Tensor"]) -> "Examples":
         """Recordings by their names, which begin with the digit."""
         import torch
-        from torch.nn.functional import pad
 
         from gevaldi.bundled.examples import Examples
+        from gevaldi.sounds.recordings import Recording
 
-        waveforms, sound = [torch.from_numpy(samples) for samples in recordings.values()], self.sound()
-        same = torch.stack([pad(waveform, (0, sound.samples - len(waveform))) for waveform in waveforms])  # or cut
-        pictures = torch.cat([sound.picture(some) for some in same.split(100)])
-        return Examples(pictures, torch.tensor([int(name[0]) for name in recordings]), list(recordings), waveforms)
+        sound = self.sound()
+        recordings = [Recording(waveform, RATE).lasting(sound.samples / RATE) for waveform in waveforms.values()]
+        pictures = [sound.picture(some) for some in torch.stack([recording.waveform for recording in recordings]).split(100)]
+        return Examples(torch.cat(pictures), torch.tensor([int(name[0]) for name in waveforms]), list(waveforms), recordings)
 
 
-def _samples(path: Path) -> Float[np.ndarray, " samples"]:
-    """The samples of a recording of one channel, in [-1, 1].
+def _recording(path: Path) -> "Recording":
+    """A recording of 8 kHz.
 
     Raises:
-        DataError: it cannot be read, or is of another rate or of several channels.
+        DataError: it cannot be read, or is of another rate.
     """
-    from gevaldi.sounds.files import import_soundfile
+    from gevaldi.sounds.files import read, require
 
-    soundfile = import_soundfile("Recordings")
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"{path} cannot be read as a recording: {error}. Remove it or get it again.") from None
-    if rate != RATE or samples.shape[1] != 1 or not len(samples):
-        raise DataError(
-            f"{path} holds {len(samples)} samples of {samples.shape[1]} channels at {rate} Hz; those of the Free Spoken Digit "
-            f"Dataset have one channel at {RATE} Hz."
-        )
-    recording: np.ndarray = samples[:, 0]
+    require("Spoken digits")
+    recording = read(path.read_bytes(), str(path))
+    if recording.rate != RATE:
+        raise DataError(f"{path} has {recording.rate:,} samples a second; those of the Free Spoken Digit Dataset have {RATE:,}.")
     return recording
 
 
-def write_recordings(test: "Examples", path: Path = SHIPPED) -> None:
-    """Write the first recordings of each digit and speaker one after the other, and beside them how long each is."""
-    from itertools import groupby
-
+def write_recordings(folder: Path, path: Path = SHIPPED) -> None:
+    """Write the first test recordings of each digit and speaker one after the other, and beside them how long each is."""
     import torch
 
     from gevaldi.files import write_whole
     from gevaldi.sounds.files import flac
 
-    assert test.names
-    assert test.waveforms
-    of_one = groupby(zip(test.names, test.waveforms, strict=True), lambda pair: pair[0].rpartition("_")[0])
-    chosen = dict(pair for _, recordings in of_one for pair in list(recordings)[:EACH])
+    chosen = {file.stem: _recording(file).waveform for file in sorted(folder.glob("*_*_[01].wav"))}
     write_whole(path, flac(torch.cat(list(chosen.values())), RATE))
     lengths = {name: len(waveform) for name, waveform in chosen.items()}
     write_whole(path.with_suffix(".json"), f"{json.dumps(lengths)}\n".encode())

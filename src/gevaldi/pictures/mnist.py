@@ -43,9 +43,12 @@ def part_of(data: DataSet, name: str, folder: str | None) -> "RealPictures":
 
 
 def with_classes(data: DataSet, examples: "Examples") -> "RealPictures":
-    """Examples of a data set as real pictures with the names of their classes."""
+    """Examples of a data set as real pictures with the names of their classes, which carry their recordings."""
     from gevaldi.labels import labels_of
     from gevaldi.pictures.base import RealPictures
+    from gevaldi.sounds.recordings import carrying
 
-    names = [label.name for label in labels_of(data.classes)]
-    return RealPictures(list(examples.pictures), [names[label] for label in examples.labels.tolist()], examples.names)
+    names, pictures = [label.name for label in labels_of(data.classes)], list(examples.pictures)
+    if examples.recordings:
+        pictures = [carrying(*pair) for pair in zip(pictures, examples.recordings, strict=True)]
+    return RealPictures(pictures, [names[label] for label in examples.labels.tolist()], examples.names, data.sound())
