@@ -18,7 +18,7 @@ REGISTRIES = {
 }
 FILES = {"experiments": "gevaldi.experiments", "sweeps": "gevaldi.sweeps"}
 KINDS = [*SOURCES, *REGISTRIES, *FILES]
-MANY = 16  # a source with more names gets one line in a listing
+MANY = 20  # a source with more names gets one line in a listing
 FIXED = {
     "kinds": [*KINDS, "torchvision", "timm"],
     "orders": ["both", "forward", "reverse"],
