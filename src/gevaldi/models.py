@@ -20,8 +20,11 @@ from gevaldi.labels import labels_of as labels_of
 from gevaldi.priors.base import Prior
 from gevaldi.provenance import Files
 from gevaldi.sounds.base import Sound as Sound
+from gevaldi.sounds.base import Waveforms
 
 Pictures = Float[Tensor, "batch channels height width"]
+Inputs = Pictures | Waveforms
+"""What a classifier takes: pictures, or waveforms if it hears."""
 
 
 def notes(*said: str | None) -> str | None:
@@ -125,7 +128,7 @@ class ModuleClassifier(Classifier):
         self.register_buffer("mean", torch.tensor(mean or [0.0]).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std or [1.0]).view(1, -1, 1, 1))
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+    def forward(self, pictures: Inputs) -> Float[Tensor, "batch classes"]:
         """Normalise, classify, and bring the output to log-probabilities."""
         raw = self.raw(pictures)
         raw = raw.to(torch.promote_types(raw.dtype, torch.float32))  # half precision knows no probability below 6e-5
@@ -136,7 +139,7 @@ class ModuleClassifier(Classifier):
             return raw.clamp_min(torch.finfo(raw.dtype).tiny).log()  # of a zero the logarithm has no gradient
         return raw
 
-    def raw(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+    def raw(self, pictures: Inputs) -> Float[Tensor, "batch classes"]:
         """What the module itself gives."""
         output = self.module((pictures - self.mean) / self.std if self.normalised else pictures)
         if not isinstance(output, Tensor):

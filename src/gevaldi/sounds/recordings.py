@@ -41,7 +41,7 @@ def recording_of(picture: Tensor) -> Recording | None:
     return getattr(picture, RECORDING, None)
 
 
-def resampled(waveform: Float[Tensor, "batch samples"], rate: int, wanted: int) -> Float[Tensor, "batch samples"]:
+def resampled(waveform: Float[Tensor, "batch samples"], rate: int, wanted: int) -> Float[Tensor, "batch resampled"]:
     """Waveforms at another rate, differentiably.
 
     Raises:

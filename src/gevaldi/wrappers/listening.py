@@ -41,7 +41,7 @@ class Listening(Classifier):
             raise _lacks_sound(self.inner)
         return self._at_rate(self.sound.waveform(pictures), self.sound.rate)
 
-    def _at_rate(self, waveform: Waveforms, rate: int) -> Waveforms:
+    def _at_rate(self, waveform: Waveforms, rate: int) -> Float[Tensor, "batch resampled"]:
         assert self.inner.hears
         return resampled(waveform, rate, self.inner.hears)
 

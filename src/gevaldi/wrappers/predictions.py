@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gevaldi.divergences.base import log_sum_exp
 from gevaldi.errors import SpecError
-from gevaldi.models import Classifier, Pictures, notes
+from gevaldi.models import Classifier, Inputs, notes
 
 
 class Ensemble(Classifier):
@@ -28,7 +28,7 @@ class Ensemble(Classifier):
         self.training = any(member.training for member in members)
         self.official = self._official if all(member.official for member in members) else None
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+    def forward(self, pictures: Inputs) -> Float[Tensor, "batch classes"]:
         """Log of the members' mean probabilities."""
         return _mean([member(pictures) for member in self.members])
 
@@ -68,7 +68,7 @@ class Tempered(Classifier):
         self.register_buffer("temperature", torch.tensor(float(temperature)))
         self.official = self._official if inner.official else None
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+    def forward(self, pictures: Inputs) -> Float[Tensor, "batch classes"]:
         """Log-probabilities divided by the temperature, normalised again."""
         return self._scaled(self.inner(pictures))
 
@@ -100,7 +100,7 @@ class Surrogate(Classifier):
         self.name, self.official, self.hears = inner.name, inner.official, _common_rate([inner, gradients])
         self.note = notes(f"gradients are those of {gradients.name or type(gradients).__name__}", inner.note)
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+    def forward(self, pictures: Inputs) -> Float[Tensor, "batch classes"]:
         """Log-probabilities of `inner`; a gradient passes through `gradients`."""
         with torch.no_grad():
             said: Tensor = self.inner(pictures)
