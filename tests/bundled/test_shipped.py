@@ -13,6 +13,7 @@ from gevaldi.bundled.examples import Examples
 from gevaldi.bundled.worlds import DIGITS, GARMENTS, SPEECH, WORLDS, World
 from gevaldi.classifiers import load_classifier
 from gevaldi.errors import SpecError
+from gevaldi.generators import load_generator
 
 SHIPPED = [(world, name) for world in WORLDS.values() for name in world.shipped]
 CLASSIFIERS = [(world, name) for world, name in SHIPPED if name != world.generator.name]
@@ -147,6 +148,20 @@ def test_shipped_classifiers_of_garments_differ_on_5_to_12_percent_of_pictures_a
     assert 0.05 <= min(churn) <= max(churn) <= 0.12
     accuracies = {name: top[name].eq(found.labels).float().mean().item() for name in names}
     assert min(abs(accuracies[one] - accuracies[other]) for one, other in pairs) < 0.003
+
+
+def test_what_the_generator_of_spoken_digits_says_is_heard_as_the_digit_asked_for():
+    """Its pictures become sound, and the sound a picture again, which only their audible part survives."""
+    drawn, y = audit.draw(store.load("speech-vae"), 100, seed=2)
+    sound, referee = load_generator("bundled:speech-vae").sound, store.load("speech-referee")
+    heard = sound.picture(sound.waveform(drawn))
+    assert audit.accuracy(referee, Examples(heard, y)) >= 0.93  # 98.8 % of 600
+    few = SPEECH.data.shipped()
+    assert audit.accuracy(referee, Examples(sound.picture(sound.waveform(few.pictures)), few.labels)) >= 0.97
+
+
+def test_the_pair_of_spoken_digits_differs_on_several_percent_of_recordings():
+    assert 0.02 <= audit.disagreement(*map(store.load, SPEECH.pair), SPEECH.data.shipped().pictures) <= 0.2
 
 
 @needs_mnist
