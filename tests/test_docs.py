@@ -54,6 +54,7 @@ def test_the_table_of_sources_is_what_they_say_of_themselves() -> None:
         "docs/validate-imagenet.md",
         "docs/verdict.md",
         "docs/regions.md",
+        "docs/sound.md",
         "docs/study.md",
         "docs/speech.md",
     ],

@@ -14,6 +14,7 @@ import torchaudio
 from torch import nn
 
 import gevaldi
+from gevaldi import inspection
 from gevaldi.classifiers import load_classifier
 from gevaldi.classifiers._official import officially
 from gevaldi.errors import ContractError, DataError, MissingExtra, SpecError
@@ -308,7 +309,16 @@ def test_gradients_reach_the_picture_through_the_ears() -> None:
 def compared(tmp_path_factory: pytest.TempPathFactory) -> gevaldi.Comparison:
     path = tmp_path_factory.mktemp("sound")
     return gevaldi.compare(
-        hearing(), seeing(), drawing(), samples=2, steps=6, audited=20, real=tones(path / "real"), out=path / "run", seed=1
+        hearing(),
+        seeing(),
+        drawing(),
+        samples=2,
+        steps=6,
+        audited=20,
+        goal="most divergent",
+        real=tones(path / "real"),
+        out=path / "run",
+        seed=1,
     )
 
 
@@ -359,8 +369,9 @@ def test_a_generator_and_recordings_of_other_spectrograms_are_refused(tmp_path: 
 def test_without_the_packages_of_sound_rows_have_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setup, "is_installed", lambda: False)
     turned = gevaldi.classifier(nn.Sequential(Turned(), Sums()).eval(), LABELS, name="turned")
-    done = gevaldi.compare(seeing(), turned, drawing(), samples=2, steps=2, audited=10, out=tmp_path)
+    done = gevaldi.compare(seeing(), turned, drawing(), samples=2, steps=2, audited=10, goal="most divergent", out=tmp_path)
     assert {row["sound_end"] for row in done.run.each()} == {None}
+    assert any("pip install 'gevaldi[sound]'" in text for text in done.run.record["warnings"])
 
 
 class Turned(nn.Module):
@@ -445,6 +456,13 @@ class Sharp(nn.Module):
         rows = [31 - round(centre * 33 - 1) for centre in centres]
         brightness = torch.stack([pictures[:, 0, row - 1 : row + 2].amax((1, 2)) for row in rows], 1)
         return 30 * (brightness + torch.tensor([0.15, 0, 0]))
+
+
+def test_the_doctor_tries_a_network_that_hears_with_the_sound_of_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "_load", lambda name: hearing())
+    lines = dict(inspection.inspect("python:ears").lines)
+    assert lines["hears"] == "waveforms of 16,000 Hz"
+    assert "64 x 64" in lines["tried with"]
 
 
 # transformers

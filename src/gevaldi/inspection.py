@@ -26,7 +26,9 @@ from gevaldi.pictures import sources as pictures
 from gevaldi.pictures._layout import PICTURES, RECORDINGS
 from gevaldi.pictures.base import RealPictures, Some, brought_to, brought_to_network
 from gevaldi.quoting import unquoted
+from gevaldi.sounds.log_mel import LogMel
 from gevaldi.steps import steps_in_words
+from gevaldi.wrappers.listening import listening
 
 SHOWN = 4  # pictures
 SIDES = (224, 64, 32, 28)  # tried where neither the pictures nor the classifier say a size
@@ -106,7 +108,10 @@ def _of_classifier(name: str, classifier: Classifier, real: str | None) -> Inspe
     lines = [*_of_network(name, "classifier", classifier), ("classes", _labels(classifier.labels))]
     for i, step in enumerate(steps_in_words(about["settings"]), 1):
         lines.append((f"step {i}", step))
+    if classifier.hears:
+        lines.append(("hears", f"waveforms of {classifier.hears:,} Hz"))
     lines.append(("real pictures", "by the pipeline of its own package" if classifier.official else "by the same steps"))
+    classifier = listening(classifier, pictures.load(real).sound if real else LogMel())
     shown, source = _shown_to(classifier, about["settings"], real)
     batch = torch.stack([*shown.pictures])
     with torch.no_grad(), _Watch(classifier) as watch:

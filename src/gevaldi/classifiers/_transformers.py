@@ -26,11 +26,11 @@ class Logits(nn.Module):
     def __init__(self, network: nn.Module, argument: str = "pixel_values") -> None:
         """`argument` is what the network calls its input."""
         super().__init__()
-        self.network, self.argument = network, argument
+        self.network, self._argument = network, argument
 
     def forward(self, inputs: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch classes"]:
         """Its logits."""
-        found: Tensor = self.network(**{self.argument: inputs}, return_dict=True).logits
+        found: Tensor = self.network(**{self._argument: inputs}, return_dict=True).logits
         return found
 
 

@@ -155,6 +155,8 @@ def open_run(
             f"No gradient passes through {' and '.join(blind)}, so searches are by {spec.search.algorithm}, which evaluates "
             f"{spec.search.steps:,} pictures each, and second searches by cma-es too."
         )
+    if models.generator.sound and not models.sound:
+        trouble.append("Rows hold no sound, because its packages are not installed: pip install 'gevaldi[sound]'.")
     trouble += hierarchy_warnings(spec, models) + repeated_starts(spec, models, conditions)
     record = {
         "models": described,
