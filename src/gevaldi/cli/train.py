@@ -41,7 +41,7 @@ def speech(
     out: Annotated[str, typer.Option(help="where the weights and cards go", metavar="FOLDER")] = "speech-models",
     seed: int = 0,
 ) -> None:
-    """Train classifiers of spoken digits and a generator on the Free Spoken Digit Dataset; takes under 20 minutes on two cores.
+    """Train classifiers of spoken digits and a generator on the Free Spoken Digit Dataset; takes under 10 minutes on two cores.
 
     `--data` is the folder of its recordings, or the one above it.
     """
