@@ -191,6 +191,8 @@ def test_regions_of_a_comparison_can_be_heard_on_its_page_as_they_sound(browser:
         assert rate == LogMel().rate
         assert np.abs(samples - Hummed.sound.waveform(levels)[0].numpy()).max() <= 1e-3
     for tab in opened(browser, pair.report()):
+        best = tab.locator('img[alt^="The most probable"]').evaluate_all("some => some.map((one) => one.alt)")
+        assert best == [f"The most probable sound of region {number}" for number in range(1, len(best) + 1)]
         card = tab.locator("#region-1")
         card.locator(".play").first.scroll_into_view_if_needed()
         card.locator("h3 a").focus()
@@ -405,6 +407,28 @@ def test_tasks_of_a_verdict_on_recordings_play_them(recorded: Any, tmp_path: Pat
     files = {path.parent / task["audio"].removeprefix("/data/local-files/?d=") for task in tasks}
     assert files == {*(path.parent / "sounds").iterdir()}
     assert all(rate_and_length(file.read_bytes(), file.name)[0] == 16_000 for file in files)
+
+
+def test_cards_of_a_verdict_play_recordings_as_they_were_recorded(recorded: Any) -> None:
+    page = Path(recorded.report()).read_text()
+    heard = played(page)
+    assert {name: round(pitch, -1) for name, pitch in heard.items()} == {f"{i}.flac": 600 + 100 * i for i in range(6)}
+    assert "6 recordings may still be needed" in page
+    assert "pictures" not in re.sub(r"<script>.*?</script>|<style>.*?</style>|<pre>.*?</pre>", "", page, flags=re.DOTALL)
+
+
+@pytest.mark.slow
+def test_a_button_on_the_page_of_a_verdict_plays_a_recording_and_stops_it(browser: Any, recorded: Any) -> None:  # noqa: F811
+    for tab in opened(browser, Path(recorded.report())):
+        for button in (tab.locator(".play").nth(i) for i in (0, 3)):
+            button.click()
+            tab.wait_for_function("() => plays.length === 1")
+            tab.evaluate("() => plays.splice(0)")
+        assert tab.locator(".play.on").count() == 1
+        tab.locator(".play.on").click()
+        hears_nothing(tab)
+        tab.keyboard.press("p")
+        tab.wait_for_function("() => plays.length === 1")
 
 
 # in a browser

@@ -77,8 +77,8 @@ class Words:
                 "disagreements."
             )
         return (
-            f"{len(systematic)} regions are systematic: they differ on most {self.medium.drawn}s of these kinds, which make {share} % "
-            "of the disagreements."
+            f"{len(systematic)} regions are systematic: they differ on most {self.medium.drawn}s of these kinds, which make "
+            f"{share} % of the disagreements."
         )
 
     def rest(self, disputed: int, total: int) -> str:
