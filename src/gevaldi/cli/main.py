@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from gevaldi.cli.card import card
 from gevaldi.cli.diagnosis import doctor
 from gevaldi.cli.experiments import experiment
 from gevaldi.cli.export import export
@@ -296,6 +297,7 @@ app.command()(reproduce)
 app.command()(figure)
 app.command()(referee)
 app.command()(export)
+app.command()(card)
 app.command()(doctor)
 app.add_typer(train, name="train")
 app.add_typer(plant, name="plant")
