@@ -31,7 +31,7 @@ def _front(contents: Contents) -> str:
 
 
 def model_index(contents: Contents) -> dict[str, Any]:
-    """The numbers on real pictures as `model-index`, which the Hub specifies; empty without any. That of the older one is left out."""
+    """The numbers on real pictures as `model-index`, which the Hub specifies; empty without any. The older one's are left out."""
     metrics = [one for one in contents.metrics if one.real and one.value == one.value and not one.name.endswith("/first")]
     results = [
         {

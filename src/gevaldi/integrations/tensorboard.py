@@ -39,6 +39,6 @@ def log(source: Source, writer: "SummaryWriter | str | Path", *, step: int = 0) 
             levels = np.asarray(picture.image)
             sink.add_image(f"{GROUP}/{picture.name}", levels, step, dataformats="HW" if levels.ndim == 2 else "HWC")
         captions = "\n".join(f"- {picture.name}: {escaped(picture.caption)}" for picture in contents.pictures)
-        for name, text in {"summary": contents.markdown(), "pictures": captions}.items():
+        for name, text in {"summary": contents.markdown(), "captions": captions}.items():
             sink.add_text(f"{GROUP}/{name}", text, step)
         sink.flush()
