@@ -53,7 +53,8 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Verdict:
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     folder = tmp_path_factory.mktemp("comparison") / "run"
-    return gevaldi.compare(*PAIR, "bundled:mnist-vae", samples=2, steps=4, real="bundled:mnist-digits", out=folder, progress=False)
+    how = {"samples": 1, "steps": 2, "orders": "forward", "real": "bundled:mnist-digits", "progress": False}
+    return gevaldi.compare(*PAIR, "bundled:mnist-vae", out=folder, **how)
 
 
 def run(command: list[str | Path], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -120,6 +121,7 @@ def test_pictures_of_a_verdict_are_those_that_one_of_both_reads_rightly(decided:
     assert all(" shows " in one.caption for one in groups["worse"])
 
 
+@pytest.mark.slow
 def test_a_comparison_has_the_numbers_of_its_summary_and_of_real_pictures(compared: Comparison) -> None:
     numbers, forward, evaluation = contents_of(compared.run.folder).numbers(), compared.summary()[0], compared.evaluation
     assert evaluation
@@ -134,9 +136,10 @@ def test_a_comparison_has_the_numbers_of_its_summary_and_of_real_pictures(compar
     assert numbers["gevaldi/real/accuracy/difference_low"] < new - old < numbers["gevaldi/real/accuracy/difference_high"]
 
 
+@pytest.mark.slow
 def test_regions_have_the_numbers_of_their_table_and_a_picture_each(models: Any, tmp_path: Path) -> None:
-    done = gevaldi.compare(*models, samples=2, steps=2, out=tmp_path, progress=False)
-    regions = done.regions(400, progress=False)
+    done = gevaldi.compare(*models, samples=1, steps=2, out=tmp_path, progress=False)
+    regions = done.regions(300, most=3, progress=False)
     contents, table = contents_of(regions), regions.frame()
     assert len(table)
     for number, row in enumerate(table.to_dict("records")[:8], 1):
@@ -273,6 +276,7 @@ def test_mlflow_has_numbers_tags_the_page_and_pictures_of_a_run_of_its_document(
 # a model card
 
 
+@pytest.mark.slow
 def test_the_hub_reads_the_card_of_a_comparison(compared: Comparison) -> None:
     from huggingface_hub import ModelCard
 

@@ -165,7 +165,7 @@ def _of_run(run: Run) -> Contents:
         facts={
             "classifiers": f"{run.spec.first}, {run.spec.second}",
             "generator": run.spec.generator,
-            "divergence": run.record["divergence"]["name"],
+            "divergence": str(run.spec.divergence),
             "samples": f"{len(run.done()):,} of {run.total:,}",
             "fingerprint": run.spec.fingerprint,
         },
