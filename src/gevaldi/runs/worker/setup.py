@@ -64,6 +64,12 @@ class Models:
         """Whether gradients pass through both classifiers."""
         return passes_gradients(self.first) and passes_gradients(self.second)
 
+    @cached_property
+    def search_has_gradient(self) -> bool:
+        """Whether the algorithm receives a gradient: that of both classifiers, or of one if it makes do with it."""
+        passing = passes_gradients(self.first), passes_gradients(self.second)
+        return self.algorithm.needs_gradient and (all if self.algorithm.needs_both else any)(passing)
+
     def objective(self, prior_weight: float) -> Objective:
         """Equation 3, with the first classifier as p₁."""
         return Objective(self.first, self.second, self.generator, self.divergence, prior_weight, self.has_gradient)
