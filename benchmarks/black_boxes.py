@@ -1,16 +1,17 @@
 """Searches without gradients side by side: disagreements, pairs of classes and divergence after so many queries.
 
 A query is one picture on which both classifiers answer; a search with gradients also takes a backward pass for each. A start of
-a method is 1,000 queries, with as many searches, one after the other, as these allow: one of CMA-ES ends after 500, one of Adam when
-it stops gaining. Only the first column counts all queries; the others count those within 0.999 of the prior ("typical"), since far
-outside everything disagrees. Methods of this package never leave it.
+a method is 1,000 queries, with as many searches, one after the other, as these allow: one of CMA-ES ends after 500, one of Adam
+when it stops gaining. Only the first column counts all queries; the others count those within 0.999 of the prior ("typical"),
+since far outside everything disagrees. Methods of this package never leave it.
 
     python benchmarks/black_boxes.py --jobs 16 --out FILE
 
 NSGA-II searches as DiffGAN does [Aghababaeyan 2024]: a population of latents, whose divergence and distance from earlier
-disagreements it maximises. Mutation of a seed follows SINVAD [Kang 2020]: a population around a draw, moved by noise that grows until
-the classes differ; then comes the next draw. CMA-ME [Fontaine 2020] is that of `ribs`, with an emitter for each condition. The first
-two are from their descriptions, with our divergence, and with pixels where DiffGAN measures distances by another network's features.
+disagreements it maximises. Mutation of a seed follows SINVAD [Kang 2020]: a population around a draw, moved by noise that grows
+until the classes differ; then comes the next draw. CMA-ME [Fontaine 2020] is that of `ribs`, with an emitter for each
+condition. The first two are from their descriptions, with our divergence, and with pixels where DiffGAN measures distances by
+another network's features.
 """
 
 import argparse
