@@ -92,7 +92,7 @@ def models_of(
         if blind and algorithm.needs_gradient and algorithm.needs_both:
             raise SpecError(
                 f"search.algorithm={spec.search.algorithm} needs gradients, and none passes through {' and '.join(blind)}. Say "
-                "search.algorithm=cma-es and search.steps=500 (or more), or lend the gradients of a network that is like it: "
+                "search.algorithm=cma-es or hybrid with search.steps=500, or lend the gradients of a network that is like it: "
                 f"surrogate:({blind[0]})+(NETWORK)."
             )
     tuning = None
