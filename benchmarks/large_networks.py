@@ -3,7 +3,8 @@
 Two worlds: SqueezeNet 1.0 and 1.1 with TAEF2 around real pictures at 224 pixels (with a data folder, see `imagenet_world.py`), and
 AlexNet and GoogLeNet with BigGAN-deep at 128 pixels, all three with random weights. A *bare* evaluation is one forward pass through
 the three networks and one backward pass to the latent; *usual* is single precision in torch's usual order of weights, *chosen* what
-`gevaldi.execution.autotune` chooses for a run. The peak is that of a product of two square matrices in the same process.
+`gevaldi.execution.autotune` chooses for a run. The peak is that of a product of two square matrices in the same process. On a GPU
+if there is one.
 
     python benchmarks/large_networks.py DATA
 """
@@ -37,9 +38,10 @@ from gevaldi.search.loop import NewSamples, at_once, search
 from gevaldi.search.stopping import Stopping
 from gevaldi.spec import Spec
 
-BATCHES = (1, 4, 16)
-PAIRS = 5
-SIDE = 2048  # of the matrices
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+BATCHES = (1, 16, 64, 256) if DEVICE.type == "cuda" else (1, 4, 16)
+PAIRS = 25 if DEVICE.type == "cuda" else 5
+SIDE = 8192 if DEVICE.type == "cuda" else 2048  # of the matrices
 PICTURES = range(0, 480, 30)
 
 
@@ -52,13 +54,13 @@ def loaded(world: str, data: Path | None, precision: str) -> Models:
         pair = tuple(load_classifier(f"torchvision:{name},weights=random") for name in ("alexnet", "googlenet"))
         generator = load_generator("biggan:biggan-deep-128,weights=random")
     spec = Spec(first="object:a", second="object:b", generator="object:g", precision=precision)
-    return models_of(spec, *pair, generator, torch.device("cpu"))
+    return models_of(spec, *pair, generator, DEVICE)
 
 
 def forward(models: Models, latent: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
     """The divergence, summed over the batch, in the numbers of the run."""
     mixed = models.plan.mixed
-    with torch.autocast("cpu", mixed) if mixed else nullcontext():
+    with torch.autocast(DEVICE.type, mixed) if mixed else nullcontext():
         pictures = models.generator(latent, condition).float()
         log_p, log_q = models.first(pictures), models.second(pictures)
     return (log_p.exp() * (log_p - log_q)).sum()
@@ -79,7 +81,7 @@ def operations(models: Models, z: torch.Tensor, condition: torch.Tensor) -> int:
 
 def stepping(models: Models, z: torch.Tensor, condition: torch.Tensor) -> Callable[[], None]:
     """A step of a running search and what is kept of it."""
-    evaluate = within(apply_plan(models.objective(0.0), models.plan, torch.device("cpu")), models.generator.prior, 0.999)
+    evaluate = within(apply_plan(models.objective(0.0), models.plan, DEVICE), models.generator.prior, 0.999)
     supply = at_once(NewSamples.forward(z, condition, range(len(z))))
     steps = search(evaluate, supply, models.algorithm, Stopping(steps=10**6, window=10**6))
     recorder = PathRecorder(models, {i: Trajectory(Start(i, i, int(condition[i]), "forward")) for i in range(len(z))})
@@ -92,13 +94,22 @@ def stepping(models: Models, z: torch.Tensor, condition: torch.Tensor) -> Callab
 
 def timed(work: Callable[[], Any]) -> float:
     """Seconds."""
+    wait = torch.cuda.synchronize if DEVICE.type == "cuda" else lambda: None
+    wait()
     begin = time.perf_counter()
     work()
+    wait()
     return time.perf_counter() - begin
 
 
 def added(work: Callable[[], Any]) -> int:
-    """Kilobytes that this process needs at most while it works three times, beyond what it has before (Linux only)."""
+    """Kilobytes that it needs at most while it works three times, beyond what there is: of the GPU, or of the process on Linux."""
+    if DEVICE.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        for _ in range(3):
+            work()
+        return (torch.cuda.max_memory_allocated() - before) // 1024
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins again
     before = memory("VmRSS")
@@ -115,7 +126,7 @@ def memory(field: str) -> int:
 
 def peak(dtype: torch.dtype) -> float:
     """Operations a second of a product of two matrices."""
-    a, b = (torch.randn(SIDE, SIDE).to(dtype) for _ in range(2))
+    a, b = (torch.randn(SIDE, SIDE, device=DEVICE).to(dtype) for _ in range(2))
     a @ b
     return 2 * SIDE**3 / min(timed(lambda: a @ b) for _ in range(5))
 
@@ -126,7 +137,7 @@ def one(world: str, data: Path | None, batch: int, precision: str, what: str) ->
     if precision == "usual":
         models = replace(models, plan=replace(models.plan, mixed=None, channels_last=False))
     z = models.starts(range(batch))
-    condition = torch.arange(batch) % len(models.generator.conditions)
+    condition = torch.arange(batch, device=DEVICE) % len(models.generator.conditions)
     with prepare_torch(models):
         alone, step = partial(bare, models, z, condition), stepping(models, z, condition)
         if what != "time":

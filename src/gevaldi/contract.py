@@ -30,13 +30,16 @@ def on_device(
     With `channels_last`, weights of convolutions lie in that order, in which convolutions are computed faster on many devices.
 
     Parameter gradients are not needed, and keeping what they would need costs memory. Numbers of other kinds than float32 and
-    float64, such as the half precision of a network that is compared as it will be deployed, are left as they are.
+    float64, such as the half precision of a network that is compared as it will be deployed, are left as they are. On a GPU,
+    convolutions in float32 do not round to TF32, torch's default, in which a picture differs alone and in a batch.
     """
     tracked = [p for module in modules for p in module.parameters() if p.requires_grad]
     homes = [next((t.device for t in (*module.parameters(), *module.buffers())), device) for module in modules]
     exact: list[tuple[Tensor, Tensor]] = []
     reordered: list[Tensor] = []
+    tf32 = torch.backends.cudnn.allow_tf32
     try:
+        torch.backends.cudnn.allow_tf32 = False
         for p in tracked:
             p.requires_grad_(False)
         for module in modules:
@@ -51,6 +54,7 @@ def on_device(
                     tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
         yield
     finally:
+        torch.backends.cudnn.allow_tf32 = tf32
         for tensor in reordered:
             tensor.data = tensor.data.contiguous()
         for tensor, data in exact:
