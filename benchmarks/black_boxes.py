@@ -383,11 +383,13 @@ def main() -> None:
     options = parser.parse_args()
     tasks = [(pair, method, seed) for seed in range(options.starts) for method in options.methods for pair in options.pairs]
     with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
-        found = list(pool.map(outcome, tasks))
+        found = []
+        for one in pool.map(outcome, tasks):
+            found.append(one)
+            if options.out:  # what there is, in case the rest takes too long
+                options.out.write_text(json.dumps([asdict(one) for one in found], indent=1))
         again = [(pair, gradients, 2 * options.starts) for pair in options.pairs for gradients in ("", "both")]
         second = list(pool.map(probable, again))
-    if options.out:
-        options.out.write_text(json.dumps([asdict(one) for one in found], indent=1))
     for pair in options.pairs:
         print("\n".join(table(found, pair)), flush=True)
     print("\n| second search, from draws | found | median typicality | mean log p(z) |\n|---|---|---|---|")

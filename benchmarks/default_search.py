@@ -335,9 +335,12 @@ def main() -> None:
     longest = sorted(options.candidates, key=lambda name: "l-bfgs" not in name)  # which take longest, begin first
     tasks = [(pair, candidate, options.starts) for candidate in longest for pair in options.pairs]
     with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
-        found = sorted(pool.map(outcome, tasks), key=lambda one: options.candidates.index(one.candidate))
-    if options.out:
-        options.out.write_text(json.dumps([asdict(one) for one in found], indent=1))
+        found = []
+        for one in pool.map(outcome, tasks):
+            found.append(one)
+            if options.out:  # what there is, in case the rest takes too long
+                options.out.write_text(json.dumps([asdict(one) for one in found], indent=1))
+    found.sort(key=lambda one: options.candidates.index(one.candidate))
     for pair in options.pairs:
         print("\n".join(table(found, pair)), flush=True)
 
