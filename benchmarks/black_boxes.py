@@ -19,7 +19,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -34,6 +34,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gevaldi.batches import select
 from gevaldi.classifiers import load_classifier
 from gevaldi.divergences.kl import kl
 from gevaldi.generators import load_generator
@@ -41,11 +42,12 @@ from gevaldi.models import Classifier
 from gevaldi.objective import Evaluate, Evaluation, MostProbable, Objective, within
 from gevaldi.priors.base import Prior
 from gevaldi.search import registry
-from gevaldi.search.loop import NewSamples, at_once, search
+from gevaldi.search.loop import NewSamples, search
 from gevaldi.search.map_elites import Answers, MapElites
 from gevaldi.search.probable import differs, most_probable
 from gevaldi.search.stopping import Stopping
 
+TOGETHER = 20  # starts of a process, at most
 QUERIES, MASS, AT, SECONDS = 1000, 0.999, (50, 100, 200, 500, 1000), (0.5, 1.0, 2.0)
 PAIRS = {
     "digits": ("mnist-strided", "mnist-pooled", "mnist-vae"),
@@ -53,8 +55,19 @@ PAIRS = {
     "garments, separable": ("fashion-separable", "fashion-strided", "fashion-vae"),
 }
 CONDITIONS = 10
-Queries = Iterator[Evaluation]
-"""Evaluations of latents in the order of the queries, any number at a time."""
+FAR = 100_000  # between the numbers of the draws of two starts
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Some queries, in their order, with the start that each belongs to."""
+
+    seeds: Sequence[int]
+    evaluation: Evaluation
+
+
+Method = Callable[[Objective, Sequence[int]], Iterator[Queries]]
+"""Yields the queries of some starts for ever."""
 
 
 class BlackBox(Classifier):
@@ -96,7 +109,7 @@ class World:
 
     def draws(self, numbers: range) -> tuple[Tensor, Tensor]:
         """Latents of this start, with their conditions in turn."""
-        z = self.prior.sample([self.seed * 100_000 + number for number in numbers]).double()
+        z = self.prior.sample([self.seed * FAR + number for number in numbers]).double()
         return z, (torch.tensor(numbers) + self.seed) % CONDITIONS
 
 
@@ -104,26 +117,54 @@ def not_swapped(condition: Tensor) -> Tensor:
     return torch.zeros_like(condition, dtype=torch.bool)
 
 
-def random_draws(world: World) -> Queries:
+def alone(method: Callable[["World"], Iterator[Evaluation]]) -> Method:
+    """A method that searches from one start after the other."""
+
+    def queries(objective: Objective, seeds: Sequence[int]) -> Iterator[Queries]:
+        for seed in seeds:
+            count = 0
+            for now in method(World(objective, seed)):
+                yield Queries([seed] * len(now.z), now)
+                count += len(now.z)
+                if count >= QUERIES:
+                    break
+
+    return queries
+
+
+def random_draws(world: World) -> Iterator[Evaluation]:
     """Draws from the prior."""
     for number in count():
         z, condition = world.draws(range(50 * number, 50 * (number + 1)))
         yield world.objective(z, condition)
 
 
-def searched(algorithm: str, steps: int = 500, window: int = 10) -> Callable[[World], Queries]:
-    """Searches by an algorithm of the package, one after the other."""
+def searched(algorithm: str, steps: int = 500, window: int = 10) -> Method:
+    """Searches by an algorithm of the package, one after the other, those of all starts in one batch."""
 
-    def queries(world: World) -> Queries:
-        for number in count():
-            samples = NewSamples.forward(*world.draws(range(number, number + 1)), [world.seed * 100_000 + number])
-            for step in search(world.evaluate, at_once(samples), registry.build(algorithm), Stopping(steps=steps, window=window)):
-                yield step.evaluation
+    def queries(objective: Objective, seeds: Sequence[int]) -> Iterator[Queries]:
+        waiting, begun = list(seeds), dict.fromkeys(seeds, 0)
+
+        def supply(searching: int) -> list[NewSamples]:
+            new = []
+            for seed in waiting:
+                z, condition = World(objective, seed).draws(range(begun[seed], begun[seed] + 1))
+                number = seed * FAR + begun[seed]
+                new.append(NewSamples(z, condition, not_swapped(condition), [number], [number]))
+                begun[seed] += 1
+            waiting.clear()
+            return new
+
+        evaluate = World(objective, 0).evaluate
+        for step in search(evaluate, supply, registry.build(algorithm), Stopping(steps=steps, window=window)):
+            owners = (step.batch.ids // FAR).tolist()
+            waiting.extend(owners[i] for i in step.leaving)
+            yield Queries(owners, step.evaluation)
 
     return queries
 
 
-def map_elites(world: World, settings: MapElites | None = None) -> Queries:
+def map_elites(world: World, settings: MapElites | None = None) -> Iterator[Evaluation]:
     """An archive over pairs of classes, as `gevaldi archive` grows it."""
     seen = []
 
@@ -136,12 +177,12 @@ def map_elites(world: World, settings: MapElites | None = None) -> Queries:
         yield seen.pop()
 
 
-def variant(**settings: Any) -> Callable[[World], Queries]:
+def variant(**settings: Any) -> Callable[[World], Iterator[Evaluation]]:
     """MAP-Elites with other settings."""
     return lambda world: map_elites(world, MapElites(**settings))
 
 
-def cma_me(world: World) -> Queries:
+def cma_me(world: World) -> Iterator[Evaluation]:
     """An emitter of CMA-ES for each condition, which all improve one archive."""
     from ribs.archives import CategoricalArchive
     from ribs.emitters import EvolutionStrategyEmitter
@@ -163,7 +204,7 @@ def cma_me(world: World) -> Queries:
         scheduler.tell(now.divergence.numpy(), torch.stack([now.log_p.argmax(1), now.log_q.argmax(1)], 1).tolist())
 
 
-def nsga2(world: World) -> Queries:
+def nsga2(world: World) -> Iterator[Evaluation]:
     """A population that maximises the divergence, and the distance of its pictures from those of earlier disagreements."""
     from pymoo.algorithms.moo.nsga2 import NSGA2
     from pymoo.core.evaluator import Evaluator
@@ -191,7 +232,7 @@ def nsga2(world: World) -> Queries:
         algorithm.tell(infills=population)
 
 
-def mutated_seeds(world: World, population: int = 20, generations: int = 10) -> Queries:
+def mutated_seeds(world: World, population: int = 20, generations: int = 10) -> Iterator[Evaluation]:
     """Populations around draws, one draw after the other, until the classes differ."""
     random = np.random.default_rng(world.seed)
     for number in count():
@@ -211,25 +252,25 @@ def mutated_seeds(world: World, population: int = 20, generations: int = 10) -> 
             best, values = torch.cat([best, latents])[order][:population], values[:population]
 
 
-METHODS: dict[str, tuple[str, Callable[[World], Queries]]] = {
-    "random draws": ("", random_draws),
+METHODS: dict[str, tuple[str, Method]] = {
+    "random draws": ("", alone(random_draws)),
     "cma-es": ("", searched("cma-es")),
-    "map-elites": ("", map_elites),
+    "map-elites": ("", alone(map_elites)),
     "gradients of both (adam)": ("both", searched("adam", steps=200)),
     "hybrid, gradients of the first": ("first", searched("hybrid")),
     "hybrid, gradients of the second": ("second", searched("hybrid")),
     "adam, gradients of the first": ("first", searched("adam", steps=200)),
     "adam, gradients of the second": ("second", searched("adam", steps=200)),
-    "nsga-ii (pymoo)": ("", nsga2),
-    "mutated seeds": ("", mutated_seeds),
-    "cma-me (ribs)": ("", cma_me),
+    "nsga-ii (pymoo)": ("", alone(nsga2)),
+    "mutated seeds": ("", alone(mutated_seeds)),
+    "cma-me (ribs)": ("", alone(cma_me)),
     "hybrid, no gradients": ("", searched("hybrid")),
     "hybrid, gradients of both": ("both", searched("hybrid")),
-    "map-elites, step 0.3": ("", variant(step=0.3)),
-    "map-elites, step 1": ("", variant(step=1.0)),
-    "map-elites, generations of 16": ("", variant(population=16)),
-    "map-elites, 32 draws": ("", variant(draws=32)),
-    "map-elites, 192 draws": ("", variant(draws=192)),
+    "map-elites, step 0.3": ("", alone(variant(step=0.3))),
+    "map-elites, step 1": ("", alone(variant(step=1.0))),
+    "map-elites, generations of 16": ("", alone(variant(population=16))),
+    "map-elites, 32 draws": ("", alone(variant(draws=32))),
+    "map-elites, 192 draws": ("", alone(variant(draws=192))),
 }
 """Each with the classifiers whose gradients it may use."""
 
@@ -276,34 +317,39 @@ class Outcome:
     seconds: float
 
 
-def outcome(task: tuple[str, str, int]) -> Outcome:
-    """Search from one start by one method."""
-    pair, method, seed = task
+def outcomes(task: tuple[str, str, Sequence[int]]) -> list[Outcome]:
+    """Search from some starts by one method."""
+    pair, method, seeds = task
     gradients, queries = METHODS[method]
-    world = World(objective_of(pair, gradients), seed)
-    torch.manual_seed(seed)
-    for _ in queries(world):  # warms up: imports, and the first calls of kernels
-        break
-    parts, times, begin = [], [], time.perf_counter()
-    for now in queries(world):
-        parts.append(now)
-        times += [time.perf_counter() - begin] * len(now.z)
-        if len(times) >= QUERIES:
+    objective = objective_of(pair, gradients)
+    next(queries(objective, seeds))  # warms up: imports, and the first calls of kernels
+    found: dict[int, list[tuple[Evaluation, float]]] = {seed: [] for seed in seeds}
+    clock = dict.fromkeys(seeds, 0.0)
+    before = time.perf_counter()
+    for some in queries(objective, seeds):
+        now = time.perf_counter()
+        for seed in set(some.seeds):
+            clock[seed] += (now - before) / len(set(some.seeds))
+            own = torch.tensor([one == seed for one in some.seeds])
+            found[seed].append((select(some.evaluation, own), clock[seed]))
+        if all(sum(len(part.z) for part, _ in parts) >= QUERIES for parts in (found[seeds[-1]], found[seeds[0]])):
             break
+        before = time.perf_counter()
+    return [outcome(pair, method, seed, objective.generator.prior, parts) for seed, parts in found.items()]
+
+
+def outcome(pair: str, method: str, seed: int, prior: Prior, parts: list[tuple[Evaluation, float]]) -> Outcome:
+    """What one start found."""
     z, first, second, divergence = (
-        torch.cat([read(now) for now in parts])[:QUERIES]
-        for read in (
-            lambda now: now.z,
-            lambda now: now.log_p.argmax(1),
-            lambda now: now.log_q.argmax(1),
-            lambda now: now.divergence,
-        )
+        torch.cat(column)[:QUERIES]
+        for column in zip(*((p.z, p.log_p.argmax(1), p.log_q.argmax(1), p.divergence) for p, _ in parts), strict=True)
     )
-    typical = world.prior.typicality(z) <= MASS
+    times = [at for part, at in parts for _ in range(len(part.z))][:QUERIES]
+    typical = prior.typicality(z) <= MASS
     differ = first != second
     best = divergence.where(typical, 0.0).cummax(0).values
     chosen = (differ & typical).nonzero().flatten()
-    after = [int(np.searchsorted(times[:QUERIES], at, "right")) - 1 for at in SECONDS]
+    after = [int(np.searchsorted(times, at, "right")) - 1 for at in SECONDS]
     return Outcome(
         pair=pair,
         method=method,
@@ -314,7 +360,7 @@ def outcome(task: tuple[str, str, int]) -> Outcome:
         different=different(z[chosen], first[chosen] * CONDITIONS + second[chosen]),
         best=[float(best[at - 1]) for at in AT],
         best_after=[float(best[at]) if at >= 0 else 0.0 for at in after],
-        seconds=times[QUERIES - 1],
+        seconds=times[-1],
     )
 
 
@@ -381,11 +427,12 @@ def main() -> None:
     parser.add_argument("--pairs", nargs="+", choices=PAIRS, default=list(PAIRS), metavar="PAIR")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    tasks = [(pair, method, seed) for seed in range(options.starts) for method in options.methods for pair in options.pairs]
+    chunks = [range(options.starts)[begin : begin + TOGETHER] for begin in range(0, options.starts, TOGETHER)]
+    tasks = [(pair, method, seeds) for seeds in chunks for pair in options.pairs for method in options.methods]
     with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
         found = []
-        for one in pool.map(outcome, tasks):
-            found.append(one)
+        for some in pool.map(outcomes, tasks):
+            found += some
             if options.out:  # what there is, in case the rest takes too long
                 options.out.write_text(json.dumps([asdict(one) for one in found], indent=1))
         again = [(pair, gradients, 2 * options.starts) for pair in options.pairs for gradients in ("", "both")]
