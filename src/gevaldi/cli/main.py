@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from gevaldi.cli.archive import archive
 from gevaldi.cli.diagnosis import doctor
 from gevaldi.cli.experiments import experiment
 from gevaldi.cli.export import export
@@ -293,6 +294,7 @@ app.command(cls=SweepCommand)(sweep)
 app.command()(verdict)
 app.command()(label)
 app.command(cls=RegionsCommand)(regions)
+app.command()(archive)
 app.command()(study)
 app.command()(reproduce)
 app.command()(figure)
