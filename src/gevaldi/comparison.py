@@ -118,7 +118,8 @@ class Comparison:
         The run folder stores them, and the report shows them.
 
         Args:
-            draws: pictures to draw; by default 200,000 by small networks, 2,000 by large ones. Earlier draws are used again.
+            draws: pictures to draw; by default 200,000 by small networks, 20,000 if a classifier is behind a service, 2,000 by
+                large networks. Earlier draws are used again.
             most: regions to report, the most important first.
             pool: real pictures to find in the regions, such as "folder:DIR"; by default the run's own, if it has any.
             name_with: a text-image network that says which texts fit the pictures of a region better than pictures on which both

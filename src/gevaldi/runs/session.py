@@ -34,6 +34,7 @@ from gevaldi.storage import Location, read
 from gevaldi.taxonomy import Taxonomy
 from gevaldi.taxonomy.labels import are_only_numbers
 from gevaldi.taxonomy.read import taxonomy_as_json
+from gevaldi.wrappers.listening import listening
 
 
 def device_of(name: str) -> torch.device:
@@ -76,6 +77,7 @@ def models_of(
     """
     with record_files() as files:
         requested = taxonomy_of_spec(spec, taxonomy, begun)
+        first, second = (listening(side, generator.sound) for side in (first, second))
         alignment = align(first, second, spec.first_classes, spec.second_classes, requested)
         first, second = alignment.first, alignment.second
         if len(first.labels) < 2:
@@ -154,6 +156,8 @@ def open_run(
             f"No gradient passes through {' and '.join(blind)}, so searches are by {spec.search.algorithm}, which evaluates "
             f"{spec.search.steps:,} pictures each, and second searches by cma-es too."
         )
+    if models.generator.sound and not models.sound:
+        trouble.append("Rows hold no sound, because its packages are not installed: pip install 'gevaldi[sound]'.")
     trouble += hierarchy_warnings(spec, models) + repeated_starts(spec, models, conditions)
     record = {
         "models": described,
