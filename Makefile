@@ -19,13 +19,19 @@ help: ## say what each target does
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[test]'
 	touch $@
 
+.venv/installed-mlflow: .venv/installed-test # over the packages of the tests, of which MLflow takes other versions
+	$(PYTHON) -m venv .venv/mlflow
+	$(BIN)/uv pip install --quiet --python .venv/mlflow/bin/python 'mlflow>=3.17,<4'
+	cd .venv/mlflow/lib/python*/site-packages && echo $(CURDIR)/.venv/lib/python*/site-packages > tests.pth
+	touch $@
+
 demo: .venv/installed ## install, compare the bundled pair, write the report, say where it is
 	$(BIN)/gevaldi demo
 
 reproduce: .venv/installed ## make the paper's figures again, the quick set: about three minutes
 	$(BIN)/gevaldi reproduce all --quick
 
-test: .venv/installed-test browser lint ## install what tests need and run them all
+test: .venv/installed-test .venv/installed-mlflow browser lint ## install what tests need and run them all
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
 quick: .venv/installed-test ## the tests that take less than two minutes together

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from gevaldi.cli.archive import archive
+from gevaldi.cli.card import card
 from gevaldi.cli.diagnosis import doctor
 from gevaldi.cli.experiments import experiment
 from gevaldi.cli.export import export
@@ -293,11 +295,13 @@ app.command(cls=SweepCommand)(sweep)
 app.command()(verdict)
 app.command()(label)
 app.command(cls=RegionsCommand)(regions)
+app.command()(archive)
 app.command()(study)
 app.command()(reproduce)
 app.command()(figure)
 app.command()(referee)
 app.command()(export)
+app.command()(card)
 app.command()(doctor)
 app.add_typer(train, name="train")
 app.add_typer(plant, name="plant")
