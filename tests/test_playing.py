@@ -138,6 +138,7 @@ def test_the_policy_of_the_page_allows_sounds_in_it_and_none_from_elsewhere(repo
     assert "media-src data:; " in policy[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sound", [True, False])
 def test_a_page_without_sounds_is_that_of_a_generator_without(tmp_path: Path, sound: bool) -> None:
     page = render(made(tmp_path / "run", [heard_row(i, sound=False) for i in range(2)], sound))
@@ -145,6 +146,7 @@ def test_a_page_without_sounds_is_that_of_a_generator_without(tmp_path: Path, so
         assert trace not in page
 
 
+@pytest.mark.slow
 def test_sounds_that_find_no_room_are_left_out_and_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = [sum(len(heard_row(i)[f"sound_{stage}"]["bytes"]) for stage in STAGES) for i in (7, 6, 5)]
     monkeypatch.setattr(sounds, "BUDGET", sum(sizes))
@@ -153,6 +155,7 @@ def test_sounds_that_find_no_room_are_left_out_and_counted(run: Run, monkeypatch
     assert "3 of 8 samples can be played here" in page
 
 
+@pytest.mark.slow
 def test_the_most_probable_disagreement_is_heard_too(tmp_path: Path) -> None:
     own = {"picture_probable": png(99), "sound_probable": {"bytes": tone(3000), "path": None}, "log_prior_probable": -1.0}
     own |= {"first_probable": row(0)["first_end"], "second_probable": row(0)["second_end"], "probable_differs": True}

@@ -345,7 +345,9 @@ def test_what_is_not_in_a_sweep_is_answered_with_what_is(three: gevaldi.SweepRes
 
 
 @pytest.mark.slow
-def test_the_table_and_the_frame_say_the_same_and_pages_lead_to_reports_that_there_are(three: gevaldi.SweepResult, page: Path) -> None:
+def test_the_table_and_the_frame_say_the_same_and_pages_lead_to_reports_that_there_are(
+    three: gevaldi.SweepResult, page: Path
+) -> None:
     table = pd.read_csv(three.folder / "matrix.csv", keep_default_na=False, na_values={"value": [""], "prior_weight": [""]})
     own = table[(table.stage == END) & (table.divergence == "kl") & (table.quantity == "divergence")]
     frame = three.matrix()
