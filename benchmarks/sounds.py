@@ -3,7 +3,7 @@
     python benchmarks/sounds.py DATA [COUNT]
 
 `DATA` holds the folder `fsdd/recordings`. For every number of iterations of Griffin-Lim: the mean distance between the log-mel
-picture of a recording and that of its sonification, stored in 8 and 16 bits as rows store both, over all pixels and over those
+picture of a recording and that of its sonification, stored in 8 and 16 bits as rows store both; over all pixels, and over those
 within 50 dB of full scale; and milliseconds of a processor for a picture. Then the pitch measured from pictures, against the
 autocorrelation of the waveform.
 """

@@ -55,6 +55,12 @@ needs_fashion = pytest.mark.skipif(
     FASHION is None, reason="needs Fashion-MNIST: set GEVALDI_FASHION to the folder of its idx files"
 )
 
+FOLDERS = [os.environ.get("GEVALDI_SPEECH"), Path(__file__).parents[2] / "shared" / "data" / "fsdd"]
+SPEECH = next((Path(folder) for folder in FOLDERS if folder and Path(folder).is_dir()), None)
+needs_speech = pytest.mark.skipif(
+    SPEECH is None, reason="needs the Free Spoken Digit Dataset: set GEVALDI_SPEECH to the folder of its recordings"
+)
+
 IMAGENETS = [os.environ.get("GEVALDI_IMAGENET"), Path(__file__).parents[2] / "shared" / "data"]
 IMAGENET = next((Path(folder) for folder in IMAGENETS if folder and (Path(folder) / "imagenet").is_dir()), None)
 needs_imagenet = pytest.mark.skipif(

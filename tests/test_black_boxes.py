@@ -27,7 +27,7 @@ from gevaldi.errors import GevaldiError, ServiceError, SpecError
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.generators import load_generator
 from gevaldi.models import passes_gradients
-from gevaldi.objective import MostProbable, Objective
+from gevaldi.objective import Evaluation, MostProbable, Objective
 from gevaldi.regions.start import default_draws
 from gevaldi.runs.worker.merged import Stopped, merged
 from gevaldi.runs.worker.setup import Models
@@ -186,6 +186,39 @@ def test_two_functions_are_compared_by_cma_es(boxes: Path) -> None:
 def test_a_function_is_compared_with_a_network_that_has_gradients(boxes: Path) -> None:
     rows = compared(boxes, "first", f"python:{boxes}:network").rows()
     assert (rows.divergence_end > rows.divergence_start).all()
+
+
+def test_the_gradient_beside_a_black_box_is_that_of_the_other_classifier(boxes: Path) -> None:
+    """By finite differences, with the answer of the black box held as it is."""
+    black, network = load_classifier(named(boxes, "first")).double(), small_classifier(1).double()
+    generator = small_generator().double()
+    z, condition = torch.randn(3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(2)), torch.arange(3)
+    for pair, swapped in (((black, network), False), ((network, black), False), ((black, network), True)):
+        objective = Objective(*pair, generator, divergence("kl"), 0.0)
+        turned = torch.full((3,), swapped)
+        now = objective(z, condition, turned)
+        black_is_first = (pair[0] is black) != swapped
+
+        def value(at: torch.Tensor, fixed: Evaluation = now, first: bool = black_is_first) -> torch.Tensor:
+            known = network(generator(at, condition))
+            return divergence("kl")(fixed.log_p, known) if first else divergence("kl")(known, fixed.log_q)
+
+        for i in range(5):
+            nudge = torch.zeros_like(z)
+            nudge[:, i] = 1e-5
+            slope = (value(z + nudge) - value(z - nudge)) / 2e-5
+            assert torch.allclose(now.gradient[:, i], slope, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("second", ["network", "second"])
+def test_the_hybrid_search_takes_the_gradients_that_there_are(boxes: Path, tmp_path: Path, second: str) -> None:
+    other = f"python:{boxes}:network" if second == "network" else second
+    settings = {"algorithm": "hybrid,ascent=20", "samples": 2, "goal": "most divergent"}
+    done = compared(boxes, "first", other, **settings)
+    rows = done.rows().sort_values("index")
+    assert (rows.divergence_end > rows.divergence_start).all()
+    alone = compared(boxes, "first", other, batch_size=1, **settings).rows().sort_values("index")
+    assert rows.divergence_end.tolist() == alone.divergence_end.tolist()
 
 
 def test_rows_do_not_depend_on_the_batch_size_and_survive_an_interruption(

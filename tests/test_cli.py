@@ -291,7 +291,7 @@ def test_the_distance_of_two_classes_is_told_with_the_way_in_words() -> None:
         (["gevaldi", "compare", "bundled", ":", "mnist-pooled-8"], ["mnist-pooled-89k"]),  # as bash takes it apart
         (["gevaldi", "compare", "bundled", ":"], NAMES),
         (["gevaldi", "compare", "bundled", ":", "mnist-pooled", "bundled", ":", "mnist-r"], ["mnist-referee"]),
-        (["gevaldi", "compare", "-g", "bundled", ":", ""], ["mnist-vae", "fashion-vae"]),
+        (["gevaldi", "compare", "-g", "bundled", ":", ""], ["mnist-vae", "fashion-vae", "speech-vae"]),
         (["gevaldi", "compare", "--divergence", "je"], ["jeffreys", "jensen-shannon"]),
         (["gevaldi", "compare", "--set", "search.t"], ["search.typical_mass="]),
         (["gevaldi", "compare", "--orders", "f"], ["forward"]),

@@ -71,6 +71,7 @@ def test_the_table_of_sources_is_what_they_say_of_themselves() -> None:
         "docs/regions.md",
         "docs/sound.md",
         "docs/study.md",
+        "docs/speech.md",
     ],
 )
 def test_the_python_of_a_document_runs_as_it_stands(name: str, tmp_path: Path) -> None:

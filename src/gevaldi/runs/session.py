@@ -91,17 +91,18 @@ def models_of(
         raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
         algorithm = algorithms.build(spec.search.algorithm)
         blind = black_boxes(spec, first, second)
-        if blind and algorithm.needs_gradient:
+        if blind and algorithm.needs_gradient and algorithm.needs_both:
             raise SpecError(
                 f"search.algorithm={spec.search.algorithm} needs gradients, and none passes through {' and '.join(blind)}. Say "
-                "search.algorithm=cma-es and search.steps=500 (or more), or lend the gradients of a network that is like it: "
+                "search.algorithm=cma-es or hybrid with search.steps=500, or lend the gradients of a network that is like it: "
                 f"surrogate:({blind[0]})+(NETWORK)."
             )
     tuning = None
     if begun:
         plan = ExecutionPlan.recorded_plan(begun.record["execution"], device)
     else:
-        objective = Objective(first, second, generator, kl, prior_weight=0.0, has_gradient=not blind)
+        has_gradient = len(blind) < (1 if algorithm.needs_both else 2)
+        objective = Objective(first, second, generator, kl, prior_weight=0.0, has_gradient=has_gradient)
         plan, tuning = plan_of(spec, objective, device, batch_size, threads)
     return Models(first, second, generator, raised, algorithm, device, plan, hierarchy, alignment, tuning, files)
 

@@ -124,11 +124,10 @@ def goals_of(models: Models, spec: Spec, pool: ThreadPoolExecutor | None) -> Goa
     copies, during = copies_of(objective, plan.workers), apply_plan(objective, plan, models.device)
 
     def evaluates(objectives: Sequence[Objective], probable: bool) -> Evaluate:
-        needs_gradient = models.algorithm.needs_gradient and models.has_gradient
         goals = (
             [MostProbable(one, spec.search.margin) for one in objectives]
             if probable
-            else [replace(one, has_gradient=needs_gradient) for one in objectives]
+            else [replace(one, has_gradient=models.search_has_gradient) for one in objectives]
         )
         return in_blocks(goals, plan.block, pool if len(goals) > 1 else None)
 

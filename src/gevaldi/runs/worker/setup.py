@@ -76,6 +76,12 @@ class Models:
         """How many requests the services of the classifiers answer at once; 0 if none is behind a service."""
         return max(requests_at_once(self.first), requests_at_once(self.second))
 
+    @cached_property
+    def search_has_gradient(self) -> bool:
+        """Whether the algorithm receives a gradient: that of both classifiers, or of one if it makes do with it."""
+        passing = passes_gradients(self.first), passes_gradients(self.second)
+        return self.algorithm.needs_gradient and (all if self.algorithm.needs_both else any)(passing)
+
     def objective(self, prior_weight: float) -> Objective:
         """Equation 3, with the first classifier as p₁."""
         return Objective(self.first, self.second, self.generator, self.divergence, prior_weight, self.has_gradient)
