@@ -65,7 +65,9 @@ def written_pages(pages: Path) -> dict[str, str]:
     homes |= {ROOT / "README.md": "index.md", ROOT / "benchmarks" / "README.md": "benchmarks.md"}
     tutorial = ROOT / "docs" / "tutorial.ipynb"
     text = {name: path.read_text(encoding="utf-8") for path, name in homes.items()}
-    written = {name: highlighted(linked(text[name], path.parent, homes | {tutorial: "tutorial.md"}, pages)) for path, name in homes.items()}
+    written = {
+        name: highlighted(linked(text[name], path.parent, homes | {tutorial: "tutorial.md"}, pages)) for path, name in homes.items()
+    }
     written["index.md"] = home(written["index.md"])
     written["architecture.md"] = rooms.drawn(written["architecture.md"])
     written["tutorial.md"] = notebook(json.loads(tutorial.read_text(encoding="utf-8")), pages / "tutorial")
@@ -90,7 +92,7 @@ def linked(text: str, folder: Path, homes: dict[Path, str], pages: Path) -> str:
 
 def highlighted(text: str) -> str:
     """The text with its indented blocks as fenced ones, which are coloured if they hold commands."""
-    lines, shown, fenced, block = text.splitlines(), [], False, list[str]()
+    lines, shown, fenced, block = text.splitlines(), list[str](), False, list[str]()
     for line, before in zip([*lines, ""], ["", *lines], strict=True):
         if block and (line.startswith("    ") or not line):
             block.append(line[4:])
@@ -114,19 +116,33 @@ def fence(block: list[str]) -> list[str]:
 
 
 def home(text: str) -> str:
-    """The home page: the README, with the page of the demo in place of its picture."""
-    live = (
-        '<iframe class="demo" src="demo/report.html" title="The report of the demo" loading="lazy"></iframe>\n\n'
-        "[Open the demo's report on a page of its own](demo/report.html){.demo-link}"
-    )
-    text, pictures = re.subn(r"^!\[[^\]]*\]\(files/demo\.png\)$", live, text, flags=re.MULTILINE)
-    assert pictures == 1, "README.md shows the picture demo.png on a line of its own; the home page needs its place."
-    return "---\ntitle: GeValDi\nhide: [navigation, toc, path]\n---\n\n" + re.sub(r"\n## More\n.*?(?=\nGeValDi implements)", "\n", text, flags=re.DOTALL)
+    """The home page: the README, with the page of the demo in place of its picture, and without its list of pages."""
+    opening, rest = re.split(r"^!\[[^\]]*\]\(files/demo\.png\)$", text, maxsplit=1, flags=re.MULTILINE)
+    rest = re.sub(r"\n## More\n.*?(?=\nGeValDi implements)", "\n", rest, flags=re.DOTALL)
+    return f"""---
+title: GeValDi
+hide: [navigation, toc, path]
+---
+
+<div class="opening" markdown>
+
+{opening}
+
+[Tutorial: ten minutes](tutorial.md){{.md-button .md-button--primary}} [I have two checkpoints](two-checkpoints.md){{.md-button}}
+
+</div>
+
+<figure class="demo" markdown>
+<iframe src="demo/report.html" title="The report of the demo" loading="lazy"></iframe>
+<figcaption markdown="span">The page that `gevaldi demo` writes, live. [Open it alone](demo/report.html)</figcaption>
+</figure>
+
+{rest}"""
 
 
 def notebook(cells: dict[str, Any], pictures: Path) -> str:
     """A notebook as Markdown, with the outputs that it holds; its pictures are written into a folder."""
-    shown = []
+    shown: list[str] = []
     for cell in cells["cells"]:
         source = "".join(cell["source"])
         shown.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
@@ -136,7 +152,11 @@ def notebook(cells: dict[str, Any], pictures: Path) -> str:
                 shown.append(_picture(data["image/png"], pictures))
             elif "text/html" in data:
                 table = re.sub(r"<style.*?</style>|<p>.*?</p>", "", "".join(data["text/html"]), flags=re.DOTALL)
-                table = table.replace("<th></th>", "<td></td>").replace(' border="1"', "").replace(' style="text-align: right;"', "")
+                table = (
+                    table.replace("<th></th>", "<td></td>")
+                    .replace(' border="1" class="dataframe"', "")
+                    .replace(' style="text-align: right;"', "")
+                )
                 shown.append("\n".join(line.strip() for line in table.splitlines() if line.strip()))
             else:
                 shown.append("```text\n{}\n```".format("".join(output.get("text") or data["text/plain"]).rstrip()))
@@ -182,10 +202,15 @@ def _leaves(entries: list[Any]) -> list[str]:
 def finished(page: str, depth: int) -> str:
     """A built page with formulas as MathML, and without what would be fetched from elsewhere."""
     page = page.replace(SHIM, "../" * depth + "assets/iframe-worker.js")
-    page = re.sub(r'<span class="arithmatex">\\\((.*?)\\\)</span>', lambda found: formula(found[1], "inline"), page, flags=re.DOTALL)
-    page = re.sub(r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', lambda found: formula(found[1], "block"), page, flags=re.DOTALL)
-    # A reader with a keyboard scrolls wide tables and code.
-    return page.replace('<div class="md-typeset__table">', '<div class="md-typeset__table" tabindex="0">')
+    page = re.sub(
+        r'<span class="arithmatex">\\\((.*?)\\\)</span>', lambda found: formula(found[1], "inline"), page, flags=re.DOTALL
+    )
+    page = re.sub(
+        r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', lambda found: formula(found[1], "block"), page, flags=re.DOTALL
+    )
+    page = page.replace("<th></th>", "<td></td>")  # a header without a word is none
+    # Two regions of one name cannot be told apart by a screen reader.
+    return page.replace('class="md-path" aria-label="Navigation"', 'class="md-path" aria-label="Path"')
 
 
 def formula(latex: str, display: str) -> str:
@@ -193,10 +218,11 @@ def formula(latex: str, display: str) -> str:
     return convert(html.unescape(latex).strip(), display=display)
 
 
-def demo(folder: Path) -> Path:
+def demo() -> Path:
     """The report of `gevaldi demo`, which is not computed again if it is there."""
-    subprocess.run([sys.executable, "-m", "gevaldi", "demo", "--out", str(folder)], check=True)
-    return folder / "report.html"
+    folder = "build/demo"  # relative, because the report shows it
+    subprocess.run([sys.executable, "-m", "gevaldi", "demo", "--out", folder], cwd=ROOT, check=True)
+    return ROOT / folder / "report.html"
 
 
 if __name__ == "__main__":
@@ -204,4 +230,4 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "docs", help="a folder, which is emptied first")
     parser.add_argument("--report", type=Path, help="a report to show on the home page; by default that of `gevaldi demo`")
     chosen = parser.parse_args()
-    print(build(chosen.out, chosen.report or demo(ROOT / "build" / "demo")))
+    print(build(chosen.out, chosen.report or demo()))

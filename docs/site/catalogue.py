@@ -68,7 +68,10 @@ def columns() -> str:
         for field in fields(Sample)
         if "description" in field.metadata
     ]
-    about = "`Comparison.rows()` and `samples/*.parquet` have these columns, one row for each search. With `{n}` a column exists for each size of `set_sizes`."
+    about = (
+        "`Comparison.rows()` and `samples/*.parquet` have these columns, one row for each search. "
+        "Set distances have one for each size of `set_sizes`."
+    )
     return "\n".join(["# Columns of the rows", "", about, "", "| column | type | what it holds |", "|---|---|---|", *rows]) + "\n"
 
 

@@ -79,9 +79,9 @@ def described(path: str) -> str:
     return "\n\n".join(lines)
 
 
-def body(member: griffe.Object) -> list[str]:
+def body(member: griffe.Object | griffe.Alias) -> list[str]:
     """Signature and docstring."""
-    lines = [code(signature(member))] if member.is_function else []
+    lines = [code(signature(member))] if isinstance(member, griffe.Function) else []
     for section in member.docstring.parse("google", warnings=False) if member.docstring else []:
         if section.kind.value == "text":
             lines.append(inspect.cleandoc(section.value))
@@ -100,7 +100,7 @@ def body(member: griffe.Object) -> list[str]:
 
 def signature(member: griffe.Function) -> str:
     """As the source has it, one parameter a line if it is long."""
-    shown, star = [], False
+    shown, star = list[str](), False
     for one in member.parameters:
         if one.name in ("self", "cls") and one is member.parameters[0] and isinstance(member.parent, griffe.Class):
             continue

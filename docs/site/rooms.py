@@ -3,7 +3,7 @@
 import re
 from itertools import pairwise
 
-import networkx as nx
+import networkx as nx  # comes with torch
 
 WIDTH, HEIGHT, PAD = 118, 58, 6
 
@@ -30,7 +30,8 @@ def svg(arrows: list[tuple[str, str]]) -> str:
         for room, (x, y) in at.items()
     )
     size = f"0 0 {WIDTH * widest} {HEIGHT * len(layers)}"
-    return f'<div class="rooms"><svg viewBox="{size}" role="img" aria-label="The rooms of the package and their imports">{lines}{boxes}</svg></div>'
+    name = 'role="img" aria-label="The rooms of the package and their imports"'
+    return f'<div class="rooms"><svg viewBox="{size}" {name}>{lines}{boxes}</svg></div>'
 
 
 def _line(x: float, y: float, to_x: float, to_y: float) -> str:
@@ -39,7 +40,7 @@ def _line(x: float, y: float, to_x: float, to_y: float) -> str:
 
 
 def _layers(graph: "nx.DiGraph[str]") -> list[list[str]]:
-    """Rooms by their longest way from the top, each layer in the order of its neighbours above and below, so that few arrows cross."""
+    """Rooms by their longest way from the top, each beside its neighbours above and below, so that few arrows cross."""
     layers = [sorted(layer) for layer in nx.topological_generations(graph)]
     for way in [pairwise(range(len(layers))), pairwise(reversed(range(len(layers))))] * 8:
         for _, i in way:
