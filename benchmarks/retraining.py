@@ -26,8 +26,9 @@ import torch
 from torch import Tensor, nn
 
 import gevaldi
-from gevaldi.bundled.mnist import Examples, read_mnist
+from gevaldi.bundled.examples import Examples
 from gevaldi.bundled.store import load
+from gevaldi.bundled.worlds import DIGITS
 from gevaldi.comparison import Comparison
 from gevaldi.statistics.intervals import Estimate, mean
 
@@ -127,7 +128,7 @@ def main() -> None:
         raise SystemExit(__doc__)
     numbers = [float(text) for text in sys.argv[2:]]
     rounds, samples, steps, rate, fresh = [*numbers, *(10, 256, 300, 3e-4, 64)[len(numbers) :]]
-    train, test = read_mnist("train", Path(sys.argv[1])), read_mnist("test", Path(sys.argv[1]))
+    train, test = DIGITS.data.read("train", Path(sys.argv[1])), DIGITS.data.read("test", Path(sys.argv[1]))
     with tempfile.TemporaryDirectory() as folder:
         found = [
             one_round(seed, int(samples), int(steps), rate, int(fresh), train, test, Path(folder) / str(seed))

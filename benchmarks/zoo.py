@@ -14,8 +14,7 @@ import numpy as np
 import torch
 
 from gevaldi.bundled import ladder
-from gevaldi.bundled.mnist import read_fashion, read_mnist
-from gevaldi.bundled.worlds import GARMENTS
+from gevaldi.bundled.worlds import GARMENTS, WORLDS
 from gevaldi.classifiers import load_classifier
 from gevaldi.models import Classifier
 
@@ -80,10 +79,10 @@ def zoos(arguments: list[str]) -> list[Zoo]:
         print(f"without data nothing is measured: python {sys.argv[0]} DATA [GARMENTS], folders as benchmarks/zoo.py says")
         return []
     data = Path(arguments[0])
-    digits = read_mnist("test", data / "mnist")
+    digits = WORLDS["mnist"].data.read("test", data / "mnist")
     found = [zoo("digits", DIGITS, digits.pictures, digits.labels)]
     if len(arguments) > 1:
-        garments = read_fashion("test", data / "fashion")
+        garments = GARMENTS.data.read("test", data / "fashion")
         names = [f"{name},folder={arguments[1]}" for name in GARMENTS.classifiers]
         found.append(zoo("garments", names, garments.pictures, garments.labels))
     return found

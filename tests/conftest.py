@@ -14,10 +14,9 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from jaxtyping import install_import_hook
+import typechecking
 
-hook = install_import_hook("gevaldi", "typechecking.checked")
-hook.__enter__()
+typechecking.install("gevaldi")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
@@ -54,6 +53,12 @@ GARMENTS = [
 FASHION = next((Path(folder) for folder in GARMENTS if folder and Path(folder).is_dir()), None)
 needs_fashion = pytest.mark.skipif(
     FASHION is None, reason="needs Fashion-MNIST: set GEVALDI_FASHION to the folder of its idx files"
+)
+
+FOLDERS = [os.environ.get("GEVALDI_SPEECH"), Path(__file__).parents[2] / "shared" / "data" / "fsdd"]
+SPEECH = next((Path(folder) for folder in FOLDERS if folder and Path(folder).is_dir()), None)
+needs_speech = pytest.mark.skipif(
+    SPEECH is None, reason="needs the Free Spoken Digit Dataset: set GEVALDI_SPEECH to the folder of its recordings"
 )
 
 IMAGENETS = [os.environ.get("GEVALDI_IMAGENET"), Path(__file__).parents[2] / "shared" / "data"]
@@ -158,8 +163,13 @@ LEFT_TO_MAKE_TEST = {
     *("test_folder_layouts", "test_kernel_distance", "test_training", "test_shipped", "test_sweeps", "test_storage", "test_ranges"),
     *("test_alignment", "test_figures", "test_inspection", "test_referee", "test_transformers", "test_forms", "test_mass"),
     *("test_plants", "test_plants_score", "test_regions", "test_scheduler", "test_plan", "test_properties", "test_region_texts"),
+    *("test_wrappers", "test_evaluation"),
 }
 """Files of several seconds each whose rooms other files of `make quick` touch too."""
+
+
+def pytest_runtest_setup() -> None:
+    typechecking.calls.clear()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -24,7 +24,8 @@ from gevaldi.runs.store.run import Run
 
 writer.PART = 4  # so that there is something to lose and something to keep
 
-SETTINGS: dict[str, Any] = {"samples": 30, "steps": 40, "batch_size": 4, "device": "cpu", "progress": False, "gain": 0.0}
+SEARCH: dict[str, Any] = {"steps": 40, "gain": 0.0, "goal": "most divergent"}
+SETTINGS: dict[str, Any] = {**SEARCH, "samples": 20, "audited": 20, "batch_size": 4, "device": "cpu", "progress": False}
 
 
 def compare(folder: Path, **more: Any) -> None:
@@ -64,7 +65,7 @@ def main(folder: Path, kills: int, seed: int) -> None:
     done, runs = 0, 0
     while done < kills:
         run, before, runs = folder / f"broken-{runs}", {}, runs + 1
-        while killed(run, chance.uniform(0, length / 3)):
+        while killed(run, chance.uniform(0, length / 2)):
             done += 1
             after = finished(run)
             assert before.items() <= after.items(), "a finished part was lost or written again"

@@ -185,6 +185,7 @@ def test_a_network_that_gives_another_number_of_classes_than_it_has_labels_is_st
 
 def test_a_comparison_of_a_subset_has_the_rows_of_one_of_networks_cut_by_hand_and_its_report_says_so(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"samples": 4, "steps": 8, "audited": 100, "batch_size": 4, "device": "cpu", "convention": "edges"}
+    settings["goal"] = "most divergent"
     other = small_classifier(1, classes=6).module
     second = gevaldi.classifier(Chosen(other, [4, 2, 1, 0]), labelled([IDS[i] for i in (4, 2, 1, 0)])).eval()
     aligned = gevaldi.compare(classifier([0, 1, 2, 3, 4, 5], more=1.0), second, small_generator(), out=tmp_path / "a", **settings)

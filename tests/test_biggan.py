@@ -489,6 +489,7 @@ class Colours(nn.Module):
 def test_a_search_in_its_latent_space_finds_more_difference_and_stays_in_the_prior(tmp_path: Path) -> None:
     first, second = (gevaldi.classifier(Colours(seed), labels=ilsvrc_labels()).eval() for seed in (0, 1))
     settings: dict[str, Any] = {"samples": 2, "steps": 4, "batch_size": 2, "device": "cpu", "orders": "forward", "audited": 2}
+    settings["goal"] = "most divergent"
     done = gevaldi.compare(first, second, f"biggan:{NAME},weights=random", out=tmp_path / "run", conditions=[10, 1], **settings)
     for row in done.rows().to_dict("records"):
         assert row["divergence_end"] > row["divergence_start"]

@@ -1,5 +1,6 @@
 """Classifiers that are only an answer, functions and servers, and the search without gradients."""
 
+import itertools
 import json
 import threading
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import joblib
 import numpy as np
@@ -20,9 +22,16 @@ import gevaldi
 from conftest import small_classifier, small_generator
 from gevaldi.classifiers import load_classifier
 from gevaldi.divergences import divergence
+from gevaldi.engines.base import Job
 from gevaldi.errors import GevaldiError, ServiceError, SpecError
+from gevaldi.execution.plan import ExecutionPlan
+from gevaldi.generators import load_generator
 from gevaldi.models import passes_gradients
-from gevaldi.objective import MostProbable, Objective
+from gevaldi.objective import Evaluation, MostProbable, Objective
+from gevaldi.regions.start import default_draws
+from gevaldi.runs.worker.merged import Stopped, merged
+from gevaldi.runs.worker.setup import Models
+from gevaldi.search import registry
 from gevaldi.search.probable import most_probable
 from gevaldi.spec import spec_from
 
@@ -160,7 +169,7 @@ def named(boxes: Path, function: str) -> str:
 
 def compared(boxes: Path, first: str, second: str, **settings: Any) -> gevaldi.Comparison:
     names = [name if ":" in name else named(boxes, name) for name in (first, second)]
-    settings = {"samples": 3, "audited": 20, "progress": False, "steps": 60} | settings
+    settings = {"samples": 3, "audited": 20, "progress": False, "steps": 60, "goal": "most divergent"} | settings
     return gevaldi.compare(*names, f"python:{boxes}:generator", **settings)
 
 
@@ -175,15 +184,51 @@ def test_two_functions_are_compared_by_cma_es(boxes: Path) -> None:
 
 
 def test_a_function_is_compared_with_a_network_that_has_gradients(boxes: Path) -> None:
-    rows = compared(boxes, "first", f"python:{boxes}:network", goal="most divergent").rows()
+    rows = compared(boxes, "first", f"python:{boxes}:network").rows()
     assert (rows.divergence_end > rows.divergence_start).all()
 
 
-def test_rows_do_not_depend_on_the_batch_size_and_survive_an_interruption(boxes: Path, tmp_path: Path) -> None:
-    whole = compared(boxes, "first", "second", batch_size=64, out=tmp_path / "a").rows()
-    compared(boxes, "first", "second", batch_size=1, samples=1, out=tmp_path / "b")
-    other = compared(boxes, "first", "second", batch_size=2, samples=3, out=tmp_path / "b").rows()
-    keys = ["index", "divergence_end", "typicality_end"]
+def test_the_gradient_beside_a_black_box_is_that_of_the_other_classifier(boxes: Path) -> None:
+    """By finite differences, with the answer of the black box held as it is."""
+    black, network = load_classifier(named(boxes, "first")).double(), small_classifier(1).double()
+    generator = small_generator().double()
+    z, condition = torch.randn(3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(2)), torch.arange(3)
+    for pair, swapped in (((black, network), False), ((network, black), False), ((black, network), True)):
+        objective = Objective(*pair, generator, divergence("kl"), 0.0)
+        turned = torch.full((3,), swapped)
+        now = objective(z, condition, turned)
+        black_is_first = (pair[0] is black) != swapped
+
+        def value(at: torch.Tensor, fixed: Evaluation = now, first: bool = black_is_first) -> torch.Tensor:
+            known = network(generator(at, condition))
+            return divergence("kl")(fixed.log_p, known) if first else divergence("kl")(known, fixed.log_q)
+
+        for i in range(5):
+            nudge = torch.zeros_like(z)
+            nudge[:, i] = 1e-5
+            slope = (value(z + nudge) - value(z - nudge)) / 2e-5
+            assert torch.allclose(now.gradient[:, i], slope, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("second", ["network", "second"])
+def test_the_hybrid_search_takes_the_gradients_that_there_are(boxes: Path, tmp_path: Path, second: str) -> None:
+    other = f"python:{boxes}:network" if second == "network" else second
+    settings = {"algorithm": "hybrid,ascent=20", "samples": 2, "goal": "most divergent"}
+    done = compared(boxes, "first", other, **settings)
+    rows = done.rows().sort_values("index")
+    assert (rows.divergence_end > rows.divergence_start).all()
+    alone = compared(boxes, "first", other, batch_size=1, **settings).rows().sort_values("index")
+    assert rows.divergence_end.tolist() == alone.divergence_end.tolist()
+
+
+def test_rows_do_not_depend_on_the_batch_size_and_survive_an_interruption(
+    boxes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gevaldi.search.probable.STEPS_WITHOUT_GRADIENT", 60)
+    whole = compared(boxes, "first", "second", goal="both", batch_size=64, out=tmp_path / "a").rows()
+    compared(boxes, "first", "second", goal="both", batch_size=1, samples=1, out=tmp_path / "b")
+    other = compared(boxes, "first", "second", goal="both", batch_size=2, samples=3, out=tmp_path / "b").rows()
+    keys = ["index", "divergence_end", "typicality_end", "log_prior_probable"]
     assert whole.sort_values("index")[keys].reset_index(drop=True).equals(other.sort_values("index")[keys].reset_index(drop=True))
 
 
@@ -432,8 +477,79 @@ def test_impossible_addresses_and_options_are_refused(name: str) -> None:
 
 
 def test_a_served_model_is_compared_with_a_function(served: Server, boxes: Path) -> None:
-    rows = compared(boxes, served.name, "second", samples=1, steps=20, goal="most divergent").rows()
+    rows = compared(boxes, served.name, "second", samples=1, steps=20).rows()
     assert (rows.divergence_end >= rows.divergence_start).all()
+
+
+def test_a_service_has_several_requests_at_once_and_the_rows_are_those_of_one_at_a_time(boxes: Path) -> None:
+    together, most = [0], [0]
+    lock = threading.Lock()
+
+    def slow(handler: BaseHTTPRequestHandler, question: dict[str, Any]) -> Any:
+        with lock:
+            together[0] += 1
+            most[0] = max(most[0], together[0])
+        time.sleep(0.01)
+        with lock:
+            together[0] -= 1
+        return v1(handler, question)
+
+    with Server(slow) as server:
+        settings = {"samples": 20, "steps": 10, "goal": "most divergent", "audited": 4}  # more than a block in both orders
+        network = f"python:{boxes}:network"
+        one = compared(boxes, server.name, network, batch_size=32, **settings).rows()
+        assert most == [1]
+        several = compared(boxes, server.name, network, **settings).rows()
+        assert most[0] > 1
+    assert several["index"].tolist() == one["index"].tolist()
+    assert np.allclose(several["divergence_end"], one["divergence_end"], rtol=1e-4)
+
+
+def until_it_is_stopped(stop: threading.Event, first: int) -> Iterator[int]:
+    for number in itertools.count(first):
+        yield number
+        if stop.wait(0.001):
+            raise Stopped
+
+
+def test_searches_end_when_nobody_needs_their_results_and_when_one_of_them_fails() -> None:
+    stop = threading.Event()
+    both = merged([until_it_is_stopped(stop, 0), until_it_is_stopped(stop, 10**6)], stop)
+    found = {next(both) >= 10**6 for _ in range(1000)}
+    both.close()
+    assert stop.is_set()
+    assert found == {False, True}
+
+    def fails() -> Iterator[int]:
+        yield 7
+        raise ServiceError("down")
+
+    stop = threading.Event()
+    with pytest.raises(ServiceError, match="down"):
+        list(merged([until_it_is_stopped(stop, 0), fails()], stop))
+    assert stop.is_set()
+
+
+def test_all_results_of_searches_arrive() -> None:
+    assert sorted(merged([range(5), range(5, 9), []], threading.Event())) == list(range(9))
+
+
+@pytest.mark.parametrize(
+    ("first", "small", "draws"), [("network", True, 200_000), ("served", True, 20_000), ("served", False, 2_000)]
+)
+def test_regions_draw_fewer_pictures_for_a_service_and_say_so(
+    served: Server, boxes: Path, first: str, small: bool, draws: int
+) -> None:
+    notices: list[str] = []
+    network = load_classifier(f"python:{boxes}:network")
+    chosen = load_classifier(served.name) if first == "served" else network
+    plan, generator = ExecutionPlan(small=small), load_generator(f"python:{boxes}:generator")
+    models = Models(chosen, network, generator, divergence("kl"), registry.build("cma-es"), torch.device("cpu"), plan)
+    job = Mock(spec=Job, models=models, progress=Mock(notice=notices.append))
+    assert default_draws(job) == draws
+    assert notices == (
+        [f"{draws:,} pictures are sent to the service; --draws N sends more, for narrower intervals."] if draws == 20_000 else []
+    )
 
 
 def test_a_run_whose_server_goes_down_goes_on_when_it_is_up_again(boxes: Path, tmp_path: Path) -> None:
@@ -509,6 +625,6 @@ def test_an_onnx_file_in_integers_is_compared_without_a_surrogate(boxes: Path, t
         [onnx.numpy_helper.from_array(np.array(value), name) for name, value in arrays.items()],
     )
     onnx.save(h.make_model(graph, opset_imports=[h.make_opsetid("", 17)], ir_version=8), tmp_path / "int8.onnx")
-    done = compared(boxes, f"onnx:{tmp_path / 'int8.onnx'},gradients=false", "second", goal="most divergent")
+    done = compared(boxes, f"onnx:{tmp_path / 'int8.onnx'},gradients=false", "second")
     assert done.run.spec.search.algorithm == "cma-es"
     assert (done.rows().divergence_end > done.rows().divergence_start).all()

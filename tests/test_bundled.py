@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import gevaldi
@@ -38,29 +37,10 @@ def test_the_generator_draws_what_it_is_asked_for_and_little_that_is_disputed() 
 
 @pytest.mark.slow
 def test_default_settings_part_the_pair_inside_the_prior(tmp_path: Path) -> None:
-    made = gevaldi.compare(*PAIR, "bundled:mnist-vae", samples=50, out=tmp_path, device="cpu", batch_size=50)
+    settings = {"samples": 50, "goal": "most divergent"}  # the most probable ones are not in question
+    made = gevaldi.compare(*PAIR, "bundled:mnist-vae", out=tmp_path, device="cpu", **settings)
     inside = made.rows().groupby("order")["typicality_end"].agg(lambda values: (values <= TYPICAL + 1e-6).mean())
     assert (inside >= 0.98).all()
     for found in made.summary():
         assert found.differ_end.value >= 0.90
         assert found.failed == 0
-
-
-@pytest.mark.slow
-def test_batch_sizes_give_the_same_samples_on_the_bundled_pair(tmp_path: Path) -> None:
-    runs = {
-        size: gevaldi.compare(
-            *PAIR, "bundled:mnist-vae", samples=6, steps=15, audited=4, out=tmp_path / str(size), device="cpu", batch_size=size
-        ).rows()
-        for size in (1, 7, 64)
-    }
-    for size in (1, 7):
-        ratio = runs[size]["divergence_end"] / runs[64]["divergence_end"]
-        same = [
-            a[0]["label"] == b[0]["label"]
-            for side in ("first_end", "second_end")
-            for a, b in zip(runs[size][side], runs[64][side], strict=True)
-        ]
-        assert len(same) == 24
-        assert np.max(np.abs(ratio.to_numpy() - 1)) < 1e-3
-        assert np.mean(same) >= 0.99

@@ -368,6 +368,7 @@ def test_a_thousand_classes_are_those_of_ilsvrc_and_none_is_no_condition() -> No
 @slow
 def test_two_classifiers_are_compared_on_its_pictures(folders: dict[str, Path], tmp_path: Path) -> None:
     settings: dict[str, Any] = {"samples": 2, "steps": 2, "batch_size": 2, "device": "cpu", "orders": "forward", "audited": 4}
+    settings["goal"] = "most divergent"
     size = 3 * 16 * 16
     done = gevaldi.compare(small(0, size), small(1, size), named(folders, "turbo"), out=tmp_path / "run", **settings)
     rows = done.rows().to_dict("records")

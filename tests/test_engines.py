@@ -33,7 +33,8 @@ from gevaldi.progress import Bar
 from gevaldi.runs.store.run import Run
 from gevaldi.spec import Spec
 
-QUICK: dict[str, Any] = {"samples": 9, "steps": 10, "audited": 20, "batch_size": 4, "device": "cpu", "progress": False}
+SEARCH: dict[str, Any] = {"steps": 10, "goal": "most divergent"}
+QUICK: dict[str, Any] = {**SEARCH, "samples": 9, "audited": 20, "batch_size": 4, "device": "cpu", "progress": False}
 
 
 @given(st.integers(0, 3000), st.integers(1, 70), st.lists(st.integers(1, 40), min_size=1))

@@ -284,6 +284,7 @@ DIGITS = "bundled:mnist-digits"
 
 def on_digits(out: Path, first: str, second: str, generator: Any = "bundled:mnist-vae", **settings: Any) -> gevaldi.Comparison:
     asked: dict[str, Any] = {"samples": 2, "steps": 2, "audited": 50, "device": "cpu", "progress": False, "real": DIGITS}
+    asked["goal"] = "most divergent"
     return gevaldi.compare(first, second, generator, out=out, **asked | settings)
 
 
@@ -291,7 +292,7 @@ def on_digits(out: Path, first: str, second: str, generator: Any = "bundled:mnis
 def test_a_temperature_changes_nothing_of_the_answer_on_the_bundled_pair(tmp_path: Path) -> None:
     plain = judged(on_digits(tmp_path / "plain", *PAIR).run.record)
     for side in range(2):
-        for temperature in (0.5, 2, 3):
+        for temperature in (0.5, 3):
             pair = [f"tempered:{name},temperature={temperature}" if i == side else name for i, name in enumerate(PAIR)]
             assert judged(on_digits(tmp_path / f"{side}-{temperature}", *pair).run.record) == plain
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from gevaldi.properties import PROPERTIES, describe, measure, unit_of
+from gevaldi.sounds.log_mel import LogMel
 
 FORM = ("slant", "stroke", "ink", "height", "width", "horizontal position", "vertical position", "holes", "pieces")
 Y, X = np.mgrid[:64, :64]
@@ -184,7 +185,9 @@ def test_a_batch_measures_what_its_pictures_measure_alone() -> None:
 
 
 def test_every_measured_property_has_words() -> None:
-    assert set(measure(torch.rand(1, 3, 8, 8))) == set(PROPERTIES)
+    seen, heard = measure(torch.rand(1, 3, 8, 8)), measure(torch.rand(1, 1, 64, 64), LogMel())
+    assert {*seen, *heard} == set(PROPERTIES)
+    assert not set(seen) & set(heard)
     for name in PROPERTIES:
         assert describe(name, more=True) != describe(name, more=False)
-        assert unit_of(name) in ("", "°", " %", " px")
+        assert unit_of(name) in ("", "°", " %", " px", " dB", " s", " Hz")

@@ -33,7 +33,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
-SETTINGS: dict[str, Any] = {"samples": 60, "steps": 60, "gain": 0.0, "batch_size": 4, "device": "cpu", "progress": False}
+SEARCH: dict[str, Any] = {"steps": 60, "gain": 0.0, "goal": "most divergent"}
+SETTINGS: dict[str, Any] = {**SEARCH, "samples": 60, "batch_size": 4, "device": "cpu", "progress": False}
 FACTORIES = """
 import os
 from conftest import small_classifier, small_generator
@@ -268,8 +269,7 @@ def test_a_cluster_of_this_machine_is_begun_anew_if_it_dies_between_two_runs_and
 
     others = raylets()
     names = {"first": "object:a", "second": "object:b", "generator": "object:c"}
-    search = {key: SETTINGS[key] for key in ("steps", "gain")}
-    spec = spec_from({**names, "samples": SETTINGS["samples"], "search": search})
+    spec = spec_from({**names, "samples": SETTINGS["samples"], "search": SEARCH})
     networks = small_classifier(0), small_classifier(1), small_generator()
     with engine("ray,workers=1").open() as compute:
         for folder in ("before", "after"):

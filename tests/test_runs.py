@@ -45,7 +45,8 @@ from gevaldi.spec import Spec, read_spec, spec_from, write_spec
 from gevaldi.statistics.intervals import mean
 from gevaldi.taxonomy import distances, read_taxonomy, taxonomy_from_confusions, write_taxonomy
 
-QUICK: dict[str, Any] = {"samples": 9, "steps": 12, "batch_size": 4, "audited": 20, "device": "cpu"}
+SEARCH: dict[str, Any] = {"steps": 12, "goal": "most divergent"}
+QUICK: dict[str, Any] = {**SEARCH, "samples": 9, "batch_size": 4, "audited": 20, "device": "cpu"}
 NUMBERS = ["index", "seed", "condition", "steps", "divergence_end", "log_prior_end", "typicality_end", "delta_z"]
 
 
@@ -216,7 +217,8 @@ def test_searching_with_the_wasserstein_divergence_ends_with_top_classes_farther
     found = confusions(referee, pictures.load("bundled:mnist-digits"))
     write_taxonomy(taxonomy_from_confusions(found.matrix, [label.name for label in referee.labels]), tmp_path / "digits.json")
     names = ("bundled:mnist-strided", "bundled:mnist-pooled", "bundled:mnist-vae")
-    settings: dict[str, Any] = {"samples": 64, "orders": "forward", "taxonomy": str(tmp_path / "digits.json"), "device": "cpu"}
+    settings: dict[str, Any] = {"samples": 64, "orders": "forward", "goal": "most divergent", "device": "cpu"}
+    settings["taxonomy"] = str(tmp_path / "digits.json")
     rows = {d: gevaldi.compare(*names, divergence=d, out=tmp_path / d, **settings).rows() for d in ("kl", "wasserstein")}
     gain = mean((rows["wasserstein"]["set_distance_1_end"] - rows["kl"]["set_distance_1_end"]).tolist())
     assert gain.low > 0
@@ -490,7 +492,7 @@ def test_sure_classifiers_that_give_probabilities_have_finite_gradients(tmp_path
 def test_models_of_one_kind_are_told_apart_and_a_call_says_how_to_make_it_again(tmp_path: Path) -> None:
     run = compared(tmp_path / "a", samples=3, divergence="jeffreys").run
     assert (run.spec.first, run.spec.second) == ("object:Sequential (first)", "object:Sequential (second)")
-    settings = "samples=3, orders='forward', divergence='jeffreys', audited=20, steps=12"
+    settings = "samples=3, orders='forward', divergence='jeffreys', audited=20, steps=12, goal='most divergent'"
     assert run.record["command"] == f"gevaldi.compare(Sequential, Sequential, SmallDecoder, {settings})"
     assert run.spec.searches == ("forward",)  # the reverse would be the same search
     page = gevaldi.Comparison.open(tmp_path / "a").report().read_text()

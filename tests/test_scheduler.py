@@ -289,7 +289,7 @@ def test_the_candidates_of_a_row_are_different_draws_of_which_the_first_is_the_s
 def test_the_candidate_that_is_searched_to_its_end_has_the_largest_objective_after_the_short_search(
     several: int, first_rung: int, batch_size: int
 ) -> None:
-    plain = {"steps": 40, "window": 5}
+    plain = {"steps": 40, "window": 5, "goal": "most divergent"}
     asked = spec(samples=5, search={**plain, "candidates": several, "first_rung": first_rung})
     rows = rows_of(asked, batch_size, models())
     for start in starts(asked, [0, 1, 2]):

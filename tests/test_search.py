@@ -1,17 +1,22 @@
 """Searches in a world whose answer is known, and what every algorithm must do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from conftest import small_classifier, small_generator
 from gevaldi.divergences import divergence
+from gevaldi.noise import Noise
 from gevaldi.objective import Objective, within
 from gevaldi.search import registry
+from gevaldi.search.algorithms.hybrid import Hybrid
 from gevaldi.search.loop import NewSamples, Step, at_once, search
 from gevaldi.search.stopping import Stopping
 from gevaldi.testing.worlds import linear_world
 
+ALGORITHMS = [*registry, "hybrid,ascent=5"]  # the second within a few steps in its second half
 SLOPE = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
 
 
@@ -41,7 +46,7 @@ def test_langevin_dynamics_ends_in_the_gaussian_that_theory_gives() -> None:
     assert torch.allclose(end.var(0), torch.full((3,), variance, dtype=torch.float64), rtol=0.1)
 
 
-@pytest.mark.parametrize("name", registry)
+@pytest.mark.parametrize("name", ALGORITHMS)
 def test_a_sample_does_not_depend_on_its_batch(name: str) -> None:
     objective = Objective(small_classifier(0), small_classifier(1), small_generator(), divergence("kl"), 0.1)
     z, condition = objective.generator.prior.sample(range(7)), torch.arange(7) % 3
@@ -58,7 +63,7 @@ def test_a_sample_does_not_depend_on_its_batch(name: str) -> None:
         assert torch.allclose(ends([place])[place], together[place], atol=1e-4)
 
 
-@pytest.mark.parametrize("name", registry)
+@pytest.mark.parametrize("name", ALGORITHMS)
 def test_the_evaluation_belongs_to_the_latent_it_is_stored_with(name: str) -> None:
     objective = linear_world(SLOPE, 0.5)
     for step in run(name, objective, torch.randn(3, 3, dtype=torch.float64), Stopping(steps=5), mass=0.5):
@@ -113,3 +118,18 @@ def test_evolution_climbs_in_few_and_in_many_dimensions_whatever_numpy_draws(dim
         values.append(last.batch.best_value - linear_world(slope, 0.5)(z, torch.zeros(2, dtype=torch.long)).value)
     assert torch.equal(*values)
     assert (values[0] > 1).all()
+
+
+@pytest.mark.parametrize("side", ["first", "second", "both"])
+def test_secants_supply_the_part_of_the_gradient_that_a_black_box_lacks(side: str) -> None:
+    """In the linear world the missing part is constant, so steps in all directions determine it."""
+    objective = linear_world(SLOPE, prior_weight=0.0)
+    hidden = {"first": SLOPE, "second": torch.zeros(3, dtype=torch.float64), "both": SLOPE}[side]
+    algorithm = Hybrid(ascent=1000, learning_rate=0.1, decay=1, noise=1)
+    memory = algorithm.start(torch.zeros(1, 3, dtype=torch.float64))
+    z = torch.zeros(1, 3, dtype=torch.float64)
+    for taken in range(1, 100):
+        now = objective(z, torch.zeros(1, dtype=torch.long))
+        now = replace(now, gradient=now.gradient - hidden)
+        z, memory = algorithm.step(now, memory, Noise([0], [taken]))
+    assert torch.allclose(memory.rest, hidden[None], atol=1e-3)

@@ -41,7 +41,8 @@ from gevaldi.spec import Spec, read_spec
 from gevaldi.storage import AT_ONCE, Location, ahead, contents, create, is_there, location, read, remove, write
 
 fsspec_registry = sys.modules["fsspec.registry"]  # of which fsspec itself has a dictionary of the same name
-QUICK: dict[str, Any] = {"samples": 9, "steps": 20, "batch_size": 4, "device": "cpu", "audited": 20}
+SEARCH: dict[str, Any] = {"steps": 20, "goal": "most divergent"}
+QUICK: dict[str, Any] = {**SEARCH, "samples": 9, "batch_size": 4, "device": "cpu", "audited": 20}
 ZOO = '{"all": {"pets": ["0", "1"], "wild": ["2"]}}'
 NUMBERS = ["index", "seed", "condition", "steps", "divergence_end", "log_prior_end", "delta_z"]
 
@@ -223,13 +224,22 @@ def test_what_another_machine_writes_is_seen_at_once(server: str, tmp_path: Path
     assert (is_there(folder / "a"), is_there(folder / "b")) == (False, True)
 
 
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> gevaldi.Comparison:
+    """A run on this machine, with a report."""
+    place = tmp_path_factory.mktemp("local")
+    (place / "zoo.json").write_text(ZOO)
+    comparison = compared(place / "run", taxonomy=str(place / "zoo.json"))
+    comparison.report()
+    return comparison
+
+
 @pytest.mark.slow
 def test_a_run_far_away_has_the_rows_and_the_report_of_one_here(
-    folder: Location, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Location, here: gevaldi.Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zoo = tmp_path / "zoo.json"
     zoo.write_text(ZOO)
-    here = compared(tmp_path / "local", taxonomy=str(zoo))
     appended, append = 0, Run.append
 
     def cut(self: Run, rows: Any) -> Location:
@@ -258,7 +268,8 @@ def test_a_run_far_away_has_the_rows_and_the_report_of_one_here(
     pd.testing.assert_frame_equal(made_again.rows()[NUMBERS], here.rows()[NUMBERS])
     page = done.report()
     assert page == folder / "report.html"
-    assert page.read_text(encoding="utf-8").count("<article") == here.report().read_text().count("<article")
+    report = here.run.folder / "report.html"
+    assert page.read_text(encoding="utf-8").count("<article") == report.read_text(encoding="utf-8").count("<article")
 
 
 @pytest.mark.slow
@@ -467,7 +478,8 @@ def test_few_bytes_of_a_far_part_are_fetched_for_one_column(server: str, tmp_pat
 
 
 def test_a_report_fetches_each_far_part_once_and_is_the_same_where_copies_find_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = compared(location("memory://near/run"), samples=70, steps=3).run
+    monkeypatch.setattr("gevaldi.runs.store.writer.PART", 4)
+    run = compared(location("memory://near/run"), samples=6, steps=3).run
     parts = [part.name for part in run.parts()]
     assert len(parts) > 1
     fetched, folders, temporary = list[str](), list[Path](), tempfile.TemporaryDirectory

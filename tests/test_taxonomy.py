@@ -12,8 +12,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.cluster import AgglomerativeClustering
 
-from gevaldi.bundled.worlds import GARMENTS
+from gevaldi.bundled.worlds import GARMENTS, SPEECH
 from gevaldi.errors import TaxonomyError, UnknownName
 from gevaldi.taxonomy import (
     Taxonomy,
@@ -34,6 +35,7 @@ from gevaldi.taxonomy import (
     way,
     write_taxonomy,
 )
+from gevaldi.taxonomy.shipped import spoken_digits
 
 ILSVRC: Taxonomy = registry.get("ilsvrc")()
 PAIRS = np.triu_indices(1000, 1)
@@ -275,6 +277,36 @@ def test_the_garments_are_those_of_the_bundled_classifiers_and_shoes_are_near_sh
     )
     assert [apart[sandal, sneaker], apart[sandal, boot], apart[shirt, t_shirt], apart[shirt, coat]] == [2, 3, 1, 3]
     assert all(apart[bag, other] >= 6 for other in garments.classes if other != bag)
+
+
+def phone_distance(one: str, other: str) -> float:
+    """The edit distance of two words as a shortest path: right leaves a phone out, down puts one in, and aslant replaces one."""
+    grid = nx.DiGraph()
+    for i, j in itertools.product(range(len(one) + 1), range(len(other) + 1)):
+        grid.add_edge((i, j), (i + 1, j), weight=1)
+        grid.add_edge((i, j), (i, j + 1), weight=1)
+        if i < len(one) and j < len(other):
+            grid.add_edge((i, j), (i + 1, j + 1), weight=spoken_digits.unlikeness(one[i], other[j]))
+    return nx.shortest_path_length(grid, (0, 0), (len(one), len(other)), weight="weight") / max(len(one), len(other))
+
+
+def test_spoken_digits_are_clustered_as_scikit_learn_does_it_by_shortest_paths_between_their_phones() -> None:
+    words, spoken = spoken_digits.WORDS, registry.get("spoken-digits")()
+    assert tuple(map(spoken.name, spoken.classes)) == tuple(words) == SPEECH.data.classes
+    apart = np.array([[phone_distance(one, other) for other in words.values()] for one in words.values()])
+    below = {frozenset(c for c in spoken.classes if node in spoken.levels_up(c)) for node in spoken.hypernyms}
+    for count in range(1, 10):
+        joined = AgglomerativeClustering(count, metric="precomputed", linkage="average").fit_predict(apart)
+        clusters = {frozenset(np.array(spoken.classes)[joined == k]) for k in range(count)}
+        assert clusters <= below
+
+
+def test_phones_are_unlike_by_the_share_of_features_and_wholly_between_consonants_and_vowels() -> None:
+    assert spoken_digits.unlikeness("s", "z") == pytest.approx(1 / 3)  # voice alone
+    assert spoken_digits.unlikeness("t", "n") == pytest.approx(2 / 3)  # manner and voice
+    assert spoken_digits.unlikeness("i", "s") == 1
+    assert spoken_digits.unlikeness("k", "k") == 0
+    assert spoken_digits.edit_distance("naɪn", "faɪv") == pytest.approx((1 + 2 / 3) / 4)
 
 
 def test_cifar_100_has_the_superclasses_of_the_data_set() -> None:

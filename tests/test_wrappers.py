@@ -244,7 +244,8 @@ def test_options_are_cut_at_commas_outside_brackets() -> None:
 
 @pytest.mark.slow
 def test_a_network_is_compared_with_its_own_copy_of_8_bits(tmp_path: Path) -> None:
-    done = gevaldi.compare(PAIR[0], f"quantised:{PAIR[0]}", "bundled:mnist-vae", samples=4, out=tmp_path / "run", steps=5)
+    search = {"samples": 4, "steps": 5, "goal": "most divergent"}
+    done = gevaldi.compare(PAIR[0], f"quantised:{PAIR[0]}", "bundled:mnist-vae", out=tmp_path / "run", **search)
     notes = {side: done.run.record["models"][side]["note"] for side in ("first", "second")}
     assert notes["first"] is None
     assert "straight through" in notes["second"]

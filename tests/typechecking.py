@@ -1,5 +1,45 @@
-"""beartype as the suite uses it: an int is a float, as for every type checker."""
+"""Types and shapes as the suite checks them: an int is a float, as for every type checker, and not every call is checked.
 
+Checking all calls would take two thirds of the suite's time. So the first calls of every function in every test are checked, and
+some of the later ones.
+"""
+
+import dataclasses
+import functools
+import inspect
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import jaxtyping
 from beartype import BeartypeConf, beartype
 
-checked = beartype(conf=BeartypeConf(is_pep484_tower=True))
+FIRST, EVERY = 16, 64  # calls of a function that are checked in a test: so many, and then one of so many
+
+calls: Counter[Callable[..., Any]] = Counter()  # since a test began
+
+checks = beartype(conf=BeartypeConf(is_pep484_tower=True))
+
+
+def install(package: str) -> None:
+    """Check calls of a package's functions, and of the constructors of its dataclasses, from its import on."""
+    jaxtyped = jaxtyping.jaxtyped
+
+    def sampled(what: Any) -> Any:
+        if dataclasses.is_dataclass(what) and "__init__" in vars(what):
+            what.__init__ = some_calls(what.__init__)
+        return some_calls(what) if inspect.isfunction(what) else what
+
+    def some_calls(function: Callable[..., Any]) -> Callable[..., Any]:
+        always = functools.cache(lambda: jaxtyped(function, typechecker=checks))  # made when it is first needed, which takes long
+
+        @functools.wraps(function)
+        def call(*arguments: Any, **named: Any) -> Any:
+            calls[function] += 1
+            count = calls[function]
+            return (always() if count <= FIRST or count % EVERY == 0 else function)(*arguments, **named)
+
+        return call
+
+    jaxtyping.jaxtyped = lambda typechecker: sampled
+    jaxtyping.install_import_hook(package, None)

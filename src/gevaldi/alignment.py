@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gevaldi.divergences.base import log_sum_exp
 from gevaldi.errors import ContractError
-from gevaldi.models import Classifier, Label, Pictures
+from gevaldi.models import Classifier, Inputs, Label, Pictures
 from gevaldi.taxonomy.base import Taxonomy
 from gevaldi.taxonomy.keys import WORDNET, is_an_id, keys_of
 from gevaldi.taxonomy.labels import Named, Said, is_same_class, mapping_of
@@ -37,7 +37,7 @@ class Aligned(Classifier):
     def __init__(self, inner: Classifier, places: Sequence[int | None], labels: Sequence[Label]) -> None:
         super().__init__()
         self.inner, self.places, self.labels = inner, tuple(places), tuple(labels)
-        self.name, self.note, self.files = inner.name, inner.note, inner.files
+        self.name, self.note, self.files, self.hears = inner.name, inner.note, inner.files, inner.hears
         self.training = inner.training
         sources: list[list[int]] = [[] for _ in labels]
         for i, place in enumerate(places):
@@ -49,7 +49,7 @@ class Aligned(Classifier):
 
         self.official = self._official if inner.official else None
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+    def forward(self, pictures: Inputs) -> Float[Tensor, "batch classes"]:
         """Log p(y|x) over the new classes."""
         return self._normalised(self._gathered(self.inner(pictures)))
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from PIL import Image
 
+    from gevaldi.archive.pairs import Pairs
     from gevaldi.engines.base import ComputeRows, Engine, Job
     from gevaldi.mass.mass import Mass
     from gevaldi.measures.evaluation import Evaluation
@@ -117,7 +118,8 @@ class Comparison:
         The run folder stores them, and the report shows them.
 
         Args:
-            draws: pictures to draw; by default 200,000 by small networks, 2,000 by large ones. Earlier draws are used again.
+            draws: pictures to draw; by default 200,000 by small networks, 20,000 if a classifier is behind a service, 2,000 by
+                large networks. Earlier draws are used again.
             most: regions to report, the most important first.
             pool: real pictures to find in the regions, such as "folder:DIR"; by default the run's own, if it has any.
             name_with: a text-image network that says which texts fit the pictures of a region better than pictures on which both
@@ -161,6 +163,26 @@ class Comparison:
         wanted = Event.parse(event)
         with self._job(Compute(device, engine=engine, progress=progress)) as (job, rows):
             return mass_of(wanted, job, rows, draws)
+
+    def archive(self, queries: int = 10_000, *, device: str = "auto", progress: bool | None = None) -> "Pairs":
+        """Many different disagreements: the most divergent picture for every pair of top classes that is found.
+
+        An archive of pictures, one for each pair, grows by moving their latents at random (MAP-Elites). It needs no gradients. The
+        run folder stores every answer, so a search that is interrupted goes on, and a longer one begins with earlier answers.
+
+        Args:
+            queries: pictures on which both classifiers answer, rounded up to a multiple of 32.
+            device: auto, cpu, cuda, cuda:1, mps.
+            progress: whether to show a progress bar; by default on a terminal.
+
+        Raises:
+            SpecError: the number of queries is out of range.
+            ContractError: a network fails on pictures of the generator.
+        """
+        from gevaldi.archive.start import grow_archive
+
+        with self._job(Compute(device, progress=progress)) as (job, _):
+            return grow_archive(job, queries)
 
     @contextmanager
     def _job(self, compute: Compute) -> "Iterator[tuple[Job, ComputeRows]]":

@@ -11,6 +11,7 @@ from gevaldi.errors import DataError
 from gevaldi.models import Classifier
 from gevaldi.pictures._unknown import unknown_classes
 from gevaldi.pictures.base import RealPictures, brought_to_network
+from gevaldi.wrappers.listening import listening
 
 BATCH = 50
 
@@ -48,6 +49,7 @@ def confusions(classifier: Classifier, real: RealPictures, size: tuple[int, int]
         DataError: the pictures cannot be read, or the classes of the pictures are known, and none is one of the classifier's.
     """
     check_mode(classifier, "classifier")
+    classifier = listening(classifier, real.sound)
     _, height, width = real.pictures[0].shape
     remedy = "Say the side that the classifier takes: --size SIDE."
     pictures = brought_to_network(real, size or (height, width), classifier, remedy)

@@ -15,6 +15,7 @@ from gevaldi.errors import ContractError, describe_error
 from gevaldi.models import Classifier, Generator, ModuleClassifier, Pictures, passes_gradients
 from gevaldi.outputs import check_output, logits_in_unit_interval, output_of, refuse_decisions
 from gevaldi.probe import Probe
+from gevaldi.wrappers.listening import Listening
 
 PROBES = 4
 SAME, NEAR, FAR = 1e-6, 0.1, 0.5  # mean total variation of classifiers that agree, nearly agree, and do not
@@ -151,11 +152,17 @@ def _classified(classifier: Classifier, pictures: Pictures, role: str) -> tuple[
         _check_form(inner, log_p, len(batch[0]), role)
 
     log_p = Probe(role, partial(_classify, inner, role=role), check, (pictures,), "pictures", "predictions").answer()
-    output = output_of(inner, pictures, log_p)
+    module, seen = _module(inner, pictures)
+    output = output_of(module, seen, log_p)
     refuse_decisions(output, role)
-    check_output(inner, output, log_p, role)
+    check_output(module, output, log_p, role)
     log_p = log_p if inner is classifier else check_classifier(classifier, pictures.clone(), role)
-    return log_p, logits_in_unit_interval(inner, output, role)
+    return log_p, logits_in_unit_interval(module, output, role)
+
+
+def _module(classifier: Classifier, pictures: Pictures) -> tuple[Classifier, Tensor]:
+    """The classifier itself and what it takes, which is sound where it hears the pictures."""
+    return (classifier.inner, classifier.waveforms(pictures)) if isinstance(classifier, Listening) else (classifier, pictures)
 
 
 def check_mode(module: nn.Module, role: str) -> None:
@@ -199,7 +206,8 @@ def check_classifier(classifier: Classifier, pictures: Pictures, role: str) -> F
     """
     log_p: Tensor = _classify(classifier, pictures, role)
     _check_form(classifier, log_p, len(pictures), role)
-    check_output(classifier, output_of(classifier, pictures, log_p), log_p, role)
+    module, seen = _module(classifier, pictures)
+    check_output(module, output_of(module, seen, log_p), log_p, role)
     return log_p
 
 

@@ -17,7 +17,7 @@ from gevaldi.alignment import Aligned
 from gevaldi.calls import Call
 from gevaldi.divergences import registry, traits
 from gevaldi.divergences.base import Divergence
-from gevaldi.models import Classifier, Generator, Label
+from gevaldi.models import Classifier, Generator, Label, Sound
 from gevaldi.names import OBJECT, plain
 from gevaldi.priors.base import Prior
 from gevaldi.spec import Spec
@@ -47,8 +47,15 @@ def describe(first: Classifier, second: Classifier, generator: Generator, spec: 
             "prior": type(generator.prior).__name__,
             "prior_sha256": hash_of_prior(generator.prior),
             "latent_shape": list(generator.prior.shape),
+            "sound": _sound(generator.sound),
         },
     }
+
+
+def _sound(sound: Sound | None) -> dict[str, Any] | None:
+    """How pictures become sound; weights of a vocoder are among the generator's."""
+    settings: dict[str, Any] = _as_json(sound) if is_dataclass(sound) else {}
+    return {"kind": type(sound).__name__, "rate": sound.rate} | settings if sound else None
 
 
 def differing(here: dict[str, Any], there: dict[str, Any]) -> list[str]:

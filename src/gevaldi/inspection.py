@@ -23,10 +23,12 @@ from gevaldi.labels import labels_of
 from gevaldi.models import Classifier, Generator, Label
 from gevaldi.names import plain
 from gevaldi.pictures import sources as pictures
-from gevaldi.pictures._layout import SUFFIXES
+from gevaldi.pictures._layout import PICTURES, RECORDINGS
 from gevaldi.pictures.base import RealPictures, Some, brought_to, brought_to_network
 from gevaldi.quoting import unquoted
+from gevaldi.sounds.log_mel import LogMel
 from gevaldi.steps import steps_in_words
+from gevaldi.wrappers.listening import listening
 
 SHOWN = 4  # pictures
 SIDES = (224, 64, 32, 28)  # tried where neither the pictures nor the classifier say a size
@@ -106,7 +108,10 @@ def _of_classifier(name: str, classifier: Classifier, real: str | None) -> Inspe
     lines = [*_of_network(name, "classifier", classifier), ("classes", _labels(classifier.labels))]
     for i, step in enumerate(steps_in_words(about["settings"]), 1):
         lines.append((f"step {i}", step))
+    if classifier.hears:
+        lines.append(("hears", f"waveforms of {classifier.hears:,} Hz"))
     lines.append(("real pictures", "by the pipeline of its own package" if classifier.official else "by the same steps"))
+    classifier = listening(classifier, pictures.load(real).sound if real else LogMel())
     shown, source = _shown_to(classifier, about["settings"], real)
     batch = torch.stack([*shown.pictures])
     with torch.no_grad(), _Watch(classifier) as watch:
@@ -151,7 +156,7 @@ def _of_generator(name: str, generator: Generator) -> Inspection:
 
 def _path_advice(path: Path) -> str:
     """How a file or a folder is named as a model or as pictures."""
-    of_file = (pictures,) if path.suffix.lower() in SUFFIXES else (classifiers,)
+    of_file = (pictures,) if path.suffix.lower() in PICTURES.suffixes | RECORDINGS.suffixes else (classifiers,)
     kinds = (pictures, classifiers, generators) if path.is_dir() else of_file
     return " ".join(kind.name_path(path) for kind in kinds if kind.name_path)
 

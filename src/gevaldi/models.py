@@ -19,8 +19,12 @@ from gevaldi.labels import Labels
 from gevaldi.labels import labels_of as labels_of
 from gevaldi.priors.base import Prior
 from gevaldi.provenance import Files
+from gevaldi.sounds.base import Sound as Sound
+from gevaldi.sounds.base import Waveforms
 
 Pictures = Float[Tensor, "batch channels height width"]
+Inputs = Pictures | Waveforms
+"""What a classifier takes: pictures, or waveforms if it hears."""
 
 
 def notes(*said: str | None) -> str | None:
@@ -34,13 +38,20 @@ def passes_gradients(network: nn.Module) -> bool:
     return all(map(passes_gradients, network.children())) if own is None else own
 
 
+def requests_at_once(network: nn.Module) -> int:
+    """How many requests the service behind a network answers at once; 0 if it has none."""
+    return max(getattr(part, "requests_at_once", 0) for part in network.modules())
+
+
 class Classifier(nn.Module, ABC):
     """p(y|x): pictures in [0, 1] in, log-probabilities out.
 
     Attributes:
         labels: one per class, in the order of the output.
         name: what reports call it; None for the name by which it was asked for, or that of the module's class.
-        official: from a picture of 8 bits (PIL) to log-probabilities (1, classes) by the pipeline of the network's own package;
+        hears: samples a second (Hz) of the waveforms (batch, samples) that it takes instead of pictures; None if it takes pictures.
+        official: from a picture of 8 bits (PIL), or a waveform (NumPy) where it hears, to log-probabilities (1, classes) by the
+            pipeline of the network's own package;
             None where it has none, and stored pictures are classified as the search sees them.
         note: what a reader of its results has to know, as where its gradients come from; None for nothing.
         files: those that it was read from, with their SHA-256, where it was loaded by its name.
@@ -50,6 +61,7 @@ class Classifier(nn.Module, ABC):
     name: str | None = None
     note: str | None = None
     files: Files = MappingProxyType({})
+    hears: int | None = None
     official: "Callable[[Any], Tensor] | None" = None
 
     @abstractmethod
@@ -65,6 +77,7 @@ class Generator(nn.Module, ABC):
         conditions: what it can be asked for (the digits, the ImageNet classes); empty if it takes no condition.
         name: what reports call it; None for the name by which it was asked for, or that of the module's class.
         starts_at_zero: whether a search starts at the latent of zeros, and not at a draw, as where latents are offsets.
+        sound: how its pictures become sound; None if they do not.
         originals: the real picture that belongs to each condition, where conditions are pictures; shown beside what is made of it.
         files: those that it was read from, with their SHA-256, where it was loaded by its name.
     """
@@ -73,6 +86,7 @@ class Generator(nn.Module, ABC):
     conditions: tuple[Label, ...] = ()
     name: str | None = None
     starts_at_zero: bool = False
+    sound: Sound | None = None
     originals: Float[Tensor, "conditions channels height width"] | None = None
     files: Files = MappingProxyType({})
 
@@ -103,6 +117,7 @@ class ModuleClassifier(Classifier):
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         name: str | None = None,
+        hears: int | None = None,
     ) -> None:
         super().__init__()
         _refuse_what_is_no_module(module, "classifier")
@@ -112,11 +127,13 @@ class ModuleClassifier(Classifier):
             )
         self.module, self.labels, self.output, self.name = module, labels_of(labels), output, name
         self.training = module.training  # the wrapper is in evaluation mode if what it wraps is
+        if hears is not None:
+            self.hears = _rate(hears, mean, std)
         self.normalised = mean is not None or std is not None
         self.register_buffer("mean", torch.tensor(mean or [0.0]).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std or [1.0]).view(1, -1, 1, 1))
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+    def forward(self, pictures: Inputs) -> Float[Tensor, "batch classes"]:
         """Normalise, classify, and bring the output to log-probabilities."""
         raw = self.raw(pictures)
         raw = raw.to(torch.promote_types(raw.dtype, torch.float32))  # half precision knows no probability below 6e-5
@@ -127,7 +144,7 @@ class ModuleClassifier(Classifier):
             return raw.clamp_min(torch.finfo(raw.dtype).tiny).log()  # of a zero the logarithm has no gradient
         return raw
 
-    def raw(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+    def raw(self, pictures: Inputs) -> Float[Tensor, "batch classes"]:
         """What the module itself gives."""
         output = self.module((pictures - self.mean) / self.std if self.normalised else pictures)
         if not isinstance(output, Tensor):
@@ -145,6 +162,7 @@ class ModuleGenerator(Generator):
         conditions: Labels = 0,
         output_range: tuple[float, float] = (0.0, 1.0),
         name: str | None = None,
+        sound: Sound | None = None,
     ) -> None:
         super().__init__()
         _refuse_what_is_no_module(module, "generator")
@@ -155,6 +173,12 @@ class ModuleGenerator(Generator):
         self.module, self.prior, self.conditions, self.name = module, prior, labels_of(conditions), name
         self.training = module.training
         self.low, self.high = output_range
+        if sound is not None and not isinstance(sound, Sound):
+            raise SpecError(
+                f"sound={sound!r} was given; a gevaldi.models.Sound was expected, such as LogMel() of gevaldi.sounds.log_mel."
+            )
+        if sound is not None:
+            self.sound = sound
 
     def forward(self, z: Float[Tensor, "batch ..."], condition: Int[Tensor, " batch"]) -> Pictures:
         """Generate, and bring the pictures from the module's own range to [0, 1]."""
@@ -170,6 +194,19 @@ def _refuse_what_is_no_module(module: Any, kind: str) -> None:
         )
 
 
+def _rate(hears: Any, *unused: Any) -> int:
+    """A rate at which a classifier hears.
+
+    Raises:
+        SpecError: it is no rate, or there are the mean and std of pictures beside it.
+    """
+    if not isinstance(hears, int) or hears < 1:
+        raise SpecError(f"hears={hears!r} was given; samples a second (Hz) were expected, such as 16000.")
+    if any(setting is not None for setting in unused):
+        raise SpecError("mean and std were given with hears; they belong to pictures. Normalise waveforms in the module.")
+    return hears
+
+
 def classifier(
     module: nn.Module,
     labels: Labels,
@@ -178,8 +215,9 @@ def classifier(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     name: str | None = None,
+    hears: int | None = None,
 ) -> Classifier:
-    """Wrap a module that classifies pictures: `classifier(net, labels=10, mean=[0.13], std=[0.31])`.
+    """Wrap a module that classifies pictures or sounds: `classifier(net, labels=10, mean=[0.13], std=[0.31])`.
 
     Args:
         module: maps pictures (batch, channels, height, width) in [0, 1] to (batch, classes).
@@ -189,8 +227,9 @@ def classifier(
         mean: subtracted from the pictures per channel, after which they are divided by `std`.
         std: see `mean`.
         name: what reports call it; by default the name by which it was asked for, or that of the module's class.
+        hears: if the module takes waveforms (batch, samples) in [-1, 1] instead of pictures, their samples a second (Hz).
     """
-    return ModuleClassifier(module, labels, output=output, mean=mean, std=std, name=name)
+    return ModuleClassifier(module, labels, output=output, mean=mean, std=std, name=name, hears=hears)
 
 
 def generator(
@@ -200,6 +239,7 @@ def generator(
     *,
     output_range: tuple[float, float] = (0.0, 1.0),
     name: str | None = None,
+    sound: Sound | None = None,
 ) -> Generator:
     """Wrap a module that makes pictures: `generator(vae.decoder, latent=20)`.
 
@@ -209,6 +249,7 @@ def generator(
         conditions: how many conditions there are, or their names, as `labels` of a classifier; 0 for a generator without.
         output_range: the range of the module's pictures, (-1, 1) for one that ends in tanh.
         name: what reports call it; by default the name by which it was asked for, or that of the module's class.
+        sound: how its pictures become sound, such as `LogMel()` of `gevaldi.sounds.log_mel` for log-mel spectrograms.
     """
     from gevaldi.priors.standard_normal import standard_normal
 
@@ -219,4 +260,4 @@ def generator(
             "(4, 8, 8), or gevaldi.priors.truncated_normal.TruncatedNormal(128)."
         )
     prior = latent if isinstance(latent, Prior) else standard_normal(*((latent,) if isinstance(latent, int) else latent))
-    return ModuleGenerator(module, prior, conditions, output_range, name)
+    return ModuleGenerator(module, prior, conditions, output_range, name, sound)

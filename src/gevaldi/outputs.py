@@ -5,10 +5,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gevaldi.errors import ContractError
-from gevaldi.models import Classifier, ModuleClassifier, Pictures
+from gevaldi.models import Classifier, Inputs, ModuleClassifier
 
 
-def output_of(classifier: Classifier, pictures: Pictures, log_p: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
+def output_of(classifier: Classifier, pictures: Inputs, log_p: Float[Tensor, "batch classes"]) -> Float[Tensor, "batch classes"]:
     """What the module of a classifier gives, or the log-probabilities where it has none."""
     with torch.no_grad():
         return classifier.raw(pictures.detach().clone()) if isinstance(classifier, ModuleClassifier) else log_p.detach()

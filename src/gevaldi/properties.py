@@ -12,7 +12,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from gevaldi.models import Pictures
+from gevaldi.models import Pictures, Sound
+from gevaldi.sounds.log_mel import LogMel
+from gevaldi.sounds.properties import WORDS
+from gevaldi.sounds.properties import measure as measure_sounds
 
 Values = Float[Tensor, " batch"]
 
@@ -57,6 +60,7 @@ PROPERTIES: Mapping[str, Property] = {
     "top right": Property(" %", "brighter at the top right", "darker at the top right"),
     "bottom left": Property(" %", "brighter at the bottom left", "darker at the bottom left"),
     "bottom right": Property(" %", "brighter at the bottom right", "darker at the bottom right"),
+    **{name: Property(*words) for name, words in WORDS.items()},  # of sounds
 }
 """All properties by name. Percentages are numbers from 0 to 100."""
 
@@ -77,14 +81,17 @@ def unit_of(name: str) -> str:
 
 
 @torch.inference_mode()
-def measure(pictures: Pictures) -> dict[str, Float[np.ndarray, " batch"]]:
+def measure(pictures: Pictures, sound: Sound | None = None) -> dict[str, Float[np.ndarray, " batch"]]:
     """The properties of pictures in [0, 1], by name; NaN where a picture does not have one.
 
     Brightness, contrast (the standard deviation of brightness), saturation (the largest colour minus the smallest), warmth (red
     minus blue) and the four quarters are means in percent of the range. Sharpness is the mean size of the Laplacian over the
     contrast. Asymmetry is the share of the brightness that moves when left and right are exchanged. Grey pictures have no colour.
+    Of log-mel spectrograms (`sound`), those of the sound are measured instead.
     """
     pictures = pictures.detach().to("cpu", torch.float64)
+    if isinstance(sound, LogMel):
+        return {name: values.numpy() for name, values in measure_sounds(pictures, sound).items()}
     grey = pictures.mean(1)
     measured = {name: function(grey) for name, function in OF_GREY.items()}
     if pictures.shape[1] == 3:

@@ -68,6 +68,11 @@ BEFORE: dict[str, Words] = {
     "ModuleClassifier": lambda part: _normalised(part) if part["normalised"] else [],
     "Backwards": lambda _: ["reverse the colour channels (blue first)"],
     "Typed": lambda part: [f"convert to {part['dtype']}"],
+    "Standardised": lambda part: ["scale each waveform to mean 0 and variance 1"] if part["standardised"] else [],
+    "FilterBank": lambda part: [
+        f"take {part['frames']:,} frames of Kaldi's filter bank of {part['mels']} mels",
+        f"subtract {part['mean']:.4g} and divide by {part['std']:.4g}",
+    ],
     "FixedBatch": lambda part: [f"pass at most {part['most']} pictures at a time"] if part.get("most") else [],
     "Tempered": _nothing,
     "_Inputs": _nothing,

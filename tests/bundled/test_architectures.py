@@ -9,7 +9,8 @@ from gevaldi.bundled.architectures import ConditionalGenerator, Flow, Referee
 from gevaldi.bundled.families import Family
 from gevaldi.bundled.worlds import DIGITS, GARMENTS, WORLDS
 
-CLASSIFIERS = {name: family for world in WORLDS.values() for name, family in world.classifiers.items()}
+CLASSIFIERS = {name: world for world in WORLDS.values() for name in world.classifiers}
+of_a_side = pytest.mark.parametrize("side", sorted({world.data.side for world in WORLDS.values()}))
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +69,8 @@ def test_a_new_flow_started_from_moments_has_them():
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_a_batch_equals_its_members_alone(name):
     torch.manual_seed(0)
-    classifier, pictures = CLASSIFIERS[name].build().eval(), torch.rand(4, 1, 28, 28)
+    side = CLASSIFIERS[name].data.side
+    classifier, pictures = CLASSIFIERS[name].builder(name)().eval(), torch.rand(4, 1, side, side)
     alone = torch.cat([classifier(pictures[i : i + 1]) for i in range(4)])
     assert torch.allclose(classifier(pictures), alone, atol=1e-5)
 
@@ -76,8 +78,9 @@ def test_a_batch_equals_its_members_alone(name):
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_gradients_reach_the_picture(name):
     torch.manual_seed(0)
-    pictures = torch.rand(2, 1, 28, 28, requires_grad=True)
-    CLASSIFIERS[name].build().eval()(pictures)[:, 3].sum().backward()
+    side = CLASSIFIERS[name].data.side
+    pictures = torch.rand(2, 1, side, side, requires_grad=True)
+    CLASSIFIERS[name].builder(name)().eval()(pictures)[:, 3].sum().backward()
     assert pictures.grad is not None
     assert pictures.grad.abs().sum(dim=(1, 2, 3)).gt(0).all()
 
@@ -102,12 +105,13 @@ def test_a_family_says_how_it_is_trained():
     assert family.recipe.endswith("; targets smoothed by 0.3 with pull -2; the first 10,000 pictures only")
 
 
-def test_the_generator_paints_in_zero_to_one_and_gradients_reach_its_latent():
+@of_a_side
+def test_the_generator_paints_in_zero_to_one_and_gradients_reach_its_latent(side):
     torch.manual_seed(0)
-    generator = ConditionalGenerator().eval()
+    generator = ConditionalGenerator(side=side).eval()
     u, y = torch.randn(3, generator.latent, requires_grad=True), torch.tensor([0, 5, 9])
     pictures = generator(u, y)
-    assert pictures.shape == (3, 1, 28, 28)
+    assert pictures.shape == (3, 1, side, side)
     assert pictures.min() >= 0
     assert pictures.max() <= 1
     pictures.sum().backward()
@@ -115,14 +119,16 @@ def test_the_generator_paints_in_zero_to_one_and_gradients_reach_its_latent():
     assert u.grad.abs().sum(1).gt(0).all()
 
 
-def test_inverting_the_generator_gives_the_reconstruction():
+@of_a_side
+def test_inverting_the_generator_gives_the_reconstruction(side):
     torch.manual_seed(0)
-    generator, x, y = ConditionalGenerator().eval(), torch.rand(3, 1, 28, 28), torch.tensor([1, 2, 3])
+    generator, x, y = ConditionalGenerator(side=side).eval(), torch.rand(3, 1, side, side), torch.tensor([1, 2, 3])
     reconstruction = torch.sigmoid(generator.decoder(generator.encoder(x, y)[0], y))
     assert torch.allclose(generator(generator.invert(x, y), y), reconstruction, atol=1e-5)
 
 
-def test_the_referee_reads_from_its_own_features():
+@of_a_side
+def test_the_referee_reads_from_its_own_features(side):
     torch.manual_seed(0)
-    referee, pictures = Referee().eval(), torch.rand(2, 1, 28, 28)
+    referee, pictures = Referee(side=side).eval(), torch.rand(2, 1, side, side)
     assert torch.equal(referee(pictures), referee.read(referee.features(pictures)))

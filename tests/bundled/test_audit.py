@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from gevaldi.bundled import audit
-from gevaldi.bundled.mnist import Examples
+from gevaldi.bundled.examples import Examples
 
 
 class Brightness(nn.Module):

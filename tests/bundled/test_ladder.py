@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import gevaldi
 from conftest import MNIST, needs_mnist
 from gevaldi.bundled import audit, cards, digits, ladder, ladder_training, store, training
-from gevaldi.bundled.mnist import Examples, read_mnist
+from gevaldi.bundled.examples import Examples
 from gevaldi.bundled.worlds import DIGITS
 from gevaldi.classifiers import load_classifier
 from gevaldi.classifiers.bundled import NAMES
@@ -99,7 +99,7 @@ def test_a_card_states_what_the_files_of_its_seeds_do(name):
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "seed"), MEMBERS)
 def test_the_figures_on_all_test_digits_are_those_of_the_file(name, seed):
-    test, network, said = read_mnist("test", MNIST), ladder.load(name, seed), header(name, seed)
+    test, network, said = DIGITS.data.read("test", MNIST), ladder.load(name, seed), header(name, seed)
     assert audit.accuracy(network, test) == pytest.approx(number(said[ACCURACY]) / 100, abs=2e-4)
     if name in TAUGHT:
         errors, second = ladder_training.seriousness(network, test)
@@ -262,7 +262,7 @@ def test_no_seed_is_too_few(data, tmp_path):
 def test_the_digits_of_a_folder_are_pictures_with_classes(data):
     from gevaldi.pictures import sources
 
-    found, expected = sources.load(f"mnist:test,folder={data}"), read_mnist("test", data)
+    found, expected = sources.load(f"mnist:test,folder={data}"), DIGITS.data.read("test", data)
     assert found.classes == [str(label) for label in expected.labels.tolist()]
     assert torch.equal(torch.stack(found.pictures), expected.pictures)
     garments = sources.load(f"fashion:test,folder={data}")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gevaldi.bundled import mnist
-from gevaldi.bundled.worlds import WORLDS
+from gevaldi.bundled.worlds import DIGITS, GARMENTS
 from gevaldi.errors import DataError
 
 IMAGES, LABELS = mnist.FILES["test"]
@@ -56,7 +56,7 @@ def test_gzipped_and_plain_files_read_alike(tmp_path, pictures):
 
 def test_pictures_come_in_zero_to_one_with_their_labels(tmp_path, pictures):
     write_test_part(tmp_path, pictures, np.array([3, 1, 4, 1, 5], np.uint8))
-    digits = mnist.read_mnist("test", tmp_path)
+    digits = DIGITS.data.read("test", tmp_path)
     assert torch.equal(digits.pictures, torch.from_numpy(pictures).unsqueeze(1).float() / 255)
     assert digits.labels.tolist() == [3, 1, 4, 1, 5]
 
@@ -71,14 +71,14 @@ def test_torchvision_reads_the_same(tmp_path, pictures):
 
 def test_a_missing_folder_is_answered_with_all_files_expected(tmp_path):
     with pytest.raises(DataError, match=r"no such folder.*train-images-idx3-ubyte.*t10k-labels-idx1-ubyte"):
-        mnist.read_mnist("train", tmp_path / "nowhere")
+        DIGITS.data.read("train", tmp_path / "nowhere")
 
 
 def test_a_missing_file_is_named(tmp_path, pictures):
     write_test_part(tmp_path, pictures, np.zeros(5, np.uint8))
     (tmp_path / f"{LABELS}.gz").unlink()
     with pytest.raises(DataError, match="t10k-labels-idx1-ubyte is missing"):
-        mnist.read_mnist("test", tmp_path)
+        DIGITS.data.read("test", tmp_path)
 
 
 @pytest.mark.parametrize("left", [0, 3, 10, 100])
@@ -107,24 +107,23 @@ def test_a_download_page_instead_of_data_is_told_by_its_first_bytes(tmp_path):
 def test_files_that_are_not_mnist_are_refused(tmp_path, shape, labels, complaint):
     write_test_part(tmp_path, np.zeros(shape, np.uint8), np.array(labels, np.uint8))
     with pytest.raises(DataError, match=complaint):
-        mnist.read_mnist("test", tmp_path)
+        DIGITS.data.read("test", tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("world", WORLDS)
-def test_a_failed_download_says_how_to_hand_over_a_folder(world, tmp_path, monkeypatch):
+@pytest.mark.parametrize("data", [DIGITS.data, GARMENTS.data], ids=lambda data: data.world)
+def test_a_failed_download_says_how_to_hand_over_a_folder(data, tmp_path, monkeypatch):
     import torchvision.datasets
 
     def offline(*args, **kwargs):
         raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
 
-    data = WORLDS[world].data
     monkeypatch.setattr(torchvision.datasets, data.torchvision, offline)
-    with pytest.raises(DataError, match=rf"{data.name} could.*Error downloading.*gevaldi train {world} --data FOLDER"):
+    with pytest.raises(DataError, match=rf"{data.name} could.*Error downloading.*gevaldi train {data.world} --data FOLDER"):
         mnist.download(data, tmp_path)
 
 
 def test_the_files_of_a_package_are_read_where_no_folder_is_named(tmp_path, pictures):
     write_test_part(tmp_path, pictures, np.array([3, 1, 4, 1, 5], np.uint8))
-    data = dataclasses.replace(WORLDS["fashion"].data, package=tmp_path)
-    assert mnist.read_part(data, "test").labels.tolist() == [3, 1, 4, 1, 5]
+    data = dataclasses.replace(GARMENTS.data, package=tmp_path)
+    assert data.read("test").labels.tolist() == [3, 1, 4, 1, 5]

@@ -6,19 +6,24 @@ import pytest
 import torch
 from scipy.stats import binomtest, chi2
 
-from conftest import FASHION, MNIST, needs_fashion, needs_mnist
-from gevaldi.bundled import audit, digits, store
-from gevaldi.bundled.mnist import Examples, read_part
-from gevaldi.bundled.worlds import DIGITS, GARMENTS, WORLDS, World
+from conftest import FASHION, MNIST, needs_fashion, needs_mnist, needs_speech
+from conftest import SPEECH as FSDD
+from gevaldi.bundled import audit, store
+from gevaldi.bundled.examples import Examples
+from gevaldi.bundled.worlds import DIGITS, GARMENTS, SPEECH, WORLDS, World
 from gevaldi.classifiers import load_classifier
 from gevaldi.errors import SpecError
+from gevaldi.generators import load_generator
 
 SHIPPED = [(world, name) for world in WORLDS.values() for name in world.shipped]
 CLASSIFIERS = [(world, name) for world, name in SHIPPED if name != world.generator.name]
-DATA = {"MNIST": MNIST, "Fashion-MNIST": FASHION}
+DATA = {"mnist": MNIST, "fashion": FASHION, "speech": FSDD}
+TESTED = {"mnist": 10_000, "fashion": 10_000, "speech": 300}
+REAL = {"mnist": 1000, "fashion": 1000, "speech": 120}
 of_a_world = pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
 of_a_classifier = pytest.mark.parametrize(("world", "name"), CLASSIFIERS, ids=[name for _, name in CLASSIFIERS])
-with_data = pytest.mark.parametrize("world", [pytest.param(DIGITS, marks=needs_mnist), pytest.param(GARMENTS, marks=needs_fashion)])
+MARKS = {"mnist": needs_mnist, "fashion": needs_fashion, "speech": needs_speech}
+with_data = pytest.mark.parametrize("world", [pytest.param(world, marks=MARKS[name], id=name) for name, world in WORLDS.items()])
 
 
 def stated(name: str, question: str) -> float:
@@ -29,27 +34,27 @@ def stated(name: str, question: str) -> float:
 
 
 def accuracy_of(world: World, name: str) -> float:
-    return stated(name, f"accuracy on 10,000 test {world.data.many}")
+    return stated(name, f"accuracy on {TESTED[world.data.world]:,} test {world.data.many}")
 
 
 def real(world: World) -> Examples:
-    return Examples(*digits.real_pictures(world.data))
+    return world.data.shipped()
 
 
 def all_real(world: World) -> Examples:
-    return read_part(world.data, "test", DATA[world.data.name])
+    return world.data.read("test", DATA[world.data.world])
 
 
 @of_a_world
-def test_there_are_a_hundred_real_pictures_of_each_class(world):
-    found = real(world)
-    assert found.pictures.shape == (1000, 1, 28, 28)
-    assert found.labels.bincount().tolist() == [100] * 10
+def test_there_are_equally_many_real_pictures_of_each_class(world):
+    found, count = real(world), REAL[world.data.world]
+    assert found.pictures.shape == (count, 1, world.data.side, world.data.side)
+    assert found.labels.bincount().tolist() == [count // 10] * 10
     assert found.pictures.min() == 0
-    assert found.pictures.max() == 1
+    assert 0.9 < found.pictures.max() <= 1
 
 
-@pytest.mark.parametrize(("world", "most"), [(DIGITS, 4_000_000), (GARMENTS, 2_500_000)])
+@pytest.mark.parametrize(("world", "most"), [(DIGITS, 4_000_000), (GARMENTS, 2_500_000), (SPEECH, 1_200_000)])
 def test_the_weights_are_small_enough_to_ship(world, most):
     assert sum(path.stat().st_size for path in world.folder.glob("*.safetensors")) <= most
     assert {path.stem for path in world.folder.glob("*.safetensors")} == set(world.shipped)
@@ -143,6 +148,20 @@ def test_shipped_classifiers_of_garments_differ_on_5_to_12_percent_of_pictures_a
     assert 0.05 <= min(churn) <= max(churn) <= 0.12
     accuracies = {name: top[name].eq(found.labels).float().mean().item() for name in names}
     assert min(abs(accuracies[one] - accuracies[other]) for one, other in pairs) < 0.003
+
+
+def test_what_the_generator_of_spoken_digits_says_is_heard_as_the_digit_asked_for():
+    """Its pictures become sound, and the sound a picture again, which only their audible part survives."""
+    drawn, y = audit.draw(store.load("speech-vae"), 100, seed=2)
+    sound, referee = load_generator("bundled:speech-vae").sound, store.load("speech-referee")
+    heard = sound.picture(sound.waveform(drawn))
+    assert audit.accuracy(referee, Examples(heard, y)) >= 0.93  # 98.8 % of 600
+    few = SPEECH.data.shipped()
+    assert audit.accuracy(referee, Examples(sound.picture(sound.waveform(few.pictures)), few.labels)) >= 0.97
+
+
+def test_the_pair_of_spoken_digits_differs_on_several_percent_of_recordings():
+    assert 0.02 <= audit.disagreement(*map(store.load, SPEECH.pair), SPEECH.data.shipped().pictures) <= 0.2
 
 
 @needs_mnist

@@ -5,10 +5,13 @@ import dataclasses
 import pytest
 import torch
 from test_mnist import barred
+from test_recordings import hummed
 
 from gevaldi.bundled import store
 from gevaldi.bundled.architectures import Strided
-from gevaldi.bundled.fitting import Average, fit, jitter, mirror, seeded
+from gevaldi.bundled.fitting import AUGMENTATIONS, Average, fit, mask, mirror, seeded, stretch
+from gevaldi.bundled.mnist import IdxFiles
+from gevaldi.bundled.recordings import Recordings
 from gevaldi.bundled.schedule import Schedule
 from gevaldi.bundled.training import train_world
 from gevaldi.bundled.worlds import WORLDS, World
@@ -17,14 +20,15 @@ from gevaldi.errors import WeightsError
 from gevaldi.generators import load_generator
 
 ONCE = Schedule(epochs=1, batch=50, rate=3e-3)
+WRITTEN = {IdxFiles: barred, Recordings: hummed}  # by whom a small data set is written
 
 
 def small(world: World) -> World:
     """A world whose first classifier learns what is easy, and whose others are trained for one epoch."""
     rest = {name: dataclasses.replace(family, epochs=1) for name, family in world.classifiers.items() if name != world.pair[0]}
-    first = {world.pair[0]: dataclasses.replace(world.classifiers[world.pair[0]], epochs=20, rate=3e-3)}
+    first = {world.pair[0]: dataclasses.replace(world.classifiers[world.pair[0]], epochs=20, rate=3e-3, augmentation=None)}
     return dataclasses.replace(
-        world, classifiers=first | rest, generator=dataclasses.replace(world.generator, autoencoder=ONCE, flow=ONCE)
+        world, classifiers=first | rest, generator=dataclasses.replace(world.generator, autoencoder=ONCE, flow=ONCE, copies=1)
     )
 
 
@@ -36,14 +40,19 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return barred(tmp_path_factory.mktemp("mnist"), 300)
-
-
 @pytest.fixture(scope="module", params=WORLDS)
-def trained(request, data, tmp_path_factory):
-    out, told, world = tmp_path_factory.mktemp("out"), [], small(WORLDS[request.param])
+def world(request):
+    return small(WORLDS[request.param])
+
+
+@pytest.fixture(scope="module")
+def data(world, tmp_path_factory):
+    return WRITTEN[type(world.data)](tmp_path_factory.mktemp("data"), 300)
+
+
+@pytest.fixture(scope="module")
+def trained(world, data, tmp_path_factory):
+    out, told = tmp_path_factory.mktemp("out"), []
     outcome = train_world(world, data, out, progress=lambda name, share: told.append((name, share)))
     return world, out, outcome, told
 
@@ -64,7 +73,8 @@ def test_every_model_is_written_with_its_card_and_loads(trained):
 
 def test_a_name_with_a_folder_is_the_network_in_that_folder(trained):
     world, out, _, _ = trained
-    pictures = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    side = world.data.side
+    pictures = torch.rand(3, 1, side, side, generator=torch.Generator().manual_seed(0))
     for name in world.classifiers:
         named = load_classifier(f"bundled:{name},folder={out}")
         assert torch.allclose(named(pictures), store.load(name, out)(pictures).log_softmax(1), atol=1e-5)
@@ -154,7 +164,7 @@ def test_the_average_follows_by_its_memory():
     assert average.network.weight.item() == pytest.approx(1 - 0.75**2)
 
 
-@pytest.mark.parametrize("augment", [jitter, mirror])
+@pytest.mark.parametrize("augment", AUGMENTATIONS.values(), ids=map(str, AUGMENTATIONS))
 def test_augmentation_keeps_pictures_in_zero_to_one_and_is_a_function_of_its_noise(augment):
     pictures = torch.rand(20, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     first, again = (augment(pictures, torch.Generator().manual_seed(1)) for _ in range(2))
@@ -169,3 +179,27 @@ def test_about_half_of_the_pictures_are_mirrored():
     picture[..., 14, 4] = 1
     left = mirror(picture.expand(1000, -1, -1, -1), torch.Generator().manual_seed(0))[..., :14].sum().item()
     assert 430 < left < 570
+
+
+def test_a_stretch_shows_each_frame_where_time_says():
+    """A ramp in time stays one: at frame t it has the value of (t - later) · factor."""
+    whole = torch.ones(50, 1, 64, 64) * (torch.arange(64.0) / 128 + 0.25)
+    noise = torch.Generator().manual_seed(0)
+    longer, later, _ = (2 * torch.rand(3, 50, 1, generator=noise) - 1) * torch.tensor([0.1, 5.0, 0.0]).view(3, 1, 1)
+    frames = (torch.arange(64) - later) * longer.exp()
+    moved = stretch(whole, torch.Generator().manual_seed(0), (0.1, 5.0, 0.0))
+    inside = (frames >= 0) & (frames <= 63)
+    assert torch.allclose(moved[:, 0, 5][inside], (frames / 128 + 0.25)[inside], atol=1e-5)
+    assert moved[:, 0, 5][(frames <= -1) | (frames >= 64)].eq(0).all()
+
+
+def test_silence_stays_silent_however_loud_a_picture_becomes():
+    assert not stretch(torch.zeros(20, 1, 64, 64), torch.Generator().manual_seed(0), (0.1, 5.0, 0.5)).any()
+
+
+def test_a_mask_silences_whole_bands_and_frames_and_no_more_than_it_may():
+    masked = mask(torch.ones(200, 1, 64, 64), torch.Generator().manual_seed(0), bands=10, frames=8)[:, 0].eq(0)
+    bands, frames = masked.all(2).sum(1), masked.all(1).sum(1)
+    assert bands.max() == 10
+    assert frames.max() == 8
+    assert torch.equal(masked.sum((1, 2)), 64 * (bands + frames) - bands * frames)

@@ -3,8 +3,6 @@
 import json
 import random
 import shutil
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -178,10 +176,9 @@ def _copied(chance: random.Random, folder: Path) -> str:
 
 @cache
 def _run(number: int) -> Path:
-    """A run whose classes have some of the names, made by another process: forks of one that has searched cannot."""
+    """A run whose classes have some of the names."""
     place = seeds.folder() / f"named-{number}"
-    script = f"from hostile.names import search; search({number}, {str(place)!r})"
-    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, cwd=Path(__file__).parents[1])
+    seeds.in_another_process(search, number, str(place))
     return place
 
 

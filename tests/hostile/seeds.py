@@ -2,9 +2,11 @@
 
 import atexit
 import hashlib
+import io
 import json
+import multiprocessing
+import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -31,13 +33,49 @@ def folder() -> Path:
     return made
 
 
+def in_another_process(make: Callable[..., object], *arguments: Any) -> None:
+    """Call a function in a fork, which has imported everything; forks of a process that has searched cannot search.
+
+    Raises:
+        RuntimeError: it fails.
+    """
+    process = multiprocessing.get_context("fork").Process(target=_silently, args=(make, arguments))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise RuntimeError(f"{make.__name__}{arguments} ended with {process.exitcode}")
+
+
+def _silently(make: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    make(*arguments)
+
+
+def command(folder: Path, *words: str, codes: tuple[int, ...] = (0,)) -> None:
+    """What the command does in a folder, which ends with one of these codes."""
+    in_another_process(_called, folder, words, codes)
+
+
+def _called(folder: Path, words: tuple[str, ...], codes: tuple[int, ...]) -> None:
+    from gevaldi.cli.main import run
+
+    os.chdir(folder)
+    sys.argv = ["gevaldi", *words]
+    try:
+        run()
+    except SystemExit as done:
+        sys.exit(0 if (done.code or 0) in codes else 1)
+
+
 @cache
 def run(seed: int = 0) -> Path:
     """A complete run of a few rows in several parts, with a hierarchy."""
     made = folder() / f"run-{seed}"
     words = ["compare", *PAIR, *SMALL]
     words += ["--taxonomy", "mnist-digits", "--seed", str(seed), "--no-report", "--out", str(made)]
-    subprocess.run([sys.executable, "-m", "gevaldi", *words], check=True, capture_output=True)
+    command(folder(), *words)
     return made
 
 
@@ -46,9 +84,9 @@ def evaluated() -> Path:
     """A run of one search with real pictures, and the opinion of a third classifier."""
     made = folder() / "evaluated"
     words = ["compare", *PAIR, *SHORT, "--real", "bundled:mnist-digits", "--taxonomy", "none", "--no-report", "--out", str(made)]
-    subprocess.run([sys.executable, "-m", "gevaldi", *words], check=True, capture_output=True)
+    command(folder(), *words)
     ask = ["referee", str(made), "bundled:mnist-referee", "--no-report"]
-    subprocess.run([sys.executable, "-m", "gevaldi", *ask], check=True, capture_output=True)
+    command(folder(), *ask)
     return made
 
 
@@ -70,7 +108,7 @@ def verdict() -> Path:
     labels = made / "labels.csv"
     labels.write_text("picture,class\n" + "".join(f"{i:03d}.png,{i % 10}\n" for i in range(0, 40, 2)))
     words = [*VERDICT, "--labels", labels.name]
-    subprocess.run([sys.executable, "-m", "gevaldi", *words], cwd=made, check=False, capture_output=True)
+    command(made, *words, codes=(2,))  # since it is undecided
     return made
 
 
@@ -78,17 +116,18 @@ def verdict() -> Path:
 def dataset() -> Path:
     """A data set as the package `datasets` saves it."""
     made = folder() / "dataset"
-    script = """
-import sys, io, datasets
-from PIL import Image
-sink = io.BytesIO()
-Image.new("L", (28, 28), 99).save(sink, "PNG")
-features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
-rows = {"image": [{"bytes": sink.getvalue(), "path": None}] * 4, "label": [0, 1, 1, 0]}
-datasets.Dataset.from_dict(rows, features=features).save_to_disk(sys.argv[1])
-"""
-    subprocess.run([sys.executable, "-c", script, str(made)], check=True, capture_output=True)
+    in_another_process(_dataset, made)
     return made
+
+
+def _dataset(place: Path) -> None:
+    import datasets
+
+    sink = io.BytesIO()
+    Image.new("L", (28, 28), 99).save(sink, "PNG")
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
+    rows = {"image": [{"bytes": sink.getvalue(), "path": None}] * 4, "label": [0, 1, 1, 0]}
+    datasets.Dataset.from_dict(rows, features=features).save_to_disk(str(place))
 
 
 def copied(place: Path, seed: int = 0) -> Path:

@@ -1,5 +1,7 @@
 """The networks that ship with GeValDi, as plain torch modules: classifiers of small grey pictures in ten classes, and a generator.
 
+Pictures are squares of `side` pixels: 28 of digits and garments, 64 of spoken digits.
+
 Classifiers take pictures in [0, 1], normalise them inside, and return logits. The generator takes a latent u ~ N(0, I) and a
 class y: a coupling flow turns u into a latent z of the autoencoder, and its decoder turns z into a picture in [0, 1].
 In eval mode, nothing here mixes the members of a batch.
@@ -15,13 +17,27 @@ from torch.nn import functional
 
 CLASSES = 10
 LATENT = 16
+SIDE = 28
 MEAN, DEVIATION = 0.1307, 0.3081  # of the grey values of the 60,000 training pictures
 
 
-class Normalise(nn.Module):
-    """Pictures in [0, 1] to mean 0 and deviation 1 over MNIST, which brings Fashion-MNIST to mean 0.5 and deviation 1.1."""
+def first_stride(side: int) -> int:
+    """The stride of a first layer, by which all later ones see sides of 14 or 16: 2 of 28, and 4 of 64."""
+    return side // 14
 
-    def forward(self, pictures: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 1 28 28"]:
+
+def least(side: int) -> int:
+    """The side after two layers: 7 of 28, and 8 of 64."""
+    return side // first_stride(side) // 2
+
+
+class Normalise(nn.Module):
+    """Pictures in [0, 1] to mean 0 and deviation 1 over MNIST.
+
+    It brings Fashion-MNIST to mean 0.5 and deviation 1.1, and spoken digits to mean -0.1 and deviation 0.5.
+    """
+
+    def forward(self, pictures: Float[Tensor, "batch 1 side side"]) -> Float[Tensor, "batch 1 side side"]:
         """The normalised pictures."""
         return (pictures - MEAN) / DEVIATION
 
@@ -67,43 +83,43 @@ class Patches(nn.Module):
         self.mix = nn.Sequential(Mixing(49, channels), Mixing(49, channels), nn.LayerNorm(channels))
         self.read = nn.Linear(channels, CLASSES)
 
-    def forward(self, pictures: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 10"]:
+    def forward(self, pictures: Float[Tensor, "batch 1 side side"]) -> Float[Tensor, "batch 10"]:
         """The logit of each class."""
         logits: Tensor = self.read(self.mix(self.cut(pictures).transpose(1, 2)).mean(1))
         return logits
 
 
 class Strided(nn.Sequential):
-    """The smaller classifier of the pair: two strided 5 x 5 convolutions, no pooling."""
+    """Two strided 5 x 5 convolutions, no pooling."""
 
-    def __init__(self, channels: int = 10, hidden: int = 40) -> None:
+    def __init__(self, channels: int = 10, hidden: int = 40, side: int = SIDE) -> None:
         super().__init__(
             Normalise(),
-            nn.Conv2d(1, channels, 5, stride=2, padding=2),
+            nn.Conv2d(1, channels, 5, stride=first_stride(side), padding=2),
             nn.ReLU(),
             nn.Conv2d(channels, 2 * channels, 5, stride=2, padding=2),
             nn.ReLU(),
             nn.Flatten(),
-            nn.Linear(2 * channels * 7 * 7, hidden),
+            nn.Linear(2 * channels * least(side) ** 2, hidden),
             nn.ReLU(),
             nn.Linear(hidden, CLASSES),
         )
 
 
 class Pooled(nn.Sequential):
-    """The larger classifier of the pair: two 3 x 3 convolutions, each with max pooling."""
+    """Two 3 x 3 convolutions, each with max pooling."""
 
-    def __init__(self, channels: int = 16, hidden: int = 64) -> None:
+    def __init__(self, channels: int = 16, hidden: int = 64, side: int = SIDE) -> None:
         super().__init__(
             Normalise(),
             nn.Conv2d(1, channels, 3, padding=1),
             nn.ReLU(),
-            nn.MaxPool2d(2),
+            nn.MaxPool2d(first_stride(side)),
             nn.Conv2d(channels, 2 * channels, 3, padding=1),
             nn.ReLU(),
             nn.MaxPool2d(2),
             nn.Flatten(),
-            nn.Linear(2 * channels * 7 * 7, hidden),
+            nn.Linear(2 * channels * least(side) ** 2, hidden),
             nn.ReLU(),
             nn.Linear(hidden, CLASSES),
         )
@@ -120,7 +136,7 @@ class Convolution(nn.Sequential):
 class Separable(nn.Sequential):
     """Convolutions a channel each, then across channels [Howard 2017], with batch normalisation and mean pooling."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, side: int = SIDE) -> None:
         widths = [channels, 2 * channels, 4 * channels, 4 * channels]
         blocks = [
             nn.Sequential(
@@ -130,7 +146,7 @@ class Separable(nn.Sequential):
         ]
         super().__init__(
             Normalise(),
-            Convolution(1, channels, 5, stride=2),
+            Convolution(1, channels, 5, stride=first_stride(side)),
             *blocks,
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
@@ -174,20 +190,20 @@ class Referee(nn.Module):
     It never takes part in training the generator, and so may audit it.
     """
 
-    def __init__(self, channels: int = 24) -> None:
+    def __init__(self, channels: int = 24, side: int = SIDE) -> None:
         super().__init__()
         self.features = nn.Sequential(
             Normalise(),
-            Convolution(1, channels, 5, stride=2),
+            Convolution(1, channels, 5, stride=first_stride(side)),
             Convolution(channels, 2 * channels),
             nn.MaxPool2d(2),
             Convolution(2 * channels, 4 * channels),
             Convolution(4 * channels, 4 * channels),
             nn.Flatten(),
         )
-        self.read = nn.Sequential(nn.Dropout(0.3), nn.Linear(4 * channels * 7 * 7, CLASSES))
+        self.read = nn.Sequential(nn.Dropout(0.3), nn.Linear(4 * channels * least(side) ** 2, CLASSES))
 
-    def forward(self, pictures: Float[Tensor, "batch 1 28 28"]) -> Float[Tensor, "batch 10"]:
+    def forward(self, pictures: Float[Tensor, "batch 1 side side"]) -> Float[Tensor, "batch 10"]:
         """The logit of each class."""
         logits: Tensor = self.read(self.features(pictures))
         return logits
@@ -201,19 +217,20 @@ def one_hot(y: Int[Tensor, "batch"], like: Tensor) -> Float[Tensor, "batch 10"]:
 class Encoder(nn.Module):
     """q(z | x, y): the mean and the log variance of an independent Gaussian for each latent coordinate."""
 
-    def __init__(self, latent: int = LATENT, channels: int = 24, hidden: int = 192) -> None:
+    def __init__(self, latent: int = LATENT, channels: int = 24, hidden: int = 192, side: int = SIDE) -> None:
         super().__init__()
         self.look = nn.Sequential(
-            nn.Conv2d(1, channels, 5, stride=2, padding=2),
+            nn.Conv2d(1, channels, 5, stride=first_stride(side), padding=2),
             nn.SiLU(),
             nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1),
             nn.SiLU(),
             nn.Flatten(),
         )
-        self.tell = nn.Sequential(nn.Linear(2 * channels * 7 * 7 + CLASSES, hidden), nn.SiLU(), nn.Linear(hidden, 2 * latent))
+        seen = 2 * channels * least(side) ** 2
+        self.tell = nn.Sequential(nn.Linear(seen + CLASSES, hidden), nn.SiLU(), nn.Linear(hidden, 2 * latent))
 
     def forward(
-        self, x: Float[Tensor, "batch 1 28 28"], y: Int[Tensor, "batch"]
+        self, x: Float[Tensor, "batch 1 side side"], y: Int[Tensor, "batch"]
     ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:
         """The mean and the log variance."""
         mean, log_variance = self.tell(torch.cat([self.look(x), one_hot(y, x)], 1)).chunk(2, 1)
@@ -223,17 +240,18 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """The logits of E[p(x | z, y)]; their sigmoid is a picture in [0, 1]."""
 
-    def __init__(self, latent: int = LATENT, channels: int = 48, hidden: int = 192) -> None:
+    def __init__(self, latent: int = LATENT, channels: int = 48, hidden: int = 192, side: int = SIDE) -> None:
         super().__init__()
-        self.plan = nn.Sequential(nn.Linear(latent + CLASSES, hidden), nn.SiLU(), nn.Linear(hidden, channels * 7 * 7), nn.SiLU())
+        small, last = least(side), first_stride(side)
+        self.plan = nn.Sequential(nn.Linear(latent + CLASSES, hidden), nn.SiLU(), nn.Linear(hidden, channels * small**2), nn.SiLU())
         self.paint = nn.Sequential(
-            nn.Unflatten(1, (channels, 7, 7)),
+            nn.Unflatten(1, (channels, small, small)),
             nn.ConvTranspose2d(channels, 16, 4, stride=2, padding=1),
             nn.SiLU(),
-            nn.ConvTranspose2d(16, 1, 4, stride=2, padding=1),
+            nn.ConvTranspose2d(16, 1, 2 * last, stride=last, padding=last // 2),
         )
 
-    def forward(self, z: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch 1 28 28"]:
+    def forward(self, z: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch 1 side side"]:
         """A logit for each grey value."""
         logits: Tensor = self.paint(self.plan(torch.cat([z, one_hot(y, z)], 1)))
         return logits
@@ -336,12 +354,13 @@ class ConditionalGenerator(nn.Module):
         temperature: float = 1.0,
         layers: int = 8,
         hidden: int = 128,
-        encoder: int = 192,
-        decoder: int = 192,
+        encoder: tuple[int, int] = (24, 192),
+        decoder: tuple[int, int] = (48, 192),
+        side: int = SIDE,
     ) -> None:
         super().__init__()
-        self.encoder = Encoder(latent, hidden=encoder)
-        self.decoder = Decoder(latent, hidden=decoder)
+        self.encoder = Encoder(latent, *encoder, side)
+        self.decoder = Decoder(latent, *decoder, side)
         self.flow = Flow(latent, layers, hidden)
         self.register_buffer("temperature", torch.tensor(temperature))
 
@@ -350,24 +369,24 @@ class ConditionalGenerator(nn.Module):
         """How many coordinates u has."""
         return self.flow.mean.shape[1]
 
-    def forward(self, u: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch 1 28 28"]:
+    def forward(self, u: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch 1 side side"]:
         """The picture of the class y at the latent u."""
         return torch.sigmoid(self.decoder(self.flow(self.temperature * u, y), y))
 
-    def invert(self, x: Float[Tensor, "batch 1 28 28"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch latent"]:
+    def invert(self, x: Float[Tensor, "batch 1 side side"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch latent"]:
         """The u whose picture is the autoencoder's reconstruction of x as the class y."""
         mean, _ = self.encoder(x, y)
         return self.flow.inverse(mean, y)[0] / self.temperature
 
 
-KINDS: dict[str, Callable[[int, int], nn.Module]] = {
-    "linear": lambda channels, hidden: Linear(),
-    "dense": Dense,
-    "patches": lambda channels, hidden: Patches(channels),
+KINDS: dict[str, Callable[[int, int, int], nn.Module]] = {
+    "linear": lambda channels, hidden, side: Linear(),
+    "dense": lambda layers, hidden, side: Dense(layers, hidden),
+    "patches": lambda channels, hidden, side: Patches(channels),
     "strided": Strided,
     "pooled": Pooled,
-    "separable": lambda channels, hidden: Separable(channels),
-    "residual": lambda channels, hidden: Deep(channels),
-    "referee": lambda channels, hidden: Referee(channels),
+    "separable": lambda channels, hidden, side: Separable(channels, side),
+    "residual": lambda channels, hidden, side: Deep(channels),
+    "referee": lambda channels, hidden, side: Referee(channels, side),
 }
-"""The classifiers by kind, from their channels (of dense networks, layers) and the width of their hidden layer."""
+"""The classifiers by kind, from their channels (of dense networks, layers), the width of their hidden layer and the side."""

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gevaldi.bundled.architectures import CLASSES, ConditionalGenerator, Referee
-from gevaldi.bundled.mnist import Examples
+from gevaldi.bundled.examples import Examples
 
 BATCH = 500
 
@@ -23,7 +23,7 @@ def in_batches(
     return torch.cat([function(*(given[start : start + BATCH] for given in inputs)) for start in starts])
 
 
-def top_class(classifier: nn.Module, pictures: Float[Tensor, "samples 1 28 28"]) -> Int[Tensor, "samples"]:
+def top_class(classifier: nn.Module, pictures: Float[Tensor, "samples 1 side side"]) -> Int[Tensor, "samples"]:
     """The class to which the classifier gives the largest logit."""
     return in_batches(lambda x: classifier(x).argmax(1), pictures)
 
@@ -38,14 +38,14 @@ def accuracy(classifier: nn.Module, real: Examples) -> float:
     return share(top_class(classifier, real.pictures).eq(real.labels))
 
 
-def disagreement(first: nn.Module, second: nn.Module, pictures: Float[Tensor, "samples 1 28 28"]) -> float:
+def disagreement(first: nn.Module, second: nn.Module, pictures: Float[Tensor, "samples 1 side side"]) -> float:
     """The share of pictures on which the top classes differ, in [0, 1]."""
     return share(top_class(first, pictures).ne(top_class(second, pictures)))
 
 
 def draw(
     generator: ConditionalGenerator, samples: int, seed: int
-) -> tuple[Float[Tensor, "samples 1 28 28"], Int[Tensor, "samples"]]:
+) -> tuple[Float[Tensor, "samples 1 side side"], Int[Tensor, "samples"]]:
     """Pictures from u ~ N(0, I), with the classes 0 to 9 in turn, and those classes."""
     u = torch.randn(samples, generator.latent, generator=torch.Generator().manual_seed(seed))
     y = torch.arange(samples) % CLASSES

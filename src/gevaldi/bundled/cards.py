@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from gevaldi.bundled.audit import Audit
-from gevaldi.bundled.worlds import DataSet
+from gevaldi.bundled.data import DataSet
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def write_card(origin: Origin, data: DataSet, purpose: str, limits: str, figures
 
 | | |
 |---|---|
-| data | the 60,000 training {data.many} of {data.name} [{data.source}] (fingerprint {origin.data}) |
+| data | {data.training} (fingerprint {origin.data}) |
 | training | {origin.recipe} |
 | command | `{origin.command}` |
 | parameters | {origin.parameters:,} |
@@ -48,7 +48,7 @@ def write_card(origin: Origin, data: DataSet, purpose: str, limits: str, figures
 All figures were measured on the weights as stored, in half precision.
 
 **Not for.** {limits}
-"""
+{data.terms}"""
 
 
 def percent(value: float) -> str:

@@ -7,8 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gevaldi.bundled.mnist import Examples
-from gevaldi.bundled.worlds import DIGITS, DataSet
+from gevaldi.bundled.examples import Examples
 from gevaldi.images import open_picture
 from gevaldi.provenance import note_files
 
@@ -17,14 +16,14 @@ EACH, SIDE, ROW = 100, 28, 50  # pictures of a class, pixels, pictures in a row 
 
 def real_digits() -> tuple[Float[Tensor, "1000 1 28 28"], Int[Tensor, "1000"]]:
     """Digits of MNIST as `real_pictures` reads them: a hundred zeros, then a hundred ones, and so on."""
-    return real_pictures(DIGITS.data)
+    return real_pictures("digits")
 
 
-def real_pictures(data: DataSet) -> tuple[Float[Tensor, "1000 1 28 28"], Int[Tensor, "1000"]]:
-    """The pictures of a data set that ship, in [0, 1], and the class of each: a hundred of the first, then of the second, ..."""
-    path = Path(__file__).parent / f"{data.many}.png"
+def real_pictures(many: str) -> tuple[Float[Tensor, "1000 1 28 28"], Int[Tensor, "1000"]]:
+    """The pictures that ship of `digits` or `garments`, in [0, 1], and their classes: a hundred of the first, then of the next."""
+    path = Path(__file__).parent / f"{many}.png"
     note_files([path])
-    mosaic = np.asarray(open_picture(path, f"The picture of {data.many}"))
+    mosaic = np.asarray(open_picture(path, f"The picture of {many}"))
     tiles = mosaic.reshape(10 * EACH // ROW, SIDE, ROW, SIDE).swapaxes(1, 2).reshape(-1, 1, SIDE, SIDE)
     return torch.from_numpy(tiles.astype(np.float32) / 255), torch.arange(10).repeat_interleave(EACH)
 

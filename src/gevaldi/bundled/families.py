@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 BATCH = 128
 Kind = Literal["linear", "dense", "patches", "strided", "pooled", "separable", "residual", "referee"]
-Augmentation = Literal["jittered", "mirrored"]
+Augmentation = Literal["jittered", "mirrored", "stretched, moved and masked", "stretched and moved a little"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Family:
         name: as in `bundled:NAME`.
         sentence: what it is.
         kind, channels, hidden: its architecture; a kind without channels or without a hidden layer ignores the number.
-        epochs, rate: how it is trained, in batches of 128.
+        epochs, rate, batch: how it is trained.
         smoothed: the share of probability that its targets give to the nine other classes.
         pull: how these share it: as exp(-pull · H_w), H_w being the levels from the true class in the taxonomy `mnist-digits`.
         augmentation: what is done to each training picture.
@@ -39,11 +39,12 @@ class Family:
     pull: float = 0.0
     augmentation: Augmentation | None = None
     examples: int | None = None
+    batch: int = BATCH
 
     @property
     def schedule(self) -> Schedule:
         """How long and how fast it is trained."""
-        return Schedule(self.epochs, BATCH, self.rate)
+        return Schedule(self.epochs, self.batch, self.rate)
 
     @property
     def recipe(self) -> str:
@@ -53,8 +54,8 @@ class Family:
         fewer = f"the first {self.examples:,} pictures only" if self.examples else ""
         return "; ".join(filter(None, (str(self.schedule), smoothing, augmentation, fewer)))
 
-    def build(self) -> "nn.Module":
-        """The network with initial weights."""
+    def build(self, side: int = 28) -> "nn.Module":
+        """The network for pictures of this side, with initial weights."""
         from gevaldi.bundled.architectures import KINDS
 
-        return KINDS[self.kind](self.channels, self.hidden)
+        return KINDS[self.kind](self.channels, self.hidden, side)

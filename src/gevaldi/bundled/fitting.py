@@ -62,7 +62,7 @@ def seeded(build: Callable[[], Built], seed: int) -> Built:
         return build()
 
 
-def jitter(x: Float[Tensor, "batch 1 28 28"], noise: torch.Generator) -> Float[Tensor, "batch 1 28 28"]:
+def jitter(x: Float[Tensor, "batch 1 side side"], noise: torch.Generator) -> Float[Tensor, "batch 1 side side"]:
     """Each picture turned (up to 11°), scaled (10 %), sheared and moved (2 pixels) at random."""
     turn, wide, high, shear, right, down = (2 * torch.rand(6, len(x), generator=noise) - 1) * torch.tensor(
         [0.2, 0.1, 0.1, 0.15, 0.15, 0.15]
@@ -73,6 +73,49 @@ def jitter(x: Float[Tensor, "batch 1 28 28"], noise: torch.Generator) -> Float[T
     return functional.grid_sample(x, grid, align_corners=False)
 
 
-def mirror(x: Float[Tensor, "batch 1 28 28"], noise: torch.Generator) -> Float[Tensor, "batch 1 28 28"]:
+def mirror(x: Float[Tensor, "batch 1 side side"], noise: torch.Generator) -> Float[Tensor, "batch 1 side side"]:
     """Each picture mirrored or not, at random."""
     return torch.where(torch.rand(len(x), 1, 1, 1, generator=noise) < 0.5, x.flip(3), x)
+
+
+def stretch(
+    x: Float[Tensor, "batch 1 side side"], noise: torch.Generator, most: tuple[float, float, float]
+) -> Float[Tensor, "batch 1 side side"]:
+    """Each log-mel picture longer or shorter, later or earlier, and louder or softer, at random.
+
+    `most` are the largest log of the stretch, the largest shift in frames and the largest change of brightness. Silence stays
+    silent, and comes in where frames are missing.
+    """
+    longer, later, louder = (2 * torch.rand(3, len(x), 1, generator=noise) - 1) * torch.tensor(most).view(3, 1, 1)
+    frames = x.shape[3]
+    source = (torch.arange(frames) - later) * longer.exp()  # the frame of the picture, between two, that each new frame shows
+    before = source.floor()
+    weight = (source - before)[:, None, None]
+
+    def at(places: Float[Tensor, "batch frames"]) -> Float[Tensor, "batch 1 side side"]:
+        inside = (places >= 0) & (places < frames)
+        where = places.clamp(0, frames - 1).long()[:, None, None].expand_as(x)
+        return x.gather(3, where) * inside[:, None, None]
+
+    moved = at(before) * (1 - weight) + at(before + 1) * weight
+    return torch.where(moved > 0, moved + louder[:, None, None], moved).clamp(0, 1)
+
+
+def mask(
+    x: Float[Tensor, "batch 1 side side"], noise: torch.Generator, bands: int = 10, frames: int = 8
+) -> Float[Tensor, "batch 1 side side"]:
+    """Each log-mel picture with up to so many bands, and up to so many frames, made silent [Park 2019]."""
+    side, places = x.shape[3], torch.arange(x.shape[3])
+    band, high, frame, wide = torch.rand(4, len(x), 1, generator=noise) * torch.tensor([side, bands, side, frames]).view(4, 1, 1)
+    rows, columns = (places >= band) & (places < band + high), (places >= frame) & (places < frame + wide)
+    return x.masked_fill(rows[:, None, :, None] | columns[:, None, None], 0)
+
+
+AUGMENTATIONS: dict[str | None, Callable[[Tensor, torch.Generator], Tensor]] = {
+    None: lambda x, noise: x,
+    "jittered": jitter,
+    "mirrored": mirror,
+    "stretched, moved and masked": lambda x, noise: mask(stretch(x, noise, (0.15, 8.0, 0.12)), noise),
+    "stretched and moved a little": lambda x, noise: stretch(x, noise, (0.06, 1.5, 0.05)),
+}
+"""What is done to training pictures, by the word that cards use."""

@@ -13,10 +13,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gevaldi.bundled import audit, cards, store
+from gevaldi.bundled.examples import Examples
 from gevaldi.bundled.families import Family
 from gevaldi.bundled.fitting import seeded
 from gevaldi.bundled.ladder import COMMAND, FAMILIES, SEEDS, file_name
-from gevaldi.bundled.mnist import Examples, read_mnist
 from gevaldi.bundled.progress import Report, reporting
 from gevaldi.bundled.training import Trained, check_writable, fit_classifier, levels_apart
 from gevaldi.bundled.worlds import DIGITS
@@ -46,7 +46,7 @@ def train_ladder(
     """
     if seeds < 1:
         raise SpecError(f"{seeds} seeds were asked for; 1 or more were expected, such as the {len(SEEDS)} that ship.")
-    digits, test = read_mnist("train", data), read_mnist("test", data)
+    digits, test = DIGITS.data.read("train", data), DIGITS.data.read("test", data)
     check_writable(out)
     with reporting(progress) as report:
         yard = Yard(digits, test, out, report)

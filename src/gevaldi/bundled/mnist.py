@@ -1,24 +1,21 @@
 """The digits of MNIST and the garments of Fashion-MNIST: read from a folder of idx files, or downloaded as torchvision does it."""
 
 import gzip
-import hashlib
 import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor
 
-from gevaldi.bundled.worlds import DIGITS, GARMENTS, DataSet
+from gevaldi.bundled.data import DataSet, Part
 from gevaldi.errors import DataError
 from gevaldi.fetching import announce
 from gevaldi.provenance import note_files
 
-Part = Literal["train", "test"]
+if TYPE_CHECKING:
+    from gevaldi.bundled.examples import Examples
 
 FILES: dict[Part, tuple[str, str]] = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -28,61 +25,60 @@ UNSIGNED_BYTE = 8
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Pictures in [0, 1], light on black, and the class that each of them shows."""
+class IdxFiles(DataSet):
+    """60,000 training and 10,000 test pictures, distributed as MNIST's four idx files; 1,000 of the test pictures ship.
 
-    pictures: Float[Tensor, "examples 1 28 28"]
-    labels: Int[Tensor, "examples"]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def fingerprint(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of all grey values (0 to 255) and labels, in order."""
-        digest = hashlib.sha256(self.pictures.mul(255).round().byte().numpy().tobytes())
-        digest.update(self.labels.byte().numpy().tobytes())
-        return digest.hexdigest()[:16]
-
-
-def read_mnist(part: Part, folder: Path | None = None) -> Examples:
-    """The 60,000 training digits or the 10,000 test digits of MNIST [LeCun 1998], as `read_part` reads them."""
-    return read_part(DIGITS.data, part, folder)
-
-
-def read_fashion(part: Part, folder: Path | None = None) -> Examples:
-    """The 60,000 training garments or the 10,000 test garments of Fashion-MNIST [Xiao 2017], as `read_part` reads them."""
-    return read_part(GARMENTS.data, part, folder)
-
-
-def read_part(data: DataSet, part: Part, folder: Path | None = None) -> Examples:
-    """The 60,000 training or 10,000 test pictures of a data set.
-
-    `folder` holds the idx files, gzipped or not, as they are distributed. Without a folder they are read from where the operating
-    system's package puts them, or downloaded into the user's cache.
-
-    Raises:
-        DataError: a file is missing, truncated or not an idx file of 28 x 28 pictures, or the download failed.
+    Attributes:
+        torchvision: the class of torchvision that downloads it.
+        package: where a package of the operating system installs its files, if there is one.
     """
-    if folder is None:
-        folder = data.package if data.package and data.package.is_dir() else download(data)
-    images_path, labels_path = (find_file(data, folder, name) for name in FILES[part])
-    note_files([images_path, labels_path])
-    images, labels = read_idx(images_path), read_idx(labels_path)
-    if images.shape[1:] != (28, 28):
-        raise DataError(
-            f"{images_path} holds an array of shape {images.shape}; pictures of {data.name} have the shape (pictures, 28, 28)."
-        )
-    if labels.shape != images.shape[:1]:
-        raise DataError(
-            f"{images_path} holds {len(images)} pictures and {labels_path} an array of labels of shape {labels.shape}; "
-            "there must be one label a picture. Are both files from the same data set?"
-        )
-    if labels.size and labels.max() > 9:
-        raise DataError(f"{labels_path} holds the label {labels.max()}; the labels of {data.name} are 0 to 9.")
-    return Examples(torch.from_numpy(images).unsqueeze(1).float() / 255, torch.from_numpy(labels).long())
+
+    torchvision: str
+    package: Path | None = None
+    side: ClassVar[int] = 28
+
+    @property
+    def training(self) -> str:
+        """All its training pictures."""
+        return f"the 60,000 training {self.many} of {self.name} [{self.source}]"
+
+    def read(self, part: Part, folder: Path | None = None) -> "Examples":
+        """All pictures of a part, from idx files that are gzipped or not.
+
+        Raises:
+            DataError: a file is missing, truncated or not an idx file of 28 x 28 pictures, or the download failed.
+        """
+        import torch
+
+        from gevaldi.bundled.examples import Examples
+
+        if folder is None:
+            folder = self.package if self.package and self.package.is_dir() else download(self)
+        images_path, labels_path = (find_file(self, folder, name) for name in FILES[part])
+        note_files([images_path, labels_path])
+        images, labels = read_idx(images_path), read_idx(labels_path)
+        if images.shape[1:] != (28, 28):
+            raise DataError(
+                f"{images_path} holds an array of shape {images.shape}; pictures of {self.name} have the shape (pictures, 28, 28)."
+            )
+        if labels.shape != images.shape[:1]:
+            raise DataError(
+                f"{images_path} holds {len(images)} pictures and {labels_path} an array of labels of shape {labels.shape}; "
+                "there must be one label a picture. Are both files from the same data set?"
+            )
+        if labels.size and labels.max() > 9:
+            raise DataError(f"{labels_path} holds the label {labels.max()}; the labels of {self.name} are 0 to 9.")
+        return Examples(torch.from_numpy(images).unsqueeze(1).float() / 255, torch.from_numpy(labels).long())
+
+    def shipped(self) -> "Examples":
+        """A hundred of the first class, then of the second, and so on."""
+        from gevaldi.bundled.digits import real_pictures
+        from gevaldi.bundled.examples import Examples
+
+        return Examples(*real_pictures(self.many))
 
 
-def find_file(data: DataSet, folder: Path, name: str) -> Path:
+def find_file(data: IdxFiles, folder: Path, name: str) -> Path:
     """The file `name` or `name.gz` in the folder.
 
     Raises:
@@ -134,7 +130,7 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read: {error}. It may be truncated; download the file again.") from error
 
 
-def download(data: DataSet, cache: Path | None = None) -> Path:
+def download(data: IdxFiles, cache: Path | None = None) -> Path:
     """Downloads a data set into `cache` (default: `~/.cache/gevaldi`) where it is not there yet, and returns the idx files' folder.
 
     Raises:

@@ -16,13 +16,12 @@ from torch.nn import functional
 
 from gevaldi.bundled import audit, cards, store
 from gevaldi.bundled.architectures import CLASSES, ConditionalGenerator, Referee
+from gevaldi.bundled.examples import Examples
 from gevaldi.bundled.families import Family
-from gevaldi.bundled.fitting import Average, fit, jitter, mirror, seeded
-from gevaldi.bundled.mnist import Examples, read_part
+from gevaldi.bundled.fitting import AUGMENTATIONS, Average, fit, seeded
 from gevaldi.bundled.progress import Report, reporting
 from gevaldi.bundled.worlds import World
 
-AUGMENTATIONS = {None: lambda x, noise: x, "jittered": jitter, "mirrored": mirror}
 PURPOSE = """The generator: a class-conditional variational autoencoder, and a class-conditional coupling flow that learnt the prior
 of its latents. A latent u ~ N(0, I) and a {} make a picture: sigmoid(decoder(flow(temperature * u, y), y))."""
 
@@ -40,14 +39,14 @@ class Trained:
 def train_world(world: World, data: Path | None, out: Path, seed: int = 0, progress: Report | None = None) -> list[Trained]:
     """Trains the classifiers and the generator, and writes `<name>.safetensors` and the card `<name>.md` of each to `out`.
 
-    `data` is the folder of the data set's idx files, or None to find or download them. `progress` is told each model's name and
+    `data` is the folder of the data set's files, or None to find or download them. `progress` is told each model's name and
     the share of its training that is done; without it, a progress bar is shown on a terminal.
 
     Raises:
         DataError: the data set is not where it should be, or cannot be downloaded.
         WeightsError: `out` holds a damaged file, or a model that other data, another seed or other settings made.
     """
-    train, test = read_part(world.data, "train", data), read_part(world.data, "test", data)
+    train, test = world.data.read("train", data), world.data.read("test", data)
     check_writable(out)
     with reporting(progress) as report:
         workshop = Workshop(world, train, test, out, seed, report)
@@ -160,9 +159,10 @@ class Workshop:
     def fit_autoencoder(self, network: ConditionalGenerator) -> None:
         """By w log p(x | z, y) - KL(q(z | x, y) || N(0, I)), grey values as Bernoulli probabilities; w = 1 is the lower bound."""
         both, recipe = nn.ModuleList([network.encoder, network.decoder]), self.world.generator
+        augment = AUGMENTATIONS[recipe.augmentation]
 
         def loss(batch: Int[Tensor, "batch"], noise: torch.Generator) -> Float[Tensor, ""]:
-            x, y = self.train.pictures[batch], self.train.labels[batch]
+            x, y = augment(self.train.pictures[batch], noise), self.train.labels[batch]
             mean, log_variance = network.encoder(x, y)
             z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=noise)
             reconstruction = functional.binary_cross_entropy_with_logits(network.decoder(z, y), x, reduction="sum")
@@ -174,8 +174,13 @@ class Workshop:
 
     def fit_flow(self, network: ConditionalGenerator) -> None:
         """By the likelihood of latents drawn anew from q(z | x, y) in each epoch; the weights' moving average is kept."""
-        labels, recipe = self.train.labels, self.world.generator
-        stages = audit.in_batches(lambda x, y: torch.stack(network.encoder(x, y), 1), self.train.pictures, labels)
+        recipe, noise = self.world.generator, torch.Generator().manual_seed(self.seed)
+        pictures, labels = self.train.pictures.repeat(recipe.copies, 1, 1, 1), self.train.labels.repeat(recipe.copies)
+
+        def encode(x: Tensor, y: Tensor) -> Tensor:
+            return torch.stack(network.encoder(AUGMENTATIONS[recipe.augmentation](x, noise), y), 1)
+
+        stages = audit.in_batches(encode, pictures, labels)
         mean, deviation = stages[:, 0], (stages[:, 1] / 2).exp()
         flow = network.flow
         flow.start_from(mean, deviation, labels)
@@ -185,7 +190,7 @@ class Workshop:
             z = mean[batch] + deviation[batch] * torch.randn(len(batch), mean.shape[1], generator=noise)
             return -flow.log_prob(z, labels[batch]).mean()
 
-        for done in fit(flow, loss, len(self.train), recipe.flow, self.seed):
+        for done in fit(flow, loss, len(labels), recipe.flow, self.seed):
             average.follow(flow)
             self.report(recipe.name, 0.5 + 0.5 * done)
         flow.load_state_dict(average.network.state_dict())

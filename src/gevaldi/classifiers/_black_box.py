@@ -32,7 +32,8 @@ class BlackBox(nn.Module):
         super().__init__()
         self.classes: int | None = None  # once it is known
         self._answer = answer
-        self._lock = None if getattr(answer, "is_concurrent", False) else Lock()
+        self.requests_at_once: int = getattr(answer, "parallel", 0)  # 0: one call at a time
+        self._lock = None if self.requests_at_once else Lock()
         self.register_buffer("sha256", torch.frombuffer(bytearray(hashlib.sha256(source).digest()), dtype=torch.uint8))
         self.register_buffer("answers", torch.zeros(0, dtype=torch.long))
 

@@ -11,6 +11,7 @@ from gevaldi.pictures import sources
 from gevaldi.pictures._unknown import unknown_classes
 from gevaldi.pictures.base import RealPictures, brought_to_network
 from gevaldi.statistics.calibration import fitted_temperature
+from gevaldi.wrappers.listening import listening
 from gevaldi.wrappers.predictions import Tempered
 
 FEWEST = 30  # pictures of classes that the classifier knows
@@ -34,12 +35,12 @@ def calibrated(classifier: Classifier, pictures: str, count: int) -> Tempered:
             f"calibrated: {len(places)} of the pictures of {pictures} have a class that {classifier.name} knows; at least {FEWEST} "
             f"are needed to fit a temperature. {unknown}"
         )
-    some = real.at(places)
-    log_p = officially(classifier, some.pictures, lambda: None)
+    some, heard = real.at(places), listening(classifier, real.sound)
+    log_p = officially(heard, some.pictures, lambda: None)
     if log_p is None:
         height, width = some.pictures[0].shape[-2:]
-        shown = brought_to_network(some, (height, width), classifier, "Name pictures of the size that it takes.")
-        log_p = torch.cat([classifier(part) for part in shown.batches(BATCH)]).float().numpy()
+        shown = brought_to_network(some, (height, width), heard, "Name pictures of the size that it takes.")
+        log_p = torch.cat([heard(part) for part in shown.batches(BATCH)]).float().numpy()
     truth = np.zeros(log_p.shape, dtype=bool)
     for i, name in enumerate(some.classes):
         truth[i, [*target_classes((name, name), classifier)]] = True

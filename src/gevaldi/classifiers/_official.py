@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gevaldi.errors import ContractError, describe_error
 from gevaldi.models import Classifier
-from gevaldi.pictures._levels import Levels, as_image, in_levels
+from gevaldi.pictures._levels import image_of
 from gevaldi.pictures.base import Encoded, Picture, Some, name_of
 
 LogP = Float[np.ndarray, "pictures classes"]
@@ -24,7 +24,7 @@ def officially(classifier: Classifier, pictures: Sequence[Picture] | Encoded | S
         return None
     answers = []
     for i in range(len(pictures)):
-        answers.append(_answer(classifier, in_levels(pictures[i]), name_of(pictures, i)))
+        answers.append(_answer(classifier, pictures[i], name_of(pictures, i)))
         on_picture()
     return np.stack(answers)
 
@@ -36,13 +36,13 @@ def check_official(classifier: Classifier, picture: Float[Tensor, "channels heig
         ContractError: it fails, or gives no row of log-probabilities.
     """
     if classifier.official is not None:
-        _answer(classifier, in_levels(picture), f"the {who} and a picture of the generator's shape {tuple(picture.shape)}")
+        _answer(classifier, picture, f"the {who} and a picture of the generator's shape {tuple(picture.shape)}")
 
 
-def _answer(classifier: Classifier, levels: Levels, what: str) -> Float[np.ndarray, " classes"]:
+def _answer(classifier: Classifier, given: Picture, what: str) -> Float[np.ndarray, " classes"]:
     assert classifier.official
     name, classes = classifier.name or type(classifier).__name__, len(classifier.labels)
-    picture = as_image(levels)
+    picture = image_of(given)
     try:
         log_p = classifier.official(picture)
     except Exception as error:  # whatever a package's pipeline may raise

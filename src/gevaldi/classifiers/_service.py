@@ -22,17 +22,16 @@ SHOWN = 200  # characters of an answer that is no prediction
 class Service:
     """A server that is asked in batches, several at once, and never twice for the same picture while its answer is remembered."""
 
-    is_concurrent = True
-
     def __init__(self, url: str, protocol: str, input: str, batch: int, parallel: int, timeout: float, retries: int) -> None:
         """Asks nothing yet.
 
         Raises:
-            MissingExtra: urllib3 is not installed.
+            MissingExtra: urllib3 or orjson is not installed.
             SpecError: the address or a number is impossible.
         """
-        if find_spec("urllib3") is None:
-            raise MissingExtra("urllib3", url, "http")
+        for package in ("urllib3", "orjson"):
+            if find_spec(package) is None:
+                raise MissingExtra(package, url, "http")
         from urllib3 import PoolManager, Retry
         from urllib3.exceptions import LocationParseError
         from urllib3.util import parse_url
@@ -71,9 +70,8 @@ class Service:
         with self._lock:
             here = {key: self.known[key] for key in keys if key in self.known}
         new = {key: picture for key, picture in zip(keys, pictures, strict=True) if key not in here}
-        size = min(self.batch, -(-len(new) // self.parallel)) or 1
         order = list(new)
-        parts = [order[i : i + size] for i in range(0, len(order), size)]
+        parts = [order[i : i + self.batch] for i in range(0, len(order), self.batch)]
         for part, rows in zip(parts, self._pool.map(lambda part: self.ask(np.stack([new[k] for k in part])), parts), strict=True):
             here |= zip(part, rows, strict=True)
         with self._lock:
@@ -89,9 +87,11 @@ class Service:
             ServiceError: the server is down, or what it answers is no prediction.
             ValueError: it refuses these pictures.
         """
+        import orjson
         from urllib3.exceptions import HTTPError
 
-        body = json.dumps(self._question(pictures)).encode()
+        # 1 ms for 32 pictures of 28 x 28; json takes 50.
+        body = orjson.dumps(self._question(pictures), option=orjson.OPT_SERIALIZE_NUMPY)
         try:
             answer = self._http.request("POST", self.url, body=body, headers={"Content-Type": "application/json"})
         except HTTPError as error:
@@ -119,8 +119,8 @@ class Service:
 
     def _question(self, pictures: np.ndarray) -> dict[str, Any]:
         if self.protocol == "v1":
-            return {"instances": pictures.tolist()}
-        data = {"shape": list(pictures.shape), "datatype": "FP32", "data": pictures.ravel().tolist()}
+            return {"instances": pictures}
+        data = {"shape": pictures.shape, "datatype": "FP32", "data": pictures.ravel()}
         return {"inputs": [{"name": self.input, **data}]}
 
     def _rows(self, answer: Any, count: int) -> Iterable[Any]:

@@ -23,13 +23,14 @@ WHOLE = 384  # from this side on, ConvNeXt's processor squashes pictures, and do
 class Logits(nn.Module):
     """A classifier of transformers without what else it gives."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, argument: str = "pixel_values") -> None:
+        """`argument` is what the network calls its input."""
         super().__init__()
-        self.network = network
+        self.network, self._argument = network, argument
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+    def forward(self, inputs: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch classes"]:
         """Its logits."""
-        found: Tensor = self.network(pixel_values=pictures, return_dict=True).logits
+        found: Tensor = self.network(**{self._argument: inputs}, return_dict=True).logits
         return found
 
 

@@ -18,7 +18,7 @@ NAMES = [*(name for name, world in TRAINED.items() if name in world.shipped), *l
 
 
 class Bundled:
-    """Small classifiers of MNIST's digits and Fashion-MNIST's garments that ship with GeValDi: `bundled:mnist-strided`.
+    """Small classifiers of digits, garments and spoken digits that ship with GeValDi: `bundled:mnist-strided`.
 
     `gevaldi show bundled:NAME` shows the card of one. Of the families of graded capacity and of known order, one network a seed
     ships: `bundled:mnist-strided-1k,seed=2`; so does `bundled:fashion-dense,seed=1`. With `folder=DIR`, a network that
@@ -26,11 +26,11 @@ class Bundled:
     """
 
     def names(self) -> list[str]:
-        """Those that ship: of the digits, of the garments, and the families of digits, each of which has three seeds."""
+        """Those that ship: of the digits, garments and spoken digits, and the families of digits, each of which has three seeds."""
         return NAMES
 
     def load(self, name: str, /, **options: Any) -> "Classifier":
-        """A bundled classifier of digits or garments; of a family, that of the option `seed`, by default 0.
+        """A bundled classifier; of a family, that of the option `seed`, by default 0.
 
         Raises:
             UnknownName, SpecError: there is no such classifier, it has no such option, or it does not ship.

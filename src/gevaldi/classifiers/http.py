@@ -39,7 +39,7 @@ class Http:
         """The served model as a classifier, if it answers random pictures.
 
         Raises:
-            MissingExtra: urllib3 is not installed.
+            MissingExtra: urllib3 or orjson is not installed.
             ServiceError: it does not answer, or answers with something else than predictions.
             SpecError: an option is impossible, or it refuses pictures of all sizes that are tried.
         """

@@ -1,4 +1,4 @@
-"""Image classifiers of Hugging Face transformers."""
+"""Image and audio classifiers of Hugging Face transformers."""
 
 import json
 import re
@@ -24,11 +24,12 @@ SAFE = ("model.safetensors", "model.safetensors.index.json")
 PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 NUMBERED = "LABEL_"  # how transformers names classes of which it knows nothing
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+IMAGE, AUDIO = "AutoModelForImageClassification", "AutoModelForAudioClassification"
 OTHER_PROBLEMS = ("regression", "multi_label_classification")
 
 
 class Transformers:
-    """Image classifiers of Hugging Face transformers, from the hub or a folder: `transformers:microsoft/resnet-50`.
+    """Image and audio classifiers of Hugging Face transformers, from the hub or a folder: `transformers:microsoft/resnet-50`.
 
     Options: `weights=FILE` (safetensors, or a PyTorch file of tensors) in place of those that belong to it, `weights=random` for
     none; `classes=10,labels=FILE` for weights with other classes than its configuration; `key=` where a file holds several sets;
@@ -57,7 +58,7 @@ class Transformers:
         Raises:
             MissingExtra: transformers is not installed.
             WeightsError: the model cannot be found, fetched or read, or has no classifier's head.
-            SpecError: it is no classifier of pictures, or its preprocessing is of a kind that is not known here.
+            SpecError: it is no classifier of pictures or sound, or its preprocessing is of a kind that is not known here.
         """
         if find_spec("transformers") is None:
             raise MissingExtra("transformers", f"transformers:{name}", "transformers")
@@ -74,14 +75,21 @@ class Transformers:
                 refuse_classes(count, config.num_labels, f"transformers:{name}")
             elif count not in (None, config.num_labels):
                 config.num_labels = count  # which forgets the names of the others
-            network = _untrained(config) if weights else _trained(place, config, pickle, name)
-            processor = _processor(place)
+            task = _task(config)
+            network = _untrained(config, task) if weights else _trained(place, config, task, pickle, name)
+            processor = _processor(place, task)
             note_model(place.where, (CONFIG,), place.revision)
         if weights and weights != RANDOM:
             note = fill(network, local_path(weights), allow_pickle=pickle, key=key, remedy=f"Are they of transformers:{name}?")
-        preprocessing = preprocessing_of(processor, name)
         known = labels_told(labels, config.num_labels, f"transformers:{name}", _names_in(config))
         official, trusted = partial(_prepared_by, processor), weights in (None, RANDOM)
+        if task == AUDIO:
+            from gevaldi.classifiers._audio import hearing
+
+            heard = hearing(network, processor, known, place.name, name, trusted)
+            heard.note = note
+            return heard
+        preprocessing = preprocessing_of(processor, name)
         return prepared(Logits(network.float()), preprocessing, known, place.name, official, trusted=trusted, note=note)
 
 
@@ -181,20 +189,22 @@ def _config(place: Place, name: str) -> Any:
         SpecError: it is of something else.
     """
     from transformers import AutoConfig
-    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES as KNOWN
+    from transformers.models.auto.modeling_auto import MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES as SOUNDS
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES as PICTURES
 
     config = AutoConfig.from_pretrained(place.where, **place.options)
     config._attn_implementation = None  # which can name code of the hub
     if getattr(config, "model_args", None):  # of timm; transformers says the number of classes besides, and so twice
         config.model_args = {key: value for key, value in config.model_args.items() if key != "num_classes"}
-    own = KNOWN.get(config.model_type, ())
+    own = PICTURES.get(config.model_type) or SOUNDS.get(config.model_type, ())
     fitting = (own,) if isinstance(own, str) else own
     said = list(config.architectures or [])
     tasks = [task for task in said if "For" in task and task not in fitting]
     if tasks or not fitting:
         raise SpecError(
-            f"transformers:{name} is a {', '.join(said) or config.model_type}; an image classifier was expected, whose "
-            "configuration names a class that ends in ForImageClassification."
+            f"transformers:{name} is a {', '.join(said) or config.model_type}; an image or audio classifier was "
+            "expected, whose configuration names a class that ends in ForImageClassification, ForAudioClassification or, of "
+            "networks such as Wav2Vec2, ForSequenceClassification."
         )
     if config.num_labels < 2 or config.problem_type in OTHER_PROBLEMS:
         problem = f"is for {config.problem_type}" if config.problem_type else f"has {config.num_labels} classes"
@@ -202,27 +212,34 @@ def _config(place: Place, name: str) -> Any:
     return config
 
 
-def _untrained(config: Any) -> Any:
+def _task(config: Any) -> str:
+    """The class of transformers that makes the network, by what it takes."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES as SOUNDS
+
+    return AUDIO if config.model_type in SOUNDS else IMAGE
+
+
+def _untrained(config: Any, task: str) -> Any:
     import torch
-    from transformers import AutoModelForImageClassification
+    import transformers
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return AutoModelForImageClassification.from_config(config)
+        return getattr(transformers, task).from_config(config)
 
 
-def _trained(place: Place, config: Any, pickle: bool, name: str) -> Any:
+def _trained(place: Place, config: Any, task: str, pickle: bool, name: str) -> Any:
     """The network with all its weights.
 
     Raises:
         WeightsError: some are missing, which transformers would draw at random.
     """
     import torch
-    from transformers import AutoModelForImageClassification
+    import transformers
 
     kind = {"use_safetensors": None, "weights_only": False} if pickle else {"use_safetensors": True}
     with torch.random.fork_rng(devices=[]):
-        network, found = AutoModelForImageClassification.from_pretrained(
+        network, found = getattr(transformers, task).from_pretrained(
             place.where, config=config, output_loading_info=True, **kind, **place.options
         )
     missing = sorted(found["missing_keys"])
@@ -236,10 +253,11 @@ def _trained(place: Place, config: Any, pickle: bool, name: str) -> Any:
     return network
 
 
-def _processor(place: Place) -> Any:
-    from transformers import AutoImageProcessor
+def _processor(place: Place, task: str) -> Any:
+    import transformers
 
-    return AutoImageProcessor.from_pretrained(place.where, **place.options)
+    kind = transformers.AutoFeatureExtractor if task == AUDIO else transformers.AutoImageProcessor
+    return kind.from_pretrained(place.where, **place.options)
 
 
 def _prepared_by(processor: Any, picture: Any) -> Any:

@@ -18,7 +18,7 @@ REGISTRIES = {
 }
 FILES = {"experiments": "gevaldi.experiments", "sweeps": "gevaldi.sweeps"}
 KINDS = [*SOURCES, *REGISTRIES, *FILES]
-MANY = 16  # a source with more names gets one line in a listing
+MANY = 20  # a source with more names gets one line in a listing
 FIXED = {
     "kinds": [*KINDS, "torchvision", "timm"],
     "orders": ["both", "forward", "reverse"],
@@ -135,9 +135,8 @@ def _clipped(text: str, room: int) -> str:
 def card(name: str) -> str | None:
     """The card of a bundled model, or of a family of models that differ in their seeds."""
     weights, file = resources.files("gevaldi.bundled") / "weights", f"{name.partition(',')[0].rpartition(':')[2]}.md"
-    cards = [
-        path for folder in (weights, weights / "fashion", weights / "ladder") for path in folder.iterdir() if path.name == file
-    ]
+    folders = [weights, *(folder for folder in weights.iterdir() if folder.is_dir())]
+    cards = [path for folder in folders for path in folder.iterdir() if path.name == file]
     return cards[0].read_text(encoding="utf-8") if cards else None
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from gevaldi.cli.archive import archive
+from gevaldi.cli.card import card
 from gevaldi.cli.diagnosis import doctor
 from gevaldi.cli.experiments import experiment
 from gevaldi.cli.export import export
@@ -173,20 +175,22 @@ def _calibrate(settings: dict[str, Any]) -> None:
 @app.command()
 @computing()
 def demo(
-    world: Annotated[str, typer.Option(help="mnist: digits; fashion: garments, of which the pair disputes more")] = "mnist",
+    world: Annotated[
+        str, typer.Option(help="mnist: digits; fashion: garments, of which the pair disputes more; speech: spoken digits")
+    ] = "mnist",
     out: Annotated[
         str | None,
         typer.Option(
-            help="run folder; the same command resumes it", show_default="runs/demo, or runs/demo-fashion", metavar="FOLDER"
+            help="run folder; the same command resumes it", show_default="runs/demo, or runs/demo-WORLD", metavar="FOLDER"
         ),
     ] = None,
     compute: Any = None,
     verbose: Verbose = False,
 ) -> None:
-    """Compare the bundled pair of classifiers of digits, or of garments.
+    """Compare the bundled pair of classifiers of digits, of garments, or of spoken digits.
 
-    Searches from 64 starts in both orders, audits the generator against 1,000 real pictures, and writes the report. Takes less
-    than a minute.
+    Searches from 64 starts in both orders, audits the generator against real pictures or recordings, and writes the report. Takes
+    less than a minute.
     """
     from gevaldi.bundled.worlds import WORLDS
     from gevaldi.errors import UnknownName
@@ -291,11 +295,13 @@ app.command(cls=SweepCommand)(sweep)
 app.command()(verdict)
 app.command()(label)
 app.command(cls=RegionsCommand)(regions)
+app.command()(archive)
 app.command()(study)
 app.command()(reproduce)
 app.command()(figure)
 app.command()(referee)
 app.command()(export)
+app.command()(card)
 app.command()(doctor)
 app.add_typer(train, name="train")
 app.add_typer(plant, name="plant")

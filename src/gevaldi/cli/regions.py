@@ -45,7 +45,9 @@ def regions(
     ] = None,
     draws: Annotated[
         int | None,
-        typer.Option(min=2, max=100_000_000, help="pictures to draw", show_default="200,000, or 2,000 by large networks"),
+        typer.Option(
+            min=2, max=100_000_000, help="pictures to draw", show_default="200,000; 20,000 by a service; 2,000 by large networks"
+        ),
     ] = None,
     most: Annotated[int, typer.Option("--regions", help="most regions to report")] = 50,
     name_with: Annotated[

@@ -21,6 +21,7 @@ from gevaldi.execution.plan import ExecutionPlan, are_small, computes_in_float64
 from gevaldi.execution.threads import in_threads, threads_from_environment, usable_cores
 from gevaldi.execution.tuning import Choice, Trial, Tuning, in_words, load, save
 from gevaldi.fingerprints import describe_network, hash_of_prior
+from gevaldi.models import requests_at_once
 from gevaldi.objective import Evaluation, Objective
 from gevaldi.spec import Spec
 
@@ -63,7 +64,8 @@ def plan_of(
         small = spec.precision != "bfloat16" and are_small(objective, device)
     if small:
         precision = "float32" if spec.precision == "auto" and not computes_in_float64(objective, device) else spec.precision
-        plan, tuning = small_plan(precision, device, size, total), None
+        at_once = max(requests_at_once(objective.first), requests_at_once(objective.second))
+        plan, tuning = small_plan(precision, device, size, total, at_once), None
         plan = replace(plan, threads=count or plan.threads, channels_last=spec.speed.memory_format == "channels_last")
     else:
         threads = count or (torch.get_num_threads() if device.type == "cpu" else None)

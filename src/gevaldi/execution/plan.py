@@ -84,7 +84,9 @@ class ExecutionPlan:
         return cls(dtype=torch.float32 if mixed else precision, mixed=mixed, **others)
 
 
-def small_plan(precision: str, device: torch.device, batch_size: int | None, total: int) -> ExecutionPlan:
+def small_plan(
+    precision: str, device: torch.device, batch_size: int | None, total: int, requests_at_once: int = 0
+) -> ExecutionPlan:
     """The plan for small networks.
 
     Args:
@@ -92,8 +94,9 @@ def small_plan(precision: str, device: torch.device, batch_size: int | None, tot
         device: the device to compute on.
         batch_size: samples searched together, if the user sets it.
         total: number of samples of the run.
+        requests_at_once: that the service of a classifier answers; while it has as many, as many more blocks are computed.
     """
-    size = batch_size or min(BATCH[device.type], total)
+    size = batch_size or min(max(BATCH[device.type], 2 * BLOCK * requests_at_once), total)
     block = BLOCK if device.type == "cpu" else size
     threads = min(MOST_THREADS, usable_cores()) if device.type == "cpu" else None
     return ExecutionPlan(torch.float32 if precision == "float32" else torch.float64, True, block, size, threads=threads)

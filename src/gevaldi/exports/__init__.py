@@ -89,7 +89,7 @@ def export(
         label = "first"  # which every sample has: a labeller sees none, so a generator without conditions is no obstacle
     chosen = select_samples(run, pictures, where, top, samples, label, distinct)
     with made_whole(folder) as unfinished, Bar(progress) as bar:
-        about = Export(run.record, run.spec, run.origin.record, chosen.classes, unfinished, len(chosen.indices))
+        about = Export(run.record, run.spec, run.origin.record, chosen.classes, unfinished, len(chosen.indices), run.rate)
         path = written(chosen.each(bar.rows), about)
         (unfinished / "README.md").write_text(readme(about, registry.documentation(to), chosen.notes), encoding="utf-8")
     return Exported(folder / path.relative_to(unfinished), len(chosen.indices), chosen.pictures, chosen.notes)

@@ -62,7 +62,8 @@ class Selection:
         `begun` is called with the number of the current sample and the total.
         """
         sizes, number, classes = self.run.spec.set_sizes, 0, Classes(self.run.record)
-        columns = [*columns_needed(sizes), *(f"picture_{stage}" for stage in self.stages)]
+        kinds = ("picture", "sound") if self.run.rate else ("picture",)
+        columns = [*columns_needed(sizes), *(f"{kind}_{stage}" for stage in self.stages for kind in kinds)]
         for table in self.run.tables(columns):
             for row in table.filter(np.isin(table["index"].to_numpy(), self.indices)).to_pylist():
                 number += 1
@@ -71,7 +72,8 @@ class Selection:
                 labels = self.labels[np.searchsorted(self.indices, row["index"])]
                 for stage, label in zip(self.stages, labels, strict=True):
                     png = stored_bytes(row[f"picture_{stage}"], f"The picture of sample {row['index']}")
-                    yield Picture(png, known | {"stage": stage, "label": self.classes[label]})
+                    sound = (row.get(f"sound_{stage}") or {}).get("bytes")
+                    yield Picture(png, known | {"stage": stage, "label": self.classes[label]}, sound)
 
 
 @dataclass

@@ -20,10 +20,13 @@ def write_table(pictures: Pictures, about: Export, label: dict[str, Any]) -> Pat
     numbers = {name: place for place, name in enumerate(label["names"])} if "names" in label else None
     kinds = {name: TYPES[column.kind] for name, column in columns_of(about.spec.set_sizes).items()}
     kinds |= {"label": "int64"} if numbers else {}
-    features = {"image": {"_type": "Image"}} | {name: {"dtype": kind, "_type": "Value"} for name, kind in kinds.items()}
-    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    files: dict[str, dict[str, Any]] = {"image": {"_type": "Image"}}
+    if about.rate:
+        files["audio"] = {"sampling_rate": about.rate, "_type": "Audio"}
+    features = files | {name: {"dtype": kind, "_type": "Value"} for name, kind in kinds.items()}
+    stored = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     schema = pa.schema(
-        [("image", image), *((name, pa.type_for_alias(kind)) for name, kind in kinds.items())],
+        [*((name, stored) for name in files), *((name, pa.type_for_alias(kind)) for name, kind in kinds.items())],
         metadata={"huggingface": json.dumps({"info": {"features": features | {"label": label}}})},
     )
     path = about.folder / "data.parquet"
@@ -32,6 +35,7 @@ def write_table(pictures: Pictures, about: Export, label: dict[str, Any]) -> Pat
             rows = [
                 {
                     "image": {"bytes": picture.png, "path": picture.name},
+                    **({"audio": _audio(picture)} if about.rate else {}),
                     **picture.columns,
                     **({"label": numbers[picture.columns["label"]]} if numbers else {}),
                 }
@@ -41,13 +45,17 @@ def write_table(pictures: Pictures, about: Export, label: dict[str, Any]) -> Pat
     return path
 
 
+def _audio(picture: Picture) -> dict[str, Any] | None:
+    return {"bytes": picture.flac, "path": picture.name_of_sound} if picture.flac else None
+
+
 def _groups(pictures: Pictures) -> Iterator[list[Picture]]:
     """The pictures in groups small enough for memory."""
     group: list[Picture] = []
     size = 0
     for picture in pictures:
         group.append(picture)
-        size += len(picture.png)
+        size += len(picture.png) + len(picture.flac or b"")
         if len(group) == ROWS or size >= BYTES:
             yield group
             group, size = [], 0

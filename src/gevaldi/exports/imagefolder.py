@@ -1,11 +1,10 @@
-"""Folders of classes."""
+"""Folders of classes with their pictures."""
 
 from pathlib import Path
 
-from gevaldi.exports._columns import columns_of
+from gevaldi.exports._metadata import write_classes
 from gevaldi.exports._pictures import write_picture
 from gevaldi.exports.base import Export, Pictures
-from gevaldi.tables import write_csv
 
 
 def imagefolder(pictures: Pictures, about: Export) -> Path:
@@ -16,11 +15,4 @@ def imagefolder(pictures: Pictures, about: Export) -> Path:
     Classes without pictures have no folder. Open it with torchvision.datasets.ImageFolder(FOLDER) or
     datasets.load_dataset(FOLDER).
     """
-    columns = list(columns_of(about.spec.set_sizes))
-    rows = (
-        [write_picture(picture, about, about.folders[picture.columns["label"]]), *(picture.columns[name] for name in columns)]
-        for picture in pictures
-    )
-    with (about.folder / "metadata.csv").open("w", encoding="utf-8", errors="replace", newline="") as file:
-        write_csv(file, ["file_name", *columns], rows)
-    return about.folder
+    return write_classes(pictures, about, write_picture)

@@ -12,13 +12,13 @@ DRAWN = {world.generator.name: world for world in WORLDS.values()}
 
 
 class Bundled:
-    """Class-conditional generators of digits and of garments that ship with GeValDi: `bundled:mnist-vae`, `bundled:fashion-vae`.
+    """Class-conditional generators that ship with GeValDi: `bundled:mnist-vae`, `bundled:fashion-vae`, `bundled:speech-vae`.
 
     `gevaldi show bundled:NAME` shows the card of one. With `folder=DIR`, the one that `gevaldi train` left there.
     """
 
     def names(self) -> list[str]:
-        """Of the digits, and of the garments."""
+        """Of the digits, of the garments, and of the spoken digits."""
         return list(DRAWN)
 
     def load(self, name: str, /, *, folder: str | None = None) -> "Generator":
@@ -30,4 +30,5 @@ class Bundled:
         if name not in DRAWN:
             raise UnknownName("bundled generator", name, list(DRAWN))
         network = load(name, local_path(folder) if folder else None)
-        return generator(network, latent=DRAWN[name].generator.latent, conditions=DRAWN[name].data.classes).eval()
+        world = DRAWN[name]
+        return generator(network, world.generator.latent, world.data.classes, sound=world.data.sound()).eval()

@@ -7,6 +7,7 @@ classifier a class comes from is ever sent to a person: neither names of classif
 import contextlib
 import io
 import json
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -37,17 +38,20 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-TITLE = "What do these pictures show?"
-QUESTION = "What does this picture show?"
+TITLES = {"picture": "What do these pictures show?", "sound": "What are these sounds?"}
+QUESTIONS = {"picture": "What does this picture show?", "sound": "What do you hear?"}
 NOBODY = "Ask who sent you here for your own link."
 MOST = 10  # tasks that a page fetches at once
 BODY = 16_384  # most bytes of a request
 DIGITS = 16  # of a number of milliseconds, at most
+RANGE = re.compile(
+    r"bytes=(\d{1,15})-(\d{1,15})?"
+)  # the only form in which players ask: Safari plays nothing without an answer to it
 SMALL = 64  # pixels of the longer side up to which a picture is enlarged without smoothing
 SIDE = 1024  # most pixels of the longer side of a picture
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; script-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -100,11 +104,6 @@ class Guard:
         await app({**scope, "name": self.name}, receive, guarded)
 
 
-def page(template: str, status: int = 200, **context: Any) -> HTMLResponse:
-    """A filled template."""
-    return HTMLResponse(environment("gevaldi.labelling").get_template(template).render(title=TITLE, **context), status)
-
-
 def png_of(picture: "Image") -> bytes:
     """A picture as the browser gets it: its pixels and nothing else, at most `SIDE` on the longer side."""
     shown, sink = picture.copy(), io.BytesIO()
@@ -137,13 +136,16 @@ def make_app(service: Service, hosts: frozenset[str] | None = None, guide: str =
         Route("/p/{token}/", pages.of(pages.task)),
         Route("/p/{token}/next", pages.of(pages.next)),
         Route("/p/{token}/picture/{task}", pages.of(pages.picture)),
+        Route("/p/{token}/sound/{task}", pages.of(pages.sound)),
         Route("/p/{token}/answer", pages.of(pages.answer), methods=["POST"]),
         Route("/p/{token}/undo", pages.of(pages.undo), methods=["POST"]),
         Route("/p/{token}/guide", pages.of(pages.guide)),
         Route("/p/{token}/example/{number:int}", pages.of(pages.example)),
+        Route("/p/{token}/example/{number:int}/sound", pages.of(pages.sound_of_example)),
         Route("/p/{token}/classes", pages.of(pages.classes)),
         Route("/owner/{token}/", pages.owner),
         Route("/owner/{token}/picture/{place:int}", pages.owners_picture),
+        Route("/owner/{token}/sound/{place:int}", pages.owners_sound),
         Route("/owner/{token}/{name}", pages.download),
     ]
     handlers: dict[Any, Any] = {HTTPException: pages.error_page, DataError: pages.unreadable}
@@ -156,6 +158,15 @@ class Pages:
     def __init__(self, service: Service, guide: str) -> None:
         self.service, self._guide = service, guide
         self.examples = [text for some in service.queue.examples.values() for text in some]
+
+    def page(self, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+        """A filled template."""
+        from markupsafe import Markup
+
+        thing = "sound" if self.service.queue.sound else "picture"
+        colours = files("gevaldi.reports").joinpath("templates", "loudness.html").read_text() if thing == "sound" else ""
+        named = {"title": TITLES[thing], "thing": thing, "loudness": Markup(colours)}
+        return HTMLResponse(environment("gevaldi.labelling").get_template(template).render(**named, **context), status)
 
     def of(self, show: Callable[[Request, Person], Any]) -> Callable[[Request], Any]:
         """A page for the person whose token is in the address; for others there is nothing."""
@@ -171,14 +182,14 @@ class Pages:
 
     async def nobody(self, request: Request) -> Response:
         """For who has no link."""
-        return page("nobody.html", message=NOBODY)
+        return self.page("nobody.html", message=NOBODY)
 
     async def error_page(self, request: Request, error: HTTPException) -> Response:
         """A request that cannot be met, in words; a wrong link is no different from none."""
         message = NOBODY if error.detail == "Not Found" else error.detail
         by_script = request.url.path.endswith(DATA)
         if _is_form(request) or (request.method in ("GET", "HEAD") and not by_script):
-            return page("nobody.html", error.status_code, message=message)
+            return self.page("nobody.html", error.status_code, message=message)
         return JSONResponse({"error": message}, error.status_code)
 
     async def unreadable(self, request: Request, error: Exception) -> Response:
@@ -199,10 +210,10 @@ class Pages:
         progress = self.service.progress(person)
         shared: dict[str, Any] = {"progress": progress, "key": secrets.token_urlsafe(12)}
         if not tasks:
-            return page("done.html", **shared)
-        return page(
+            return self.page("done.html", **shared)
+        return self.page(
             "task.html",
-            question=QUESTION,
+            question=QUESTIONS["sound" if self.service.queue.sound else "picture"],
             **tasks[0],
             **shared,
             classes=[visible(name) for name in self.service.queue.classes],
@@ -226,15 +237,38 @@ class Pages:
 
     async def picture(self, request: Request, person: Person) -> Response:
         """The picture of a question."""
+        return await self._picture(self._id_of_task(request, person))
+
+    async def sound(self, request: Request, person: Person) -> Response:
+        """The sound of a question."""
+        return await self._sound(request, self._id_of_task(request, person))
+
+    def _id_of_task(self, request: Request, person: Person) -> str:
+        """The id of a question's picture, which is asked for by its task."""
         try:
-            item = self.service.item(person, request.path_params["task"])
+            return self.service.item(person, request.path_params["task"]).id
         except UnknownTask:
             raise HTTPException(404) from None
-        return await self._picture(item.id)
 
     async def _picture(self, text: str) -> Response:
         content = await run_in_threadpool(lambda: png_of(self.service.queue.picture(text)))
         return Response(content, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+    async def _sound(self, request: Request, text: str) -> Response:
+        """A sound, or the part of it that a player asks for."""
+        find = self.service.queue.sound
+        if find is None:
+            raise HTTPException(404)
+        content = await run_in_threadpool(find, text)
+        headers = {"Cache-Control": "private, max-age=3600", "Accept-Ranges": "bytes"}
+        asked = RANGE.fullmatch(request.headers.get("range", ""))
+        if asked is None:  # the whole, as RFC 9110 allows for every range
+            return Response(content, media_type="audio/flac", headers=headers)
+        begin, end = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
+        if not begin <= end:
+            return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{len(content)}"})
+        headers["Content-Range"] = f"bytes {begin}-{end}/{len(content)}"
+        return Response(content[begin : end + 1], 206, media_type="audio/flac", headers=headers)
 
     async def answer(self, request: Request, person: Person) -> Response:
         """Store an answer; the reply comes once it is on disk."""
@@ -273,14 +307,21 @@ class Pages:
             (visible(name), [f"example/{numbers[text]}" for text in some]) for name, some in self.service.queue.examples.items()
         ]
         drawn = any(item.drawn for item in self.service.queue.items)
-        return page("guide.html", classes=classes, notes=Markup(self._guide), drawn=drawn)
+        return self.page("guide.html", classes=classes, notes=Markup(self._guide), drawn=drawn)
 
     async def example(self, request: Request, person: Person) -> Response:
         """A picture of the guide."""
-        number = request.path_params["number"]
+        return await self._picture(self._example(request))
+
+    async def sound_of_example(self, request: Request, person: Person) -> Response:
+        """A sound of the guide."""
+        return await self._sound(request, self._example(request))
+
+    def _example(self, request: Request) -> str:
+        number: int = request.path_params["number"]
         if number >= len(self.examples):
             raise HTTPException(404)
-        return await self._picture(self.examples[number])
+        return self.examples[number]
 
     async def classes(self, request: Request, person: Person) -> Response:
         """The names of all classes."""
@@ -297,7 +338,7 @@ class Pages:
         base = f"https://{name}" if name else f"{request.url.scheme}://{request.headers.get('host', '')}"
         links = {person.name: f"{base}/p/{person.token}/" for person in self.service.people.values()}
         found = await run_in_threadpool(self.service.overview)
-        return page(
+        return self.page(
             "owner.html",
             shows_interval=self.service.options.shows_interval,
             overview={**found, "links": links, "downloads": list(FORMATS)},
@@ -305,11 +346,19 @@ class Pages:
 
     async def owners_picture(self, request: Request) -> Response:
         """A picture by its place in the queue."""
+        return await self._picture(self._at(request))
+
+    async def owners_sound(self, request: Request) -> Response:
+        """A sound by its place in the queue."""
+        return await self._sound(request, self._at(request))
+
+    def _at(self, request: Request) -> str:
         self._check_owner(request)
         items, place = self.service.queue.items, request.path_params["place"]
         if place >= len(items):
             raise HTTPException(404)
-        return await self._picture(items[place].id)
+        text: str = items[place].id
+        return text
 
     async def download(self, request: Request) -> Response:
         """All answers as a file."""

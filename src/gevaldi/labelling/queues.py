@@ -88,6 +88,7 @@ class Queue:
         history: says how the interval narrowed until now, as points of `Status`; nothing of a comparison.
         seed: of all choices by hash.
         rule: by which the answers of several people to a picture become one.
+        sound: a picture's sound by its id, a FLAC file; None if the pictures are no sounds.
     """
 
     folder: Path
@@ -101,6 +102,7 @@ class Queue:
     history: "Callable[[], Sequence[tuple[int, float, float]]]" = tuple
     seed: int = 0
     rule: Rule = "unanimous"
+    sound: Callable[[str], bytes] | None = None
 
 
 def hash_fraction(text: str, seed: int) -> float:
@@ -160,6 +162,7 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
     Raises:
         SpecError: it has no folder, no pictures, or nothing to ask.
     """
+    from gevaldi.verdicts.pictures import sound_of
     from gevaldi.verdicts.verdict import Verdict
 
     if verdict.folder is None:
@@ -192,6 +195,7 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
         follower.history,
         seed,
         own.settings.several,
+        (lambda text: sound_of(pool, places[text])) if pool.sound else None,
     )
 
 
@@ -347,18 +351,20 @@ def of_run(run: Run, controls: float = 0.1) -> Queue:
         classes,
         {text: control for text, (control, _) in chosen.items()},
         {name: tuple(some) for name, some in examples.items()},
-        lambda text: _of_run(run, text),
+        lambda text: open_picture(_stored(run, text, "picture"), text),
         _until_all(ordered),
         seed=seed,
+        sound=(lambda text: _stored(run, text, "sound")) if run.rate else None,
     )
 
 
-def _of_run(run: Run, text: str) -> "Image":
+def _stored(run: Run, text: str, kind: str) -> bytes:
+    """The picture or the sound of a question."""
     _, index, stage = text.split("-")
-    rows = run.some([int(index)], [f"picture_{stage}"])
+    rows = run.some([int(index)], [f"{kind}_{stage}"])
     if not rows:
         raise DataError(f"Sample {index} is missing in {run.folder}. gevaldi verify says what has changed.")
-    return open_picture(stored_bytes(rows[0][f"picture_{stage}"], text), text)
+    return stored_bytes(rows[0][f"{kind}_{stage}"], f"The {kind} of {text}")
 
 
 def of_regions(folder: Path, region: int | None = None) -> Queue:
@@ -371,12 +377,13 @@ def of_regions(folder: Path, region: int | None = None) -> Queue:
     found = read_regions(folder)
     if found is None:
         raise RunFolderError(f"There are no regions in {folder}. `gevaldi regions {folder.parent}` finds them.")
-    pictures, items, names = dict[str, bytes](), [], set[str]()
+    pictures, sounds, items, names = dict[str, bytes](), dict[str, bytes](), [], set[str]()
     for one in found[1]:
         names.update((one.first, one.second))
         text = f"region-{one.region}-{one.role}-{one.name}"
         if one.role in ("exemplar", "probable") and region in (None, one.region) and one.first != one.second:
             pictures[text] = one.picture
+            sounds |= {text: one.sound} if one.sound else {}
             items.append(Item(text, blind(text, (one.first, one.second), 0), True))
     if not items:
         numbers = sorted({one.region for one in found[1] if one.picture})
@@ -385,4 +392,5 @@ def of_regions(folder: Path, region: int | None = None) -> Queue:
         raise SpecError(f"There is nothing to ask: region {region} has no pictures. Regions with pictures: {numbers}.")
     ordered = sorted(items, key=lambda item: priority(item.id, 0))
     picture = lambda text: open_picture(pictures[text], text)  # noqa: E731
-    return Queue(folder, ordered, tuple(sorted(names)), {}, {}, picture, _until_all(ordered))
+    heard = sounds.__getitem__ if len(sounds) == len(pictures) else None
+    return Queue(folder, ordered, tuple(sorted(names)), {}, {}, picture, _until_all(ordered), sound=heard)

@@ -143,6 +143,7 @@ class Service:
         return {
             "task": task,
             "picture": f"picture/{task}",
+            **({"sound": f"sound/{task}"} if self.queue.sound else {}),
             "choices": [visible(name) for name in item.choices],
             "drawn": item.drawn,
         }

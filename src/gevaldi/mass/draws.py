@@ -117,7 +117,7 @@ class Drawing:
         found = self.draw(indices, networks)
         valid = found.log_p.isfinite().any(1) & ~found.log_p.isnan().any(1) & ~found.log_q.isnan().any(1)
         tops = {"first": found.log_p.max(1), "second": found.log_q.max(1)}
-        properties = measure(found.pictures)
+        properties = measure(found.pictures, self.models.generator.sound)
         return {
             "index": np.array(indices),
             "condition": found.condition.cpu().numpy() if len(self.conditions) else np.full(len(indices), -1),

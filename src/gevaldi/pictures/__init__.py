@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gevaldi.pictures._layout import RECORDINGS
 from gevaldi.quoting import quote_name
 from gevaldi.registry import Registry, Sources
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 def name_path(path: Path) -> str:
     """How a path becomes a set of pictures."""
-    return f"Write folder:{quote_name(str(path if os.path.isdir(path) or not path.suffix else path.parent))}."
+    source = "sounds" if path.suffix.lower() in RECORDINGS.suffixes else "folder"
+    return f"Write {source}:{quote_name(str(path if os.path.isdir(path) or not path.suffix else path.parent))}."
 
 
 sources = Sources(Registry("source of pictures", "gevaldi.pictures"), "set of pictures", name_path)
@@ -30,4 +32,4 @@ def load_pictures(text: str, shape: tuple[int, int, int], count: int | None = No
     from gevaldi.pictures.base import RealPictures, brought_to
 
     found = brought_to(sources.load(text), shape, count)
-    return RealPictures(list(found.pictures), found.classes)
+    return RealPictures(list(found.pictures), found.classes, sound=found.sound)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gevaldi.documents import TextFile
 from gevaldi.errors import DataError
-from gevaldi.pictures._layout import SUFFIXES as PICTURES
+from gevaldi.pictures._layout import PICTURES, RECORDINGS
 
 LIST = TextFile("The list of classes", DataError, "A line for each picture was expected, with its file and its class.")
 SUFFIXES = {".csv", ".tsv", ".txt", ".json"}
@@ -123,7 +123,10 @@ def _plain(name: str) -> str:
 
 def _column_of_classes(path: Path, rows: Sequence[Sequence[str]], inside: Sequence[Sequence[str]], files: int) -> int:
     """The column of classes: by its head, or the only other one; without a head, the one after that of the pictures."""
-    headless = rows[0] is inside[0] or Path(rows[0][min(files, len(rows[0]) - 1)].strip()).suffix.lower() in PICTURES
+    headless = (
+        rows[0] is inside[0]
+        or Path(rows[0][min(files, len(rows[0]) - 1)].strip()).suffix.lower() in PICTURES.suffixes | RECORDINGS.suffixes
+    )
     width = max(map(len, inside))
     if headless and files + 1 < width:
         return files + 1

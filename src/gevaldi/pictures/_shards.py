@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gevaldi.errors import DataError
 from gevaldi.label_files import read_labels
-from gevaldi.pictures._layout import SUFFIXES
+from gevaldi.pictures._layout import PICTURES
 from gevaldi.pictures.base import Encoded, RealPictures
 from gevaldi.storage import local_path, reason
 
@@ -71,7 +71,7 @@ def read_shards(text: str, classes: str) -> RealPictures:
             for values, value in zip(where, (number, begin, size), strict=True):
                 values.append(value)
     if not keys:
-        raise DataError(f"There are no pictures in {text}: looked for members ending in {', '.join(sorted(SUFFIXES))}.")
+        raise DataError(f"There are no pictures in {text}: looked for members ending in {', '.join(sorted(PICTURES.suffixes))}.")
     names = [label.name for label in read_labels(classes)] if classes else []
     same = {
         told: names[int(told)] if told.isdecimal() and int(told) < len(names) else told for told in set(found) if told is not None
@@ -113,7 +113,7 @@ def _index(shard: Path) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
                 if match and match[2].lower() in CLASSES:
                     file = archive.extractfile(member)
                     classes[match[1]] = file.read(LONGEST_CLASS).decode(errors="replace").strip() if file else ""
-                elif match and f".{match[2].lower()}" in SUFFIXES:
+                elif match and f".{match[2].lower()}" in PICTURES.suffixes:
                     if match[1] in pictures:
                         raise DataError(f"{shard} has two pictures with the key {match[1]}.")
                     pictures[match[1]] = member.offset_data, member.size

@@ -15,6 +15,7 @@ from torch import Tensor
 from gevaldi.errors import DataError, SpecError, describe_error
 from gevaldi.images import PIXELS, READ, open_picture
 from gevaldi.provenance import note_files
+from gevaldi.sounds.base import Sound
 from gevaldi.storage import reason
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in grey, by ITU-R 601 as Pillow has it
@@ -26,6 +27,8 @@ class Encoded(ABC):
 
     One that cannot be read is an error that names it, and never left out.
     """
+
+    decode: "Callable[[bytes, str], Picture]"
 
     @abstractmethod
     def __len__(self) -> int:
@@ -60,7 +63,7 @@ class Encoded(ABC):
         Raises:
             DataError: it cannot be read.
         """
-        picture = decoded(self.content(place), self.name(place))
+        picture = self.decode(self.content(place), self.name(place))
         note_files([self.file(place)])
         return picture
 
@@ -75,11 +78,20 @@ def decoded(content: bytes, name: str) -> Picture:
     return torch.from_numpy(levels).movedim(-1, 0).float() / 255
 
 
+Encoded.decode = staticmethod(decoded)
+
+
 @dataclass(frozen=True)
 class Files(Encoded):
-    """The pictures in some files."""
+    """The pictures in some files.
+
+    Attributes:
+        paths: of the files.
+        decode: the picture of a file's bytes and name.
+    """
 
     paths: Sequence[Path]
+    decode: Callable[[bytes, str], Picture] = decoded
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -115,16 +127,18 @@ class RealPictures:
         pictures: one tensor a picture, because those of a folder differ in size.
         classes: name or taxonomy id of the class; None where unknown.
         ids: what tables of predictions call each picture; None for its number.
+        sound: how pictures become sound, where they are of recordings.
     """
 
     pictures: "list[Picture] | Encoded | Some"  # not any sequence: a check of types would read some of its members
     classes: list[str | None]
     ids: Sequence[str] | None = None
+    sound: Sound | None = None
 
     def at(self, places: Sequence[int]) -> "RealPictures":
         """Some of them, of which none is read for that."""
         ids = None if self.ids is None else [self.ids[i] for i in places]
-        return RealPictures(Some(self.pictures, places), [self.classes[i] for i in places], ids)
+        return RealPictures(Some(self.pictures, places), [self.classes[i] for i in places], ids, self.sound)
 
 
 @dataclass(frozen=True)
@@ -177,10 +191,19 @@ def brought_to(found: RealPictures, shape: tuple[int, int, int], count: int | No
         found: any pictures.
         shape: channels, height and width.
         count: so many of them, evenly spaced over all; by default, and where there are no more, all.
+
+    Raises:
+        SpecError: they are of recordings, and have another size.
     """
+    if found.sound and len(found.pictures) and tuple(found.pictures[0].shape[1:]) != shape[1:]:
+        rows, columns = found.pictures[0].shape[1:]
+        raise SpecError(
+            f"The recordings become pictures of {rows} mels and {columns} frames, and pictures of {shape[1]} and {shape[2]} are "
+            f"compared. A spectrogram is not resized: say mels={shape[1]},frames={shape[2]} of the recordings."
+        )
     places = spread(len(found.pictures), count)
     ids = None if found.ids is None else [found.ids[i] for i in places]
-    return RealPictures(Some(found.pictures, places, shape), [found.classes[i] for i in places], ids)
+    return RealPictures(Some(found.pictures, places, shape), [found.classes[i] for i in places], ids, found.sound)
 
 
 def brought_to_network(

@@ -32,16 +32,20 @@ class Folder:
         Raises:
             DataError: there is no such folder, no picture in it, or what names their classes is not clear.
         """
-        from gevaldi.pictures._layout import pictures_in
+        from gevaldi.pictures._layout import files_in
         from gevaldi.pictures.base import Files, RealPictures
 
         root = local_path(name)
-        paths = pictures_in(root)
-        return RealPictures(Files(paths), _classes(root, paths, classes), paths.names)
+        paths = files_in(root)
+        return RealPictures(Files(paths), classes_of(root, paths, classes), paths.names)
 
 
-def _classes(root: Path, paths: "Paths", said: str) -> list[str | None]:
-    """The class of each picture, from where the option says."""
+def classes_of(root: Path, paths: "Paths", said: str) -> list[str | None]:
+    """The class of each file, from where the option says.
+
+    Raises:
+        DataError: what names the classes is not clear.
+    """
     from gevaldi.pictures._layout import folder_classes, refuse_what_names_no_class
     from gevaldi.pictures._lists import classes_in_list, list_beside
 

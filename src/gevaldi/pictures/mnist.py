@@ -1,12 +1,14 @@
 """All digits of MNIST."""
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
-from gevaldi.bundled.worlds import DIGITS, DataSet
+from gevaldi.bundled.data import DataSet, Part
+from gevaldi.bundled.worlds import DIGITS
 from gevaldi.errors import UnknownName
 from gevaldi.storage import local_path
 
 if TYPE_CHECKING:
+    from gevaldi.bundled.examples import Examples
     from gevaldi.pictures.base import RealPictures
 
 NAMES = ["train", "test"]
@@ -34,19 +36,19 @@ class Mnist:
 
 def part_of(data: DataSet, name: str, folder: str | None) -> "RealPictures":
     """A part of a data set, as `Mnist.load` loads it."""
-    from gevaldi.bundled.mnist import Part, read_part
-
     for part in get_args(Part):
         if name == part:
-            found = read_part(data, part, local_path(folder) if folder else None)
-            return with_classes(data, found.pictures, found.labels)
+            return with_classes(data, data.read(part, local_path(folder) if folder else None))
     raise UnknownName(f"part of {data.name}", name, NAMES)
 
 
-def with_classes(data: DataSet, pictures: Any, labels: Any) -> "RealPictures":
-    """Tensors of pictures (n, 1, 28, 28) and labels (n,) of a data set as real pictures with the names of their classes."""
+def with_classes(data: DataSet, examples: "Examples") -> "RealPictures":
+    """Examples of a data set as real pictures with the names of their classes, which carry their recordings."""
     from gevaldi.labels import labels_of
     from gevaldi.pictures.base import RealPictures
+    from gevaldi.sounds.recordings import carrying
 
-    names = [label.name for label in labels_of(data.classes)]
-    return RealPictures(list(pictures), [names[label] for label in labels.tolist()])
+    names, pictures = [label.name for label in labels_of(data.classes)], list(examples.pictures)
+    if examples.recordings:
+        pictures = [carrying(*pair) for pair in zip(pictures, examples.recordings, strict=True)]
+    return RealPictures(pictures, [names[label] for label in examples.labels.tolist()], examples.names, data.sound())

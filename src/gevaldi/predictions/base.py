@@ -53,6 +53,7 @@ class Pool:
         digest: SHA-256 over the pool's ids and pictures, or only ids for tables.
         pictures: the pictures by place, for galleries and labelling pages; None if only tables are known.
         notes: sentences that a reader has to know, such as classes that only one classifier has.
+        sound: how pictures become sound, where they are of recordings.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Pool:
     digest: str = ""
     pictures: Any = None
     notes: Sequence[str] = ()
+    sound: Any = None
 
     def __len__(self) -> int:
         return len(self.ids)

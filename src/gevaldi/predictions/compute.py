@@ -19,7 +19,7 @@ from gevaldi.contract import check_classifier, check_mode, on_device
 from gevaldi.errors import ContractError, DataError, GevaldiError, SpecError, describe_error
 from gevaldi.fingerprints import describe_network, settings_of, versions
 from gevaldi.models import Classifier
-from gevaldi.pictures.base import Encoded, Picture, RealPictures, brought_to_network, decoded, fitted, spread
+from gevaldi.pictures.base import Encoded, Picture, RealPictures, brought_to_network, fitted, spread
 from gevaldi.predictions.ranking import most_probable
 from gevaldi.predictions.store import Stored, key_of
 from gevaldi.runs.session import device_of
@@ -49,7 +49,7 @@ def read(real: RealPictures, place: int) -> Read:
     try:
         content = content_of(real, place)
         pictures = real.pictures
-        picture = decoded(content, pictures.name(place)) if isinstance(pictures, Encoded) else pictures[place]
+        picture = pictures.decode(content, pictures.name(place)) if isinstance(pictures, Encoded) else pictures[place]
     except Exception as error:  # whatever decoders raise
         why = str(error) if isinstance(error, GevaldiError) else describe_error(error)
         return Read(None, None if content is None else hashlib.sha256(content).digest(), why)

@@ -21,6 +21,7 @@ from gevaldi.predictions.ranking import digest_of_ids
 from gevaldi.predictions.store import Stored, all_stored, cache_digest, digest_in_cache, digest_of_pictures, key_of
 from gevaldi.provenance import sha256_of
 from gevaldi.storage import ahead
+from gevaldi.wrappers.listening import listening
 
 CODE = ("python:", "function:", "http:", "https:")  # what answers under these names may change while no file in a record does
 
@@ -63,7 +64,7 @@ class PoolOfPictures:
         while isinstance(pictures, Some):
             places = pictures.places if places is None else [pictures.places[i] for i in places]
             pictures = pictures.pictures
-        digest = hashlib.sha256(digest_of_ids(self.ids).encode())
+        digest = hashlib.sha256("".join(self._identity).encode())
         if not isinstance(pictures, Encoded):
             return hashlib.sha256(digest.digest() + self._hashes().encode()).hexdigest()
         try:
@@ -74,11 +75,16 @@ class PoolOfPictures:
             digest.update(b"?")
         return digest.hexdigest()
 
+    @property
+    def _identity(self) -> list[str]:
+        """What decides the pictures besides their files: their ids, and how recordings become pictures."""
+        return [digest_of_ids(self.ids), *([repr(self.real.sound)] if self.real.sound else [])]
+
     def digest(self) -> str:
         """SHA-256 over the ids and the content of all pictures, which are read for it if nothing has read them before."""
         found = digest_in_cache(self.folder, self.state)
         if found is None:
-            found = key_of([digest_of_ids(self.ids), self._hashes()])
+            found = key_of([*self._identity, self._hashes()])
             cache_digest(self.folder, self.state, found)
         return found
 
@@ -103,7 +109,7 @@ class PoolOfPictures:
             stored = self._by_network(given)
         found, hashes = stored.read()
         if hashes is not None and digest_in_cache(self.folder, self.state) is None:
-            cache_digest(self.folder, self.state, key_of([digest_of_ids(self.ids), hashes]))
+            cache_digest(self.folder, self.state, key_of([*self._identity, hashes]))
         return found
 
     def _by_name(self, name: str) -> Stored | None:
@@ -119,7 +125,7 @@ class PoolOfPictures:
         return None
 
     def _by_network(self, given: "str | Classifier") -> Stored:
-        classifier = load_classifier(given)
+        classifier = listening(load_classifier(given), self.real.sound)
         name = given if isinstance(given, str) else classifier.name or type(classifier).__name__
         network, total = network_key(classifier), len(self.ids)
         again = self._copied(network)

@@ -56,7 +56,8 @@ def load_pool(
     predictions = [load_table(one) if isinstance(one, str) and is_table(one) else shown.predictions(one) for one in classifiers]
     joined, notes = join(predictions, shown.ids, known=True)
     name = pool if isinstance(pool, str) else f"{len(shown.ids):,} pictures"
-    return _pool(name, shown.ids, joined, real.classes, shown.digest(), real.pictures, notes)
+    found = _pool(name, shown.ids, joined, real.classes, shown.digest(), real.pictures, notes)
+    return replace(found, sound=real.sound)
 
 
 def _table(name: Any) -> Predictions:

@@ -19,8 +19,10 @@ from gevaldi.regions.rules import Table
 from gevaldi.regions.tables import RealTable, features_of, table_of
 from gevaldi.runs.encoding import encode_png
 from gevaldi.runs.store.regions import Shown
+from gevaldi.runs.worker.results import sounds_of
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search.probable import most_probable
+from gevaldi.sounds.files import flac
 
 NEAREST = 8  # real pictures of a region
 ON_MAP = 1_500  # disagreements on the map
@@ -92,9 +94,12 @@ class Showing:
         generator = self.models.generator
         typicality = generator.prior.typicality(found.z).tolist()
         first, second = (self.named(log_p.argmax(1)) for log_p in (found.log_p, found.log_q))
-        for i, levels in enumerate(in_levels(found.pictures)):
+        stored, sound = in_levels(found.pictures), self.models.sound
+        sounds = [flac(one, sound.rate) for one in sounds_of(stored, sound, found.pictures)] if sound else [None] * len(names)
+        for i, levels in enumerate(stored):
             asked = generator.conditions[int(found.condition[i])].name if generator.conditions else None
-            yield Shown(number, role, names[i], first[i], second[i], asked, typicality[i], None, None, encode_png(levels))
+            own = encode_png(levels), sounds[i]
+            yield Shown(number, role, names[i], first[i], second[i], asked, typicality[i], None, None, *own)
 
     def named(self, labels: Tensor | np.ndarray) -> list[str]:
         """The names of classes."""

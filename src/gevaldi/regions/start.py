@@ -27,7 +27,7 @@ from gevaldi.runs.store.regions import FOLDER, write_regions
 if TYPE_CHECKING:
     import pyarrow as pa
 
-DRAWS, DRAWS_BY_LARGE = 200_000, 2_000  # by default, for small and for large networks
+DRAWS, DRAWS_BY_SERVICE, DRAWS_BY_LARGE = 200_000, 20_000, 2_000  # by default, by small networks, a service, and large networks
 REGIONS, MOST_REGIONS = 50, 1_000
 DETAILED = 12  # regions with pictures
 
@@ -46,7 +46,8 @@ def find_regions(
     Args:
         job: the run with its models.
         compute: computes the draws.
-        draws: how many; by default 200,000 for small networks and 2,000 for large ones. Draws of an earlier call are used again.
+        draws: how many; by default 200,000 for small networks, 20,000 if a classifier is behind a service, and 2,000 for large
+            networks. Draws of an earlier call are used again.
         most: regions to report, the most important first.
         pool: real pictures to find in the regions; by default the run's own, if it has any.
         name_with: a text-image network that says which texts fit the pictures of a region, such as
@@ -126,13 +127,13 @@ def _levels(job: Job, levels: int) -> None:
 
 
 def first_draws(job: Job, compute: ComputeRows, draws: int | None) -> "pa.Table":
-    """The first draws of an open run, computed as far as they are missing; by default 200,000 or, by large networks, 2,000.
+    """The first draws of an open run, computed as far as they are missing; by default as many as `find_regions` says.
 
     Raises:
         SpecError: fewer than two were requested, or all fail.
         EngineError, RunFolderError: they cannot be computed or written.
     """
-    count = (DRAWS if job.models.plan.small else DRAWS_BY_LARGE) if draws is None else draws
+    count = default_draws(job) if draws is None else draws
     if count < 2:
         raise SpecError(f"{count} draws were requested; at least 2 are needed.")
     table = compute_draws(job, compute, count).table()
@@ -140,6 +141,16 @@ def first_draws(job: Job, compute: ComputeRows, draws: int | None) -> "pa.Table"
     if not (table["first"].to_numpy() >= 0).any():
         raise SpecError(f"All {len(table):,} draws failed, the first with: {table['error'][0]}.")
     return table
+
+
+def default_draws(job: Job) -> int:
+    """How many draws there are by default; says so if a service must classify them."""
+    if not job.models.plan.small:
+        return DRAWS_BY_LARGE
+    if not job.models.requests_at_once:
+        return DRAWS
+    job.progress.notice(f"{DRAWS_BY_SERVICE:,} pictures are sent to the service; --draws N sends more, for narrower intervals.")
+    return DRAWS_BY_SERVICE
 
 
 def _with_levels(region: Region, job: Job) -> Region:

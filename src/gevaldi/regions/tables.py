@@ -38,7 +38,7 @@ def drawn_table(draws: "pa.Table", models: Models) -> Table:
 
 def table_of(found: Draw, models: Models) -> Table:
     """The predictions and properties of some draws, numbered from 0."""
-    properties, classes = measure(found.pictures), classes_of(models)
+    properties, classes = measure(found.pictures, models.generator.sound), classes_of(models)
     condition = found.condition.cpu().numpy()
     return Table(
         index=np.arange(len(found.z)),
@@ -99,7 +99,7 @@ def classify_real(models: Models, real: RealPictures) -> RealTable:
             first, second = models.first(pictures), models.second(pictures)
             features.take(second)
             rows.append((first.argmax(1).cpu().numpy(), second.argmax(1).cpu().numpy()))
-            properties.append(measure(pictures))
+            properties.append(measure(pictures, models.generator.sound))
     first, second = (np.concatenate(column) for column in zip(*rows, strict=True))
     known = {name: sorted(target_classes((name, name), models.first)) for name in set(real.classes) if name is not None}
     condition = np.array([(known.get(name or "") or [-1])[0] for name in real.classes])

@@ -12,7 +12,6 @@ from gevaldi.reports.environment import LONGEST_PROSE, written
 from gevaldi.reports.search_path import in_page
 from gevaldi.reports.sections import sections
 from gevaldi.reports.sections.base import Report
-from gevaldi.runs.store.regions import FOLDER, read_regions
 from gevaldi.runs.store.run import Run
 from gevaldi.spec import write_spec
 from gevaldi.storage import Location
@@ -46,20 +45,38 @@ def render(run: Run, limit: int = 200) -> str:
         RunFolderError: the run has no rows yet.
     """
     report = Report(run, limit)
-    if report.rows == 0 and read_regions(run.folder / FOLDER) is None:
+    if report.rows == 0 and report.regions is None:
         raise RunFolderError(f"The run in {run.folder} has no rows yet. To compute them: gevaldi resume {run.folder}")
-    script = files("gevaldi.reports").joinpath("templates", "page.js").read_text(encoding="utf-8")
+    script, sound_script = map(_script, ("page.js", "sound.js"))
     page = report.html(
         "page.html",
         sections=sections(report),
         data=in_page(_data(report)),
         longest=_longest(report),
         script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        script_hash=_hash(script),
+        listening=report.listening,
+        shape=_shape(report),
+        sound_script=sound_script,
+        sound_hash=_hash(sound_script),
         date=date_of(run.record),
         about={key: plain(run.record.get("about", {}).get(key, ""), LONGEST_PROSE) for key in ("title", "note", "author")},
     )
     return str(page)
+
+
+def _script(name: str) -> str:
+    return files("gevaldi.reports").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """As a content security policy names a script."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _shape(report: Report) -> float:
+    """Width / height of the pictures of the samples."""
+    return next((sample["pictures"].aspect for sample in report.gallery.samples if sample["stages"]), 1.0)
 
 
 def _data(report: Report) -> dict[str, Any]:

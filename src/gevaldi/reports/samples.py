@@ -15,6 +15,8 @@ from gevaldi.reports.pictures import EmbeddedPictures, Thrift, embed_pictures, l
 from gevaldi.reports.search_path import COLUMNS as PATH_COLUMNS
 from gevaldi.reports.search_path import finite, nearest_size, path_of
 from gevaldi.reports.seriousness import RIGHT, WHO, between
+from gevaldi.reports.sounds import STAGES as SOUNDS
+from gevaldi.reports.sounds import Listening, embed_sounds
 from gevaldi.runs.store.indices import Indices
 from gevaldi.runs.store.run import Run
 from gevaldi.taxonomy import Taxonomy
@@ -35,6 +37,7 @@ COLUMNS = [
         "survives_storage",
     ),
     *("picture_probable", "first_probable", "second_probable", "typicality_probable", "log_prior_probable"),
+    *(f"sound_{stage}" for stage in SOUNDS),
 ]
 SHOWN = 3  # classes per classifier
 
@@ -52,6 +55,7 @@ class Gallery:
         longest: pixels of the longer side of the pictures in the run.
         probable: whether some samples have a most probable disagreement.
         selection: which samples these are and why, in a sentence; None if all are shown.
+        listening: what the pictures are as sounds; None if they are none.
     """
 
     samples: list[dict[str, Any]]
@@ -62,6 +66,7 @@ class Gallery:
     longest: int
     probable: bool
     selection: str | None
+    listening: Listening | None
 
 
 def gallery(run: Run, limit: int, deduplicated: Deduplicated, taxonomy: Taxonomy | None = None) -> Gallery:
@@ -82,15 +87,16 @@ def gallery(run: Run, limit: int, deduplicated: Deduplicated, taxonomy: Taxonomy
     rows = run.some(choice.indices.tolist(), columns) if choice else run.largest(limit, columns)
     rows = in_turns(rows) + run.some(told, columns)
     pictures, thrift = embed_pictures(rows)
+    sounds, listening = embed_sounds(rows)
     samples = [
-        sample(row, found, -place, taxonomy) | {"like": like(row["index"], deduplicated, choice is not None)}
-        for place, (row, found) in enumerate(zip(rows, pictures, strict=True))
+        sample(row, found, heard, -place, taxonomy) | {"like": like(row["index"], deduplicated, choice is not None)}
+        for place, (row, found, heard) in enumerate(zip(rows, pictures, sounds, strict=True))
     ]
     nearest = min((n for row in rows if (n := nearest_size(row)) is not None), default=None)
     names = names_of(rows)
     said = selection(choice, good, len(failed), len(told)) if choice or len(told) < len(failed) else None
     probable = any(row["picture_probable"] for row in rows)
-    return Gallery(samples, names, filters(samples, names), nearest, thrift, longest_side(rows), probable, said)
+    return Gallery(samples, names, filters(samples, names), nearest, thrift, longest_side(rows), probable, said, listening)
 
 
 def selection(choice: Choice | None, good: int, failed: int, told: int) -> str:
@@ -138,12 +144,14 @@ def in_turns(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: places.get(row["index"], (len(rows), 0.0)))
 
 
-def sample(row: dict[str, Any], pictures: EmbeddedPictures, rank: int = 0, taxonomy: Taxonomy | None = None) -> dict[str, Any]:
+def sample(
+    row: dict[str, Any], pictures: EmbeddedPictures, sounds: dict[str, str], rank: int = 0, taxonomy: Taxonomy | None = None
+) -> dict[str, Any]:
     """One sample; `rank` is larger for those that come first."""
     asked = row["condition_name"]
-    stages = [stage(row, "start", "before", pictures.start), stage(row, "end", "after", pictures.end)]
+    stages = [stage(row, "start", "before", pictures.start, sounds), stage(row, "end", "after", pictures.end, sounds)]
     if pictures.probable and row["picture_probable"] != row["picture_end"]:  # which are one if it was the only goal
-        stages.insert(0, stage(row, "probable", "most probable", pictures.probable))
+        stages.insert(0, stage(row, "probable", "most probable", pictures.probable, sounds))
     return {
         "kind": kind_in_words(row),
         "way": between(taxonomy, *(_label(row, side) for side in ("first", "second"))),
@@ -154,6 +162,7 @@ def sample(row: dict[str, Any], pictures: EmbeddedPictures, rank: int = 0, taxon
         "error": plain_error(row["error"]),
         "condition": plain(asked) if asked is not None else None,
         "pictures": pictures,
+        "original_sound": sounds.get("original"),
         "stages": stages if pictures.start and pictures.end else [],
         "path": path_of(row, pictures, nearest_size(row)),
         "sought": sort_quantities(row, rank),
@@ -239,11 +248,11 @@ def plain_error(error: Any) -> str | None:
     return None if error is None else plain(" ".join(str(error).split()), 300)
 
 
-def stage(row: dict[str, Any], key: str, title: str, picture: str | None) -> dict[str, Any]:
+def stage(row: dict[str, Any], key: str, title: str, picture: str | None, sounds: dict[str, str]) -> dict[str, Any]:
     """A sample at one stage: before or after its search."""
     bars = {side: [_bar(row, found) for found in (row[f"{side}_{key}"] or [])[:SHOWN]] for side in ("first", "second")}
     said = {side: shown[0]["name"] if shown else "no prediction" for side, shown in bars.items()}
-    return {"key": key, "title": title, "picture": picture, "bars": bars, "said": said}
+    return {"key": key, "title": title, "picture": picture, "sound": sounds.get(key), "bars": bars, "said": said}
 
 
 def _bar(row: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:

@@ -16,12 +16,15 @@ from gevaldi.measures.predictions import top
 from gevaldi.measures.referee import Opinion, sides
 from gevaldi.models import Classifier
 from gevaldi.pictures import sources
-from gevaldi.pictures._levels import as_image, in_levels
+from gevaldi.pictures._levels import image_of
 from gevaldi.pictures.base import RealPictures, brought_to
 from gevaldi.runs.opinions import OPINION
 from gevaldi.runs.store.files import write_in_run
 from gevaldi.runs.store.pictures import pictures_of
 from gevaldi.runs.store.run import Run
+from gevaldi.sounds.files import read
+from gevaldi.sounds.recordings import carrying
+from gevaldi.wrappers.listening import Listening
 
 BATCH = 50  # pictures classified together, if the referee has no pipeline of its own
 NAME = "A picture of the run"
@@ -44,8 +47,9 @@ def judge(run: Run, name: str, on_progress: OnProgress = lambda done: None) -> O
         SpecError: the classifier fails on the pictures, or the run has none yet.
         RunFolderError: the folder cannot be read or written.
     """
-    classifier, labels = load_classifier(name).eval(), run.record["models"]["first"]["labels"]
-    check_mode(classifier, "referee")
+    loaded, labels = load_classifier(name).eval(), run.record["models"]["first"]["labels"]
+    check_mode(loaded, "referee")
+    classifier = loaded if loaded.hears is None else Listening(loaded, None)  # which hears what the rows hold
     done = 0
 
     def ask(pictures: Iterable[tuple[Key, Any]]) -> Iterator[tuple[Key, Answer]]:
@@ -84,11 +88,14 @@ def judge(run: Run, name: str, on_progress: OnProgress = lambda done: None) -> O
 
 def _disputed(run: Run, stage: str) -> Iterator[tuple[tuple[tuple[int, int], list[int]], Any]]:
     """The pictures of samples on which the two differ, with both top classes, and the classes that were requested."""
-    for row in run.each(["status", "target_classes", f"picture_{stage}", f"first_{stage}", f"second_{stage}"]):
+    for row in run.each(["status", "target_classes", f"picture_{stage}", f"first_{stage}", f"second_{stage}", f"sound_{stage}"]):
         first, second = top(row, "first", stage), top(row, "second", stage)
         if row["status"] != "failed" and first and second and first["label"] != second["label"]:
             pair = (first["label"], second["label"])
-            yield (pair, row["target_classes"] or []), open_picture(stored_bytes(row[f"picture_{stage}"], NAME), NAME)
+            sound = row.get(f"sound_{stage}")
+            recording = read(sound["bytes"], NAME) if sound else None
+            picture = open_picture(stored_bytes(row[f"picture_{stage}"], NAME), NAME)
+            yield (pair, row["target_classes"] or []), carrying(picture, recording)
 
 
 def _real(run: Run, classifier: Classifier) -> Iterator[tuple[tuple[int, str | None], Any]]:
@@ -101,7 +108,7 @@ def _real(run: Run, classifier: Classifier) -> Iterator[tuple[tuple[int, str | N
         picture = real.pictures[i]
         if classifier.official is None:
             (picture,) = brought_to(RealPictures([picture], [shown]), shape).pictures
-        yield (i, shown), as_image(in_levels(picture))
+        yield (i, shown), image_of(picture)
 
 
 def _shape(run: Run) -> tuple[int, int, int]:

@@ -34,6 +34,7 @@ from gevaldi.storage import Location, read
 from gevaldi.taxonomy import Taxonomy
 from gevaldi.taxonomy.labels import are_only_numbers
 from gevaldi.taxonomy.read import taxonomy_as_json
+from gevaldi.wrappers.listening import listening
 
 
 def device_of(name: str) -> torch.device:
@@ -76,6 +77,7 @@ def models_of(
     """
     with record_files() as files:
         requested = taxonomy_of_spec(spec, taxonomy, begun)
+        first, second = (listening(side, generator.sound) for side in (first, second))
         alignment = align(first, second, spec.first_classes, spec.second_classes, requested)
         first, second = alignment.first, alignment.second
         if len(first.labels) < 2:
@@ -89,17 +91,18 @@ def models_of(
         raised = divergence(spec.divergence, len(first.labels), hierarchy.taxonomy if hierarchy else None)
         algorithm = algorithms.build(spec.search.algorithm)
         blind = black_boxes(spec, first, second)
-        if blind and algorithm.needs_gradient:
+        if blind and algorithm.needs_gradient and algorithm.needs_both:
             raise SpecError(
                 f"search.algorithm={spec.search.algorithm} needs gradients, and none passes through {' and '.join(blind)}. Say "
-                "search.algorithm=cma-es and search.steps=500 (or more), or lend the gradients of a network that is like it: "
+                "search.algorithm=cma-es or hybrid with search.steps=500, or lend the gradients of a network that is like it: "
                 f"surrogate:({blind[0]})+(NETWORK)."
             )
     tuning = None
     if begun:
         plan = ExecutionPlan.recorded_plan(begun.record["execution"], device)
     else:
-        objective = Objective(first, second, generator, kl, prior_weight=0.0, has_gradient=not blind)
+        has_gradient = len(blind) < (1 if algorithm.needs_both else 2)
+        objective = Objective(first, second, generator, kl, prior_weight=0.0, has_gradient=has_gradient)
         plan, tuning = plan_of(spec, objective, device, batch_size, threads)
     return Models(first, second, generator, raised, algorithm, device, plan, hierarchy, alignment, tuning, files)
 
@@ -153,6 +156,8 @@ def open_run(
             f"No gradient passes through {' and '.join(blind)}, so searches are by {spec.search.algorithm}, which evaluates "
             f"{spec.search.steps:,} pictures each, and second searches by cma-es too."
         )
+    if models.generator.sound and not models.sound:
+        trouble.append("Rows hold no sound, because its packages are not installed: pip install 'gevaldi[sound]'.")
     trouble += hierarchy_warnings(spec, models) + repeated_starts(spec, models, conditions)
     record = {
         "models": described,

@@ -1,5 +1,6 @@
 """The most probable disagreement near some latents."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -35,6 +36,7 @@ def most_probable(
     condition: Int[Tensor, " batch"],
     swapped: Bool[Tensor, " batch"] | None = None,
     has_gradient: bool = True,
+    seeds: Sequence[int] | None = None,
 ) -> Evaluation:
     """Search for the most probable disagreement from each latent, and return the evaluations of the best latents.
 
@@ -46,10 +48,11 @@ def most_probable(
         condition: the generator's condition of each.
         swapped: whether the second classifier is p₁; None if it never is.
         has_gradient: whether evaluations have a gradient.
+        seeds: of the samples, since a search without gradients draws; None for their places in the batch.
     """
     swapped = torch.zeros_like(condition, dtype=torch.bool) if swapped is None else swapped
     best, ids = z.clone(), range(len(z))
-    for step in search(evaluate, at_once(NewSamples(z, condition, swapped, ids, ids)), *second_search(has_gradient)):
+    for step in search(evaluate, at_once(NewSamples(z, condition, swapped, seeds or ids, ids)), *second_search(has_gradient)):
         leaving = list(step.leaving)
         best[step.batch.ids[leaving]] = step.batch.best[leaving]
     return evaluate(best, condition, swapped)

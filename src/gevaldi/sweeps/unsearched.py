@@ -34,6 +34,7 @@ from gevaldi.search import registry as algorithms
 from gevaldi.spec import Spec
 from gevaldi.sweeps.spec import Sweep, limits_of
 from gevaldi.taxonomy import Taxonomy, most_probable
+from gevaldi.wrappers.listening import listening
 
 
 @dataclass
@@ -124,6 +125,7 @@ def before_search(
         on_progress: called after every batch with the number of pictures so far, and their total.
     """
     spec = specs[0]
+    classifiers = {name: listening(one, generator.sound) for name, one in classifiers.items()}
     widest = max(classifiers.values(), key=lambda one: sum(p.numel() for p in one.parameters()))
     plan, _ = plan_of(spec, Objective(widest, widest, generator, kl, 0.0, all(map(passes_gradients, classifiers.values()))), device)
     models = Models(widest, widest, generator, kl, algorithms.build(spec.search.algorithm), device, plan)

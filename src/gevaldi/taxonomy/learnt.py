@@ -1,4 +1,4 @@
-"""Taxonomies learnt from a classifier's confusions or from embeddings of its classes."""
+"""Taxonomies by hierarchical clustering: of a classifier's confusions, of embeddings of its classes, or of any dissimilarities."""
 
 from collections.abc import Mapping, Sequence
 
@@ -38,7 +38,7 @@ def taxonomy_from_confusions(
     if empty:
         raise TaxonomyError(f"There are no confusions of {', '.join(map(repr, empty[:5]))}: the row is empty.")
     rates = counts / counts.sum(1, keepdims=True)
-    return _clustered(-np.log(np.maximum((rates + rates.T) / 2, SMALLEST)), classes, linkage, names or {})
+    return taxonomy_from_dissimilarities(-np.log(np.maximum((rates + rates.T) / 2, SMALLEST)), classes, linkage, names)
 
 
 def taxonomy_from_embeddings(
@@ -63,11 +63,23 @@ def taxonomy_from_embeddings(
             "zero."
         )
     directions = vectors / lengths
-    return _clustered(1 - directions @ directions.T, classes, linkage, names or {})
+    return taxonomy_from_dissimilarities(1 - directions @ directions.T, classes, linkage, names)
 
 
-def _clustered(dissimilarity: np.ndarray, classes: Sequence[str], linkage: str, called: Mapping[str, str]) -> Taxonomy:
-    """Merges at equal heights become one node, so that the result does not depend on the order of classes."""
+def taxonomy_from_dissimilarities(
+    dissimilarity: np.ndarray, classes: Sequence[str], linkage: str = "average", names: Mapping[str, str] | None = None
+) -> Taxonomy:
+    """Cluster classes that are alike. Merges at equal heights become one node, so that the order of classes does not matter.
+
+    Args:
+        dissimilarity: (classes, classes), 0 on the diagonal; of (i, j) and (j, i) the mean counts.
+        classes: their ids or names.
+        linkage, names: as in `taxonomy_from_confusions`.
+
+    Raises:
+        UnknownName: there is no such linkage.
+        TaxonomyError: there is only one class.
+    """
     from scipy.cluster.hierarchy import linkage as merge
     from scipy.spatial.distance import squareform
 
@@ -80,15 +92,16 @@ def _clustered(dissimilarity: np.ndarray, classes: Sequence[str], linkage: str, 
     below = _joined(merge(squareform(apart, checks=False), linkage), len(classes))
     free = "cluster:" + "'" * sum(name.startswith("cluster:") for name in classes)  # that no class is called so
     nodes = [*classes, *(f"{free}{i}" for i in range(1, len(below) - len(classes) + 1))]
-    names, edges = dict(called), []
+    called = dict(names or {})
+    labels, edges = dict(called), []
     waiting = [len(nodes) - 1]
     while waiting:
         here = waiting.pop()
         edges += [(nodes[child], nodes[here]) for child in below[here]]
         waiting += below[here]
     for here in range(len(classes), len(nodes)):
-        names[nodes[here]] = _listed([called.get(classes[i], classes[i]) for i in sorted(_members(below, here))])
-    return taxonomy_of(classes, edges, {node: (name,) for node, name in names.items()})
+        labels[nodes[here]] = _listed([called.get(classes[i], classes[i]) for i in sorted(_members(below, here))])
+    return taxonomy_of(classes, edges, {node: (name,) for node, name in labels.items()})
 
 
 def _joined(merges: np.ndarray, classes: int) -> list[list[int]]:

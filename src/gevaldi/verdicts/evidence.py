@@ -189,6 +189,12 @@ class Evidence:
             self._share("positive", (low > 0.5).astype(float), (high > 0.5).astype(float)),
         )
 
+    def flipped(self) -> dict[str, Int[np.ndarray, " flipped"]]:
+        """The places of labelled pictures on which the new one is worse, and better, in the order of labelling."""
+        middle = (self.low[: self.used] + self.high[: self.used]) / 2
+        labelled = self.places[: self.used]
+        return {"worse": labelled[middle < 0.5], "better": labelled[middle > 0.5]}
+
     def path(self, most: int = 200) -> list[tuple[int, float, float]]:
         """The interval after some of the labels used so far: how many, lower and upper end."""
         used = self.used

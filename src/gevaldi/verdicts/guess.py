@@ -152,9 +152,10 @@ def guess_of(
     """
     from gevaldi.classifiers import load_classifier
     from gevaldi.generators import load_generator
+    from gevaldi.wrappers.listening import listening
 
     drawer = load_generator(generator).eval().to(device)
-    both = [load_classifier(own).eval().to(device) for own in (first, second)]
+    both = [listening(load_classifier(own), drawer.sound).eval().to(device) for own in (first, second)]
     right = right_on_draws(drawer, both, device=device, on_progress=on_progress)
     name = generator if isinstance(generator, str) else drawer.name or type(drawer).__name__
     return Guess(name, paired_counts(right[0], right[1]), known_bias(name))

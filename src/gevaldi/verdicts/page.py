@@ -154,12 +154,9 @@ def _plot(own: Evidence, margin: float) -> dict[str, Any] | None:
 
 def _flips(verdict: Assessment) -> dict[str, list[dict[str, Any]]]:
     """Labelled pictures on which the new classifier is worse, and better."""
-    own = verdict.main
-    middle = (own.low[: own.used] + own.high[: own.used]) / 2
-    kinds = {"worse": np.flatnonzero(middle < 0.5), "better": np.flatnonzero(middle > 0.5)}
     return {
-        kind: [_card(verdict, text, place) for text, place in _with_ids(verdict, own.places[which[:SHOWN]])]
-        for kind, which in kinds.items()
+        kind: [_card(verdict, text, place) for text, place in _with_ids(verdict, places[:SHOWN])]
+        for kind, places in verdict.main.flipped().items()
     }
 
 
@@ -176,19 +173,21 @@ def _card(verdict: Assessment, text: str, place: int, choices: Sequence[str] = (
         "id": plain(text),
         "address": address_of(picture) if picture else None,
         "small": bool(picture and max(picture.size) <= SMALL),
-        "class": None if truth is None or choices else _shown(truth, classes),
+        "class": None if truth is None or choices else truth_in_words(truth, classes),
         "choices": choices,
-        "answers": [] if choices else [_answer(int(own.top[place, 0]), classes) for own in verdict.pool.predictions[:2]],
+        "answers": [] if choices else [answer_in_words(int(own.top[place, 0]), classes) for own in verdict.pool.predictions[:2]],
     }
 
 
-def _shown(truth: Truth, classes: Sequence[Any]) -> str:
+def truth_in_words(truth: Truth, classes: Sequence[Any]) -> str:
+    """What a picture shows."""
     if truth.place >= 0:
         return str(classes[truth.place].name)
     return "another class" if truth.place == FOREIGN or truth.excluded else "something unclear"
 
 
-def _answer(top: int, classes: Sequence[Any]) -> str:
+def answer_in_words(top: int, classes: Sequence[Any]) -> str:
+    """What a classifier says."""
     return str(classes[top].name) if top >= 0 else "no answer"
 
 
@@ -201,8 +200,8 @@ def _pairs_of_classes(verdict: Assessment) -> list[dict[str, Any]]:
     labelled = Counter(zip(both[: own.used], middle.tolist(), strict=True))
     return [
         {
-            "first": _answer(pair[0], verdict.pool.classes),
-            "second": _answer(pair[1], verdict.pool.classes),
+            "first": answer_in_words(pair[0], verdict.pool.classes),
+            "second": answer_in_words(pair[1], verdict.pool.classes),
             "count": count,
             "labelled": sum(number for (key, _), number in labelled.items() if key == pair),
             "worse": sum(number for (key, value), number in labelled.items() if key == pair and value < 0.5),

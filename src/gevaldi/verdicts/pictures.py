@@ -1,4 +1,4 @@
-"""Pictures of a pool, as people see them."""
+"""Pictures and sounds of a pool, as people see and hear them."""
 
 import base64
 import io
@@ -26,6 +26,22 @@ def picture_of(pool: Pool, place: int) -> "Image | None":
     from gevaldi.pictures._levels import as_image, in_levels
 
     return as_image(in_levels(pool.pictures[place]))
+
+
+def sound_of(pool: Pool, place: int) -> bytes:
+    """The sound of a picture of a pool that has sounds, as FLAC: the recording itself, or how the picture sounds.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    from gevaldi.sounds.files import flac
+    from gevaldi.sounds.recordings import recording_of
+
+    picture = pool.pictures[place]
+    recording = recording_of(picture)
+    if recording is not None:
+        return flac(recording.waveform, recording.rate)
+    return flac(pool.sound.waveform(picture[None])[0], pool.sound.rate)
 
 
 def file_of(pool: Pool, place: int) -> "Path | None":

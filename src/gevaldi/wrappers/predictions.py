@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gevaldi.divergences.base import log_sum_exp
 from gevaldi.errors import SpecError
-from gevaldi.models import Classifier, Pictures, notes
+from gevaldi.models import Classifier, Inputs, notes
 
 
 class Ensemble(Classifier):
@@ -24,15 +24,29 @@ class Ensemble(Classifier):
         self.members, self.labels, self.name = nn.ModuleList(members), members[0].labels, name
         self.note = notes(*(member.note for member in members))
         _refuse_other_labels(members)
+        self.hears = _common_rate(members)
         self.training = any(member.training for member in members)
         self.official = self._official if all(member.official for member in members) else None
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+    def forward(self, pictures: Inputs) -> Float[Tensor, "batch classes"]:
         """Log of the members' mean probabilities."""
         return _mean([member(pictures) for member in self.members])
 
     def _official(self, picture: Any) -> Tensor:
         return _mean([member.official(picture) for member in self.members])  # type: ignore[operator]
+
+
+def _common_rate(members: Sequence[Classifier]) -> int | None:
+    """What all hear, None for pictures.
+
+    Raises:
+        SpecError: some take pictures, or hear at another rate.
+    """
+    rates = {member.hears for member in members}
+    if len(rates) > 1:
+        kinds = [f"{member.name} takes {f'sound of {member.hears:,} Hz' if member.hears else 'pictures'}" for member in members]
+        raise SpecError(f"{', '.join(kinds)}; networks that take the same were expected.")
+    return rates.pop()
 
 
 def _mean(log_p: Sequence[Float[Tensor, "batch classes"]]) -> Float[Tensor, "batch classes"]:
@@ -49,11 +63,12 @@ class Tempered(Classifier):
         if not 0 < temperature < math.inf:
             raise SpecError(f"temperature={temperature} was given; a positive, finite number was expected, such as 1.5.")
         self.inner, self.labels, self.note, self.training = inner, inner.labels, inner.note, inner.training
+        self.hears = inner.hears
         self.name = f"{inner.name}, temperature {temperature:g}" if inner.name else None
         self.register_buffer("temperature", torch.tensor(float(temperature)))
         self.official = self._official if inner.official else None
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+    def forward(self, pictures: Inputs) -> Float[Tensor, "batch classes"]:
         """Log-probabilities divided by the temperature, normalised again."""
         return self._scaled(self.inner(pictures))
 
@@ -82,10 +97,10 @@ class Surrogate(Classifier):
         _refuse_other_labels([inner, gradients])
         self.inner, self.gradients, self.labels = inner, gradients, inner.labels
         self.training = inner.training or gradients.training
-        self.name, self.official = inner.name, inner.official
+        self.name, self.official, self.hears = inner.name, inner.official, _common_rate([inner, gradients])
         self.note = notes(f"gradients are those of {gradients.name or type(gradients).__name__}", inner.note)
 
-    def forward(self, pictures: Pictures) -> Float[Tensor, "batch classes"]:
+    def forward(self, pictures: Inputs) -> Float[Tensor, "batch classes"]:
         """Log-probabilities of `inner`; a gradient passes through `gradients`."""
         with torch.no_grad():
             said: Tensor = self.inner(pictures)

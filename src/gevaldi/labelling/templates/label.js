@@ -99,6 +99,7 @@
     const waiting = new Waiting(`gevaldi ${location.pathname} `);
     const form = byId("ask");
     const stage = document.querySelector(".stage");
+    const { thing } = document.body.dataset;
     let shown = null; // the task on the page
     let ahead = []; // the tasks to come, the shown one first, with their pictures
     let passed = []; // tasks answered on this page, for undo without a connection
@@ -157,7 +158,7 @@
         progress = reply.progress ?? progress;
         replace ||= address === "undo";
         const other = address === "answer" && !reply.error && !reply.stored && reply.answer !== body.answer;
-        notice = reply.error ?? (other ? `This picture already had your answer: ${reply.answer}` : "");
+        notice = reply.error ?? (other ? `This ${thing} already had your answer: ${reply.answer}` : "");
         arrivals.get(key)?.();
       }
     }
@@ -170,7 +171,7 @@
       const known = new Map([...passed, ...ahead].map((task) => [task.task, task]));
       const stays = shown && !replace ? [shown] : [];
       const fresh = reply.tasks.filter((task) => !stays.some((one) => one.task === task.task));
-      ahead = [...stays, ...fresh.map((task) => known.get(task.task) ?? { ...task, image: loading(task) })];
+      ahead = [...stays, ...fresh.map((task) => known.get(task.task) ?? { ...task, image: loading(task), audio: hearing(task) })];
       replace = false;
       if (!ahead.length) location.reload();
       else if (ahead[0] !== shown) show();
@@ -186,7 +187,7 @@
         setTimeout(() => (image.src = task.picture), 2000);
       });
       sharpen(image);
-      image.alt = "The picture to label";
+      image.alt = `The ${thing} to label`;
       if (!image.src) image.src = task.picture;
       return image;
     }
@@ -205,6 +206,40 @@
       busy = false;
       online &&= !waiting.has(key);
       return !waiting.has(key);
+    }
+
+    // ---- listening
+
+    const listen = byId("listen") && button("Space", "Play", "listen", hear);
+    let heard = null;
+
+    function hearing({ sound }) {
+      return sound ? Object.assign(new Audio(sound), { preload: "auto" }) : null;
+    }
+
+    function hush(word = "Play") {
+      if (!listen) return;
+      heard?.pause();
+      heard = null;
+      listen.lastElementChild.textContent = word;
+      listen.classList.remove("chosen");
+      listen.disabled = !shown;
+    }
+
+    function hear() {
+      if (heard || !shown) return hush();
+      heard = shown.audio;
+      heard.currentTime = 0;
+      heard.onended = () => hush();
+      listen.lastElementChild.textContent = "Stop";
+      listen.classList.add("chosen");
+      heard.play().then(follow, (error) => error.name !== "AbortError" && hush("This sound cannot be played"));
+    }
+
+    function follow() {
+      if (!heard) return;
+      listen.style.setProperty("--at", heard.currentTime / heard.duration || 0);
+      requestAnimationFrame(follow);
     }
 
     // ---- answering
@@ -255,6 +290,7 @@
       const within = form.contains(document.activeElement);
       shown = ahead[0] ?? null;
       [answer, real, since] = [null, null, performance.now()];
+      hush();
       const names = shown?.choices ?? [];
       const longest = Math.max(0, ...names.map((name) => name.length));
       byId("choices").className = `choices${longest > 16 ? " long" : longest <= 8 ? " short" : ""}${names.length > 4 ? " many" : ""}`;
@@ -262,7 +298,7 @@
       byId("others").replaceChildren(button("N", noneOf(names), "other", neither), button("?", "Cannot tell", "other", () => choose("cannot tell")));
       byId("real").hidden = !shown?.drawn;
       if (shown && stage.firstElementChild !== shown.image) stage.replaceChildren(shown.image);
-      if (!shown) stage.replaceChildren(element("p", {}, "The next picture comes when the connection is back."));
+      if (!shown) stage.replaceChildren(element("p", {}, `The next ${thing} comes when the connection is back.`));
       if (shown) shown.image.id = "picture";
       mark();
       if (within) byId("question").focus({ preventScroll: true });
@@ -418,6 +454,7 @@
       y: () => shown?.drawn && choose(null, "yes"),
       s: () => shown?.drawn && choose(null, "unsure"),
       x: () => shown?.drawn && choose(null, "no"),
+      ...(listen && { " ": hear, l: hear }),
     };
 
     document.addEventListener("keydown", (event) => {
@@ -431,6 +468,7 @@
       const digit = /^[1-9]$/.exec(event.key)?.[0] ?? (event.shiftKey ? null : /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1]);
       const name = digit && shown?.choices[digit - 1];
       if (!name && !Object.hasOwn(keys, key)) return;
+      if (key === " " && event.target.closest("button, a, summary, input, select")) return; // which the key presses
       event.preventDefault();
       if (name) choose(name);
       else keys[key]();
@@ -463,8 +501,9 @@
     addEventListener("pageshow", (event) => event.persisted && wake());
     document.addEventListener("visibilitychange", () => document.hidden || wake());
 
+    if (listen) byId("listen").replaceChildren(listen);
     const first = JSON.parse(form.dataset.task);
-    if (!waiting.tasks().includes(first.task)) ahead = [{ ...first, image: loading(first, byId("picture")) }];
+    if (!waiting.tasks().includes(first.task)) ahead = [{ ...first, image: loading(first, byId("picture")), audio: hearing(first) }];
     show();
     exchange();
     load();

@@ -13,8 +13,10 @@ from gevaldi.reports.environment import environment
 from gevaldi.reports.evaluation import cards
 from gevaldi.reports.samples import Gallery, gallery
 from gevaldi.reports.search_path import in_page
+from gevaldi.reports.sounds import Listening, listening
 from gevaldi.runs.near_duplicates import deduplicate, summary_of
 from gevaldi.runs.store.pictures import pictures_of
+from gevaldi.runs.store.regions import FOLDER, Shown, read_regions
 from gevaldi.runs.store.run import Run
 from gevaldi.taxonomy import Taxonomy
 
@@ -98,6 +100,17 @@ class Report:
     def gallery(self) -> Gallery:
         """The samples on the page."""
         return gallery(self.run, self.limit, self.deduplicated, self.taxonomy)
+
+    @cached_property
+    def regions(self) -> tuple[dict[str, Any], list[Shown]] | None:
+        """The record of the regions of disagreement, and the pictures that show them; None if they were not measured."""
+        return read_regions(self.run.folder / FOLDER)
+
+    @cached_property
+    def listening(self) -> Listening | None:
+        """What the pictures are as sounds; None if they are none."""
+        drawn = [one.sound for one in self.regions[1] if one.sound] if self.regions else []
+        return self.gallery.listening or listening(drawn)
 
     @cached_property
     def samples(self) -> list[dict[str, Any]]:

@@ -1,13 +1,14 @@
 """Regions of disagreement."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from gevaldi.images import size_of
 from gevaldi.reports.pictures import LADDER, LOSSLESS, as_address
 from gevaldi.reports.sections.base import Report, section
-from gevaldi.runs.store.regions import FOLDER, Shown, read_regions
+from gevaldi.reports.sounds import as_sound, fitting
+from gevaldi.runs.store.regions import Shown
 
 CARDS = 12  # regions with pictures on the page; the table has all
 COLOURS = 8  # regions with a colour of their own on the map
@@ -17,14 +18,14 @@ WIDTH, HEIGHT = 640, 420  # of the map
 @section("Regions", place=15)
 def regions(report: Report) -> str:
     """How much of what the generator draws the two dispute, and in which regions; empty if this was not measured."""
-    found = read_regions(report.run.folder / FOLDER)
-    if found is None:
+    if report.regions is None:
         return ""
-    record, shown = found
+    record, shown = report.regions
     thrift = LADDER[5]  # pictures of a card are small
+    heard = _heard(shown)
     cards = [
         region
-        | {"pictures": {role: _figures(shown, number, role, thrift) for role in ("probable", "exemplar", "real")}}
+        | {"pictures": {role: _figures(shown, number, role, thrift, heard) for role in ("probable", "exemplar", "real")}}
         | {"samples": _samples(report, region["first_class"], region["second_class"])}
         for number, region in enumerate(record["regions"][:CARDS], 1)
     ]
@@ -40,7 +41,7 @@ def regions(report: Report) -> str:
     )
 
 
-def _figures(shown: Sequence[Shown], region: int, role: str, thrift: Any) -> list[dict[str, Any]]:
+def _figures(shown: Sequence[Shown], region: int, role: str, thrift: Any, heard: Mapping[int, str]) -> list[dict[str, Any]]:
     own = [one for one in shown if one.region == region and one.role == role]
     return [
         {
@@ -51,9 +52,17 @@ def _figures(shown: Sequence[Shown], region: int, role: str, thrift: Any) -> lis
             "condition": one.condition,
             "typicality": one.typicality,
             "name": one.name,
+            "sound": heard.get(id(one)),
         }
         for one in own
     ]
+
+
+def _heard(shown: Sequence[Shown]) -> dict[int, str]:
+    """The sounds of the pictures on cards as data URLs, as far as the page has room, by the identity of what is shown."""
+    sounds = {id(one): one.sound for one in shown if one.sound and one.region <= CARDS}
+    room = fitting([len(content) for content in sounds.values()])
+    return {key: as_sound(content) for (key, content), fits in zip(sounds.items(), room, strict=True) if fits}
 
 
 def _samples(report: Report, first: str, second: str) -> dict[str, Any] | None:

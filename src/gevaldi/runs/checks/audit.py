@@ -23,6 +23,7 @@ from gevaldi.runs.checks.shown import Predictions, Shown, identity, once, shown_
 from gevaldi.runs.start import sample_seed
 from gevaldi.runs.store.schema import Row
 from gevaldi.runs.worker.setup import Models
+from gevaldi.sounds.base import refuse_other_sound
 from gevaldi.spec import Spec
 from gevaldi.statistics.intervals import share
 from gevaldi.statistics.words import counted
@@ -66,6 +67,7 @@ def audit(models: Models, conditions: Sequence[int], spec: Spec, on_progress: On
     with record_files() as files:
         real: RealPictures | None = sources.load(spec.real) if spec.real is not None else None
         resized = brought_to(real, picture_shape(models)) if real is not None else None
+    refuse_other_sound(models.generator.sound, real.sound if real else None)
     size = batch_of(models)
     official = sum(models.classifier(side).official is not None for side in SIDES)
     total, done = drawn + (len(real.pictures) * (1 + official) if real else 0), 0

@@ -14,11 +14,14 @@ from torch import Tensor
 
 from gevaldi.alignment import Aligned, Known, target_classes
 from gevaldi.classifiers._preprocessing import Preprocessing
-from gevaldi.models import Classifier, ModuleClassifier, Pictures
+from gevaldi.models import Classifier, ModuleClassifier, Pictures, Sound
 from gevaldi.pictures import load_pictures
 from gevaldi.runs.checks.audit import batch_of, drawn_pictures, picture_shape
 from gevaldi.runs.worker.setup import Models
+from gevaldi.sounds.log_mel import LogMel
+from gevaldi.sounds.slips import Slip, slips_of_spectrograms, slips_of_waveforms
 from gevaldi.spec import Spec
+from gevaldi.wrappers.listening import Listening
 
 LOOKED_AT = 64  # pictures; fewer reveal a wrong preparation for a network of 1,000 classes
 SURE = 0.01  # the probability of a false warning
@@ -81,7 +84,7 @@ def _warning(side: str, models: Models, pictures: Pictures, classes: Sequence[Kn
     if not known.any():
         return []
 
-    def right(seen: Preparation | None) -> Tensor:
+    def right(seen: Preparation | Slip | None) -> Tensor:
         """Which pictures of known classes are classified correctly; none if the network raises an error on them."""
         try:
             with _seeing(classifier, seen) as prepare:
@@ -93,7 +96,7 @@ def _warning(side: str, models: Models, pictures: Pictures, classes: Sequence[Kn
     now = right(None)
     if now.double().mean() > GOOD:
         return []
-    tried = [(seen, right(seen)) for seen in (*USUAL, *(COLOURS if pictures.shape[1] == 3 else ()))]
+    tried = [(seen, right(seen)) for seen in _others(classifier, models.generator.sound, pictures.shape[1])]
     best = max((then for _, then in tried), key=lambda then: int(then.sum()))
     chance = 1 / len(classifier.labels)
     if best.double().mean() < chance + KNOWING * (1 - chance) or not _knows_more(best, now, SURE / len(tried)):
@@ -105,13 +108,33 @@ def _warning(side: str, models: Models, pictures: Pictures, classes: Sequence[Kn
     ]
 
 
+def _others(classifier: Classifier, sound: Sound | None, channels: int) -> Sequence[Preparation | Slip]:
+    """What a classifier may expect instead of what it gets."""
+    if isinstance(inner := _inner(classifier), Listening) and inner.inner.hears:
+        return slips_of_waveforms(inner.inner.hears)
+    heard = slips_of_spectrograms(sound.floor) if isinstance(sound, LogMel) else []
+    return (*USUAL, *heard, *(COLOURS if channels == 3 else ()))
+
+
+def _inner(classifier: Classifier) -> Classifier:
+    return classifier.inner if isinstance(classifier, Aligned) else classifier
+
+
 @contextmanager
-def _seeing(classifier: Classifier, seen: Preparation | None) -> Iterator[Callable[[Pictures], Tensor]]:
-    """Make a classifier's network see pictures in another preparation; yields the function to apply to the pictures."""
-    inner = classifier.inner if isinstance(classifier, Aligned) else classifier
+def _seeing(classifier: Classifier, seen: Preparation | Slip | None) -> Iterator[Callable[[Pictures], Tensor]]:
+    """Make a classifier's network see or hear pictures in another preparation; yields the function to apply to the pictures."""
+    inner = _inner(classifier)
     own = next((part for part in inner.modules() if isinstance(part, Preprocessing)), None) or inner
     if seen is None:
         yield lambda x: x
+    elif isinstance(seen, Slip) and isinstance(inner, Listening):
+        handle = inner.inner.register_forward_pre_hook(lambda _, inputs: (seen.change(inputs[0]),))
+        try:
+            yield lambda x: x
+        finally:
+            handle.remove()
+    elif isinstance(seen, Slip):
+        yield seen.change
     elif seen.turned:
         yield lambda x: x.flip(1)
     elif isinstance(own, Preprocessing):  # resizing clips to [0, 1], so the pictures cannot be changed beforehand

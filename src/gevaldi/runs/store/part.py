@@ -31,19 +31,23 @@ class Origin:
         record: SHA-256 of its `run.json`.
         total: the final number of rows.
         set_sizes: those of its spec, on which the columns depend.
+        rate: samples a second (Hz) of its sounds; None if it has none.
     """
 
     fingerprint: str
     record: str
     total: int
     set_sizes: tuple[int, ...]
+    rate: int | None = None
 
 
 def part_of(rows: Sequence[Row], origin: Origin) -> tuple[str, bytes]:
     """The name and the bytes of a part with these rows."""
     import pyarrow as pa
 
-    return serialised(pa.Table.from_pylist(sorted(rows, key=lambda row: row["index"]), schema(origin.set_sizes)), origin)
+    return serialised(
+        pa.Table.from_pylist(sorted(rows, key=lambda row: row["index"]), schema(origin.set_sizes, origin.rate)), origin
+    )
 
 
 def serialised(table: Any, origin: Origin) -> tuple[str, bytes]:

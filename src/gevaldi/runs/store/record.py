@@ -37,6 +37,13 @@ class File(TypedDict):
     sha256: Hash
 
 
+class Sound(TypedDict):
+    """How a generator's pictures become sound: its kind and its samples a second (Hz), and settings besides."""
+
+    kind: str
+    rate: Annotated[int, Field(ge=1)]
+
+
 @with_config(FINITE)
 class Network(TypedDict):
     """A classifier or a generator; fields of only one of them are not required."""
@@ -52,6 +59,7 @@ class Network(TypedDict):
     prior: NotRequired[str]
     prior_sha256: NotRequired[Hash]
     latent_shape: NotRequired[list[NonNegativeInt]]
+    sound: NotRequired[Sound | None]
 
 
 class Networks(TypedDict):

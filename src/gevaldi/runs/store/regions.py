@@ -30,6 +30,7 @@ class Shown:
         typicality: of its latent; None for a real picture.
         x, y: its place on the map, in [0, 1]; None elsewhere.
         picture: as PNG; empty on the map.
+        sound: of the picture, as FLAC; None if it has none.
     """
 
     region: int
@@ -42,6 +43,7 @@ class Shown:
     x: float | None
     y: float | None
     picture: bytes
+    sound: bytes | None = None
 
 
 def write_regions(folder: Location, record: dict[str, Any], shown: Sequence[Shown]) -> None:
@@ -54,7 +56,9 @@ def write_regions(folder: Location, record: dict[str, Any], shown: Sequence[Show
     import pyarrow.parquet as pq
 
     sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist([asdict(one) for one in shown], _schema()), sink, compression="zstd")
+    pq.write_table(
+        pa.Table.from_pylist([asdict(one) for one in shown], _schema(any(one.sound for one in shown))), sink, compression="zstd"
+    )
     try:
         make_folder(folder)
         with contextlib.suppress(FileNotFoundError):
@@ -65,7 +69,7 @@ def write_regions(folder: Location, record: dict[str, Any], shown: Sequence[Show
         raise RunFolderError(f"{folder} cannot be written: {reason(error)}.") from error
 
 
-def _schema() -> "pa.Schema":
+def _schema(sounds: bool) -> "pa.Schema":
     import pyarrow as pa
 
     texts = ("role", "name", "first", "second", "condition")
@@ -76,6 +80,7 @@ def _schema() -> "pa.Schema":
             *((name, pa.string()) for name in texts),
             *((name, pa.float32()) for name in numbers),
             ("picture", pa.binary()),
+            *([("sound", pa.binary())] if sounds else []),
         ]
     )
 

@@ -317,7 +317,13 @@ class Run:
     @property
     def origin(self) -> Origin:
         """The origin that every part of the run names."""
-        return Origin(self.spec.fingerprint, self._identity, self.total, self.spec.set_sizes)
+        return Origin(self.spec.fingerprint, self._identity, self.total, self.spec.set_sizes, self.rate)
+
+    @property
+    def rate(self) -> int | None:
+        """Samples a second (Hz) of its sounds; None if its generator makes none."""
+        sound = self.record["models"]["generator"].get("sound")
+        return sound["rate"] if sound else None
 
     @cached_property
     def _identity(self) -> str:
@@ -326,7 +332,7 @@ class Run:
 
     @property
     def _schema(self) -> Any:
-        return schema(self.spec.set_sizes)
+        return schema(self.spec.set_sizes, self.rate)
 
     def parts(self) -> list[Location]:
         """The files of its rows, by name.

@@ -7,6 +7,7 @@ from typing import Any
 Row = dict[str, Any]
 
 IMAGE = {"bytes": "binary", "path": "string"}
+SOUND = {**IMAGE}  # of the same type, and another object: `schema` tells them apart by identity
 PREDICTIONS = [{"label": "int32", "name": "string", "id": "string", "probability": "float32"}]
 NUMBERS, CLASSES = ["float32"], [["int32"]]
 
@@ -109,6 +110,10 @@ class Sample:
     picture_start: Row | None = column(IMAGE, "g(z) before the search, as PNG")
     picture_end: Row | None = column(IMAGE, "g(z) after the search, as PNG")
     picture_probable: Row | None = column(IMAGE, "g(z) at the most probable disagreement, as PNG")
+    sound_original: Row | None = column(SOUND, "picture_original as sound, as FLAC; null if the generator's pictures make no sound")
+    sound_start: Row | None = column(SOUND, "picture_start as sound, as FLAC")
+    sound_end: Row | None = column(SOUND, "picture_end as sound, as FLAC")
+    sound_probable: Row | None = column(SOUND, "picture_probable as sound, as FLAC")
     z_start: Any = column(NUMBERS, "the latent before the search, flattened")
     z_end: Any = column(NUMBERS, "the latent after the search, flattened")
     z_probable: Any = column(NUMBERS, "the latent of the most probable disagreement, flattened")

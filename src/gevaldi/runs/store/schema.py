@@ -4,7 +4,7 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gevaldi.runs.store.sample import IMAGE, Row, columns_of
+from gevaldi.runs.store.sample import IMAGE, SOUND, Row, columns_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,13 +19,20 @@ ORDERS = ("forward", "reverse")
 
 
 @cache
-def schema(set_sizes: tuple[int, ...] = (1, 3, 5)) -> "pa.Schema":
-    """The columns of a row with their descriptions, with set distances for these numbers of top classes."""
+def schema(set_sizes: tuple[int, ...] = (1, 3, 5), rate: int | None = None) -> "pa.Schema":
+    """The columns of a row with their descriptions.
+
+    Args:
+        set_sizes: the numbers of top classes for which there are set distances.
+        rate: samples a second (Hz) of its sounds; None if the generator makes none.
+    """
     import pyarrow as pa
 
     columns = columns_of(set_sizes)
     fields = [pa.field(name, _arrow(kind), metadata={"description": text}) for name, kind, text in columns]
-    features = {name: _feature(kind) for name, kind, _ in columns}  # `datasets` decodes pictures only if all columns are described
+    features = {
+        name: _feature(kind, rate) for name, kind, _ in columns
+    }  # `datasets` decodes pictures only if all columns are described
     return pa.schema(
         fields,
         metadata={
@@ -45,12 +52,14 @@ def _arrow(kind: Any) -> "pa.DataType":
     return pa.type_for_alias(kind)
 
 
-def _feature(kind: Any) -> Any:
+def _feature(kind: Any, rate: int | None) -> Any:
     """A column's feature in `datasets`."""
-    if kind == IMAGE:
+    if kind is IMAGE:
         return {"_type": "Image"}
+    if kind is SOUND and rate:
+        return {"sampling_rate": rate, "_type": "Audio"}
     if isinstance(kind, list):
-        return {"feature": _feature(kind[0]), "_type": "List"}
+        return {"feature": _feature(kind[0], rate), "_type": "List"}
     if isinstance(kind, dict):
-        return {name: _feature(inner) for name, inner in kind.items()}
+        return {name: _feature(inner, rate) for name, inner in kind.items()}
     return {"dtype": kind, "_type": "Value"}

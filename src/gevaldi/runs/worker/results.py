@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int16
 from torch import Tensor
 
 from gevaldi.measures.kinds import kind
@@ -18,6 +19,9 @@ from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.runs.start import Start
 from gevaldi.runs.store.sample import Row, Sample
 from gevaldi.runs.worker.recorder import Exit
+from gevaldi.sounds.base import Sound
+from gevaldi.sounds.files import flac
+from gevaldi.sounds.recordings import in_16_bits
 
 SIDES = {"forward": ("first", "second"), "reverse": ("second", "first")}  # which classifier is p₁, and which p₂
 
@@ -35,13 +39,15 @@ class Stage:
     divergence: list[float]
     log_prior: list[float]
     typicality: list[float]
+    sounds: Int16[Tensor, "batch samples"] | None
 
     @classmethod
-    def of(cls, e: Evaluation, prior: Prior) -> "Stage":
-        """The values of an evaluation on a device."""
-        flat = e.pictures.flatten(1)
+    def of(cls, e: Evaluation, prior: Prior, sound: Sound | None = None) -> "Stage":
+        """The values of an evaluation on a device, and the sounds of its pictures as they are stored."""
+        flat, levels = e.pictures.flatten(1), in_levels(e.pictures)
         return cls(
-            pictures=in_levels(e.pictures),
+            pictures=levels,
+            sounds=sounds_of(levels, sound, e.pictures) if sound else None,
             lowest=flat.amin(1).cpu().numpy(),
             highest=flat.amax(1).cpu().numpy(),
             log_p=e.log_p.cpu().numpy(),
@@ -55,6 +61,12 @@ class Stage:
     def of_classifier(self, side: str, order: str) -> Float[np.ndarray, "batch classes"]:
         """Log-probabilities of the first or second classifier, for samples of this order."""
         return self.log_p if SIDES[order][0] == side else self.log_q
+
+
+@torch.no_grad()
+def sounds_of(pictures: Levels, sound: Sound, like: Tensor) -> Int16[Tensor, "batch samples"]:
+    """The sounds of stored pictures, each computed alone, so that its bytes do not depend on the batch; as `like` is computed."""
+    return torch.cat([in_16_bits(sound.waveform(picture[None].to(like) / 255)) for picture in pictures])
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,7 @@ class Results:
         originals: the real pictures of the conditions, if conditions are pictures.
         target_classes: the indices of the compared classes that match each sample's condition.
         hierarchy: the hierarchy of the classes, if there is one.
+        sound: how pictures become sound, if they do.
     """
 
     samples: Sequence[FinishedSearch]
@@ -122,6 +135,7 @@ class Results:
     originals: Tensor | None
     target_classes: list[list[int]]
     hierarchy: Hierarchy | None
+    sound: Sound | None = None
 
     def rows(self) -> list[Row]:
         """One row per sample, including failed ones."""
@@ -165,9 +179,9 @@ class Results:
             differ_by_chance=self.differ_by_chance[i] if good else None,
             set_distance_start={n: finite(float(distance[0])) for n, distance in distances.items()},
             set_distance_end={n: finite(float(distance[step_end])) for n, distance in distances.items()},
-            picture_original=self._original(start.condition),
-            picture_start=_image(encode_png(before.pictures[i])),
-            picture_end=_image(encode_png(after.pictures[i])),
+            **self._original(start.condition),
+            **self._picture("start", before, i),
+            **self._picture("end", after, i),
             z_start=before.z[i],
             z_end=after.z[i],
             path_divergence=path["divergence"],
@@ -192,7 +206,7 @@ class Results:
             "log_prior_probable": there.log_prior[i],
             "typicality_probable": there.typicality[i],
             "survives_storage_probable": self._survives(i, tops, "probable"),
-            "picture_probable": _image(encode_png(there.pictures[i])),
+            **self._picture("probable", there, i),
             "z_probable": there.z[i],
             **tops,
         }
@@ -202,17 +216,24 @@ class Results:
         stored = self.stored if stage == "end" else self.stored_probable
         return all(stored[side][i] == tops[f"{side}_{stage}"][0]["label"] for side in self.labels)
 
-    def _original(self, condition: int | None) -> Row | None:
+    def _original(self, condition: int | None) -> Row:
         if self.originals is None or condition is None:
-            return None
-        return _image(encode_png(in_levels(self.originals[condition])))
+            return {}
+        picture = in_levels(self.originals[condition])
+        sound = flac(sounds_of(picture[None], self.sound, self.originals)[0], self.sound.rate) if self.sound else None
+        return {"picture_original": _file(encode_png(picture)), "sound_original": _file(sound)}
+
+    def _picture(self, stage: str, there: Stage, i: int) -> Row:
+        """The columns of a stage's picture and its sound."""
+        sound = flac(there.sounds[i], self.sound.rate) if self.sound and there.sounds is not None else None
+        return {f"picture_{stage}": _file(encode_png(there.pictures[i])), f"sound_{stage}": _file(sound)}
 
     def _pictures_along(self, i: int, ended: FinishedSearch) -> Row:
         """The pictures of a path, from its start to its end."""
         ends = {0: self.before.pictures[i], ended.step_end: self.after.pictures[i]}
         pictures = sorted((ended.pictures | ends).items())
         return {
-            "path_pictures": [_image(encode_small(picture)) for _, picture in pictures],
+            "path_pictures": [_file(encode_small(picture)) for _, picture in pictures],
             "path_picture_steps": [step for step, _ in pictures],
         }
 
@@ -231,5 +252,5 @@ def identity(start: Start, conditions: tuple[Label, ...]) -> Row:
     }
 
 
-def _image(content: bytes) -> Row:
-    return {"bytes": content, "path": None}
+def _file(content: bytes | None) -> Row | None:
+    return {"bytes": content, "path": None} if content else None

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -19,17 +20,18 @@ OnStep = Callable[[int, int], None]
 
 
 class Queue(Iterator[Start]):
-    """Waiting starts. Starts that are put back come first."""
+    """Waiting starts, from which several threads may take. Starts that are put back come first."""
 
     def __init__(self, source: Iterable[Start]) -> None:
-        self._source, self._back = iter(source), deque[Start]()
+        self._source, self._back, self._lock = iter(source), deque[Start](), Lock()
 
     def put_back(self, starts: Iterable[Start]) -> None:
         """Queue starts again."""
         self._back.extend(starts)
 
     def __next__(self) -> Start:
-        return self._back.popleft() if self._back else next(self._source)
+        with self._lock:
+            return self._back.popleft() if self._back else next(self._source)
 
 
 class Scheduler:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Event
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from gevaldi.pictures._levels import in_levels
 from gevaldi.priors.base import Prior, per_sample
 from gevaldi.runs.encoding import first_trouble
 from gevaldi.runs.start import Start
+from gevaldi.runs.worker.merged import merged, until
 from gevaldi.runs.worker.reclassify import reclassify
 from gevaldi.runs.worker.recorder import BLOCK, PathRecorder, Trajectory, steps_end
 from gevaldi.runs.worker.results import Failure, FinishedSearch, Results, Stage
@@ -37,25 +39,42 @@ def search_all(
 ) -> Iterator[Results | Failure]:
     """Search from any number of starts in a full batch: the next start takes the slot of each finished sample.
 
+    If a classifier is behind a service, a thread of its own searches each block of the batch, so that the service has requests
+    while other blocks are computed.
+
     If the networks raise an error on the whole batch, tries its samples in halves, so that only the culprits fail. If memory runs
     out, halves the batch from then on.
 
     Raises:
         DeviceError: memory does not suffice for one sample, or the device has stopped working.
     """
-    with ThreadPoolExecutor(models.plan.workers) as pool:
-        yield from _in_batches(Queue(starts), models, spec, batch_size, on_step, pool)
+    queue, stop, block = Queue(starts), Event(), models.plan.block
+    copies = copies_of_models(models, -(-batch_size // block)) if models.requests_at_once and block else [models]
+    if block is None or len(copies) == 1:
+        with ThreadPoolExecutor(models.plan.workers) as pool:
+            yield from _in_batches(queue, models, spec, batch_size, on_step, pool, stop)
+        return
+    searching = [0] * len(copies)
+
+    def search_block(number: int) -> Iterator[Results | Failure]:
+        def step(count: int, steps: int) -> None:
+            searching[number] = count
+            on_step(sum(searching), steps)
+
+        return _in_batches(queue, copies[number], spec, min(batch_size, block), step, None, stop)
+
+    yield from merged([search_block(number) for number in range(len(copies))], stop)
 
 
 def _in_batches(
-    queue: Queue, models: Models, spec: Spec, batch_size: int, on_step: OnStep, pool: ThreadPoolExecutor
+    queue: Queue, models: Models, spec: Spec, batch_size: int, on_step: OnStep, pool: ThreadPoolExecutor | None, stop: Event
 ) -> Iterator[Results | Failure]:
-    """The same with one pool of threads."""
+    """The same with one pool of threads, until `stop` is set."""
     if spec.search.goal == MOST_PROBABLE:
         second = second_search(models.has_gradient)
         models = replace(models, algorithm=second.algorithm)
         spec = spec.model_copy(update={"search": spec.search.model_copy(update=dict(second.stopping))})
-    goals = goals_of(models, spec, pool)
+    goals = goals_of(models, spec, pool).until(stop)
     while True:
         scheduler = Scheduler(queue, models, spec.search, goals.fast, batch_size, on_step)
         try:
@@ -94,18 +113,21 @@ class Goals:
     fast: Evaluate
     probable: Evaluate | None
 
+    def until(self, stop: Event) -> "Goals":
+        """The same, which raise `Stopped` once `stop` is set."""
+        return Goals(until(stop, self.exact), until(stop, self.fast), self.probable and until(stop, self.probable))
 
-def goals_of(models: Models, spec: Spec, pool: ThreadPoolExecutor) -> Goals:
+
+def goals_of(models: Models, spec: Spec, pool: ThreadPoolExecutor | None) -> Goals:
     """The goals of a spec, for networks on the device. `pool` computes blocks of small networks."""
     objective, plan = models.objective(spec.prior_weight), models.plan
     copies, during = copies_of(objective, plan.workers), apply_plan(objective, plan, models.device)
 
     def evaluates(objectives: Sequence[Objective], probable: bool) -> Evaluate:
-        needs_gradient = models.algorithm.needs_gradient and models.has_gradient
         goals = (
             [MostProbable(one, spec.search.margin) for one in objectives]
             if probable
-            else [replace(one, has_gradient=needs_gradient) for one in objectives]
+            else [replace(one, has_gradient=models.search_has_gradient) for one in objectives]
         )
         return in_blocks(goals, plan.block, pool if len(goals) > 1 else None)
 
@@ -115,6 +137,13 @@ def goals_of(models: Models, spec: Spec, pool: ThreadPoolExecutor) -> Goals:
 
     only = spec.search.goal == MOST_PROBABLE
     return Goals(evaluates(copies, only), searches(only), searches(True) if spec.search.goal == "both" else None)
+
+
+def copies_of_models(models: Models, count: int) -> list[Models]:
+    """Models for several threads, each of which evaluates its own blocks; only themselves if they cannot be copied."""
+    models = replace(models, plan=replace(models.plan, threads=1))
+    copies = copies_of(models.objective(0.0), count)
+    return [replace(models, first=one.first, second=one.second, generator=one.generator) for one in copies]
 
 
 def copies_of(objective: Objective, count: int) -> list[Objective]:
@@ -206,7 +235,8 @@ def results_of(trajectories: Sequence[Trajectory], recorder: PathRecorder, goals
     )
     probable = after if spec.search.goal == MOST_PROBABLE else None
     if goals.probable:
-        probable = most_probable(goals.probable, after.z, condition, swapped, models.has_gradient)
+        seeds = [start.seed for start in starts]
+        probable = most_probable(goals.probable, after.z, condition, swapped, models.has_gradient, seeds)
         if models.plan.mixed:
             probable = _still_differing(evaluate(probable.z, condition, swapped), after)
     prior = models.generator.prior
@@ -222,9 +252,9 @@ def results_of(trajectories: Sequence[Trajectory], recorder: PathRecorder, goals
             )
             for i, (trajectory, left, step, path) in enumerate(zip(trajectories, exits, step_end, paths, strict=True))
         ],
-        before=Stage.of(before, prior),
-        after=Stage.of(after, prior),
-        probable=Stage.of(probable, prior) if probable else None,
+        before=Stage.of(before, prior, models.sound),
+        after=Stage.of(after, prior, models.sound),
+        probable=Stage.of(probable, prior, models.sound) if probable else None,
         stored=reclassify_both(models, after),
         stored_probable=reclassify_both(models, probable) if probable else {},
         differ_by_chance=(chance.log_p.argmax(1) != chance.log_q.argmax(1)).tolist(),
@@ -233,6 +263,7 @@ def results_of(trajectories: Sequence[Trajectory], recorder: PathRecorder, goals
         originals=models.generator.originals,
         target_classes=[models.target_classes(start.condition) for start in starts],
         hierarchy=models.hierarchy,
+        sound=models.sound,
     )
 
 

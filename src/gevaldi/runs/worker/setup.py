@@ -14,11 +14,13 @@ from gevaldi.divergences.base import Divergence
 from gevaldi.execution.plan import ExecutionPlan
 from gevaldi.execution.threads import in_threads
 from gevaldi.execution.tuning import Tuning
-from gevaldi.models import Classifier, Generator, passes_gradients
+from gevaldi.models import Classifier, Generator, passes_gradients, requests_at_once
 from gevaldi.objective import Objective
 from gevaldi.provenance import Files
 from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.search.algorithms.base import Algorithm
+from gevaldi.sounds.base import Sound
+from gevaldi.sounds.files import is_installed
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,26 @@ class Models:
         sides = (self.first, self.second)
         return [sorted({i for side in sides for i in places_of(label.name, label.id, side)}) for label in self.generator.conditions]
 
+    @property
+    def sound(self) -> Sound | None:
+        """How pictures become sound in rows: none without the packages of sound, which networks on log-mel pictures do not need."""
+        return self.generator.sound if is_installed() else None
+
     @cached_property
     def has_gradient(self) -> bool:
         """Whether gradients pass through both classifiers."""
         return passes_gradients(self.first) and passes_gradients(self.second)
+
+    @cached_property
+    def requests_at_once(self) -> int:
+        """How many requests the services of the classifiers answer at once; 0 if none is behind a service."""
+        return max(requests_at_once(self.first), requests_at_once(self.second))
+
+    @cached_property
+    def search_has_gradient(self) -> bool:
+        """Whether the algorithm receives a gradient: that of both classifiers, or of one if it makes do with it."""
+        passing = passes_gradients(self.first), passes_gradients(self.second)
+        return self.algorithm.needs_gradient and (all if self.algorithm.needs_both else any)(passing)
 
     def objective(self, prior_weight: float) -> Objective:
         """Equation 3, with the first classifier as p₁."""

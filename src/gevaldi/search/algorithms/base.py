@@ -23,11 +23,13 @@ class Algorithm(Settings, ABC):
         converges: whether it climbs to a maximum, so that a sample ends at its best; a sampler ends at its last step.
         stops_early: whether a sample can stop when it stops gaining; a sampler and a population run for all their steps.
         needs_gradient: whether it reads the gradient of an evaluation.
+        needs_both: whether the gradient has to be that of both classifiers; otherwise a black box's part may be missing.
     """
 
     converges: ClassVar[bool] = True
     stops_early: ClassVar[bool] = True
     needs_gradient: ClassVar[bool] = True
+    needs_both: ClassVar[bool] = True
 
     @abstractmethod
     def start(self, z: Float[Tensor, "batch ..."]) -> Memory:

@@ -1,0 +1,1 @@
+"""Many different disagreements: the most divergent picture for every pair of top classes."""
