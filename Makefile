@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process compiles torch anew: 18 s of the processor's time
 
-.PHONY: help demo reproduce test quick hostile browser lint format architecture benchmarks clean
+.PHONY: help demo site reproduce test quick hostile browser lint format architecture benchmarks clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,6 +19,10 @@ help: ## say what each target does
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[test]'
 	touch $@
 
+.venv/installed-docs: .venv/installed
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[docs]'
+	touch $@
+
 .venv/installed-mlflow: .venv/installed-test # over the packages of the tests, of which MLflow takes other versions
 	$(PYTHON) -m venv .venv/mlflow
 	$(BIN)/uv pip install --quiet --python .venv/mlflow/bin/python 'mlflow>=3.17,<4'
@@ -27,6 +31,9 @@ help: ## say what each target does
 
 demo: .venv/installed ## install, compare the bundled pair, write the report, say where it is
 	$(BIN)/gevaldi demo
+
+site: .venv/installed-docs ## build the documentation, with the demo's report on its home page, say where it is
+	$(BIN)/python docs/site/build.py
 
 reproduce: .venv/installed ## make the paper's figures again, the quick set: about three minutes
 	$(BIN)/gevaldi reproduce all --quick
@@ -61,5 +68,5 @@ architecture: .venv/installed-test ## draw the rooms in docs/architecture.md fro
 benchmarks: .venv/installed-test ## measure again what benchmarks/README.md says
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-clean: ## remove the environment and caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## remove the environment, caches and what was built
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,12 +3,17 @@
 import multiprocessing
 import os
 import re
+import shlex
 import subprocess
 import sys
 import types
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from conftest import called
 
 ROOT = Path(__file__).parents[1]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes started here; on a busy machine ten times faster than two
@@ -64,6 +69,7 @@ def test_the_table_of_sources_is_what_they_say_of_themselves() -> None:
         "docs/hierarchy.md",
         "docs/integrations.md",
         "docs/label.md",
+        "docs/mathematics.md",
         "docs/models.md",
         "docs/plants.md",
         "docs/retrain.md",
@@ -99,6 +105,53 @@ def test_the_gate_of_its_document_runs_as_it_stands(tmp_path: Path) -> None:
         env=os.environ | {"PATH": path},
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["two-checkpoints", "int8-copy", "many-models", "own-generator"])
+def test_the_blocks_of_a_how_to_run_in_their_order(name: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for language, code in re.findall(r"```(python|bash)\n(.*?)```", page, re.DOTALL):
+        if file := re.match(r"# (\w+\.py)\n", code):
+            (tmp_path / file[1]).write_text(code, encoding="utf-8")
+        elif language == "python":
+            with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                patch.chdir(tmp_path)
+                exec(compile(code, f"{name}.md", "exec"), {})
+        else:
+            for line in code.replace("\\\n", "").splitlines():
+                words = shlex.split(line)
+                assert words[0] == "gevaldi"
+                done = called(tmp_path, *words[1:])
+                assert done.returncode == 0, done.stdout + done.stderr
+
+
+def commands_of(text: str) -> set[str]:
+    """The commands of a page's blocks, each on one line."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```|^((?: {4}.*\n|\n)+)", text, re.DOTALL | re.MULTILINE)
+    lines = re.sub(r" *\\\n *", " ", "\n".join(fenced or indented for fenced, indented in blocks)).splitlines()
+    return {match[1] for line in lines if (match := re.match(r" *(?:\$ )?gevaldi (.+)", line))}
+
+
+@pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]), ids=lambda path: path.name)
+def test_every_command_of_a_page_has_options_that_exist(page: Path) -> None:
+    import typer
+
+    from gevaldi.cli.main import app
+
+    group = typer.main.get_command(app)
+    for line in sorted(commands_of(page.read_text(encoding="utf-8"))):
+        words = shlex.split(re.split(r" (?:\|\||&&|>|\|) ", line)[0], comments=True)
+        command: Any = group
+        context = typer.Context(group, info_name="gevaldi")
+        while words and hasattr(command, "commands") and words[0] in command.commands:
+            command = command.commands[words.pop(0)]
+        assert command is not group, line
+        known = {option for param in command.get_params(context) for option in (*param.opts, *param.secondary_opts)} | {"-h"}
+        for word in words:
+            if re.match(r"--?[a-zA-Z]", word):
+                assert word.partition("=")[0] in known, f"{page.name}: {line}: {word}"
 
 
 @pytest.mark.slow
