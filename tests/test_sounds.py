@@ -182,6 +182,7 @@ def folder_of(path: Path, recordings: dict[str, bytes]) -> str:
         (encoded(1000 * np.ones(9), subtype="FLOAT"), r"up to 1,000; \[-1, 1\] was expected"),
         (encoded(np.zeros(9), 10), "has 10 samples a second"),
     ],
+    ids=["empty", "text", "without samples", "an hour", "NaN", "too loud", "10 Hz"],  # WAV of floats holds the time
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes, words: str) -> None:
     real = sources.load(folder_of(tmp_path, {"odd one.wav": content}))
