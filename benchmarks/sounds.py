@@ -1,8 +1,10 @@
 """Whether people hear what a classifier saw: the picture of a sonified picture, against that picture; and pitch from pictures.
 
     python benchmarks/sounds.py DATA [COUNT]
+    python benchmarks/sounds.py drawn [COUNT]
 
-`DATA` holds the folder `fsdd/recordings`. For every number of iterations of Griffin-Lim: the mean distance between the log-mel
+`DATA` holds the folder `fsdd/recordings`; with `drawn`, the pictures are those of `bundled:speech-vae` instead, equally many of
+each digit. For every number of iterations of Griffin-Lim: the mean distance between the log-mel
 picture of a recording and that of its sonification, stored in 8 and 16 bits as rows store both; over all pixels, and over those
 within 50 dB of full scale; and milliseconds of a processor for a picture. Then the pitch measured from pictures, against the
 autocorrelation of the waveform.
@@ -16,6 +18,7 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
+from gevaldi.generators import load_generator
 from gevaldi.properties import measure
 from gevaldi.sounds.files import read
 from gevaldi.sounds.log_mel import LogMel
@@ -30,6 +33,21 @@ def recordings(folder: Path, count: int) -> torch.Tensor:
     paths = sorted(folder.glob("*.wav"))
     chosen = [paths[i * len(paths) // count] for i in range(count)]
     return torch.stack([read(path.read_bytes(), str(path)).lasting(LogMel().samples / LogMel().rate).waveform for path in chosen])
+
+
+@torch.no_grad()
+def drawn(count: int) -> torch.Tensor:
+    """So many pictures of the bundled generator of spoken digits."""
+    generator = load_generator("bundled:speech-vae")
+    pictures: torch.Tensor = generator(generator.prior.sample(range(count)), torch.arange(count) % len(generator.conditions))
+    return pictures
+
+
+def table(pictures: torch.Tensor) -> None:
+    """Print a row for each number of iterations."""
+    print("| iterations | distance | of 95 % below | of loud pixels | a picture |\n|---|---|---|---|---|")
+    for iterations in (1, 8, 16, 32, 100):
+        distances(pictures, iterations)
 
 
 def distances(pictures: torch.Tensor, iterations: int) -> None:
@@ -63,12 +81,13 @@ def autocorrelated(waveform: torch.Tensor, rate: int) -> float:
 
 def main() -> None:
     torch.set_num_threads(1)
-    folder, count = Path(sys.argv[1]) / "fsdd" / "recordings", int(sys.argv[2]) if len(sys.argv) > 2 else 300
-    waveforms = recordings(folder, count)
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 300
+    if sys.argv[1] == "drawn":
+        table(drawn(count))
+        return
+    waveforms = recordings(Path(sys.argv[1]) / "fsdd" / "recordings", count)
     pictures = LogMel().picture(waveforms)
-    print("| iterations | distance | of 95 % below | of loud pixels | a picture |\n|---|---|---|---|---|")
-    for iterations in (1, 8, 16, 32, 100):
-        distances(pictures, iterations)
+    table(pictures)
     pitch = measure(pictures, LogMel())["pitch"]
     oracle = np.array([autocorrelated(one, LogMel().rate) for one in waveforms])
     both = ~np.isnan(pitch) & ~np.isnan(oracle)

@@ -100,7 +100,7 @@ def test_rows_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("pair", "batch_size", "settings"),
     [
-        (PAIR, 3, {"samples": 2, "steps": 6}),
+        (PAIR, 3, {"samples": 2, "steps": 6, "goal": "most divergent"}),
         pytest.param(
             ("bundled:mnist-strided-61k", "bundled:mnist-errs-far"),
             1,

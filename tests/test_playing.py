@@ -42,7 +42,7 @@ from gevaldi.sounds.log_mel import LogMel
 from gevaldi.spec import Spec
 from gevaldi.verdicts.tasks import write_tasks
 from test_regions import Bars, Tall
-from test_report_browser import browser  # noqa: F401
+from test_report_browser import browser, complaints  # noqa: F401
 from test_reports import png, row
 
 RATE, LENGTH = 8000, 16_000
@@ -138,6 +138,7 @@ def test_the_policy_of_the_page_allows_sounds_in_it_and_none_from_elsewhere(repo
     assert "media-src data:; " in policy[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sound", [True, False])
 def test_a_page_without_sounds_is_that_of_a_generator_without(tmp_path: Path, sound: bool) -> None:
     page = render(made(tmp_path / "run", [heard_row(i, sound=False) for i in range(2)], sound))
@@ -145,6 +146,7 @@ def test_a_page_without_sounds_is_that_of_a_generator_without(tmp_path: Path, so
         assert trace not in page
 
 
+@pytest.mark.slow
 def test_sounds_that_find_no_room_are_left_out_and_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = [sum(len(heard_row(i)[f"sound_{stage}"]["bytes"]) for stage in STAGES) for i in (7, 6, 5)]
     monkeypatch.setattr(sounds, "BUDGET", sum(sizes))
@@ -153,6 +155,7 @@ def test_sounds_that_find_no_room_are_left_out_and_counted(run: Run, monkeypatch
     assert "3 of 8 samples can be played here" in page
 
 
+@pytest.mark.slow
 def test_the_most_probable_disagreement_is_heard_too(tmp_path: Path) -> None:
     own = {"picture_probable": png(99), "sound_probable": {"bytes": tone(3000), "path": None}, "log_prior_probable": -1.0}
     own |= {"first_probable": row(0)["first_end"], "second_probable": row(0)["second_end"], "probable_differs": True}
@@ -179,7 +182,7 @@ class Hummed(Bars):
 
 @pytest.mark.slow
 def test_regions_of_a_comparison_can_be_heard_on_its_page_as_they_sound(browser: Any, tmp_path: Path) -> None:  # noqa: F811
-    pair = gevaldi.compare(Tall(), Tall(plant=True), Hummed(), out=tmp_path / "run", samples=4, steps=5, progress=False)
+    pair = gevaldi.compare(Tall(), Tall(plant=True), Hummed(), out=tmp_path / "run", samples=1, steps=1, progress=False)
     pair.regions(2_000, progress=False)
     _, drawn = read_regions(tmp_path / "run" / "regions") or ({}, [])
     first = next(one for one in drawn if (one.region, one.role) == (1, "probable"))
@@ -191,6 +194,8 @@ def test_regions_of_a_comparison_can_be_heard_on_its_page_as_they_sound(browser:
         assert rate == LogMel().rate
         assert np.abs(samples - Hummed.sound.waveform(levels)[0].numpy()).max() <= 1e-3
     for tab in opened(browser, pair.report()):
+        best = tab.locator('img[alt^="The most probable"]').evaluate_all("some => some.map((one) => one.alt)")
+        assert best == [f"The most probable sound of region {number}" for number in range(1, len(best) + 1)]
         card = tab.locator("#region-1")
         card.locator(".play").first.scroll_into_view_if_needed()
         card.locator("h3 a").focus()
@@ -407,6 +412,28 @@ def test_tasks_of_a_verdict_on_recordings_play_them(recorded: Any, tmp_path: Pat
     assert all(rate_and_length(file.read_bytes(), file.name)[0] == 16_000 for file in files)
 
 
+def test_cards_of_a_verdict_play_recordings_as_they_were_recorded(recorded: Any) -> None:
+    page = Path(recorded.report()).read_text()
+    heard = played(page)
+    assert {name: round(pitch, -1) for name, pitch in heard.items()} == {f"{i}.flac": 600 + 100 * i for i in range(6)}
+    assert "6 recordings may still be needed" in page
+    assert "pictures" not in re.sub(r"<script>.*?</script>|<style>.*?</style>|<pre>.*?</pre>", "", page, flags=re.DOTALL)
+
+
+@pytest.mark.slow
+def test_a_button_on_the_page_of_a_verdict_plays_a_recording_and_stops_it(browser: Any, recorded: Any) -> None:  # noqa: F811
+    for tab in opened(browser, Path(recorded.report())):
+        for button in (tab.locator(".play").nth(i) for i in (0, 3)):
+            button.click()
+            tab.wait_for_function("() => plays.length === 1")
+            tab.evaluate("() => plays.splice(0)")
+        assert tab.locator(".play.on").count() == 1
+        tab.locator(".play.on").click()
+        hears_nothing(tab)
+        tab.keyboard.press("p")
+        tab.wait_for_function("() => plays.length === 1")
+
+
 # in a browser
 
 WATCH = """() => {
@@ -521,15 +548,13 @@ def test_without_a_script_the_browser_has_its_own_players(browser: Any, report: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_a_page_that_plays(browser: Any, report: Path, scheme: str) -> None:  # noqa: F811
-    from axe_playwright_python.sync_playwright import Axe
-
-    for tab in opened(browser, report, color_scheme=scheme):
-        assert [one["id"] for one in Axe().run(tab).response["violations"]] == []
-        tab.locator("#sample-3 h3 a").click()
-        tab.keyboard.press("p")
-        assert [one["id"] for one in Axe().run(tab).response["violations"]] == []
+def test_axe_finds_nothing_on_a_page_that_plays(tab: Any) -> None:
+    assert complaints(tab) == []
+    tab.locator("#sample-3 h3 a").click()
+    tab.keyboard.press("p")
+    for scheme in ("light", "dark"):
+        tab.emulate_media(color_scheme=scheme)
+        assert complaints(tab) == []
 
 
 @pytest.mark.slow
@@ -560,15 +585,14 @@ def test_one_key_plays_the_sound_of_a_task_and_answers_nothing(browser: Any, tmp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_a_labelling_page_that_plays(browser: Any, tmp_path: Path, scheme: Any) -> None:  # noqa: F811
-    from axe_playwright_python.sync_playwright import Axe
-
+def test_axe_finds_nothing_on_a_labelling_page_that_plays(browser: Any, tmp_path: Path) -> None:  # noqa: F811
     run = made(tmp_path / "run", [heard_row(i) for i in range(8)])
     with Labelling(of_run(run, controls=0.0), ["Ada"], Options(repeats=0.0), "127.0.0.1", None) as site:
-        page = browser.new_context(color_scheme=scheme).new_page()
+        page = browser.new_context().new_page()
         for address in (site.links["Ada"], site.links["Ada"] + "guide", site.owner):
             page.goto(address)
             page.wait_for_load_state("networkidle")
-            assert [one["id"] for one in Axe().run(page).response["violations"]] == []
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
+                assert complaints(page) == []
         page.context.close()

@@ -2,9 +2,7 @@
 
 import csv
 import io
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -435,9 +433,10 @@ def width(path: Path) -> int:
 
 
 def command(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    given = [sys.executable, "-m", "gevaldi", "reproduce", *words, "--out", str(folder), "--device", "cpu"]
-    own = {"GEVALDI_IMAGENET": str(IMAGENET)} if IMAGENET else {}
-    return subprocess.run(given, capture_output=True, text=True, check=False, env={**os.environ, **own})
+    with pytest.MonkeyPatch.context() as patch:
+        if IMAGENET:
+            patch.setenv("GEVALDI_IMAGENET", str(IMAGENET))
+        return called(folder.parent, "reproduce", *words, "--out", str(folder), "--device", "cpu")
 
 
 @pytest.mark.slow

@@ -155,15 +155,19 @@ def test_a_goal_adds_the_most_probable_disagreements_or_ends_there() -> None:
             assert row["path_log_prior"][row["step_end"]] == row["log_prior_probable"]
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 24])
-def test_rows_of_both_orders_in_one_batch_are_those_of_each_order_alone(batch_size: int) -> None:
-    both = rows_of(spec(), batch_size, models())
-    for place, order in enumerate(("forward", "reverse")):
-        for index, row in rows_of(spec(orders=order), 8, models()).items():
-            other = both[2 * index + place]
-            assert (other["order"], other["seed"]) == (order, row["seed"])
-            assert other["path_divergence"] == pytest.approx(row["path_divergence"], rel=1e-4)
-            assert [top["label"] for top in other["first_end"]] == [top["label"] for top in row["first_end"]]
+DIVERGENT = {"steps": 15, "window": 5, "goal": "most divergent"}
+
+
+def test_rows_of_both_orders_in_one_batch_are_those_of_each_order_alone() -> None:
+    alone = {order: rows_of(spec(search=DIVERGENT, orders=order), 8, models()) for order in ("forward", "reverse")}
+    for batch_size in (1, 3, 24):
+        both = rows_of(spec(search=DIVERGENT), batch_size, models())
+        for place, (order, rows) in enumerate(alone.items()):
+            for index, row in rows.items():
+                other = both[2 * index + place]
+                assert (other["order"], other["seed"]) == (order, row["seed"])
+                assert other["path_divergence"] == pytest.approx(row["path_divergence"], rel=1e-4)
+                assert [top["label"] for top in other["first_end"]] == [top["label"] for top in row["first_end"]]
 
 
 def test_trajectories_are_dropped_once_their_rows_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +179,7 @@ def test_trajectories_are_dropped_once_their_rows_are_made(monkeypatch: pytest.M
         return recorded(self, step)
 
     monkeypatch.setattr(worker.PathRecorder, "record", watched)
-    rows_of(spec(samples=40), 4, models())
+    rows_of(spec(samples=40, search=DIVERGENT), 4, models())
     assert max(sizes) <= 4 + 4 + 16  # those searching, and those that have left since the last results
 
 
@@ -194,23 +198,26 @@ class Narrow(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "goal"),
     [
-        torch.OutOfMemoryError("CUDA out of memory"),
-        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
-        RuntimeError("MPS backend out of memory"),
-        MemoryError(),
+        (torch.OutOfMemoryError("CUDA out of memory"), "both"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+            "most divergent",
+        ),
+        (RuntimeError("MPS backend out of memory"), "most divergent"),
+        (MemoryError(), "most divergent"),
     ],
 )
-def test_a_batch_that_memory_does_not_suffice_for_is_halved_and_loses_nobody(error: Exception) -> None:
-    narrow = Narrow(error)
+def test_a_batch_that_memory_does_not_suffice_for_is_halved_and_loses_nobody(error: Exception, goal: str) -> None:
+    narrow, asked = Narrow(error), spec(search=DIVERGENT | {"goal": goal})
     second = gevaldi.classifier(narrow, labels=3).eval()
-    rows = rows_of(spec(), 12, models(second=second, plan=ExecutionPlan()))
+    rows = rows_of(asked, 12, models(second=second, plan=ExecutionPlan()))
     assert narrow.most == 3
-    whole = rows_of(spec(), 12, models(plan=ExecutionPlan()))
+    whole = rows_of(asked, 12, models(plan=ExecutionPlan()))
     assert {index: row["steps"] for index, row in rows.items()} == {index: row["steps"] for index, row in whole.items()}
     with pytest.raises(DeviceError, match=r"too little memory for one sample.*gevaldi resume"):
-        list(worker.search_all(starts(spec(), [0]), models(second=second, plan=ExecutionPlan(small=True, block=8)), spec(), 1))
+        list(worker.search_all(starts(asked, [0]), models(second=second, plan=ExecutionPlan(small=True, block=8)), asked, 1))
 
 
 class Dying(nn.Module):
@@ -249,7 +256,7 @@ def test_networks_that_cannot_be_copied_are_computed_by_one_thread() -> None:
                 return self.net(x)
 
     second, plan = gevaldi.classifier(Locked(), labels=3).eval(), ExecutionPlan(small=True, block=8, threads=2)
-    rows, expected = (rows_of(spec(), 24, models(second=each, plan=plan)) for each in (second, small_classifier(1)))
+    rows, expected = (rows_of(spec(search=DIVERGENT), 24, models(second=each, plan=plan)) for each in (second, small_classifier(1)))
     assert [row["divergence_end"] for row in rows.values()] == [expected[index]["divergence_end"] for index in rows]
 
 
@@ -415,7 +422,7 @@ def test_equal_specs_give_equal_rows_with_candidates_after_an_interruption_too(
         "batch_size": 5,
         "audited": 20,
         "device": "cpu",
-        "search": {"candidates": 3},
+        "search": {"candidates": 3, "goal": "most divergent"},
     }
     networks = small_classifier(0), small_classifier(1), small_generator()
     whole = gevaldi.compare(*networks, out=tmp_path / "whole", **asked).rows()

@@ -2,38 +2,52 @@
 
 import io
 import math
+import sys
+from base64 import b64encode
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import torch
 import torchaudio
 from torch import nn
+from typer.testing import CliRunner
 
 import gevaldi
 from gevaldi import inspection
 from gevaldi.classifiers import load_classifier
 from gevaldi.classifiers._official import officially
+from gevaldi.cli.main import app
 from gevaldi.errors import ContractError, DataError, MissingExtra, SpecError
 from gevaldi.mass.draws import Drawing
+from gevaldi.measures.sweeps import DRAWN
 from gevaldi.pictures import load_pictures, sources
 from gevaldi.predictions.networks import PoolOfPictures
 from gevaldi.predictions.progress import Silent
 from gevaldi.properties import describe, measure, unit_of
+from gevaldi.reports import sounds
+from gevaldi.reports.page import render
+from gevaldi.reports.sections.base import Report
+from gevaldi.runs.checks import audit
 from gevaldi.runs.checks.preprocessing import range_warnings
+from gevaldi.runs.referee import judge
 from gevaldi.runs.session import models_of
+from gevaldi.runs.store.pictures import pictures_of
 from gevaldi.runs.worker import setup
 from gevaldi.runs.worker.setup import prepare_torch
-from gevaldi.sounds import log_mel
+from gevaldi.sounds import files, log_mel
 from gevaldi.sounds.files import flac, read
 from gevaldi.sounds.log_mel import LogMel
 from gevaldi.sounds.recordings import in_16_bits
 from gevaldi.spec import Spec
+from gevaldi.taxonomy.distances import distances
 from gevaldi.wrappers.listening import listening
-from gevaldi.wrappers.predictions import Ensemble
+from gevaldi.wrappers.predictions import Ensemble, Tempered
 
 SMALL = LogMel(window=256, hop=64, mels=32, frames=16, iterations=4)
 TINY = LogMel(window=32, hop=8, mels=8, frames=8, iterations=6)
@@ -264,6 +278,16 @@ class Drawer(nn.Module):
         return torch.sigmoid(3 * torch.einsum("bk,khw->bhw", z, self.map) - 1)[:, None]  # type: ignore[arg-type]
 
 
+class Turned(nn.Module):
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return pictures.roll(5, 2)
+
+
+class UpsideDown(nn.Module):
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return pictures.flip(2)
+
+
 LABELS = ["low", "middle", "high"]
 
 
@@ -355,6 +379,42 @@ def test_real_recordings_are_heard_themselves(compared: gevaldi.Comparison) -> N
     assert compared.run.record["evaluation"]["first"]["official"]
 
 
+@pytest.fixture(scope="module")
+def parted(tmp_path_factory: pytest.TempPathFactory) -> gevaldi.Comparison:
+    """A comparison in which one hears all recordings right, and the other sees low ones as high."""
+    path = tmp_path_factory.mktemp("parted")
+    turned = gevaldi.classifier(nn.Sequential(UpsideDown(), Sums()).eval(), LABELS, name="upside down")
+    how: dict[str, Any] = {"samples": 2, "steps": 2, "audited": 10, "goal": "most divergent", "progress": False}
+    return gevaldi.compare(hearing(), turned, drawing(), real=tones(path / "real"), out=path / "run", **how)
+
+
+def test_the_page_plays_recordings_as_they_were_recorded(parted: gevaldi.Comparison) -> None:
+    rows = [one for one in pictures_of(parted.run) if one["kind"] == "real" and one["sound"]]
+    for one in rows:
+        label, file = one["name"].split("/")
+        frequency = dict(zip(LABELS, (500, 1500, 3000), strict=True))[label] * (1 + 0.01 * int(file[0]))
+        whole = torch.nn.functional.pad(tone(frequency, 0.2 + 0.05 * int(file[0]), seconds=0.3), (0, 8000))
+        samples, rate = soundfile.read(io.BytesIO(one["sound"]["bytes"]))
+        assert (len(samples), rate) == (SMALL.samples, 8000)
+        assert np.abs(samples - whole[: SMALL.samples].numpy()).max() <= 1e-4
+    page = render(parted.run)
+    differ = [one for one in rows if one["first_label"] != one["second_label"]]
+    assert len(differ) == parted.run.record["evaluation"]["differ"] > 0
+    assert all(page.count(b64encode(one["sound"]["bytes"]).decode()) >= 1 for one in differ)
+    assert "Both classifiers got 12 recordings" in page
+    assert "Real recordings" in page
+    assert "eal picture" not in page
+
+
+def test_recordings_have_room_before_samples(parted: gevaldi.Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = [card["sound"] for card in Report(parted.run, 200).cards]
+    monkeypatch.setattr(sounds, "BUDGET", 2 * sounds.size(whole))  # each is also on the first screen
+    report = Report(parted.run, 200)
+    assert [card["sound"] for card in report.cards] == whole
+    assert report.gallery.listening
+    assert report.gallery.listening.heard == 0
+
+
 def test_a_generator_without_sound_is_refused_before_a_network_that_hears(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match=r"ears takes waveforms of 16,000 Hz.*sound=LogMel\(\)"):
         gevaldi.compare(hearing(), seeing(), drawing(None), samples=2, out=tmp_path)
@@ -372,11 +432,6 @@ def test_without_the_packages_of_sound_rows_have_none(tmp_path: Path, monkeypatc
     done = gevaldi.compare(seeing(), turned, drawing(), samples=2, steps=2, audited=10, goal="most divergent", out=tmp_path)
     assert {row["sound_end"] for row in done.run.each()} == {None}
     assert any("pip install 'gevaldi[sound]'" in text for text in done.run.record["warnings"])
-
-
-class Turned(nn.Module):
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return pictures.roll(5, 2)
 
 
 def test_members_that_hear_and_see_make_no_ensemble() -> None:
@@ -568,3 +623,86 @@ def test_regions_of_sounds_are_described_by_their_properties(compared: gevaldi.C
     assert not any(columns["error"])
     assert "property_pitch" in columns
     assert "property_slant" not in columns
+
+
+# everything that compares networks works for those that hear
+
+
+@pytest.fixture
+def ears(tmp_path: Path) -> str:
+    """A network that hears, by a name; `hot` is the same one of a third of the confidence."""
+    path = tmp_path / "networks.py"
+    path.write_text(
+        "import gevaldi\nfrom torch import nn\nfrom test_sounds import Bands, LABELS, hearing\n"
+        "class Hot(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.inner = Bands([500, 1500, 3000], 16_000)\n"
+        "    def forward(self, waveform):\n        return self.inner(waveform) / 3\n"
+        "def ears():\n    return hearing()\n"
+        "def hot():\n    return gevaldi.classifier(Hot().eval(), LABELS, hears=16_000)\n"
+    )
+    return f"python:{path}"
+
+
+def test_a_referee_that_hears_agrees_with_itself(parted: gevaldi.Comparison, ears: str) -> None:
+    found = judge(parted.run, f"{ears}:ears")
+    survive = [row for row in parted.run.each() if row["survives_storage"]]
+    apart = [row for row in survive if row["first_end"][0]["label"] != row["second_end"][0]["label"]]
+    assert apart
+    assert found.end.first >= len(apart)
+    assert (found.right, found.known) == (12, 12)
+    assert found.real.first == found.real.total == parted.run.record["evaluation"]["differ"] > 0
+
+
+def test_a_third_of_the_confidence_has_a_third_of_the_temperature_of_recordings(tmp_path: Path, ears: str) -> None:
+    recordings = tones(tmp_path / "real", 12)
+    for name in ("low", "middle"):  # three of each are in the folder of the next class, so that not all are read right
+        for i in range(3):
+            (tmp_path / "real" / name / f"{i}.wav").rename(tmp_path / "real" / LABELS[LABELS.index(name) + 1] / f"x{i}.wav")
+    plain, hot = (load_classifier(f"calibrated:({ears}:{name}),pictures=({recordings})") for name in ("ears", "hot"))
+    assert isinstance(plain, Tempered)
+    assert isinstance(hot, Tempered)
+    assert plain.hears == hot.hears == 16_000
+    assert float(hot.temperature) == pytest.approx(float(plain.temperature) / 3, rel=1e-3)
+
+
+def test_a_sweep_of_two_that_hear_and_see_has_the_rows_of_their_comparison(compared: gevaldi.Comparison, tmp_path: Path) -> None:
+    how: dict[str, Any] = {"samples": 2, "steps": 6, "audited": 20, "seed": 1, "progress": False}
+    found = gevaldi.sweep(
+        {"ears": hearing(), "eyes": seeing()}, drawing(), real=tones(tmp_path / "real"), out=tmp_path / "sweep", **how
+    )
+    (run,) = found.runs.values()
+    pd.testing.assert_frame_equal(run.rows(), compared.rows())
+    audit = compared.run.record["audit"]["generated"]
+    assert found.matrix("disagreement", DRAWN).loc["ears", "eyes"] == audit["disagreements"] / audit["pictures"]
+
+
+def test_set_distances_of_sounds_are_those_of_their_classes(tmp_path: Path) -> None:
+    digits = ["five", "nine", "two"]
+    first = gevaldi.classifier(Bands([500, 1500, 3000], 16_000).eval(), digits, name="ears", hears=16_000)
+    second = gevaldi.classifier(Sums().eval(), digits, name="eyes")
+    done = gevaldi.compare(
+        first, second, drawing(), samples=2, steps=4, audited=10, goal="most divergent", taxonomy="spoken-digits", out=tmp_path
+    )
+    matrix = distances(done.run.taxonomy())
+    assert matrix[0, 1] == 0.5  # five and nine have the nearest node in common, which is two edges
+    for row in done.run.each():
+        for stage in ("start", "end"):
+            one, other = (row[f"{side}_{stage}"][0]["label"] for side in ("first", "second"))
+            assert row[f"set_distance_1_{stage}"] == matrix[one, other]
+        assert row["sound_end"]
+
+
+@pytest.mark.parametrize("missing", ["soundfile", "torchaudio"])
+def test_the_demo_of_sounds_names_the_missing_package_before_it_computes(
+    missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = find_spec
+    monkeypatch.setitem(sys.modules, missing, None)  # so that importing it fails
+    monkeypatch.setattr(files, "find_spec", lambda name: None if name == missing else installed(name))
+    monkeypatch.setattr(audit, "drawn_pictures", lambda *unused: pytest.fail("pictures were drawn"))
+    done = CliRunner().invoke(app, ["demo", "--world", "speech", "--out", str(tmp_path / "run")])
+    assert done.exit_code != 0
+    assert f"needs the package {missing}, which is not installed. Install it with: pip install 'gevaldi[sound]'" in " ".join(
+        str(done.exception or done.output).split()
+    )
+    assert not (tmp_path / "run").exists()

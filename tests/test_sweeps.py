@@ -1,7 +1,5 @@
 """N classifiers, each against each other: the matrix before any search and after it, what is shared, and what is shown."""
 
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from copy import deepcopy
@@ -284,6 +282,18 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> gevaldi.SweepResult:
     return gevaldi.sweep(classifiers, small_generator(), out=folder, divergences=("kl", "jensen-shannon"), **QUICK)
 
 
+@pytest.fixture(scope="module")
+def page(three: gevaldi.SweepResult) -> Path:
+    """The page of that sweep, beside its figures and reports."""
+    return three.report()
+
+
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heat maps take most of the time of a page."""
+    monkeypatch.setattr("gevaldi.reports.sweep.page._figures", lambda *given: None)
+
+
 def test_two_equal_classifiers_have_zero_in_their_cells_before_and_after(three: gevaldi.SweepResult) -> None:
     assert not three.failed
     for stage in (DRAWN, END):
@@ -335,8 +345,9 @@ def test_what_is_not_in_a_sweep_is_answered_with_what_is(three: gevaldi.SweepRes
 
 
 @pytest.mark.slow
-def test_the_table_and_the_frame_say_the_same_and_pages_lead_to_reports_that_there_are(three: gevaldi.SweepResult) -> None:
-    page = three.report()
+def test_the_table_and_the_frame_say_the_same_and_pages_lead_to_reports_that_there_are(
+    three: gevaldi.SweepResult, page: Path
+) -> None:
     table = pd.read_csv(three.folder / "matrix.csv", keep_default_na=False, na_values={"value": [""], "prior_weight": [""]})
     own = table[(table.stage == END) & (table.divergence == "kl") & (table.quantity == "divergence")]
     frame = three.matrix()
@@ -354,8 +365,8 @@ def test_the_table_and_the_frame_say_the_same_and_pages_lead_to_reports_that_the
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("page")
 def test_the_same_sweep_gives_the_same_figures_and_pages_to_the_byte(three: gevaldi.SweepResult) -> None:
-    three.report()
     written = [three.folder / name for name in ("index.html", "matrix.csv", "matrix-kl-w0.png", "matrix-kl-w0.svg")]
     before = [path.read_bytes() for path in written]
     again = gevaldi.SweepResult.open(three.folder)
@@ -407,6 +418,7 @@ def test_a_sweep_shows_the_pictures_of_its_audit_to_each_classifier_once_and_rec
             assert {**alone["models"][side], "name": ""} == {**run.record["models"][side], "name": ""}
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_every_warning_of_a_sweep_is_told_once_with_its_comparisons(tmp_path: Path) -> None:
     grey = gevaldi.generator(Grey().eval(), latent=5).eval()
     classifiers = {name: small_classifier(i) for i, name in enumerate("abc")}
@@ -490,6 +502,7 @@ def test_each_network_is_loaded_and_hashed_once_and_not_at_all_where_everything_
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 def test_what_cannot_be_made_is_told_and_the_others_are_made(by_name: dict[str, Any], tmp_path: Path) -> None:
     source = by_name["generator"].rpartition(":")[0]
     by_name["classifiers"] |= {"lost": f"{source}:broken", "wide": f"{source}:net,seed=7,classes=4"}
@@ -568,6 +581,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_another_setting_in_the_same_folder_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     small_sweep(tmp_path).report()
     before = content(tmp_path)
@@ -650,6 +664,7 @@ def in_terminal(*words: str) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 def test_of_each_comparison_it_is_said_beforehand_which_it_is_of_how_many_and_what_a_smaller_sweep_leaves_out_comes_in_again(
     by_name: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -701,8 +716,8 @@ def test_an_answer_begins_with_its_own_words_and_not_with_those_of_a_library(cha
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("page")
 def test_the_help_names_a_figure_as_it_is_written(three: gevaldi.SweepResult) -> None:
-    three.report()
     said = CliRunner().invoke(app, ["sweep", "--help"], env={"COLUMNS": "200"}).stdout
     assert "matrix-kl-w0.png" in said
     assert (three.folder / "matrix-kl-w0.png").exists()
@@ -882,17 +897,13 @@ def test_every_divergence_that_claims_to_be_symmetric_is_searched_once() -> None
     assert not is_symmetric("kl")
 
 
-def gevaldi_in(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    command, environment = [sys.executable, "-m", "gevaldi", *words], {**os.environ, "COLUMNS": "80"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-
-
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 def test_the_command_makes_a_sweep_and_answers_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "nets.py").write_text(NETS)
     nets = [f"python:nets.py:net,seed={i}" for i in range(3)]
     words = ["-g", "python:nets.py:decoder", "-n", "2", "--set", "search.steps=3", "--set", "audited=10", "--out", "out"]
-    done = gevaldi_in(tmp_path, "sweep", *nets, *words, "--divergence", "kl", "--divergence", "jensen-shannon")
+    done = called(tmp_path, "sweep", *nets, *words, "--divergence", "kl", "--divergence", "jensen-shannon")
     assert done.returncode == 0, done.stderr
     assert "net-seed-0-vs-net-seed-1-kl-w0 is in" in done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
@@ -915,20 +926,17 @@ def test_the_command_makes_a_sweep_and_answers_what_is_wrong(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_to_complain_of_in_a_sweeps_page(
-    browser: Any,  # noqa: F811
-    three: gevaldi.SweepResult,
-    scheme: str,
-) -> None:
+def test_axe_finds_nothing_to_complain_of_in_a_sweeps_page(browser: Any, page: Path) -> None:  # noqa: F811
     from axe_playwright_python.sync_playwright import Axe
 
-    tab = browser.new_page(color_scheme=scheme)
-    tab.goto(three.report().as_uri())
-    found = Axe().run(tab)
-    assert found.violations_count == 0, found.generate_report()
-    tab.set_viewport_size({"width": 390, "height": 844})
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    tab = browser.new_page()
+    tab.goto(page.as_uri())
+    for scheme, width in (("light", 1280), ("dark", 390)):
+        tab.emulate_media(color_scheme=scheme)
+        tab.set_viewport_size({"width": width, "height": 844})
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        found = Axe().run(tab)
+        assert found.violations_count == 0, found.generate_report()
     tab.close()
 
 

@@ -106,7 +106,7 @@ def _recording(path: Path) -> "Recording":
     """
     from gevaldi.sounds.files import read, require
 
-    require("Spoken digits")
+    require("The set of spoken digits")
     recording = read(path.read_bytes(), str(path))
     if recording.rate != RATE:
         raise DataError(f"{path} has {recording.rate:,} samples a second; those of the Free Spoken Digit Dataset have {RATE:,}.")

@@ -29,14 +29,16 @@ def referee(
     from gevaldi.names import full_name, told_apart
     from gevaldi.reports.opinion import opinion_sentences
     from gevaldi.runs.referee import judge
+    from gevaldi.sounds.words import medium_of
     from gevaldi.storage import location
 
     comparison = Comparison.open(location(folder))
     with bar(True) as watch:
         opinion = judge(comparison.run, name, watch.judged)
-    models = comparison.run.record["models"]
-    first, second = told_apart(models["first"]["name"], models["second"]["name"])
-    for sentence in opinion_sentences(opinion, {"first": first, "second": second, "referee": full_name(opinion.name)}):
+    record = comparison.run.record
+    first, second = told_apart(*(record["models"][side]["name"] for side in ("first", "second")))
+    names = {"first": first, "second": second, "referee": full_name(opinion.name)}
+    for sentence in opinion_sentences(opinion, names, medium_of(record)):
         tell(sentence)
     if report:
         tell(f"report: {comparison.report()}")

@@ -10,6 +10,7 @@ from gevaldi.reports.answer import answer
 from gevaldi.reports.numbers import typicality
 from gevaldi.reports.sentences import probable_sentences
 from gevaldi.runs.store.run import Run
+from gevaldi.sounds.words import medium_of
 from gevaldi.statistics.words import counted
 
 
@@ -36,7 +37,7 @@ def summary_table(run: Run, found: list[Summary]) -> None:
         nothing = ("–",) * len(cells)
         table.add_row(s.order, str(s.samples), *(cells if s.failed < s.samples else nothing), *([str(s.failed)] if failed else []))
     Console().print(table)
-    for sentence in probable_sentences(found):
+    for sentence in probable_sentences(found, medium_of(run.record)):
         Console(highlight=False).print(Text(sentence))
     if found and all(s.distinct is not None for s in found):
         many = sum(s.distinct or 0 for s in found)

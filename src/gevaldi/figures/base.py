@@ -132,7 +132,9 @@ def ending_of(path: Location) -> str:
 
 def _settle(figure: "Figure") -> None:
     """Fix the layout of a figure: every drawing moves a constrained layout a little, so that two files would differ."""
-    if figure.get_layout_engine() is not None:
+    from matplotlib.layout_engine import PlaceHolderLayoutEngine
+
+    if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine | None):  # a figure that is fixed has a placeholder
         figure.draw_without_rendering()
         figure.draw_without_rendering()
         figure.set_layout_engine("none")

@@ -17,6 +17,7 @@ from gevaldi.reports.answer import answer
 from gevaldi.reports.page import render as page_of_run
 from gevaldi.reports.sentences import probable_sentences
 from gevaldi.runs.store.run import Run
+from gevaldi.sounds.words import medium_of
 from gevaldi.spec import write_spec
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.paired import exact_share
@@ -113,7 +114,7 @@ def _of_verdict(verdict: Assessment) -> Contents:
 def _metrics_of_verdict(verdict: Assessment) -> Iterator[Metric]:
     pool = verdict.pool.name
     yield Metric("pictures", len(verdict.pool), words="pictures")
-    yield Metric("disputed", len(verdict.disputed), words="pictures on which they can differ")
+    yield Metric("disputed", len(verdict.disputed), words=f"{verdict.pool.medium.real}s on which they can differ")
     yield Metric("labels", verdict.used, words="labels used")
     if len(verdict.names) > 2:
         ranking = verdict.ranking
@@ -127,10 +128,16 @@ def _metrics_of_verdict(verdict: Assessment) -> Iterator[Metric]:
         flips = own.flips()
         yield Metric.of(f"{name}/difference", own.difference(), f"{question.name}: {second} minus {first}", pool)
         yield Metric.of(
-            f"{name}/worse", flips.negative, f"pictures on which {second} is worse than {first} ({question.name})", pool
+            f"{name}/worse",
+            flips.negative,
+            f"{verdict.pool.medium.real}s on which {second} is worse than {first} ({question.name})",
+            pool,
         )
         yield Metric.of(
-            f"{name}/better", flips.positive, f"pictures on which {second} is better than {first} ({question.name})", pool
+            f"{name}/better",
+            flips.positive,
+            f"{verdict.pool.medium.real}s on which {second} is better than {first} ({question.name})",
+            pool,
         )
 
 
@@ -173,7 +180,7 @@ def _of_run(run: Run) -> Contents:
             own.verdict,
             *own.reasons,
             *([f"The generator fails its audit. {own.trouble}"] if own.trouble else ()),
-            *probable_sentences(found),
+            *probable_sentences(found, medium_of(run.record)),
             *(regions.sentences if regions else ()),
         ],
         table=[row for _, row in measured if row],
@@ -194,7 +201,7 @@ def _share(name: str, estimate: Estimate, words: str, real: str = "") -> Measure
 def _of_evaluation(found: Evaluation | None, names: dict[str, str]) -> Iterator[Measured]:
     if found is None:
         return
-    yield _share("real/differ", found.disagreement, f"pictures of {found.name} on which the two differ", found.name)
+    yield _share("real/differ", found.disagreement, f"{found.medium.real}s of {found.name} on which the two differ", found.name)
     if not found.known:
         return
     for side, name in names.items():

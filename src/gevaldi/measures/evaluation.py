@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gevaldi.sounds.words import PICTURES, Medium, medium_of
 from gevaldi.statistics.intervals import Estimate, share
 from gevaldi.statistics.paired import Paired, anytime_share, exact_share
 
@@ -24,6 +25,7 @@ class Evaluation:
         both_wrong_differently: the number of these on which both are wrong and name different classes.
         by_class: the counts for each class on which the two are not always both right.
         sides: accuracy and calibration of each, by first and second, as in `run.json`.
+        medium: the words for the pictures.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Evaluation:
     both_wrong_differently: int
     by_class: list[dict[str, Any]]
     sides: dict[str, dict[str, Any]]
+    medium: Medium = PICTURES
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> "Evaluation | None":
@@ -49,6 +52,7 @@ class Evaluation:
             both_wrong_differently=found["both_wrong_differently"],
             by_class=found["by_class"],
             sides={side: found[side] for side in ("first", "second")},
+            medium=medium_of(record),
         )
 
     @property
@@ -83,7 +87,7 @@ class Evaluation:
         return exact_share(only, of), anytime_share(only, of)
 
 
-def generator_fails(audit: Mapping[str, Any] | None) -> str | None:
+def generator_fails(audit: Mapping[str, Any] | None, medium: Medium = PICTURES) -> str | None:
     """Why a generator fails its audit, in a sentence; None if it passes, or if there are too few pictures to tell.
 
     The classifier that names the requested class more often decides. The generator fails if that share is clearly lower than on
@@ -99,10 +103,12 @@ def generator_fails(audit: Mapping[str, Any] | None) -> str | None:
         expected = share(real[f"read_{best}"], real[f"known_{best}"])
         if seen.high < FAILS * expected.low:
             return (
-                f"The {best} classifier names the requested class on {read:,} of {known:,} generated pictures, but the true class "
-                f"on {real[f'read_{best}']:,} of {real[f'known_{best}']:,} real ones."
+                f"The {best} classifier names the requested class on {read:,} of {known:,} generated {medium.drawn}s, but the true "
+                f"class on {real[f'read_{best}']:,} of {real[f'known_{best}']:,} real ones."
             )
         return None
     if seen.high < KNOWS:
-        return f"Neither classifier names the requested class on half of the generated pictures: {read:,} of {known:,} at best."
+        return (
+            f"Neither classifier names the requested class on half of the generated {medium.drawn}s: {read:,} of {known:,} at best."
+        )
     return None

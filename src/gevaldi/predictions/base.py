@@ -9,6 +9,7 @@ import pyarrow as pa
 from jaxtyping import Float32, Int32
 
 from gevaldi.labels import Label
+from gevaldi.sounds.words import PICTURES, SOUNDS, Medium
 
 NO_ANSWER = -1  # the class of a picture for which a classifier has none
 DEPTH = 10  # most classes stored for each picture, the most probable ones
@@ -68,3 +69,8 @@ class Pool:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def medium(self) -> Medium:
+        """The words for its pictures, which may be recordings."""
+        return SOUNDS if self.sound else PICTURES

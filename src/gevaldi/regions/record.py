@@ -11,7 +11,7 @@ from gevaldi.models import Pictures
 from gevaldi.regions.measured import Occurrence, Region
 from gevaldi.regions.rules import Table
 from gevaldi.regions.tables import RealTable
-from gevaldi.regions.words import CAUTION, Words, share_of
+from gevaldi.regions.words import Words, share_of
 from gevaldi.statistics.intervals import Estimate
 
 THRESHOLDS = (1.0, 3.0)  # divergences above which the mass is reported
@@ -85,7 +85,7 @@ def record_of(
             for (a, b), estimate in sorted(found.mass.by_pair.items(), key=lambda item: -item[1].value)
         ],
         "sentences": words.summary(found.mass, above[0] if above else None, found.regions, draws, unit),
-        "caution": CAUTION,
+        "caution": words.caution,
         "rest": words.rest(found.measured - covered, found.measured) if found.mass.method == "Monte Carlo" else "",
         "regions": [_entry(region, found.conditional, real[1] if real else None, words) for region in found.regions[:most]],
     }

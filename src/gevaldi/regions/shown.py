@@ -22,7 +22,7 @@ from gevaldi.runs.store.regions import Shown
 from gevaldi.runs.worker.results import sounds_of
 from gevaldi.runs.worker.setup import Models
 from gevaldi.search.probable import most_probable
-from gevaldi.sounds.files import flac
+from gevaldi.sounds.files import flac, flac_of
 
 NEAREST = 8  # real pictures of a region
 ON_MAP = 1_500  # disagreements on the map
@@ -110,9 +110,9 @@ class Showing:
         assert self.real
         for place in places:
             first, second = self.named(self.real.table.first[[place]]) + self.named(self.real.table.second[[place]])
-            picture = encode_png(in_levels(self.real.pictures.pictures[place]))
-            known = self.real.pictures.classes[place]
-            yield Shown(number, "real", self.real.name(place), first, second, known, None, None, None, picture)
+            picture, known = self.real.pictures.pictures[place], self.real.pictures.classes[place]
+            own = encode_png(in_levels(picture)), flac_of(picture)
+            yield Shown(number, "real", self.real.name(place), first, second, known, None, None, None, *own)
 
     def map(self, drawn: Table, regions: Sequence[Region]) -> Iterator[Shown]:
         """Disagreements with their places on the map, and the first of these regions that has them."""

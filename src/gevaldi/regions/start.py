@@ -23,6 +23,7 @@ from gevaldi.regions.tables import RealTable, classify_real, drawn_table, halves
 from gevaldi.regions.text_image import text_image
 from gevaldi.regions.words import Words
 from gevaldi.runs.store.regions import FOLDER, write_regions
+from gevaldi.sounds.words import medium_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,7 +76,7 @@ def find_regions(
         regions = [*map(naming.named, regions[:DETAILED]), *regions[DETAILED:]]
     models = job.run.record["models"]
     names = told_apart(models["first"]["name"], models["second"]["name"])
-    words = Words([plain(label.name) for label in job.models.first.labels], *names)
+    words = Words([plain(label.name) for label in job.models.first.labels], *names, medium_of(job.run.record))
     job.progress.stage("drawing the pictures of regions")
     showing = Showing(found.source, job.models, words.classes, real, job.run.spec.search.margin)
     detailed = showing.detailed(regions[: min(most, DETAILED)])

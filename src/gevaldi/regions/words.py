@@ -9,13 +9,9 @@ from gevaldi.names import listed
 from gevaldi.properties import COUNTS, describe, unit_of
 from gevaldi.regions.measured import FittingText, Occurrence, Region, Trait
 from gevaldi.regions.rules import Bound
+from gevaldi.sounds.words import PICTURES, Medium
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import FEW, percentage
-
-CAUTION = (
-    "These shares are of what the generator draws. They are not rates in the world: it may draw a kind of picture too often, too "
-    "rarely or never. They say where the two part and not which is better; for that, label real pictures: gevaldi verdict."
-)
 
 
 @dataclass(frozen=True)
@@ -25,11 +21,22 @@ class Words:
     Attributes:
         classes: the compared classes.
         first, second: short names of the classifiers.
+        medium: the words for the pictures.
     """
 
     classes: Sequence[str]
     first: str
     second: str
+    medium: Medium = PICTURES
+
+    @property
+    def caution(self) -> str:
+        """What not to conclude."""
+        return (
+            f"These shares are of what the generator draws. They are not rates in the world: it may draw a kind of "
+            f"{self.medium.drawn} too often, too rarely or never. They say where the two part and not which is better; for that, "
+            f"label real {self.medium.real}s: gevaldi verdict."
+        )
 
     def title(self, region: Region) -> str:
         """The two classes, and what all its pictures have in common: `4 or 9: slant above 12°`."""
@@ -61,15 +68,17 @@ class Words:
             return "Too few draws differ for a region of any two classes; more draws (--draws) may show some."
         systematic = [region for region in regions if region.systematic]
         if not systematic:
-            return "No region was shown to be systematic: of no kind of pictures that was looked at do they dispute most."
+            kind = f"no kind of {self.medium.drawn}s that was looked at"
+            return f"No region was shown to be systematic: of {kind} do they dispute most."
         share = precise(sum(region.drawn.share.value for region in systematic))
         if len(systematic) == 1:
             return (
-                f"One region is systematic: they differ on most pictures of one kind, which makes {share} % of the disagreements."
+                f"One region is systematic: they differ on most {self.medium.drawn}s of one kind, which makes {share} % of the "
+                "disagreements."
             )
         return (
-            f"{len(systematic)} regions are systematic: they differ on most pictures of these kinds, which make {share} % of the "
-            "disagreements."
+            f"{len(systematic)} regions are systematic: they differ on most {self.medium.drawn}s of these kinds, which make "
+            f"{share} % of the disagreements."
         )
 
     def rest(self, disputed: int, total: int) -> str:
@@ -81,8 +90,8 @@ class Words:
     def nearest(self, region: Region) -> str:
         """What the real pictures beside a region are."""
         if region.real is None or region.real.disputed == 0:
-            return "Real pictures like them, but none on which the two differ in this way"
-        return "Real pictures in this region, and then those most like it"
+            return f"Real {self.medium.real}s like them, but none on which the two differ in this way"
+        return f"Real {self.medium.real}s in this region, and then those most like it"
 
     def sentences(self, region: Region, conditional: bool) -> list[str]:
         """What was measured of a region, the most important first."""
@@ -108,7 +117,7 @@ class Words:
         rate = share_of(region.drawn.rate)
         like += ", outside the other regions of these classes," if region.rule.excluded else ""
         begin = {"systematic": "A systematic difference: of", "at the border": "A difference near the border of the classes: of"}
-        pictures = f"{begin.get(region.kind, 'Of')} the pictures{like} that {side} reads as {here}"
+        pictures = f"{begin.get(region.kind, 'Of')} the {self.medium.drawn}s{like} that {side} reads as {here}"
         return f"{pictures}, {other} reads {rate} as {self.classes[there]}."
 
     def requested(self, own: Occurrence) -> str:
@@ -128,15 +137,15 @@ class Words:
             f"{with_unit(trait.there, trait.property)} where both agree)"
             for trait in traits
         ]
-        return f"Its pictures are {'; '.join(parts)}." if parts else ""
+        return f"Its {self.medium.drawn}s are {'; '.join(parts)}." if parts else ""
 
     def real(self, real: Occurrence) -> str:
         """How real pictures fall in it."""
         if not real.disputed:
-            return f"None of {real.pictures:,} real pictures is in this region."
+            return f"None of {real.pictures:,} real {self.medium.real}s is in this region."
         verb = "is" if real.disputed == 1 else "are"
         return (
-            f"Of {real.pictures:,} real pictures, {real.disputed:,} {verb} in this region ({share_of(real.mass)}), "
+            f"Of {real.pictures:,} real {self.medium.real}s, {real.disputed:,} {verb} in this region ({share_of(real.mass)}), "
             f"{share_of(real.share)} of the real disagreements."
         )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gevaldi.measures.evaluation import Evaluation, generator_fails
+from gevaldi.sounds.words import Medium, medium_of
 from gevaldi.statistics.intervals import Estimate, share
 from gevaldi.statistics.paired import exact_share
 from gevaldi.statistics.words import interval, percentage
@@ -39,15 +40,16 @@ class Answer:
 
 def answer(record: dict[str, Any], names: dict[str, str]) -> Answer:
     """The answer from a run's record; `names` maps first and second to the names of the classifiers."""
-    evaluation, trouble = Evaluation.of(record), generator_fails(record.get("audit"))
+    evaluation, medium = Evaluation.of(record), medium_of(record)
+    trouble = generator_fails(record.get("audit"), medium)
     if evaluation is None:
         return Answer(
             f"This run does not show whether {names['first']} or {names['second']} is better.",
-            [f"It had no real pictures. {SEARCH}"],
-            "Next: gevaldi verdict FIRST SECOND --pool folder:DIR decides on real pictures, and has only those labelled on which "
-            "the two differ. With --out RUN/verdict, this page shows the decision.",
+            [f"It had no real {medium.real}s. {SEARCH}"],
+            f"Next: gevaldi verdict FIRST SECOND --pool {medium.source}:DIR decides on real {medium.real}s, and has only those "
+            "labelled on which the two differ. With --out RUN/verdict, this page shows the decision.",
             trouble,
-            _tiles_without(record),
+            _tiles_without(record, medium),
         )
     verdict, advice = _verdict(evaluation, names)
     return Answer(verdict, _reasons(evaluation, names), advice, trouble, _tiles(evaluation, names))
@@ -55,30 +57,30 @@ def answer(record: dict[str, Any], names: dict[str, str]) -> Answer:
 
 def _verdict(found: Evaluation, names: dict[str, str]) -> tuple[str, str]:
     """The verdict and the advice."""
-    first, second = names["first"], names["second"]
+    first, second, real = names["first"], names["second"], f"{found.medium.real}s"
     if found.differ == 0:
         return (
-            f"{first} and {second} give the same answer on all {found.pictures:,} real pictures.",
+            f"{first} and {second} give the same answer on all {found.pictures:,} real {real}.",
             "",
         )
     if not found.known:
         return (
-            f"{first} and {second} give different answers on {found.differ:,} of {found.pictures:,} real pictures, whose true "
+            f"{first} and {second} give different answers on {found.differ:,} of {found.pictures:,} real {real}, whose true "
             "classes are not known.",
-            f"Next: label some of the {found.differ:,} pictures on which they differ, in random order; gevaldi verdict lists them "
-            "and says when there are enough. No other pictures can decide.",
+            f"Next: label some of the {found.differ:,} {real} on which they differ, in random order; gevaldi verdict lists them "
+            f"and says when there are enough. No other {real} can decide.",
         )
     right = {side: found.sides[side]["right"] for side in ("first", "second")}
     better = found.better
     if better:
         worse = OTHER[better]
         return (
-            f"{names[better]} is right more often than {names[worse]} on pictures like these: on {right[better]:,} of "
+            f"{names[better]} is right more often than {names[worse]} on {real} like these: on {right[better]:,} of "
             f"{found.known:,}, against {right[worse]:,}.",
             _losses(found, better, names),
         )
     return (
-        f"These {found.known:,} real pictures do not show which is better: {first} is right on {right['first']:,}, {second} on "
+        f"These {found.known:,} real {real} do not show which is better: {first} is right on {right['first']:,}, {second} on "
         f"{right['second']:,}.",
         _alike_first(found, names) if found.paired.better() else _more_needed(found),
     )
@@ -91,7 +93,7 @@ def _losses(found: Evaluation, better: str, names: dict[str, str]) -> str:
         gained, lost = lost, gained
     if not lost:
         return ""
-    which, them = (f"the {lost:,} pictures", "them") if lost > 1 else ("the picture", "it")
+    which, them = (f"the {lost:,} {found.medium.real}s", "them") if lost > 1 else (f"the {found.medium.real}", "it")
     worse = names[OTHER[better]]
     return f"Next: look at {which} that only {worse} gets right. Does losing {them} matter more than gaining {gained:,}?"
 
@@ -99,35 +101,36 @@ def _losses(found: Evaluation, better: str, names: dict[str, str]) -> str:
 def _alike_first(found: Evaluation, names: dict[str, str]) -> str:
     """How to make the comparison fair if only one classifier saw the pictures unchanged."""
     other = names[OTHER[str(found.favoured)]]
-    return f"Next: choose a generator whose pictures have the input size of {other}, so that both see the same pictures."
+    drawn = f"{found.medium.drawn}s"
+    return f"Next: choose a generator whose {drawn} have the input size of {other}, so that both see the same {drawn}."
 
 
 def _more_needed(found: Evaluation) -> str:
-    needed = found.paired.pictures_needed()
+    needed, real = found.paired.pictures_needed(), f"{found.medium.real}s"
     if needed is None:
-        return "Next: choose by other criteria, such as speed or size, or compare them on the pictures that matter most to you."
+        return f"Next: choose by other criteria, such as speed or size, or compare them on the {real} that matter most to you."
     about = int(float(f"{needed:.1g}"))
     return (
-        f"Next: if the true difference is as large as these pictures suggest, a total of about {about:,} labelled pictures like "
+        f"Next: if the true difference is as large as these {real} suggest, a total of about {about:,} labelled {real} like "
         "these would probably show it. If so small a difference does not matter, choose by speed or size."
     )
 
 
 def _reasons(found: Evaluation, names: dict[str, str]) -> list[str]:
-    first, second, counts = names["first"], names["second"], found.paired
+    first, second, counts, real = names["first"], names["second"], found.paired, f"{found.medium.real}s"
     if found.differ == 0:
         most = percentage(found.disagreement.high, found.pictures)
-        return [f"They differ on at most {most} of all pictures like these, at 95 % confidence."]
+        return [f"They differ on at most {most} of all {real} like these, at 95 % confidence."]
     if not found.known:
         most = _points(found.differ / found.pictures)
-        return [f"Whichever is right, their accuracies on these pictures differ by at most {most}."]
+        return [f"Whichever is right, their accuracies on these {real} differ by at most {most}."]
     wrong = f", and both are wrong, in different ways, on {found.both_wrong_differently:,}" if found.both_wrong_differently else ""
-    parted = f"They give different answers on {found.differ:,} of {found.pictures:,} pictures"
+    parted = f"They give different answers on {found.differ:,} of {found.pictures:,} {real}"
     if found.known == found.pictures:
         parted += f": only {first} is right on {counts.only_first:,}, only {second} on {counts.only_second:,}{wrong}."
     else:
         parted += (
-            f". {found.known:,} pictures have a class that both know: only {first} is right on {counts.only_first:,} of these, "
+            f". {found.known:,} {real} have a class that both know: only {first} is right on {counts.only_first:,} of these, "
             f"only {second} on {counts.only_second:,}."
         )
     unlike = [_seen_otherwise(found, names)] if found.favoured else []
@@ -136,10 +139,10 @@ def _reasons(found: Evaluation, names: dict[str, str]) -> list[str]:
 
 def _seen_otherwise(found: Evaluation, names: dict[str, str]) -> str:
     """A caveat if only one of the two has its own preprocessing pipeline."""
-    own = str(found.favoured)
+    own, seen = str(found.favoured), f"{found.medium.saw} the {found.medium.real}s"
     return (
-        f"{names[OTHER[own]]} has no preprocessing pipeline and saw the pictures at the generator's size, which may count against "
-        f"it. At that size {names[own]} is right on {found.sides[own]['right_resized']:,}."
+        f"{names[OTHER[own]]} has no preprocessing pipeline and {seen} at the generator's size, which may count against it. "
+        f"At that size {names[own]} is right on {found.sides[own]['right_resized']:,}."
     )
 
 
@@ -173,13 +176,13 @@ def _tiles(found: Evaluation, names: dict[str, str]) -> list[dict[str, str]]:
     return tiles
 
 
-def _tiles_without(record: dict[str, Any]) -> list[dict[str, str]]:
+def _tiles_without(record: dict[str, Any], medium: Medium) -> list[dict[str, str]]:
     drawn = (record.get("audit") or {}).get("generated")
     if not drawn:
         return []
     around = exact_share(drawn["disagreements"], drawn["pictures"])
     value = f"{drawn['disagreements']:,} of {drawn['pictures']:,}"
-    return [_tile(value, "generated pictures get different answers before any search", interval(around))]
+    return [_tile(value, f"generated {medium.drawn}s get different answers before any search", interval(around))]
 
 
 def _tile(value: str, title: str, beside: str, side: str = "") -> dict[str, str]:

@@ -1,6 +1,10 @@
 """Shared by all pages: filling templates and writing files."""
 
-from functools import cache, partial
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
+from importlib.resources import files
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
@@ -40,6 +44,23 @@ def environment(package: str = "gevaldi.reports") -> "Environment":
         typicality=typicality, plain=partial(plain, longest=LONGEST_PROSE), visible=visible, link=link,
     )  # fmt: skip
     return made
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script of `reports/templates`, and its hash as a content security policy names it."""
+
+    name: str
+
+    @cached_property
+    def text(self) -> str:
+        """The script."""
+        return files("gevaldi.reports").joinpath("templates", self.name).read_text(encoding="utf-8")
+
+    @cached_property
+    def hash(self) -> str:
+        """The hash."""
+        return base64.b64encode(hashlib.sha256(self.text.encode()).digest()).decode()
 
 
 def link(path: str) -> str:

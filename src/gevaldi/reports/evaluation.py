@@ -7,6 +7,8 @@ from gevaldi.images import open_picture
 from gevaldi.measures.evaluation import Evaluation
 from gevaldi.names import plain
 from gevaldi.reports.pictures import LOSSLESS, NAME, Thrift, as_address
+from gevaldi.reports.sounds import addresses
+from gevaldi.sounds.words import PICTURES, Medium
 from gevaldi.statistics.intervals import share
 
 GROUPS = {
@@ -22,7 +24,7 @@ SIDE = Thrift(side=160, along=96, quality=60, frames=0)
 SMALL = Thrift(side=96, along=96, quality=60, frames=0)
 
 
-def cards(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def cards(rows: Sequence[dict[str, Any]], medium: Medium = PICTURES) -> list[dict[str, Any]]:
     """The stored real pictures on which the two differ, beginning with those on which exactly one is right.
 
     If there are too many for the page, the groups share the space evenly.
@@ -35,7 +37,9 @@ def cards(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     while sum(most.values()) < min(SHOWN, sum(map(len, groups.values()))):
         for key, members in groups.items():
             most[key] += most[key] < len(members)
-    return [_card(row, key) for key, members in groups.items() for row in members[: most[key]]][:SHOWN]
+    chosen = [(row, key) for key, members in groups.items() for row in members[: most[key]]][:SHOWN]
+    heard = addresses([row["sound"]["bytes"] if row.get("sound") else None for row, _ in chosen])
+    return [_card(row, key, medium) | {"sound": sound} for (row, key), sound in zip(chosen, heard, strict=True)]
 
 
 def on_first_screen(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -54,13 +58,13 @@ def _group(row: dict[str, Any]) -> str:
     return "first" if row["first_right"] else "second" if row["second_right"] else "neither"
 
 
-def _card(row: dict[str, Any], group: str) -> dict[str, Any]:
+def _card(row: dict[str, Any], group: str, medium: Medium) -> dict[str, Any]:
     return {
         "index": row["index"],
         "group": group,
         "address": as_address(row["picture"]["bytes"], SIDE),
         "small": max(open_picture(row["picture"]["bytes"], NAME).size) <= LOSSLESS,
-        "name": plain(row["name"] or f"picture {row['index']}"),
+        "name": plain(row["name"] or f"{medium.real} {row['index']}"),
         "class": plain(row["class"]) if row["class"] else None,
         "says": [
             {
@@ -93,12 +97,13 @@ def seen_as(found: Evaluation) -> str:
     """One sentence on how each classifier's input was prepared."""
     own = [side for side in ("first", "second") if found.sides[side]["official"]]
     if len(own) == 2:
-        return "Each saw the original pictures, preprocessed by the pipeline of its own package."
-    brought = "pictures were resized to the generator's size"
+        return f"Each {found.medium.saw} the original {found.medium.real}s, preprocessed by the pipeline of its own package."
+    brought = f"{found.medium.real}s were {found.medium.fitted}"
     if not own:
         return f"Neither has its own preprocessing pipeline, so {brought} first."
     other = "second" if own == ["first"] else "first"
-    return f"The {own[0]} saw the original pictures, preprocessed by the pipeline of its own package; for the {other}, {brought}."
+    original = f"{found.medium.saw} the original {found.medium.real}s"
+    return f"The {own[0]} {original}, preprocessed by the pipeline of its own package; for the {other}, {brought}."
 
 
 def by_class(found: Evaluation) -> dict[str, Any]:

@@ -1,22 +1,25 @@
 """The opinion of a third classifier in sentences."""
 
 from gevaldi.measures.referee import Opinion, Sides
+from gevaldi.sounds.words import PICTURES, Medium
 from gevaldi.statistics.intervals import share
 from gevaldi.statistics.words import interval
 
 
-def opinion_sentences(found: Opinion, names: dict[str, str]) -> list[str]:
+def opinion_sentences(found: Opinion, names: dict[str, str], medium: Medium = PICTURES) -> list[str]:
     """The referee's opinion and its own accuracy, in sentences; `names` maps first, second and referee to names."""
     sentences = []
     if found.known:
         around = share(found.right, found.known)
         sentences.append(
-            f"{names['referee']} itself is right on {found.right:,} of {found.known:,} real pictures ({interval(around)})."
+            f"{names['referee']} itself is right on {found.right:,} of {found.known:,} real {medium.real}s ({interval(around)})."
         )
     else:
-        sentences.append(f"The accuracy of {names['referee']} itself is not known: the run has no real pictures of its classes.")
+        sentences.append(
+            f"The accuracy of {names['referee']} itself is not known: the run has no real {medium.real}s of its classes."
+        )
     if found.real.total:
-        sentences.append(f"Of {_many(found.real, 'real picture')} on which the two differ, {_sides(found.real, names)}.")
+        sentences.append(f"Of {_many(found.real, f'real {medium.real}')} on which the two differ, {_sides(found.real, names)}.")
     for stage, there in (("before", found.start), ("after", found.end)):
         if there.total:
             sentences.append(f"Of {_many(there, 'sample')} on which they differ {stage} the search, {_sides(there, names)}.")

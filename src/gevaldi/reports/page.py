@@ -1,14 +1,11 @@
 """The report: one page that explains itself and needs no network."""
 
-import base64
-import hashlib
 from datetime import datetime
-from importlib.resources import files
 from typing import Any
 
 from gevaldi.errors import RunFolderError
 from gevaldi.names import plain
-from gevaldi.reports.environment import LONGEST_PROSE, written
+from gevaldi.reports.environment import LONGEST_PROSE, Script, written
 from gevaldi.reports.search_path import in_page
 from gevaldi.reports.sections import sections
 from gevaldi.reports.sections.base import Report
@@ -47,31 +44,19 @@ def render(run: Run, limit: int = 200) -> str:
     report = Report(run, limit)
     if report.rows == 0 and report.regions is None:
         raise RunFolderError(f"The run in {run.folder} has no rows yet. To compute them: gevaldi resume {run.folder}")
-    script, sound_script = map(_script, ("page.js", "sound.js"))
     page = report.html(
         "page.html",
         sections=sections(report),
         data=in_page(_data(report)),
         longest=_longest(report),
-        script=script,
-        script_hash=_hash(script),
+        script=Script("page.js"),
         listening=report.listening,
         shape=_shape(report),
-        sound_script=sound_script,
-        sound_hash=_hash(sound_script),
+        player=Script("sound.js"),
         date=date_of(run.record),
         about={key: plain(run.record.get("about", {}).get(key, ""), LONGEST_PROSE) for key in ("title", "note", "author")},
     )
     return str(page)
-
-
-def _script(name: str) -> str:
-    return files("gevaldi.reports").joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def _hash(script: str) -> str:
-    """As a content security policy names a script."""
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _shape(report: Report) -> float:

@@ -69,10 +69,11 @@ class Gallery:
     listening: Listening | None
 
 
-def gallery(run: Run, limit: int, deduplicated: Deduplicated, taxonomy: Taxonomy | None = None) -> Gallery:
+def gallery(run: Run, limit: int, deduplicated: Deduplicated, taxonomy: Taxonomy | None = None, taken: int = 0) -> Gallery:
     """The samples, then failed ones; if there are more than `limit`, a varied choice of them.
 
     Those with the most probable disagreements come first, pairs of classes in turn; without any, those with the largest divergence.
+    Their sounds share the page with others, which have taken some bytes.
     """
     sizes = run.spec.set_sizes
     columns = [*COLUMNS, *PATH_COLUMNS, *(f"set_distance_{n}_{stage}" for n in sizes for stage in ("start", "end"))]
@@ -87,7 +88,7 @@ def gallery(run: Run, limit: int, deduplicated: Deduplicated, taxonomy: Taxonomy
     rows = run.some(choice.indices.tolist(), columns) if choice else run.largest(limit, columns)
     rows = in_turns(rows) + run.some(told, columns)
     pictures, thrift = embed_pictures(rows)
-    sounds, listening = embed_sounds(rows)
+    sounds, listening = embed_sounds(rows, taken)
     samples = [
         sample(row, found, heard, -place, taxonomy) | {"like": like(row["index"], deduplicated, choice is not None)}
         for place, (row, found, heard) in enumerate(zip(rows, pictures, sounds, strict=True))

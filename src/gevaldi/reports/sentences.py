@@ -9,6 +9,7 @@ from gevaldi.names import grouped, plain, told_apart
 from gevaldi.reports.numbers import typicality
 from gevaldi.reports.seriousness import alignment_sentences, apart
 from gevaldi.runs.store.run import Run
+from gevaldi.sounds.words import Medium, medium_of
 from gevaldi.spec import MOST_PROBABLE
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import FEW, counted, with_interval
@@ -17,11 +18,11 @@ from gevaldi.statistics.words import FEW, counted, with_interval
 def search_sentences(record: dict[str, Any], found: list[Summary]) -> list[str]:
     """The outcome of the search, one sentence an item."""
     first, second = told_apart(record["models"]["first"]["name"], record["models"]["second"]["name"])
-    names = {"first": first, "second": second}
+    names, medium = {"first": first, "second": second}, medium_of(record)
     goal = record["spec"]["search"].get("goal")  # which runs of versions without goals lack
     good = [summary for summary in found if summary.samples > summary.failed]
-    sentences = [_differ(summary, searched_for(summary.order, names, record["divergence"], goal)) for summary in good]
-    sentences += probable_sentences(found)
+    sentences = [_differ(summary, searched_for(summary.order, names, record["divergence"], goal, medium)) for summary in good]
+    sentences += probable_sentences(found, medium)
     sentences += [sentence for summary in found if (sentence := apart(summary))]
     sentences += alignment_sentences(record)
     failed = sum(summary.failed for summary in found)
@@ -30,15 +31,15 @@ def search_sentences(record: dict[str, Any], found: list[Summary]) -> list[str]:
     return [sentence.replace(" %", "\u00a0%") for sentence in sentences]
 
 
-def probable_sentences(found: Sequence[Summary]) -> list[str]:
+def probable_sentences(found: Sequence[Summary], medium: Medium) -> list[str]:
     """For each order, how many most probable disagreements were reached, and how typical they are."""
-    return [_probable(summary, summary.probable) for summary in found if summary.probable]
+    return [_probable(summary, summary.probable, medium) for summary in found if summary.probable]
 
 
-def _probable(summary: Summary, reached: Estimate) -> str:
+def _probable(summary: Summary, reached: Estimate, medium: Medium) -> str:
     known = summary.typicality_probable
     typical = typicality(summary.typicality.value)
-    return f"The most probable picture on which the two differ ({summary.order}) was found for {_of_samples(reached)}." + (
+    return f"The most probable {medium.drawn} on which the two differ ({summary.order}) was found for {_of_samples(reached)}." + (
         f" Median typicality: {typicality(known.value)}; after the search {typical}; of draws 0.5." if known else ""
     )
 
@@ -48,14 +49,14 @@ def warnings_of(runs: Mapping[str, Run]) -> dict[str, list[str]]:
     return grouped((name, warning) for name, run in runs.items() for warning in run.record.get("warnings", ()))
 
 
-def searched_for(order: str, names: dict[str, str], divergence: dict[str, Any], goal: str | None) -> str:
+def searched_for(order: str, names: dict[str, str], divergence: dict[str, Any], goal: str | None, medium: Medium) -> str:
     """The aim of a search in words; only with KL is it known which classifier becomes sure."""
     if goal == MOST_PROBABLE:
-        return "After the search for the most probable pictures on which the two differ"
+        return f"After the search for the most probable {medium.drawn}s on which the two differ"
     if divergence["name"] not in ("kl", "reverse-kl"):
         return f"After the search for the largest {plain(divergence['name'])} ({order})"
     sure, other = ("first", "second") if (order == "forward") == (divergence["name"] == "kl") else ("second", "first")
-    return f"After the search for pictures that {names[sure]} is sure of and {names[other]} rules out ({order})"
+    return f"After the search for {medium.drawn}s that {names[sure]} is sure of and {names[other]} rules out ({order})"
 
 
 def _differ(summary: Summary, aim: str) -> str:
@@ -86,13 +87,15 @@ def duplicates(deduplicated: Deduplicated) -> str | None:
 
 def caution(record: dict[str, Any]) -> str:
     """The conclusions that the samples do not support."""
+    medium = medium_of(record)
     text = (
-        "These pictures come from a search. Their shares say how easily the two can be pushed apart, not how often they differ, "
-        "and not which is better: a search exploits the less confident one, and a picture may no longer show the requested class."
+        f"These {medium.drawn}s come from a search. Their shares say how easily the two can be pushed apart, not how often they "
+        f"differ, and not which is better: a search exploits the less confident one, and a {medium.drawn} may no longer "
+        f"{medium.show} the requested class."
     )
     audit = record.get("audit") or {}
     parts = []
-    for key, where in (("generated", "generated pictures before any search"), ("real", "real pictures")):
+    for key, where in (("generated", f"generated {medium.drawn}s before any search"), ("real", f"real {medium.real}s")):
         counts = record.get("evaluation") if key == "real" else audit.get(key)
         if counts:
             differ = counts["differ" if key == "real" else "disagreements"]

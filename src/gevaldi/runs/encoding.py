@@ -31,6 +31,11 @@ def _encoded(picture: Levels, form: str, **options: int) -> bytes:
     return sink.getvalue()
 
 
+def file_of(content: bytes | None) -> Row | None:
+    """An encoded picture or sound as a value of its column; None if there is none."""
+    return {"bytes": content, "path": None} if content else None
+
+
 def top_classes(log_p: Float[np.ndarray, " classes"], labels: tuple[Label, ...]) -> list[Row]:
     """The most probable classes with their probabilities, in descending order; empty if a probability is NaN."""
     if np.isnan(log_p).any():

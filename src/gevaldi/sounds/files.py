@@ -9,7 +9,7 @@ from jaxtyping import Float, Int16
 from torch import Tensor
 
 from gevaldi.errors import DataError, MissingExtra
-from gevaldi.sounds.recordings import Recording, in_16_bits
+from gevaldi.sounds.recordings import Recording, in_16_bits, recording_of
 
 LONGEST = 60.0  # seconds of a recording
 LOUDEST = 2.0  # up to which samples are clipped, since lossy formats exceed 1 a little; beyond, they have another scale
@@ -55,6 +55,16 @@ def flac(waveform: Float[Tensor, " samples"] | Int16[Tensor, " samples"], rate: 
     samples = waveform if waveform.dtype == torch.int16 else in_16_bits(waveform.detach())
     import_soundfile("FLAC").write(sink, samples.numpy(), rate, format="FLAC", subtype="PCM_16")
     return sink.getvalue()
+
+
+def flac_of(picture: Tensor) -> bytes | None:
+    """The recording that a picture is of, as FLAC; None if it is of none.
+
+    Raises:
+        MissingExtra: `soundfile` is not installed.
+    """
+    recording = recording_of(picture)
+    return None if recording is None else flac(recording.waveform, recording.rate)
 
 
 def read(content: bytes, name: str) -> Recording:

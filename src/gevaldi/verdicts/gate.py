@@ -43,7 +43,7 @@ def rows(verdict: Assessment) -> list[tuple[str, str, str]]:
         found.append((f"difference in {question.name}", value, span(difference, own.score, own.size)))
         second, by = short_names(verdict)[1], f" in {question.name}" if len(verdict.questions) > 1 else ""
         for word, flip in (("worse", flips.negative), ("better", flips.positive)):
-            found.append((f"pictures on which {second} is {word}{by}", *share(flip, own.size)))
+            found.append((f"{verdict.pool.medium.real}s on which {second} is {word}{by}", *share(flip, own.size)))
     return found
 
 

@@ -3,17 +3,19 @@
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gevaldi.names import plain
-from gevaldi.reports.environment import environment, written
+from gevaldi.reports.environment import Script, environment, written
+from gevaldi.reports.sounds import Listening, addresses, listening
 from gevaldi.verdicts.assessment import Assessment, Settings
 from gevaldi.verdicts.evidence import FOREIGN, Evidence, Truth
 from gevaldi.verdicts.gate import claim_in_words, rows, share
 from gevaldi.verdicts.people import Overview, classes_of_controls, overview, responses_of
-from gevaldi.verdicts.pictures import SMALL, address_of, picture_of
+from gevaldi.verdicts.pictures import SMALL, address_of, picture_of, sound_of
 from gevaldi.verdicts.record import old_labels, read_record, record_of
 from gevaldi.verdicts.sentences import amount, caution, guess, headline, quantity, sentences, short_names, signed, span
 
@@ -37,6 +39,10 @@ def write_page(verdict: Assessment, path: "Location") -> "Location":
 def render(verdict: Assessment) -> str:
     """The page as HTML."""
     two = len(verdict.names) == 2
+    flips, queue = (
+        _flips(verdict) if two else {},
+        [_card(verdict, item.id, item.place, item.choices) for item in verdict.next(SHOWN)],
+    )
     return (
         environment()
         .get_template("verdict.html")
@@ -53,9 +59,12 @@ def render(verdict: Assessment) -> str:
             plot=_plot(verdict.main, verdict.margin) if two else None,
             table=rows(verdict),
             is_ranking=not two,
-            flips=_flips(verdict) if two else {},
+            flips=flips,
             classes=_pairs_of_classes(verdict) if two else [],
-            queue=[_card(verdict, item.id, item.place, item.choices) for item in verdict.next(SHOWN)],
+            queue=queue,
+            listening=_embed_sounds(verdict, [card for some in (*flips.values(), queue) for card in some]),
+            player=Script("sound.js"),
+            medium=verdict.pool.medium,
             people=people_of(verdict),
             discuss_at_most=SHOWN,
             left=verdict.left,
@@ -65,6 +74,17 @@ def render(verdict: Assessment) -> str:
             folder=str(verdict.folder) if verdict.folder else None,
         )
     )
+
+
+def _embed_sounds(verdict: Assessment, cards: Sequence[dict[str, Any]]) -> Listening | None:
+    """Put the recordings of a pool on cards, as far as the page has room; return what they are, None if they are none."""
+    if not verdict.pool.sound or not cards:
+        return None
+    sounds = [sound_of(verdict.pool, card["place"]) for card in cards]
+    for card, address in zip(cards, addresses(sounds), strict=True):
+        card["sound"] = address
+    about = listening(sounds)
+    return about and replace(about, top=verdict.pool.sound.rate // 2)
 
 
 def people_of(verdict: Assessment) -> Overview | None:
@@ -98,11 +118,11 @@ def as_html(verdict: Assessment) -> str:
 def _tiles(verdict: Assessment) -> list[dict[str, str]]:
     own, flips, score = verdict.main, verdict.flips, verdict.questions[0].score
     difference = own.difference()
-    first, second = short_names(verdict)
+    (first, second), real = short_names(verdict), verdict.pool.medium.real
     value, _, unit = signed(difference.value, score, own.size).partition(" ")
     tiles = [
         {
-            "title": f"pictures with {'different answers' if score.name == 'accuracy' else 'scores that can differ'}",
+            "title": f"{real}s with {'different answers' if score.name == 'accuracy' else 'scores that can differ'}",
             "value": f"{own.disputed:,} of {own.size:,}",
             "beside": f"{own.used:,} of them labelled",
         },
@@ -114,7 +134,7 @@ def _tiles(verdict: Assessment) -> list[dict[str, str]]:
     ]
     for name, flip in (("worse", flips.negative), ("better", flips.positive)):
         value, ends = share(flip, own.size)
-        tiles.append({"title": f"of all pictures: {second} is {name}", "value": value, "beside": ends})
+        tiles.append({"title": f"of all {real}s: {second} is {name}", "value": value, "beside": ends})
     return tiles
 
 
@@ -171,6 +191,8 @@ def _card(verdict: Assessment, text: str, place: int, choices: Sequence[str] = (
     classes = verdict.pool.classes
     return {
         "id": plain(text),
+        "place": place,
+        "sound": None,
         "address": address_of(picture) if picture else None,
         "small": bool(picture and max(picture.size) <= SMALL),
         "class": None if truth is None or choices else truth_in_words(truth, classes),

@@ -34,14 +34,10 @@ def sound_of(pool: Pool, place: int) -> bytes:
     Raises:
         DataError: it cannot be read.
     """
-    from gevaldi.sounds.files import flac
-    from gevaldi.sounds.recordings import recording_of
+    from gevaldi.sounds.files import flac, flac_of
 
     picture = pool.pictures[place]
-    recording = recording_of(picture)
-    if recording is not None:
-        return flac(recording.waveform, recording.rate)
-    return flac(pool.sound.waveform(picture[None])[0], pool.sound.rate)
+    return flac_of(picture) or flac(pool.sound.waveform(picture[None])[0], pool.sound.rate)
 
 
 def file_of(pool: Pool, place: int) -> "Path | None":

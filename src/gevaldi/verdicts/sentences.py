@@ -40,15 +40,15 @@ def quantity(score: Score) -> str:
 def counts(verdict: Assessment) -> str:
     """On how many pictures the classifiers differ."""
     if len(verdict.names) > 2:
-        return f"The {len(verdict.names)} classifiers do not all agree on {_of(len(verdict.disputed), len(verdict.pool))}."
+        return f"The {len(verdict.names)} classifiers do not all agree on {_of(verdict, len(verdict.disputed), len(verdict.pool))}."
     own, (first, second) = verdict.main, short_names(verdict)
     if own.score.name == "accuracy":
-        return f"{first} and {second} answer differently on {_of(own.disputed, own.size)}."
-    return f"{first} and {second} can differ in {quantity(own.score)} on {_of(own.disputed, own.size)}."
+        return f"{first} and {second} answer differently on {_of(verdict, own.disputed, own.size)}."
+    return f"{first} and {second} can differ in {quantity(own.score)} on {_of(verdict, own.disputed, own.size)}."
 
 
-def _of(count: int, size: int) -> str:
-    return f"{count:,} of {size:,} pictures ({percentage(count / size, size)})"
+def _of(verdict: Assessment, count: int, size: int) -> str:
+    return f"{count:,} of {size:,} {verdict.pool.medium.real}s ({percentage(count / size, size)})"
 
 
 def short_names(verdict: Assessment) -> list[str]:
@@ -76,7 +76,7 @@ def labels_used(verdict: Assessment) -> str:
     used, waiting = (verdict.used, verdict.waiting) if many else (own.used, own.waiting)
     of = len(verdict.disputed) if many else own.disputed
     later = f"; {waiting:,} more labels are out of order and count when the order reaches them" if waiting else ""
-    return f"{used:,} of {of:,} disputed pictures are labelled{later}."
+    return f"{used:,} of {of:,} disputed {verdict.pool.medium.real}s are labelled{later}."
 
 
 def headline(verdict: Assessment) -> str:
@@ -89,7 +89,8 @@ def _pair(verdict: Assessment) -> str:
     own, decision, score = verdict.main, verdict.decision, verdict.questions[0].score
     what, margin = quantity(score), amount(verdict.margin, score, own.size)
     if own.disputed == 0:
-        return f"{second} and {first} are equal in {what} on this pool: they give the same answer on all {own.size:,} pictures."
+        everything = f"all {own.size:,} {verdict.pool.medium.real}s"
+        return f"{second} and {first} are equal in {what} on this pool: they give the same answer on {everything}."
     if own.is_early and verdict.state == "undecided":
         return f"Undecided until all {verdict.settings.budget:,} labels of the budget are there."
     far = amount(min(abs(decision.low), abs(decision.high)), score, own.size)
@@ -138,37 +139,37 @@ def basis(verdict: Assessment) -> str:
 
 def allowance(verdict: Assessment) -> str:
     """Which errors of labels the intervals allow for; empty if none."""
-    error, own = verdict.main.error, verdict.main
+    error, own, real = verdict.main.error, verdict.main, verdict.pool.medium.real
     if error is None:
         return ""
     if error.claimed is None and not error.pairs.count and not error.controls.count:
-        return "How often labels are wrong is not measured yet: no picture has answers of two people, and no control has any."
+        return f"How often labels are wrong is not measured yet: no {real} has answers of two people, and no control has any."
     most = f"of the {own.disputed:,} labels up to {own.most_wrong():,}" if len(verdict.names) == 2 else "some labels"
     allowed = f"The decision allows for errors: {most} may be wrong, whichever these are"
     if error.claimed is not None:
         return f"{allowed}, since each is claimed to be wrong with a chance of at most {100 * error.claimed:g} %."
     pairs, controls = error.pairs, error.controls
-    parts = [f"the answers of two people are not the same on {pairs.wrong:,} of {pairs.count:,} pictures"] if pairs.count else []
+    parts = [f"the answers of two people are not the same on {pairs.wrong:,} of {pairs.count:,} {real}s"] if pairs.count else []
     parts += [f"{controls.wrong:,} of {controls.count:,} controls are answered wrongly"] if controls.count else []
-    presumed = "on disputed pictures as often as on controls" if not pairs.count else "on every picture at most as often as not"
+    presumed = f"on disputed {real}s as often as on controls" if not pairs.count else f"on every {real} at most as often as not"
     return f"{allowed}, since {' and '.join(parts)}. This presumes that people err independently, {presumed}."
 
 
 def outlook(verdict: Assessment) -> str:
     """How many labels a decision needs; empty once there is nothing to label."""
-    left = verdict.left
+    left, real = verdict.left, verdict.pool.medium.real
     if not left:
         return ""
     if verdict.settings.budget is not None:
         return f"{left:,} of the labels fixed beforehand are missing."
     if verdict.main.used == 0 and len(verdict.names) == 2 and verdict.questions[0].score.name == "accuracy":
         parts = [
-            f"about {count:,} if {100 * share:.0f} % of the disputed pictures favour one side" for share, count in verdict.expected
+            f"about {count:,} if {100 * share:.0f} % of the disputed {real}s favour one side" for share, count in verdict.expected
         ]
         return f"Labels to expect: {'; '.join(parts)}. All {left:,} settle it exactly."
     ahead = verdict.forecast
     if ahead.labels >= ahead.most:
-        return f"At this rate all {ahead.most:,} pictures of the queue need a label."
+        return f"At this rate all {ahead.most:,} {real}s of the queue need a label."
     spread = f" ({ahead.low:,} to {ahead.high:,})" if ahead.low < ahead.high else ""
     return f"About {ahead.labels:,} more labels{spread}, at most {ahead.most:,}."
 
@@ -176,11 +177,11 @@ def outlook(verdict: Assessment) -> str:
 def caution(verdict: Assessment) -> str:
     """What not to conclude."""
     low, high = verdict.main.on_pictures_like_these()
-    own = verdict.main
-    pool = "The decision is about the pictures of this pool."
+    own, real = verdict.main, verdict.pool.medium.real
+    pool = f"The decision is about the {real}s of this pool."
     if len(verdict.names) > 2:
-        return f"{pool} For other pictures it holds as far as they are like these."
+        return f"{pool} For other {real}s it holds as far as they are like these."
     return (
-        f"{pool} If they are a random sample of the pictures that matter, the difference over all of those is between "
+        f"{pool} If they are a random sample of the {real}s that matter, the difference over all of those is between "
         f"{span(Estimate(0, low, high), own.score, own.size).replace(' to ', ' and ')}."
     )

@@ -23,5 +23,5 @@ class RenderedSection:
 def sections(report: Report) -> list[RenderedSection]:
     """All sections of a report that have something to show, from top to bottom."""
     members = sorted(((name, registry.get(name)) for name in registry), key=lambda item: item[1].place)
-    rendered = [RenderedSection(name, one.title, one(report)) for name, one in members]
+    rendered = [RenderedSection(name, one.title.replace("{real}", report.medium.real), one(report)) for name, one in members]
     return [one for one in rendered if one.html]

@@ -15,5 +15,5 @@ def answer(report: Report) -> str:
         answer=found,
         verdict=verdict_of(report.run),
         beside=evaluation.beside(report.pictures) if found.trouble else {},
-        first_pictures=evaluation.on_first_screen(report.cards) if report.evaluation else [],
+        first_pictures=report.first_cards,
     )

@@ -10,21 +10,24 @@ from gevaldi.measures.evaluation import Evaluation
 from gevaldi.measures.summary import Summary
 from gevaldi.names import full_name, plain, told_apart
 from gevaldi.reports.environment import environment
-from gevaldi.reports.evaluation import cards
+from gevaldi.reports.evaluation import cards, on_first_screen
 from gevaldi.reports.samples import Gallery, gallery
 from gevaldi.reports.search_path import in_page
-from gevaldi.reports.sounds import Listening, listening
+from gevaldi.reports.sounds import Listening, addresses, listening, size
 from gevaldi.runs.near_duplicates import deduplicate, summary_of
 from gevaldi.runs.store.pictures import pictures_of
 from gevaldi.runs.store.regions import FOLDER, Shown, read_regions
 from gevaldi.runs.store.run import Run
+from gevaldi.sounds.words import Medium, medium_of
 from gevaldi.taxonomy import Taxonomy
+
+CARDS = 12  # regions with pictures on the page; the table has all
 
 Section = TypeVar("Section", bound=Callable[..., str])
 
 
 def section(title: str, place: float) -> Callable[[Section], Section]:
-    """Give a function the title and the place of a section; smaller places come first."""
+    """Give a function the title and the place of a section; smaller places come first. `{real}` stands for picture or recording."""
 
     def attach(function: Section) -> Section:
         function.title, function.place = title, place  # type: ignore[attr-defined]
@@ -55,6 +58,11 @@ class Report:
     def full_names(self) -> dict[str, str]:
         """Their names in full."""
         return {side: full_name(self.run.record["models"][side]["name"]) for side in ("first", "second", "generator")}
+
+    @cached_property
+    def medium(self) -> Medium:
+        """The words for its pictures, which may be sounds."""
+        return medium_of(self.run.record)
 
     @cached_property
     def unit(self) -> str:
@@ -94,12 +102,18 @@ class Report:
     @cached_property
     def cards(self) -> list[dict[str, Any]]:
         """The real pictures on the page on which the two differ."""
-        return cards(self.pictures)
+        return cards(self.pictures, self.medium)
+
+    @cached_property
+    def first_cards(self) -> list[dict[str, Any]]:
+        """Those of them that the first screen shows."""
+        return on_first_screen(self.cards) if self.evaluation else []
 
     @cached_property
     def gallery(self) -> Gallery:
         """The samples on the page."""
-        return gallery(self.run, self.limit, self.deduplicated, self.taxonomy)
+        taken = self.heard + size(self.region_sounds.values())
+        return gallery(self.run, self.limit, self.deduplicated, self.taxonomy, taken)
 
     @cached_property
     def regions(self) -> tuple[dict[str, Any], list[Shown]] | None:
@@ -107,10 +121,23 @@ class Report:
         return read_regions(self.run.folder / FOLDER)
 
     @cached_property
+    def heard(self) -> int:
+        """The bytes of the sounds of real recordings."""
+        return size(card["sound"] for card in [*self.cards, *self.first_cards])
+
+    @cached_property
+    def region_sounds(self) -> dict[int, str | None]:
+        """The sounds of the pictures of regions as data URLs, as far as the page has room, by the identity of what is shown."""
+        shown = [one for one in self.regions[1] if one.region <= CARDS] if self.regions else []
+        heard = addresses([one.sound for one in shown], self.heard)
+        return {id(one): address for one, address in zip(shown, heard, strict=True)}
+
+    @cached_property
     def listening(self) -> Listening | None:
         """What the pictures are as sounds; None if they are none."""
-        drawn = [one.sound for one in self.regions[1] if one.sound] if self.regions else []
-        return self.gallery.listening or listening(drawn)
+        drawn = [one.sound for one in self.regions[1] if one.sound and one.role != "real"] if self.regions else []
+        real = [row["sound"]["bytes"] for row in self.pictures if row.get("sound")]
+        return self.gallery.listening or listening(drawn) or listening(real)
 
     @cached_property
     def samples(self) -> list[dict[str, Any]]:
@@ -118,11 +145,12 @@ class Report:
         return [sample | {"path": in_page(sample["path"])} for sample in self.gallery.samples]
 
     def html(self, template: str, **context: Any) -> str:
-        """Fill a template, given as a file name in `reports/templates` or as HTML; `report` and `record` are always available.
+        """Fill a template, given as a file name in `reports/templates` or as HTML.
 
-        Users' text is escaped.
+        `report`, `record` and `medium` are always available. Users' text is escaped.
         """
         from markupsafe import Markup
 
         found = environment().from_string(template) if "<" in template else environment().get_template(template)
-        return Markup(found.render(report=self, names=self.names, record=self.run.record, spec=self.run.spec, **context))
+        always = {"report": self, "names": self.names, "record": self.run.record, "spec": self.run.spec, "medium": self.medium}
+        return Markup(found.render(**always, **context))

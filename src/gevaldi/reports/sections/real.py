@@ -11,7 +11,7 @@ from gevaldi.reports.sections.base import Report, section
 from gevaldi.runs.opinions import opinion_of
 
 
-@section("Real pictures", place=20)
+@section("Real {real}s", place=20)
 def real(report: Report) -> str:
     """The real pictures on which the two differ, the accuracy of each, and the opinion of a third classifier."""
     found = report.evaluation
@@ -21,7 +21,7 @@ def real(report: Report) -> str:
 def _opinion(report: Report) -> list[str]:
     """The opinion of a third classifier in sentences; empty if there is none."""
     found = opinion_of(report.run)
-    return opinion_sentences(found, report.names | {"referee": full_name(found.name)}) if found else []
+    return opinion_sentences(found, report.names | {"referee": full_name(found.name)}, report.medium) if found else []
 
 
 def _counts(report: Report, found: Evaluation) -> dict[str, Any]:

@@ -6,11 +6,9 @@ from urllib.parse import urlencode
 
 from gevaldi.images import size_of
 from gevaldi.reports.pictures import LADDER, LOSSLESS, as_address
-from gevaldi.reports.sections.base import Report, section
-from gevaldi.reports.sounds import as_sound, fitting
+from gevaldi.reports.sections.base import CARDS, Report, section
 from gevaldi.runs.store.regions import Shown
 
-CARDS = 12  # regions with pictures on the page; the table has all
 COLOURS = 8  # regions with a colour of their own on the map
 WIDTH, HEIGHT = 640, 420  # of the map
 
@@ -22,10 +20,13 @@ def regions(report: Report) -> str:
         return ""
     record, shown = report.regions
     thrift = LADDER[5]  # pictures of a card are small
-    heard = _heard(shown)
     cards = [
         region
-        | {"pictures": {role: _figures(shown, number, role, thrift, heard) for role in ("probable", "exemplar", "real")}}
+        | {
+            "pictures": {
+                role: _figures(shown, number, role, thrift, report.region_sounds) for role in ("probable", "exemplar", "real")
+            }
+        }
         | {"samples": _samples(report, region["first_class"], region["second_class"])}
         for number, region in enumerate(record["regions"][:CARDS], 1)
     ]
@@ -41,7 +42,7 @@ def regions(report: Report) -> str:
     )
 
 
-def _figures(shown: Sequence[Shown], region: int, role: str, thrift: Any, heard: Mapping[int, str]) -> list[dict[str, Any]]:
+def _figures(shown: Sequence[Shown], region: int, role: str, thrift: Any, heard: Mapping[int, str | None]) -> list[dict[str, Any]]:
     own = [one for one in shown if one.region == region and one.role == role]
     return [
         {
@@ -56,13 +57,6 @@ def _figures(shown: Sequence[Shown], region: int, role: str, thrift: Any, heard:
         }
         for one in own
     ]
-
-
-def _heard(shown: Sequence[Shown]) -> dict[int, str]:
-    """The sounds of the pictures on cards as data URLs, as far as the page has room, by the identity of what is shown."""
-    sounds = {id(one): one.sound for one in shown if one.sound and one.region <= CARDS}
-    room = fitting([len(content) for content in sounds.values()])
-    return {key: as_sound(content) for (key, content), fits in zip(sounds.items(), room, strict=True) if fits}
 
 
 def _samples(report: Report, first: str, second: str) -> dict[str, Any] | None:

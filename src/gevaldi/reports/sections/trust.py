@@ -9,6 +9,7 @@ from gevaldi.reports.environment import LONGEST_PROSE
 from gevaldi.reports.samples import plain_error
 from gevaldi.reports.sections.base import Report, section
 from gevaldi.reports.typical import at_edge, typicalities
+from gevaldi.sounds.words import Medium
 from gevaldi.statistics.intervals import share
 from gevaldi.statistics.words import counted, interval
 
@@ -22,7 +23,7 @@ def trust(report: Report) -> str:
     failed = Counter(plain_error(row["error"]) for row in run.each(["status", "error"]) if row["status"] == "failed")
     return report.html(
         "trust.html",
-        audit=audit_table(run.record),
+        audit=audit_table(run.record, report.medium),
         kernel=(run.record.get("audit") or {}).get("kernel_distance"),
         typical=TYPICAL,
         typicalities=typicalities(run.each(["typicality_start", "typicality_end"])),
@@ -34,10 +35,10 @@ def trust(report: Report) -> str:
     )
 
 
-def audit_table(record: dict[str, Any]) -> list[dict[str, Any]]:
+def audit_table(record: dict[str, Any], medium: Medium) -> list[dict[str, Any]]:
     """Generated and real pictures side by side: disagreement with its interval, confidence, and share classified as labelled."""
     table = []
-    for key, title in (("generated", "generated, before any search"), ("real", "real pictures")):
+    for key, title in (("generated", "generated, before any search"), ("real", f"real {medium.real}s")):
         found = (record.get("audit") or {}).get(key)
         if found:
             rate = share(found["disagreements"], found["pictures"])

@@ -24,7 +24,7 @@
 
   // ---- playing
 
-  const inViewer = (button) => listen.contains(button);
+  const inViewer = (button) => Boolean(listen?.contains(button));
   const isShown = (button) => !inViewer(button) || STAGES.includes(button.dataset.stage);
   const screen = (button) => isShown(button) && (inViewer(button) ? listen : button).parentElement.querySelector(".heard");
 
@@ -78,11 +78,13 @@
 
   // ---- the viewer
 
-  new MutationObserver(() => {
-    if (playing && inViewer(playing)) stop(); // its button leaves
-    listen.replaceChildren(...inOrder(details));
-  }).observe(details, { childList: true });
-  viewer.addEventListener("close", stop);
+  if (viewer) {
+    new MutationObserver(() => {
+      if (playing && inViewer(playing)) stop(); // its button leaves
+      listen.replaceChildren(...inOrder(details));
+    }).observe(details, { childList: true });
+    viewer.addEventListener("close", stop);
+  }
 
   // ---- the key
 
@@ -92,7 +94,7 @@
   };
 
   function inView(target) {
-    if (viewer.open) return listen;
+    if (viewer?.open) return listen;
     const near = target.closest(".card") ?? document.querySelector(".card:hover");
     return near?.querySelector(".play") ? near : [...document.querySelectorAll(".card:has(.play):not([hidden])")].find(inWindow);
   }

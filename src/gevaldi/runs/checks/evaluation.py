@@ -15,8 +15,9 @@ from gevaldi.classifiers._official import LogP
 from gevaldi.models import Classifier
 from gevaldi.pictures._levels import in_levels
 from gevaldi.pictures.base import Files, Picture, RealPictures
-from gevaldi.runs.encoding import encode_small
+from gevaldi.runs.encoding import encode_small, file_of
 from gevaldi.runs.store.schema import Row
+from gevaldi.sounds.files import flac_of
 from gevaldi.statistics.calibration import expected_calibration_error, fitted_temperature, log_of_truth, reliability
 
 FITTED_ON = 5_000  # most pictures to fit a temperature on, evenly spaced over all
@@ -131,6 +132,7 @@ def rows_of(first: Answers, second: Answers, real: RealPictures) -> Iterator[Row
     classes = shown_classes(first, second, real.classes)
     shown = {*evenly_spaced(len(real.pictures)), *_to_keep(first, second)}
     for i in range(len(real.pictures)):
+        picture = real.pictures[i] if i in shown else None
         yield {
             "kind": "real",
             "index": i,
@@ -138,7 +140,8 @@ def rows_of(first: Answers, second: Answers, real: RealPictures) -> Iterator[Row
             "class": classes[i],
             **_says("first", first, i, known=bool(first.truth[i].any() and second.truth[i].any())),
             **_says("second", second, i, known=bool(first.truth[i].any() and second.truth[i].any())),
-            "picture": {"bytes": encoded(real.pictures[i]), "path": None} if i in shown else None,
+            "picture": None if picture is None else file_of(encoded(picture)),
+            "sound": None if picture is None else file_of(flac_of(picture)),
         }
 
 
@@ -147,7 +150,7 @@ def drawn_rows(pictures: Sequence[Tensor], answers: Mapping[str, Answers], class
     for i, picture in enumerate(pictures):
         says = {key: value for side, own in answers.items() for key, value in _says(side, own, i, known=False).items()}
         yield {"kind": "drawn", "index": i, "name": None, "class": classes[i], **says} | {
-            "picture": {"bytes": encoded(picture.cpu()), "path": None}
+            "picture": file_of(encoded(picture.cpu()))
         }
 
 

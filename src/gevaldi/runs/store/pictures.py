@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 @cache
-def schema_of_pictures() -> "pa.Schema":
-    """The columns, with their descriptions as metadata."""
+def schema_of_pictures(sound: bool = False) -> "pa.Schema":
+    """The columns, with their descriptions as metadata; with the one of sounds if `sound`."""
     import pyarrow as pa
 
-    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    encoded = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     columns: list[tuple[str, pa.DataType, str]] = [
         ("kind", pa.string(), "real, or drawn (by the generator, without a search)"),
         ("index", pa.int64(), "the picture's number among the real or the drawn ones"),
@@ -46,7 +46,8 @@ def schema_of_pictures() -> "pa.Schema":
                 ("resized", pa.int32(), "index of its top class at the generator's picture size"),
             )
         ),
-        ("picture", image, "the picture, at most 512 pixels a side; null for most pictures on which both agree"),
+        ("picture", encoded, "the picture, at most 512 pixels a side; null for most pictures on which both agree"),
+        *([("sound", encoded, "the recording that the picture is of, as FLAC")] if sound else []),
     ]
     return pa.schema([pa.field(name, kind, metadata={"description": text}) for name, kind, text in columns])
 
@@ -56,8 +57,8 @@ def content_of(rows: Sequence[Row]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows), schema_of_pictures()), sink, compression="zstd", write_page_checksum=True)
+    sink, schema = io.BytesIO(), schema_of_pictures(any(row.get("sound") for row in rows))
+    pq.write_table(pa.Table.from_pylist(list(rows), schema), sink, compression="zstd", write_page_checksum=True)
     return sink.getvalue()
 
 
@@ -89,13 +90,13 @@ def pictures_of(run: Run) -> list[Row]:
 
 def _checked(table: "pa.Table") -> list[Row]:
     """The rows of a table, checked against the schema and the assumptions of reports."""
-    if not table.schema.equals(schema_of_pictures()):
+    if not any(table.schema.equals(schema_of_pictures(sound)) for sound in (False, True)):
         raise ValueError("its columns are different")
     rows: list[dict[str, Any]] = table.to_pylist()
     for row in rows:
         answers = [row[f"{side}_{key}"] for side in ("first", "second") for key in ("label", "class", "probability")]
         if None in (row["index"], *answers) or not all(0 <= row[f"{side}_probability"] <= 1.001 for side in ("first", "second")):
             raise ValueError("a row lacks its number or the answer of a classifier")
-        if row["kind"] not in ("real", "drawn") or (row["picture"] is not None and row["picture"]["bytes"] is None):
+        if row["kind"] not in ("real", "drawn") or any(row.get(own) and row[own]["bytes"] is None for own in ("picture", "sound")):
             raise ValueError(f"picture {row['index']} has an unknown kind or no bytes")
     return rows

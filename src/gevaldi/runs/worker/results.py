@@ -14,7 +14,7 @@ from gevaldi.names import visible
 from gevaldi.objective import Evaluation
 from gevaldi.pictures._levels import Levels, in_levels
 from gevaldi.priors.base import Prior
-from gevaldi.runs.encoding import encode_png, encode_small, finite, out_of_range, probability_of, top_classes
+from gevaldi.runs.encoding import encode_png, encode_small, file_of, finite, out_of_range, probability_of, top_classes
 from gevaldi.runs.hierarchy import Hierarchy
 from gevaldi.runs.start import Start
 from gevaldi.runs.store.sample import Row, Sample
@@ -221,19 +221,19 @@ class Results:
             return {}
         picture = in_levels(self.originals[condition])
         sound = flac(sounds_of(picture[None], self.sound, self.originals)[0], self.sound.rate) if self.sound else None
-        return {"picture_original": _file(encode_png(picture)), "sound_original": _file(sound)}
+        return {"picture_original": file_of(encode_png(picture)), "sound_original": file_of(sound)}
 
     def _picture(self, stage: str, there: Stage, i: int) -> Row:
         """The columns of a stage's picture and its sound."""
         sound = flac(there.sounds[i], self.sound.rate) if self.sound and there.sounds is not None else None
-        return {f"picture_{stage}": _file(encode_png(there.pictures[i])), f"sound_{stage}": _file(sound)}
+        return {f"picture_{stage}": file_of(encode_png(there.pictures[i])), f"sound_{stage}": file_of(sound)}
 
     def _pictures_along(self, i: int, ended: FinishedSearch) -> Row:
         """The pictures of a path, from its start to its end."""
         ends = {0: self.before.pictures[i], ended.step_end: self.after.pictures[i]}
         pictures = sorted((ended.pictures | ends).items())
         return {
-            "path_pictures": [_file(encode_small(picture)) for _, picture in pictures],
+            "path_pictures": [file_of(encode_small(picture)) for _, picture in pictures],
             "path_picture_steps": [step for step, _ in pictures],
         }
 
@@ -250,7 +250,3 @@ def identity(start: Start, conditions: tuple[Label, ...]) -> Row:
         "condition_name": condition.name if condition else None,
         "condition_id": condition.id if condition else None,
     }
-
-
-def _file(content: bytes | None) -> Row | None:
-    return {"bytes": content, "path": None} if content else None
