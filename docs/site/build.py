@@ -24,7 +24,7 @@ from latex2mathml.converter import convert
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-SHIM = "https://unpkg.com/iframe-worker/shim"  # what zensical has a page fetch that searches without a server
+SHIM = "https://unpkg.com/iframe-worker/shim"  # which zensical has a page fetch to search without a server; frame-worker.js takes its place
 COMMAND = re.compile(r"\$ |(gevaldi|make|pip|cd|python|source|docker|export|[A-Z_]+=\S*)\b")
 
 
@@ -201,7 +201,7 @@ def _leaves(entries: list[Any]) -> list[str]:
 
 def finished(page: str, depth: int) -> str:
     """A built page with formulas as MathML, and without what would be fetched from elsewhere."""
-    page = page.replace(SHIM, "../" * depth + "assets/iframe-worker.js")
+    page = page.replace(SHIM, "../" * depth + "assets/frame-worker.js")
     page = re.sub(
         r'<span class="arithmatex">\\\((.*?)\\\)</span>', lambda found: formula(found[1], "inline"), page, flags=re.DOTALL
     )
