@@ -24,7 +24,8 @@ from latex2mathml.converter import convert
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-SHIM = "https://unpkg.com/iframe-worker/shim"  # which zensical has a page fetch to search without a server; frame-worker.js takes its place
+# What zensical has a page fetch to search without a server; frame-worker.js takes its place.
+SHIM = "https://unpkg.com/iframe-worker/shim"
 COMMAND = re.compile(r"\$ |(gevaldi|make|pip|cd|python|source|docker|export|[A-Z_]+=\S*)\b")
 
 
