@@ -332,7 +332,7 @@ def test_what_is_no_classifier_of_pictures_is_named(convnext: Path, tmp_path: Pa
     for config, words in (
         (
             {"model_type": "detr", "architectures": ["DetrForObjectDetection"]},
-            "is a DetrForObjectDetection; an image classifier was",
+            "is a DetrForObjectDetection; an image or audio classifier was",
         ),
         (
             {"model_type": "segformer", "architectures": ["SegformerForSemanticSegmentation"]},
