@@ -352,6 +352,22 @@ def v1(handler: BaseHTTPRequestHandler, question: dict[str, Any]) -> Any:
     return 200, {"predictions": answer(question["instances"])}
 
 
+def slow(seconds: float) -> tuple[Any, list[int]]:
+    """A server that takes its time, and the largest number of requests that it had at once."""
+    together, most, lock = [0], [0], threading.Lock()
+
+    def handle(handler: BaseHTTPRequestHandler, question: dict[str, Any]) -> Any:
+        with lock:
+            together[0] += 1
+            most[0] = max(most[0], together[0])
+        time.sleep(seconds)
+        with lock:
+            together[0] -= 1
+        return v1(handler, question)
+
+    return handle, most
+
+
 def v2(handler: BaseHTTPRequestHandler, question: dict[str, Any]) -> Any:
     (given,) = question["inputs"]
     if given["shape"][1:] != [1, 8, 8] or given["datatype"] != "FP32" or given["name"] != "x":
@@ -382,19 +398,8 @@ def test_open_inference_is_spoken_too() -> None:
 
 
 def test_batches_are_split_among_requests_at_once() -> None:
-    together, most = [0], [0]
-    lock = threading.Lock()
-
-    def slow(handler: BaseHTTPRequestHandler, question: dict[str, Any]) -> Any:
-        with lock:
-            together[0] += 1
-            most[0] = max(most[0], together[0])
-        time.sleep(0.1)
-        with lock:
-            together[0] -= 1
-        return v1(handler, question)
-
-    with Server(slow) as server:
+    handle, most = slow(0.1)
+    with Server(handle) as server:
         found = load_classifier(server.name + ",batch=4,parallel=3")
         server.seen.clear()
         found(torch.rand(12, 1, 8, 8))
@@ -482,19 +487,8 @@ def test_a_served_model_is_compared_with_a_function(served: Server, boxes: Path)
 
 
 def test_a_service_has_several_requests_at_once_and_the_rows_are_those_of_one_at_a_time(boxes: Path) -> None:
-    together, most = [0], [0]
-    lock = threading.Lock()
-
-    def slow(handler: BaseHTTPRequestHandler, question: dict[str, Any]) -> Any:
-        with lock:
-            together[0] += 1
-            most[0] = max(most[0], together[0])
-        time.sleep(0.01)
-        with lock:
-            together[0] -= 1
-        return v1(handler, question)
-
-    with Server(slow) as server:
+    handle, most = slow(0.01)
+    with Server(handle) as server:
         settings = {"samples": 20, "steps": 10, "goal": "most divergent", "audited": 4}  # more than a block in both orders
         network = f"python:{boxes}:network"
         one = compared(boxes, server.name, network, batch_size=32, **settings).rows()

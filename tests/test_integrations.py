@@ -376,14 +376,14 @@ class Comments(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(content).encode())
 
-    def shown(self, one: dict[str, Any]) -> dict[str, Any]:
+    def with_addresses(self, one: dict[str, Any]) -> dict[str, Any]:
         return one | {"url": f"{self.server.address}/repos/o/r/issues/comments/{one['id']}", "html_url": f"https://e/{one['id']}"}
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         assert path == "/repos/o/r/issues/5/comments"
         size, page = (int(dict(part.split("=") for part in query.split("&"))[key]) for key in ("per_page", "page"))
-        self.answer([self.shown(one) for one in self.server.comments[size * (page - 1) : size * page]])
+        self.answer([self.with_addresses(one) for one in self.server.comments[size * (page - 1) : size * page]])
 
     def do_POST(self) -> None:
         assert self.path == "/repos/o/r/issues/5/comments"
@@ -398,7 +398,7 @@ class Comments(BaseHTTPRequestHandler):
             return self.answer({"message": "Resource not accessible by integration"}, 403)
         self.server.comments += [one] if new else []
         one["body"] = body
-        return self.answer(self.shown(one))
+        return self.answer(self.with_addresses(one))
 
     def log_message(self, *words: Any) -> None:
         pass

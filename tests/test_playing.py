@@ -74,7 +74,7 @@ def heard_row(index: int, sound: bool = True) -> dict[str, Any]:
     return row(index) | ({f"sound_{stage}": stored(index, stage) for stage in STAGES} if sound else {})
 
 
-def made(folder: Path, rows: list[dict[str, Any]], sound: bool = True) -> Run:
+def write_run(folder: Path, rows: list[dict[str, Any]], sound: bool = True) -> Run:
     model = record()["models"]["first"] | {"labels": [{"name": name, "id": None} for name in ("cat", "dog", "eel")]}
     generator = model | {"labels": [], "sound": {"kind": "LogMel", "rate": RATE} if sound else None}
     taxonomy = {"name": "zoo", "convention": "published", "set_sizes": [1, 3], "mean_edges": 10.0, "classes": []}
@@ -88,7 +88,7 @@ def made(folder: Path, rows: list[dict[str, Any]], sound: bool = True) -> Run:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Eight samples with sounds, which no test changes."""
-    return made(tmp_path_factory.mktemp("heard") / "run", [heard_row(i) for i in range(8)])
+    return write_run(tmp_path_factory.mktemp("heard") / "run", [heard_row(i) for i in range(8)])
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_the_policy_of_the_page_allows_sounds_in_it_and_none_from_elsewhere(repo
 @pytest.mark.slow
 @pytest.mark.parametrize("sound", [True, False])
 def test_a_page_without_sounds_is_that_of_a_generator_without(tmp_path: Path, sound: bool) -> None:
-    page = render(made(tmp_path / "run", [heard_row(i, sound=False) for i in range(2)], sound))
+    page = render(write_run(tmp_path / "run", [heard_row(i, sound=False) for i in range(2)], sound))
     for trace in ("<audio", "media-src", "loudness", 'class="heard', "<kbd>p</kbd>", "--shape", "is a sound"):
         assert trace not in page
 
@@ -159,15 +159,15 @@ def test_sounds_that_find_no_room_are_left_out_and_counted(run: Run, monkeypatch
 def test_the_most_probable_disagreement_is_heard_too(tmp_path: Path) -> None:
     own = {"picture_probable": png(99), "sound_probable": {"bytes": tone(3000), "path": None}, "log_prior_probable": -1.0}
     own |= {"first_probable": row(0)["first_end"], "second_probable": row(0)["second_end"], "probable_differs": True}
-    assert played(render(made(tmp_path / "run", [heard_row(0) | own])))["sample 0 most probable"] == 3000
+    assert played(render(write_run(tmp_path / "run", [heard_row(0) | own])))["sample 0 most probable"] == 3000
 
 
-def shown(region: int, role: str, name: str, sound: bytes | None) -> Shown:
+def picture_of_region(region: int, role: str, name: str, sound: bytes | None) -> Shown:
     return Shown(region, role, name, "cat", "dog", None, 0.5, None, None, png(region)["bytes"], sound)
 
 
 def test_regions_keep_their_sounds_and_those_without_are_as_before(tmp_path: Path) -> None:
-    both = [shown(1, "exemplar", "3", tone(300)), shown(1, "real", "a.wav", None)]
+    both = [picture_of_region(1, "exemplar", "3", tone(300)), picture_of_region(1, "real", "a.wav", None)]
     write_regions(tmp_path / "some", {"regions": []}, both)
     write_regions(tmp_path / "none", {"regions": []}, both[1:])
     (_, some), (_, none) = (read_regions(tmp_path / name) or ({}, []) for name in ("some", "none"))
@@ -271,10 +271,10 @@ def test_pictures_of_sounds_are_still_exported_as_pictures(run: Run, tmp_path: P
 
 
 def test_a_run_without_sounds_is_not_exported_as_sounds(tmp_path: Path) -> None:
-    silent = made(tmp_path / "silent", [heard_row(0, sound=False)], sound=False)
+    silent = write_run(tmp_path / "silent", [heard_row(0, sound=False)], sound=False)
     with pytest.raises(SpecError, match=r"no sounds.*--to imagefolder"):
         export(silent, "audiofolder", tmp_path / "out")
-    lost = made(tmp_path / "lost", [heard_row(0, sound=False)])
+    lost = write_run(tmp_path / "lost", [heard_row(0, sound=False)])
     with pytest.raises(DataError, match=r"Sample 0 has no sound.*gevaldi\[sound\].*--to imagefolder"):
         export(lost, "audiofolder", tmp_path / "out")
     table = export(lost, "parquet", tmp_path / "table").path
@@ -286,7 +286,7 @@ def test_a_run_without_sounds_is_not_exported_as_sounds(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
-    run = made(tmp_path_factory.mktemp("asked") / "run", [heard_row(i) for i in range(8)])
+    run = write_run(tmp_path_factory.mktemp("asked") / "run", [heard_row(i) for i in range(8)])
     assert isinstance(run.folder, Path)
     return Service(of_run(run, controls=0.0), Store(run.folder), ["Ada", "Ben"], Options(repeats=0.0))
 
@@ -346,7 +346,7 @@ def test_the_page_asks_what_is_heard_and_plays_it_without_a_script(service: Serv
 
 
 def test_a_question_about_pictures_has_no_sound(tmp_path: Path) -> None:
-    run = made(tmp_path / "run", [heard_row(i, sound=False) for i in range(4)], sound=False)
+    run = write_run(tmp_path / "run", [heard_row(i, sound=False) for i in range(4)], sound=False)
     service = Service(of_run(run), Store(tmp_path / "run"), ["Ada"], Options())
     task = service.next(service.people["Ada"])[0]
     assert "sound" not in task
@@ -355,14 +355,16 @@ def test_a_question_about_pictures_has_no_sound(tmp_path: Path) -> None:
 
 
 def test_a_sound_that_is_missing_is_answered_and_can_be_left_as_unclear(tmp_path: Path) -> None:
-    run = made(tmp_path / "run", [heard_row(i, sound=False) for i in range(4)])
+    run = write_run(tmp_path / "run", [heard_row(i, sound=False) for i in range(4)])
     service = Service(of_run(run), Store(tmp_path / "run"), ["Ada"], Options())
     reply = client(service).get(service.next(service.people["Ada"])[0]["sound"])
     assert (reply.status_code, reply.text) == (410, "This picture cannot be read.")
 
 
 def test_pictures_of_regions_are_heard(tmp_path: Path) -> None:
-    write_regions(tmp_path / "regions", {"regions": []}, [shown(1, "exemplar", str(i), tone(500 + 2 * i)) for i in range(3)])
+    write_regions(
+        tmp_path / "regions", {"regions": []}, [picture_of_region(1, "exemplar", str(i), tone(500 + 2 * i)) for i in range(3)]
+    )
     queue = of_regions(tmp_path / "regions")
     assert queue.sound is not None
     assert sorted(pitch_of(queue.sound(item.id)) for item in queue.items) == [500, 502, 504]
@@ -559,7 +561,7 @@ def test_axe_finds_nothing_on_a_page_that_plays(tab: Any) -> None:
 
 @pytest.mark.slow
 def test_one_key_plays_the_sound_of_a_task_and_answers_nothing(browser: Any, tmp_path: Path) -> None:  # noqa: F811
-    run = made(tmp_path / "run", [heard_row(i) for i in range(8)])
+    run = write_run(tmp_path / "run", [heard_row(i) for i in range(8)])
     with Labelling(of_run(run, controls=0.0), ["Ada"], Options(repeats=0.0), "127.0.0.1", None) as site:
         page = browser.new_context().new_page()
         page.goto(site.links["Ada"])
@@ -586,7 +588,7 @@ def test_one_key_plays_the_sound_of_a_task_and_answers_nothing(browser: Any, tmp
 
 @pytest.mark.slow
 def test_axe_finds_nothing_on_a_labelling_page_that_plays(browser: Any, tmp_path: Path) -> None:  # noqa: F811
-    run = made(tmp_path / "run", [heard_row(i) for i in range(8)])
+    run = write_run(tmp_path / "run", [heard_row(i) for i in range(8)])
     with Labelling(of_run(run, controls=0.0), ["Ada"], Options(repeats=0.0), "127.0.0.1", None) as site:
         page = browser.new_context().new_page()
         for address in (site.links["Ada"], site.links["Ada"] + "guide", site.owner):

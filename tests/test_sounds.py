@@ -530,7 +530,7 @@ def saved(path: Path, network: Any, extractor: Any) -> str:
     return f"transformers:{path}"
 
 
-def made(kind: str) -> tuple[Any, Any]:
+def random_network(kind: str) -> tuple[Any, Any]:
     """A small network with random weights, and its feature extractor."""
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
@@ -557,7 +557,7 @@ def made(kind: str) -> tuple[Any, Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wav2vec2", "wav2vec2 as it is", "ast"])
 def test_an_audio_classifier_of_transformers_answers_as_with_its_own_feature_extractor(tmp_path: Path, kind: str) -> None:
-    network, extractor = made(kind)
+    network, extractor = random_network(kind)
     classifier = load_classifier(saved(tmp_path, network.eval(), extractor))
     waveform = 0.1 * torch.randn(2, 9000, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
@@ -574,7 +574,7 @@ def test_an_audio_classifier_of_transformers_answers_as_with_its_own_feature_ext
 @pytest.mark.slow
 def test_a_feature_extractor_that_is_not_known_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"WhisperFeatureExtractor, which is not known here.*hears=RATE"):
-        load_classifier(saved(tmp_path, *made("whisper")))
+        load_classifier(saved(tmp_path, *random_network("whisper")))
 
 
 # Properties

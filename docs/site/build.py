@@ -177,7 +177,7 @@ def navigation(entries: list[Any], pages: list[str]) -> list[Any]:
     """The entries with patterns replaced by the pages that they stand for, without sections that are then empty."""
     named = {page for page in _leaves(entries) if "*" not in page}
 
-    def shown(entry: Any) -> list[Any]:
+    def expand(entry: Any) -> list[Any]:
         if isinstance(entry, str):
             some = [page for page in pages if fnmatch(page, entry) and page not in named and entry.count("/") == page.count("/")]
             named.update(some)
@@ -185,10 +185,10 @@ def navigation(entries: list[Any], pages: list[str]) -> list[Any]:
         ((title, inside),) = entry.items()
         if isinstance(inside, str):
             return [entry]
-        inside = [found for one in inside for found in shown(one)]
+        inside = [found for one in inside for found in expand(one)]
         return [{title: inside}] if inside else []
 
-    return [found for entry in entries for found in shown(entry)]
+    return [found for entry in entries for found in expand(entry)]
 
 
 def _leaves(entries: list[Any]) -> list[str]:

@@ -59,17 +59,17 @@ def module(name: str) -> griffe.Module:
     return griffe.visit(name, filepath=path, code=path.read_text(encoding="utf-8"))
 
 
-def found(path: str) -> griffe.Object:
+def resolve(path: str) -> griffe.Object:
     """The function or class of this path, also where its module only imports it."""
     home, _, name = path.rpartition(".")
     member = module(home)[name]
-    return found(member.target_path) if isinstance(member, griffe.Alias) else member
+    return resolve(member.target_path) if isinstance(member, griffe.Alias) else member
 
 
 def described(path: str) -> str:
     """The section of a function or class."""
     home, _, name = path.rpartition(".")
-    member = found(path)
+    member = resolve(path)
     public = home if name not in gevaldi.__all__ or gevaldi._HOMES[name] != home else "gevaldi"
     lines = [f"## {name}", code(f"from {public} import {name}"), *body(member)]
     if member.is_class:

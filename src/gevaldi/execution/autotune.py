@@ -110,7 +110,7 @@ def _measured(spec: Spec, objective: Objective, device: torch.device, sizes: Seq
         if device.type == "cuda":
             bench.time([ExecutionPlan()], 1)  # excludes the device's start-up time
             bench.trials.clear()
-        plan = fastest(bench, spec, threads)
+        plan = fastest(bench, spec, threads, max(sizes))
         batch_size = best_batch_size(bench, plan, sizes)
     return Tuning(
         choice=Choice(**{key: plan.record()[key] for key in ("precision", "channels_last")}, batch_size=batch_size),
@@ -160,13 +160,13 @@ class Bench:
         self.trials = [t.model_copy(update={"agrees": agrees}) if (t.way, t.batch) == (way, size) else t for t in self.trials]
 
 
-def fastest(bench: Bench, spec: Spec, threads: int | None) -> ExecutionPlan:
-    """The fastest memory format and precision for one forward and one backward pass.
+def fastest(bench: Bench, spec: Spec, threads: int | None, most: int) -> ExecutionPlan:
+    """The fastest memory format and precision for one forward and one backward pass, on at most so many samples.
 
     Chooses something that the user did not request only if its predictions and gradients agree with single precision, and if it
     is a tenth faster.
     """
-    size = TRIED_ON.get(bench.device.type, 1)
+    size = min(TRIED_ON.get(bench.device.type, 1), most)
     exact = ExecutionPlan(torch.float64 if spec.precision == "float64" else torch.float32, threads=threads)
     wanted = spec.speed.memory_format
     formats = [replace(exact, channels_last=last) for last in ([False, True] if wanted == "auto" else [wanted == "channels_last"])]

@@ -27,13 +27,13 @@ def put_comment(text: str, issue: str, token: str) -> str:
     """
     before = _earlier(text.partition("\n")[0], issue, token)
     method, address = ("PATCH", before["url"]) if before else ("POST", f"{issue}/comments")
-    return str(_called(method, address, token, {"body": text})["html_url"])
+    return str(_request(method, address, token, {"body": text})["html_url"])
 
 
 def _earlier(line: str, issue: str, token: str) -> dict[str, Any] | None:
     """The first comment that begins with a line."""
     for page in range(1, MOST + 1):
-        comments = _called("GET", f"{issue}/comments?per_page={PAGE}&page={page}", token)
+        comments = _request("GET", f"{issue}/comments?per_page={PAGE}&page={page}", token)
         for comment in comments:
             if (comment["body"] or "").partition("\n")[0].strip() == line:
                 return dict(comment)
@@ -42,7 +42,7 @@ def _earlier(line: str, issue: str, token: str) -> dict[str, Any] | None:
     return None
 
 
-def _called(method: str, address: str, token: str, body: dict[str, str] | None = None) -> Any:
+def _request(method: str, address: str, token: str, body: dict[str, str] | None = None) -> Any:
     headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json", "Content-Type": "application/json"}
     content = None if body is None else json.dumps(body).encode()
     with urlopen(Request(address, content, headers, method=method), timeout=60) as answer:

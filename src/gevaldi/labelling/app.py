@@ -5,9 +5,7 @@ classifier a class comes from is ever sent to a person: neither names of classif
 """
 
 import contextlib
-import io
 import json
-import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from gevaldi.errors import DataError, MissingExtra
 from gevaldi.labelling.assignment import Person
 from gevaldi.labelling.exports import FORMATS
+from gevaldi.labelling.media import picture_response, sound_response
 from gevaldi.labelling.service import BadAnswer, Service, UnknownTask
 from gevaldi.labelling.store import NotStored
 from gevaldi.names import visible
@@ -35,7 +34,6 @@ except ImportError:
     raise MissingExtra("starlette", "The labelling page", "web") from None
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TITLES = {"picture": "What do these pictures show?", "sound": "What are these sounds?"}
@@ -44,11 +42,7 @@ NOBODY = "Ask who sent you here for your own link."
 MOST = 10  # tasks that a page fetches at once
 BODY = 16_384  # most bytes of a request
 DIGITS = 16  # of a number of milliseconds, at most
-RANGE = re.compile(
-    r"bytes=(\d{1,15})-(\d{1,15})?"
-)  # the only form in which players ask: Safari plays nothing without an answer to it
 SMALL = 64  # pixels of the longer side up to which a picture is enlarged without smoothing
-SIDE = 1024  # most pixels of the longer side of a picture
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; script-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -102,15 +96,6 @@ class Guard:
         )
         app = self.app if is_known else Response(OTHER_NAME.format(visible(str(host))[:100]), 421, media_type="text/plain")
         await app({**scope, "name": self.name}, receive, guarded)
-
-
-def png_of(picture: "Image") -> bytes:
-    """A picture as the browser gets it: its pixels and nothing else, at most `SIDE` on the longer side."""
-    shown, sink = picture.copy(), io.BytesIO()
-    shown.thumbnail((SIDE, SIDE))
-    shown.info.clear()
-    shown.save(sink, "PNG")
-    return sink.getvalue()
 
 
 def make_app(service: Service, hosts: frozenset[str] | None = None, guide: str = "", name: str = "") -> Guard:
@@ -251,24 +236,14 @@ class Pages:
             raise HTTPException(404) from None
 
     async def _picture(self, text: str) -> Response:
-        content = await run_in_threadpool(lambda: png_of(self.service.queue.picture(text)))
-        return Response(content, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+        return await run_in_threadpool(lambda: picture_response(self.service.queue.picture(text)))
 
     async def _sound(self, request: Request, text: str) -> Response:
         """A sound, or the part of it that a player asks for."""
         find = self.service.queue.sound
         if find is None:
             raise HTTPException(404)
-        content = await run_in_threadpool(find, text)
-        headers = {"Cache-Control": "private, max-age=3600", "Accept-Ranges": "bytes"}
-        asked = RANGE.fullmatch(request.headers.get("range", ""))
-        if asked is None:  # the whole, as RFC 9110 allows for every range
-            return Response(content, media_type="audio/flac", headers=headers)
-        begin, end = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
-        if not begin <= end:
-            return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{len(content)}"})
-        headers["Content-Range"] = f"bytes {begin}-{end}/{len(content)}"
-        return Response(content[begin : end + 1], 206, media_type="audio/flac", headers=headers)
+        return sound_response(await run_in_threadpool(find, text), request.headers.get("range", ""))
 
     async def answer(self, request: Request, person: Person) -> Response:
         """Store an answer; the reply comes once it is on disk."""

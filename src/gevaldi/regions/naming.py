@@ -24,7 +24,7 @@ from gevaldi.storage import local_path
 PICTURES = 50  # of each kind, from each half
 FEWEST = 20
 MOST = 3  # texts for a region
-MISS = 0.05
+MISS = 0.05  # chance of any text if none fits better
 
 Fits = Float[np.ndarray, "pictures texts"]
 
