@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -16,9 +15,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+import gevaldi
+
 pytest.importorskip("hatchling")
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
+
+from conftest import called
 
 HERE = Path(__file__).parents[1]
 DATA = ("flac", "json", "png", "safetensors")  # what is not text that we wrote
@@ -61,10 +64,12 @@ def test_the_source_distribution_builds_the_same_bytes_again(release, tmp_path):
     assert members(again[1]) == members(source)
 
 
-def test_the_version_is_the_same_wherever_it_stands(release):
+def test_the_version_is_the_same_wherever_it_stands(release, tmp_path):
     wheel, _ = release
     version = wheel.name.split("-")[1]
     assert yaml.safe_load((HERE / "CITATION.cff").read_text())["version"] == version
+    assert gevaldi.__version__ == version
+    assert called(tmp_path, "--version").stdout == f"gevaldi {version}\n"
     assert f"## {version}" in (HERE / "CHANGELOG.md").read_text()
 
 
@@ -104,20 +109,19 @@ def test_without_the_repository_the_package_does_what_the_readme_begins_with(rel
         wheel.extractall(tmp_path / "site")
     work = tmp_path / "work"
     work.mkdir()
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"PYTHONPATH": str(tmp_path / "site")}
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
 
-    def gevaldi(*words: str) -> str:
-        command = [sys.executable, "-P", "-m", "gevaldi", *words]
-        done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    where = [sys.executable, "-P", "-c", "import gevaldi; print(gevaldi.__file__)"]
-    assert str(tmp_path) in subprocess.run(where, cwd=work, env=environment, capture_output=True, text=True, check=True).stdout
-    pair = ("bundled:mnist-strided", "bundled:mnist-pooled")
-    gevaldi("compare", *pair, "-g", "bundled:mnist-vae", "-n", "8", "--steps", "20", "--out", "run")
-    gevaldi("regions", "run", "--draws", "2000")
-    gevaldi("verdict", *pair, "--pool", "bundled:mnist-digits", "--out", "run/verdict")
-    shutil.rmtree(work / "run" / "report", ignore_errors=True)
-    gevaldi("report", "run")
-    assert "Decision" in (work / "run" / "report.html").read_text()
+    code = """
+import gevaldi
+print(gevaldi.__file__)
+pair = "bundled:mnist-strided", "bundled:mnist-pooled"
+run = gevaldi.compare(*pair, "bundled:mnist-vae", samples=8, steps=20, out="run")
+run.regions(2000)
+gevaldi.verdict(*pair, "bundled:mnist-digits", out="run/verdict")
+run.report()
+"""
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path))
+    assert '<h2 id="answer">Decision</h2>' in (work / "run" / "report.html").read_text()
