@@ -20,7 +20,7 @@ RUN uv pip install --no-deps -b constraints.txt --prefix /package .
 FROM python
 LABEL org.opencontainers.image.title="GeValDi" \
       org.opencontainers.image.description="Where two classifiers differ, how often, and which one should be deployed" \
-      org.opencontainers.image.licenses="MIT"
+      org.opencontainers.image.licenses="MIT AND CC-BY-SA-3.0 AND CC-BY-SA-4.0 AND LicenseRef-WordNet"
 # Everybody may write to both folders, since --user takes numbers that the image does not know.
 RUN useradd --create-home gevaldi && chmod 1777 /home/gevaldi && mkdir -m 1777 /work
 # Two layers: a change of the source leaves the large one as it is.

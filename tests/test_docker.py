@@ -65,6 +65,10 @@ def test_the_image_has_a_python_that_the_package_allows() -> None:
     assert SpecifierSet(PROJECT["requires-python"]).contains(f"{base[1]}.0")
 
 
+def test_the_image_is_under_the_licences_of_the_package() -> None:
+    assert f'licenses="{PROJECT["license"]}"' in instructions("LABEL")[0]
+
+
 def test_the_image_runs_a_command_of_the_package_as_a_user_without_rights_who_gets_its_signals() -> None:
     import typer
 
