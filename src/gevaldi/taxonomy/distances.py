@@ -171,7 +171,7 @@ def _undirected(taxonomy: Taxonomy) -> np.ndarray:
     _refuse_large(len(taxonomy.classes), len(taxonomy.hypernyms) - len(taxonomy.classes))
     places = {node: i for i, node in enumerate(taxonomy.hypernyms)}
     edges = [(places[node], places[above]) for node, uppers in taxonomy.hypernyms.items() for above in uppers]
-    lower, upper = np.array(edges).T
+    lower, upper = np.array(edges, dtype=np.int32).T  # as csgraph takes them
     graph = coo_array((np.ones(len(edges)), (lower, upper)), shape=(len(places), len(places))).tocsr()
     classes = [places[c] for c in taxonomy.classes]
     found = np.empty((len(classes), len(classes)), dtype=np.int32)
