@@ -64,19 +64,21 @@ class Store:
         """
         refuse_network(folder)
         self.path = folder / FILE
-        try:
-            self._connection = sqlite3.connect(self.path, timeout=30, check_same_thread=False, isolation_level=None)
-            mode = self._connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-            self._connection.execute("PRAGMA synchronous=FULL")  # an answer is on disk when it is acknowledged
-            if mode == "wal":
-                self._connection.executescript(SCHEMA)
-        except sqlite3.Error as error:
-            raise RunFolderError(f"{self.path} cannot be read or written: {error}.") from error
-        if mode != "wal":
-            self._connection.close()
-            raise RunFolderError(
-                f"SQLite cannot keep a log beside {self.path} (its journal mode is {mode}), so that answers could be lost. {REMEDY}"
-            )
+        with contextlib.ExitStack() as failed:
+            try:
+                self._connection = sqlite3.connect(self.path, timeout=30, check_same_thread=False, isolation_level=None)
+                failed.callback(self._connection.close)
+                mode = self._connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+                self._connection.execute("PRAGMA synchronous=FULL")  # an answer is on disk when it is acknowledged
+                if mode == "wal":
+                    self._connection.executescript(SCHEMA)
+            except sqlite3.Error as error:
+                raise RunFolderError(f"{self.path} cannot be read or written: {error}.") from error
+            if mode != "wal":
+                raise RunFolderError(
+                    f"SQLite cannot keep a log beside {self.path} (its journal mode is {mode}), so that answers could be lost. {REMEDY}"
+                )
+            failed.pop_all()
         self._jobs: queue.SimpleQueue[tuple[Callable[..., Any], Callable[..., None], Future[Any]] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_all, name="answers", daemon=True)
         self._writer.start()
