@@ -142,7 +142,13 @@ def test_the_samples_that_a_figure_draws_are_the_largest_of_the_table(run: Run) 
 
 READ = ("report", "figure divergence", "figure typicality", "export of the 50 largest")
 STARTED = multiprocessing.get_context("forkserver")  # processes that begin with all imports
-USED = ["gevaldi.cli.main", "gevaldi.comparison", "gevaldi.reports.page", "gevaldi.exports.imagefolder", "matplotlib.backends.backend_svg"]
+USED = [
+    "gevaldi.cli.main",
+    "gevaldi.comparison",
+    "gevaldi.reports.page",
+    "gevaldi.exports.imagefolder",
+    "matplotlib.backends.backend_svg",
+]
 STARTED.set_forkserver_preload([*USED, "torchvision", "test_large_runs"])
 
 

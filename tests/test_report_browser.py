@@ -501,5 +501,7 @@ def test_axe_finds_nothing_on_a_page_with_regions_and_a_telephone_shows_it_whole
     link = page.locator("#region-1 a", has_text="of the search")
     number = link.inner_text().split()[0]
     link.click()
-    page.locator("#count", has_text=re.compile(rf"^\s*{number} of ")).wait_for()  # the address is followed after the click has returned
+    page.locator(
+        "#count", has_text=re.compile(rf"^\s*{number} of ")
+    ).wait_for()  # the address is followed after the click has returned
     page.close()
