@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process compiles torch anew: 18 s of the processor's time
 
-.PHONY: help demo site reproduce test quick hostile browser lint format architecture benchmarks clean
+.PHONY: help demo site dist reproduce test quick hostile browser lint format architecture benchmarks clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ demo: .venv/installed ## install, compare the bundled pair, write the report, sa
 
 site: .venv/installed-docs ## build the documentation, with the demo's report on its home page, say where it is
 	$(BIN)/python docs/site/build.py
+
+dist: .venv/installed ## build the wheel and the source distribution in dist/
+	$(BIN)/uv build --quiet --out-dir dist
 
 reproduce: .venv/installed ## make the paper's figures again, the quick set: about three minutes
 	$(BIN)/gevaldi reproduce all --quick
@@ -69,4 +72,4 @@ benchmarks: .venv/installed-test ## measure again what benchmarks/README.md says
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean: ## remove the environment, caches and what was built
-	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

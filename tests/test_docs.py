@@ -131,7 +131,7 @@ def commands_of(text: str) -> set[str]:
     """The commands of a page's blocks, each on one line."""
     blocks = re.findall(r"^```\w*\n(.*?)^```|^((?: {4}.*\n|\n)+)", text, re.DOTALL | re.MULTILINE)
     lines = re.sub(r" *\\\n *", " ", "\n".join(fenced or indented for fenced, indented in blocks)).splitlines()
-    return {match[1] for line in lines if (match := re.match(r" *(?:\$ )?gevaldi (.+)", line))}
+    return {match[1] for line in lines if (match := re.match(r" *(?:\$ |docker run .* )?gevaldi (.+)", line))}
 
 
 @pytest.mark.parametrize("page", sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]), ids=lambda path: path.name)

@@ -36,10 +36,22 @@ TAXONOMY = [
     "gevaldi.taxonomy.distances.set_distance",
     "gevaldi.taxonomy.distances.edge_counts",
 ]
+INTEGRATIONS = [
+    "gevaldi.integrations.mlflow.log",
+    "gevaldi.integrations.wandb.log",
+    "gevaldi.integrations.tensorboard.log",
+    "gevaldi.integrations.card.card",
+    "gevaldi.integrations.results.contents_of",
+    "gevaldi.integrations.contents.Contents",
+    "gevaldi.integrations.contents.Metric",
+    "gevaldi.integrations.contents.Picture",
+    "gevaldi.testing.assert_not_worse",
+]
 PAGES = {
     "python": ("Python", "`import gevaldi` has these names. Each is imported when it is first used.", PYTHON),
     "results": ("Results", "What comparisons and verdicts return.", RESULTS),
     "parts": ("Interfaces of your own parts", "[Your own parts](../your-own-parts.md) shows them at work.", PARTS),
+    "integrations": ("Other tools and tests", "[Other tools](../integrations.md) shows them at work.", INTEGRATIONS),
     "taxonomy": ("Hierarchies of classes", "[The hierarchy of classes](../hierarchy.md) explains them.", TAXONOMY),
 }
 
@@ -55,7 +67,8 @@ def pages() -> dict[str, str]:
 @cache
 def module(name: str) -> griffe.Module:
     """A module, read without importing it."""
-    path = SOURCES / (name.replace(".", "/") + ".py")
+    home = SOURCES / name.replace(".", "/")
+    path = home / "__init__.py" if home.is_dir() else home.with_suffix(".py")
     return griffe.visit(name, filepath=path, code=path.read_text(encoding="utf-8"))
 
 
@@ -71,7 +84,8 @@ def described(path: str) -> str:
     home, _, name = path.rpartition(".")
     member = resolve(path)
     public = home if name not in gevaldi.__all__ or gevaldi._HOMES[name] != home else "gevaldi"
-    lines = [f"## {name}", code(f"from {public} import {name}"), *body(member)]
+    title = f"{home.rpartition('.')[2]}.{name}" if name == "log" else name
+    lines = [f"## {title}", code(f"from {public} import {name}"), *body(member)]
     if member.is_class:
         for part in member.members.values():
             if not part.name.startswith("_") and part.docstring and (part.is_function or "property" in part.labels):

@@ -54,6 +54,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("gevaldi")
     if name not in _HOMES:
         raise AttributeError(f"module 'gevaldi' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -354,12 +354,10 @@ class ConditionalGenerator(nn.Module):
         temperature: float = 1.0,
         layers: int = 8,
         hidden: int = 128,
-        encoder: tuple[int, int] = (24, 192),
         decoder: tuple[int, int] = (48, 192),
         side: int = SIDE,
     ) -> None:
         super().__init__()
-        self.encoder = Encoder(latent, *encoder, side)
         self.decoder = Decoder(latent, *decoder, side)
         self.flow = Flow(latent, layers, hidden)
         self.register_buffer("temperature", torch.tensor(temperature))
@@ -372,11 +370,6 @@ class ConditionalGenerator(nn.Module):
     def forward(self, u: Float[Tensor, "batch latent"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch 1 side side"]:
         """The picture of the class y at the latent u."""
         return torch.sigmoid(self.decoder(self.flow(self.temperature * u, y), y))
-
-    def invert(self, x: Float[Tensor, "batch 1 side side"], y: Int[Tensor, "batch"]) -> Float[Tensor, "batch latent"]:
-        """The u whose picture is the autoencoder's reconstruction of x as the class y."""
-        mean, _ = self.encoder(x, y)
-        return self.flow.inverse(mean, y)[0] / self.temperature
 
 
 KINDS: dict[str, Callable[[int, int, int], nn.Module]] = {

@@ -22,6 +22,7 @@ class DataSet(ABC):
         source: where it was published.
         classes: the name of each class, or (WordNet id, name).
         world: its short name, as in `gevaldi train mnist` and mnist:test.
+        terms: whose the data are and what may be done with what is made of them, as cards say it.
         side: rows and columns of a picture.
     """
 
@@ -31,6 +32,7 @@ class DataSet(ABC):
     source: str
     classes: tuple[str, ...] | tuple[tuple[str, str], ...]
     world: str
+    terms: str
     side: ClassVar[int]
 
     @property
@@ -56,11 +58,6 @@ class DataSet(ABC):
     @abstractmethod
     def shipped(self) -> "Examples":
         """The test examples that ship with GeValDi, equally many of each class."""
-
-    @property
-    def terms(self) -> str:
-        """Whose the data are and what may be done with what is made of them, as cards say it; nothing if it goes without saying."""
-        return ""
 
     def sound(self) -> "Sound | None":
         """How its pictures become sound; None if they do not."""

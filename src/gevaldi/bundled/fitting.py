@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from gevaldi.bundled.schedule import Schedule
 
-Built = TypeVar("Built", bound=nn.Module)
+Built = TypeVar("Built")
 Loss = Callable[[Int[Tensor, "batch"], torch.Generator], Tensor]
 
 
@@ -56,7 +56,7 @@ class Average:
 
 
 def seeded(build: Callable[[], Built], seed: int) -> Built:
-    """A network with the initial weights of a seed; the caller's random numbers do not move."""
+    """What `build` makes, with the initial weights of a seed; the caller's random numbers do not move."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build()

@@ -35,15 +35,6 @@ class Recordings(DataSet):
         """All its training recordings."""
         return f"the 2,700 training recordings of the {self.name} [{self.source}]"
 
-    @property
-    def terms(self) -> str:
-        """The licence of the recordings, which holds for what is made of them."""
-        return """
-The recordings are © Zohar Jackson and the contributors of the Free Spoken Digit Dataset
-(https://github.com/Jakobovski/free-spoken-digit-dataset), under CC BY-SA 4.0
-(https://creativecommons.org/licenses/by-sa/4.0/). What was made of them, these weights too, is under the same licence.
-"""
-
     def sound(self) -> "LogMel":
         """Log-mel spectrograms of 64 bands and 64 frames, which is a second."""
         from gevaldi.sounds.log_mel import LogMel

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gevaldi.bundled import audit, cards, store
-from gevaldi.bundled.architectures import CLASSES, ConditionalGenerator, Referee
+from gevaldi.bundled.architectures import CLASSES, ConditionalGenerator, Decoder, Encoder, Flow, Referee
 from gevaldi.bundled.examples import Examples
 from gevaldi.bundled.families import Family
 from gevaldi.bundled.fitting import AUGMENTATIONS, Average, fit, seeded
@@ -110,8 +110,8 @@ class Workshop:
             store.check_origin(path, origin.header())
             self.report(name, 1.0)
             return Trained(name, path, skipped=True)
-        if isinstance(network, ConditionalGenerator):
-            self.fit_generator(network)
+        if name == self.world.generator.name:
+            network = self.train_generator()
         else:
             self.watch(name, fit_classifier(network, self.world.classifiers[name], self.train, self.seed))
         store.round_to_half(network)
@@ -150,39 +150,42 @@ class Workshop:
         for done in shares:
             self.report(name, start + (end - start) * done)
 
-    def fit_generator(self, network: ConditionalGenerator) -> None:
-        """The autoencoder, then the flow on its latents, which no longer move."""
-        self.fit_autoencoder(network)
-        self.fit_flow(network)
-        network.eval()
+    def train_generator(self) -> ConditionalGenerator:
+        """An autoencoder, then the flow on its latents, which no longer move. The encoder is not kept."""
+        recipe, side = self.world.generator, self.world.data.side
+        encoder, network = seeded(lambda: (recipe.build_encoder(side), recipe.build(side)), self.seed)
+        for part in (encoder, network):
+            part.to(memory_format=torch.channels_last)
+        self.fit_autoencoder(encoder, network.decoder)
+        self.fit_flow(encoder, network.flow)
+        return network.eval()
 
-    def fit_autoencoder(self, network: ConditionalGenerator) -> None:
+    def fit_autoencoder(self, encoder: Encoder, decoder: Decoder) -> None:
         """By w log p(x | z, y) - KL(q(z | x, y) || N(0, I)), grey values as Bernoulli probabilities; w = 1 is the lower bound."""
-        both, recipe = nn.ModuleList([network.encoder, network.decoder]), self.world.generator
+        both, recipe = nn.ModuleList([encoder, decoder]), self.world.generator
         augment = AUGMENTATIONS[recipe.augmentation]
 
         def loss(batch: Int[Tensor, "batch"], noise: torch.Generator) -> Float[Tensor, ""]:
             x, y = augment(self.train.pictures[batch], noise), self.train.labels[batch]
-            mean, log_variance = network.encoder(x, y)
+            mean, log_variance = encoder(x, y)
             z = mean + (log_variance / 2).exp() * torch.randn(mean.shape, generator=noise)
-            reconstruction = functional.binary_cross_entropy_with_logits(network.decoder(z, y), x, reduction="sum")
+            reconstruction = functional.binary_cross_entropy_with_logits(decoder(z, y), x, reduction="sum")
             divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum()
             bound: Tensor = (recipe.weight * reconstruction + divergence) / len(batch)
             return bound
 
         self.watch(recipe.name, fit(both, loss, len(self.train), recipe.autoencoder, self.seed), end=0.5)
 
-    def fit_flow(self, network: ConditionalGenerator) -> None:
+    def fit_flow(self, encoder: Encoder, flow: Flow) -> None:
         """By the likelihood of latents drawn anew from q(z | x, y) in each epoch; the weights' moving average is kept."""
         recipe, noise = self.world.generator, torch.Generator().manual_seed(self.seed)
         pictures, labels = self.train.pictures.repeat(recipe.copies, 1, 1, 1), self.train.labels.repeat(recipe.copies)
 
         def encode(x: Tensor, y: Tensor) -> Tensor:
-            return torch.stack(network.encoder(AUGMENTATIONS[recipe.augmentation](x, noise), y), 1)
+            return torch.stack(encoder(AUGMENTATIONS[recipe.augmentation](x, noise), y), 1)
 
         stages = audit.in_batches(encode, pictures, labels)
         mean, deviation = stages[:, 0], (stages[:, 1] / 2).exp()
-        flow = network.flow
         flow.start_from(mean, deviation, labels)
         average = Average(flow, recipe.flow_memory)
 

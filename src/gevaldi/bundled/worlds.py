@@ -16,7 +16,21 @@ from gevaldi.errors import UnknownName
 if TYPE_CHECKING:
     from torch import nn
 
+    from gevaldi.bundled.architectures import ConditionalGenerator, Encoder
+
 WEIGHTS = Path(__file__).parent / "weights"
+MNIST_TERMS = """
+MNIST is by Yann LeCun and Corinna Cortes, under CC BY-SA 3.0 (https://creativecommons.org/licenses/by-sa/3.0/).
+What was made of it, pictures and weights, is under the same licence.
+"""
+SPEECH_TERMS = """
+The recordings are © Zohar Jackson and the contributors of the Free Spoken Digit Dataset
+(https://github.com/Jakobovski/free-spoken-digit-dataset), under CC BY-SA 4.0
+(https://creativecommons.org/licenses/by-sa/4.0/). What was made of them, these weights too, is under the same licence.
+"""
+FASHION_TERMS = """
+Fashion-MNIST is © 2017 Zalando SE, under the MIT licence. What was made of it, pictures and weights, is under the same licence.
+"""
 
 
 @dataclass(frozen=True)
@@ -61,13 +75,17 @@ class GeneratorRecipe:
             f"temperature {self.temperature}"
         )
 
-    def build(self, side: int) -> "nn.Module":
+    def build(self, side: int) -> "ConditionalGenerator":
         """The network of pictures of this side, with initial weights."""
         from gevaldi.bundled.architectures import ConditionalGenerator
 
-        return ConditionalGenerator(
-            self.latent, self.temperature, hidden=self.flow_hidden, encoder=self.encoder, decoder=self.decoder, side=side
-        )
+        return ConditionalGenerator(self.latent, self.temperature, hidden=self.flow_hidden, decoder=self.decoder, side=side)
+
+    def build_encoder(self, side: int) -> "Encoder":
+        """The encoder with which the decoder is trained, with initial weights. It is not part of the generator."""
+        from gevaldi.bundled.architectures import Encoder
+
+        return Encoder(self.latent, *self.encoder, side)
 
 
 @dataclass(frozen=True)
@@ -120,7 +138,7 @@ def _by_name(*families: Family) -> dict[str, Family]:
 
 
 DIGITS = World(
-    data=IdxFiles("MNIST", "digit", "digits", "LeCun 1998", tuple("0123456789"), "mnist", "MNIST"),
+    data=IdxFiles("MNIST", "digit", "digits", "LeCun 1998", tuple("0123456789"), "mnist", MNIST_TERMS, "MNIST"),
     classifiers=_by_name(
         Family(
             "mnist-strided", "The smaller classifier of the pair: strided convolutions, no pooling.", "strided", 10, 40, epochs=3
@@ -175,6 +193,7 @@ GARMENTS = World(
             ("n02872752", "Ankle boot"),
         ),
         "fashion",
+        FASHION_TERMS,
         "FashionMNIST",
         Path("/usr/share/datasets/fashion-mnist"),
     ),
@@ -289,6 +308,7 @@ SPEECH = World(
         "Jackson 2018",
         ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
         "speech",
+        SPEECH_TERMS,
     ),
     classifiers=_by_name(
         Family(

@@ -52,13 +52,29 @@ class Group(TyperGroup):
 app = typer.Typer(
     name="gevaldi",
     cls=Group,
-    help="Find, measure and show the pictures on which two classifiers differ most.",
     epilog="Begin with: gevaldi demo. Then: gevaldi list, and gevaldi compare FIRST SECOND --generator GENERATOR.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # its imports alone take longer than all the rest of --help
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+
+def show_version(requested: bool) -> bool:
+    """Print the version and exit, if the option was given."""
+    if requested:
+        from importlib.metadata import version
+
+        typer.echo(f"gevaldi {version('gevaldi')}")
+        raise typer.Exit
+    return requested
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", help="print the version", is_eager=True, callback=show_version)] = False,
+) -> None:
+    """Find, measure and show the pictures on which two classifiers differ most."""
 
 
 def run() -> None:
