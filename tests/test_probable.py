@@ -9,10 +9,10 @@ from conftest import small_classifier, small_generator
 from gevaldi.batches import select
 from gevaldi.divergences import divergence
 from gevaldi.divergences.log_odds import log_odds
-from gevaldi.objective import NOT_FEASIBLE, Evaluation, MostProbable, Objective, within
+from gevaldi.objective import NOT_FEASIBLE, MostProbable, Objective, within
 from gevaldi.priors.uniform import Uniform
 from gevaldi.runs.worker.search import _still_differing
-from gevaldi.search.probable import STEPS, differs, most_probable, second_search
+from gevaldi.search.probable import differs, most_probable
 from gevaldi.testing.worlds import LinearClassifier, LinearGenerator
 
 MARGIN = 1.0
@@ -124,21 +124,3 @@ def test_a_prediction_that_is_not_a_number_is_never_the_most_probable_disagreeme
     evaluation = MostProbable(objective, 0.2)(torch.tensor([[0.1, 0.0], [1.0, 0.0]]), torch.zeros(2, dtype=torch.long))
     assert not evaluation.value[0] > NOT_FEASIBLE / 2
     assert evaluation.value[1] > NOT_FEASIBLE / 2
-
-
-def test_a_search_of_few_steps_is_followed_by_one_of_at_most_twice_as_many_and_one_of_the_usual_by_a_whole_one() -> None:
-    counts: list[int] = []
-
-    def counted(first: int | None) -> int:
-        def evaluate(z: torch.Tensor, condition: torch.Tensor, swapped: torch.Tensor) -> Evaluation:
-            counts.append(len(z))
-            return goal(z, condition, swapped)
-
-        goal = wedge(135)
-        counts.clear()
-        most_probable(evaluate, draws(1, 5), zeros(1), first=first)
-        return len(counts) - 2  # without those of the start and of the end
-
-    assert counted(3) == 6
-    assert counted(200) == counted(None) == STEPS
-    assert second_search(False, 500).stopping == second_search(False).stopping

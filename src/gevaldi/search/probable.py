@@ -24,13 +24,9 @@ class SecondSearch(NamedTuple):
     stopping: Stopping
 
 
-def second_search(has_gradient: bool, first: int | None = None) -> SecondSearch:
-    """Adam, or CMA-ES where there are no gradients; from where the classifiers differ already, so with a small spread.
-
-    It takes at most twice the steps that a user allows the first search, if any: who asks for few has asked for few altogether.
-    """
+def second_search(has_gradient: bool) -> SecondSearch:
+    """Adam, or CMA-ES where there are no gradients; from where the classifiers differ already, so with a small spread."""
     algorithm, steps = (Adam(decay=0.93), STEPS) if has_gradient else (CmaEs(sigma=0.3), STEPS_WITHOUT_GRADIENT)
-    steps = steps if first is None else min(steps, 2 * first)
     return SecondSearch(algorithm, Stopping(steps=steps, window=steps + 1))  # gains say nothing while it crosses the border
 
 
@@ -41,7 +37,6 @@ def most_probable(
     swapped: Bool[Tensor, " batch"] | None = None,
     has_gradient: bool = True,
     seeds: Sequence[int] | None = None,
-    first: int | None = None,
 ) -> Evaluation:
     """Search for the most probable disagreement from each latent, and return the evaluations of the best latents.
 
@@ -54,12 +49,10 @@ def most_probable(
         swapped: whether the second classifier is p₁; None if it never is.
         has_gradient: whether evaluations have a gradient.
         seeds: of the samples, since a search without gradients draws; None for their places in the batch.
-        first: the steps that the search before this one was allowed; see `second_search`.
     """
     swapped = torch.zeros_like(condition, dtype=torch.bool) if swapped is None else swapped
     best, ids = z.clone(), range(len(z))
-    how = second_search(has_gradient, first)
-    for step in search(evaluate, at_once(NewSamples(z, condition, swapped, seeds or ids, ids)), *how):
+    for step in search(evaluate, at_once(NewSamples(z, condition, swapped, seeds or ids, ids)), *second_search(has_gradient)):
         leaving = list(step.leaving)
         best[step.batch.ids[leaving]] = step.batch.best[leaving]
     return evaluate(best, condition, swapped)

@@ -71,7 +71,7 @@ def _in_batches(
 ) -> Iterator[Results | Failure]:
     """The same with one pool of threads, until `stop` is set."""
     if spec.search.goal == MOST_PROBABLE:
-        second = second_search(models.has_gradient, spec.search.steps)
+        second = second_search(models.has_gradient)
         models = replace(models, algorithm=second.algorithm)
         spec = spec.model_copy(update={"search": spec.search.model_copy(update=dict(second.stopping))})
     goals = goals_of(models, spec, pool).until(stop)
@@ -236,8 +236,7 @@ def results_of(trajectories: Sequence[Trajectory], recorder: PathRecorder, goals
     probable = after if spec.search.goal == MOST_PROBABLE else None
     if goals.probable:
         seeds = [start.seed for start in starts]
-        steps = spec.search.steps
-        probable = most_probable(goals.probable, after.z, condition, swapped, models.has_gradient, seeds, steps)
+        probable = most_probable(goals.probable, after.z, condition, swapped, models.has_gradient, seeds)
         if models.plan.mixed:
             probable = _still_differing(evaluate(probable.z, condition, swapped), after)
     prior = models.generator.prior
