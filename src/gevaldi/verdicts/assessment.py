@@ -191,7 +191,7 @@ class Assessment:
         else:
             given = list(labels)
         named = [replace(one, person=one.person or person, source=one.source or source) for one in given]
-        found, notes = labels_of_pool(self.pool, self._ids, named, source)
+        found, notes = labels_of_pool(self.pool, self._ids, named, source, is_file)
         count = self.answers.add([*map(self._with_choices, found), *(self._gone(found, source) if is_file else ())])
         self.notes += [note for note in notes if note not in self.notes]
         self.refresh()

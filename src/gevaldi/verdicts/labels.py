@@ -10,12 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gevaldi.errors import DataError, SpecError, UnknownName
+from gevaldi.names import listed, plain
 from gevaldi.predictions.base import Pool
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, WITHDRAWN, Answer
 from gevaldi.verdicts.evidence import FOREIGN, UNKNOWN, Truth
 from gevaldi.verdicts.scores import place_of
 
 WORDS = (NEITHER, CANNOT_TELL)
+MISSING = "nan"  # what a program writes for an answer that is not there
+SHOWN, SOME = 3, 12  # names of classes in a sentence: examples, and those that exist
 BLIND = re.compile("p[0-9a-f]{15}")
 
 
@@ -82,11 +85,14 @@ def _slashes(path: str) -> str:
     return path.replace("\\", "/")
 
 
-def labels_of_pool(pool: Pool, disputed: Container[str], answers: Sequence[Answer], source: str) -> tuple[list[Answer], list[str]]:
-    """Labels under the pool's ids and the names of its classes, and sentences on those that are of other pictures.
+def labels_of_pool(
+    pool: Pool, disputed: Container[str], answers: Sequence[Answer], source: str, is_file: bool = False
+) -> tuple[list[Answer], list[str]]:
+    """Labels under the pool's ids and the names of its classes, and sentences on those that are of other pictures or classes.
 
     Raises:
-        DataError: none is of a picture of the pool, two are of the same picture, or a class is unknown.
+        DataError: none is of a picture of the pool, two are of the same picture, a class is unknown, or no label of a whole file
+            names a class that is known.
     """
     answers = _with_ids(pool, answers)
     ids = known_ids(pool, [one.picture for one in answers], disputed)
@@ -98,13 +104,39 @@ def labels_of_pool(pool: Pool, disputed: Container[str], answers: Sequence[Answe
         )
     found = [replace(one, picture=ids[one.picture], answer=_class(pool, one, source)) for one in answers if one.picture in ids]
     refuse_two_answers(found, source)
-    notes = []
+    notes = _about_classes(pool, found, source, is_file)
     if elsewhere:
         notes.append(f"{len(elsewhere):,} labels in {source} are of pictures that are not in the pool, such as {elsewhere[0]!r}.")
     by_name = sum(ids[one.picture] != one.picture for one in answers if one.picture in ids)
     if by_name:
         notes.append(f"{by_name:,} labels in {source} are matched to pictures by the end of their path.")
     return found, notes
+
+
+def _about_classes(pool: Pool, answers: Sequence[Answer], source: str, is_file: bool) -> list[str]:
+    """Sentences on classes that no classifier predicts.
+
+    Raises:
+        DataError: all labels of a file name such classes.
+    """
+    known = {text for label in pool.classes for text in (label.name, label.id)}
+    named = [one.answer for one in answers if one.answer not in (*WORDS, WITHDRAWN)]
+    foreign = [name for name in named if name not in known]
+    if not foreign:
+        return []
+    examples = listed([plain(name) for name in dict.fromkeys(foreign)], SHOWN)
+    if is_file and len(foreign) == len(named):
+        raise DataError(
+            f"None of the {len(named):,} labels in {source} names a class that a classifier predicts: they name {examples}, and "
+            f"the classes are {_known(pool)}. Write the classes as the classifiers do, or {NEITHER!r} if a picture shows none of "
+            "them. Nothing was taken."
+        )
+    count = "1 label" if len(foreign) == 1 else f"{len(foreign):,} labels"
+    return [f"{count} in {source} name{'s' if len(foreign) == 1 else ''} classes that no classifier predicts: {examples}."]
+
+
+def _known(pool: Pool) -> str:
+    return listed([plain(label.name) for label in pool.classes], SOME)
 
 
 def refuse_two_answers(answers: Iterable[Answer], source: str) -> None:
@@ -136,13 +168,23 @@ def _class(pool: Pool, one: Answer, source: str) -> str:
         place_of(one.answer, pool.classes)
     except UnknownName as error:
         names = [label.name for label in pool.classes]
-        if is_open(pool) and not difflib.get_close_matches(one.answer.lower(), names, n=1, cutoff=0.6):
+        is_like_them = any(_is_number(name) == _is_number(one.answer) for name in names) and one.answer.casefold() != MISSING
+        if is_open(pool) and is_like_them and not difflib.get_close_matches(one.answer.lower(), names, n=1, cutoff=0.6):
             return one.answer
+        hint = str(error) if is_like_them else f"The classes are {_known(pool)}."
         raise DataError(
-            f"{source} says that {one.picture} shows {one.answer!r}, which no classifier knows. {error} Write {NEITHER!r} if it "
+            f"{source} says that {one.picture} shows {one.answer!r}, which no classifier knows. {hint} Write {NEITHER!r} if it "
             f"shows another class, and {CANNOT_TELL!r} if that is unclear. Nothing was taken."
         ) from None
     return one.answer
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_open(pool: Pool) -> bool:
