@@ -313,6 +313,21 @@ def test_tables_without_a_class_in_common_are_refused(tmp_path: Path) -> None:
     assert "have no class in common: cat, dog, horse; Hund, Katze." in said
 
 
+def test_names_that_differ_only_in_case_or_spaces_are_one_class_where_each_side_has_one(tmp_path: Path) -> None:
+    found = two(
+        tmp_path, frame(**{"class": ["cat", "Big dog", "owl", "eel"]}), frame(**{"class": ["cat", " big  Dog", "owl", "eel"]})
+    )
+    assert np.array_equal(found.predictions[0].top, found.predictions[1].top)
+    assert found.notes == (
+        f"1 classes of table:{tmp_path}/second.csv are matched without regard to case and spaces: ' big  Dog' is 'Big dog'.",
+    )
+    found = two(
+        tmp_path, frame(**{"class": ["cat", "Polish", "polish", "eel"]}), frame(**{"class": ["cat", "POLISH", "eel", "eel"]})
+    )
+    assert len(found.classes) == 5  # nothing says which of the two it is
+    assert f"second.csv never predicts 2 classes of table:{tmp_path}/first.csv: Polish, polish. If these are" in found.notes[1]
+
+
 def test_ids_and_names_mean_the_same_class_where_one_side_has_both(tmp_path: Path) -> None:
     (tmp_path / "both.txt").write_text("n01440764\ttench\nn01443537\tgoldfish\n")
     first, second, third = tmp_path / "1.csv", tmp_path / "2.csv", tmp_path / "3.csv"
@@ -323,6 +338,15 @@ def test_ids_and_names_mean_the_same_class_where_one_side_has_both(tmp_path: Pat
         found = pool(*(f"table:{path}" + f",classes={tmp_path}/both.txt" * (path == first) for path in order))
         assert {label.id for label in found.classes} == {"n01440764", "n01443537"}
         assert all(np.array_equal(one.top, found.predictions[0].top) for one in found.predictions)
+
+
+def test_two_classes_of_one_name_are_not_matched_by_another_spelling(tmp_path: Path) -> None:
+    (tmp_path / "cranes.txt").write_text("n02012849\tcrane\nn03126707\tcrane\nn01440764\ttench\n")
+    first, second = frame(**{"class": [0, 1, 2, 2]}), frame(**{"class": ["Crane", "Crane", "tench", "tench"]})
+    first.to_csv(tmp_path / "first.csv", index=False)
+    second.to_csv(tmp_path / "second.csv", index=False)
+    found = pool(f"table:{tmp_path}/first.csv,classes={tmp_path}/cranes.txt", f"table:{tmp_path}/second.csv")
+    assert [label.name for label in found.classes] == ["crane", "crane", "tench", "Crane"]
 
 
 def test_a_table_is_no_classifier_to_search_with_and_says_who_takes_it(tmp_path: Path) -> None:

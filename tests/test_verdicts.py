@@ -559,6 +559,13 @@ def test_labels_that_name_classes_otherwise_than_tables_are_refused(
     assert not verdict.answers.all()
 
 
+def test_labels_may_differ_from_classes_in_case_and_spaces() -> None:
+    verdict = verdict_on(pool_of([0, 0, 0], [1, 1, 1]))
+    verdict.add({"p0": " Cat", "p1": "DOG", "p2": "Neither"})
+    assert counted(verdict.answers) == {"p0": "cat", "p1": "dog", "p2": NEITHER}
+    assert "2 labels in Python are matched without regard to case and spaces: " in verdict.notes[0]
+
+
 def test_classes_that_some_labels_name_and_nobody_predicts_are_counted_on_the_page(tmp_path: Path) -> None:
     verdict = gevaldi.verdict(*tables(tmp_path, [0] * 4 + [1], [1] * 5))
     pd.DataFrame({"picture": ["p0", "p1", "p2"], "class": ["zebra", "cat", "okapi"]}).to_csv(tmp_path / "labels.csv", index=False)

@@ -4,7 +4,8 @@ Classes are the same by taxonomy id where both have one, otherwise by name, as i
 classifier knows stays: on a picture it is an answer like any other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -101,12 +102,14 @@ def over_all_classes(predictions: Sequence[Predictions]) -> tuple[tuple[Label, .
     """
     first, *others = sorted(predictions, key=lambda one: not any(label.id not in (None, label.name) for label in one.classes))
     classes = [*first.classes]  # of one that knows both names and ids, so that others may know either
-    places = {id(first): [*range(len(classes))]} | {id(one): _merge(classes, one, first) for one in others}
+    notes: list[str] = []
+    places = {id(first): [*range(len(classes))]} | {id(one): _merge(classes, one, first, notes) for one in others}
     found, ordered = tuple(classes), [places[id(one)] for one in predictions]
-    return found, [_moved(one, own, found) for one, own in zip(predictions, ordered, strict=True)], _notes(predictions, ordered)
+    moved = [_moved(one, own, found) for one, own in zip(predictions, ordered, strict=True)]
+    return found, moved, notes + _notes(predictions, ordered, found)
 
 
-def _merge(classes: list[Label], one: Predictions, first: Predictions) -> list[int]:
+def _merge(classes: list[Label], one: Predictions, first: Predictions, notes: list[str]) -> list[int]:
     """Where the classes of a classifier are among those of the ones before, to which new ones are added."""
     before, own = _named(classes), _named(one.classes)
     if before == own:
@@ -118,6 +121,16 @@ def _merge(classes: list[Label], one: Predictions, first: Predictions) -> list[i
         reason = str(error).rpartition(" Map them")[0]
         raise SpecError(f"The classes of {one.name} and {first.name} cannot be matched by name. {reason} Give both ids.") from None
     known = {key: i for i, key in reversed([*enumerate(theirs)])}
+    shared = {*theirs} & {*mine}
+    rest, free = ([i for i, key in enumerate(keys) if key not in shared] for keys in (mine, theirs))
+    mine_at, theirs_at = {own[i][0]: i for i in rest}, {before[k][0]: k for k in free}
+    spelled = {}
+    for name, other in alike([own[i][0] for i in rest], [before[k][0] for k in free]).items():
+        i, k = mine_at[name], theirs_at[other]
+        if not (own[i][1] and before[k][1]):  # otherwise they are two classes of a taxonomy
+            mine[i], spelled[name] = theirs[k], other
+    if spelled:
+        notes.append(f"{len(spelled):,} classes of {one.name} {in_other_spelling(spelled)}")
     if not known.keys() & set(mine):
         raise SpecError(
             f"{first.name} and {one.name} have no class in common: {_classes(first.classes)}; {_classes(one.classes)}. Give the "
@@ -132,6 +145,26 @@ def _merge(classes: list[Label], one: Predictions, first: Predictions) -> list[i
             classes[known[key]] = label
         found.append(known[key])
     return found
+
+
+def fold(name: str) -> str:
+    """A name without regard to case, and to spaces beside the single ones between words."""
+    return " ".join(name.split()).casefold()
+
+
+def alike(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
+    """Names that are others but for case and spaces, where this is one of each."""
+    mine, theirs = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+    for by_fold, side in ((mine, names), (theirs, others)):
+        for name in side:
+            by_fold[fold(name)].append(name)
+    return {own[0]: theirs[key][0] for key, own in mine.items() if len(own) == len(theirs.get(key, ())) == 1}
+
+
+def in_other_spelling(names: Mapping[str, str]) -> str:
+    """The end of a sentence on names that are matched to others."""
+    shown = [f"{plain(one)!r} is {plain(other)!r}" for one, other in [*names.items()][:SHOWN]]
+    return f"are matched without regard to case and spaces: {', '.join(shown)}{', …' if len(names) > SHOWN else ''}."
 
 
 def _refuse_numbers(classes: Sequence[Label], one: Predictions, first: Predictions) -> None:
@@ -178,16 +211,24 @@ def _moved(one: Predictions, places: Sequence[int], classes: tuple[Label, ...]) 
     return replace(one, classes=classes, top=top, digest=one.digest if same else digest_of(one.ids, classes, top))
 
 
-def _notes(predictions: Sequence[Predictions], places: Sequence[Sequence[int]]) -> list[str]:
-    """Classes that only some classifiers have; those of tables are only the ones that occur, and say nothing."""
+def _notes(predictions: Sequence[Predictions], places: Sequence[Sequence[int]], classes: Sequence[Label]) -> list[str]:
+    """Classes that only some classifiers have; those of tables are only the ones that occur, and may be other spellings."""
     closed = [i for i, one in enumerate(predictions) if one.source.get("closed", True)]
     everywhere = set.intersection(*(set(places[i]) for i in closed)) if closed else set()
     found = []
-    for i in closed:
-        own = [k for k, place in enumerate(places[i]) if place not in everywhere]
+    for i, one in enumerate(predictions):
+        own = [k for k, place in enumerate(places[i]) if place not in everywhere] if i in closed else []
         if own:
-            labels = [predictions[i].classes[k] for k in own]
-            found.append(f"{predictions[i].name} has {len(own):,} classes that not all others have: {_classes(labels)}.")
+            labels = [one.classes[k] for k in own]
+            found.append(f"{one.name} has {len(own):,} classes that not all others have: {_classes(labels)}.")
+        tables = [k for k in range(len(predictions)) if k not in (i, *closed)]
+        lost = sorted({place for k in tables for place in places[k]} - {*places[i]})
+        if lost:
+            whose = predictions[tables[0]].name if len(tables) == 1 else "other tables"
+            found.append(
+                f"{one.name} never predicts {len(lost):,} classes of {whose}: {_classes([classes[place] for place in lost])}. If "
+                "these are other spellings of its classes, spell them alike."
+            )
     return found
 
 
@@ -207,8 +248,11 @@ def true_classes(
     if not unique:
         return None, classes, []
     found: dict[str | None, int] = {name: place for name in unique if (place := _place(name, classes)) is not None}
+    free = [(label.name, i) for i, label in enumerate(classes) if i not in found.values()]
+    spelled = alike([name for name in unique if name not in found], [name for name, _ in free])
+    found |= {name: dict(free)[other] for name, other in spelled.items()}
     lost = [name for name in unique if name not in found]
-    notes = []
+    notes = [f"{len(spelled):,} classes of the pool {in_other_spelling(spelled)}"] if spelled else []
     if lost and open_ended and found:
         found |= {name: len(classes) + i for i, name in enumerate(lost)}
         classes = (*classes, *map(Label, lost))

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from gevaldi.errors import DataError, SpecError, UnknownName
 from gevaldi.names import listed, plain
 from gevaldi.predictions.base import Pool
+from gevaldi.predictions.matching import fold, in_other_spelling
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, WITHDRAWN, Answer
 from gevaldi.verdicts.evidence import FOREIGN, UNKNOWN, Truth
 from gevaldi.verdicts.scores import place_of
@@ -102,12 +103,17 @@ def labels_of_pool(
             f"None of the {len(answers):,} labels in {source} is of a picture in the pool {pool.name}: they are of pictures such "
             f"as {elsewhere[0]!r}, and the pool has pictures such as {pool.ids[0].as_py()!r}."
         )
-    found = [replace(one, picture=ids[one.picture], answer=_class(pool, one, source)) for one in answers if one.picture in ids]
+    of_pool = [one for one in answers if one.picture in ids]
+    names = {text: _class(pool, one, source) for text, one in {one.answer: one for one in reversed(of_pool)}.items()}
+    found = [replace(one, picture=ids[one.picture], answer=names[one.answer]) for one in of_pool]
     refuse_two_answers(found, source)
     notes = _about_classes(pool, found, source, is_file)
+    spelled = {text: name for text, name in names.items() if name not in (text, *WORDS)}
+    if spelled:
+        notes.append(f"{sum(one.answer in spelled for one in of_pool):,} labels in {source} {in_other_spelling(spelled)}")
     if elsewhere:
         notes.append(f"{len(elsewhere):,} labels in {source} are of pictures that are not in the pool, such as {elsewhere[0]!r}.")
-    by_name = sum(ids[one.picture] != one.picture for one in answers if one.picture in ids)
+    by_name = sum(ids[one.picture] != one.picture for one in of_pool)
     if by_name:
         notes.append(f"{by_name:,} labels in {source} are matched to pictures by the end of their path.")
     return found, notes
@@ -162,13 +168,17 @@ def _class(pool: Pool, one: Answer, source: str) -> str:
     Raises:
         DataError: it names a class that is not known, and that is not new to tables either, of which more classes may exist.
     """
-    if one.answer == WITHDRAWN or one.answer.casefold() in WORDS:
-        return one.answer.casefold()
+    folded = fold(one.answer)
+    if one.answer == WITHDRAWN or folded in WORDS:
+        return folded
     try:
         place_of(one.answer, pool.classes)
     except UnknownName as error:
         names = [label.name for label in pool.classes]
-        is_like_them = any(_is_number(name) == _is_number(one.answer) for name in names) and one.answer.casefold() != MISSING
+        same = [name for name in names if fold(name) == folded]
+        if len(same) == 1:
+            return same[0]
+        is_like_them = any(_is_number(name) == _is_number(one.answer) for name in names) and folded != MISSING
         if is_open(pool) and is_like_them and not difflib.get_close_matches(one.answer.lower(), names, n=1, cutoff=0.6):
             return one.answer
         hint = str(error) if is_like_them else f"The classes are {_known(pool)}."
