@@ -5,7 +5,7 @@ classifier knows stays: on a picture it is an answer like any other.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -44,35 +44,123 @@ def join(predictions: Sequence[Predictions], ids: pa.Array, known: bool) -> tupl
 def _joined(one: Predictions, ids: pa.Array, known: bool, notes: list[str]) -> Predictions:
     if one.ids.equals(ids):
         return one
-    places = _places(one.ids, ids)
+    places = places_among(ids, one.ids, once=True)
     missing = places.null_count
+    if missing == len(ids):
+        raise DataError(_nothing(one, ids[0], "the pool" if known else "the first table"))
     if missing and not one.source.get("partial"):
         raise DataError(_missing(one, ids.filter(places.is_null()), known))
+    rows = pc.fill_null(places, len(one)).to_numpy(zero_copy_only=False)
     extra = len(one) - (len(ids) - missing)
     if extra and not known:
-        others = one.ids.filter(pc.is_null(_places(ids, one.ids)))
+        others = one.ids.filter(pa.array(_without(len(one), rows)))
         raise DataError(
             f"{extra:,} pictures of {one.name} are not in the first table: {some(others)}. Give tables about the same pictures, "
-            "or the pool that they are about."
+            "or the pool that they are about; or, if some could not be classified, write partial=true after each table: pictures "
+            "that one of them lacks count as no answer."
+        )
+    renamed = pc.fill_null(pc.not_equal(one.ids.take(places), ids), False)
+    if count := pc.sum(renamed).as_py():
+        pair = next(zip(one.ids.take(places).filter(renamed), ids.filter(renamed), strict=True))
+        notes.append(
+            f"{count:,} rows of {one.name} are matched to pictures by the end of their path, such as {plain(pair[0], WHOLE)} to "
+            f"{plain(pair[1], WHOLE)}."
         )
     if extra:
         notes.append(f"{extra:,} rows of {one.name} are about no picture of the pool, and are left out.")
     if missing:
         notes.append(f"{missing:,} of {len(ids):,} pictures are missing in {one.name}, and count as no answer.")
-    rows = pc.fill_null(places, len(one)).to_numpy(zero_copy_only=False)
     top = _taken(one.top, rows, NO_ANSWER)
     probability = None if one.probability is None else _taken(one.probability, rows, 0)
     return replace(one, ids=ids, top=top, probability=probability, digest="")
 
 
-def _places(known: pa.Array, ids: pa.Array) -> pa.Array:
-    """Where pictures are among known ones, null for those that are not. Paths of Windows match those with slashes."""
-    places = pc.index_in(ids, value_set=known)
+def union(predictions: Sequence[Predictions]) -> pa.Array:
+    """The pictures of all tables, those of the first one first.
+
+    Raises:
+        DataError: a table has no picture in common with those before it.
+    """
+    ids = predictions[0].ids
+    for one in predictions[1:]:
+        places = places_among(ids, one.ids, once=True)
+        if places.null_count == len(ids):
+            raise DataError(_nothing(one, ids[0], "the first table"))
+        rows = pc.fill_null(places, len(one)).to_numpy(zero_copy_only=False)
+        ids = pa.concat_arrays([ids, one.ids.filter(pa.array(_without(len(one), rows)))])
+    return ids
+
+
+def _without(count: int, rows: np.ndarray) -> np.ndarray:
+    """Which of some rows are not among others, of which `count` stands for none."""
+    found = np.ones(count + 1, bool)
+    found[rows] = False
+    return found[:count]
+
+
+def places_among(names: pa.Array, known: pa.Array, once: bool = False) -> pa.Array:
+    """Where pictures are among known ones, null for those that are not.
+
+    One that is not there by its name is the only one that is the end of the other's path, if there is one. Paths of Windows match
+    those with slashes.
+
+    Args:
+        names: of pictures.
+        known: names, each once.
+        once: whether a known picture may be that of one name only.
+    """
+    places = pc.index_in(names, value_set=known)
     if not places.null_count:
         return places
-    own, others = (pc.replace_substring(names, "\\", "/") for names in (known, ids))
-    distinct = all(len(pc.unique(names)) == len(names) for names in (own, others))
-    return pc.index_in(others, value_set=own) if distinct else places
+    lost = np.flatnonzero(places.is_null().to_numpy(zero_copy_only=False))
+    found = _by_end(*(pc.replace_substring(paths, "\\", "/") for paths in (names.take(pa.array(lost)), known)))
+    result = pc.fill_null(places, -1).to_numpy(zero_copy_only=False).copy()
+    result[lost] = found
+    if once:
+        several = np.bincount(result[result >= 0], minlength=len(known)) > 1
+        result[lost[(found >= 0) & several[found]]] = -1
+    return pa.array(result, pa.int32(), mask=result < 0)
+
+
+def _by_end(wanted: pa.Array, known: pa.Array) -> np.ndarray:
+    """For each path the place of the known one that is equal, or else of the only one of which one is the end of the other; or -1."""
+    texts, codes = _distinct(wanted)
+    file_names = [pc.replace_substring_regex(paths, "(?s)^.*/", "") for paths in (texts, known)]
+    rows = np.flatnonzero(pc.is_in(file_names[1], value_set=file_names[0]).to_numpy(zero_copy_only=False))
+    candidates = known.take(pa.array(rows))
+    equal, ends = np.zeros((2, len(texts)), np.int64)  # how many known ones are equal, and how many are ends or have one
+    place = np.full((2, len(texts)), -1)
+    for depth, (at, paths) in enumerate(_ends(candidates)):
+        own = pc.fill_null(pc.index_in(paths, value_set=texts), -1).to_numpy(zero_copy_only=False)
+        count, where = (ends, place[1]) if depth else (equal, place[0])
+        np.add.at(count, own[own >= 0], 1)
+        where[own[own >= 0]] = rows[at[own >= 0]]
+    short, owners = _distinct(candidates)
+    copies, last = np.bincount(owners, minlength=len(short)), np.zeros(len(short), int)
+    last[owners] = rows
+    for depth, (at, paths) in enumerate(_ends(texts)):
+        if depth:
+            own = pc.fill_null(pc.index_in(paths, value_set=short), -1).to_numpy(zero_copy_only=False)
+            ends[at[own >= 0]] += copies[own[own >= 0]]
+            place[1][at[own >= 0]] = last[own[own >= 0]]
+    found = np.where(equal == 1, place[0], np.where((equal == 0) & (ends == 1), place[1], -1))
+    return np.asarray(found[codes])
+
+
+def _distinct(texts: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """Each text once, and which of these each was."""
+    encoded = texts.dictionary_encode()
+    return encoded.dictionary, encoded.indices.to_numpy(zero_copy_only=False)
+
+
+def _ends(paths: pa.Array) -> Iterator[tuple[np.ndarray, pa.Array]]:
+    """Paths, then without their first folder, without their first two, and so on; each time with the places of those that are left."""
+    places = np.arange(len(paths))
+    while len(paths):
+        yield places, paths
+        longer = pc.match_substring(paths, "/")
+        places, paths = places[longer.to_numpy(zero_copy_only=False)], paths.filter(longer)
+        paths = pc.replace_substring_regex(paths, "^[^/]*/", "")
 
 
 def _taken(values: np.ndarray, rows: np.ndarray, missing: int) -> np.ndarray:
@@ -80,6 +168,13 @@ def _taken(values: np.ndarray, rows: np.ndarray, missing: int) -> np.ndarray:
     found = np.array(values[np.minimum(rows, len(values) - 1)])
     found[rows == len(values)] = missing
     return found
+
+
+def _nothing(one: Predictions, name: pa.Scalar, where: str) -> str:
+    return (
+        f"{one.name} and {where} have no picture in common: {plain(one.ids[0], WHOLE)!r} is one there, and {plain(name, WHOLE)!r} "
+        f"is one of {where}. Name the pictures alike, at least by the end of their path; id=COLUMN says which column names them."
+    )
 
 
 def _missing(one: Predictions, lost: pa.Array, known: bool) -> str:

@@ -32,6 +32,7 @@ from gevaldi.tables import separator_of
 
 SOURCE = "table:"
 SEPARATED, LINES, PARQUET, NPZ = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson"), (".parquet", ".pq"), (".npz",)
+SUFFIXES = (*SEPARATED, *PARQUET, *LINES, *NPZ)
 ROWS = 65_536  # read at a time
 AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
 SHOWN = 3
@@ -85,7 +86,7 @@ def read_table(
             ids, labels, top, probability = read_arrays(path, labels)
         else:
             ids, labels, top, probability = _read_columns(path, id, options.get("class", ""), labels)
-        check_ids(ids, where)
+        check_ids(ids, where, top if probability is None else np.hstack([top, probability]))
         note_files([path])
         source = {"name": f"{SOURCE}{path}", "files": {where: sha256_of(path)}, "partial": partial, "closed": classes is not None}
     return Predictions(name or f"{SOURCE}{path}", ids, labels, top, probability, digest_of(ids, labels, top), source)
@@ -131,7 +132,7 @@ def _format(path: Path) -> ds.FileFormat:
         _refuse_null(path)
         return ds.JsonFileFormat()
     if suffix not in SEPARATED:
-        known = ", ".join((*SEPARATED, *PARQUET, *LINES, *NPZ))
+        known = ", ".join(SUFFIXES)
         raise DataError(f"The table {path} ends in {suffix or 'nothing'}, by which its format is not known; it is one of {known}.")
     import pyarrow.csv as csv
 

@@ -7,12 +7,11 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from gevaldi.errors import DataError, SpecError, UnknownName
 from gevaldi.names import listed, plain
 from gevaldi.predictions.base import Pool
-from gevaldi.predictions.matching import fold, in_other_spelling
+from gevaldi.predictions.matching import fold, in_other_spelling, places_among
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, WITHDRAWN, Answer
 from gevaldi.verdicts.evidence import FOREIGN, UNKNOWN, Truth
 from gevaldi.verdicts.scores import place_of
@@ -55,35 +54,8 @@ def known_ids(pool: Pool, pictures: Sequence[str], disputed: Container[str] = ()
     texts = list(dict.fromkeys(pictures))
     if all(text in disputed for text in texts):
         return {text: text for text in texts}
-    ids = pool.ids.cast(pa.string())
-    there = pc.is_in(pa.array(texts, pa.string()), value_set=ids).to_pylist()
-    found = {text: text for text, known in zip(texts, there, strict=True) if known}
-    missing = [text for text in texts if text not in found]
-    if missing:
-        names = pc.replace_substring_regex(ids, r"^.*[/\\]", "")
-        wanted = pa.array([_file_name(text) for text in missing], pa.string())
-        by_name: dict[str, list[str]] = {}
-        for own in ids.filter(pc.is_in(names, value_set=wanted)).to_pylist():
-            by_name.setdefault(_file_name(own), []).append(own)
-        for text in missing:
-            owners = [own for own in by_name.get(_file_name(text), []) if _is_end(own, text) or _is_end(text, own)]
-            if len(owners) == 1:
-                found[text] = owners[0]
-    return found
-
-
-def _file_name(text: str) -> str:
-    return _slashes(text).rpartition("/")[2]
-
-
-def _is_end(path: str, end: str) -> bool:
-    path, end = _slashes(path), _slashes(end)
-    return path == end or path.endswith(f"/{end}")
-
-
-def _slashes(path: str) -> str:
-    """A path with slashes where Windows writes backslashes."""
-    return path.replace("\\", "/")
+    found = pool.ids.take(places_among(pa.array(texts, pa.string()), pool.ids.cast(pa.string()))).to_pylist()
+    return {text: own for text, own in zip(texts, found, strict=True) if own is not None}
 
 
 def labels_of_pool(
