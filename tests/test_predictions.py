@@ -363,6 +363,19 @@ def test_columns_are_separated_by_what_stands_most_often_outside_quotes(content:
     assert len(read(tmp_path / "t.csv").classes) == 2
 
 
+@pytest.mark.parametrize("separator", [";", ",", "\t"])
+@pytest.mark.parametrize("columns", [{name: P[:, i] for i, name in enumerate(NAMES)}, {"class": ANSWERS, "p": P.max(1)}])
+def test_decimal_commas_are_read_as_points_are(columns: dict[str, Any], separator: str, tmp_path: Path) -> None:
+    for stem, decimal in (("comma", ","), ("point", ".")):
+        frame(**columns).rename(columns={"p": "probability"}).to_csv(
+            tmp_path / f"{stem}.csv", index=False, sep=separator, decimal=decimal
+        )
+    comma, point = (read(tmp_path / f"{stem}.csv") for stem in ("comma", "point"))
+    assert "0,7" in (tmp_path / "comma.csv").read_text()
+    assert np.array_equal(comma.top, point.top)
+    assert np.array_equal(comma.probability, point.probability)
+
+
 def test_a_name_among_numbers_is_a_class_like_these(tmp_path: Path) -> None:
     found = two(tmp_path, frame(**{"class": [1, 0, 1, 2]}), frame(**{"class": ["1", "unknown", "1", "2"]}))
     assert [label.name for label in found.classes] == ["0", "1", "2", "unknown"]

@@ -429,7 +429,12 @@ def test_what_a_file_says_no_more_is_withdrawn_and_two_files_that_differ_settle_
     assert counted(verdict.answers) == {"p0": "cat", "p1": "cat"}
     (tmp_path / "a.csv").write_text("picture,class\np0,cat\n")
     verdict.add(tmp_path / "a.csv")
+    withdrawn = f"1 labels that {tmp_path / 'a.csv'} no longer holds are withdrawn."
+    assert verdict.notes == [withdrawn]
     verdict.add(tmp_path / "b.csv")
+    verdict.notes.clear()
+    verdict.add(tmp_path / "a.csv")
+    assert not verdict.notes  # it was withdrawn before
     assert counted(verdict.answers) == {"p0": CANNOT_TELL}
     assert verdict.add(tmp_path / "b.csv") == 0
 

@@ -23,6 +23,7 @@ from gevaldi.taxonomy.keys import WORDNET, keys_of
 from gevaldi.taxonomy.labels import Named, are_only_numbers
 
 SHOWN = 3
+MOST_FOLDERS = 2048  # in a path, as long as Linux allows it
 WHOLE = 1000  # characters of a name that a user has to write
 
 
@@ -123,7 +124,7 @@ def places_among(names: pa.Array, known: pa.Array, once: bool = False) -> pa.Arr
 
 
 def _by_end(wanted: pa.Array, known: pa.Array) -> np.ndarray:
-    """For each path the place of the known one that is equal, or else of the only one of which one is the end of the other; or -1."""
+    """For each path the place of the known one that is equal, or of the only one such that one is the end of the other; or -1."""
     texts, codes = _distinct(wanted)
     file_names = [pc.replace_substring_regex(paths, "(?s)^.*/", "") for paths in (texts, known)]
     rows = np.flatnonzero(pc.is_in(file_names[1], value_set=file_names[0]).to_numpy(zero_copy_only=False))
@@ -154,9 +155,11 @@ def _distinct(texts: pa.Array) -> tuple[pa.Array, np.ndarray]:
 
 
 def _ends(paths: pa.Array) -> Iterator[tuple[np.ndarray, pa.Array]]:
-    """Paths, then without their first folder, without their first two, and so on; each time with the places of those that are left."""
+    """Paths, then without their first folder, without their first two, and so on, with the places of those that are left."""
     places = np.arange(len(paths))
-    while len(paths):
+    for _ in range(MOST_FOLDERS):
+        if not len(paths):
+            return
         yield places, paths
         longer = pc.match_substring(paths, "/")
         places, paths = places[longer.to_numpy(zero_copy_only=False)], paths.filter(longer)
