@@ -434,7 +434,10 @@ def test_a_network_without_pictures_is_asked_for_a_pool() -> None:
 
 
 def test_files_without_a_source_are_answered_with_how_to_write_them() -> None:
-    assert "write table:acme.csv and table:bolt.csv." in refusal(lambda: pool("acme.csv", "bolt.csv"))
+    assert (
+        "acme.csv and bolt.csv are no classifier's name. For a file of predictions, write table:acme.csv table:bolt.csv"
+        in refusal(lambda: pool("acme.csv", "bolt.csv"))
+    )
 
 
 def test_a_table_records_its_file_and_its_hash(tmp_path: Path) -> None:

@@ -352,6 +352,7 @@ def true_classes(
     lost = [name for name in unique if name not in found]
     notes = [f"{len(spelled):,} classes of the pool {in_other_spelling(spelled)}"] if spelled else []
     if lost and open_ended and found:
+        notes.append(f"{len(lost):,} of the {len(unique):,} classes of the pool are in no table: {_classes([*map(Label, lost)])}.")
         found |= {name: len(classes) + i for i, name in enumerate(lost)}
         classes = (*classes, *map(Label, lost))
     elif lost:

@@ -48,10 +48,10 @@ def load_pool(
     if not classifiers:
         raise SpecError("No classifier was given. Name one or more, such as table:FILE.")
     files = [one for one in classifiers if isinstance(one, str) and Path(one).suffix.lower() in SUFFIXES and not is_table(one)]
-    if bare := [one for one in files if Path(one).exists() or ":" not in one]:
-        known = f"{listed(bare)} {'is a file' if len(bare) == 1 else 'are files'}"
+    if bare := [one for one in files if ":" not in one or Path(one).exists()]:
+        written = " ".join(SOURCE + one for one in bare)
         raise SpecError(
-            f"{known}, not a classifier's name. For the predictions in it, write {listed([SOURCE + one for one in bare])}."
+            f"{listed(bare)} {'is' if len(bare) == 1 else 'are'} no classifier's name. For a file of predictions, write {written}"
         )
     if pool is None:
         return _of_tables([_table(one) for one in classifiers])
