@@ -102,7 +102,22 @@ def _pool(
     truth, classes, about_truth = true_classes(names or [], classes, open_ended)
     if classes != moved[0].classes:
         moved = [replace(one, classes=classes, digest=digest_of(ids, classes, one.top)) for one in moved]
-    return Pool(name, ids, classes, moved, truth, digest, pictures, (*notes, *about_classes, *about_truth, *_failures(predictions)))
+    about_networks = [*_normalised_otherwise(predictions), *_failures(predictions)]
+    return Pool(name, ids, classes, moved, truth, digest, pictures, (*notes, *about_classes, *about_truth, *about_networks))
+
+
+def _normalised_otherwise(predictions: Sequence[Predictions]) -> list[str]:
+    """A sentence where pictures are normalised for one network and not for another, and no package says so of either."""
+    steps = {one.name: one.source["steps"] for one in predictions if one.source.get("official") is False and "steps" in one.source}
+    normalised = {name: step for name, own in steps.items() for step in own if step.startswith("subtract")}
+    others = [name for name in steps if name not in normalised]
+    if not normalised or not others:
+        return []
+    name, step = next(iter(normalised.items()))
+    return [
+        f"The classifiers are shown different pictures: for {name}, {step}; for {others[0]}, nothing of the kind. If both were "
+        "trained alike, give both the same mean and std."
+    ]
 
 
 def _failures(predictions: Sequence[Predictions]) -> list[str]:
