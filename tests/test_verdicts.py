@@ -275,6 +275,51 @@ def test_all_labels_rank_by_accuracy_with_the_scores_minus_their_mean() -> None:
     assert verdict.ranking.scores == pytest.approx(accuracy - accuracy.mean())
 
 
+# sentences
+
+
+@pytest.mark.parametrize(
+    ("score", "what", "is_loss"),
+    [
+        ("accuracy", "accuracy", False),
+        ("top-2", "top-2 accuracy", False),
+        ("class:bird", "accuracy at telling bird from the rest", False),
+        ("cost:costs.csv", "mean cost", True),
+        ("levels", "mean distance from the truth", True),
+    ],
+)
+def test_the_better_one_is_said_to_have_more_of_a_share_and_less_of_a_loss(
+    score: str, what: str, is_loss: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [label.name for label in CLASSES]
+    loss = np.array([[0, 1, 5, 9], [2, 0, 4, 9], [3, 8, 0, 9], [7, 7, 6, 0]])
+    pd.DataFrame(loss, names, names).to_csv("costs.csv")
+    pairs = {"cat": "pet", "dog": "pet", "bird": "wild", "fish": "wild", "pet": "animal", "wild": "animal"}
+    (tmp_path / "tree.csv").write_text("".join(f"{child},{parent}\n" for child, parent in pairs.items()))
+    rng = np.random.default_rng(4)
+    truth, top = rng.integers(0, 4, 80), np.array([rng.permutation(4)[:2] for _ in range(80)])
+    pool = pool_of(top, np.where(rng.random((80, 1)) < 0.9, np.c_[truth, (truth + 1) % 4], top))
+    verdict = verdict_on(pool, score=score, require="equivalent", taxonomy="tree.csv")
+    label_all(verdict, truth)
+    assert verdict.decision.word == "better"
+    way = "lower" if is_loss else "higher"
+    assert headline(verdict).startswith(f"new is better than old on this pool: its {what} is {way} by exactly ")
+    page = Path(str(verdict.report(tmp_path / "v.html"))).read_text()
+    first, second = ("old", "new") if is_loss else ("new", "old")
+    assert f"The interval of the difference in {what}, <bdi>{first}</bdi> minus <bdi>{second}</bdi>, in " in page
+    assert f"{what} of {first} minus that of {second}" in page
+    if score.startswith("cost"):
+        means = [loss[truth, own.top[:, 0]].mean() for own in pool.predictions]
+        assert f"is lower by exactly {means[0] - means[1]:.3g} units of cost" in headline(verdict)
+        assert f"+{means[0] - means[1]:.3g} units of cost" in as_markdown(verdict)
+
+
+def test_answers_that_differ_and_score_alike_are_not_said_to_be_the_same() -> None:
+    verdict = verdict_on(pool_of([1] * 4, [2] * 4), score="class:cat")
+    assert "score alike" in headline(verdict)
+
+
 # decisions
 
 

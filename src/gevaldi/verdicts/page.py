@@ -17,7 +17,18 @@ from gevaldi.verdicts.gate import claim_in_words, rows, share
 from gevaldi.verdicts.people import Overview, classes_of_controls, overview, responses_of
 from gevaldi.verdicts.pictures import SMALL, address_of, picture_of, sound_of
 from gevaldi.verdicts.record import old_labels, read_record, record_of
-from gevaldi.verdicts.sentences import amount, caution, guess, headline, quantity, sentences, short_names, signed, span
+from gevaldi.verdicts.sentences import (
+    amount,
+    caution,
+    guess,
+    headline,
+    operands,
+    quantity,
+    sentences,
+    short_names,
+    signed,
+    span,
+)
 
 if TYPE_CHECKING:
     from gevaldi.storage import Location
@@ -56,7 +67,7 @@ def render(verdict: Assessment) -> str:
             claim=claim_in_words(verdict),
             state=verdict.state,
             names=short_names(verdict),
-            plot=_plot(verdict.main, verdict.margin) if two else None,
+            plot=_plot(verdict.main, verdict.margin, short_names(verdict)) if two else None,
             table=rows(verdict),
             is_ranking=not two,
             flips=flips,
@@ -119,6 +130,7 @@ def _tiles(verdict: Assessment) -> list[dict[str, str]]:
     own, flips, score = verdict.main, verdict.flips, verdict.questions[0].score
     difference = own.difference()
     (first, second), real = short_names(verdict), verdict.pool.medium.real
+    minuend, subtrahend = operands(score, first, second)
     value, _, unit = signed(difference.value, score, own.size).partition(" ")
     tiles = [
         {
@@ -127,7 +139,7 @@ def _tiles(verdict: Assessment) -> list[dict[str, str]]:
             "beside": f"{own.used:,} of them labelled",
         },
         {
-            "title": f"{unit}: {quantity(score)} of {second} minus that of {first}",
+            "title": f"{unit}: {quantity(score)} of {minuend} minus that of {subtrahend}",
             "value": "unknown" if difference.value != difference.value else value,
             "beside": span(difference, score, own.size),
         },
@@ -138,7 +150,7 @@ def _tiles(verdict: Assessment) -> list[dict[str, str]]:
     return tiles
 
 
-def _plot(own: Evidence, margin: float) -> dict[str, Any] | None:
+def _plot(own: Evidence, margin: float, names: Sequence[str]) -> dict[str, Any] | None:
     """The interval against the number of labels, in coordinates of the drawing; None before the first label."""
     path = own.path()
     if len(path) < 2:
@@ -164,6 +176,9 @@ def _plot(own: Evidence, margin: float) -> dict[str, Any] | None:
         "top": signed(top, own.score, own.size).partition(" ")[0],
         "bottom": signed(-top, own.score, own.size).partition(" ")[0],
         "unit": signed(top, own.score, own.size).partition(" ")[2],
+        "quantity": quantity(own.score),
+        "operands": operands(own.score, *names),
+        "better": names[1],
         "most": f"{most:,}",
         "width": WIDTH,
         "height": HEIGHT,

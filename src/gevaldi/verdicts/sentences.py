@@ -1,6 +1,6 @@
 """A verdict in sentences, the same on the terminal, on the page, in a gate's comment and in a notebook."""
 
-from gevaldi.names import told_apart
+from gevaldi.names import plain, told_apart
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import percentage
 from gevaldi.verdicts.assessment import Assessment
@@ -33,8 +33,23 @@ def span(estimate: Estimate, score: Score, pictures: int) -> str:
 
 
 def quantity(score: Score) -> str:
-    """What is compared: accuracy, closeness to the truth ..."""
-    return {"levels": "closeness to the truth", "accuracy": "accuracy"}.get(score.name, f"score {score.name}")
+    """What is compared: accuracy, mean cost ..."""
+    kind, _, rest = score.name.partition(":")
+    if kind == "class":
+        return f"accuracy at telling {plain(rest)} from the rest"
+    if kind.startswith("top-"):
+        return f"{kind} accuracy"
+    return {"levels": "mean distance from the truth", "cost": "mean cost"}.get(kind, kind)
+
+
+def lower_is_better(score: Score) -> bool:
+    """Whether what is compared is better if lower; the score is then 1 minus it, over the largest there is."""
+    return bool(score.unit)
+
+
+def operands(score: Score, first: str, second: str) -> tuple[str, str]:
+    """From whose quantity whose is subtracted, so that a difference above zero speaks for the second."""
+    return (first, second) if lower_is_better(score) else (second, first)
 
 
 def counts(verdict: Assessment) -> str:
@@ -89,15 +104,16 @@ def _pair(verdict: Assessment) -> str:
     own, decision, score = verdict.main, verdict.decision, verdict.questions[0].score
     what, margin = quantity(score), amount(verdict.margin, score, own.size)
     if own.disputed == 0:
+        alike = "give the same answer" if score.name == "accuracy" else "score alike, whatever is true,"
         everything = f"all {own.size:,} {verdict.pool.medium.real}s"
-        return f"{second} and {first} are equal in {what} on this pool: they give the same answer on {everything}."
+        return f"{second} and {first} are equal in {what} on this pool: they {alike} on {everything}."
     if own.is_early and verdict.state == "undecided":
         return f"Undecided until all {verdict.settings.budget:,} labels of the budget are there."
     far = amount(min(abs(decision.low), abs(decision.high)), score, own.size)
     if decision.word in ("better", "worse"):
         exact = " exactly" if own.is_exact else " at least"
         within = f", and by at most the margin of {margin}" if verdict.margin and decision.is_within_margin else ""
-        way = "higher" if decision.low > 0 else "lower"
+        way = "higher" if (decision.low > 0) != lower_is_better(score) else "lower"
         return f"{second} is {decision.word} than {first} on this pool: its {what} is {way} by{exact} {far}{within}."
     free = " No label was needed for that." if own.used == 0 else ""
     if decision.word == "equivalent":
@@ -181,7 +197,9 @@ def caution(verdict: Assessment) -> str:
     pool = f"The decision is about the {real}s of this pool."
     if len(verdict.names) > 2:
         return f"{pool} For other {real}s it holds as far as they are like these."
+    minuend, subtrahend = operands(own.score, *short_names(verdict))
     return (
-        f"{pool} If they are a random sample of the {real}s that matter, the difference over all of those is between "
+        f"{pool} If they are a random sample of the {real}s that matter, the difference over all of those ({minuend} minus "
+        f"{subtrahend}, in {quantity(own.score)}) is between "
         f"{span(Estimate(0, low, high), own.score, own.size).replace(' to ', ' and ')}."
     )
