@@ -360,6 +360,35 @@ def test_a_margin_of_as_many_hundredths_as_pictures_is_met() -> None:
     assert verdict_on(pool_of([0] * 57 + [1] * 9_943, [1] * 10_000), margin="0.57%").state == "holds"
 
 
+@pytest.mark.parametrize("score", ["accuracy", "top-2", "class:cat"])
+def test_a_share_above_a_tenth_is_a_margin_only_with_a_percent_sign(score: str) -> None:
+    pool = pool_of([[0, 1], [1, 2]], [[1, 2], [1, 2]])
+    for margin, advice in ((1, "1 is 100 percentage points: write 1% or 0.01"), ("0.5", "write 0.5% or 0.005, or 50%")):
+        with pytest.raises(SpecError, match=advice):
+            verdict_on(pool, margin=margin, score=score)
+    with pytest.raises(SpecError, match=r"5 is 500 percentage points: write 5% or 0\.05\.$"):
+        verdict_on(pool, margin="5", score=score)
+    assert verdict_on(pool, margin=0.1, score=score).settings.margin == 0.1
+    assert verdict_on(pool, margin=" 50 %", score=score).settings.margin == 0.5
+
+
+def test_a_margin_of_levels_or_costs_may_be_any_number_up_to_the_largest(tmp_path: Path) -> None:
+    names = [label.name for label in CLASSES]
+    pd.DataFrame(5 * (1 - np.eye(4)), names, names).to_csv(tmp_path / "costs.csv")
+    for margin in (1, "2.5"):
+        verdict = verdict_on(pool_of([0, 1], [1, 1]), margin=margin, score=f"cost:{tmp_path / 'costs.csv'}")
+        assert verdict.settings.margin == float(margin)
+    with pytest.raises(SpecError, match="a number up to 5 units of cost was expected"):
+        verdict_on(pool_of([0, 1], [1, 1]), margin=6, score=f"cost:{tmp_path / 'costs.csv'}")
+
+
+def test_a_margin_is_the_number_that_was_written_and_the_command_on_the_page_writes_it_again(tmp_path: Path) -> None:
+    for text, number in (("0.57%", 0.0057), ("20%", 0.2), ("0.3%", 0.003)):
+        verdict = verdict_on(pool_of([0, 1], [1, 1]), margin=text)
+        assert verdict.settings.margin == number
+        assert f"--margin {text}" in Path(str(verdict.report(tmp_path / "v.html"))).read_text()
+
+
 def test_costs_of_thirds_that_tie_are_a_tie(tmp_path: Path) -> None:
     names = [label.name for label in CLASSES]
     pd.DataFrame([[0, 1, 2, 3], [1, 0, 3, 2], [2, 3, 0, 1], [3, 2, 1, 0]], names, names).to_csv(tmp_path / "costs.csv")

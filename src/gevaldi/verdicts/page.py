@@ -253,7 +253,8 @@ def _command(verdict: Assessment) -> str:
     settings = verdict.settings
     words = ["gevaldi", "verdict", *(str(own.source.get("name", own.name)) for own in verdict.pool.predictions)]
     words += ["--pool", verdict.pool.name] if verdict.pool.pictures is not None else []
-    words += ["--margin", f"{settings.margin:g}"] if settings.margin else []
+    margin = f"{settings.margin:g}" if verdict.questions[0].score.unit else f"{100 * settings.margin:g}%"
+    words += ["--margin", margin] if settings.margin else []
     words += [word for question in verdict.questions if not question.where for word in ("--score", question.score.name)]
     words += [word for question in verdict.questions if question.where for word in ("--where", question.where)]
     words += ["--require", settings.claim] if settings.claim != "not-worse" else []

@@ -28,7 +28,7 @@ class Score(Protocol):
 
     @property
     def unit(self) -> str:
-        """Of a score that is 1 minus a loss, over the largest loss: what the loss is measured in. Empty for a share, shown in percent."""
+        """Of a score that is 1 minus a loss over the largest loss: what the loss is measured in. Empty for a share."""
         ...
 
     @property
