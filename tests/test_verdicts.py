@@ -34,8 +34,9 @@ from gevaldi.verdicts.order import priorities
 from gevaldi.verdicts.queue import read_queue, write_queue
 from gevaldi.verdicts.ranking import Ranking
 from gevaldi.verdicts.read import read_answers
+from gevaldi.verdicts.record import write_record
 from gevaldi.verdicts.scores import score_named
-from gevaldi.verdicts.sentences import headline
+from gevaldi.verdicts.sentences import headline, origins
 from gevaldi.verdicts.start import verdict_on
 from gevaldi.verdicts.tasks import write_tasks
 
@@ -750,6 +751,39 @@ def test_an_unclear_picture_counts_for_neither_side_on_the_page(tmp_path: Path) 
     verdict.add({item.id: answer for item, answer in zip(verdict.next(3), (CANNOT_TELL, "cat", "dog"), strict=True)})
     page = Path(str(verdict.report(tmp_path / "v.html"))).read_text()
     assert "<td>6</td><td>3</td><td>1</td><td>1</td>" in page  # disputed, labelled, worse, better
+
+
+def test_the_record_says_which_labels_are_of_a_file_and_the_command_names_it(tmp_path: Path) -> None:
+    both = tables(tmp_path, [0] * 30, [1] * 20 + [0] * 10)
+    truth = tmp_path / "the truth.csv"
+    pd.DataFrame({"picture": [f"p{i}" for i in range(30)], "class": "dog"}).to_csv(truth, index=False)
+    verdict = gevaldi.verdict(*both, labels=truth)
+    page = Path(str(verdict.report(tmp_path / "v.html"))).read_text()
+    assert f"30 labels from {truth}</td>" in page
+    assert f"--labels &#39;{truth}&#39;" in page
+    verdict.add([Answer("p0", "dog", "Ada"), Answer("p0", "dog", "Ben"), Answer("p1", "dog", "Ben")])
+    assert origins(verdict) == f"30 labels from {truth}; 3 answers by 2 people"
+    assert origins(gevaldi.verdict(*both)) == "none"
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_record_holds_numbers_as_short_as_they_are(count: int, tmp_path: Path) -> None:
+    def numbers(value: Any) -> Iterator[float]:
+        if isinstance(value, float):
+            yield value
+        elif isinstance(value, dict | list):
+            for one in value.values() if isinstance(value, dict) else value:
+                yield from numbers(one)
+
+    pool, truth = random_pool(30, count, 3)
+    verdict = verdict_on(pool, confidence=0.95, margin="0.57%", out=tmp_path)
+    verdict.add({item.id: name(truth, item.place) for item in verdict.next(7)})
+    write_record(verdict, tmp_path)
+    record = json.loads((tmp_path / "verdict.json").read_text())
+    assert record["question"]["margin"] == 0.0057
+    assert record["pairs"][0]["misses_with_at_most"] == 0.05 / (1 if count == 2 else 3)
+    record["pairs"] = [{**one, "misses_with_at_most": 0.0} for one in record["pairs"]]
+    assert all(value == round(value, 12) for value in numbers(record))
 
 
 def test_ranks_follow_from_pairs_that_are_certain_by_way_of_a_third() -> None:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -71,6 +72,11 @@ class Settings:
     several: Rule = "unanimous"
     label_error: float | str | None = None
 
+    @property
+    def miss(self) -> float:
+        """The probability with which any interval may miss: 0.05 of 0.95, which as a difference of floats would be more."""
+        return float(1 - Decimal(str(self.confidence)))
+
     def __post_init__(self) -> None:
         """Refuse what makes no sense.
 
@@ -99,6 +105,7 @@ class Assessment:
         evidence: for each question and pair of classifiers.
         truths: what pictures show, by place in the pool; of disputed pictures only.
         guess: what a generator says; None if none was asked.
+        label_files: names of the files and folders from which labels were added.
         notes: what a reader has to know of the pool and of labels that were added.
         call: the names by which classifiers and pool can be loaded again; empty if they were objects.
     """
@@ -111,6 +118,7 @@ class Assessment:
             )
         refuse_reserved(pool)
         self.answers = Answers(folder)
+        self.label_files: list[str] = []
         self.notes: list[str] = list(pool.notes)
         self.guess: Guess | None = None
         self.call: dict[str, Any] = {}
@@ -162,7 +170,7 @@ class Assessment:
         question, budget = self.questions[number], self.settings.budget
         own = question.disputed(self.pool, *pair)[self.disputed]
         most = None if budget is None else int(own[:budget].sum())
-        miss = (1 - self.settings.confidence) / len(self._keys)
+        miss = self.settings.miss / len(self._keys)
         return Evidence(*pair, question.score, question.size(self.pool), self.disputed[own], miss, most)
 
     # labels
@@ -194,6 +202,7 @@ class Assessment:
         found, notes = labels_of_pool(self.pool, self._ids, named, source)
         count = self.answers.add([*map(self._with_choices, found), *(self._gone(found, source) if is_file else ())])
         self.notes += [note for note in notes if note not in self.notes]
+        self.label_files += [source] if is_file and source not in self.label_files else []
         self.refresh()
         return count
 

@@ -23,6 +23,7 @@ from gevaldi.verdicts.sentences import (
     guess,
     headline,
     operands,
+    origins,
     quantity,
     sentences,
     short_names,
@@ -80,6 +81,7 @@ def render(verdict: Assessment) -> str:
             discuss_at_most=SHOWN,
             left=verdict.left,
             record=record_of(verdict),
+            origins=origins(verdict),
             history=_history(verdict),
             command=_command(verdict),
             folder=str(verdict.folder) if verdict.folder else None,
@@ -255,6 +257,7 @@ def _command(verdict: Assessment) -> str:
     words += ["--pool", verdict.pool.name] if verdict.pool.pictures is not None else []
     margin = f"{settings.margin:g}" if verdict.questions[0].score.unit else f"{100 * settings.margin:g}%"
     words += ["--margin", margin] if settings.margin else []
+    words += [word for file in verdict.label_files for word in ("--labels", file)]
     words += [word for question in verdict.questions if not question.where for word in ("--score", question.score.name)]
     words += [word for question in verdict.questions if question.where for word in ("--where", question.where)]
     words += ["--require", settings.claim] if settings.claim != "not-worse" else []

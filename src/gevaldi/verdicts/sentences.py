@@ -1,8 +1,11 @@
 """A verdict in sentences, the same on the terminal, on the page, in a gate's comment and in a notebook."""
 
-from gevaldi.names import plain, told_apart
+from collections import Counter
+
+from gevaldi.names import listed, plain, told_apart
 from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import percentage
+from gevaldi.verdicts.answers import last_answers
 from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.scores import Score
 
@@ -92,6 +95,18 @@ def labels_used(verdict: Assessment) -> str:
     of = len(verdict.disputed) if many else own.disputed
     later = f"; {waiting:,} more labels are out of order and count when the order reaches them" if waiting else ""
     return f"{used:,} of {of:,} disputed {verdict.pool.medium.real}s are labelled{later}."
+
+
+def origins(verdict: Assessment) -> str:
+    """Where labels come from: 4,995 labels from truth.csv; 120 answers by 2 people; classes that the pool knows."""
+    standing = [one for some in last_answers(verdict.answers.all()).values() for one in some]
+    files = Counter(one.source for one in standing if not one.person)
+    people = Counter(one.person for one in standing if one.person)
+    found = [f"{files.total():,} label{'' if files.total() == 1 else 's'} from {listed(list(files))}"] if files else []
+    by = "one person" if len(people) == 1 else f"{len(people):,} people"
+    found += [f"{people.total():,} answer{'' if people.total() == 1 else 's'} by {by}"] if people else []
+    found += ["classes that the pool knows"] if verdict.uses_truth else []
+    return "; ".join(found) or "none"
 
 
 def headline(verdict: Assessment) -> str:
