@@ -30,13 +30,14 @@ from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.decisions import Decision
 from gevaldi.verdicts.final import final_answers
 from gevaldi.verdicts.gate import as_junit, as_markdown, rows
+from gevaldi.verdicts.means import means
 from gevaldi.verdicts.order import priorities
 from gevaldi.verdicts.queue import read_queue, write_queue
 from gevaldi.verdicts.ranking import Ranking
 from gevaldi.verdicts.read import read_answers
 from gevaldi.verdicts.record import write_record
 from gevaldi.verdicts.scores import score_named
-from gevaldi.verdicts.sentences import headline, origins
+from gevaldi.verdicts.sentences import headline, mean_scores, origins
 from gevaldi.verdicts.start import verdict_on
 from gevaldi.verdicts.tasks import write_tasks
 
@@ -319,6 +320,47 @@ def test_the_better_one_is_said_to_have_more_of_a_share_and_less_of_a_loss(
 def test_answers_that_differ_and_score_alike_are_not_said_to_be_the_same() -> None:
     verdict = verdict_on(pool_of([1] * 4, [2] * 4), score="class:cat")
     assert "score alike" in headline(verdict)
+
+
+@pytest.mark.parametrize("score", ["accuracy", "top-2", "class:bird", "cost:costs.csv"])
+def test_with_labels_of_all_pictures_each_mean_is_the_share_that_is_counted(
+    score: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [label.name for label in CLASSES]
+    loss = np.array([[0, 1, 5, 9], [2, 0, 4, 9], [3, 8, 0, 9], [7, 7, 6, 0]])
+    pd.DataFrame(loss, names, names).to_csv("costs.csv")
+    rng = np.random.default_rng(4)
+    truth, tops = rng.integers(0, 4, 300), [np.array([rng.permutation(4)[:2] for _ in range(300)]) for _ in range(2)]
+    tops[1][:200] = tops[0][:200]
+    right = {
+        "accuracy": lambda top: top[:, 0] == truth,
+        "top-2": lambda top: (top == truth[:, None]).any(1),
+        "class:bird": lambda top: (top[:, 0] == 2) == (truth == 2),
+        "cost:costs.csv": lambda top: 1 - loss[truth, top[:, 0]] / 9,
+    }[score]
+    expected = [right(top).mean() for top in tops]
+    by_answers = verdict_on(pool_of(*tops), score=score)
+    by_answers.add({f"p{i}": name(truth, i) for i in range(300)})
+    plain = pool_of(*tops)
+    by_pool = verdict_on(Pool(plain.name, plain.ids, CLASSES, plain.predictions, truth.astype(np.int32)), score=score)
+    for verdict in (by_answers, by_pool):
+        assert [end for ends in means(verdict).bounds for end in ends] == pytest.approx(np.repeat(expected, 2).tolist())
+        words = [f"{9 * (1 - one):.3g} units of cost" if "cost" in score else f"{100 * one:.1f} %" for one in expected]
+        assert f"is: old {words[0]}, new {words[1]}." in mean_scores(verdict)
+
+
+def test_a_mean_is_between_what_pictures_without_a_clear_label_can_make_it() -> None:
+    verdict = verdict_on(pool_of([0] * 10, [0] * 6 + [1] * 4))
+    assert (
+        mean_scores(verdict) == "The accuracy of each on this pool is not known: the 6 pictures on which they agree have no label."
+    )
+    verdict.add({f"p{i}": "cat" for i in range(5)})
+    assert "only 5 of the 6 pictures" in mean_scores(verdict)
+    verdict.add({"p5": "bird", "p6": "dog", "p7": NEITHER, "p8": CANNOT_TELL})  # p9 has none
+    assert means(verdict).bounds == ((0.5, 0.7), (0.6, 0.8))
+    assert "old 50 % to 70 %, new 60 % to 80 %, whatever" in mean_scores(verdict)
+    assert mean_scores(verdict_on(pool_of([0] * 9, [1] * 9))) == ""
 
 
 # decisions

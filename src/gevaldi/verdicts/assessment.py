@@ -231,7 +231,7 @@ class Assessment:
         counted = final_answers([one for picture in changed for one in self._by_picture[picture]], self.settings.several)
         for picture in changed:
             place, answer = self._ids[picture], counted.get(picture)
-            truth = truth_of(answer, self._classes) if answer else self._truth_of_pool(place)
+            truth = truth_of(answer, self.class_places) if answer else self._truth_of_pool(place)
             if truth:
                 self.truths[place] = truth
             else:
@@ -253,7 +253,8 @@ class Assessment:
         return Truth(int(self.pool.truth[place])) if known and self.pool.truth is not None else None
 
     @cached_property
-    def _classes(self) -> dict[str, int]:
+    def class_places(self) -> dict[str, int]:
+        """The places of classes by name and by taxonomy id."""
         ids = {label.id: i for i, label in enumerate(self.pool.classes) if label.id}
         return ids | {label.name: i for i, label in enumerate(self.pool.classes)}
 

@@ -7,6 +7,7 @@ from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import percentage
 from gevaldi.verdicts.answers import last_answers
 from gevaldi.verdicts.assessment import Assessment
+from gevaldi.verdicts.means import means
 from gevaldi.verdicts.scores import Score
 
 LISTED = 5  # most candidates by name
@@ -65,6 +66,32 @@ def counts(verdict: Assessment) -> str:
     return f"{first} and {second} can differ in {quantity(own.score)} on {_of(verdict, own.disputed, own.size)}."
 
 
+def mean_scores(verdict: Assessment) -> str:
+    """How each classifier scores on the whole pool, or why nobody knows; of many classifiers, the table has it."""
+    own, score, real = means(verdict), verdict.questions[0].score, verdict.pool.medium.real
+    what, labelled = quantity(score), own.agreed - own.missing
+    if own.missing:
+        alike = "agree" if score.name == "accuracy" else "score alike"
+        only = f"only {labelled:,} of the" if labelled else "the"
+        have = "have no label" if not labelled else "has a label" if labelled == 1 else "have a label"
+        return f"The {what} of each on this pool is not known: {only} {own.agreed:,} {real}s on which they {alike} {have}."
+    if not own.bounds or len(verdict.names) > 2 or (not own.agreed and not verdict.truths):
+        return ""
+    each = [
+        f"{name} {mean_score(ends, score, len(verdict.pool))}" for name, ends in zip(short_names(verdict), own.bounds, strict=True)
+    ]
+    unclear = f", whatever the {real}s without a clear label show" if any(low < high for low, high in own.bounds) else ""
+    right = ", if every label is right" if verdict.main.error else ""
+    return f"On all {len(verdict.pool):,} {real}s the {what} is: {', '.join(each)}{unclear}{right}."
+
+
+def mean_score(ends: tuple[float, float], score: Score, pictures: int) -> str:
+    """A mean score in its unit, or its bounds: 97.25 %, 0.31 levels, 96.80 % to 97.40 %."""
+    low, high = (1 - ends[1], 1 - ends[0]) if lower_is_better(score) else ends
+    some = (low, high) if low < high else (low,)
+    return " to ".join(f"{score.scale * end:.3g} {score.unit}" if score.unit else percentage(end, pictures) for end in some)
+
+
 def _of(verdict: Assessment, count: int, size: int) -> str:
     return f"{count:,} of {size:,} {verdict.pool.medium.real}s ({percentage(count / size, size)})"
 
@@ -77,7 +104,7 @@ def short_names(verdict: Assessment) -> list[str]:
 
 def sentences(verdict: Assessment) -> list[str]:
     """The whole verdict: the decision first, then what it rests on, and what not to conclude."""
-    found = [headline(verdict), counts(verdict)]
+    found = [headline(verdict), counts(verdict), mean_scores(verdict)]
     if len(verdict.disputed):
         found += [labels_used(verdict), basis(verdict), allowance(verdict), outlook(verdict)]
     return [one for one in (*found, caution(verdict), *guess(verdict)) if one]
