@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -826,6 +827,28 @@ def test_the_record_holds_numbers_as_short_as_they_are(count: int, tmp_path: Pat
     assert record["pairs"][0]["misses_with_at_most"] == 0.05 / (1 if count == 2 else 3)
     record["pairs"] = [{**one, "misses_with_at_most": 0.0} for one in record["pairs"]]
     assert all(value == round(value, 12) for value in numbers(record))
+
+
+def test_a_list_that_is_cut_says_how_many_there_are_and_how_many_it_shows(tmp_path: Path) -> None:
+    classes = tuple(Label(f"class {i}") for i in range(10))
+    rng = np.random.default_rng(1)
+    tops = rng.integers(0, 10, (2, 400)).astype(np.int32)
+    ids = pa.array([f"p{i}" for i in range(400)])
+    made = [Predictions(name, ids, classes, top[:, None], digest=name) for name, top in zip(("Acme", "Bolt"), tops, strict=True)]
+    verdict = verdict_on(Pool("pictures", ids, classes, made), require="equivalent", margin="0.1%")
+    disputed = Counter((int(a), int(b)) for a, b in tops.T if a != b)
+    first = verdict.next()[:150]
+    verdict.add({item.id: classes[tops[int(item.place % 2 == 0), item.place]].name for item in first})  # Bolt is right on half
+    page = Path(str(verdict.report(tmp_path / "v.html"))).read_text()
+    shown = sum(count for _, count in disputed.most_common(12))
+    assert f"The 12 most frequent of {len(disputed)} pairs of answers: {shown} of {disputed.total()} pictures." in page
+    better = sum(item.place % 2 == 0 for item in first)
+    for count in (better, 150 - better, verdict.left):
+        assert f"Shown are the first 24 of {count}, in the order of labelling." in page
+    assert "<bdi>Bolt</bdi> is worse</th>" in page
+    few = Path(str(verdict_on(pool_of([0] * 5, [1] * 5)).report(tmp_path / "w.html"))).read_text()
+    assert "Shown are" not in few
+    assert "most frequent of" not in few
 
 
 def test_ranks_follow_from_pairs_that_are_certain_by_way_of_a_third() -> None:

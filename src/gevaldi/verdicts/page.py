@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SHOWN = 24  # pictures of each kind
 PAIRS = 12  # pairs of classes in the table
+SHORT = 24  # characters of a name that is a heading of a column
 WIDTH, HEIGHT = 720, 240  # of the plot
 
 
@@ -72,7 +73,10 @@ def render(verdict: Assessment) -> str:
             table=rows(verdict),
             is_ranking=not two,
             flips=flips,
+            flipped={kind: len(places) for kind, places in verdict.main.flipped().items()} if two else {},
             classes=_pairs_of_classes(verdict) if two else [],
+            pairs_of_classes=_count_of_pairs(verdict) if two else (0, 0),
+            newer=second if len(second := short_names(verdict)[1]) <= SHORT else "the second",
             queue=queue,
             listening=_embed_sounds(verdict, [card for some in (*flips.values(), queue) for card in some]),
             player=Script("sound.js"),
@@ -248,6 +252,13 @@ def _pairs_of_classes(verdict: Assessment) -> list[dict[str, Any]]:
         }
         for pair, count in Counter(both).most_common(PAIRS)
     ]
+
+
+def _count_of_pairs(verdict: Assessment) -> tuple[int, int]:
+    """How many pairs of classes there are, and of how many pictures."""
+    places = verdict.main.places
+    tops = np.stack([predictions.top[places, 0] for predictions in verdict.pool.predictions[:2]])
+    return len(np.unique(tops, axis=1).T), len(places)
 
 
 def _command(verdict: Assessment) -> str:
