@@ -33,8 +33,10 @@ from gevaldi.verdicts.final import final_answers
 from gevaldi.verdicts.gate import as_junit, as_markdown, rows
 from gevaldi.verdicts.means import means
 from gevaldi.verdicts.order import priorities
+from gevaldi.verdicts.page import as_html, render
 from gevaldi.verdicts.queue import read_queue, write_queue
 from gevaldi.verdicts.ranking import Ranking
+from gevaldi.verdicts.ranks import pair_table
 from gevaldi.verdicts.read import read_answers
 from gevaldi.verdicts.record import write_record
 from gevaldi.verdicts.scores import score_named
@@ -779,8 +781,6 @@ def test_the_page_escapes_names_and_its_queue_does_not_say_whose_answers_are_who
     classes = (Label("<b>cat"), Label("dog"))
     tops = (np.int32([[0], [0], [0]]), np.int32([[1], [1], [0]]))
     made = [Predictions(name, ids, classes, top, digest=name) for name, top in zip(("<i>old", "<i>new"), tops, strict=True)]
-    from gevaldi.verdicts.page import as_html, render
-
     verdict = verdict_on(Pool("<u>pool", ids, classes, made))
     page = render(verdict)
     assert not any(tag in page for tag in ("<script>x", "<b>cat", "<i>old", "<u>pool"))
@@ -1020,6 +1020,52 @@ def test_texts_of_several_classifiers_are_complete(tmp_path: Path) -> None:
     label_all(verdict, truth)
     assert ElementTree.fromstring(as_junit(verdict).encode()).attrib["skipped"] == "0"
     assert verdict.report().read_text().count("<h2") >= 3
+
+
+@pytest.mark.parametrize("score", ["accuracy", "cost:costs.csv"])
+def test_the_page_of_several_has_each_mean_and_for_each_pair_the_difference_and_where_they_differ(
+    score: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names, loss = [label.name for label in CLASSES], np.array([[0, 1, 5, 9], [2, 0, 4, 9], [3, 8, 0, 9], [7, 7, 6, 0]])
+    pd.DataFrame(loss, names, names).to_csv("costs.csv")
+    pool, truth = random_pool(397, 3, 5)
+    tops = {own.name: own.top[:, 0] for own in pool.predictions}
+    verdict = verdict_on(pool, score=score)
+    assert "is not known" in verdict.report(tmp_path / "none.html").read_text()
+    verdict.add({f"p{i}": name(truth, i) for i in range(397)})
+    page = Path(str(verdict.report(tmp_path / "v.html"))).read_text()
+    assert "<h1>old, new or third?</h1>" in page
+    mean = {own: (loss[truth, top].mean() if "cost" in score else (top == truth).mean()) for own, top in tops.items()}
+    for one in mean.values():
+        assert f"<td>{one:.3g} units of cost</td>" in page or f"<td>{100 * one:.1f} %</td>" in page
+    best, *others = sorted(mean, key=lambda own: mean[own] if "cost" in score else -mean[own])
+    for own in others:
+        differ = int((tops[own] != tops[best]).sum())
+        gap = abs(mean[own] - mean[best])
+        words = f"{gap:.3g} units of cost" if "cost" in score else f"{100 * gap:.1f} percentage points"
+        both = (own, best) if "cost" in score else (best, own)
+        assert f"<bdi>{both[0]}</bdi> minus <bdi>{both[1]}</bdi></th><td>{differ} (" in page
+        assert f"<td>+{words} (exact)</td>" in page
+        assert f"<td>−{words} (exact)</td>" in page  # in the table of ranks, to the best
+
+
+def test_a_pair_of_several_has_the_interval_of_its_evidence_whichever_is_first() -> None:
+    pool, truth = random_pool(400, 3, 5)
+    verdict = verdict_on(pool)
+    verdict.add({item.id: name(truth, item.place) for item in verdict.next(40)})
+    accuracy = {own.name: (own.top[:, 0] == truth).mean() for own in pool.predictions}
+    for minuend, subtrahend, *_, words in pair_table(verdict).rows:
+        low, high = (float(end.replace("−", "-")) / 100 for end in words.removesuffix(" percentage points").split(" to "))
+        assert low - 1e-3 <= accuracy[minuend] - accuracy[subtrahend] <= high + 1e-3
+
+
+def test_the_table_of_pairs_of_many_says_that_it_is_cut() -> None:
+    rng = np.random.default_rng(0)
+    pool = pool_of(*rng.integers(0, 4, (11, 50)), names=tuple(f"c{i}" for i in range(11)))
+    page = render(verdict_on(pool))
+    assert "Shown are the first 45 of 55 pairs" in page
+    assert "c0, c1, c2, c3, c4 or 6 more?" in page
 
 
 def test_a_verdict_on_tables_needs_no_torch(tmp_path: Path) -> None:

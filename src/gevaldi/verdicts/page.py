@@ -11,13 +11,16 @@ import numpy as np
 from gevaldi.names import plain
 from gevaldi.reports.environment import Script, environment, written
 from gevaldi.reports.sounds import Listening, addresses, listening
+from gevaldi.statistics.words import percentage
 from gevaldi.verdicts.assessment import Assessment, Settings
 from gevaldi.verdicts.evidence import FOREIGN, Evidence, Truth
 from gevaldi.verdicts.gate import claim_in_words, rows, share
 from gevaldi.verdicts.people import Overview, classes_of_controls, overview, responses_of
 from gevaldi.verdicts.pictures import SMALL, address_of, picture_of, sound_of
+from gevaldi.verdicts.ranks import pair_table, rank_table
 from gevaldi.verdicts.record import old_labels, read_record, record_of
 from gevaldi.verdicts.sentences import (
+    LISTED,
     amount,
     caution,
     guess,
@@ -60,7 +63,7 @@ def render(verdict: Assessment) -> str:
         environment()
         .get_template("verdict.html")
         .render(
-            title=" or ".join(short_names(verdict)) + "?" if two else f"Which of {len(verdict.names)} classifiers?",
+            title=_title(verdict),
             headline=headline(verdict),
             tiles=_tiles(verdict) if two else [],
             reasons=[one for one in sentences(verdict)[1:] if one != caution(verdict) and one not in guess(verdict)],
@@ -71,7 +74,9 @@ def render(verdict: Assessment) -> str:
             names=short_names(verdict),
             plot=_plot(verdict.main, verdict.margin, short_names(verdict)) if two else None,
             table=rows(verdict),
-            is_ranking=not two,
+            ranks=None if two else rank_table(verdict),
+            pairs=None if two else pair_table(verdict),
+            together=percentage(verdict.settings.confidence),
             flips=flips,
             flipped={kind: len(places) for kind, places in verdict.main.flipped().items()} if two else {},
             classes=_pairs_of_classes(verdict) if two else [],
@@ -91,6 +96,13 @@ def render(verdict: Assessment) -> str:
             folder=str(verdict.folder) if verdict.folder else None,
         )
     )
+
+
+def _title(verdict: Assessment) -> str:
+    """The names as a question; beyond five, how many more there are."""
+    names, more = short_names(verdict)[:LISTED], len(verdict.names) - LISTED
+    *first, last = [*names, f"{more} more"] if more > 0 else names
+    return f"{', '.join(first)} or {last}?"
 
 
 def _embed_sounds(verdict: Assessment, cards: Sequence[dict[str, Any]]) -> Listening | None:

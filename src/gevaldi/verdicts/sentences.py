@@ -75,7 +75,7 @@ def mean_scores(verdict: Assessment) -> str:
         only = f"only {labelled:,} of the" if labelled else "the"
         have = "have no label" if not labelled else "has a label" if labelled == 1 else "have a label"
         return f"The {what} of each on this pool is not known: {only} {own.agreed:,} {real}s on which they {alike} {have}."
-    if not own.bounds or len(verdict.names) > 2 or (not own.agreed and not verdict.truths):
+    if not own.bounds or len(verdict.names) > LISTED or (not own.agreed and not verdict.truths):
         return ""
     each = [
         f"{name} {mean_score(ends, score, len(verdict.pool))}" for name, ends in zip(short_names(verdict), own.bounds, strict=True)
