@@ -1007,7 +1007,7 @@ def test_a_name_that_cannot_be_shown_is_refused(begin: Callable[..., Verdict], n
 def test_the_command_says_what_is_wrong_in_a_sentence(begin: Callable[..., Verdict], tmp_path: Path) -> None:
     begin()
     for words, message in (
-        (("nothing",), "no run in nothing"),
+        (("nothing",), "There is no folder nothing"),
         (("verdict", "--controls", "many"), "share such as 10%"),
         (("verdict", "--controls", "70%"), "below a half"),
         (("verdict", "--region", "1"), "no regions"),

@@ -349,3 +349,21 @@ def test_a_parquet_file_of_many_row_groups_is_read_in_their_order(tmp_path: Path
     table = pa.table({"id": [str(i) for i in range(1000)], "class": ["cat", "dog"] * 500})
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=64)
     assert answers(read(tmp_path / "t.parquet")) == ["cat", "dog"] * 500
+
+
+def test_a_classifier_of_ones_own_is_called_by_its_name_and_by_its_source_where_two_have_one_name(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(
+        "import gevaldi, torch\n"
+        "def load(seed, name):\n"
+        "    torch.manual_seed(seed)\n"
+        "    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))\n"
+        "    return gevaldi.classifier(net, labels=10, name=name)\n"
+    )
+    one, other, same = (
+        f"python:{tmp_path}/m.py:load,seed={seed},name={name}" for seed, name in ((0, "old"), (1, "new"), (2, "old"))
+    )
+    names = [
+        [p.name for p in load_pool("bundled:mnist-digits", some, folder=tmp_path / "stored").predictions]
+        for some in ([one, other], [one, other], [one, other, same])
+    ]
+    assert names == [["old", "new"], ["old", "new"], [one, "new", same]]

@@ -702,6 +702,14 @@ def test_a_verdict_goes_on_in_its_folder_with_another_margin(tmp_path: Path) -> 
     assert all(one["time"] for one in record["labels"]["answers"])
 
 
+def test_an_answer_of_the_labelling_page_fixes_the_question_though_no_verdict_has_counted_it(tmp_path: Path) -> None:
+    pool, truth = random_pool()
+    (item,) = verdict_on(pool, use_truth=False, out=tmp_path).next(1)
+    Answers(tmp_path).add([Answer(item.id, name(truth, item.place), person="anna")])
+    with pytest.raises(RunFolderError, match="use truth was False"):
+        verdict_on(pool, out=tmp_path)
+
+
 def test_a_changed_pool_or_classifier_is_noticed_and_its_labels_can_be_used(tmp_path: Path) -> None:
     pool, truth = random_pool()
     verdict = verdict_on(pool, out=tmp_path / "a")

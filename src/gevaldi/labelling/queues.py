@@ -138,6 +138,8 @@ def open_queue(
     if isinstance(what, Verdict):
         return of_verdict(what, controls, until_decided)
     folder = _near(what.run.folder if hasattr(what, "run") else location(what))
+    if not folder.is_dir():
+        raise RunFolderError(f"There is no folder {folder}. Name the folder of a verdict, of a comparison or of regions.")
     if (folder / VERDICT).exists():
         if region is not None:
             raise SpecError(f"{folder} holds a verdict, which has no regions. Leave --region out.")

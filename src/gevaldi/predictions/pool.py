@@ -54,6 +54,11 @@ def load_pool(
     real = sources.load(pool) if isinstance(pool, str) else pool
     shown = PoolOfPictures(real, Path(folder), device, batch_size, progress or Silent())
     predictions = [load_table(one) if isinstance(one, str) and is_table(one) else shown.predictions(one) for one in classifiers]
+    names = [one.name for one in predictions]
+    predictions = [
+        replace(one, name=given) if isinstance(given, str) and names.count(one.name) > 1 else one
+        for one, given in zip(predictions, classifiers, strict=True)
+    ]
     joined, notes = join(predictions, shown.ids, known=True)
     name = pool if isinstance(pool, str) else f"{len(shown.ids):,} pictures"
     found = _pool(name, shown.ids, joined, real.classes, shown.digest(), real.pictures, notes)

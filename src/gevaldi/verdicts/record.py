@@ -173,7 +173,7 @@ def check_unchanged(verdict: Assessment, folder: Path) -> None:
     settings = verdict.settings
     if settings.seed != record["order"]["seed"]:
         changed.append(f"the seed was {record['order']['seed']}")
-    if any(pair["labels"] for pair in record["pairs"]):
+    if any(pair["labels"] for pair in record["pairs"]) or verdict.answers.all():
         scores = [one.name for one in verdict.questions]
         now = {"scores": scores} | {name: getattr(settings, name) for name in ("confidence", "budget", "use_truth", "several")}
         question = {"several": Settings.several} | question  # which older records do not have
