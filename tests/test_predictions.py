@@ -478,7 +478,7 @@ def test_a_mean_that_one_of_two_networks_lacks_is_named(tmp_path: Path) -> None:
     torch.manual_seed(0)
     nets = [torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10)) for _ in range(3)]
     first, other = (
-        gevaldi.classifier(net, labels=10, mean=0.5, std=0.5, name=name) for net, name in zip(nets[:2], "ab", strict=True)
+        gevaldi.classifier(net, labels=10, mean=[0.5], std=[0.5], name=name) for net, name in zip(nets[:2], "ab", strict=True)
     )
     bare = gevaldi.classifier(nets[2], labels=10, name="c")
     notes = [load_pool("bundled:mnist-digits", pair, folder=tmp_path).notes for pair in ((first, bare), (first, other))]
