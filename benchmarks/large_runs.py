@@ -88,6 +88,14 @@ def made_up(number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@cache
+def made_up_pool(columns: Any) -> Any:
+    """Rows of a schema, from which runs draw."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist([made_up(i) for i in range(POOL)], columns)
+
+
 def written(folder: Path, rows: int) -> Any:
     """A run of so many rows, half of them of each order."""
     import pyarrow as pa
@@ -111,7 +119,7 @@ def written(folder: Path, rows: int) -> Any:
     }  # fmt: skip
     run = Run.create(folder, Spec(first="made:first", second="made:second", generator="made:up", samples=rows // 2), record)
     kept = schema(run.spec.set_sizes)
-    pool = pa.Table.from_pylist([made_up(i) for i in range(POOL)], kept)
+    pool = made_up_pool(kept)
     wells = np.random.default_rng(0).normal(size=(POOL, LATENT))  # where searches end, those of one row of the pool together
     for begin in range(0, rows, 2 * PART):
         for order in (0, 1):

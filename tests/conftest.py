@@ -16,12 +16,13 @@ from typing import Any
 
 import typechecking
 
-typechecking.install("gevaldi")
+if "GEVALDI_TESTS_UNCHECKED" not in os.environ:
+    typechecking.install("gevaldi")
 
-import pytest  # noqa: E402
-import torch  # noqa: E402
-from hypothesis import HealthCheck, settings  # noqa: E402
-from torch import nn  # noqa: E402
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+from torch import nn
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["GEVALDI_CACHE"] = tempfile.mkdtemp(prefix="gevaldi-cache-")  # and never the user's

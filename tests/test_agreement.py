@@ -245,6 +245,44 @@ def test_pictures_on_which_people_differ_are_to_discuss_the_least_certain_first(
     assert any("alpha" in sentence for sentence in found.sentences)
 
 
+@pytest.mark.parametrize(("shared", "is_known"), [(29, False), (30, True)])
+def test_how_often_a_person_is_right_is_shown_from_thirty_answers_in_common(shared: int, is_known: bool) -> None:
+    both = [answer(name, f"p{i}", "cat" if i % 3 else "dog") for i in range(shared) for name in PEOPLE[:2]]
+    alone = [answer("Cem", f"q{i}", "cat") for i in range(90)] + [answer("Cem", "p0", "dog")]
+    found = overview([*both, *alone], {})
+    assert [one.shared for one in found.people] == [shared, shared, 1]
+    assert [one.accuracy is not None for one in found.people] == [is_known, is_known, False]
+    assert any("too few answers in common" in sentence for sentence in found.sentences) != is_known
+    assert any("Dawid and Skene" in sentence for sentence in found.sentences) == is_known
+
+
+@pytest.mark.parametrize(
+    ("shared", "differing", "words"),
+    [
+        (6, 0, "1.00 (too few for an interval)"),
+        (6, 1, "(too few for an interval)"),
+        (40, 0, "1.00 (no interval while nobody differs)"),
+    ],
+)
+def test_alpha_has_no_interval_if_pictures_are_too_few_or_nobody_differs(shared: int, differing: int, words: str) -> None:
+    said = {"Ada": ["cat", "dog"], "Ben": ["cat", "dog"]}
+    some = [answer(name, f"p{i}", own[i % 2]) for name, own in said.items() for i in range(differing, shared)]
+    some += [answer(name, f"p{i}", said) for i in range(differing) for name, said in (("Ada", "cat"), ("Ben", "dog"))]
+    (sentence,) = [one for one in overview(some, {}).sentences if "alpha" in one]
+    assert words in sentence
+    assert "95 %" not in sentence
+
+
+def test_the_page_says_of_whom_too_little_is_known() -> None:
+    pool, truth = random_pool(400)
+    verdict = verdict_on(pool, require="equivalent")
+    places = verdict.disputed[:40]
+    for name, count in (("Ada", 40), ("Ben", 35), ("Cem", 6)):
+        verdict.add([Answer(f"p{place}", CLASSES[truth[place]].name, name) for place in places[:count].tolist()])
+    page = render(verdict)
+    assert page.count("<td>too few answers in common</td>") == 1
+
+
 def test_one_person_without_controls_is_nothing_to_compare() -> None:
     assert overview([answer("Ada", "p0", "cat")], {}).is_empty
     assert overview([], {}).is_empty

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 import gevaldi
 from conftest import small_classifier, small_generator
-from gevaldi.alignment import Aligned, align
+from gevaldi.alignment import Aligned, align, places_of
 from gevaldi.contract import check_contract
 from gevaldi.errors import ContractError, GevaldiError, SpecError, TaxonomyError, UnknownName
 from gevaldi.models import Label
@@ -108,6 +110,16 @@ def test_a_mapping_may_lie_in_a_file_and_name_classes_of_the_taxonomy(tmp_path: 
         )
         assert [label.id for label in found.first.labels] == IDS[:2]
         assert torch.allclose(found.first(PICTURES), found.second(PICTURES), atol=1e-6)
+
+
+LABELS = st.tuples(st.sampled_from("abc"), st.sampled_from([None, "n1", "n2"]))
+
+
+@given(st.lists(LABELS, min_size=2, max_size=6), st.tuples(st.sampled_from([None, *"abc"]), st.sampled_from([None, "n1", "n2"])))
+def test_labels_mean_the_same_class_by_id_if_both_have_one_and_otherwise_by_name(labels: list[Any], sought: Any) -> None:
+    classifier = gevaldi.classifier(nn.Flatten(), labels=[Label(*pair) for pair in labels])
+    by_hand = {i for i, (name, own) in enumerate(labels) if (own == sought[1] if own and sought[1] else name == sought[0])}
+    assert places_of(*sought, classifier) == by_hand
 
 
 def test_the_same_names_in_another_order_need_no_ids() -> None:

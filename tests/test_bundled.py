@@ -37,7 +37,7 @@ def test_the_generator_draws_what_it_is_asked_for_and_little_that_is_disputed() 
 
 @pytest.mark.slow
 def test_default_settings_part_the_pair_inside_the_prior(tmp_path: Path) -> None:
-    settings = {"samples": 50, "goal": "most divergent"}  # the most probable ones are not in question
+    settings = {"samples": 25, "goal": "most divergent"}  # the most probable ones are not in question
     made = gevaldi.compare(*PAIR, "bundled:mnist-vae", out=tmp_path, device="cpu", **settings)
     inside = made.rows().groupby("order")["typicality_end"].agg(lambda values: (values <= TYPICAL + 1e-6).mean())
     assert (inside >= 0.98).all()

@@ -11,7 +11,7 @@ from hostile import harness
 from hostile.case import Case
 from hostile.harness import kinds
 
-EACH = 4
+EACH = 2
 
 
 @pytest.mark.slow

@@ -151,3 +151,15 @@ def test_the_command_writes_the_pictures(own: str, tmp_path: Path) -> None:
     wrong = called(tmp_path, "doctor", f"{own}:nett")
     assert wrong.returncode == 2
     assert "net" in wrong.stderr
+
+
+def test_a_network_that_no_run_would_take_is_described_and_then_refused(tmp_path: Path) -> None:
+    (tmp_path / "soft.py").write_text(
+        "import gevaldi, torch\n"
+        "net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10), torch.nn.Softmax(1))\n"
+        "soft = gevaldi.classifier(net, labels=10).eval()\n"
+    )
+    done = called(tmp_path, "doctor", "python:soft.py:soft")
+    assert "7,850" in done.stdout
+    assert "gives probabilities, but was declared to give logits" in done.stderr
+    assert done.returncode == 2

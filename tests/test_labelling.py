@@ -575,6 +575,16 @@ def test_what_is_to_go_falls_by_one_whatever_was_asked_and_answered(begin: Calla
     assert service.overview()["left"] == service.status.left
 
 
+@pytest.mark.parametrize("until_decided", [True, False])
+def test_what_is_to_go_is_said_to_be_the_most_and_often_fewer_only_if_asking_may_end_early(
+    begin: Callable[..., Verdict], until_decided: bool
+) -> None:
+    service = serve(begin(), until_decided=until_decided)
+    page, left = browser(service).get("").text, service.progress(service.people["Ada"])["left"]
+    assert f"answered, at most {left} to go (" in page
+    assert ("), often fewer</p>" in page) == until_decided
+
+
 # who may do what
 
 
@@ -997,7 +1007,7 @@ def test_a_name_that_cannot_be_shown_is_refused(begin: Callable[..., Verdict], n
 def test_the_command_says_what_is_wrong_in_a_sentence(begin: Callable[..., Verdict], tmp_path: Path) -> None:
     begin()
     for words, message in (
-        (("nothing",), "no run in nothing"),
+        (("nothing",), "There is no folder nothing"),
         (("verdict", "--controls", "many"), "share such as 10%"),
         (("verdict", "--controls", "70%"), "below a half"),
         (("verdict", "--region", "1"), "no regions"),

@@ -1,6 +1,9 @@
 """Runs of any size: what is read part by part is what numpy, pandas and scipy find with all rows at hand, in the same memory."""
 
+import multiprocessing
+import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from large_runs import commands, measured, written
+from large_runs import READINGS as COMMANDS
+from large_runs import written
 from scipy import stats
 
+import gevaldi
+from conftest import called
 from gevaldi.figures import mean_bands, path_lines
 from gevaldi.figures._run import chosen_rows
 from gevaldi.measures.confusion import COLUMNS as TAKEN
@@ -134,17 +140,50 @@ def test_the_samples_that_a_figure_draws_are_the_largest_of_the_table(run: Run) 
     assert [row["index"] for row in chosen_rows(run, [599, 5], 1, None, ["seed"])] == [599, 5]
 
 
+READ = ("report", "figure divergence", "figure typicality", "export of the 50 largest")
+STARTED = multiprocessing.get_context("forkserver")  # processes that begin with all imports
+USED = [
+    "gevaldi.cli.main",
+    "gevaldi.comparison",
+    "gevaldi.reports.page",
+    "gevaldi.exports.imagefolder",
+    "matplotlib.backends.backend_svg",
+]
+STARTED.set_forkserver_preload([*USED, "torchvision", "test_large_runs"])
+
+
+def summarised(run: Path) -> None:
+    gevaldi.Comparison.open(run).summary()
+
+
+def measured(sink: Any, act: Callable[..., Any], *arguments: Any) -> None:
+    done = act(*arguments)
+    assert getattr(done, "returncode", 0) == 0, done
+    sink.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def peak_of(act: Callable[..., Any], *arguments: Any) -> float:
+    """The peak resident set of a process that does this, in KB."""
+    source, sink = STARTED.Pipe(duplex=False)
+    process = STARTED.Process(target=measured, args=(sink, act, *arguments))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    found: float = source.recv()
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads a process's peak memory from the Linux kernel")
 def test_what_is_made_of_a_run_takes_the_memory_of_a_small_one(tmp_path: Path) -> None:
     peaks: dict[int, dict[str, float]] = {}
     for size in (600, 3_000):
-        written(tmp_path / str(size), size)
-        out = tmp_path / f"out-{size}"
+        run, out = tmp_path / str(size), tmp_path / f"out-{size}"
+        written(run, size)
         out.mkdir()
-        readings = commands(tmp_path / str(size), out)
-        asked = ("summary", "report", "figure divergence", "figure typicality", "export of the 50 largest")
-        peaks[size] = {name: measured(readings[name])[0] for name in asked}
+        commands = {name: [word.format(run=run, out=out) for word in COMMANDS[name]] for name in READ}
+        peaks[size] = {name: peak_of(called, out, *words) for name, words in commands.items()}
+        peaks[size]["summary"] = peak_of(summarised, run)
     grown = {name: peaks[3_000][name] / peaks[600][name] for name in peaks[600]}
     assert max(grown.values()) < 1.1, grown
     assert (tmp_path / "out-3000" / "report.html").stat().st_size < 2_000_000

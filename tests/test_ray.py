@@ -49,6 +49,14 @@ def generator(): return small_generator()
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unchecked() -> Iterator[None]:
+    """Types are checked in this process alone, because others would take seconds to begin."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GEVALDI_TESTS_UNCHECKED", "1")
+        yield
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two nodes of one core each; the first cannot be lost, because this program is on it."""

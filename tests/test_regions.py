@@ -313,7 +313,17 @@ def test_disagreements_that_are_too_rare_for_counting_are_shown_by_subset_simula
 
 @pytest.mark.slow
 def test_a_killed_command_goes_on_with_the_draws_that_are_missing(tmp_path: Path) -> None:
-    pair = ["bundled:mnist-strided", "bundled:mnist-pooled", "-g", "bundled:mnist-vae", "--draws", "17000", "--no-report"]
+    pair = [
+        "bundled:mnist-strided-1k",
+        "bundled:mnist-pooled-1k",
+        "-g",
+        "bundled:mnist-vae",
+        "--draws",
+        "4000",
+        "--regions",
+        "1",
+        "--no-report",
+    ]
     command = [sys.executable, "-m", "gevaldi", "regions", *pair]
     draws = tmp_path / "cut" / "regions" / "draws"
     child = subprocess.Popen([*command, "--out", str(tmp_path / "cut")], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

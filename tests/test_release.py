@@ -70,6 +70,7 @@ def test_the_version_is_the_same_wherever_it_stands(release, tmp_path):
     assert yaml.safe_load((HERE / "CITATION.cff").read_text())["version"] == version
     assert gevaldi.__version__ == version
     assert called(tmp_path, "--version").stdout == f"gevaldi {version}\n"
+    assert f"gevaldi@v{version}\n" in (HERE / "docs" / "integrations.md").read_text()
     assert f"## {version}" in (HERE / "CHANGELOG.md").read_text()
 
 

@@ -57,6 +57,21 @@ def tab(browser: Any) -> Iterator[Any]:
     assert troubles == []
 
 
+def test_the_interval_of_a_verdict_fits_a_telephone_with_the_label_that_decided(tab: Any, tmp_path: Path) -> None:
+    from gevaldi.verdicts.start import verdict_on
+    from test_verdicts import pool_of
+
+    verdict = verdict_on(pool_of([0] * 60, [1] * 60))
+    verdict.add({item.id: "dog" for item in verdict.next()})
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.goto(Path(str(verdict.report(tmp_path / "v.html"))).as_uri())
+    for part in (".decided", ".band", ".zero", "text >> nth=0", "text >> nth=4"):
+        box = tab.locator(f"svg.interval {part}").bounding_box()
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= 390, part
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    assert tab.locator("svg.interval text >> nth=1").bounding_box()["height"] >= 10
+
+
 def shown(tab: Any) -> list[int]:
     """The numbers of the cards that a reader sees, in their order."""
     ids = tab.locator("article.card:visible").evaluate_all("cards => cards.map((card) => card.id)")

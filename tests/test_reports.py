@@ -301,6 +301,13 @@ LONG = "python:/home/me/projects/" + "deep/" * 40
         ("bundled:a", "quantised:bundled:a,bits=3", ("bundled:a", "quantised:bundled:a")),
         (LONG + "old.py:model", LONG + "new.py:model", ("old.py:model", "new.py:model")),
         ("torchvision:resnet50,weights=a", "torchvision:resnet50,weights=b", ("resnet50,weights=a", "resnet50,weights=b")),
+        ("python:m.py:load,file=runs/old.pt", "python:m.py:load,file=runs/new.pt", ("old.pt", "new.pt")),
+        ("timm:a,weights=old.pt,classes=9", "timm:a,weights=new.pt,classes=9", ("old.pt", "new.pt")),
+        (
+            "timm:a,weights=old.pt,classes=9",
+            "timm:a,weights=new.pt,classes=8",
+            ("a,weights=old.pt,classes=9", "a,weights=new.pt,classes=8"),
+        ),
         ("onnx:/a/run1/model.onnx", "onnx:/a/run2/model.onnx", ("run1/model.onnx", "run2/model.onnx")),
         ("object:old", "object:new", ("old", "new")),
         ("bundled:a", "bundled:a", ("a", "a")),

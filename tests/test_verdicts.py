@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,16 @@ from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.decisions import Decision
 from gevaldi.verdicts.final import final_answers
 from gevaldi.verdicts.gate import as_junit, as_markdown, rows
+from gevaldi.verdicts.means import means
 from gevaldi.verdicts.order import priorities
+from gevaldi.verdicts.page import as_html, render
 from gevaldi.verdicts.queue import read_queue, write_queue
 from gevaldi.verdicts.ranking import Ranking
+from gevaldi.verdicts.ranks import pair_table
 from gevaldi.verdicts.read import read_answers
+from gevaldi.verdicts.record import write_record
 from gevaldi.verdicts.scores import score_named
-from gevaldi.verdicts.sentences import headline
+from gevaldi.verdicts.sentences import headline, mean_scores, origins
 from gevaldi.verdicts.start import verdict_on
 from gevaldi.verdicts.tasks import write_tasks
 
@@ -275,6 +280,92 @@ def test_all_labels_rank_by_accuracy_with_the_scores_minus_their_mean() -> None:
     assert verdict.ranking.scores == pytest.approx(accuracy - accuracy.mean())
 
 
+# sentences
+
+
+@pytest.mark.parametrize(
+    ("score", "what", "is_loss"),
+    [
+        ("accuracy", "accuracy", False),
+        ("top-2", "top-2 accuracy", False),
+        ("class:bird", "accuracy at telling bird from the rest", False),
+        ("cost:costs.csv", "mean cost", True),
+        ("levels", "mean distance from the truth", True),
+    ],
+)
+def test_the_better_one_is_said_to_have_more_of_a_share_and_less_of_a_loss(
+    score: str, what: str, is_loss: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [label.name for label in CLASSES]
+    loss = np.array([[0, 1, 5, 9], [2, 0, 4, 9], [3, 8, 0, 9], [7, 7, 6, 0]])
+    pd.DataFrame(loss, names, names).to_csv("costs.csv")
+    pairs = {"cat": "pet", "dog": "pet", "bird": "wild", "fish": "wild", "pet": "animal", "wild": "animal"}
+    (tmp_path / "tree.csv").write_text("".join(f"{child},{parent}\n" for child, parent in pairs.items()))
+    rng = np.random.default_rng(4)
+    truth, top = rng.integers(0, 4, 80), np.array([rng.permutation(4)[:2] for _ in range(80)])
+    pool = pool_of(top, np.where(rng.random((80, 1)) < 0.9, np.c_[truth, (truth + 1) % 4], top))
+    verdict = verdict_on(pool, score=score, require="equivalent", taxonomy="tree.csv")
+    label_all(verdict, truth)
+    assert verdict.decision.word == "better"
+    way = "lower" if is_loss else "higher"
+    assert headline(verdict).startswith(f"new is better than old on this pool: its {what} is {way} by exactly ")
+    page = Path(str(verdict.report(tmp_path / "v.html"))).read_text()
+    first, second = ("old", "new") if is_loss else ("new", "old")
+    assert f"The interval of the difference in {what}, <bdi>{first}</bdi> minus <bdi>{second}</bdi>, in " in page
+    assert f"{what} of {first} minus that of {second}" in page
+    if score.startswith("cost"):
+        means = [loss[truth, own.top[:, 0]].mean() for own in pool.predictions]
+        assert f"is lower by exactly {means[0] - means[1]:.3g} units of cost" in headline(verdict)
+        assert f"+{means[0] - means[1]:.3g} units of cost" in as_markdown(verdict)
+
+
+def test_answers_that_differ_and_score_alike_are_not_said_to_be_the_same() -> None:
+    verdict = verdict_on(pool_of([1] * 4, [2] * 4), score="class:cat")
+    assert "score alike" in headline(verdict)
+
+
+@pytest.mark.parametrize("score", ["accuracy", "top-2", "class:bird", "cost:costs.csv"])
+def test_with_labels_of_all_pictures_each_mean_is_the_share_that_is_counted(
+    score: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [label.name for label in CLASSES]
+    loss = np.array([[0, 1, 5, 9], [2, 0, 4, 9], [3, 8, 0, 9], [7, 7, 6, 0]])
+    pd.DataFrame(loss, names, names).to_csv("costs.csv")
+    rng = np.random.default_rng(4)
+    truth, tops = rng.integers(0, 4, 300), [np.array([rng.permutation(4)[:2] for _ in range(300)]) for _ in range(2)]
+    tops[1][:200] = tops[0][:200]
+    right = {
+        "accuracy": lambda top: top[:, 0] == truth,
+        "top-2": lambda top: (top == truth[:, None]).any(1),
+        "class:bird": lambda top: (top[:, 0] == 2) == (truth == 2),
+        "cost:costs.csv": lambda top: 1 - loss[truth, top[:, 0]] / 9,
+    }[score]
+    expected = [right(top).mean() for top in tops]
+    by_answers = verdict_on(pool_of(*tops), score=score)
+    by_answers.add({f"p{i}": name(truth, i) for i in range(300)})
+    plain = pool_of(*tops)
+    by_pool = verdict_on(Pool(plain.name, plain.ids, CLASSES, plain.predictions, truth.astype(np.int32)), score=score)
+    for verdict in (by_answers, by_pool):
+        assert [end for ends in means(verdict).bounds for end in ends] == pytest.approx(np.repeat(expected, 2).tolist())
+        words = [f"{9 * (1 - one):.3g} units of cost" if "cost" in score else f"{100 * one:.1f} %" for one in expected]
+        assert f"is: old {words[0]}, new {words[1]}." in mean_scores(verdict)
+
+
+def test_a_mean_is_between_what_pictures_without_a_clear_label_can_make_it() -> None:
+    verdict = verdict_on(pool_of([0] * 10, [0] * 6 + [1] * 4))
+    assert (
+        mean_scores(verdict) == "The accuracy of each on this pool is not known: the 6 pictures on which they agree have no label."
+    )
+    verdict.add({f"p{i}": "cat" for i in range(5)})
+    assert "only 5 of the 6 pictures" in mean_scores(verdict)
+    verdict.add({"p5": "bird", "p6": "dog", "p7": NEITHER, "p8": CANNOT_TELL})  # p9 has none
+    assert means(verdict).bounds == ((0.5, 0.7), (0.6, 0.8))
+    assert "old 50 % to 70 %, new 60 % to 80 %, whatever" in mean_scores(verdict)
+    assert mean_scores(verdict_on(pool_of([0] * 9, [1] * 9))) == ""
+
+
 # decisions
 
 
@@ -313,6 +404,35 @@ def test_claims_hold_fail_or_are_undecided() -> None:
 def test_a_margin_of_as_many_hundredths_as_pictures_is_met() -> None:
     assert Decision(-57 / 10_000, 0, 0.57 / 100).state("not-worse") == "holds"
     assert verdict_on(pool_of([0] * 57 + [1] * 9_943, [1] * 10_000), margin="0.57%").state == "holds"
+
+
+@pytest.mark.parametrize("score", ["accuracy", "top-2", "class:cat"])
+def test_a_share_above_a_tenth_is_a_margin_only_with_a_percent_sign(score: str) -> None:
+    pool = pool_of([[0, 1], [1, 2]], [[1, 2], [1, 2]])
+    for margin, advice in ((1, "1 is 100 percentage points: write 1% or 0.01"), ("0.5", "write 0.5% or 0.005, or 50%")):
+        with pytest.raises(SpecError, match=advice):
+            verdict_on(pool, margin=margin, score=score)
+    with pytest.raises(SpecError, match=r"5 is 500 percentage points: write 5% or 0\.05\.$"):
+        verdict_on(pool, margin="5", score=score)
+    assert verdict_on(pool, margin=0.1, score=score).settings.margin == 0.1
+    assert verdict_on(pool, margin=" 50 %", score=score).settings.margin == 0.5
+
+
+def test_a_margin_of_levels_or_costs_may_be_any_number_up_to_the_largest(tmp_path: Path) -> None:
+    names = [label.name for label in CLASSES]
+    pd.DataFrame(5 * (1 - np.eye(4)), names, names).to_csv(tmp_path / "costs.csv")
+    for margin in (1, "2.5"):
+        verdict = verdict_on(pool_of([0, 1], [1, 1]), margin=margin, score=f"cost:{tmp_path / 'costs.csv'}")
+        assert verdict.settings.margin == float(margin)
+    with pytest.raises(SpecError, match="a number up to 5 units of cost was expected"):
+        verdict_on(pool_of([0, 1], [1, 1]), margin=6, score=f"cost:{tmp_path / 'costs.csv'}")
+
+
+def test_a_margin_is_the_number_that_was_written_and_the_command_on_the_page_writes_it_again(tmp_path: Path) -> None:
+    for text, number in (("0.57%", 0.0057), ("20%", 0.2), ("0.3%", 0.003)):
+        verdict = verdict_on(pool_of([0, 1], [1, 1]), margin=text)
+        assert verdict.settings.margin == number
+        assert f"--margin {text}" in Path(str(verdict.report(tmp_path / "v.html"))).read_text()
 
 
 def test_costs_of_thirds_that_tie_are_a_tie(tmp_path: Path) -> None:
@@ -429,7 +549,12 @@ def test_what_a_file_says_no_more_is_withdrawn_and_two_files_that_differ_settle_
     assert counted(verdict.answers) == {"p0": "cat", "p1": "cat"}
     (tmp_path / "a.csv").write_text("picture,class\np0,cat\n")
     verdict.add(tmp_path / "a.csv")
+    withdrawn = f"1 labels that {tmp_path / 'a.csv'} no longer holds are withdrawn."
+    assert verdict.notes == [withdrawn]
     verdict.add(tmp_path / "b.csv")
+    verdict.notes.clear()
+    verdict.add(tmp_path / "a.csv")
+    assert not verdict.notes  # it was withdrawn before
     assert counted(verdict.answers) == {"p0": CANNOT_TELL}
     assert verdict.add(tmp_path / "b.csv") == 0
 
@@ -536,6 +661,45 @@ def test_a_class_that_no_table_mentions_is_a_class_of_its_own_unless_it_looks_li
         verdict.add({"p1": "dogg"})
 
 
+@pytest.mark.parametrize(
+    ("classes", "labels", "words"),
+    [
+        (["seven", "nine"], ["7", "nine"], "shows '7', which no classifier knows. The classes are nine and seven."),
+        (["seven", "nine"], ["NaN", "nine"], "shows 'NaN', which no classifier knows. The classes are nine and seven."),
+        (["7", "9"], ["seven", "9"], "shows 'seven', which no classifier knows. The classes are 7 and 9."),
+        (["7", "9"], ["NaN", "9"], "shows 'NaN'"),
+        (["7", "9"], ["12", "34"], "None of the 2 labels in .* they name 12 and 34, and the classes are 7 and 9."),
+        (["cat", "dog"], ["zebra", NEITHER], "None of the 1 labels"),
+    ],
+)
+def test_labels_that_name_classes_otherwise_than_tables_are_refused(
+    classes: list[str], labels: list[str], words: str, tmp_path: Path
+) -> None:
+    for stem, names in (("old", classes), ("new", classes[::-1])):
+        pd.DataFrame({"picture": ["a", "b"], "class": names}).to_csv(tmp_path / f"{stem}.csv", index=False)
+    pd.DataFrame({"picture": ["a", "b"], "class": labels}).to_csv(tmp_path / "labels.csv", index=False)
+    verdict = gevaldi.verdict(*(f"table:{tmp_path / stem}.csv" for stem in ("old", "new")))
+    with pytest.raises(DataError, match=words):
+        verdict.add(tmp_path / "labels.csv")
+    assert not verdict.answers.all()
+
+
+def test_labels_may_differ_from_classes_in_case_and_spaces() -> None:
+    verdict = verdict_on(pool_of([0, 0, 0], [1, 1, 1]))
+    verdict.add({"p0": " Cat", "p1": "DOG", "p2": "Neither"})
+    assert counted(verdict.answers) == {"p0": "cat", "p1": "dog", "p2": NEITHER}
+    assert "2 labels in Python are matched without regard to case and spaces: " in verdict.notes[0]
+
+
+def test_classes_that_some_labels_name_and_nobody_predicts_are_counted_on_the_page(tmp_path: Path) -> None:
+    verdict = gevaldi.verdict(*tables(tmp_path, [0] * 4 + [1], [1] * 5))
+    pd.DataFrame({"picture": ["p0", "p1", "p2"], "class": ["zebra", "cat", "okapi"]}).to_csv(tmp_path / "labels.csv", index=False)
+    verdict.add(tmp_path / "labels.csv")
+    note = f"2 labels in {tmp_path / 'labels.csv'} name classes that no classifier predicts: zebra and okapi."
+    assert note in verdict.notes
+    assert note in Path(str(verdict.report(tmp_path / "v.html"))).read_text()
+
+
 def test_labels_of_pictures_that_need_none_are_kept_for_other_questions() -> None:
     pool = pool_of([0, 1, 1], [0, 2, 1])
     verdict = verdict_on(pool)
@@ -580,6 +744,14 @@ def test_a_verdict_goes_on_in_its_folder_with_another_margin(tmp_path: Path) -> 
     assert record["question"]["margin"] == 0.1
     assert [one["person"] for one in record["labels"]["answers"]] == ["anna"] * 9
     assert all(one["time"] for one in record["labels"]["answers"])
+
+
+def test_an_answer_of_the_labelling_page_fixes_the_question_though_no_verdict_has_counted_it(tmp_path: Path) -> None:
+    pool, truth = random_pool()
+    (item,) = verdict_on(pool, use_truth=False, out=tmp_path).next(1)
+    Answers(tmp_path).add([Answer(item.id, name(truth, item.place), person="anna")])
+    with pytest.raises(RunFolderError, match="use truth was False"):
+        verdict_on(pool, out=tmp_path)
 
 
 def test_a_changed_pool_or_classifier_is_noticed_and_its_labels_can_be_used(tmp_path: Path) -> None:
@@ -661,8 +833,6 @@ def test_the_page_escapes_names_and_its_queue_does_not_say_whose_answers_are_who
     classes = (Label("<b>cat"), Label("dog"))
     tops = (np.int32([[0], [0], [0]]), np.int32([[1], [1], [0]]))
     made = [Predictions(name, ids, classes, top, digest=name) for name, top in zip(("<i>old", "<i>new"), tops, strict=True)]
-    from gevaldi.verdicts.page import as_html, render
-
     verdict = verdict_on(Pool("<u>pool", ids, classes, made))
     page = render(verdict)
     assert not any(tag in page for tag in ("<script>x", "<b>cat", "<i>old", "<u>pool"))
@@ -676,6 +846,61 @@ def test_an_unclear_picture_counts_for_neither_side_on_the_page(tmp_path: Path) 
     verdict.add({item.id: answer for item, answer in zip(verdict.next(3), (CANNOT_TELL, "cat", "dog"), strict=True)})
     page = Path(str(verdict.report(tmp_path / "v.html"))).read_text()
     assert "<td>6</td><td>3</td><td>1</td><td>1</td>" in page  # disputed, labelled, worse, better
+
+
+def test_the_record_says_which_labels_are_of_a_file_and_the_command_names_it(tmp_path: Path) -> None:
+    both = tables(tmp_path, [0] * 30, [1] * 20 + [0] * 10)
+    truth = tmp_path / "the truth.csv"
+    pd.DataFrame({"picture": [f"p{i}" for i in range(30)], "class": "dog"}).to_csv(truth, index=False)
+    verdict = gevaldi.verdict(*both, labels=truth)
+    page = Path(str(verdict.report(tmp_path / "v.html"))).read_text()
+    assert f"30 labels from {truth}</td>" in page
+    assert f"--labels &#39;{truth}&#39;" in page
+    verdict.add([Answer("p0", "dog", "Ada"), Answer("p0", "dog", "Ben"), Answer("p1", "dog", "Ben")])
+    assert origins(verdict) == f"30 labels from {truth}; 3 answers by 2 people"
+    assert origins(gevaldi.verdict(*both)) == "none"
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_record_holds_numbers_as_short_as_they_are(count: int, tmp_path: Path) -> None:
+    def numbers(value: Any) -> Iterator[float]:
+        if isinstance(value, float):
+            yield value
+        elif isinstance(value, dict | list):
+            for one in value.values() if isinstance(value, dict) else value:
+                yield from numbers(one)
+
+    pool, truth = random_pool(30, count, 3)
+    verdict = verdict_on(pool, confidence=0.95, margin="0.57%", out=tmp_path)
+    verdict.add({item.id: name(truth, item.place) for item in verdict.next(7)})
+    write_record(verdict, tmp_path)
+    record = json.loads((tmp_path / "verdict.json").read_text())
+    assert record["question"]["margin"] == 0.0057
+    assert record["pairs"][0]["misses_with_at_most"] == 0.05 / (1 if count == 2 else 3)
+    record["pairs"] = [{**one, "misses_with_at_most": 0.0} for one in record["pairs"]]
+    assert all(value == round(value, 12) for value in numbers(record))
+
+
+def test_a_list_that_is_cut_says_how_many_there_are_and_how_many_it_shows(tmp_path: Path) -> None:
+    classes = tuple(Label(f"class {i}") for i in range(10))
+    rng = np.random.default_rng(1)
+    tops = rng.integers(0, 10, (2, 400)).astype(np.int32)
+    ids = pa.array([f"p{i}" for i in range(400)])
+    made = [Predictions(name, ids, classes, top[:, None], digest=name) for name, top in zip(("Acme", "Bolt"), tops, strict=True)]
+    verdict = verdict_on(Pool("pictures", ids, classes, made), require="equivalent", margin="0.1%")
+    disputed = Counter((int(a), int(b)) for a, b in tops.T if a != b)
+    first = verdict.next()[:150]
+    verdict.add({item.id: classes[tops[int(item.place % 2 == 0), item.place]].name for item in first})  # Bolt is right on half
+    page = Path(str(verdict.report(tmp_path / "v.html"))).read_text()
+    shown = sum(count for _, count in disputed.most_common(12))
+    assert f"The 12 most frequent of {len(disputed)} pairs of answers: {shown} of {disputed.total()} pictures." in page
+    better = sum(item.place % 2 == 0 for item in first)
+    for count in (better, 150 - better, verdict.left):
+        assert f"Shown are the first 24 of {count}, in the order of labelling." in page
+    assert "<bdi>Bolt</bdi> is worse</th>" in page
+    few = Path(str(verdict_on(pool_of([0] * 5, [1] * 5)).report(tmp_path / "w.html"))).read_text()
+    assert "Shown are" not in few
+    assert "most frequent of" not in few
 
 
 def test_ranks_follow_from_pairs_that_are_certain_by_way_of_a_third() -> None:
@@ -847,6 +1072,52 @@ def test_texts_of_several_classifiers_are_complete(tmp_path: Path) -> None:
     label_all(verdict, truth)
     assert ElementTree.fromstring(as_junit(verdict).encode()).attrib["skipped"] == "0"
     assert verdict.report().read_text().count("<h2") >= 3
+
+
+@pytest.mark.parametrize("score", ["accuracy", "cost:costs.csv"])
+def test_the_page_of_several_has_each_mean_and_for_each_pair_the_difference_and_where_they_differ(
+    score: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names, loss = [label.name for label in CLASSES], np.array([[0, 1, 5, 9], [2, 0, 4, 9], [3, 8, 0, 9], [7, 7, 6, 0]])
+    pd.DataFrame(loss, names, names).to_csv("costs.csv")
+    pool, truth = random_pool(397, 3, 5)
+    tops = {own.name: own.top[:, 0] for own in pool.predictions}
+    verdict = verdict_on(pool, score=score)
+    assert "is not known" in verdict.report(tmp_path / "none.html").read_text()
+    verdict.add({f"p{i}": name(truth, i) for i in range(397)})
+    page = Path(str(verdict.report(tmp_path / "v.html"))).read_text()
+    assert "<h1>old, new or third?</h1>" in page
+    mean = {own: (loss[truth, top].mean() if "cost" in score else (top == truth).mean()) for own, top in tops.items()}
+    for one in mean.values():
+        assert f"<td>{one:.3g} units of cost</td>" in page or f"<td>{100 * one:.1f} %</td>" in page
+    best, *others = sorted(mean, key=lambda own: mean[own] if "cost" in score else -mean[own])
+    for own in others:
+        differ = int((tops[own] != tops[best]).sum())
+        gap = abs(mean[own] - mean[best])
+        words = f"{gap:.3g} units of cost" if "cost" in score else f"{100 * gap:.1f} percentage points"
+        both = (own, best) if "cost" in score else (best, own)
+        assert f"<bdi>{both[0]}</bdi> minus <bdi>{both[1]}</bdi></th><td>{differ} (" in page
+        assert f"<td>+{words} (exact)</td>" in page
+        assert f"<td>−{words} (exact)</td>" in page  # in the table of ranks, to the best
+
+
+def test_a_pair_of_several_has_the_interval_of_its_evidence_whichever_is_first() -> None:
+    pool, truth = random_pool(400, 3, 5)
+    verdict = verdict_on(pool)
+    verdict.add({item.id: name(truth, item.place) for item in verdict.next(40)})
+    accuracy = {own.name: (own.top[:, 0] == truth).mean() for own in pool.predictions}
+    for minuend, subtrahend, *_, words in pair_table(verdict).rows:
+        low, high = (float(end.replace("−", "-")) / 100 for end in words.removesuffix(" percentage points").split(" to "))
+        assert low - 1e-3 <= accuracy[minuend] - accuracy[subtrahend] <= high + 1e-3
+
+
+def test_the_table_of_pairs_of_many_says_that_it_is_cut() -> None:
+    rng = np.random.default_rng(0)
+    pool = pool_of(*rng.integers(0, 4, (11, 50)), names=tuple(f"c{i}" for i in range(11)))
+    page = render(verdict_on(pool))
+    assert "Shown are the first 45 of 55 pairs" in page
+    assert "c0, c1, c2, c3, c4 or 6 more?" in page
 
 
 def test_a_verdict_on_tables_needs_no_torch(tmp_path: Path) -> None:

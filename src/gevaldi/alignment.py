@@ -8,6 +8,7 @@ of the two does not know is left out, and the predictions renormalised over the 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float
@@ -18,7 +19,7 @@ from gevaldi.errors import ContractError
 from gevaldi.models import Classifier, Inputs, Label, Pictures
 from gevaldi.taxonomy.base import Taxonomy
 from gevaldi.taxonomy.keys import WORDNET, is_an_id, keys_of
-from gevaldi.taxonomy.labels import Named, Said, is_same_class, mapping_of
+from gevaldi.taxonomy.labels import Named, Said, mapping_of
 
 Known = tuple[str | None, str | None]
 """The class of a picture, where it is known: its name and its taxonomy id."""
@@ -124,11 +125,38 @@ def align(
 
 def places_of(name: str | None, own: str | None, classifier: Classifier) -> set[int]:
     """The classes of a classifier that a name and a taxonomy id stand for, also through the labels that it had before alignment."""
-    found = {i for i, label in enumerate(classifier.labels) if is_same_class((name, own), (label.name, label.id))}
+    found = _lookup(classifier).places(name, own)
     if isinstance(classifier, Aligned):
-        old = zip(classifier.inner.labels, classifier.places, strict=True)
-        found |= {place for label, place in old if place is not None and is_same_class((name, own), (label.name, label.id))}
+        old = _lookup(classifier.inner).places(name, own)
+        found |= {place for i in old if (place := classifier.places[i]) is not None}
     return found
+
+
+class Lookup:
+    """The labels of a classifier by id and by name, of which there may be tens of thousands."""
+
+    def __init__(self, labels: Sequence[Label]) -> None:
+        self.labels = labels
+        self.by_id: dict[str, set[int]] = {}
+        self.by_name: dict[str, set[int]] = {}
+        self.without_id: set[int] = set()
+        for i, label in enumerate(labels):
+            self.by_name.setdefault(label.name, set()).add(i)
+            (self.by_id.setdefault(label.id, set()) if label.id else self.without_id).add(i)
+
+    def places(self, name: str | None, own: str | None) -> set[int]:
+        """The labels that mean the same class as a name and an id: by id if both have one, otherwise by name."""
+        named = set() if name is None else self.by_name.get(name, set())
+        return self.by_id.get(own, set()) | (named & self.without_id) if own else set(named)
+
+
+_lookups: WeakKeyDictionary[Classifier, Lookup] = WeakKeyDictionary()
+
+
+def _lookup(classifier: Classifier) -> Lookup:
+    if classifier not in _lookups or _lookups[classifier].labels is not classifier.labels:
+        _lookups[classifier] = Lookup(classifier.labels)
+    return _lookups[classifier]
 
 
 def target_classes(known: Known, classifier: Classifier) -> set[int]:

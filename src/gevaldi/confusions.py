@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from gevaldi.alignment import target_classes
-from gevaldi.contract import check_classifier, check_mode
+from gevaldi.contract import check_classifier, check_mode, classify
 from gevaldi.errors import DataError
 from gevaldi.models import Classifier
 from gevaldi.pictures._unknown import unknown_classes
@@ -53,9 +53,11 @@ def confusions(classifier: Classifier, real: RealPictures, size: tuple[int, int]
     _, height, width = real.pictures[0].shape
     remedy = "Say the side that the classifier takes: --size SIDE."
     pictures = brought_to_network(real, size or (height, width), classifier, remedy)
-    p = torch.cat([check_classifier(classifier, part, "classifier").exp() for part in pictures.batches(BATCH)])
+    parts = enumerate(pictures.batches(BATCH))  # of which the first is checked, since a check runs the network once more
+    p = torch.cat([(classify if i else check_classifier)(classifier, part, "classifier").exp() for i, part in parts])
     known = any(name is not None for name in real.classes)
-    rows = [_place(name, classifier) for name in real.classes] if known else p.argmax(1).tolist()
+    places = {name: _place(name, classifier) for name in set(real.classes)}
+    rows = [places[name] for name in real.classes] if known else p.argmax(1).tolist()
     kept = [i for i, row in enumerate(rows) if row is not None]
     unknown = unknown_classes(real.classes, classifier)
     if not kept:

@@ -151,7 +151,7 @@ def _classified(classifier: Classifier, pictures: Pictures, role: str) -> tuple[
     def check(log_p: Any, batch: tuple[Tensor, ...]) -> None:
         _check_form(inner, log_p, len(batch[0]), role)
 
-    log_p = Probe(role, partial(_classify, inner, role=role), check, (pictures,), "pictures", "predictions").answer()
+    log_p = Probe(role, partial(classify, inner, role=role), check, (pictures,), "pictures", "predictions").answer()
     module, seen = _module(inner, pictures)
     output = output_of(module, seen, log_p)
     refuse_decisions(output, role)
@@ -204,14 +204,19 @@ def check_classifier(classifier: Classifier, pictures: Pictures, role: str) -> F
     Raises:
         ContractError: it fails on the pictures, or gives logits, probabilities, or another number of classes.
     """
-    log_p: Tensor = _classify(classifier, pictures, role)
+    log_p: Tensor = classify(classifier, pictures, role)
     _check_form(classifier, log_p, len(pictures), role)
     module, seen = _module(classifier, pictures)
     check_output(module, output_of(module, seen, log_p), log_p, role)
     return log_p
 
 
-def _classify(classifier: Classifier, pictures: Pictures, role: str) -> Any:
+def classify(classifier: Classifier, pictures: Pictures, role: str) -> Any:
+    """What a classifier says of pictures, which was not looked at yet.
+
+    Raises:
+        ContractError: it fails on the pictures.
+    """
     for values in (classifier.mean, classifier.std) if isinstance(classifier, ModuleClassifier) else ():
         if values.shape[1] not in (1, pictures.shape[1]):
             raise ContractError(

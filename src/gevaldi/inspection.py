@@ -15,7 +15,8 @@ from gevaldi.bundled.worlds import WORLDS
 from gevaldi.calls import Call
 from gevaldi.classifiers import load_classifier
 from gevaldi.classifiers import sources as classifiers
-from gevaldi.errors import SpecError, UnknownName
+from gevaldi.contract import check_classifier
+from gevaldi.errors import ContractError, SpecError, UnknownName
 from gevaldi.fingerprints import describe_network
 from gevaldi.generators import load_generator
 from gevaldi.generators import sources as generators
@@ -43,10 +44,12 @@ class Inspection:
     Attributes:
         lines: (what, value) pairs in the order in which they are read.
         strips: rows of pictures by title, each in [0, 1].
+        fault: why no run would take the model; empty if nothing speaks against it.
     """
 
     lines: list[tuple[str, str]]
     strips: dict[str, list[Float[Tensor, "channels height width"]]] = field(default_factory=dict)
+    fault: str = ""
 
 
 def inspect(name: str, real: str | None = None) -> Inspection:
@@ -126,7 +129,15 @@ def _of_classifier(name: str, classifier: Classifier, real: str | None) -> Inspe
     strips = {"pictures": list(batch)}
     if watch.seen is not None:
         strips["as the network sees them"] = _visible(watch.seen)
-    return Inspection(lines, strips)
+    return Inspection(lines, strips, _fault(classifier, batch))
+
+
+def _fault(classifier: Classifier, batch: Float[Tensor, "batch channels height width"]) -> str:
+    try:
+        check_classifier(classifier, batch, "classifier")
+    except ContractError as error:
+        return str(error)
+    return ""
 
 
 def _most_probable(log_p: Float[Tensor, " classes"], labels: Sequence[Label]) -> str:

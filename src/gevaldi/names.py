@@ -1,5 +1,6 @@
 """Names of a user's models and classes, made safe for pages and figures."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from gevaldi.quoting import split_unquoted
 
 LONGEST = 40  # characters
+FILE = re.compile(r'\.\w{1,12}"?$')  # the end of a file's name, perhaps in quotes
 OBJECT = "object:"  # prefix of models that exist only in the program that began the run
 UNSEEN = ("Cc", "Cf", "Cs")  # categories of Unicode: control and direction marks, and halves of letters
 
@@ -36,11 +38,12 @@ def told_apart(first: Any, second: Any, longest: int = LONGEST) -> tuple[str, st
     """Short names of two classifiers: the shortest forms in which they differ.
 
     Drops options, then sources, then the common start of both paths, as long as the two still differ:
-    `strided` and `pooled`; `old.py:model` and `new.py:model`; `resnet50,weights=a` and `resnet50,weights=b`. Cuts long names
-    around the first difference. Only equal names stay equal.
+    `strided` and `pooled`; `old.py:model` and `new.py:model`; `resnet50,seed=1` and `resnet50,seed=2`. Two that differ only in a
+    file are called by it: `old.pt` and `new.pt`. Cuts long names around the first difference. Only equal names stay equal.
     """
     both = full_name(first), full_name(second)
-    pairs = ((form(both[0]), form(both[1])) for form in (_last, _without_options, _last_with_options, str))
+    pairs = [(form(both[0]), form(both[1])) for form in (_last, _without_options, _last_with_options, str)]
+    pairs.insert(2, _files(*both))
     one, other = next(((a, b) for a, b in pairs if a and b and a != b), both)
     return _cut(*_parted(one, other), longest)
 
@@ -57,6 +60,17 @@ def _last(name: str) -> str:
 def _last_with_options(name: str) -> str:
     bare = _without_options(name)
     return _last(name) + name[len(bare) :]
+
+
+def _files(one: str, other: str) -> tuple[str, str]:
+    """The files in the only option in which the two differ; empty texts if they differ otherwise."""
+    ours, theirs = split_unquoted(one, ","), split_unquoted(other, ",")
+    differing = [(a.partition("="), b.partition("=")) for a, b in zip(ours, theirs, strict=False) if a != b]
+    if len(ours) == len(theirs) and len(differing) == 1:
+        (key, _, file), (other_key, _, other_file) = differing[0]
+        if key == other_key and FILE.search(file) and FILE.search(other_file):
+            return file, other_file
+    return "", ""
 
 
 def _parted(one: str, other: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gevaldi.cli.words import complete, tell
-from gevaldi.errors import GevaldiError
+from gevaldi.errors import ContractError, GevaldiError
 
 PACKAGES = ("gevaldi", "torch", "torchvision", "numpy", "pyarrow", "pydantic", "safetensors", "matplotlib")
 
@@ -36,7 +36,10 @@ def doctor(
       gevaldi doctor folder:DIR
     """
     if model is not None:
-        tell(describe_model(model, pictures, out))
+        description, fault = describe_model(model, pictures, out)
+        tell(description)
+        if fault:
+            raise ContractError(fault)
         return
     lines, healthy = diagnose()
     tell("\n".join(lines))
@@ -69,8 +72,8 @@ def diagnose() -> tuple[list[str], bool]:
     return lines, healthy
 
 
-def describe_model(name: str, real: str | None, out: str | None) -> str:
-    """What is understood of a model, a line each; its pictures are written to `out`."""
+def describe_model(name: str, real: str | None, out: str | None) -> tuple[str, str]:
+    """What is understood of a model, a line each, and what is wrong with it, if anything; its pictures are written to `out`."""
     from gevaldi.inspection import as_picture, inspect
     from gevaldi.storage import local_path
 
@@ -80,7 +83,7 @@ def describe_model(name: str, real: str | None, out: str | None) -> str:
     if out is not None:
         as_picture(found.strips).save(local_path(out), format="PNG")
         lines.append(f"{'written':{room}}  {out}: rows show {', then '.join(found.strips)}")
-    return "\n".join(lines)
+    return "\n".join(lines), found.fault
 
 
 def _extras() -> list[str]:

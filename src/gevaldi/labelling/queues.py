@@ -89,6 +89,7 @@ class Queue:
         seed: of all choices by hash.
         rule: by which the answers of several people to a picture become one.
         sound: a picture's sound by its id, a FLAC file; None if the pictures are no sounds.
+        ends_early: whether asking may end before all questions are answered.
     """
 
     folder: Path
@@ -103,6 +104,7 @@ class Queue:
     seed: int = 0
     rule: Rule = "unanimous"
     sound: Callable[[str], bytes] | None = None
+    ends_early: bool = False
 
 
 def hash_fraction(text: str, seed: int) -> float:
@@ -136,6 +138,8 @@ def open_queue(
     if isinstance(what, Verdict):
         return of_verdict(what, controls, until_decided)
     folder = _near(what.run.folder if hasattr(what, "run") else location(what))
+    if not folder.is_dir():
+        raise RunFolderError(f"There is no folder {folder}. Name the folder of a verdict, of a comparison or of regions.")
     if (folder / VERDICT).exists():
         if region is not None:
             raise SpecError(f"{folder} holds a verdict, which has no regions. Leave --region out.")
@@ -196,6 +200,7 @@ def of_verdict(verdict: "Verdict", controls: float = 0.1, until_decided: bool = 
         seed,
         own.settings.several,
         (lambda text: sound_of(pool, places[text])) if pool.sound else None,
+        ends_early=until_decided,
     )
 
 

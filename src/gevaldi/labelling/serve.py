@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +134,9 @@ def label(
         SpecError: an argument is out of range, the port is in use, or there is nothing to ask.
         RunFolderError: the folder holds nothing to label, is being served already, or lies on a disk on which SQLite cannot lock.
     """
+    for package in ("starlette", "uvicorn"):
+        if find_spec(package) is None:  # before anybody is entered as one who answers
+            raise MissingExtra(package, "The labelling page", "web")
     if not 0 <= controls < 0.5:
         raise SpecError(f"controls={controls} was given; a share from 0 to below a half was expected, such as 0.1.")
     options = Options(each=each, lease=60 * lease, shows_interval=shows_interval)
@@ -218,10 +222,8 @@ def _public_host(host: str) -> str:
 
 
 def _server(service: Service, hosts: frozenset[str] | None, guide: str, name: str) -> Any:
-    try:
-        import uvicorn
-    except ImportError:
-        raise MissingExtra("uvicorn", "The labelling page", "web") from None
+    import uvicorn
+
     from gevaldi.labelling.app import make_app
 
     config = uvicorn.Config(

@@ -235,6 +235,7 @@ class Service:
             found = {
                 "answered": len(person.done),
                 "left": left,
+                "ends_early": self.queue.ends_early,
                 "minutes": math.ceil(left * (statistics.median(shown) if shown else SECONDS) / 60),
                 "finished": self.finished and not person.undone,
                 "can_undo": any(own.task in person.tasks for own in reversed(person.done.values())),

@@ -1,7 +1,7 @@
 """The predictions of networks on a pool of pictures: those that are stored, and the others computed."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -99,18 +99,22 @@ class PoolOfPictures:
         return digest_of_pictures(pa.array(parts, pa.binary(32)))
 
     def predictions(self, given: "str | Classifier") -> Predictions:
-        """The predictions of a classifier, stored before or computed now.
+        """The predictions of a classifier, stored before or computed now, under the classifier's own name if it has one.
 
         Raises:
             GevaldiError: it cannot be loaded, fails, or classifies no picture.
         """
         stored = self._by_name(given) if isinstance(given, str) else None
+        name = str(given)
         if stored is None:
-            stored = self._by_network(given)
+            classifier = listening(load_classifier(given), self.real.sound)
+            if not isinstance(given, str) or given.startswith(CODE):
+                name = classifier.name or (given if isinstance(given, str) else type(classifier).__name__)
+            stored = self._by_network(classifier, name)
         found, hashes = stored.read()
         if hashes is not None and digest_in_cache(self.folder, self.state) is None:
             cache_digest(self.folder, self.state, key_of([*self._identity, hashes]))
-        return found
+        return replace(found, name=name)  # the same network may be stored under another
 
     def _by_name(self, name: str) -> Stored | None:
         """What is stored under this name, if the files that it named then are unchanged: no network is loaded for it."""
@@ -124,9 +128,7 @@ class PoolOfPictures:
                 return one
         return None
 
-    def _by_network(self, given: "str | Classifier") -> Stored:
-        classifier = listening(load_classifier(given), self.real.sound)
-        name = given if isinstance(given, str) else classifier.name or type(classifier).__name__
+    def _by_network(self, classifier: Classifier, name: str) -> Stored:
         network, total = network_key(classifier), len(self.ids)
         again = self._copied(network)
         if again is not None:

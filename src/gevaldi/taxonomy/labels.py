@@ -23,13 +23,6 @@ Said = Mapping[Any, Any] | str | Path | None
 """A user's mapping from labels (index, id or name) to classes (id or name; None to leave a label out), or a file that holds it."""
 
 
-def is_same_class(one: tuple[str | None, str | None], other: tuple[str | None, str | None]) -> bool:
-    """Whether two (name, taxonomy id) mean the same class: by id if both have one, otherwise by name."""
-    if one[1] and other[1]:
-        return one[1] == other[1]
-    return one[0] is not None and one[0] == other[0]
-
-
 def find_taxonomy(text: str) -> Taxonomy:
     """The taxonomy that a user names: a bundled one, a file, or `python:FILE.py:NAME`, an object or a function that returns one.
 

@@ -25,7 +25,7 @@ def assert_not_worse(
         old: the classifier in use, or its name; `table:FILE` has predictions alone.
         new: the one to replace it.
         pool: real pictures, such as "folder:DIR"; not needed for tables.
-        margin: the largest difference that does not matter, such as 0.005 or "0.5%".
+        margin: the largest difference that does not matter, such as 0.005 or "0.5%"; above 0.1 only as "20%".
         **question: other arguments of `gevaldi.verdict`, such as labels, score, out. In the folder `out`, queue.csv then lists the
             pictures to label; the next call reads the classes that people wrote into it.
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -71,6 +72,11 @@ class Settings:
     several: Rule = "unanimous"
     label_error: float | str | None = None
 
+    @property
+    def miss(self) -> float:
+        """The probability with which any interval may miss: 0.05 of 0.95, which as a difference of floats would be more."""
+        return float(1 - Decimal(str(self.confidence)))
+
     def __post_init__(self) -> None:
         """Refuse what makes no sense.
 
@@ -99,6 +105,7 @@ class Assessment:
         evidence: for each question and pair of classifiers.
         truths: what pictures show, by place in the pool; of disputed pictures only.
         guess: what a generator says; None if none was asked.
+        label_files: names of the files and folders from which labels were added.
         notes: what a reader has to know of the pool and of labels that were added.
         call: the names by which classifiers and pool can be loaded again; empty if they were objects.
     """
@@ -111,6 +118,7 @@ class Assessment:
             )
         refuse_reserved(pool)
         self.answers = Answers(folder)
+        self.label_files: list[str] = []
         self.notes: list[str] = list(pool.notes)
         self.guess: Guess | None = None
         self.call: dict[str, Any] = {}
@@ -162,7 +170,7 @@ class Assessment:
         question, budget = self.questions[number], self.settings.budget
         own = question.disputed(self.pool, *pair)[self.disputed]
         most = None if budget is None else int(own[:budget].sum())
-        miss = (1 - self.settings.confidence) / len(self._keys)
+        miss = self.settings.miss / len(self._keys)
         return Evidence(*pair, question.score, question.size(self.pool), self.disputed[own], miss, most)
 
     # labels
@@ -191,9 +199,13 @@ class Assessment:
         else:
             given = list(labels)
         named = [replace(one, person=one.person or person, source=one.source or source) for one in given]
-        found, notes = labels_of_pool(self.pool, self._ids, named, source)
-        count = self.answers.add([*map(self._with_choices, found), *(self._gone(found, source) if is_file else ())])
+        found, notes = labels_of_pool(self.pool, self._ids, named, source, is_file)
+        gone = self._gone(found, source) if is_file else []
+        if gone:
+            notes.append(f"{len(gone):,} labels that {source} no longer holds are withdrawn.")
+        count = self.answers.add([*map(self._with_choices, found), *gone])
         self.notes += [note for note in notes if note not in self.notes]
+        self.label_files += [source] if is_file and source not in self.label_files else []
         self.refresh()
         return count
 
@@ -208,7 +220,7 @@ class Assessment:
         """Answers of a file that it does not give any more, withdrawn."""
         still = {(one.picture, one.by) for one in found}
         before = {(one.picture, one.by): one for one in self.answers.all() if one.source == source}
-        return [replace(one, answer=WITHDRAWN, time="") for key, one in before.items() if key not in still]
+        return [replace(one, answer=WITHDRAWN, time="") for key, one in before.items() if key not in still and one.answer]
 
     def refresh(self) -> None:
         """Enter the answers that are new, also those of other processes, over the classes that the pool knows."""
@@ -222,7 +234,7 @@ class Assessment:
         counted = final_answers([one for picture in changed for one in self._by_picture[picture]], self.settings.several)
         for picture in changed:
             place, answer = self._ids[picture], counted.get(picture)
-            truth = truth_of(answer, self._classes) if answer else self._truth_of_pool(place)
+            truth = truth_of(answer, self.class_places) if answer else self._truth_of_pool(place)
             if truth:
                 self.truths[place] = truth
             else:
@@ -244,7 +256,8 @@ class Assessment:
         return Truth(int(self.pool.truth[place])) if known and self.pool.truth is not None else None
 
     @cached_property
-    def _classes(self) -> dict[str, int]:
+    def class_places(self) -> dict[str, int]:
+        """The places of classes by name and by taxonomy id."""
         ids = {label.id: i for i, label in enumerate(self.pool.classes) if label.id}
         return ids | {label.name: i for i, label in enumerate(self.pool.classes)}
 

@@ -1,6 +1,7 @@
 """What an interval of a difference decides."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal, cast, get_args
 
 from gevaldi.errors import SpecError
@@ -9,6 +10,7 @@ from gevaldi.verdicts.scores import Score
 Claim = Literal["not-worse", "better", "equivalent"]
 CLAIMS: tuple[str, ...] = get_args(Claim)
 State = Literal["holds", "fails", "undecided"]
+WIDEST = 0.1  # margin of a share without a percent sign: 1 is meant as 1 % more often than as 100 %
 ROUNDING = 1e-9  # by which a margin may be missed: 57 of 10,000 are 0.57 %
 
 
@@ -73,13 +75,19 @@ def margin_of(text: str | float, score: Score) -> float:
     """A margin in the unit of a score: 0.005, or as a text, 0.5%.
 
     Raises:
-        SpecError: it is no number between 0 and the largest difference that there can be.
+        SpecError: it is no number between 0 and the largest difference that there can be, or a share above 0.1 without `%`.
     """
     percent = isinstance(text, str) and "%" in text
     try:
-        value = float(str(text).strip().removesuffix("%")) / (100 if percent else 1)
-    except ValueError:
+        value = float(Decimal(str(text).strip().removesuffix("%").strip()) / (100 if percent else 1))
+    except (ArithmeticError, ValueError):
         value = float("nan")
+    if not percent and not score.unit and WIDEST < value <= 100:
+        also = f", or {100 * value:g}% if that is meant" if value <= score.scale else ""
+        raise SpecError(
+            f"margin={text!r} was given, and {value:g} is {100 * value:g} percentage points: write {value:g}% or "
+            f"{value / 100:g}{also}."
+        )
     if not 0 <= value <= score.scale or (percent and score.unit):
         example = f"a number up to {score.scale:g} {score.unit}" if score.unit else "a share such as 0.005 or 0.5%"
         raise SpecError(f"margin={text!r} was given; {example} was expected.")

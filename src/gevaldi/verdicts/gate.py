@@ -6,7 +6,7 @@ from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import percentage
 from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.decisions import State
-from gevaldi.verdicts.sentences import headline, sentences, short_names, signed, span
+from gevaldi.verdicts.sentences import headline, lower_is_better, operands, sentences, short_names, signed, span
 
 STATUS: dict[State, int] = {"holds": 0, "fails": 1, "undecided": 2}
 MARKER = "<!-- gevaldi verdict -->"
@@ -36,12 +36,14 @@ def rows(verdict: Assessment) -> list[tuple[str, str, str]]:
         estimates = [signed(one, score, size) if is_known else "–" for one in ranking.scores]
         return [(verdict.names[i], estimates[i], _rank(*ranking.ranks[i])) for i in ranking.order]
     found = []
+    first, second = short_names(verdict)
     for number, question in enumerate(verdict.questions):
         own = verdict.evidence[number, (0, 1)]
         difference, flips = own.difference(), own.flips()
         value = "–" if difference.value != difference.value else signed(difference.value, own.score, own.size)
-        found.append((f"difference in {question.name}", value, span(difference, own.score, own.size)))
-        second, by = short_names(verdict)[1], f" in {question.name}" if len(verdict.questions) > 1 else ""
+        way = ", " + " minus ".join(operands(own.score, first, second)) if lower_is_better(own.score) else ""
+        found.append((f"difference in {question.name}{way}", value, span(difference, own.score, own.size)))
+        by = f" in {question.name}" if len(verdict.questions) > 1 else ""
         for word, flip in (("worse", flips.negative), ("better", flips.positive)):
             found.append((f"{verdict.pool.medium.real}s on which {second} is {word}{by}", *share(flip, own.size)))
     return found

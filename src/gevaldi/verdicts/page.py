@@ -11,19 +11,35 @@ import numpy as np
 from gevaldi.names import plain
 from gevaldi.reports.environment import Script, environment, written
 from gevaldi.reports.sounds import Listening, addresses, listening
+from gevaldi.statistics.words import percentage
 from gevaldi.verdicts.assessment import Assessment, Settings
 from gevaldi.verdicts.evidence import FOREIGN, Evidence, Truth
 from gevaldi.verdicts.gate import claim_in_words, rows, share
 from gevaldi.verdicts.people import Overview, classes_of_controls, overview, responses_of
 from gevaldi.verdicts.pictures import SMALL, address_of, picture_of, sound_of
+from gevaldi.verdicts.ranks import pair_table, rank_table
 from gevaldi.verdicts.record import old_labels, read_record, record_of
-from gevaldi.verdicts.sentences import amount, caution, guess, headline, quantity, sentences, short_names, signed, span
+from gevaldi.verdicts.sentences import (
+    LISTED,
+    amount,
+    caution,
+    guess,
+    headline,
+    operands,
+    origins,
+    quantity,
+    sentences,
+    short_names,
+    signed,
+    span,
+)
 
 if TYPE_CHECKING:
     from gevaldi.storage import Location
 
 SHOWN = 24  # pictures of each kind
 PAIRS = 12  # pairs of classes in the table
+SHORT = 24  # characters of a name that is a heading of a column
 WIDTH, HEIGHT = 720, 240  # of the plot
 
 
@@ -47,20 +63,26 @@ def render(verdict: Assessment) -> str:
         environment()
         .get_template("verdict.html")
         .render(
-            title=" or ".join(short_names(verdict)) + "?" if two else f"Which of {len(verdict.names)} classifiers?",
+            title=_title(verdict),
             headline=headline(verdict),
             tiles=_tiles(verdict) if two else [],
             reasons=[one for one in sentences(verdict)[1:] if one != caution(verdict) and one not in guess(verdict)],
             caution=caution(verdict),
+            notes=verdict.notes,
             guess=guess(verdict),
             claim=claim_in_words(verdict),
             state=verdict.state,
             names=short_names(verdict),
-            plot=_plot(verdict.main, verdict.margin) if two else None,
+            plot=_plot(verdict.main, verdict.margin, short_names(verdict)) if two else None,
             table=rows(verdict),
-            is_ranking=not two,
+            ranks=None if two else rank_table(verdict),
+            pairs=None if two else pair_table(verdict),
+            together=percentage(verdict.settings.confidence),
             flips=flips,
+            flipped={kind: len(places) for kind, places in verdict.main.flipped().items()} if two else {},
             classes=_pairs_of_classes(verdict) if two else [],
+            pairs_of_classes=_count_of_pairs(verdict) if two else (0, 0),
+            newer=second if len(second := short_names(verdict)[1]) <= SHORT else "the second",
             queue=queue,
             listening=_embed_sounds(verdict, [card for some in (*flips.values(), queue) for card in some]),
             player=Script("sound.js"),
@@ -69,11 +91,19 @@ def render(verdict: Assessment) -> str:
             discuss_at_most=SHOWN,
             left=verdict.left,
             record=record_of(verdict),
+            origins=origins(verdict),
             history=_history(verdict),
             command=_command(verdict),
             folder=str(verdict.folder) if verdict.folder else None,
         )
     )
+
+
+def _title(verdict: Assessment) -> str:
+    """The names as a question; beyond five, how many more there are."""
+    names, more = short_names(verdict)[:LISTED], len(verdict.names) - LISTED
+    *first, last = [*names, f"{more} more"] if more > 0 else names
+    return f"{', '.join(first)} or {last}?"
 
 
 def _embed_sounds(verdict: Assessment, cards: Sequence[dict[str, Any]]) -> Listening | None:
@@ -119,6 +149,7 @@ def _tiles(verdict: Assessment) -> list[dict[str, str]]:
     own, flips, score = verdict.main, verdict.flips, verdict.questions[0].score
     difference = own.difference()
     (first, second), real = short_names(verdict), verdict.pool.medium.real
+    minuend, subtrahend = operands(score, first, second)
     value, _, unit = signed(difference.value, score, own.size).partition(" ")
     tiles = [
         {
@@ -127,7 +158,7 @@ def _tiles(verdict: Assessment) -> list[dict[str, str]]:
             "beside": f"{own.used:,} of them labelled",
         },
         {
-            "title": f"{unit}: {quantity(score)} of {second} minus that of {first}",
+            "title": f"{unit}: {quantity(score)} of {minuend} minus that of {subtrahend}",
             "value": "unknown" if difference.value != difference.value else value,
             "beside": span(difference, score, own.size),
         },
@@ -138,7 +169,7 @@ def _tiles(verdict: Assessment) -> list[dict[str, str]]:
     return tiles
 
 
-def _plot(own: Evidence, margin: float) -> dict[str, Any] | None:
+def _plot(own: Evidence, margin: float, names: Sequence[str]) -> dict[str, Any] | None:
     """The interval against the number of labels, in coordinates of the drawing; None before the first label."""
     path = own.path()
     if len(path) < 2:
@@ -164,6 +195,9 @@ def _plot(own: Evidence, margin: float) -> dict[str, Any] | None:
         "top": signed(top, own.score, own.size).partition(" ")[0],
         "bottom": signed(-top, own.score, own.size).partition(" ")[0],
         "unit": signed(top, own.score, own.size).partition(" ")[2],
+        "quantity": quantity(own.score),
+        "operands": operands(own.score, *names),
+        "better": names[1],
         "most": f"{most:,}",
         "width": WIDTH,
         "height": HEIGHT,
@@ -233,12 +267,21 @@ def _pairs_of_classes(verdict: Assessment) -> list[dict[str, Any]]:
     ]
 
 
+def _count_of_pairs(verdict: Assessment) -> tuple[int, int]:
+    """How many pairs of classes there are, and of how many pictures."""
+    places = verdict.main.places
+    tops = np.stack([predictions.top[places, 0] for predictions in verdict.pool.predictions[:2]])
+    return len(np.unique(tops, axis=1).T), len(places)
+
+
 def _command(verdict: Assessment) -> str:
     """The command that goes on with the verdict, as far as names tell."""
     settings = verdict.settings
     words = ["gevaldi", "verdict", *(str(own.source.get("name", own.name)) for own in verdict.pool.predictions)]
     words += ["--pool", verdict.pool.name] if verdict.pool.pictures is not None else []
-    words += ["--margin", f"{settings.margin:g}"] if settings.margin else []
+    margin = f"{settings.margin:g}" if verdict.questions[0].score.unit else f"{100 * settings.margin:g}%"
+    words += ["--margin", margin] if settings.margin else []
+    words += [word for file in verdict.label_files for word in ("--labels", file)]
     words += [word for question in verdict.questions if not question.where for word in ("--score", question.score.name)]
     words += [word for question in verdict.questions if question.where for word in ("--where", question.where)]
     words += ["--require", settings.claim] if settings.claim != "not-worse" else []

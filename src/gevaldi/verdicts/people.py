@@ -1,6 +1,6 @@
 """Who answered what, whether people agree with each other and with themselves, and which pictures they should discuss."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +11,14 @@ import numpy as np
 from gevaldi.predictions.base import Pool
 from gevaldi.statistics.agreement import alpha_with_interval, counts_of
 from gevaldi.statistics.intervals import Estimate, share
-from gevaldi.statistics.words import with_interval
+from gevaldi.statistics.words import FEW, with_interval
 from gevaldi.verdicts.answers import CANNOT_TELL, Answer, first_answers, last_answers
 from gevaldi.verdicts.final import WORDS, Rule, dawid_skene_of, final_answers
 from gevaldi.verdicts.label_error import MEASURED, Check, LabelError
 from gevaldi.verdicts.responses import Response, read_responses
+
+ENOUGH = 30
+"""Pictures that somebody else answered as well, from which the model of Dawid and Skene is shown: of fewer, it knows little."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class Person:
         controls: the share of controls that were missed.
         same: the number of pictures seen twice and answered alike.
         repeats: the share of these among pictures seen twice.
-        accuracy: the probability that an answer is right, by the model of Dawid and Skene; None without others to compare with.
+        shared: the number of pictures for which somebody else named a class, too.
+        accuracy: the probability that an answer is right, by the model of Dawid and Skene; None if fewer than `ENOUGH` are shared.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Person:
     controls: Estimate
     same: int
     repeats: Estimate
+    shared: int
     accuracy: float | None
 
 
@@ -96,6 +101,11 @@ class Overview:
         return len(self.people) < 2 and not any(one.controls.count or one.repeats.count for one in self.people)
 
     @property
+    def knows_people(self) -> bool:
+        """Whether enough pictures have two answers for the model of Dawid and Skene to say how people err."""
+        return self.differ.count >= ENOUGH
+
+    @property
     def sentences(self) -> list[str]:
         """How well people agree, and which answer counts."""
         if len(self.people) < 2:
@@ -108,15 +118,26 @@ class Overview:
             )
         if self.alpha.value == self.alpha.value:
             found.append(
-                f"Krippendorff's alpha is {self.alpha.value:.2f} (95 % interval {self.alpha.low:.2f} to {self.alpha.high:.2f}): 1 "
-                "if all agree, 0 if they agree as often as by chance."
+                f"Krippendorff's alpha is {self.alpha.value:.2f} ({_interval(self.alpha)}): 1 if all agree, 0 if they agree as "
+                "often as by chance."
             )
         if self.differ.count:
-            found.append(
-                f"The plain majority settles {self.settled:,} pictures. The estimate of Dawid and Skene, which weighs people by "
-                f"how they err, differs on {self.otherwise:,} of them."
+            model = (
+                f"The estimate of Dawid and Skene, which weighs people by how they err, differs on {self.otherwise:,} of them."
+                if self.knows_people
+                else f"How people err is not estimated: too few answers in common ({self.differ.count:,} of {ENOUGH} pictures)."
             )
+            found.append(f"The plain majority settles {self.settled:,} pictures. {model}")
         return [*found, WORDS[self.rule]]
+
+
+def _interval(alpha: Estimate) -> str:
+    """The interval of alpha; resamples of pictures on which all agree say nothing of others."""
+    if alpha.count < FEW:
+        return "too few for an interval"
+    if alpha.low == alpha.high:
+        return "no interval while nobody differs"
+    return f"95 % interval {alpha.low:.2f} to {alpha.high:.2f}"
 
 
 def overview(responses: Sequence[Response], known: Mapping[str, str], rule: Rule = "unanimous") -> Overview:
@@ -130,17 +151,20 @@ def overview(responses: Sequence[Response], known: Mapping[str, str], rule: Rule
     first = [one for one in responses if one.kind != "control" and one.occasion == 1]
     answers = [Answer(one.picture, one.answer, one.person, named=one.choices) for one in first]
     model = dawid_skene_of(answers)
-    accuracy = dict(zip(model.people, model.accuracy.tolist(), strict=True)) if model and len(model.people) > 1 else {}
+    accuracy = dict(zip(model.people, model.accuracy.tolist(), strict=True)) if model else {}
     by_person: defaultdict[str, list[Response]] = defaultdict(list)
     for one in responses:
         by_person[one.person].append(one)
-    counts = counts_of([(one.picture, one.answer) for one in first if one.answer != CANNOT_TELL])
+    named = [one for one in first if one.answer != CANNOT_TELL]
+    counts = counts_of([(one.picture, one.answer) for one in named])
+    raters = Counter(one.picture for one in named)
+    shared = Counter(one.person for one in named if raters[one.picture] > 1)
     rated = counts[counts.sum(1) > 1]
     majority = final_answers(answers, "majority")
     best = model.best() if model else {}
     settled = [picture for picture, one in majority.items() if one.answer != CANNOT_TELL]
     return Overview(
-        tuple(_person(name, own, known, accuracy.get(name)) for name, own in by_person.items()),
+        tuple(_person(name, own, known, shared[name], accuracy.get(name)) for name, own in by_person.items()),
         alpha_with_interval(counts),
         share(int(((rated > 0).sum(1) > 1).sum()), len(rated)),
         _discussions(answers, majority, best, final_answers(answers, rule)),
@@ -150,7 +174,7 @@ def overview(responses: Sequence[Response], known: Mapping[str, str], rule: Rule
     )
 
 
-def _person(name: str, own: Sequence[Response], known: Mapping[str, str], accuracy: float | None) -> Person:
+def _person(name: str, own: Sequence[Response], known: Mapping[str, str], shared: int, accuracy: float | None) -> Person:
     first = {one.picture: one.answer for one in own if one.occasion == 1 and one.kind != "control"}
     controls = [one.answer == known[one.picture] for one in own if one.kind == "control" and one.picture in known]
     repeats = [first[one.picture] == one.answer for one in own if one.occasion > 1 and one.picture in first]
@@ -165,7 +189,8 @@ def _person(name: str, own: Sequence[Response], known: Mapping[str, str], accura
         controls=share(len(controls) - sum(controls), len(controls)),
         same=sum(repeats),
         repeats=share(sum(repeats), len(repeats)),
-        accuracy=accuracy,
+        shared=shared,
+        accuracy=accuracy if shared >= ENOUGH else None,
     )
 
 

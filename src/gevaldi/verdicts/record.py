@@ -14,6 +14,7 @@ from gevaldi.files import write_whole
 from gevaldi.names import plain
 from gevaldi.storage import read
 from gevaldi.verdicts.assessment import Assessment, Settings
+from gevaldi.verdicts.evidence import DIGITS
 from gevaldi.verdicts.sentences import sentences
 
 FILE = "verdict.json"
@@ -35,12 +36,16 @@ def record_of(verdict: Assessment) -> dict[str, Any]:
         "order": {"seed": verdict.settings.seed, "pictures": len(verdict.disputed), "sha256": _hash_of_order(verdict)},
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "pairs": [_pair(verdict, *key) for key in verdict.evidence],
-        "ranking": asdict(verdict.ranking) if len(verdict.names) > 2 else None,
+        "ranking": _ranking(verdict) if len(verdict.names) > 2 else None,
         "guess": _guess(verdict),
         "state": verdict.state,
         "sentences": sentences(verdict),
         "labels": {"known_by_the_pool": verdict.uses_truth, "answers": [asdict(one) for one in verdict.answers.all()]},
     }
+
+
+def _ranking(verdict: Assessment) -> dict[str, Any]:
+    return asdict(verdict.ranking) | {"scores": [round(one, DIGITS) for one in verdict.ranking.scores]}
 
 
 def _guess(verdict: Assessment) -> dict[str, Any] | None:
@@ -77,7 +82,9 @@ def _pair(verdict: Assessment, number: int, pair: tuple[int, int]) -> dict[str, 
 
 
 def _numbers(value: float | None, low: float, high: float) -> dict[str, float | None]:
-    return {"estimate": value if value == value else None, "low": low, "high": high}
+    """An estimate and its interval, without what floats add in the last digits; None for NaN and for no estimate."""
+    estimate = None if value is None or value != value else round(value, DIGITS)
+    return {"estimate": estimate, "low": round(low, DIGITS), "high": round(high, DIGITS)}
 
 
 def _hash_of_order(verdict: Assessment) -> str:
@@ -166,7 +173,7 @@ def check_unchanged(verdict: Assessment, folder: Path) -> None:
     settings = verdict.settings
     if settings.seed != record["order"]["seed"]:
         changed.append(f"the seed was {record['order']['seed']}")
-    if any(pair["labels"] for pair in record["pairs"]):
+    if any(pair["labels"] for pair in record["pairs"]) or verdict.answers.all():
         scores = [one.name for one in verdict.questions]
         now = {"scores": scores} | {name: getattr(settings, name) for name in ("confidence", "budget", "use_truth", "several")}
         question = {"several": Settings.several} | question  # which older records do not have

@@ -28,7 +28,7 @@ class Score(Protocol):
 
     @property
     def unit(self) -> str:
-        """What a difference is measured in; empty for a share, shown in percent."""
+        """Of a score that is 1 minus a loss over the largest loss: what the loss is measured in. Empty for a share."""
         ...
 
     @property
@@ -219,4 +219,4 @@ def _costs(text: str, path: str, classes: Sequence[Label]) -> Score:
         raise SpecError(f"{path} has costs that are negative, no numbers, or all zero.")
     ordered = np.empty_like(costs)
     ordered[np.ix_(rows, columns)] = costs
-    return MatrixScore(text, 1 - ordered / costs.max(), unit="of cost", scale=float(costs.max()))
+    return MatrixScore(text, 1 - ordered / costs.max(), unit="units of cost", scale=float(costs.max()))

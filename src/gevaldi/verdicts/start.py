@@ -141,7 +141,8 @@ def verdict_on(
 
     Args:
         pool: the predictions of all classifiers on the same pictures; the first is the old classifier, the second the new one.
-        margin: the largest difference that does not matter: 0.005 or "0.5%" of accuracy, or levels if the score is levels.
+        margin: the largest difference that does not matter: 0.005 or "0.5%" of accuracy, or a number of levels or of units of cost.
+            A share above 0.1 needs the percent sign.
         require: the claim to decide: not-worse (by more than the margin), better, equivalent (within the margin).
         score: accuracy, levels, top-K, class:NAME or cost:FILE; of several the first decides, and all intervals hold together.
         where: patterns of picture ids, such as "night/*": the first score on each of these slices as further questions.

@@ -332,7 +332,7 @@
     function far() {
       const waits = waiting.tasks().length;
       const left = Math.max(0, progress.left - waits);
-      const rest = left ? `, up to ${left.toLocaleString("en")} to go${minutes(progress.minutes)}` : "";
+      const rest = left ? `, at most ${left.toLocaleString("en")} to go${minutes(progress.minutes)}${progress.ends_early ? ", often fewer" : ""}` : "";
       return `${(progress.answered + waits).toLocaleString("en")} answered${rest}`;
     }
 

@@ -374,6 +374,8 @@ def _other(folder: Location) -> str:
                 "It holds a sweep, and each of its sub-folders is a run. Resume the sweep with: "
                 f"gevaldi sweep {folder / 'sweep.yaml'} --out {folder}"
             )
+        if is_there(folder / "verdict.json"):
+            return f"It holds a verdict: its page is {folder / 'report.html'}, and the command that began it writes it again."
     return "`gevaldi compare` creates runs."
 
 
