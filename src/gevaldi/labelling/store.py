@@ -76,7 +76,8 @@ class Store:
                 raise RunFolderError(f"{self.path} cannot be read or written: {error}.") from error
             if mode != "wal":
                 raise RunFolderError(
-                    f"SQLite cannot keep a log beside {self.path} (its journal mode is {mode}), so that answers could be lost. {REMEDY}"
+                    f"SQLite cannot keep a log beside {self.path} (its journal mode is {mode}), so that answers could be lost. "
+                    f"{REMEDY}"
                 )
             failed.pop_all()
         self._jobs: queue.SimpleQueue[tuple[Callable[..., Any], Callable[..., None], Future[Any]] | None] = queue.SimpleQueue()
