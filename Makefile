@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process compiles torch anew: 18 s of the processor's time
 
-.PHONY: help demo site dist reproduce test quick hostile browser lint format architecture benchmarks clean
+.PHONY: help demo site dist reproduce test quick lowest hostile browser lint format architecture benchmarks clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,11 @@ help: ## say what each target does
 	cd .venv/mlflow/lib/python*/site-packages && echo $(CURDIR)/.venv/lib/python*/site-packages > tests.pth
 	touch $@
 
+.venv/installed-lowest: .venv/installed
+	$(PYTHON) -m venv --clear .venv/lowest
+	$(BIN)/uv pip install --quiet --python .venv/lowest/bin/python --resolution lowest-direct -e '.[test,http,web]'
+	touch $@
+
 demo: .venv/installed ## install, compare the bundled pair, write the report, say where it is
 	$(BIN)/gevaldi demo
 
@@ -46,6 +51,9 @@ test: .venv/installed-test .venv/installed-mlflow browser lint ## install what t
 
 quick: .venv/installed-test ## the tests that take less than two minutes together
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not slow" --hypothesis-profile quick
+
+lowest: .venv/installed-lowest ## the same with the lowest versions that pyproject.toml allows
+	OMP_NUM_THREADS=1 .venv/lowest/bin/pytest -n 2 --dist worksteal -m "not slow" --hypothesis-profile quick
 
 hostile: .venv/installed-test ## try 24,000 hostile inputs; an hour and a half
 	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m hostile 1200

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from itertools import permutations
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ import gevaldi
 from gevaldi.classifiers import load_classifier
 from gevaldi.errors import DataError, GevaldiError, SpecError, UnknownName
 from gevaldi.predictions.base import NO_ANSWER
+from gevaldi.predictions.matching import places_among
 from gevaldi.predictions.pool import load_pool
 from gevaldi.predictions.ranking import digest_of_ids, most_probable
 from gevaldi.predictions.table import load_table
@@ -167,7 +169,11 @@ def test_equal_ids_have_equal_digests_wherever_they_lie() -> None:
 REFUSED = [
     ("id,class\n", "has no rows"),
     ("", "is empty"),
-    ("id,class\na,cat\nb,dog\na,dog\n", "more than one row for 1 pictures: a. Keep one of each"),
+    (
+        "id,class\na,cat\nb,dog\na,dog\na,cat\nb,dog\n",
+        "for 2 pictures: a, b. 2 rows repeat .* same answer, and 1 contradict one. Keep one",
+    ),
+    ("id,cat,dog\na,0.4,0.6\na,0.3,0.7\n", "0 rows repeat an earlier one with the same answer, and 1 contradict"),
     ("id,class\na,cat\n,dog\n", "Row 2 of .* does not say which picture"),
     ("id,class,label\na,cat,dog\n", "the columns class and label. Say which is predicted: class=COLUMN"),
     ("id,class\na\0,cat\n", "byte 10 is NUL. Save it as CSV in UTF-8"),
@@ -266,6 +272,61 @@ def test_paths_of_windows_match_those_with_slashes(tmp_path: Path, windows: int)
     assert known_ids(found, ids[1 - windows]) == dict(zip(ids[1 - windows], ids[windows], strict=True))
 
 
+def ends(one: str, other: str) -> bool:
+    """Whether one path is the end of the other, by pathlib."""
+    short, long = sorted((PureWindowsPath("/" + one).parts[1:], PureWindowsPath("/" + other).parts[1:]), key=len)
+    return long[len(long) - len(short) :] == short
+
+
+PATHS = st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map("/".join), min_size=1, max_size=8, unique=True)
+
+
+@given(PATHS, PATHS)
+def test_pictures_are_matched_by_their_name_or_the_only_one_that_is_the_end_of_the_other(
+    names: list[str], known: list[str]
+) -> None:
+    found = places_among(pa.array([name.replace("/", "\\") for name in names]), pa.array(known)).to_pylist()
+    for name, place in zip(names, found, strict=True):
+        fits = [name] if name in known else [one for one in known if ends(name, one)]
+        assert (known[place] if place is not None else None) == (fits[0] if len(fits) == 1 else None)
+    once = places_among(pa.array(names), pa.array(known), once=True).drop_null().to_pylist()
+    assert len({*once}) == len(once)
+
+
+def test_rows_are_matched_by_the_end_of_their_path_with_a_note(tmp_path: Path) -> None:
+    first = pd.DataFrame({"id": ["/data/batch1/a.png", "/data/batch1/b.png"], "class": ["cat", "dog"]})
+    second = pd.DataFrame({"id": ["b.png", "batch1\\a.png"], "class": ["cat", "dog"]})
+    found = two(tmp_path, first, second)
+    assert [answers(one) for one in found.predictions] == [["cat", "dog"], ["dog", "cat"]]
+    assert found.notes == (
+        f"2 rows of table:{tmp_path}/second.csv are matched to pictures by the end of their path, such as batch1\\a.png to "
+        "/data/batch1/a.png.",
+    )
+
+
+@pytest.mark.parametrize("options", ["", ",partial=true"])
+def test_tables_without_a_picture_in_common_are_refused_with_a_name_of_each(options: str, tmp_path: Path) -> None:
+    said = refusal(lambda: two(tmp_path, frame(**{"class": ANSWERS}), frame(**{"class": ANSWERS}).replace("007", "7")[:1], options))
+    assert (
+        "second.csv and the first table have no picture in common: '7' is one there, and '007' is one of the first table." in said
+    )
+    assert "partial" not in said
+
+
+def test_tables_that_are_all_partial_are_compared_on_all_their_pictures(tmp_path: Path) -> None:
+    whole = frame(**{"class": ANSWERS})
+    for stem, rows in (("first", whole[:3]), ("second", whole[1:])):
+        rows.to_csv(tmp_path / f"{stem}.csv", index=False)
+    names = [f"table:{tmp_path}/{stem}.csv" for stem in ("first", "second")]
+    found = pool(*(f"{one},partial=true" for one in names))
+    assert found.ids.to_pylist() == IDS
+    assert [answers(one) for one in found.predictions] == [[*ANSWERS[:3], None], [None, *ANSWERS[1:]]]
+    assert [f"1 of 4 pictures are missing in {one}, and count as no answer." for one in names] == [*found.notes[:2]]
+    assert "write partial=true after each table" in refusal(lambda: pool(names[0], f"{names[1]},partial=true"))
+    verdict = gevaldi.verdict(*(f"{one},partial=true" for one in names))
+    assert f"are missing in {names[1]}" in Path(str(verdict.report(tmp_path / "v.html"))).read_text()
+
+
 def test_rows_that_are_missing_are_refused_with_their_number_and_the_first_of_them(tmp_path: Path) -> None:
     whole = frame(**{"class": ANSWERS})
     few = whole[whole["id"] == "8"]
@@ -303,6 +364,19 @@ def test_columns_are_separated_by_what_stands_most_often_outside_quotes(content:
     assert len(read(tmp_path / "t.csv").classes) == 2
 
 
+@pytest.mark.parametrize("separator", [";", ",", "\t"])
+@pytest.mark.parametrize("columns", [{name: P[:, i] for i, name in enumerate(NAMES)}, {"class": ANSWERS, "p": P.max(1)}])
+def test_decimal_commas_are_read_as_points_are(columns: dict[str, Any], separator: str, tmp_path: Path) -> None:
+    for stem, decimal in (("comma", ","), ("point", ".")):
+        frame(**columns).rename(columns={"p": "probability"}).to_csv(
+            tmp_path / f"{stem}.csv", index=False, sep=separator, decimal=decimal
+        )
+    comma, point = (read(tmp_path / f"{stem}.csv") for stem in ("comma", "point"))
+    assert "0,7" in (tmp_path / "comma.csv").read_text()
+    assert np.array_equal(comma.top, point.top)
+    assert np.array_equal(comma.probability, point.probability)
+
+
 def test_a_name_among_numbers_is_a_class_like_these(tmp_path: Path) -> None:
     found = two(tmp_path, frame(**{"class": [1, 0, 1, 2]}), frame(**{"class": ["1", "unknown", "1", "2"]}))
     assert [label.name for label in found.classes] == ["0", "1", "2", "unknown"]
@@ -311,6 +385,21 @@ def test_a_name_among_numbers_is_a_class_like_these(tmp_path: Path) -> None:
 def test_tables_without_a_class_in_common_are_refused(tmp_path: Path) -> None:
     said = refusal(lambda: two(tmp_path, frame(**{"class": ANSWERS}), frame(**{"class": ["Katze", "Hund"] * 2})))
     assert "have no class in common: cat, dog, horse; Hund, Katze." in said
+
+
+def test_names_that_differ_only_in_case_or_spaces_are_one_class_where_each_side_has_one(tmp_path: Path) -> None:
+    found = two(
+        tmp_path, frame(**{"class": ["cat", "Big dog", "owl", "eel"]}), frame(**{"class": ["cat", " big  Dog", "owl", "eel"]})
+    )
+    assert np.array_equal(found.predictions[0].top, found.predictions[1].top)
+    assert found.notes == (
+        f"1 classes of table:{tmp_path}/second.csv are matched without regard to case and spaces: ' big  Dog' is 'Big dog'.",
+    )
+    found = two(
+        tmp_path, frame(**{"class": ["cat", "Polish", "polish", "eel"]}), frame(**{"class": ["cat", "POLISH", "eel", "eel"]})
+    )
+    assert len(found.classes) == 5  # nothing says which of the two it is
+    assert f"second.csv never predicts 2 classes of table:{tmp_path}/first.csv: Polish, polish. If these are" in found.notes[1]
 
 
 def test_ids_and_names_mean_the_same_class_where_one_side_has_both(tmp_path: Path) -> None:
@@ -325,6 +414,15 @@ def test_ids_and_names_mean_the_same_class_where_one_side_has_both(tmp_path: Pat
         assert all(np.array_equal(one.top, found.predictions[0].top) for one in found.predictions)
 
 
+def test_two_classes_of_one_name_are_not_matched_by_another_spelling(tmp_path: Path) -> None:
+    (tmp_path / "cranes.txt").write_text("n02012849\tcrane\nn03126707\tcrane\nn01440764\ttench\n")
+    first, second = frame(**{"class": [0, 1, 2, 2]}), frame(**{"class": ["Crane", "Crane", "tench", "tench"]})
+    first.to_csv(tmp_path / "first.csv", index=False)
+    second.to_csv(tmp_path / "second.csv", index=False)
+    found = pool(f"table:{tmp_path}/first.csv,classes={tmp_path}/cranes.txt", f"table:{tmp_path}/second.csv")
+    assert [label.name for label in found.classes] == ["crane", "crane", "tench", "Crane"]
+
+
 def test_a_table_is_no_classifier_to_search_with_and_says_who_takes_it(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"holds predictions, which have no gradients, .* `gevaldi verdict` takes it"):
         gevaldi.compare("table:x.csv", "bundled:mnist-strided", "bundled:mnist-vae", out=tmp_path / "run")
@@ -334,6 +432,13 @@ def test_a_table_is_no_classifier_to_search_with_and_says_who_takes_it(tmp_path:
 
 def test_a_network_without_pictures_is_asked_for_a_pool() -> None:
     assert "name the pool, such as --pool folder:DIR" in refusal(lambda: pool("bundled:mnist-strided"))
+
+
+def test_files_without_a_source_are_answered_with_how_to_write_them() -> None:
+    assert (
+        "acme.csv and bolt.csv are no classifier's name. For a file of predictions, write table:acme.csv table:bolt.csv"
+        in refusal(lambda: pool("acme.csv", "bolt.csv"))
+    )
 
 
 def test_a_table_records_its_file_and_its_hash(tmp_path: Path) -> None:
@@ -367,3 +472,15 @@ def test_a_classifier_of_ones_own_is_called_by_its_name_and_by_its_source_where_
         for some in ([one, other], [one, other], [one, other, same])
     ]
     assert names == [["old", "new"], ["old", "new"], [one, "new", same]]
+
+
+def test_a_mean_that_one_of_two_networks_lacks_is_named(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    nets = [torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10)) for _ in range(3)]
+    first, other = (
+        gevaldi.classifier(net, labels=10, mean=0.5, std=0.5, name=name) for net, name in zip(nets[:2], "ab", strict=True)
+    )
+    bare = gevaldi.classifier(nets[2], labels=10, name="c")
+    notes = [load_pool("bundled:mnist-digits", pair, folder=tmp_path).notes for pair in ((first, bare), (first, other))]
+    assert "for a, subtract the mean 0.5 and divide by the standard deviation 0.5; for c, nothing" in " ".join(notes[0])
+    assert not any("shown different pictures" in note for note in notes[1])

@@ -209,6 +209,23 @@ def test_classes_of_folders_that_a_classifier_does_not_know_are_reported(tmp_pat
     assert ((found.truth == NO_ANSWER) == ["blanc/" in one for one in found.ids.to_pylist()]).all()
 
 
+def test_classes_of_folders_may_differ_from_a_classifiers_in_case_and_spaces(tmp_path: Path) -> None:
+    pictures = folder_of(tmp_path / "p")
+    expected = load(pictures, tmp_path / "s", shade()).truth
+    (pictures / "white").rename(pictures / "White ")
+    found = load(pictures, tmp_path / "s", shade())
+    assert sorted(found.truth) == sorted(expected)
+    assert found.notes == ("1 classes of the pool are matched without regard to case and spaces: 'White ' is 'white'.",)
+
+
+def test_classes_of_folders_that_are_in_no_table_are_reported(tmp_path: Path) -> None:
+    pictures = folder_of(tmp_path / "p")
+    ids = load(pictures, tmp_path / "s", shade()).ids.to_pylist()
+    pd.DataFrame({"path": ids, "class": ["black" if "black" in one else "grey" for one in ids]}).to_csv(tmp_path / "t.csv")
+    found = load(pictures, tmp_path / "s", f"table:{tmp_path}/t.csv,id=path")
+    assert found.notes == ("1 of the 3 classes of the pool are in no table: white.",)
+
+
 def test_pictures_in_memory_are_a_pool(tmp_path: Path) -> None:
     some = RealPictures([torch.full((3, 8, 8), level) for level in (0.0, 0.5, 1.0)], ["black", "grey", "white"])
     found = load_pool(some, [shade()], folder=tmp_path, device="cpu")

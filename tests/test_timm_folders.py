@@ -216,3 +216,14 @@ def test_names_that_lead_nowhere_are_answered_with_those_that_would(tmp_path: Pa
             (broken / "model.safetensors").write_bytes(written)
         with pytest.raises(wrong, match=words):
             load_classifier(f"timm:local-dir:{broken}")
+
+
+def test_weights_of_ones_own_are_shown_pictures_of_the_size_and_range_that_they_were_trained_on(tmp_path: Path) -> None:
+    theirs = network()
+    torch.save(theirs.state_dict(), tmp_path / "net.pt")
+    mine = load_classifier(f"timm:test_resnet,weights={tmp_path}/net.pt,classes=4,size=32,mean=0.5,std=[0.5,0.25,0.5]")
+    pictures = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    shown = (pictures - 0.5) / torch.tensor([0.5, 0.25, 0.5]).reshape(3, 1, 1)
+    assert torch.allclose(mine(pictures), theirs(shown).log_softmax(1), atol=1e-5)
+    with pytest.raises(SpecError, match="a number or a list of three was expected"):
+        load_classifier("timm:test_resnet,weights=random,std=0")

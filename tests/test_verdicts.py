@@ -549,7 +549,12 @@ def test_what_a_file_says_no_more_is_withdrawn_and_two_files_that_differ_settle_
     assert counted(verdict.answers) == {"p0": "cat", "p1": "cat"}
     (tmp_path / "a.csv").write_text("picture,class\np0,cat\n")
     verdict.add(tmp_path / "a.csv")
+    withdrawn = f"1 labels that {tmp_path / 'a.csv'} no longer holds are withdrawn."
+    assert verdict.notes == [withdrawn]
     verdict.add(tmp_path / "b.csv")
+    verdict.notes.clear()
+    verdict.add(tmp_path / "a.csv")
+    assert not verdict.notes  # it was withdrawn before
     assert counted(verdict.answers) == {"p0": CANNOT_TELL}
     assert verdict.add(tmp_path / "b.csv") == 0
 
@@ -654,6 +659,45 @@ def test_a_class_that_no_table_mentions_is_a_class_of_its_own_unless_it_looks_li
     assert verdict.truths[0].place == -1
     with pytest.raises(DataError, match="Did you mean"):
         verdict.add({"p1": "dogg"})
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "words"),
+    [
+        (["seven", "nine"], ["7", "nine"], "shows '7', which no classifier knows. The classes are nine and seven."),
+        (["seven", "nine"], ["NaN", "nine"], "shows 'NaN', which no classifier knows. The classes are nine and seven."),
+        (["7", "9"], ["seven", "9"], "shows 'seven', which no classifier knows. The classes are 7 and 9."),
+        (["7", "9"], ["NaN", "9"], "shows 'NaN'"),
+        (["7", "9"], ["12", "34"], "None of the 2 labels in .* they name 12 and 34, and the classes are 7 and 9."),
+        (["cat", "dog"], ["zebra", NEITHER], "None of the 1 labels"),
+    ],
+)
+def test_labels_that_name_classes_otherwise_than_tables_are_refused(
+    classes: list[str], labels: list[str], words: str, tmp_path: Path
+) -> None:
+    for stem, names in (("old", classes), ("new", classes[::-1])):
+        pd.DataFrame({"picture": ["a", "b"], "class": names}).to_csv(tmp_path / f"{stem}.csv", index=False)
+    pd.DataFrame({"picture": ["a", "b"], "class": labels}).to_csv(tmp_path / "labels.csv", index=False)
+    verdict = gevaldi.verdict(*(f"table:{tmp_path / stem}.csv" for stem in ("old", "new")))
+    with pytest.raises(DataError, match=words):
+        verdict.add(tmp_path / "labels.csv")
+    assert not verdict.answers.all()
+
+
+def test_labels_may_differ_from_classes_in_case_and_spaces() -> None:
+    verdict = verdict_on(pool_of([0, 0, 0], [1, 1, 1]))
+    verdict.add({"p0": " Cat", "p1": "DOG", "p2": "Neither"})
+    assert counted(verdict.answers) == {"p0": "cat", "p1": "dog", "p2": NEITHER}
+    assert "2 labels in Python are matched without regard to case and spaces: " in verdict.notes[0]
+
+
+def test_classes_that_some_labels_name_and_nobody_predicts_are_counted_on_the_page(tmp_path: Path) -> None:
+    verdict = gevaldi.verdict(*tables(tmp_path, [0] * 4 + [1], [1] * 5))
+    pd.DataFrame({"picture": ["p0", "p1", "p2"], "class": ["zebra", "cat", "okapi"]}).to_csv(tmp_path / "labels.csv", index=False)
+    verdict.add(tmp_path / "labels.csv")
+    note = f"2 labels in {tmp_path / 'labels.csv'} name classes that no classifier predicts: zebra and okapi."
+    assert note in verdict.notes
+    assert note in Path(str(verdict.report(tmp_path / "v.html"))).read_text()
 
 
 def test_labels_of_pictures_that_need_none_are_kept_for_other_questions() -> None:

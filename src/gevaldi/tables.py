@@ -40,6 +40,13 @@ def separator_of(head: str) -> str:
     return max("\t;,", key=bare.count) if re.search("[\t;,]", bare) else ","
 
 
+def decimal_point_of(head: str, separator: str) -> str:
+    """What separates the decimals of a table's numbers, by its first lines: a comma if some cells have one and none has a point."""
+    cells = [cell.strip() for row in csv.reader(io.StringIO(head, newline=""), delimiter=separator) for cell in row]
+    comma, point = (any(re.fullmatch(rf"[-+]?\d*[{mark}]\d+([eE][-+]?\d+)?", cell) for cell in cells) for mark in ",.")
+    return "," if comma and not point else "."
+
+
 def cell(value: Any) -> Any:
     """A value as it stands in a cell: text that begins like a formula has an apostrophe before it; numbers stay as they are.
 

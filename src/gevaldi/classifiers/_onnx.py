@@ -301,6 +301,6 @@ def _without_gradient(path: Path, nodes: list[Any]) -> SpecError:
 
 def _way_out(path: Path) -> str:
     return (
-        "It can be searched with the gradients of a classifier like it: "
-        f"surrogate:(onnx:{path},gradients=false)+(ANOTHER CLASSIFIER)."
+        f"A verdict and a search by cma-es need none: onnx:{path},gradients=false. A search can also take those of a classifier like "
+        f"it: surrogate:(onnx:{path},gradients=false)+(ANOTHER CLASSIFIER)."
     )

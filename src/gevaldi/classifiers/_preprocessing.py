@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gevaldi.errors import SpecError
 from gevaldi.models import Pictures
 
 Mode = Literal["center", "squash"]
@@ -67,3 +68,17 @@ def resized(pictures: Tensor, size: tuple[int, int], interpolation: Any) -> Tens
     for sides in ((pictures.shape[-2], size[1]), size):
         pictures = F.resize(pictures, [*sides], interpolation=interpolation, antialias=True).clamp(0, 1)
     return pictures
+
+
+def of_channels(values: Any, name: str) -> tuple[float, ...] | None:
+    """A mean or a standard deviation for each of three channels, of a number or a list of three.
+
+    Raises:
+        SpecError: it is neither, or a standard deviation is not positive.
+    """
+    if values is None:
+        return None
+    numbers = values if isinstance(values, list) else [values] * 3
+    if len(numbers) != 3 or not all(isinstance(v, int | float) for v in numbers) or (name == "std" and min(numbers) <= 0):
+        raise SpecError(f"{name}={values!r} was given; a number or a list of three was expected, such as [0.485,0.456,0.406].")
+    return tuple(map(float, numbers))

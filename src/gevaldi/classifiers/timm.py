@@ -27,7 +27,9 @@ class Timm:
     Also `timm:local-dir:FOLDER` for a folder that timm's `save_for_hf` wrote, and `timm:hf-hub:OWNER/NAME` for others of the hub.
     Options: `weights=FILE` (safetensors, or a PyTorch file of tensors) in place of those from the Hugging Face hub,
     `weights=random` for none; `classes=10,labels=FILE` for weights with other classes; `key=` where a file holds several sets;
-    `pickle=true` for a PyTorch file that holds more than tensors. Needs `pip install 'gevaldi[timm]'`.
+    `pickle=true` for a PyTorch file that holds more than tensors. For weights that were trained on pictures prepared otherwise:
+    `mean` and `std`, a number or a list such as `[0.485,0.456,0.406]`; `size` of the pictures, which are then not cut. Needs
+    `pip install 'gevaldi[timm]'`.
     """
 
     def names(self) -> list[str]:
@@ -44,6 +46,9 @@ class Timm:
         labels: int | str | None = None,
         key: str | None = None,
         pickle: bool = False,
+        mean: float | list[float] | None = None,
+        std: float | list[float] | None = None,
+        size: int | None = None,
     ) -> "Classifier":
         """The classifier with the preprocessing and the labels that its configuration states.
 
@@ -63,7 +68,8 @@ class Timm:
         from gevaldi.checkpoints import fill
         from gevaldi.classifiers._imagenet import RANDOM, prepared
         from gevaldi.classifiers._labels import classes_told, labels_told, refuse_classes
-        from gevaldi.classifiers._timm import origin_of
+        from gevaldi.classifiers._preprocessing import of_channels
+        from gevaldi.classifiers._timm import origin_of, preprocessing_as
 
         names = {*timm.list_pretrained(), *timm.list_models()}
         origin = None if name in names else origin_of(name)
@@ -82,11 +88,14 @@ class Timm:
                 network = timm.create_model(architecture, pretrained=False, **options)
         if weights and weights != RANDOM:
             note = fill(network, local_path(weights), allow_pickle=pickle, key=key, remedy=f"Are they of timm's {name}?")
-        transform = create_transform(**resolve_model_data_config(network), is_training=False)
-        trusted = weights in (None, RANDOM)
+        changed: dict[str, Any] = {"mean": of_channels(mean, "mean"), "std": of_channels(std, "std")}
+        changed |= {"input_size": (3, size, size), "crop_pct": 1.0} if size else {}
+        stated = resolve_model_data_config(network, changed)
+        transform = create_transform(**stated, is_training=False)
+        trusted = weights in (None, RANDOM) and not any(changed.values())
         given = count is not None or labels is not None
         known = labels_told(labels, int(network.num_classes), f"timm:{name}") if given else _labels(network, name)
-        return prepared(network, _preprocessing(network, name), known, shown, transform, trusted=trusted, note=note)
+        return prepared(network, preprocessing_as(stated, f"timm:{name}"), known, shown, transform, trusted=trusted, note=note)
 
 
 @cache
@@ -131,14 +140,6 @@ def _in_cache_of_torch(known: Any) -> Path:
     import torch
 
     return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(known.url or "").path).name
-
-
-def _preprocessing(network: Any, name: str) -> Any:
-    from timm.data import resolve_model_data_config
-
-    from gevaldi.classifiers._timm import preprocessing_as
-
-    return preprocessing_as(resolve_model_data_config(network), f"timm:{name}")
 
 
 def _labels(network: Any, name: str) -> "tuple[Label, ...]":

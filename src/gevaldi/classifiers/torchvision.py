@@ -114,20 +114,13 @@ def _entry(model: str, tag: str) -> Any:
 
 def _changed(entry: Any, mean: Any, std: Any, size: int | None) -> dict[str, Any]:
     """What a user wants otherwise in the preparation of pictures; the shorter side keeps its proportion to the crop."""
-    changed: dict[str, Any] = {"mean": _three(mean, "mean"), "std": _three(std, "std")}
+    from gevaldi.classifiers._preprocessing import of_channels
+
+    changed: dict[str, Any] = {"mean": of_channels(mean, "mean"), "std": of_channels(std, "std")}
     if size is not None:
         known = entry.transforms()
         changed |= {"crop_size": size, "resize_size": round(size * known.resize_size[0] / known.crop_size[0])}
     return {key: value for key, value in changed.items() if value is not None}
-
-
-def _three(values: Any, name: str) -> tuple[float, ...] | None:
-    if values is None:
-        return None
-    numbers = values if isinstance(values, list) else [values] * 3
-    if len(numbers) != 3 or not all(isinstance(v, int | float) for v in numbers) or (name == "std" and min(numbers) <= 0):
-        raise SpecError(f"{name}={values!r} was given; a number or a list of three was expected, such as [0.485,0.456,0.406].")
-    return tuple(map(float, numbers))
 
 
 def _preprocessing(preset: Any) -> Any:

@@ -73,6 +73,7 @@ class Store:
         except sqlite3.Error as error:
             raise RunFolderError(f"{self.path} cannot be read or written: {error}.") from error
         if mode != "wal":
+            self._connection.close()
             raise RunFolderError(
                 f"SQLite cannot keep a log beside {self.path} (its journal mode is {mode}), so that answers could be lost. {REMEDY}"
             )

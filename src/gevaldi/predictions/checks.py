@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from gevaldi.errors import DataError
 from gevaldi.names import plain
@@ -17,8 +17,8 @@ def some(ids: pa.Array) -> str:
     return ", ".join(plain(one) for one in ids[:SHOWN].to_pylist()) + (", …" if len(ids) > SHOWN else "")
 
 
-def check_ids(ids: pa.Array, where: str) -> None:
-    """Refuse pictures without a name, and those that stand there twice.
+def check_ids(ids: pa.Array, where: str, answers: Shaped[np.ndarray, "pictures columns"] | None = None) -> None:
+    """Refuse pictures without a name, and those that stand there twice; the error says how many of their answers differ.
 
     Raises:
         DataError: there are any, or no pictures at all.
@@ -31,9 +31,18 @@ def check_ids(ids: pa.Array, where: str) -> None:
         raise DataError(f"Row {place + 1:,} of {where} does not say which picture it is about.")
     if len(pc.unique(ids)) == len(ids):
         return
-    counts = pc.value_counts(ids)
-    twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
-    raise DataError(f"{where} has more than one row for {len(twice):,} pictures: {some(twice)}. Keep one of each.")
+    encoded = ids.dictionary_encode()
+    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    first = np.unique(codes, return_index=True)[1][codes]
+    again = np.flatnonzero(first != np.arange(len(ids)))
+    twice = encoded.dictionary.take(pa.array(np.unique(codes[again])))
+    differ = 0 if answers is None else int((answers[again] != answers[first[again]]).any(1).sum())
+    about = (
+        ""
+        if answers is None
+        else f" {len(again) - differ:,} rows repeat an earlier one with the same answer, and {differ:,} contradict one."
+    )
+    raise DataError(f"{where} has more than one row for {len(twice):,} pictures: {some(twice)}.{about} Keep one of each.")
 
 
 def check_probabilities(p: Float[np.ndarray, "pictures columns"], ids: pa.Array, where: str) -> None:

@@ -23,6 +23,7 @@ from gevaldi.pictures.base import Encoded, Picture, RealPictures, brought_to_net
 from gevaldi.predictions.ranking import most_probable
 from gevaldi.predictions.store import Stored, key_of
 from gevaldi.runs.session import device_of
+from gevaldi.steps import steps_in_words
 from gevaldi.storage import ahead
 
 BATCH = 64  # pictures classified together
@@ -99,6 +100,7 @@ def record_of(classifier: Classifier, name: str, state: str, count: int, network
         "classes": [(label.name, label.id) for label in classifier.labels],
         "files": dict(classifier.files),
         "official": classifier.official is not None,
+        "steps": steps_in_words(settings_of(classifier)),
         "note": classifier.note,
         "versions": versions(),
     }

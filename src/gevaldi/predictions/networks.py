@@ -104,16 +104,17 @@ class PoolOfPictures:
         Raises:
             GevaldiError: it cannot be loaded, fails, or classifies no picture.
         """
-        stored, name = self._by_name(given) if isinstance(given, str) else None, None
+        stored = self._by_name(given) if isinstance(given, str) else None
+        name = str(given)
         if stored is None:
             classifier = listening(load_classifier(given), self.real.sound)
-            if isinstance(given, str) and given.startswith(CODE):
-                name = classifier.name
-            stored = self._by_network(classifier, given if isinstance(given, str) else classifier.name or type(classifier).__name__)
+            if not isinstance(given, str) or given.startswith(CODE):
+                name = classifier.name or (given if isinstance(given, str) else type(classifier).__name__)
+            stored = self._by_network(classifier, name)
         found, hashes = stored.read()
         if hashes is not None and digest_in_cache(self.folder, self.state) is None:
             cache_digest(self.folder, self.state, key_of([*self._identity, hashes]))
-        return replace(found, name=name or found.name)
+        return replace(found, name=name)  # the same network may be stored under another
 
     def _by_name(self, name: str) -> Stored | None:
         """What is stored under this name, if the files that it named then are unchanged: no network is loaded for it."""

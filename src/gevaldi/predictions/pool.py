@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from gevaldi.errors import SpecError
+from gevaldi.names import listed
 from gevaldi.predictions.base import Pool, Predictions
-from gevaldi.predictions.matching import join, over_all_classes, true_classes
+from gevaldi.predictions.matching import join, over_all_classes, true_classes, union
 from gevaldi.predictions.progress import Silent, Watch
 from gevaldi.predictions.ranking import digest_of, digest_of_ids
-from gevaldi.predictions.table import is_table, load_table
+from gevaldi.predictions.table import SOURCE, SUFFIXES, is_table, load_table
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
@@ -46,6 +47,12 @@ def load_pool(
     """
     if not classifiers:
         raise SpecError("No classifier was given. Name one or more, such as table:FILE.")
+    files = [one for one in classifiers if isinstance(one, str) and Path(one).suffix.lower() in SUFFIXES and not is_table(one)]
+    if bare := [one for one in files if ":" not in one or Path(one).exists()]:
+        written = " ".join(SOURCE + one for one in bare)
+        raise SpecError(
+            f"{listed(bare)} {'is' if len(bare) == 1 else 'are'} no classifier's name. For a file of predictions, write {written}"
+        )
     if pool is None:
         return _of_tables([_table(one) for one in classifiers])
     from gevaldi.pictures import sources
@@ -72,10 +79,11 @@ def _table(name: Any) -> Predictions:
 
 
 def _of_tables(predictions: Sequence[Predictions]) -> Pool:
-    ids = predictions[0].ids
+    is_partial = all(one.source.get("partial") for one in predictions)
+    ids = union(predictions) if is_partial else predictions[0].ids
     joined, notes = join(predictions, ids, known=False)
     pa.default_memory_pool().release_unused()  # of the readers, a third of all that a verdict on a million rows holds
-    name = f"the pictures of {predictions[0].name}"
+    name = f"the pictures of {'all tables' if is_partial else predictions[0].name}"
     return _pool(name, ids, joined, None, digest_of_ids(ids), None, notes)
 
 
@@ -94,7 +102,22 @@ def _pool(
     truth, classes, about_truth = true_classes(names or [], classes, open_ended)
     if classes != moved[0].classes:
         moved = [replace(one, classes=classes, digest=digest_of(ids, classes, one.top)) for one in moved]
-    return Pool(name, ids, classes, moved, truth, digest, pictures, (*notes, *about_classes, *about_truth, *_failures(predictions)))
+    about_networks = [*_normalised_otherwise(predictions), *_failures(predictions)]
+    return Pool(name, ids, classes, moved, truth, digest, pictures, (*notes, *about_classes, *about_truth, *about_networks))
+
+
+def _normalised_otherwise(predictions: Sequence[Predictions]) -> list[str]:
+    """A sentence where pictures are normalised for one network and not for another, and no package says so of either."""
+    steps = {one.name: one.source["steps"] for one in predictions if one.source.get("official") is False and "steps" in one.source}
+    normalised = {name: step for name, own in steps.items() for step in own if step.startswith("subtract")}
+    others = [name for name in steps if name not in normalised]
+    if not normalised or not others:
+        return []
+    name, step = next(iter(normalised.items()))
+    return [
+        f"The classifiers are shown different pictures: for {name}, {step}; for {others[0]}, nothing of the kind. If both were "
+        "trained alike, give both the same mean and std."
+    ]
 
 
 def _failures(predictions: Sequence[Predictions]) -> list[str]:

@@ -28,11 +28,13 @@ from gevaldi.predictions.ranking import Probability, Top, as_strings, coded, dig
 from gevaldi.provenance import note_files, sha256_of
 from gevaldi.quoting import unquoted
 from gevaldi.storage import check_regular, local_path, reason
-from gevaldi.tables import separator_of
+from gevaldi.tables import decimal_point_of, separator_of
 
 SOURCE = "table:"
 SEPARATED, LINES, PARQUET, NPZ = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson"), (".parquet", ".pq"), (".npz",)
+SUFFIXES = (*SEPARATED, *PARQUET, *LINES, *NPZ)
 ROWS = 65_536  # read at a time
+HEAD = 2**16  # bytes after the first line, by which the decimal point is known
 AHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
 SHOWN = 3
 NULL_FIRST, NULL_LINE = re.compile(rb"(?:\xef\xbb\xbf)?\s*null"), re.compile(rb"\n[ \t\r]*null")
@@ -85,7 +87,7 @@ def read_table(
             ids, labels, top, probability = read_arrays(path, labels)
         else:
             ids, labels, top, probability = _read_columns(path, id, options.get("class", ""), labels)
-        check_ids(ids, where)
+        check_ids(ids, where, top if probability is None else np.hstack([top, probability]))
         note_files([path])
         source = {"name": f"{SOURCE}{path}", "files": {where: sha256_of(path)}, "partial": partial, "closed": classes is not None}
     return Predictions(name or f"{SOURCE}{path}", ids, labels, top, probability, digest_of(ids, labels, top), source)
@@ -131,14 +133,15 @@ def _format(path: Path) -> ds.FileFormat:
         _refuse_null(path)
         return ds.JsonFileFormat()
     if suffix not in SEPARATED:
-        known = ", ".join((*SEPARATED, *PARQUET, *LINES, *NPZ))
+        known = ", ".join(SUFFIXES)
         raise DataError(f"The table {path} ends in {suffix or 'nothing'}, by which its format is not known; it is one of {known}.")
     import pyarrow.csv as csv
 
-    first, quoted = _first_line(path)
+    first, lines, quoted = _head(path)
+    separator = separator_of(first)
     return ds.CsvFileFormat(
-        parse_options=csv.ParseOptions(delimiter=separator_of(first), newlines_in_values=quoted),
-        convert_options=csv.ConvertOptions(null_values=[""]),
+        parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=quoted),
+        convert_options=csv.ConvertOptions(null_values=[""], decimal_point=decimal_point_of(lines, separator)),
     )
 
 
@@ -150,14 +153,19 @@ def _refuse_null(path: Path) -> None:
                 raise DataError(f"The table {path} has a line that is null; each line has to be an object, {{...}}. Remove it.")
 
 
-def _first_line(path: Path) -> tuple[str, bool]:
-    """The head of a text file, and whether it has quotes anywhere, within which lines may end. All of it is checked for NUL."""
+def _head(path: Path) -> tuple[str, str, bool]:
+    """The first line of a text file, some after it, and whether it has quotes anywhere, within which lines may end.
+
+    All of it is checked for NUL.
+    """
     if not path.stat().st_size:
         raise DataError(f"The table {path} is empty.")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if (place := content.find(b"\0")) >= 0:
             raise DataError(f"The table {path} is not text in UTF-8: byte {place:,} is NUL. Save it as CSV in UTF-8.")
-        return content.readline().decode("utf-8-sig", errors="replace"), content.find(b'"') >= 0
+        first = content.readline()
+        lines = content.read(HEAD).decode(errors="replace")
+        return first.decode("utf-8-sig", errors="replace"), lines, content.find(b'"') >= 0
 
 
 def _as_read(schema: pa.Schema, layout: Layout) -> pa.Schema:

@@ -7,6 +7,7 @@ follows where several people answered.
 import contextlib
 import json
 import sqlite3
+import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -62,6 +63,8 @@ class Answers:
     def __init__(self, folder: Path | None = None) -> None:
         self._path = folder / FILE if folder else None
         self._memory = None if folder else _connect(":memory:")
+        if self._memory is not None:
+            weakref.finalize(self, self._memory.close)
         self._known: list[Answer] = []
 
     @contextlib.contextmanager
@@ -143,7 +146,7 @@ def first_answers(answers: Iterable[Answer]) -> dict[str, list[Answer]]:
 
 
 def _connect(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=30)
+    connection = sqlite3.connect(path, timeout=30, check_same_thread=path != ":memory:")  # which any thread may collect
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")  # an answer is on disk when it is acknowledged
     connection.execute(SCHEMA)

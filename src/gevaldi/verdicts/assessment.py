@@ -199,8 +199,11 @@ class Assessment:
         else:
             given = list(labels)
         named = [replace(one, person=one.person or person, source=one.source or source) for one in given]
-        found, notes = labels_of_pool(self.pool, self._ids, named, source)
-        count = self.answers.add([*map(self._with_choices, found), *(self._gone(found, source) if is_file else ())])
+        found, notes = labels_of_pool(self.pool, self._ids, named, source, is_file)
+        gone = self._gone(found, source) if is_file else []
+        if gone:
+            notes.append(f"{len(gone):,} labels that {source} no longer holds are withdrawn.")
+        count = self.answers.add([*map(self._with_choices, found), *gone])
         self.notes += [note for note in notes if note not in self.notes]
         self.label_files += [source] if is_file and source not in self.label_files else []
         self.refresh()
@@ -217,7 +220,7 @@ class Assessment:
         """Answers of a file that it does not give any more, withdrawn."""
         still = {(one.picture, one.by) for one in found}
         before = {(one.picture, one.by): one for one in self.answers.all() if one.source == source}
-        return [replace(one, answer=WITHDRAWN, time="") for key, one in before.items() if key not in still]
+        return [replace(one, answer=WITHDRAWN, time="") for key, one in before.items() if key not in still and one.answer]
 
     def refresh(self) -> None:
         """Enter the answers that are new, also those of other processes, over the classes that the pool knows."""

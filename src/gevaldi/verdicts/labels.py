@@ -7,15 +7,18 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from gevaldi.errors import DataError, SpecError, UnknownName
+from gevaldi.names import listed, plain
 from gevaldi.predictions.base import Pool
+from gevaldi.predictions.matching import fold, in_other_spelling, places_among
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, WITHDRAWN, Answer
 from gevaldi.verdicts.evidence import FOREIGN, UNKNOWN, Truth
 from gevaldi.verdicts.scores import place_of
 
 WORDS = (NEITHER, CANNOT_TELL)
+MISSING = "nan"  # what a program writes for an answer that is not there
+SHOWN, SOME = 3, 12  # names of classes in a sentence: examples, and those that exist
 BLIND = re.compile("p[0-9a-f]{15}")
 
 
@@ -51,42 +54,18 @@ def known_ids(pool: Pool, pictures: Sequence[str], disputed: Container[str] = ()
     texts = list(dict.fromkeys(pictures))
     if all(text in disputed for text in texts):
         return {text: text for text in texts}
-    ids = pool.ids.cast(pa.string())
-    there = pc.is_in(pa.array(texts, pa.string()), value_set=ids).to_pylist()
-    found = {text: text for text, known in zip(texts, there, strict=True) if known}
-    missing = [text for text in texts if text not in found]
-    if missing:
-        names = pc.replace_substring_regex(ids, r"^.*[/\\]", "")
-        wanted = pa.array([_file_name(text) for text in missing], pa.string())
-        by_name: dict[str, list[str]] = {}
-        for own in ids.filter(pc.is_in(names, value_set=wanted)).to_pylist():
-            by_name.setdefault(_file_name(own), []).append(own)
-        for text in missing:
-            owners = [own for own in by_name.get(_file_name(text), []) if _is_end(own, text) or _is_end(text, own)]
-            if len(owners) == 1:
-                found[text] = owners[0]
-    return found
+    found = pool.ids.take(places_among(pa.array(texts, pa.string()), pool.ids.cast(pa.string()))).to_pylist()
+    return {text: own for text, own in zip(texts, found, strict=True) if own is not None}
 
 
-def _file_name(text: str) -> str:
-    return _slashes(text).rpartition("/")[2]
-
-
-def _is_end(path: str, end: str) -> bool:
-    path, end = _slashes(path), _slashes(end)
-    return path == end or path.endswith(f"/{end}")
-
-
-def _slashes(path: str) -> str:
-    """A path with slashes where Windows writes backslashes."""
-    return path.replace("\\", "/")
-
-
-def labels_of_pool(pool: Pool, disputed: Container[str], answers: Sequence[Answer], source: str) -> tuple[list[Answer], list[str]]:
-    """Labels under the pool's ids and the names of its classes, and sentences on those that are of other pictures.
+def labels_of_pool(
+    pool: Pool, disputed: Container[str], answers: Sequence[Answer], source: str, is_file: bool = False
+) -> tuple[list[Answer], list[str]]:
+    """Labels under the pool's ids and the names of its classes, and sentences on those that are of other pictures or classes.
 
     Raises:
-        DataError: none is of a picture of the pool, two are of the same picture, or a class is unknown.
+        DataError: none is of a picture of the pool, two are of the same picture, a class is unknown, or no label of a whole file
+            names a class that is known.
     """
     answers = _with_ids(pool, answers)
     ids = known_ids(pool, [one.picture for one in answers], disputed)
@@ -96,15 +75,46 @@ def labels_of_pool(pool: Pool, disputed: Container[str], answers: Sequence[Answe
             f"None of the {len(answers):,} labels in {source} is of a picture in the pool {pool.name}: they are of pictures such "
             f"as {elsewhere[0]!r}, and the pool has pictures such as {pool.ids[0].as_py()!r}."
         )
-    found = [replace(one, picture=ids[one.picture], answer=_class(pool, one, source)) for one in answers if one.picture in ids]
+    of_pool = [one for one in answers if one.picture in ids]
+    names = {text: _class(pool, one, source) for text, one in {one.answer: one for one in reversed(of_pool)}.items()}
+    found = [replace(one, picture=ids[one.picture], answer=names[one.answer]) for one in of_pool]
     refuse_two_answers(found, source)
-    notes = []
+    notes = _about_classes(pool, found, source, is_file)
+    spelled = {text: name for text, name in names.items() if name not in (text, *WORDS)}
+    if spelled:
+        notes.append(f"{sum(one.answer in spelled for one in of_pool):,} labels in {source} {in_other_spelling(spelled)}")
     if elsewhere:
         notes.append(f"{len(elsewhere):,} labels in {source} are of pictures that are not in the pool, such as {elsewhere[0]!r}.")
-    by_name = sum(ids[one.picture] != one.picture for one in answers if one.picture in ids)
+    by_name = sum(ids[one.picture] != one.picture for one in of_pool)
     if by_name:
         notes.append(f"{by_name:,} labels in {source} are matched to pictures by the end of their path.")
     return found, notes
+
+
+def _about_classes(pool: Pool, answers: Sequence[Answer], source: str, is_file: bool) -> list[str]:
+    """Sentences on classes that no classifier predicts.
+
+    Raises:
+        DataError: all labels of a file name such classes.
+    """
+    known = {text for label in pool.classes for text in (label.name, label.id)}
+    named = [one.answer for one in answers if one.answer not in (*WORDS, WITHDRAWN)]
+    foreign = [name for name in named if name not in known]
+    if not foreign:
+        return []
+    examples = listed([plain(name) for name in dict.fromkeys(foreign)], SHOWN)
+    if is_file and len(foreign) == len(named):
+        raise DataError(
+            f"None of the {len(named):,} labels in {source} names a class that a classifier predicts: they name {examples}, and "
+            f"the classes are {_known(pool)}. Write the classes as the classifiers do, or {NEITHER!r} if a picture shows none of "
+            "them. Nothing was taken."
+        )
+    count = "1 label" if len(foreign) == 1 else f"{len(foreign):,} labels"
+    return [f"{count} in {source} name{'s' if len(foreign) == 1 else ''} classes that no classifier predicts: {examples}."]
+
+
+def _known(pool: Pool) -> str:
+    return listed([plain(label.name) for label in pool.classes], SOME)
 
 
 def refuse_two_answers(answers: Iterable[Answer], source: str) -> None:
@@ -130,19 +140,33 @@ def _class(pool: Pool, one: Answer, source: str) -> str:
     Raises:
         DataError: it names a class that is not known, and that is not new to tables either, of which more classes may exist.
     """
-    if one.answer == WITHDRAWN or one.answer.casefold() in WORDS:
-        return one.answer.casefold()
+    folded = fold(one.answer)
+    if one.answer == WITHDRAWN or folded in WORDS:
+        return folded
     try:
         place_of(one.answer, pool.classes)
     except UnknownName as error:
         names = [label.name for label in pool.classes]
-        if is_open(pool) and not difflib.get_close_matches(one.answer.lower(), names, n=1, cutoff=0.6):
+        same = [name for name in names if fold(name) == folded]
+        if len(same) == 1:
+            return same[0]
+        is_like_them = any(_is_number(name) == _is_number(one.answer) for name in names) and folded != MISSING
+        if is_open(pool) and is_like_them and not difflib.get_close_matches(one.answer.lower(), names, n=1, cutoff=0.6):
             return one.answer
+        hint = str(error) if is_like_them else f"The classes are {_known(pool)}."
         raise DataError(
-            f"{source} says that {one.picture} shows {one.answer!r}, which no classifier knows. {error} Write {NEITHER!r} if it "
+            f"{source} says that {one.picture} shows {one.answer!r}, which no classifier knows. {hint} Write {NEITHER!r} if it "
             f"shows another class, and {CANNOT_TELL!r} if that is unclear. Nothing was taken."
         ) from None
     return one.answer
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_open(pool: Pool) -> bool:

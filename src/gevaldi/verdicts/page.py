@@ -68,6 +68,7 @@ def render(verdict: Assessment) -> str:
             tiles=_tiles(verdict) if two else [],
             reasons=[one for one in sentences(verdict)[1:] if one != caution(verdict) and one not in guess(verdict)],
             caution=caution(verdict),
+            notes=verdict.notes,
             guess=guess(verdict),
             claim=claim_in_words(verdict),
             state=verdict.state,
