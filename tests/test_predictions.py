@@ -476,11 +476,12 @@ def test_a_classifier_of_ones_own_is_called_by_its_name_and_by_its_source_where_
 
 def test_a_mean_that_one_of_two_networks_lacks_is_named(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    nets = [torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10)) for _ in range(3)]
+    nets = [torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10)).eval() for _ in range(3)]
     first, other = (
-        gevaldi.classifier(net, labels=10, mean=[0.5], std=[0.5], name=name) for net, name in zip(nets[:2], "ab", strict=True)
+        gevaldi.classifier(net, labels=10, mean=[0.5], std=[0.5], name=name).eval()
+        for net, name in zip(nets[:2], "ab", strict=True)
     )
-    bare = gevaldi.classifier(nets[2], labels=10, name="c")
+    bare = gevaldi.classifier(nets[2], labels=10, name="c").eval()
     notes = [load_pool("bundled:mnist-digits", pair, folder=tmp_path).notes for pair in ((first, bare), (first, other))]
     assert "for a, subtract the mean 0.5 and divide by the standard deviation 0.5; for c, nothing" in " ".join(notes[0])
     assert not any("shown different pictures" in note for note in notes[1])
