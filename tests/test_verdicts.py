@@ -40,7 +40,7 @@ from gevaldi.verdicts.ranks import pair_table
 from gevaldi.verdicts.read import read_answers
 from gevaldi.verdicts.record import write_record
 from gevaldi.verdicts.scores import score_named
-from gevaldi.verdicts.sentences import headline, mean_scores, origins
+from gevaldi.verdicts.sentences import caution, headline, labels_used, mean_scores, origins
 from gevaldi.verdicts.start import verdict_on
 from gevaldi.verdicts.tasks import write_tasks
 
@@ -1154,3 +1154,27 @@ def test_the_page_of_a_comparison_shows_the_verdict_in_its_folder(tmp_path: Path
     (tmp_path / "verdict" / "verdict.json").write_text("[]")
     with pytest.raises(RunFolderError, match="is not the record of a verdict"):
         run.report()
+
+
+def test_a_claim_that_holds_for_the_pool_alone_says_so() -> None:
+    """56 of 100 disputed pictures favour the new one: a coin does as much in 14 % of such pools [binomial]."""
+    truth = np.zeros(1000, int)
+    old, new = truth.copy(), truth.copy()
+    old[:56], new[56:100] = 1, 1
+    alone, wide = (verdict_on(pool_of(old, new), margin=margin) for margin in ("0%", "50%"))
+    for verdict in (alone, wide):
+        label_all(verdict, truth)
+        assert verdict.state == "holds"
+    assert "holds for this pool and is not shown for all of those" in caution(alone)
+    assert "not shown" not in caution(wide)
+
+
+def test_answers_that_contradict_the_pool_count_and_are_counted() -> None:
+    pool, truth = random_pool()
+    verdict = verdict_on(Pool(pool.name, pool.ids, pool.classes, pool.predictions, truth.astype(np.int32)))
+    assert "differ" not in labels_used(verdict)
+    item, other = verdict.disputed[:2].tolist()
+    verdict.add({pool.ids[item].as_py(): name(truth + 1 - 2 * (truth == 3), item), pool.ids[other].as_py(): name(truth, other)})
+    assert verdict.contradicted == [item]
+    words = "1 of them differs from the class that the pool has for its picture, and counts in its place, such as for"
+    assert f"{words} {pool.ids[item]}." in labels_used(verdict)

@@ -250,6 +250,11 @@ class Assessment:
         """Whether the class that the pool knows of a picture counts as a label."""
         return self._truth_of_pool(place) is not None
 
+    @property
+    def contradicted(self) -> list[int]:
+        """The pictures, by their places, for which an answer counts that is not the class that the pool knows."""
+        return [place for place, truth in self.truths.items() if self._truth_of_pool(place) not in (None, truth)]
+
     def _truth_of_pool(self, place: int) -> Truth | None:
         """What the pool knows of a picture."""
         known = self.uses_truth and self.pool.truth is not None and self.pool.truth[place] >= 0

@@ -7,6 +7,7 @@ from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import percentage
 from gevaldi.verdicts.answers import last_answers
 from gevaldi.verdicts.assessment import Assessment
+from gevaldi.verdicts.decisions import Decision
 from gevaldi.verdicts.means import means
 from gevaldi.verdicts.scores import Score
 
@@ -121,7 +122,17 @@ def labels_used(verdict: Assessment) -> str:
     used, waiting = (verdict.used, verdict.waiting) if many else (own.used, own.waiting)
     of = len(verdict.disputed) if many else own.disputed
     later = f"; {waiting:,} more labels are out of order and count when the order reaches them" if waiting else ""
-    return f"{used:,} of {of:,} disputed {verdict.pool.medium.real}s are labelled{later}."
+    return f"{used:,} of {of:,} disputed {verdict.pool.medium.real}s are labelled{later}.{_contradictions(verdict)}"
+
+
+def _contradictions(verdict: Assessment) -> str:
+    """How many answers differ from what the pool knows."""
+    places = verdict.contradicted
+    if not places:
+        return ""
+    one = f"1 of them differs from the class that the pool has for its {verdict.pool.medium.real}, and counts"
+    several = f"{len(places):,} of them differ from the classes that the pool has, and count"
+    return f" {one if len(places) == 1 else several} in its place, such as for {plain(verdict.pool.ids[places[0]].as_py())}."
 
 
 def origins(verdict: Assessment) -> str:
@@ -243,5 +254,13 @@ def caution(verdict: Assessment) -> str:
     return (
         f"{pool} If they are a random sample of the {real}s that matter, the difference over all of those ({minuend} minus "
         f"{subtrahend}, in {quantity(own.score)}) is between "
-        f"{span(Estimate(0, low, high), own.score, own.size).replace(' to ', ' and ')}."
+        f"{span(Estimate(0, low, high), own.score, own.size).replace(' to ', ' and ')}.{_only_here(verdict, low, high)}"
     )
+
+
+def _only_here(verdict: Assessment, low: float, high: float) -> str:
+    """That a claim holds for the pool and is not shown beyond it, if that is so."""
+    beyond = Decision(low, high, verdict.margin).state(verdict.settings.claim)
+    if verdict.state != "holds" or beyond == "holds":
+        return ""
+    return " So the claim holds for this pool and is not shown for all of those."
