@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import is_dataclass
 from enum import Enum
@@ -186,14 +186,17 @@ def hash_of(module: nn.Module) -> str:
 
 def versions() -> dict[str, str]:
     """What the rows may depend on."""
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    return {
+    found = {
         "gevaldi": version("gevaldi"),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": version("numpy"),
     }
+    with suppress(PackageNotFoundError):
+        found["onnxruntime"] = version("onnxruntime")  # whose kernels compute copies in integers
+    return found
 
 
 def device_name(device: torch.device) -> str:
