@@ -34,7 +34,7 @@ def rows(verdict: Assessment) -> list[tuple[str, str, str]]:
         ranking, score, size = verdict.ranking, verdict.questions[0].score, len(verdict.pool)
         is_known = verdict.used or not len(verdict.disputed)
         estimates = [signed(one, score, size) if is_known else "–" for one in ranking.scores]
-        return [(verdict.names[i], estimates[i], _rank(*ranking.ranks[i])) for i in ranking.order]
+        return [(short_names(verdict)[i], estimates[i], _rank(*ranking.ranks[i])) for i in ranking.order]
     found = []
     first, second = short_names(verdict)
     for number, question in enumerate(verdict.questions):

@@ -8,7 +8,7 @@ from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.gate import rows
 from gevaldi.verdicts.means import means
 from gevaldi.verdicts.scores import Score
-from gevaldi.verdicts.sentences import lower_is_better, mean_score, operands, quantity, signed, span
+from gevaldi.verdicts.sentences import lower_is_better, mean_score, operands, quantity, short_names, signed, span
 
 MOST_PAIRS = 45  # of ten classifiers
 
@@ -41,7 +41,7 @@ class PairTable:
 
 def rank_table(verdict: Assessment) -> RankTable:
     """Ranks, the mean score where labels say it, and the interval of the difference to the first one."""
-    score, size, order, names = verdict.questions[0].score, len(verdict.pool), verdict.ranking.order, verdict.names
+    score, size, order, names = verdict.questions[0].score, len(verdict.pool), verdict.ranking.order, short_names(verdict)
     what, first, bounds = quantity(score), order[0], means(verdict).bounds
     loss = lower_is_better(score)
     from_mean = f"mean of all minus its {what}" if loss else f"{what} minus the mean of all"
@@ -57,7 +57,7 @@ def rank_table(verdict: Assessment) -> RankTable:
 
 def pair_table(verdict: Assessment) -> PairTable:
     """On how many pictures two classifiers differ, and the interval of their difference."""
-    score, size, order, names = verdict.questions[0].score, len(verdict.pool), verdict.ranking.order, verdict.names
+    score, size, order, names = verdict.questions[0].score, len(verdict.pool), verdict.ranking.order, short_names(verdict)
     pairs = [(better, worse) for at, better in enumerate(order) for worse in order[at + 1 :]]
     found = []
     for worse, better in [(worse, better) for better, worse in pairs[:MOST_PAIRS]]:

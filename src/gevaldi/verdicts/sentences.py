@@ -98,9 +98,12 @@ def _of(verdict: Assessment, count: int, size: int) -> str:
 
 
 def short_names(verdict: Assessment) -> list[str]:
-    """Names of the classifiers, shortened if there are two."""
+    """Names of the classifiers: two as short as they differ, several tables by their files."""
     names = verdict.names
-    return list(told_apart(names[0], names[1])) if len(names) == 2 else names
+    if len(names) == 2:
+        return list(told_apart(names[0], names[1]))
+    files = [name.removeprefix("table:") for name in names]
+    return files if len(set(files)) == len(names) else names
 
 
 def sentences(verdict: Assessment) -> list[str]:
@@ -181,7 +184,7 @@ def _pair(verdict: Assessment) -> str:
 
 
 def _best(verdict: Assessment) -> str:
-    ranking, names = verdict.ranking, verdict.names
+    ranking, names = verdict.ranking, short_names(verdict)
     what = quantity(verdict.questions[0].score)
     if len(ranking.candidates) == 1:
         return f"{names[ranking.candidates[0]]} is the best of {len(names)} in {what} on this pool."
