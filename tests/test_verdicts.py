@@ -40,7 +40,7 @@ from gevaldi.verdicts.ranks import pair_table
 from gevaldi.verdicts.read import read_answers
 from gevaldi.verdicts.record import write_record
 from gevaldi.verdicts.scores import score_named
-from gevaldi.verdicts.sentences import caution, headline, labels_used, mean_scores, origins
+from gevaldi.verdicts.sentences import caution, counts, headline, labels_used, mean_scores, origins
 from gevaldi.verdicts.start import verdict_on
 from gevaldi.verdicts.tasks import write_tasks
 
@@ -1178,3 +1178,22 @@ def test_answers_that_contradict_the_pool_count_and_are_counted() -> None:
     assert verdict.contradicted == [item]
     words = "1 of them differs from the class that the pool has for its picture, and counts in its place, such as for"
     assert f"{words} {pool.ids[item]}." in labels_used(verdict)
+
+
+def test_predictions_that_are_given_as_labels_are_questioned() -> None:
+    pool, truth = random_pool()
+    answers = {str(one): CLASSES[top].name for one, top in zip(pool.ids.to_pylist(), pool.predictions[1].top[:, 0], strict=True)}
+    true = {str(one): name(truth, i) for i, one in enumerate(pool.ids.to_pylist())}
+    suspected, trusted = verdict_on(pool), verdict_on(pool)
+    suspected.add(answers)
+    trusted.add(true)
+    assert "All 200 labels in Python are what new answers. Are they labels, or its predictions?" in suspected.notes
+    assert not any("are what" in note for note in trusted.notes)
+
+
+def test_pictures_on_which_one_has_no_answer_are_counted_apart() -> None:
+    old, new = np.zeros(50, int), np.zeros(50, int)
+    old[:7], new[7:10] = 1, -1
+    assert counts(verdict_on(pool_of(old, new))) == (
+        "old and new answer differently on 10 of 50 pictures (20 %); on 3 of these, one of the two has no answer."
+    )

@@ -14,6 +14,7 @@ from gevaldi.predictions.matching import join, over_all_classes, true_classes, u
 from gevaldi.predictions.progress import Silent, Watch
 from gevaldi.predictions.ranking import digest_of, digest_of_ids
 from gevaldi.predictions.table import SOURCE, SUFFIXES, is_table, load_table
+from gevaldi.quoting import split_unquoted
 
 if TYPE_CHECKING:
     from gevaldi.models import Classifier
@@ -47,8 +48,9 @@ def load_pool(
     """
     if not classifiers:
         raise SpecError("No classifier was given. Name one or more, such as table:FILE.")
-    files = [one for one in classifiers if isinstance(one, str) and Path(one).suffix.lower() in SUFFIXES and not is_table(one)]
-    if bare := [one for one in files if ":" not in one or Path(one).exists()]:
+    texts = {one: split_unquoted(one, ",", 1)[0] for one in classifiers if isinstance(one, str) and not is_table(one)}
+    files = [one for one, path in texts.items() if Path(path).suffix.lower() in SUFFIXES]
+    if bare := [one for one in files if ":" not in one or Path(texts[one]).exists()]:
         written = " ".join(SOURCE + one for one in bare)
         raise SpecError(
             f"{listed(bare)} {'is' if len(bare) == 1 else 'are'} no classifier's name. For a file of predictions, write {written}"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gevaldi.errors import DataError, SpecError, UnknownName
 from gevaldi.names import listed, plain
@@ -18,6 +19,7 @@ from gevaldi.verdicts.scores import place_of
 
 WORDS = (NEITHER, CANNOT_TELL)
 MISSING = "nan"  # what a program writes for an answer that is not there
+ALL_ALIKE = 100  # labels that a classifier, if all are its answers, more probably wrote than got right
 SHOWN, SOME = 3, 12  # names of classes in a sentence: examples, and those that exist
 BLIND = re.compile("p[0-9a-f]{15}")
 
@@ -79,7 +81,7 @@ def labels_of_pool(
     names = {text: _class(pool, one, source) for text, one in {one.answer: one for one in reversed(of_pool)}.items()}
     found = [replace(one, picture=ids[one.picture], answer=names[one.answer]) for one in of_pool]
     refuse_two_answers(found, source)
-    notes = _about_classes(pool, found, source, is_file)
+    notes = [*_about_classes(pool, found, source, is_file), *_answers_of_a_classifier(pool, found, source)]
     spelled = {text: name for text, name in names.items() if name not in (text, *WORDS)}
     if spelled:
         notes.append(f"{sum(one.answer in spelled for one in of_pool):,} labels in {source} {in_other_spelling(spelled)}")
@@ -111,6 +113,20 @@ def _about_classes(pool: Pool, answers: Sequence[Answer], source: str, is_file: 
         )
     count = "1 label" if len(foreign) == 1 else f"{len(foreign):,} labels"
     return [f"{count} in {source} name{'s' if len(foreign) == 1 else ''} classes that no classifier predicts: {examples}."]
+
+
+def _answers_of_a_classifier(pool: Pool, answers: Sequence[Answer], source: str) -> list[str]:
+    """A sentence if labels are the answers of a classifier, picture by picture, as where its table was given in their place."""
+    names = {text: i for i, label in enumerate(pool.classes) for text in (label.name, label.id) if text}
+    named = [one for one in answers if one.answer in names]
+    if len(named) < ALL_ALIKE:
+        return []
+    places = pc.index_in(pa.array([one.picture for one in named], pa.string()), value_set=pool.ids.cast(pa.string()))
+    rows, classes = places.to_numpy(), [names[one.answer] for one in named]
+    same = [one.name for one in pool.predictions if (one.top[rows, 0] == classes).all()]
+    return (
+        [f"All {len(named):,} labels in {source} are what {same[0]} answers. Are they labels, or its predictions?"] if same else []
+    )
 
 
 def _known(pool: Pool) -> str:

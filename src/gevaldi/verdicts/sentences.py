@@ -63,7 +63,10 @@ def counts(verdict: Assessment) -> str:
         return f"The {len(verdict.names)} classifiers do not all agree on {_of(verdict, len(verdict.disputed), len(verdict.pool))}."
     own, (first, second) = verdict.main, short_names(verdict)
     if own.score.name == "accuracy":
-        return f"{first} and {second} answer differently on {_of(verdict, own.disputed, own.size)}."
+        first_has, second_has = (one.top[:, 0] >= 0 for one in verdict.pool.predictions)
+        lone = int((first_has != second_has).sum())
+        only = f"; on {lone:,} of these, one of the two has no answer" if lone else ""
+        return f"{first} and {second} answer differently on {_of(verdict, own.disputed, own.size)}{only}."
     return f"{first} and {second} can differ in {quantity(own.score)} on {_of(verdict, own.disputed, own.size)}."
 
 
