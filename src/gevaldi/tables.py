@@ -55,7 +55,7 @@ def cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = value.replace("\0", "")
-    return f"'{text}" if BEGUN.match(text) and not _is_number(text) else text
+    return f"'{text}" if BEGUN.match(text) and not is_number(text) else text
 
 
 def text_of(cell: str) -> str:
@@ -69,7 +69,8 @@ def _quote(value: Any) -> str:
     return '"' + text.replace('"', '""') + '"' if re.search('[",\r\n]', text) else text
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a text is a number, such as 7, 1e-3 or nan."""
     try:
         float(text)
     except ValueError:

@@ -13,6 +13,7 @@ from gevaldi.errors import DataError, SpecError, UnknownName
 from gevaldi.names import listed, plain
 from gevaldi.predictions.base import Pool
 from gevaldi.predictions.matching import fold, in_other_spelling, places_among
+from gevaldi.tables import is_number
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, WITHDRAWN, Answer
 from gevaldi.verdicts.evidence import FOREIGN, UNKNOWN, Truth
 from gevaldi.verdicts.scores import place_of
@@ -166,7 +167,7 @@ def _class(pool: Pool, one: Answer, source: str) -> str:
         same = [name for name in names if fold(name) == folded]
         if len(same) == 1:
             return same[0]
-        is_like_them = any(_is_number(name) == _is_number(one.answer) for name in names) and folded != MISSING
+        is_like_them = any(is_number(name) == is_number(one.answer) for name in names) and folded != MISSING
         if is_open(pool) and is_like_them and not difflib.get_close_matches(one.answer.lower(), names, n=1, cutoff=0.6):
             return one.answer
         hint = str(error) if is_like_them else f"The classes are {_known(pool)}."
@@ -175,14 +176,6 @@ def _class(pool: Pool, one: Answer, source: str) -> str:
             f"shows another class, and {CANNOT_TELL!r} if that is unclear. Nothing was taken."
         ) from None
     return one.answer
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def is_open(pool: Pool) -> bool:
