@@ -21,6 +21,7 @@ from conftest import IMAGENET, needs_imagenet
 from gevaldi.classifiers import load_classifier, sources
 from gevaldi.classifiers._padding import pad_as_tensorflow
 from gevaldi.classifiers._preprocessing import Preprocessing
+from gevaldi.classifiers._timm import preprocessing_as
 from gevaldi.errors import MissingExtra, SpecError, UnknownName, WeightsError
 
 PAPERS = ["alexnet", "googlenet", "squeezenet1_0", "squeezenet1_1", "convnext_base"]
@@ -77,10 +78,8 @@ def test_preprocessing_is_that_of_torchvision_on_8_bit_pictures_but_for_rounding
 
 @pytest.mark.parametrize("name", ["resnet50.a1_in1k", "vit_base_patch16_clip_224.openai_ft_in1k", "mobilenetv3_large_100.ra_in1k"])
 def test_preprocessing_is_that_of_timm_on_8_bit_pictures_but_for_rounding(name: str) -> None:
-    from gevaldi.classifiers.timm import _preprocessing
-
     network = timm.create_model(name.partition(".")[0] if "." not in name else name, pretrained=False)
-    ours = _preprocessing(network, name)
+    ours = preprocessing_as(resolve_model_data_config(network), f"timm:{name}")
     official = create_transform(**resolve_model_data_config(network), is_training=False)
     for seed in range(3):
         picture = photograph(seed)
