@@ -22,14 +22,14 @@ LABEL org.opencontainers.image.title="GeValDi" \
       org.opencontainers.image.description="Where two classifiers differ, how often, and which one should be deployed" \
       org.opencontainers.image.licenses="MIT AND CC-BY-SA-3.0 AND CC-BY-SA-4.0 AND LicenseRef-WordNet"
 # Everybody may write to both folders, since --user takes numbers that the image does not know.
-RUN useradd --create-home gevaldi && chmod 1777 /home/gevaldi && mkdir -m 1777 /work
+RUN useradd --create-home gevaldi && chmod 1777 /home/gevaldi && mkdir -m 1777 /workspace
 # Two layers: a change of the source leaves the large one as it is.
 COPY --from=dependencies /opt/gevaldi /opt/gevaldi
 COPY --from=package /package /opt/gevaldi
 # Such a number has neither a home nor a name but these.
 ENV PATH=/opt/gevaldi/bin:$PATH HOME=/home/gevaldi USER=gevaldi
 USER gevaldi
-WORKDIR /work
+WORKDIR /workspace
 EXPOSE 8765
 ENTRYPOINT ["gevaldi"]
 CMD ["demo"]

@@ -109,7 +109,7 @@ def _about_classes(pool: Pool, answers: Sequence[Answer], source: str, is_file: 
     if is_file and len(foreign) == len(named):
         raise DataError(
             f"None of the {len(named):,} labels in {source} names a class that a classifier predicts: they name {examples}, and "
-            f"the classes are {_known(pool)}. Write the classes as the classifiers do, or {NEITHER!r} if a picture shows none of "
+            f"the classes are {_class_names(pool)}. Write the classes as the classifiers do, or {NEITHER!r} if a picture shows none of "
             "them. Nothing was taken."
         )
     count = "1 label" if len(foreign) == 1 else f"{len(foreign):,} labels"
@@ -130,7 +130,7 @@ def _answers_of_a_classifier(pool: Pool, answers: Sequence[Answer], source: str)
     )
 
 
-def _known(pool: Pool) -> str:
+def _class_names(pool: Pool) -> str:
     return listed([plain(label.name) for label in pool.classes], SOME)
 
 
@@ -170,7 +170,7 @@ def _class(pool: Pool, one: Answer, source: str) -> str:
         is_like_them = any(is_number(name) == is_number(one.answer) for name in names) and folded != MISSING
         if is_open(pool) and is_like_them and not difflib.get_close_matches(one.answer.lower(), names, n=1, cutoff=0.6):
             return one.answer
-        hint = str(error) if is_like_them else f"The classes are {_known(pool)}."
+        hint = str(error) if is_like_them else f"The classes are {_class_names(pool)}."
         raise DataError(
             f"{source} says that {one.picture} shows {one.answer!r}, which no classifier knows. {hint} Write {NEITHER!r} if it "
             f"shows another class, and {CANNOT_TELL!r} if that is unclear. Nothing was taken."

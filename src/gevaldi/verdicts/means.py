@@ -40,7 +40,7 @@ class Means:
 
 def means(verdict: Assessment) -> Means:
     """The mean score of each classifier on the pool of a verdict."""
-    places, excluded = _shown(verdict)
+    places, excluded = _certain_classes(verdict)
     agreed = np.ones(len(places), dtype=bool)
     agreed[verdict.disputed] = False
     missing = int((places[agreed] == NO_LABEL).sum())
@@ -51,7 +51,7 @@ def means(verdict: Assessment) -> Means:
     return Means(tuple((float(low.sum()) / size, float(high.sum()) / size) for low, high in ends), int(agreed.sum()), missing)
 
 
-def _shown(verdict: Assessment) -> tuple[Places, dict[int, frozenset[int]]]:
+def _certain_classes(verdict: Assessment) -> tuple[Places, dict[int, frozenset[int]]]:
     """What pictures show, as `Truth` has it, or `NO_LABEL`; and which classes unclear ones do not show."""
     pool = verdict.pool
     places = np.full(len(pool), NO_LABEL)
