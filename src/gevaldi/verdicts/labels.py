@@ -109,8 +109,8 @@ def _about_classes(pool: Pool, answers: Sequence[Answer], source: str, is_file: 
     if is_file and len(foreign) == len(named):
         raise DataError(
             f"None of the {len(named):,} labels in {source} names a class that a classifier predicts: they name {examples}, and "
-            f"the classes are {_class_names(pool)}. Write the classes as the classifiers do, or {NEITHER!r} if a picture shows none "
-            "of them. Nothing was taken."
+            f"the classes are {_class_names(pool)}. Write the classes as the classifiers do, or {NEITHER!r} if a picture shows "
+            "none of them. Nothing was taken."
         )
     count = "1 label" if len(foreign) == 1 else f"{len(foreign):,} labels"
     return [f"{count} in {source} name{'s' if len(foreign) == 1 else ''} classes that no classifier predicts: {examples}."]
