@@ -213,6 +213,42 @@ def test_the_order_is_uniform_and_does_not_depend_on_other_pictures() -> None:
     assert alone.tolist() == [among[2], among[1]]
 
 
+def test_labels_in_any_order_bound_the_difference_by_whatever_the_other_pictures_may_show() -> None:
+    pool, truth = random_pool(120, seed=9, differ=0.5)
+    places = verdict_on(pool).disputed
+    shuffled = np.random.default_rng(0).permutation(places[1:])  # never the first, so the order reaches none
+    for count in (0, 1, 5, len(places) - 3, len(places) - 1):
+        verdict = verdict_on(pool)
+        verdict.add({f"p{place}": name(truth, place) for place in shuffled[:count].tolist()}) if count else None
+        rest = np.setdiff1d(places, shuffled[:count])
+        extremes = []
+        for own in pool.predictions:  # the truth as either classifier likes it best
+            possible = truth.copy()
+            possible[rest] = own.top[rest, 0]
+            extremes.append(difference(pool, possible))
+        assert (verdict.main.used, verdict.main.waiting) == (0, count)
+        assert (verdict.interval.low, verdict.interval.high) == pytest.approx(extremes)
+        worse, better = verdict.flips.negative, verdict.flips.positive
+        assert (
+            worse.low <= np.mean((pool.predictions[0].top[:, 0] == truth) > (pool.predictions[1].top[:, 0] == truth)) <= worse.high
+        )
+        assert better.high - better.low == pytest.approx(len(rest) / len(pool))
+
+
+def test_the_sampled_interval_lies_within_what_labels_out_of_order_leave_possible() -> None:
+    pool, truth = random_pool(400, seed=2, differ=0.5)
+    labelled, both = verdict_on(pool), verdict_on(pool)
+    items = labelled.next()
+    labelled.add({item.id: name(truth, item.place) for item in items[:40]})
+    both.add({item.id: name(truth, item.place) for item in items if item not in items[40:43]})
+    few = 6 / len(pool)  # three pictures, each worth twice its own
+    assert labelled.interval.high - labelled.interval.low > 10 * few
+    assert both.interval.high - both.interval.low <= few + 1e-9
+    assert both.interval.low <= difference(pool, truth) <= both.interval.high
+    assert both.interval.low <= both.interval.value <= both.interval.high
+    assert both.main.path()[-1] == (40, both.interval.low, both.interval.high)
+
+
 def test_labels_out_of_order_are_kept_and_count_when_the_order_reaches_them() -> None:
     pool, truth = random_pool()
     verdict = verdict_on(pool)

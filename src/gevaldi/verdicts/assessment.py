@@ -280,7 +280,7 @@ class Assessment:
 
     @property
     def waiting(self) -> int:
-        """The number of labels that came out of order, and count for nothing yet."""
+        """The number of labels that came out of order: they bound differences, and are no part of the sample yet."""
         return len(self.truths) - self.used
 
     @property

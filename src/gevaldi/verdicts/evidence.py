@@ -3,6 +3,7 @@
 Only pictures on which the two can score differently are labelled: on all others the difference is 0, whatever they show.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -92,7 +93,7 @@ class Evidence:
 
     @property
     def waiting(self) -> int:
-        """How many labels came out of order, and count as soon as the order reaches them."""
+        """How many labels came out of order: they bound the sum, and count as part of the sample once the order reaches them."""
         return int((~np.isnan(self.low[: self.budget])).sum()) - self.used
 
     @property
@@ -162,28 +163,26 @@ class Evidence:
         """The interval of the difference, second minus first, on the pool: between -M / N and M / N before the first label."""
         if not self.disputed:
             return 0.0, 0.0
-        used = self.used
-        low, high = self._total("difference", self.low[:used], self.high[:used], self.miss if miss is None else miss)
+        low, high = np.nan_to_num(self.low), np.nan_to_num(self.high, nan=1.0)
+        low, high = self._total("difference", low, high, self.miss if miss is None else miss)
         ends = [round((2 * total - self.disputed) / self.size, DIGITS) for total in (low, high)]
         return ends[0], ends[1]
 
     def difference(self) -> Estimate:
         """The estimate of the difference with its interval; without labels it is NaN."""
-        used = self.used
+        used, ends = self.used, self.interval()
         middle = float((self.low[:used] + self.high[:used]).mean() - 1) if used else 0.0 if not self.disputed else float("nan")
-        return Estimate(middle * self.disputed / self.size, *self.interval(), used)
+        return Estimate(float(np.clip(middle * self.disputed / self.size, *ends)), *ends, used)
 
     def on_pictures_like_these(self) -> tuple[float, float]:
         """The interval of the difference over all pictures of which the pool is a random sample."""
-        used = self.used
-        equal = int(((self.low[:used] == 0.5) & (self.high[:used] == 0.5)).sum())
+        equal = int(((self.low == 0.5) & (self.high == 0.5)).sum())
         unequal = min(self.disputed, self.disputed - equal + self.most_wrong(self.miss / 2))
         return population_interval(self.interval(self.miss / 2), unequal, self.size, self.miss)
 
     def flips(self) -> Flips:
         """How often the new one scores lower, and higher."""
-        used = self.used
-        low, high = self.low[:used], self.high[:used]
+        low, high = np.nan_to_num(self.low), np.nan_to_num(self.high, nan=1.0)
         return Flips(
             self._share("negative", (high < 0.5).astype(float), (low < 0.5).astype(float)),
             self._share("positive", (low > 0.5).astype(float), (high > 0.5).astype(float)),
@@ -206,21 +205,23 @@ class Evidence:
         for step in steps.tolist():
             within = total_interval(self.low[:step], self.high[:step], max(1, self.disputed), miss, within)
             points.append((step, *((2 * end - self.disputed) / self.size for end in self._widened(within, wrong))))
-        return points
+        return [*points[:-1], (used, *self.interval())]
 
     def _share(self, name: str, low: Values, high: Values) -> Estimate:
         if not self.disputed:
             return Estimate(0.0, 0.0, 0.0, self.size)
-        middle = float((low + high).mean() / 2) * self.disputed / self.size if len(low) else float("nan")
-        ends = self._total(name, low, high, self.miss)
-        return Estimate(middle, ends[0] / self.size, ends[1] / self.size, len(low))
+        used, ends = self.used, [end / self.size for end in self._total(name, low, high, self.miss)]
+        middle = float((low + high)[:used].mean() / 2) * self.disputed / self.size if used else float("nan")
+        return Estimate(float(np.clip(middle, *ends)), ends[0], ends[1], used)
 
     def _total(self, name: str, low: Values, high: Values, miss: float) -> tuple[float, float]:
-        """The interval of the true sum over the disputed pictures."""
-        if self.is_early or not len(low):
+        """The interval of the true sum over the disputed pictures: what the labels in order show, within what all labels leave."""
+        if self.is_early:
             return 0.0, float(self.disputed)
-        labelled = self._labelled(name, low, high, miss / 2 if self.error else miss)
-        return self._widened(labelled, self.most_wrong(miss))
+        used, least, most = self.used, math.fsum(low), math.fsum(high)
+        sampled = self._labelled(name, low[:used], high[:used], miss / 2 if self.error else miss) if used else (least, most)
+        ends = [min(max(end, least), most) for end in sampled]
+        return self._widened((ends[0], ends[1]), self.most_wrong(miss))
 
     def _widened(self, total: tuple[float, float], wrong: int) -> tuple[float, float]:
         return max(0.0, total[0] - wrong), min(float(self.disputed), total[1] + wrong)

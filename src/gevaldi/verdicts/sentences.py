@@ -127,7 +127,10 @@ def labels_used(verdict: Assessment) -> str:
     own, many = verdict.main, len(verdict.names) > 2
     used, waiting = (verdict.used, verdict.waiting) if many else (own.used, own.waiting)
     of = len(verdict.disputed) if many else own.disputed
-    later = f"; {waiting:,} more labels are out of order and count when the order reaches them" if waiting else ""
+    later = ""
+    if waiting:
+        bounds = ": they only bound the difference until the order reaches them" if verdict.settings.budget is None else ""
+        later = f"; {waiting:,} more have labels out of order{bounds}"
     return f"{used:,} of {of:,} disputed {verdict.pool.medium.real}s are labelled{later}.{_contradictions(verdict)}"
 
 
@@ -174,7 +177,7 @@ def _pair(verdict: Assessment) -> str:
         within = f", and by at most the margin of {margin}" if verdict.margin and decision.is_within_margin else ""
         way = "higher" if (decision.low > 0) != lower_is_better(score) else "lower"
         return f"{second} is {decision.word} than {first} on this pool: its {what} is {way} by{exact} {far}{within}."
-    free = " No label was needed for that." if own.used == 0 else ""
+    free = " No label was needed for that." if own.used + own.waiting == 0 else ""
     if decision.word == "equivalent":
         if verdict.margin == 0:
             return f"{second} and {first} are exactly equal in {what} on this pool."
