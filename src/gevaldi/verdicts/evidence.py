@@ -172,7 +172,7 @@ class Evidence:
         """The estimate of the difference with its interval; without labels it is NaN."""
         used, ends = self.used, self.interval()
         middle = float((self.low[:used] + self.high[:used]).mean() - 1) if used else 0.0 if not self.disputed else float("nan")
-        return Estimate(float(np.clip(middle * self.disputed / self.size, *ends)), *ends, used)
+        return Estimate(float(np.clip(middle * self.disputed / self.size, ends[0], ends[1])), *ends, used)
 
     def on_pictures_like_these(self) -> tuple[float, float]:
         """The interval of the difference over all pictures of which the pool is a random sample."""
@@ -212,7 +212,7 @@ class Evidence:
             return Estimate(0.0, 0.0, 0.0, self.size)
         used, ends = self.used, [end / self.size for end in self._total(name, low, high, self.miss)]
         middle = float((low + high)[:used].mean() / 2) * self.disputed / self.size if used else float("nan")
-        return Estimate(float(np.clip(middle, *ends)), ends[0], ends[1], used)
+        return Estimate(float(np.clip(middle, ends[0], ends[1])), ends[0], ends[1], used)
 
     def _total(self, name: str, low: Values, high: Values, miss: float) -> tuple[float, float]:
         """The interval of the true sum over the disputed pictures: what the labels in order show, within what all labels leave."""
