@@ -171,9 +171,9 @@ REFUSED = [
     ("", "is empty"),
     (
         "id,class\na,cat\nb,dog\na,dog\na,cat\nb,dog\n",
-        "for 2 pictures: a, b. 2 rows repeat .* same answer, and 1 contradict one. Keep one",
+        "different answers about 1 pictures: a. Keep one row of each. .1 rows contradict an earlier one; 2 only repeat one",
     ),
-    ("id,cat,dog\na,0.4,0.6\na,0.3,0.7\n", "0 rows repeat an earlier one with the same answer, and 1 contradict"),
+    ("id,cat,dog\na,0.4,0.6\na,0.3,0.7\n", "1 rows contradict an earlier one; 0 only repeat"),
     ("id,class\na,cat\n,dog\n", "Row 2 of .* does not say which picture"),
     ("id,class,label\na,cat,dog\n", "the columns class and label. Say which is predicted: class=COLUMN"),
     ("id,class\na\0,cat\n", "byte 10 is NUL. Save it as CSV in UTF-8"),
@@ -190,6 +190,17 @@ REFUSED = [
     ("id,class\na,\nb,\n", "names no class"),
     ("id,cat,dog\na,x,y\nb,z,w\n", "not apparent which column"),
 ]
+
+
+def test_rows_that_repeat_an_earlier_one_count_once_and_are_counted_in_a_note(tmp_path: Path) -> None:
+    once = "id,cat,dog\na,0.4,0.6\nb,0.3,0.7\nc,0.1,0.9\n"
+    (tmp_path / "once.csv").write_text(once)
+    (tmp_path / "repeats.csv").write_text(once + "b,0.3,0.7\na,0.4,0.6\nb,0.3,0.7\n")
+    one, other = (read(tmp_path / f"{name}.csv") for name in ("once", "repeats"))
+    assert (other.ids.to_pylist(), other.digest) == (one.ids.to_pylist(), one.digest)
+    assert np.array_equal(other.probability, one.probability)
+    pool = load_pool(None, [f"table:{tmp_path / 'once.csv'}", f"table:{tmp_path / 'repeats.csv'}"])
+    assert [note for note in pool.notes if "3 rows of" in note and "each picture counts once" in note]
 
 
 @pytest.mark.parametrize(("text", "words"), REFUSED, ids=[words[:30] for _, words in REFUSED])

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from gevaldi.errors import DataError
 from gevaldi.names import plain
@@ -17,11 +17,25 @@ def some(ids: pa.Array) -> str:
     return ", ".join(plain(one) for one in ids[:SHOWN].to_pylist()) + (", …" if len(ids) > SHOWN else "")
 
 
-def check_ids(ids: pa.Array, where: str, answers: Shaped[np.ndarray, "pictures columns"] | None = None) -> None:
-    """Refuse pictures without a name, and those that stand there twice; the error says how many of their answers differ.
+def check_ids(ids: pa.Array, where: str) -> None:
+    """Refuse pictures without a name, and those that stand there twice.
 
     Raises:
         DataError: there are any, or no pictures at all.
+    """
+    if len(distinct_rows(ids, where)) < len(ids):
+        counts = ids.value_counts()
+        twice = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+        raise DataError(f"{where} has more than one of {len(twice):,} names: {some(twice)}. Name each picture differently.")
+
+
+def distinct_rows(
+    ids: pa.Array, where: str, answers: Shaped[np.ndarray, "pictures columns"] | None = None
+) -> Int[np.ndarray, " rows"]:
+    """The rows of a table without those that repeat an earlier one.
+
+    Raises:
+        DataError: a row has no picture, two answer differently about one picture, or there are no rows at all.
     """
     if not len(ids):
         raise DataError(f"The table {where} has no rows.")
@@ -30,19 +44,19 @@ def check_ids(ids: pa.Array, where: str, answers: Shaped[np.ndarray, "pictures c
         place = pc.index(pc.fill_null(empty, True), True).as_py()
         raise DataError(f"Row {place + 1:,} of {where} does not say which picture it is about.")
     if len(pc.unique(ids)) == len(ids):
-        return
+        return np.arange(len(ids))
     encoded = ids.dictionary_encode()
     codes = encoded.indices.to_numpy(zero_copy_only=False)
-    first = np.unique(codes, return_index=True)[1][codes]
-    again = np.flatnonzero(first != np.arange(len(ids)))
-    twice = encoded.dictionary.take(pa.array(np.unique(codes[again])))
-    differ = 0 if answers is None else int((answers[again] != answers[first[again]]).any(1).sum())
-    about = (
-        ""
-        if answers is None
-        else f" {len(again) - differ:,} rows repeat an earlier one with the same answer, and {differ:,} contradict one."
-    )
-    raise DataError(f"{where} has more than one row for {len(twice):,} pictures: {some(twice)}.{about} Keep one of each.")
+    first = np.unique(codes, return_index=True)[1]
+    again = np.flatnonzero(first[codes] != np.arange(len(ids)))
+    differ = again[(answers[again] != answers[first[codes[again]]]).any(1)] if answers is not None else again[:0]
+    if len(differ):
+        pictures = encoded.dictionary.take(pa.array(np.unique(codes[differ])))
+        raise DataError(
+            f"{where} has rows with different answers about {len(pictures):,} pictures: {some(pictures)}. Keep one row of each. "
+            f"({len(differ):,} rows contradict an earlier one; {len(again) - len(differ):,} only repeat one.)"
+        )
+    return np.sort(first)
 
 
 def check_probabilities(p: Float[np.ndarray, "pictures columns"], ids: pa.Array, where: str) -> None:

@@ -104,8 +104,8 @@ def _pool(
     truth, classes, about_truth = true_classes(names or [], classes, open_ended)
     if classes != moved[0].classes:
         moved = [replace(one, classes=classes, digest=digest_of(ids, classes, one.top)) for one in moved]
-    about_networks = [*_normalised_otherwise(predictions), *_failures(predictions)]
-    return Pool(name, ids, classes, moved, truth, digest, pictures, (*notes, *about_classes, *about_truth, *about_networks))
+    about_sources = [*_normalised_otherwise(predictions), *_failures(predictions), *_repeated(predictions)]
+    return Pool(name, ids, classes, moved, truth, digest, pictures, (*notes, *about_classes, *about_truth, *about_sources))
 
 
 def _normalised_otherwise(predictions: Sequence[Predictions]) -> list[str]:
@@ -129,3 +129,9 @@ def _failures(predictions: Sequence[Predictions]) -> list[str]:
         for one in predictions
         if one.source.get("failed")
     ]
+
+
+def _repeated(predictions: Sequence[Predictions]) -> list[str]:
+    """Sentences on rows of tables that repeat an earlier one."""
+    counts = {one.name: one.source["repeated"] for one in predictions if one.source.get("repeated")}
+    return [f"{count:,} rows of {name} repeat an earlier row; each picture counts once." for name, count in counts.items()]

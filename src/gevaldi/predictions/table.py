@@ -22,7 +22,7 @@ from gevaldi.labels import Label, labels_of
 from gevaldi.names import plain
 from gevaldi.predictions.arrays import read_arrays
 from gevaldi.predictions.base import Predictions
-from gevaldi.predictions.checks import check_ids, check_probabilities
+from gevaldi.predictions.checks import check_probabilities, distinct_rows
 from gevaldi.predictions.columns import Layout, layout_of
 from gevaldi.predictions.ranking import Probability, Top, as_strings, coded, digest_of, most_probable
 from gevaldi.provenance import note_files, sha256_of
@@ -71,7 +71,8 @@ def read_table(
         options: `class`, the column of predicted classes.
 
     Raises:
-        DataError: the file cannot be read, or a row has no picture, one that another row has, or no valid probabilities.
+        DataError: the file cannot be read, or a row has no picture or no valid probabilities, or two rows answer differently about
+            one picture.
         SpecError: an option is unknown.
     """
     unknown = options.keys() - {"class"}
@@ -87,9 +88,13 @@ def read_table(
             ids, labels, top, probability = read_arrays(path, labels)
         else:
             ids, labels, top, probability = _read_columns(path, id, options.get("class", ""), labels)
-        check_ids(ids, where, top if probability is None else np.hstack([top, probability]))
+        rows = distinct_rows(ids, where, top if probability is None else np.hstack([top, probability]))
+        repeated = len(ids) - len(rows)
+        if repeated:
+            ids, top, probability = ids.take(pa.array(rows)), top[rows], None if probability is None else probability[rows]
         note_files([path])
         source = {"name": f"{SOURCE}{path}", "files": {where: sha256_of(path)}, "partial": partial, "closed": classes is not None}
+        source |= {"repeated": repeated} if repeated else {}
     return Predictions(name or f"{SOURCE}{path}", ids, labels, top, probability, digest_of(ids, labels, top), source)
 
 
