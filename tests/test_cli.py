@@ -85,7 +85,7 @@ def test_a_log_has_lines_of_progress_and_a_terminal_a_bar(
             bar.step(64, int(now[0]))
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(" samples")[0] for line in lines] == [f"gevaldi: {done:,} of 2,400" for done in (30, 90, 210, 450, 930)]
-    assert "left, 64 searching, step 920 of the batch" in lines[-1]
+    assert "left, searching 64 at once, step 920" in lines[-1]
     with Bar(False) as bar:
         now[0] += Seldom.LAST
         bar.rows(1, 2)

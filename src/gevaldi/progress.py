@@ -106,7 +106,7 @@ class Bar:
 
     def step(self, searching: int, number: int) -> None:
         """Show the step of the batch."""
-        self._now(description=f"{searching} searching, step {number:,} of the batch")
+        self._now(description=f"searching {searching} at once, step {number:,}")
 
     def _now(self, **changes: Any) -> None:
         self._progress.update(self._task, **changes)

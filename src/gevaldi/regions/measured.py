@@ -22,8 +22,8 @@ class Trait:
 
     Attributes:
         property: its name.
-        here: its median over the disagreements.
-        there: its median where the two agree.
+        here: its mean over the disagreements.
+        there: its mean where the two agree.
         larger: how often it is larger in a disagreement than in an agreement; 0.5 says nothing [Mann 1947].
     """
 
@@ -164,7 +164,7 @@ def traits(here: np.ndarray, there: np.ndarray, table: Table) -> tuple[Trait, ..
         own, others = (values[mask & np.isfinite(values)] for mask in (here, there))
         if min(len(own), len(others)) >= FEWEST:
             larger = _larger(own, others)
-            found.append(Trait(name, float(np.median(own)), float(np.median(others)), larger))
+            found.append(Trait(name, float(np.mean(own)), float(np.mean(others)), larger))
     clear = [trait for trait in found if abs(trait.larger - 0.5) >= APART - 0.5]
     return tuple(sorted(clear, key=lambda trait: -abs(trait.larger - 0.5))[:TRAITS])
 

@@ -133,7 +133,7 @@ class Words:
     def set_apart(self, traits: Sequence[Trait]) -> str:
         """The properties in which its pictures differ most from those on which the two agree."""
         parts = [
-            f"{describe(trait.property, trait.larger > 0.5)} (median {with_unit(trait.here, trait.property)}, "
+            f"{describe(trait.property, trait.larger > 0.5)} (mean {with_unit(trait.here, trait.property)}, "
             f"{with_unit(trait.there, trait.property)} where both agree)"
             for trait in traits
         ]
