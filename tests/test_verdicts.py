@@ -541,6 +541,27 @@ def test_labels_that_cannot_be_used_are_refused_and_lose_nothing(name: str, cont
     assert counted(verdict.answers) == {"p1": "dog"}
 
 
+def test_columns_and_numbers_of_a_file_of_labels_are_what_its_options_say(tmp_path: Path) -> None:
+    verdict = verdict_on(pool_of([0, 1, 2, 3], [1, 2, 3, 0]))
+    file, names = tmp_path / "truth, all.csv", tmp_path / "names.txt"
+    file.write_text("shot,notes,y\np0,x,1\np1,y,2.0\np2,z,neither\np3,,\n")
+    names.write_text("\n".join(label.name for label in CLASSES))
+    with pytest.raises(DataError, match=r"no column of pictures.*its columns are shot, notes, y.*id=COLUMN behind the file"):
+        verdict.add(str(file))
+    with pytest.raises(DataError, match="no column 'why'; its columns are shot, notes, y"):
+        verdict.add(f'"{file}",id=shot,class=why')
+    with pytest.raises(DataError, match=r"which no classifier knows.*FILE,classes=NAMES"):
+        verdict.add(f'"{file}",id=shot,class=y')
+    with pytest.raises(SpecError, match=r"no option klass\. It takes id, class and classes"):
+        verdict.add(f'"{file}",klass=y')
+    with pytest.raises(DataError, match=r"p1 shows class 2.0; classes= has 2, from 0 to 1"):
+        verdict.add(f'"{file}",id=shot,class=y,classes=[cat,dog]')
+    assert not verdict.truths
+    verdict.add(f'"{file}",id=shot,class=y,classes={names}')
+    assert counted(verdict.answers) == {"p0": "dog", "p1": "bird", "p2": NEITHER}
+    assert verdict.label_files == [str(file)]
+
+
 def test_labels_of_other_pictures_are_left_out_and_reported() -> None:
     verdict = verdict_on(pool_of([0, 0, 0], [1, 1, 0]))
     verdict.add({"p0": "cat", "p2": "cat", "elsewhere": "dog"})

@@ -24,6 +24,17 @@ LABELS = TextFile(
 )
 
 
+def classes_of(said: str | Sequence[str]) -> tuple[Label, ...]:
+    """The classes of a list, of `[cat,dog]`, of `imagenet`, or of a file.
+
+    Raises:
+        SpecError: the file cannot be read, or there is no list of classes.
+    """
+    if isinstance(said, str) and said.startswith("[") and said.endswith("]"):
+        said = [name.strip() for name in said[1:-1].split(",")]
+    return read_labels(said) if isinstance(said, str) else labels_of([*said])
+
+
 def read_labels(said: str) -> tuple[Label, ...]:
     """The classes of `imagenet`, or of a file.
 

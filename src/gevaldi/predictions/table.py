@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from gevaldi.calls import Call, construct
 from gevaldi.errors import DataError, SpecError
-from gevaldi.label_files import read_labels
+from gevaldi.label_files import classes_of
 from gevaldi.labels import Label, labels_of
 from gevaldi.names import plain
 from gevaldi.predictions.arrays import read_arrays
@@ -79,9 +79,7 @@ def read_table(
     if unknown:
         raise SpecError(f"A table has no option {', '.join(sorted(unknown))}. It takes id, class, classes, name and partial.")
     where = str(path)
-    if isinstance(classes, str) and classes.startswith("[") and classes.endswith("]"):
-        classes = [name.strip() for name in classes[1:-1].split(",")]
-    labels = None if classes is None else read_labels(classes) if isinstance(classes, str) else labels_of(classes)
+    labels = None if classes is None else classes_of(classes)
     with _errors(where):
         check_regular(path)
         if path.suffix.lower() in NPZ:

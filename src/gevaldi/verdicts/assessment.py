@@ -25,7 +25,7 @@ from gevaldi.verdicts.order import is_first, priorities
 from gevaldi.verdicts.people import error_of
 from gevaldi.verdicts.questions import Question
 from gevaldi.verdicts.ranking import Ranking, estimates_by_vote
-from gevaldi.verdicts.read import read_answers
+from gevaldi.verdicts.read import labels_named
 
 Pair = tuple[int, int]
 Key = tuple[int, Pair]
@@ -179,7 +179,7 @@ class Assessment:
         """Store labels and decide again.
 
         Args:
-            labels: classes by picture id, with "neither" and "cannot tell"; answers; or a file or folder that `read_answers` reads.
+            labels: classes by picture id, with "neither" and "cannot tell"; answers; or a file or folder that `labels_named` reads.
                 What a file said before and does not say any more is withdrawn.
             person: who gave them, if they do not say so themselves.
             source: where they come from, if they do not say so.
@@ -193,7 +193,7 @@ class Assessment:
         """
         is_file = isinstance(labels, str | Path)
         if isinstance(labels, str | Path):
-            given, source = read_answers(labels), str(labels)
+            source, given = labels_named(str(labels))
         elif isinstance(labels, Mapping):
             given = [Answer(picture, str(answer)) for picture, answer in labels.items()]
         else:

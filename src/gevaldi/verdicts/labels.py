@@ -171,6 +171,7 @@ def _class(pool: Pool, one: Answer, source: str) -> str:
         if is_open(pool) and is_like_them and not difflib.get_close_matches(one.answer.lower(), names, n=1, cutoff=0.6):
             return one.answer
         hint = str(error) if is_like_them else f"The classes are {_class_names(pool)}."
+        hint += " If the labels are numbers of classes, say of which: FILE,classes=NAMES." if is_number(one.answer) else ""
         raise DataError(
             f"{source} says that {one.picture} shows {one.answer!r}, which no classifier knows. {hint} Write {NEITHER!r} if it "
             f"shows another class, and {CANNOT_TELL!r} if that is unclear. Nothing was taken."

@@ -149,7 +149,7 @@ def verdict_on(
         confidence: of the intervals of all differences together.
         seed: of the order of labelling.
         budget: a number of labels fixed beforehand. The interval is narrower, and there is only one look, at its end.
-        labels: files or folders with labels, as `gevaldi.verdicts.read.read_answers` reads them.
+        labels: files or folders with labels, with the options of `gevaldi.verdicts.read.read_answers` behind a comma.
         use_truth: whether classes that the pool itself knows count as labels.
         several: what counts where several people answered a picture: their answer if it is unanimous, that of the majority, or the
             most probable class by the model of dawid-skene.
