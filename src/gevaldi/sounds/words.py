@@ -28,7 +28,7 @@ class Medium:
     source: str
 
 
-PICTURES = Medium("picture", "picture", "shows", "show", "saw", "resized to the generator's size", "folder")
+PICTURES = Medium("picture", "picture", "shows", "show", "saw", "resized to the generator's size where they had another", "folder")
 SOUNDS = Medium("recording", "sound", "is", "be", "got", "cut or padded to the length of the generator's sounds", "sounds")
 
 
