@@ -21,6 +21,7 @@ from scipy.stats import chisquare
 from typer.testing import CliRunner
 
 import gevaldi
+from conftest import called
 from gevaldi.cli.main import app
 from gevaldi.errors import DataError, RunFolderError, SpecError, UnknownName
 from gevaldi.labels import Label
@@ -874,6 +875,16 @@ def test_an_acknowledged_answer_survives_a_kill(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         seen += [int(line) for line in process.stdout.read().split("\n")[:-1]]
     assert {f"p{i}" for i in seen} <= set(counted(Answers(tmp_path)))
+
+
+def test_ctrl_c_says_what_is_stored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gevaldi.verdicts.start.verdict", interrupted)
+    result = called(tmp_path, "verdict", "table:a.csv", "table:b.csv")
+    assert result.returncode == 130
+    assert "interrupted. Predictions and answers so far are stored" in result.stderr
 
 
 def test_a_folder_that_is_no_verdict_is_refused(tmp_path: Path) -> None:

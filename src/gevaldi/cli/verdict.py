@@ -122,7 +122,10 @@ def verdict(
     files = {"markdown": markdown, "junit": junit, "json": json_}
     try:
         status = _decide(classifiers, pool, out, question, how, files, (queue, label_studio), (person, view) if ask else None)
-    except (GevaldiError, typer.Exit, KeyboardInterrupt):
+    except KeyboardInterrupt:
+        say("gevaldi: interrupted. Predictions and answers so far are stored; the same command goes on.")
+        raise
+    except (GevaldiError, typer.Exit):
         raise
     except Exception as error:
         traceback.print_exception(error)

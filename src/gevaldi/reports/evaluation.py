@@ -99,12 +99,13 @@ def seen_as(found: Evaluation) -> str:
     if len(own) == 2:
         return f"Each {found.medium.saw} the original {found.medium.real}s, preprocessed by the pipeline of its own package."
     brought = f"{found.medium.real}s were {found.medium.fitted}"
-    elsewhere = "A verdict needs no generator and leaves their size, so its counts may differ." if found.medium is PICTURES else ""
+    if found.medium is PICTURES:
+        brought += ". A verdict needs no generator and leaves their size, so its counts may differ"
     if not own:
-        return f"Neither has its own preprocessing pipeline, so {brought}. {elsewhere}".rstrip()
+        return f"Neither has its own preprocessing pipeline, so {brought}."
     other = "second" if own == ["first"] else "first"
     original = f"{found.medium.saw} the original {found.medium.real}s"
-    return f"The {own[0]} {original}, preprocessed by the pipeline of its own package; for the {other}, {brought}. {elsewhere}".rstrip()
+    return f"The {own[0]} {original}, preprocessed by the pipeline of its own package; for the {other}, {brought}."
 
 
 def by_class(found: Evaluation) -> dict[str, Any]:
