@@ -22,7 +22,6 @@ if "GEVALDI_TESTS_UNCHECKED" not in os.environ:
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
-from torch import nn
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["GEVALDI_CACHE"] = tempfile.mkdtemp(prefix="gevaldi-cache-")  # and never the user's
@@ -41,6 +40,9 @@ if os.name == "posix" and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # 
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 import gevaldi  # noqa: E402
+from small import SmallDecoder as SmallDecoder  # noqa: E402
+from small import small_classifier as small_classifier  # noqa: E402
+from small import small_generator as small_generator  # noqa: E402
 
 FOLDERS = [os.environ.get("GEVALDI_MNIST"), Path(__file__).parents[2] / "shared" / "data" / "mnist"]
 MNIST = next((Path(folder) for folder in FOLDERS if folder and Path(folder).is_dir()), None)
@@ -68,32 +70,6 @@ needs_imagenet = pytest.mark.skipif(
     IMAGENET is None, reason="needs ImageNet pictures and networks: set GEVALDI_IMAGENET to the folder of imagenet/ and taef2/"
 )
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))  # for the networks of `imagenet_world`
-
-
-def small_classifier(seed: int = 0, classes: int = 3) -> gevaldi.Classifier:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        net = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, classes))
-        with torch.no_grad():
-            net[-1].weight.mul_(6)
-    return gevaldi.classifier(net, labels=classes).eval()
-
-
-def small_generator(conditions: int = 3) -> gevaldi.Generator:
-    with torch.random.fork_rng():
-        torch.manual_seed(7)
-        return gevaldi.generator(SmallDecoder(conditions), latent=5, conditions=conditions).eval()
-
-
-class SmallDecoder(nn.Module):
-    def __init__(self, conditions: int) -> None:
-        super().__init__()
-        self.shift = nn.Embedding(max(conditions, 1), 64)
-        self.decode = nn.Linear(5, 64)
-
-    def forward(self, z: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
-        shift = 0 if condition is None else self.shift(condition)
-        return (self.decode(z) + shift).sigmoid().view(-1, 1, 8, 8)
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """What the documents show runs."""
 
-import multiprocessing
 import os
 import re
 import shlex
 import subprocess
 import sys
-import types
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,22 +12,10 @@ from typing import Any
 import pytest
 
 from conftest import called
+from started import STARTED, run_python
 
 ROOT = Path(__file__).parents[1]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes started here; on a busy machine ten times faster than two
-STARTED = multiprocessing.get_context("forkserver")  # processes that begin with the imports of all documents
-STARTED.set_forkserver_preload(["gevaldi.comparison", "gevaldi.reports.page", "torchvision", "pandas"])
-
-
-def run_python(code: str, folder: Path) -> None:
-    """Run code as a program of its own in a folder, where `output` is what it prints."""
-    os.chdir(folder)
-    output = os.open("output", os.O_WRONLY | os.O_CREAT)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    sys.path.insert(0, "")
-    sys.modules["__main__"] = program = types.ModuleType("__main__")
-    exec(compile(code, "document", "exec"), vars(program))
 
 
 def sources_table() -> str:

@@ -112,15 +112,19 @@ def test_hostile_words_are_words_on_every_page_and_run_nothing(tab: Any, folder:
 
 
 @pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_to_complain_of_on_any_page(browser: Any, folder: Path, page: str, scheme: str) -> None:  # noqa: F811
+def test_axe_finds_nothing_to_complain_of_on_any_page(browser: Any, folder: Path, page: str) -> None:  # noqa: F811
     from axe_playwright_python.sync_playwright import Axe
 
-    shown = browser.new_page(color_scheme=scheme)
-    for width in (1280, 390):
+    shown = browser.new_page(color_scheme="dark")
+    shown.goto((folder / PAGES[page]).as_uri())
+    for scheme, width, options in (
+        ("dark", 1280, {"runOnly": ["color-contrast"]}),
+        ("light", 1280, {"resultTypes": ["violations"]}),
+        ("light", 390, {"resultTypes": ["violations"]}),
+    ):  # a scheme changes colours, and nothing else
+        shown.emulate_media(color_scheme=scheme)
         shown.set_viewport_size({"width": width, "height": 844})
-        shown.goto((folder / PAGES[page]).as_uri())
-        found = Axe().run(shown)
+        found = Axe().run(shown, options=options)
         assert found.violations_count == 0, found.generate_report()
     shown.close()
 

@@ -4,8 +4,6 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,7 +15,6 @@ import psutil
 import pytest
 
 import gevaldi
-from conftest import small_classifier, small_generator
 from gevaldi.comparison import execute
 from gevaldi.compute import Compute
 from gevaldi.engines import engine
@@ -26,6 +23,8 @@ from gevaldi.engines.base import EngineError
 from gevaldi.mass.stored import StoredDraws
 from gevaldi.runs.store.run import Run
 from gevaldi.spec import spec_from
+from small import small_classifier, small_generator
+from started import STARTED, compare_small
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,10 +33,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
 SEARCH: dict[str, Any] = {"steps": 60, "gain": 0.0, "goal": "most divergent"}
-SETTINGS: dict[str, Any] = {**SEARCH, "samples": 60, "batch_size": 4, "device": "cpu", "progress": False}
+SETTINGS: dict[str, Any] = {**SEARCH, "samples": 40, "batch_size": 4, "device": "cpu", "progress": False}
 FACTORIES = """
 import os
-from conftest import small_classifier, small_generator
+from small import small_classifier, small_generator
 
 def first():
     if "LACKS" in os.environ:
@@ -54,6 +53,8 @@ def unchecked() -> Iterator[None]:
     """Types are checked in this process alone, because others would take seconds to begin."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GEVALDI_TESTS_UNCHECKED", "1")
+        patch.setenv("RAY_prestart_worker_first_driver", "0")  # a process for every core, before anybody knows what is computed
+        patch.setenv("RAY_enable_worker_prestart", "0")
         yield
 
 
@@ -69,7 +70,30 @@ def cluster() -> Iterator[Any]:
         started.add_node(num_cpus=1)
         yield started
     finally:
+        disconnect()
         started.shutdown()
+
+
+def disconnect() -> None:
+    import ray
+
+    ray.shutdown()
+
+
+@pytest.fixture
+def connected(cluster: Any) -> Any:
+    """The same, which this program stays in from test to test, since other workers would take seconds to begin."""
+    import ray
+
+    if not ray.is_initialized():
+        ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR)
+    return cluster
+
+
+@pytest.fixture
+def alone() -> None:
+    """This program is in no cluster."""
+    disconnect()
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +107,20 @@ def compared(out: Any, engine: str | None = None) -> gevaldi.Comparison:
 
 def at(cluster: Any, options: str = "") -> str:
     return f"ray,address={cluster.address}{options}"
+
+
+def driver_with_some_rows(folder: Path, engine: str) -> Any:
+    """A program of its own that compares the same on a cluster and has written some rows."""
+    driver = STARTED.Process(target=compare_small, args=(folder, engine, SETTINGS, Path(f"{folder}.said"), dict(os.environ)))
+    driver.start()
+    while not list(folder.glob("samples/part-*")):
+        assert driver.is_alive(), said(folder)
+        time.sleep(0.02)
+    return driver
+
+
+def said(folder: Path) -> str:
+    return Path(f"{folder}.said").read_text()
 
 
 def when_some_rows_are_there(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> list[int]:
@@ -110,50 +148,81 @@ def title(process: psutil.Process) -> str:
 
 
 def test_the_rows_are_those_of_the_local_engine_on_two_nodes(
-    cluster: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connected: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
     monkeypatch.setattr("gevaldi.progress.Bar.working", lambda bar, side: seen.append(side))
-    pd.testing.assert_frame_equal(compared(tmp_path / "run", at(cluster, ",workers=2")).rows(), expected)
+    pd.testing.assert_frame_equal(compared(tmp_path / "run", at(connected, ",workers=2")).rows(), expected)
     assert set(seen) == {"2 workers on 2 nodes"}
     assert not list(tmp_path.rglob("*.partial"))
 
 
 def test_the_draws_of_a_mass_are_those_of_the_local_engine_though_a_worker_is_killed(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connected: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair = compared(tmp_path / "run")
     shutil.copytree(tmp_path / "run", tmp_path / "other")
     local = pair.mass("divergence > 40", 8_000, progress=False)
     acted = when_some_rows_are_there(monkeypatch, lambda: workers()[0].kill())
     other = gevaldi.Comparison(Run.open(tmp_path / "other"), pair.models)
-    assert other.mass("divergence > 40", 8_000, engine=at(cluster, ",workers=2"), progress=False) == local
+    assert other.mass("divergence > 40", 8_000, engine=at(connected, ",workers=2"), progress=False) == local
     assert acted
     here, there = (StoredDraws.of(one.run).table().to_pandas() for one in (pair, other))
     pd.testing.assert_frame_equal(there, here, check_exact=True)
 
 
 def test_a_worker_that_is_killed_costs_only_what_it_had_not_finished(
-    cluster: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connected: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notices: list[str] = []
     monkeypatch.setattr("gevaldi.progress.Bar.notice", lambda bar, text: notices.append(text))
     acted = when_some_rows_are_there(monkeypatch, lambda: workers()[0].kill())
-    pd.testing.assert_frame_equal(compared(tmp_path / "run", at(cluster)).rows(), expected)
+    pd.testing.assert_frame_equal(compared(tmp_path / "run", at(connected)).rows(), expected)
     assert acted
     assert any("was lost" in text for text in notices)
 
 
+def named(folder: Path) -> list[str]:
+    (folder / "nets.py").write_text(FACTORIES)
+    return [f"python:{folder / 'nets.py'}:{name}" for name in ("first", "second", "generator")]
+
+
+def test_a_node_without_the_weights_is_told_and_the_others_do_the_work(
+    connected: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = connected.add_node(num_cpus=1, env_vars={"LACKS": "1"})
+    notices: list[str] = []
+    monkeypatch.setattr("gevaldi.progress.Bar.notice", lambda bar, text: notices.append(text))
+    rows = gevaldi.compare(*named(tmp_path), out=tmp_path / "run", engine=at(connected), **SETTINGS).rows()
+    connected.remove_node(node)
+    pd.testing.assert_frame_equal(rows, expected)
+    assert any("cannot run" in text and "weights.safetensors" in text for text in notices)
+
+
+def test_an_address_that_is_not_that_of_the_programs_own_cluster_is_refused(connected: Any) -> None:
+    import ray
+
+    with (
+        pytest.raises(EngineError, match=r"already connected to .*, but 127\.0\.0\.1:1 was given"),
+        connect("127.0.0.1:1", 1, 0, False),
+    ):
+        pass
+    for own in (connected.address, "auto", None):
+        with connect(own, 1, 0, False):
+            pass
+    assert ray.is_initialized()
+
+
 def test_a_node_that_is_removed_and_one_that_joins_leave_the_rows_as_they_are(
-    cluster: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connected: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def removed() -> None:
-        for node in list(cluster.worker_nodes):
-            cluster.remove_node(node, allow_graceful=False)
-        cluster.add_node(num_cpus=1, wait=False)
+        for node in list(connected.worker_nodes):
+            connected.remove_node(node, allow_graceful=False)
+        connected.add_node(num_cpus=1, wait=False)
 
     acted = when_some_rows_are_there(monkeypatch, removed)
-    pd.testing.assert_frame_equal(compared(tmp_path / "run", at(cluster)).rows(), expected)
+    pd.testing.assert_frame_equal(compared(tmp_path / "run", at(connected)).rows(), expected)
     assert acted
 
 
@@ -161,12 +230,9 @@ def test_a_driver_that_is_killed_and_started_again_goes_on_where_it_was(
     cluster: Any, expected: pd.DataFrame, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    driver = subprocess.Popen([sys.executable, __file__, str(folder), at(cluster)])
-    while not list(folder.glob("samples/part-*")):
-        assert driver.poll() is None
-        time.sleep(0.02)
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
+    driver = driver_with_some_rows(folder, at(cluster, ",workers=1"))
+    driver.kill()
+    driver.join()
     before = {part.name: part.stat().st_ino for part in folder.glob("samples/part-*")}
     assert len(Run.open(folder).done()) < len(expected)
     pd.testing.assert_frame_equal(compared(folder, at(cluster)).rows(), expected)
@@ -176,56 +242,32 @@ def test_a_driver_that_is_killed_and_started_again_goes_on_where_it_was(
 
 def test_what_was_finished_is_safe_after_ctrl_c_and_nobody_works_on(cluster: Any, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    driver = subprocess.Popen([sys.executable, __file__, str(folder), at(cluster)], stderr=subprocess.PIPE, text=True)
-    while not list(folder.glob("samples/part-*")):
-        assert driver.poll() is None
-        time.sleep(0.02)
-    driver.send_signal(signal.SIGINT)
-    assert "KeyboardInterrupt" in driver.communicate()[1]
+    driver = driver_with_some_rows(folder, at(cluster))
+    os.kill(driver.pid, signal.SIGINT)
+    driver.join()
+    assert "KeyboardInterrupt" in said(folder)
     deadline = time.monotonic() + 20
     while workers() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not workers()
-    assert 0 < len(Run.open(folder).done()) < 120  # what a worker was writing is unfinished, and tidied up by whoever goes on
+    assert 0 < len(Run.open(folder).done()) < 2 * SETTINGS["samples"]
 
 
-def named(folder: Path) -> list[str]:
-    (folder / "nets.py").write_text(FACTORIES)
-    return [f"python:{folder / 'nets.py'}:{name}" for name in ("first", "second", "generator")]
+def test_a_head_node_that_is_killed_ends_the_program_with_how_to_go_on(expected: pd.DataFrame, tmp_path: Path) -> None:
+    from ray.cluster_utils import Cluster
 
-
-def test_a_node_without_the_weights_is_told_and_the_others_do_the_work(
-    cluster: Any, expected: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    node = cluster.add_node(num_cpus=1, env_vars={"LACKS": "1"})
-    notices: list[str] = []
-    monkeypatch.setattr("gevaldi.progress.Bar.notice", lambda bar, text: notices.append(text))
-    rows = gevaldi.compare(*named(tmp_path), out=tmp_path / "run", engine=at(cluster), **SETTINGS).rows()
-    cluster.remove_node(node)
-    pd.testing.assert_frame_equal(rows, expected)
-    assert any("cannot run" in text and "weights.safetensors" in text for text in notices)
-
-
-def test_an_address_that_is_not_that_of_the_programs_own_cluster_is_refused(cluster: Any) -> None:
-    import ray
-
-    ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR)
-    try:
-        with (
-            pytest.raises(EngineError, match=r"already connected to .*, but 127\.0\.0\.1:1 was given"),
-            connect("127.0.0.1:1", 1, 0, False),
-        ):
-            pass
-        for own in (cluster.address, "auto", None):
-            with connect(own, 1, 0, False):
-                pass
-        assert ray.is_initialized()
-    finally:
-        ray.shutdown()
+    folder, doomed = tmp_path / "run", Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    driver = driver_with_some_rows(folder, at(doomed))
+    doomed.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
+    driver.join()
+    assert f"Finished rows are safe. When the cluster is back, resume with: gevaldi resume {folder}" in said(folder)
+    assert driver.exitcode == 1
+    assert 0 < len(Run.open(folder).done()) < len(expected)
+    pd.testing.assert_frame_equal(compared(folder).rows(), expected)
 
 
 def test_a_sweep_begins_its_cluster_once_loads_named_networks_once_and_finds_what_it_finds_without_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    alone: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ray
 
@@ -252,7 +294,7 @@ def test_a_sweep_begins_its_cluster_once_loads_named_networks_once_and_finds_wha
 
 COUNTED = """
 import os
-from conftest import small_classifier, small_generator
+from small import small_classifier, small_generator
 
 def noted(name):
     with open(os.environ["LOADS"], "a") as file:
@@ -271,7 +313,7 @@ def raylets() -> set[psutil.Process]:
 
 
 def test_a_cluster_of_this_machine_is_begun_anew_if_it_dies_between_two_runs_and_ends_with_them(
-    tmp_path: Path, expected: pd.DataFrame
+    alone: None, tmp_path: Path, expected: pd.DataFrame
 ) -> None:
     import ray
 
@@ -293,22 +335,3 @@ def test_a_cluster_of_this_machine_is_begun_anew_if_it_dies_between_two_runs_and
                     process.wait()
     assert not ray.is_initialized()
     assert raylets() == others
-
-
-def test_a_head_node_that_is_killed_ends_the_program_with_how_to_go_on(expected: pd.DataFrame, tmp_path: Path) -> None:
-    from ray.cluster_utils import Cluster
-
-    folder, doomed = tmp_path / "run", Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    driver = subprocess.Popen([sys.executable, __file__, str(folder), at(doomed)], stderr=subprocess.PIPE, text=True)
-    while not list(folder.glob("samples/part-*")):
-        assert driver.poll() is None
-        time.sleep(0.02)
-    doomed.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
-    assert f"Finished rows are safe. When the cluster is back, resume with: gevaldi resume {folder}" in driver.communicate()[1]
-    assert driver.returncode == 1
-    assert 0 < len(Run.open(folder).done()) < len(expected)
-    pd.testing.assert_frame_equal(compared(folder).rows(), expected)
-
-
-if __name__ == "__main__":
-    compared(Path(sys.argv[1]), sys.argv[2])

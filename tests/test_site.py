@@ -138,15 +138,16 @@ def test_a_search_without_a_server_or_a_network_finds_the_page_of_a_word(site: P
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_the_pages_of_the_site(address: str, browser: Any, scheme: str) -> None:  # noqa: F811
+def test_axe_finds_nothing_on_the_pages_of_the_site(address: str, browser: Any) -> None:  # noqa: F811
     from axe_playwright_python.sync_playwright import Axe
 
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
     for name in LOOKED_AT:
         page.goto(f"{address}{name}.html", wait_until="load")
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
+        for scheme, options in (("light", {"resultTypes": ["violations"]}), ("dark", {"runOnly": ["color-contrast"]})):
+            page.emulate_media(color_scheme=scheme)  # which changes colours, and nothing else
+            found = Axe().run(page, options=options)
+            assert found.violations_count == 0, found.generate_report()
     page.close()
 
 
