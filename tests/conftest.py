@@ -118,6 +118,20 @@ def called(folder: Path, *words: str, columns: int = 80) -> "subprocess.Complete
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
+def begun(folder: Path, *words: str) -> int:
+    """Let a fork of this process call a command in a folder, write its messages to the file `messages`, and end with its code."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            done = called(folder, *words)
+            (folder / "messages").write_text(done.stderr)
+            code = done.returncode
+        finally:
+            os._exit(code)
+    return child
+
+
 def written_again(part: Path, table: Any) -> None:
     """Put another table in the place of a part, under the name that its bytes then have."""
     import pyarrow.parquet as pq

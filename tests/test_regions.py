@@ -17,7 +17,7 @@ from scipy.stats import mannwhitneyu, norm
 from torch import Tensor
 
 import gevaldi
-from conftest import called
+from conftest import begun, called
 from gevaldi.comparison import Comparison
 from gevaldi.errors import DataError, RunFolderError, SpecError, UnknownName
 from gevaldi.mass import draws, stored
@@ -336,12 +336,7 @@ def test_a_killed_command_goes_on_with_the_draws_that_are_missing_whatever_the_n
     command = ["regions", *pair, "--draws", "2500", "--regions", "1", "--no-report"]
     monkeypatch.setattr(stored, "BLOCKS", 1)
     folder = tmp_path / "cut" / "regions" / "draws"
-    child = os.fork()  # a new process takes seconds to begin
-    if child == 0:
-        try:
-            called(tmp_path, *command, "--out", "cut")
-        finally:
-            os._exit(0)
+    child = begun(tmp_path, *command, "--out", "cut")
     while not [*folder.glob("part-*")] and not os.waitpid(child, os.WNOHANG)[0]:
         time.sleep(0.01)
     os.kill(child, signal.SIGKILL)

@@ -39,6 +39,7 @@ from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import distances as between
 from gevaldi.taxonomy import find_taxonomy
 from gevaldi.taxonomy.read import taxonomy_as_json
+from test_reports import NO_LINES
 
 ON_CPU = Compute("cpu", progress=False)
 
@@ -434,6 +435,7 @@ def width(path: Path) -> int:
 
 def command(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(*NO_LINES)  # half the time of the reports of its runs
         if IMAGENET:
             patch.setenv("GEVALDI_IMAGENET", str(IMAGENET))
         return called(folder.parent, "reproduce", *words, "--out", str(folder), "--device", "cpu")
