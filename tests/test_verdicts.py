@@ -244,11 +244,15 @@ def test_the_sampled_interval_lies_within_what_labels_out_of_order_leave_possibl
     items = labelled.next()
     labelled.add({item.id: name(truth, item.place) for item in items[:40]})
     both.add({item.id: name(truth, item.place) for item in items if item not in items[40:43]})
+    whole = verdict_on(pool)
+    label_all(whole, truth)
     few = 6 / len(pool)  # three pictures, each worth twice its own
     assert labelled.interval.high - labelled.interval.low > 10 * few
     assert both.interval.high - both.interval.low <= few + 1e-9
     assert both.interval.low <= difference(pool, truth) <= both.interval.high
     assert both.interval.low <= both.interval.value <= both.interval.high
+    assert both.interval.value == pytest.approx((both.interval.low + both.interval.high) / 2, abs=few / 2)
+    assert both.flips.positive.value == pytest.approx(whole.flips.positive.value, abs=few)
     assert both.main.path()[-1] == (40, both.interval.low, both.interval.high)
 
 

@@ -169,10 +169,10 @@ class Evidence:
         return ends[0], ends[1]
 
     def difference(self) -> Estimate:
-        """The estimate of the difference with its interval; without labels it is NaN."""
-        used, ends = self.used, self.interval()
-        middle = float((self.low[:used] + self.high[:used]).mean() - 1) if used else 0.0 if not self.disputed else float("nan")
-        return Estimate(float(np.clip(middle * self.disputed / self.size, ends[0], ends[1])), *ends, used)
+        """The estimate of the difference with its interval; NaN without a label in order, since others may be a choice."""
+        ends = self.interval()
+        middle = (2 * self._estimate(self.low, self.high) - self.disputed) / self.size if self.disputed else 0.0
+        return Estimate(round(float(np.clip(middle, ends[0], ends[1])), DIGITS), *ends, self.used)
 
     def on_pictures_like_these(self) -> tuple[float, float]:
         """The interval of the difference over all pictures of which the pool is a random sample."""
@@ -210,9 +210,16 @@ class Evidence:
     def _share(self, name: str, low: Values, high: Values) -> Estimate:
         if not self.disputed:
             return Estimate(0.0, 0.0, 0.0, self.size)
-        used, ends = self.used, [end / self.size for end in self._total(name, low, high, self.miss)]
-        middle = float((low + high)[:used].mean() / 2) * self.disputed / self.size if used else float("nan")
-        return Estimate(float(np.clip(middle, ends[0], ends[1])), ends[0], ends[1], used)
+        ends = [end / self.size for end in self._total(name, low, high, self.miss)]
+        middle = self._estimate(low, high) / self.size
+        return Estimate(float(np.clip(middle, ends[0], ends[1])), ends[0], ends[1], self.used)
+
+    def _estimate(self, low: Values, high: Values) -> float:
+        """The sum over the disputed pictures: of all labels, with the mean of those in order for each picture without one."""
+        middles, labelled = (low + high) / 2, ~np.isnan(self.low)
+        if not self.used:
+            return float("nan")
+        return float(middles[labelled].sum() + (~labelled).sum() * middles[: self.used].mean())
 
     def _total(self, name: str, low: Values, high: Values, miss: float) -> tuple[float, float]:
         """The interval of the true sum over the disputed pictures: what the labels in order show, within what all labels leave."""
