@@ -253,7 +253,13 @@ def test_the_sampled_interval_lies_within_what_labels_out_of_order_leave_possibl
     assert both.interval.low <= both.interval.value <= both.interval.high
     assert both.interval.value == pytest.approx((both.interval.low + both.interval.high) / 2, abs=few / 2)
     assert both.flips.positive.value == pytest.approx(whole.flips.positive.value, abs=few)
-    assert both.main.path()[-1] == (40, both.interval.low, both.interval.high)
+    *_, sampled, last = both.main.path()
+    assert sampled == pytest.approx((40, labelled.interval.low, labelled.interval.high), abs=1e-4)
+    assert "The step at the end is by" in render(both)
+    assert "The step at the end is by" not in render(labelled)
+    assert last == (40, both.interval.low, both.interval.high)
+    assert len(both.main.labelled) == both.main.disputed - 3
+    assert {*both.main.flipped()["worse"].tolist()} < {*whole.main.flipped()["worse"].tolist()}
 
 
 def test_labels_out_of_order_are_kept_and_count_when_the_order_reaches_them() -> None:
@@ -599,7 +605,8 @@ def test_columns_and_numbers_of_a_file_of_labels_are_what_its_options_say(tmp_pa
     assert not verdict.truths
     verdict.add(f'"{file}",id=shot,class=y,classes={names}')
     assert counted(verdict.answers) == {"p0": "dog", "p1": "bird", "p2": NEITHER}
-    assert verdict.label_files == [str(file)]
+    assert verdict.label_files == [f'"{file}",id=shot,class=y,classes={names}']  # so that the command on the page reads it again
+    assert {one.source for one in verdict.answers.all()} == {str(file)}
 
 
 def test_labels_of_other_pictures_are_left_out_and_reported() -> None:
