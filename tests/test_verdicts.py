@@ -255,8 +255,8 @@ def test_the_sampled_interval_lies_within_what_labels_out_of_order_leave_possibl
     assert both.flips.positive.value == pytest.approx(whole.flips.positive.value, abs=few)
     *_, sampled, last = both.main.path()
     assert sampled == pytest.approx((40, labelled.interval.low, labelled.interval.high), abs=1e-4)
-    assert "The step at the end is by" in render(both)
-    assert "The step at the end is by" not in render(labelled)
+    assert "The bar at the end is the interval with" in render(both)
+    assert "The bar at the end is the interval with" not in render(labelled)
     assert last == (40, both.interval.low, both.interval.high)
     assert len(both.main.labelled) == both.main.disputed - 3
     assert {*both.main.flipped()["worse"].tolist()} < {*whole.main.flipped()["worse"].tolist()}

@@ -183,9 +183,9 @@ def _plot(own: Evidence, margin: float, names: Sequence[str]) -> dict[str, Any] 
     def y(difference: float) -> float:
         return round(HEIGHT / 2 - HEIGHT / 2 * max(-1.0, min(1.0, difference / top)), 1)
 
-    upper = [f"{x(labels)},{y(high)}" for labels, _, high in path]
-    lower = [f"{x(labels)},{y(low)}" for labels, low, _ in reversed(path)]
     in_order = path[:-1] if own.waiting else path
+    upper = [f"{x(labels)},{y(high)}" for labels, _, high in in_order]
+    lower = [f"{x(labels)},{y(low)}" for labels, low, _ in reversed(in_order)]
     decided = next((labels for labels, low, high in in_order if low > 0 or high < 0), None)
     return {
         "band": " ".join(upper + lower),
@@ -201,6 +201,7 @@ def _plot(own: Evidence, margin: float, names: Sequence[str]) -> dict[str, Any] 
         "better": names[1],
         "most": f"{most:,}",
         "waiting": own.waiting,
+        "last": (y(path[-1][2]), max(2.0, y(path[-1][1]) - y(path[-1][2]))),
         "width": WIDTH,
         "height": HEIGHT,
         "words": f"from {amount(path[0][2], own.score, own.size)} either way without labels to "
