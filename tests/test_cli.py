@@ -118,14 +118,15 @@ def test_killed_at_random_moments_runs_resume_to_the_rows_of_an_unbroken_one(
 
 
 @pytest.mark.slow
-def test_a_killed_command_is_continued_by_resume(folder: Path) -> None:
-    words = [*PAIR, "-n", "8", "--steps", "60", "--set", "search.gain=0", "--set", "audited=20"]
+def test_a_killed_command_is_continued_by_resume(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "PART", 2)
+    words = [*PAIR, "-n", "16", "--steps", "60", "--set", "search.gain=0", "--set", "audited=20"]
     child = begun(folder, *words, "--batch-size", "2", "--out", "cut")
     while not list((folder / "cut" / "samples").glob("part-*")) and not os.waitpid(child, os.WNOHANG)[0]:
-        time.sleep(0.02)
+        time.sleep(0.005)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    assert 0 < len(Run.open(folder / "cut").done()) < 16
+    assert 0 < len(Run.open(folder / "cut").done()) < 32
     assert called(folder, "resume", "cut").returncode == 0
     assert called(folder, *words, "--out", "whole").returncode == 0
     pd.testing.assert_frame_equal(Run.open(folder / "cut").rows(), Run.open(folder / "whole").rows())
