@@ -1,12 +1,13 @@
 """Types and shapes as the suite checks them: an int is a float, as for every type checker, and not every call is checked.
 
 Checking all calls would take two thirds of the suite's time. So the first calls of every function in every test are checked, and
-some of the later ones.
+some of the later ones; and by beartype alone, where no annotation names a shape, or a class in quotes that is resolved later.
 """
 
 import dataclasses
 import functools
 import inspect
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ FIRST, EVERY = 16, 64  # calls of a function that are checked in a test: so many
 
 calls: Counter[Callable[..., Any]] = Counter()  # since a test began
 
-checks = beartype(conf=BeartypeConf(is_pep484_tower=True))
+checks = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=jaxtyping.TypeCheckError))
 
 
 def install(package: str) -> None:
@@ -31,13 +32,18 @@ def install(package: str) -> None:
         return some_calls(what) if inspect.isfunction(what) else what
 
     def some_calls(function: Callable[..., Any]) -> Callable[..., Any]:
-        always = functools.cache(lambda: jaxtyped(function, typechecker=checks))  # made when it is first needed, which takes long
+        quoted = "'" in re.sub(r"<class '[\w.]+'>", "", str([*inspect.get_annotations(function).values()]))
+        checked: Callable[..., Any] | None = None  # made when it is first needed, which takes long
 
         @functools.wraps(function)
         def call(*arguments: Any, **named: Any) -> Any:
-            calls[function] += 1
-            count = calls[function]
-            return (always() if count <= FIRST or count % EVERY == 0 else function)(*arguments, **named)
+            nonlocal checked
+            calls[function] = count = calls[function] + 1
+            if FIRST < count and count % EVERY:
+                return function(*arguments, **named)
+            if checked is None:
+                checked = jaxtyped(function, typechecker=checks) if quoted else checks(function)
+            return checked(*arguments, **named)
 
         return call
 
