@@ -41,6 +41,11 @@ if os.name == "posix" and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # 
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 import gevaldi  # noqa: E402
+from gevaldi.search import probable  # noqa: E402
+
+# Of the second search, which most tests do not look at. It takes 60 steps for users, in commands that run in processes of their
+# own, and in tests that set it to STEPS_FOR_USERS.
+STEPS_FOR_USERS, probable.STEPS = probable.STEPS, 10
 
 FOLDERS = [os.environ.get("GEVALDI_MNIST"), Path(__file__).parents[2] / "shared" / "data" / "mnist"]
 MNIST = next((Path(folder) for folder in FOLDERS if folder and Path(folder).is_dir()), None)

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from conftest import called
+from conftest import STEPS_FOR_USERS, called
 from gevaldi.classifiers import sources as classifiers
 from gevaldi.classifiers.bundled import NAMES
 from gevaldi.cli.main import app
@@ -114,7 +114,8 @@ def test_killed_at_random_moments_runs_resume_to_the_rows_of_an_unbroken_one(tmp
 
 
 @pytest.mark.slow
-def test_a_killed_command_is_continued_by_resume(folder: Path) -> None:
+def test_a_killed_command_is_continued_by_resume(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gevaldi.search.probable.STEPS", STEPS_FOR_USERS)
     words = [*PAIR, "-n", "16", "--steps", "60", "--set", "search.gain=0", "--set", "audited=20"]
     begun = [sys.executable, "-m", "gevaldi", *words, "--batch-size", "2", "--out", "cut"]
     process = subprocess.Popen(begun, cwd=folder, env=ENVIRONMENT)

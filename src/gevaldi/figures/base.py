@@ -134,9 +134,10 @@ def _settle(figure: "Figure") -> None:
     """Fix the layout of a figure: every drawing moves a constrained layout a little, so that two files would differ."""
     from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
-    if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine | None):  # a figure that is fixed has a placeholder
-        figure.draw_without_rendering()
-        figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if engine is not None and not isinstance(engine, PlaceHolderLayoutEngine):  # a figure that is fixed has a placeholder
+        engine.execute(figure)
+        engine.execute(figure)
         figure.set_layout_engine("none")
 
 
