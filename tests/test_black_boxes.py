@@ -253,10 +253,13 @@ def test_the_names_of_classifiers_decide_the_default_search() -> None:
 
 def test_objects_without_gradients_are_searched_without(boxes: Path) -> None:
     first, second = (load_classifier(named(boxes, name)) for name in ("first", "second"))
-    run = gevaldi.compare(first, second, small_generator(0), samples=2, audited=20, steps=30, progress=False).run
+    run = gevaldi.compare(
+        first, second, small_generator(0), samples=1, audited=20, steps=5, goal="most divergent", progress=False
+    ).run
     assert run.spec.search.algorithm == "cma-es"
 
 
+@pytest.mark.slow
 def test_regions_are_found_between_black_boxes(boxes: Path) -> None:
     regions = compared(boxes, "first", "second", samples=1, steps=5).regions(draws=400, progress=False)
     assert len(regions) > 0
