@@ -468,6 +468,7 @@ def test_every_section_is_listed_and_stands_on_the_page_from_top_to_bottom_also_
     assert '<a href="#mine">&lt;Mine&gt;</a>' in page
 
 
+@pytest.mark.slow
 def test_a_report_needs_no_torch(tmp_path: Path) -> None:
     made(tmp_path, [row(i) for i in range(4)])
     script = (
@@ -643,6 +644,7 @@ def test_the_bars_of_typicality_hold_every_sample_and_what_the_prior_would_draw(
     assert stats.chi2.sf(((before - expected) ** 2 / expected).sum(), len(before) - 1) > 0.001
 
 
+@pytest.mark.slow
 @NO_FIGURES
 def test_forty_samples_of_224_pixels_keep_to_a_fifth_of_eight_million_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

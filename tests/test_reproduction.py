@@ -371,6 +371,7 @@ def test_in_the_quick_set_nothing_is_fetched_and_what_is_not_at_hand_is_said(
     assert {finding.rests_on for finding in left_out.findings} == {"left out of the quick set"}
 
 
+@pytest.mark.slow
 def test_a_world_that_is_not_computed_now_shows_what_was_made_before(tmp_path: Path) -> None:
     asked = read_reproduction("figure-2")
     small = {"assignments": ["samples=3", "search.steps=4", "audited=2"]}

@@ -29,6 +29,7 @@ def run(
     return list(search(evaluate, supply, registry.build(algorithm), stopping))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in registry if registry.get(name).converges])
 def test_ascent_ends_at_slope_over_prior_weight(name: str) -> None:
     z = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))

@@ -1254,6 +1254,7 @@ def test_intervals_are_nested_from_label_to_label() -> None:
     assert list(highs) == sorted(highs, reverse=True)
 
 
+@pytest.mark.slow
 def test_the_page_of_a_comparison_shows_the_verdict_in_its_folder(tmp_path: Path) -> None:
     names = [f"bundled:mnist-{name}" for name in ("strided", "pooled")]
     run = gevaldi.compare(
