@@ -47,13 +47,13 @@ reproduce: .venv/installed ## make the paper's figures again, the quick set: abo
 	$(BIN)/gevaldi reproduce all --quick
 
 test: .venv/installed-test .venv/installed-mlflow browser lint ## install what tests need and run them all
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist worksteal
 
 quick: .venv/installed-test ## the tests that take less than two minutes together
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not slow" --hypothesis-profile quick
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist worksteal -m "not slow" --hypothesis-profile quick
 
 lowest: .venv/installed-lowest ## the same with the lowest versions that pyproject.toml allows
-	OMP_NUM_THREADS=1 .venv/lowest/bin/pytest -n 2 --dist worksteal -m "not slow" --hypothesis-profile quick
+	OMP_NUM_THREADS=1 .venv/lowest/bin/pytest -n 3 --dist worksteal -m "not slow" --hypothesis-profile quick
 
 hostile: .venv/installed-test ## try 24,000 hostile inputs; an hour and a half
 	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m hostile 1200

@@ -40,9 +40,14 @@ if os.name == "posix" and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # 
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 import gevaldi  # noqa: E402
+from gevaldi.search import probable  # noqa: E402
 from small import SmallDecoder as SmallDecoder  # noqa: E402
 from small import small_classifier as small_classifier  # noqa: E402
 from small import small_generator as small_generator  # noqa: E402
+
+# Of the second search, which most tests do not look at. It takes 60 steps for users, in commands that run in processes of their
+# own, and in tests that set it to STEPS_FOR_USERS.
+STEPS_FOR_USERS, probable.STEPS = probable.STEPS, 10
 
 FOLDERS = [os.environ.get("GEVALDI_MNIST"), Path(__file__).parents[2] / "shared" / "data" / "mnist"]
 MNIST = next((Path(folder) for folder in FOLDERS if folder and Path(folder).is_dir()), None)
@@ -92,6 +97,20 @@ def called(folder: Path, *words: str, columns: int = 80) -> "subprocess.Complete
         except SystemExit as done:
             code = done.code if isinstance(done.code, int) else 0
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+def begun(folder: Path, *words: str) -> int:
+    """Let a fork of this process call a command in a folder, write its messages to the file `messages`, and end with its code."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            done = called(folder, *words)
+            (folder / "messages").write_text(done.stderr)
+            code = done.returncode
+        finally:
+            os._exit(code)
+    return child
 
 
 def written_again(part: Path, table: Any) -> None:

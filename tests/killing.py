@@ -22,7 +22,7 @@ from conftest import small_classifier, small_generator
 from gevaldi.runs.store import writer
 from gevaldi.runs.store.run import Run
 
-writer.PART = 4  # so that there is something to lose and something to keep
+PART = 4  # rows, so that there is something to lose and something to keep
 
 SEARCH: dict[str, Any] = {"steps": 40, "gain": 0.0, "goal": "most divergent"}
 SETTINGS: dict[str, Any] = {**SEARCH, "samples": 20, "audited": 20, "batch_size": 4, "device": "cpu", "progress": False}
@@ -79,4 +79,5 @@ def main(folder: Path, kills: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
+    writer.PART = PART
     main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -91,6 +91,7 @@ def test_the_interval_of_alpha_contains_its_value_in_the_long_run_in_about_95_of
 # Dawid and Skene
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_without_smoothing_the_model_is_that_of_crowd_kit(seed: int) -> None:
     answers, _ = votes([0.95, 0.8, 0.6, 0.55, 0.9], seed=seed)

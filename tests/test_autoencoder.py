@@ -67,6 +67,7 @@ def test_the_latent_of_zeros_is_the_reconstruction_and_conditions_are_the_pictur
     assert torch.allclose(moved, (blocks + 0.05).clamp(0, 1), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_regions_around_pictures_say_that_they_are_about_pictures_near_these(folder: Path) -> None:
     pair = (small(0), small(1), named(folder, ",radius=0.5"))
     done = gevaldi.compare(*pair, out=folder / "run", samples=1, steps=1, device="cpu", progress=False)

@@ -68,6 +68,7 @@ def test_a_run_in_bfloat16_says_of_its_ends_what_single_precision_says_of_them(r
         assert path[row["step_end"]] == pytest.approx(row["divergence_end"], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_way_of_a_run_in_bfloat16_was_really_computed_in_it(run: gevaldi.Comparison) -> None:
     """A path in single precision has the same values as evaluations at its latents; here those between the ends are rounded."""
     exact = gevaldi.compare(classifier(0), classifier(1), generator(), samples=6, steps=25, audited=4, precision="float32")

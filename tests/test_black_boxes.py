@@ -221,6 +221,7 @@ def test_the_hybrid_search_takes_the_gradients_that_there_are(boxes: Path, tmp_p
     assert rows.divergence_end.tolist() == alone.divergence_end.tolist()
 
 
+@pytest.mark.slow
 def test_rows_do_not_depend_on_the_batch_size_and_survive_an_interruption(
     boxes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,10 +254,13 @@ def test_the_names_of_classifiers_decide_the_default_search() -> None:
 
 def test_objects_without_gradients_are_searched_without(boxes: Path) -> None:
     first, second = (load_classifier(named(boxes, name)) for name in ("first", "second"))
-    run = gevaldi.compare(first, second, small_generator(0), samples=2, audited=20, steps=30, progress=False).run
+    run = gevaldi.compare(
+        first, second, small_generator(0), samples=1, audited=20, steps=5, goal="most divergent", progress=False
+    ).run
     assert run.spec.search.algorithm == "cma-es"
 
 
+@pytest.mark.slow
 def test_regions_are_found_between_black_boxes(boxes: Path) -> None:
     regions = compared(boxes, "first", "second", samples=1, steps=5).regions(draws=400, progress=False)
     assert len(regions) > 0
@@ -486,6 +490,7 @@ def test_a_served_model_is_compared_with_a_function(served: Server, boxes: Path)
     assert (rows.divergence_end >= rows.divergence_start).all()
 
 
+@pytest.mark.slow
 def test_a_service_has_several_requests_at_once_and_the_rows_are_those_of_one_at_a_time(boxes: Path) -> None:
     handle, most = slow(0.01)
     with Server(handle) as server:
@@ -546,6 +551,7 @@ def test_regions_draw_fewer_pictures_for_a_service_and_say_so(
     )
 
 
+@pytest.mark.slow
 def test_a_run_whose_server_goes_down_goes_on_when_it_is_up_again(boxes: Path, tmp_path: Path) -> None:
     left = [70]
 

@@ -12,6 +12,7 @@ from gevaldi.bundled.worlds import WORLDS
 from gevaldi.measures.summary import TYPICAL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", WORLDS)
 def test_the_demo_of_a_world_is_a_comparison_over_its_hierarchy_without_a_warning(world: str, tmp_path: Path) -> None:
     record = gevaldi.compare(**WORLDS[world].comparison, samples=2, steps=2, out=tmp_path, device="cpu").run.record
@@ -37,7 +38,7 @@ def test_the_generator_draws_what_it_is_asked_for_and_little_that_is_disputed() 
 
 @pytest.mark.slow
 def test_default_settings_part_the_pair_inside_the_prior(tmp_path: Path) -> None:
-    settings = {"samples": 25, "goal": "most divergent"}  # the most probable ones are not in question
+    settings = {"samples": 12, "goal": "most divergent"}  # the most probable ones are not in question
     made = gevaldi.compare(*PAIR, "bundled:mnist-vae", out=tmp_path, device="cpu", **settings)
     inside = made.rows().groupby("order")["typicality_end"].agg(lambda values: (values <= TYPICAL + 1e-6).mean())
     assert (inside >= 0.98).all()

@@ -28,7 +28,7 @@ def test_calibrating_takes_a_temperature_back(temperature: float) -> None:
 
 def right_at_the_end(out: Path, first: str, second: str) -> list[str]:
     """Who is right after each search; the same again where it is known."""
-    settings = {"samples": 12, "steps": 60, "goal": "most divergent", "audited": 20, "orders": "forward", "device": "cpu"}
+    settings = {"samples": 8, "steps": 60, "goal": "most divergent", "audited": 20, "orders": "forward", "device": "cpu"}
     return gevaldi.compare(first, second, "bundled:mnist-vae", out=out, **settings).rows()["right_end"].tolist()  # type: ignore[arg-type]
 
 
@@ -43,9 +43,9 @@ def test_a_calibrated_search_finds_the_same_sides_whatever_temperature_one_had(s
     hot = [f"tempered:{name},temperature=3" if i == side else name for i, name in enumerate(PAIR)]
     plain = right_at_the_end(folder / "calibrated", *map(calibrated, PAIR))
     turned = right_at_the_end(folder / f"calibrated-{side}", *map(calibrated, hot))
-    assert sum(a == b for a, b in zip(plain, turned, strict=True)) >= 9
+    assert sum(a == b for a, b in zip(plain, turned, strict=True)) >= 6
     without = [right_at_the_end(folder / "as-they-are", *PAIR), right_at_the_end(folder / f"as-they-are-{side}", *hot)]
-    assert sum(a != b for a, b in zip(*without, strict=True)) >= 6  # which is what calibrating is for
+    assert sum(a != b for a, b in zip(*without, strict=True)) >= 4  # which is what calibrating is for
 
 
 def test_what_no_temperature_fits_is_refused(tmp_path: Path) -> None:

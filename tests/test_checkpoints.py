@@ -358,7 +358,6 @@ FINE_TUNED = {
     "torchvision:resnet18": "fc",
     "torchvision:squeezenet1_1": "classifier",
     "torchvision:mobilenet_v3_small": "classifier",
-    "torchvision:vgg11": "classifier",
     "torchvision:vit_b_32": "heads",
     "torchvision:swin_t": "head",
     "torchvision:densenet121": "classifier",
@@ -368,7 +367,7 @@ FINE_TUNED = {
     "timm:test_convnext": "head",
     "timm:test_efficientnet": "classifier",
 }
-SLOW = ("vgg11", "vit_b_32", "swin_t", "densenet121", "googlenet")
+SLOW = ("vit_b_32", "swin_t", "densenet121", "googlenet")
 
 
 def made(name: str, classes: int) -> nn.Module:

@@ -13,13 +13,16 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from conftest import called
+import killing
+from conftest import begun, called
 from gevaldi.classifiers import sources as classifiers
 from gevaldi.classifiers.bundled import NAMES
 from gevaldi.cli.main import app
 from gevaldi.errors import SpecError, UnknownName
 from gevaldi.quoting import quote_name
+from gevaldi.runs.store import writer
 from gevaldi.runs.store.run import Run
+from test_reports import NO_LINES
 
 MODELS = """
 import torch, gevaldi
@@ -46,7 +49,8 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(*NO_LINES)  # half the time of a report
     (tmp_path / "models.py").write_text(MODELS)
     (tmp_path / "swept").mkdir()
     (tmp_path / "swept" / "sweep.yaml").write_text("classifiers: {a: python:models.py:net}")
@@ -60,7 +64,7 @@ def gevaldi(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_a_comparison_from_the_shell_ends_with_rows_and_a_report(folder: Path) -> None:
-    done = gevaldi(folder, *PAIR, "-n", "6", "--steps", "20", "--out", "run")
+    done = gevaldi(folder, *PAIR, "-n", "6", "--steps", "20", "--set", "audited=20", "--out", "run")
     assert done.returncode == 0, done.stderr
     assert all("of 12 samples" in line for line in done.stderr.splitlines())  # at most, as on a busy machine
     assert "report: run/report.html" in done.stdout
@@ -106,23 +110,22 @@ def test_the_doctor_names_the_extras_that_are_there_and_how_to_get_the_others(mo
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments_runs_resume_to_the_rows_of_an_unbroken_one(tmp_path: Path) -> None:
-    script = Path(__file__).parent / "killing.py"
-    command = [sys.executable, str(script), str(tmp_path), "8", "0"]  # by hand with more kills, which take their time
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == 0, done.stderr
+def test_killed_at_random_moments_runs_resume_to_the_rows_of_an_unbroken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PART", killing.PART)
+    killing.main(tmp_path, 8, 0)  # by hand with more kills, which take their time
 
 
 @pytest.mark.slow
-def test_a_killed_command_is_continued_by_resume(folder: Path) -> None:
+def test_a_killed_command_is_continued_by_resume(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "PART", 2)
     words = [*PAIR, "-n", "16", "--steps", "60", "--set", "search.gain=0", "--set", "audited=20"]
-    begun = [sys.executable, "-m", "gevaldi", *words, "--batch-size", "2", "--out", "cut"]
-    process = subprocess.Popen(begun, cwd=folder, env=ENVIRONMENT)
-    limit = time.monotonic() + 60
-    while process.poll() is None and not list((folder / "cut" / "samples").glob("part-*")) and time.monotonic() < limit:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    child = begun(folder, *words, "--batch-size", "2", "--out", "cut")
+    while not list((folder / "cut" / "samples").glob("part-*")) and not os.waitpid(child, os.WNOHANG)[0]:
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
     assert 0 < len(Run.open(folder / "cut").done()) < 32
     assert called(folder, "resume", "cut").returncode == 0
     assert called(folder, *words, "--out", "whole").returncode == 0
@@ -132,15 +135,12 @@ def test_a_killed_command_is_continued_by_resume(folder: Path) -> None:
 @pytest.mark.slow
 def test_ctrl_c_says_what_is_safe_and_how_to_go_on(folder: Path) -> None:
     words = [*PAIR, "-n", "400", "--steps", "500", "--set", "search.gain=0", "--batch-size", "2", "--out", "run"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gevaldi", *words], cwd=folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
-    )
-    while not list((folder / "run" / "samples").glob("part-*")) and process.poll() is None:
+    child = begun(folder, *words)
+    while not list((folder / "run" / "samples").glob("part-*")):
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    message = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
-    assert "of 800 rows are safe. Resume with: gevaldi resume run" in message
+    os.kill(child, signal.SIGINT)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130
+    assert "of 800 rows are safe. Resume with: gevaldi resume run" in (folder / "messages").read_text()
 
 
 def _has_loaded(library: str, pid: int) -> bool:
@@ -331,7 +331,8 @@ def test_a_hierarchy_is_learnt_and_then_compared_over_from_the_shell(folder: Pat
 @pytest.mark.slow
 def test_resume_goes_on_with_the_hierarchy_that_a_run_was_begun_with(folder: Path) -> None:
     (folder / "zoo.yaml").write_text("{all: {x: ['0', '1'], y: '2'}}")
-    done = called(folder, *PAIR, "-n", "2", "--steps", "3", "--taxonomy", "zoo.yaml", "--out", "run", "--batch-size", "1")
+    small = ["--batch-size", "1", "--set", "audited=20"]
+    done = called(folder, *PAIR, "-n", "2", "--steps", "3", "--taxonomy", "zoo.yaml", "--out", "run", *small)
     assert done.returncode == 0, done.stderr
     (folder / "zoo.yaml").write_text("{all: ['0', '1', '2']}")
     next((folder / "run" / "samples").glob("part-*")).unlink()

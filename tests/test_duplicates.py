@@ -185,6 +185,7 @@ def test_those_chosen_are_the_largest_under_the_least_limit_a_pair_that_fills_th
         assert (own[: len(there)] == there).all()
 
 
+@pytest.mark.slow
 def test_a_page_that_has_room_shows_all_and_says_which_are_alike(wells: tuple[Run, Any]) -> None:
     page = Page(render(wells[0]))
     assert len([tag for tag, _ in page.tags if tag == "article"]) == 60
@@ -193,6 +194,7 @@ def test_a_page_that_has_room_shows_all_and_says_which_are_alike(wells: tuple[Ru
     assert "the page shows" not in page.words
 
 
+@pytest.mark.slow
 def test_a_page_of_some_samples_shows_no_near_duplicates_and_says_which_it_shows_and_how_many_there_are(
     wells: tuple[Run, Any], deduplicated: Deduplicated
 ) -> None:

@@ -24,7 +24,15 @@ from gevaldi.statistics.paired import Paired
 from gevaldi.wrappers.predictions import Tempered
 from test_reports import Page, evaluation
 
-QUICK: dict[str, Any] = {"samples": 1, "steps": 1, "audited": 4, "device": "cpu", "progress": False, "batch_size": 2}
+QUICK: dict[str, Any] = {
+    "samples": 1,
+    "steps": 1,
+    "audited": 4,
+    "device": "cpu",
+    "progress": False,
+    "batch_size": 2,
+    "goal": "most divergent",
+}
 NAMES = {"first": "A", "second": "B"}
 WORLD = {  # outcome: the class of the pictures, what the first says, what the second says, and how many there are
     "both_right": ("0", 0, 0, 30),
@@ -291,10 +299,9 @@ def on_digits(out: Path, first: str, second: str, generator: Any = "bundled:mnis
 @pytest.mark.slow
 def test_a_temperature_changes_nothing_of_the_answer_on_the_bundled_pair(tmp_path: Path) -> None:
     plain = judged(on_digits(tmp_path / "plain", *PAIR).run.record)
-    for side in range(2):
-        for temperature in (0.5, 3):
-            pair = [f"tempered:{name},temperature={temperature}" if i == side else name for i, name in enumerate(PAIR)]
-            assert judged(on_digits(tmp_path / f"{side}-{temperature}", *pair).run.record) == plain
+    for side, temperature in enumerate((0.5, 3)):
+        pair = [f"tempered:{name},temperature={temperature}" if i == side else name for i, name in enumerate(PAIR)]
+        assert judged(on_digits(tmp_path / str(side), *pair).run.record) == plain
 
 
 def test_the_pictures_of_an_untouched_run_hold(run: Path, tmp_path: Path) -> None:

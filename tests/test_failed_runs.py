@@ -50,6 +50,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_run_in_which_every_sample_failed_says_why_and_ends_with_another_code(folder: Path) -> None:
     words = ("compare", "python:models.py:later", "python:models.py:net,seed=1", *GENERATOR, "--out", "run")
     for again in (words, ("resume", "run")):

@@ -18,26 +18,26 @@ ILSVRC: Taxonomy = registry.get("ilsvrc")()
 
 @pytest.fixture(scope="module")
 def predictions() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Of both SqueezeNets, for each second picture; and the pictures' classes."""
+    """Of both SqueezeNets, for each fourth picture; and the pictures' classes."""
     from imagenet_world import pictures, squeezenets
 
     assert IMAGENET
-    shown, classes = pictures(IMAGENET)
+    shown, classes = pictures(IMAGENET, every=4)
     last = torch.channels_last  # in which they take half the time
     with torch.no_grad():
         nets = [net.to(memory_format=last) for net in squeezenets(IMAGENET)]
-        first, second = (torch.cat([net(part.contiguous(memory_format=last)) for part in shown[::2].split(5)]) for net in nets)
-    return first, second, torch.tensor(classes)[::2]
+        first, second = (torch.cat([net(part.contiguous(memory_format=last)) for part in shown.split(5)]) for net in nets)
+    return first, second, torch.tensor(classes)
 
 
 def test_set_distances_of_the_squeezenets_are_as_they_were_found_on_pictures_like_these(
     predictions: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
 ) -> None:
-    """With `edges` on 1,000 such pictures they were 1.59, 3.13 and 3.52; these 250 are among them."""
+    """With `edges` on 1,000 such pictures they were 1.59, 3.13 and 3.52; these 125 are among them."""
     first, second, classes = predictions
     half = torch.from_numpy(distances(ILSVRC, "edges"))
     found = [set_distance(most_probable(first, n), most_probable(second, n), half).mean().item() for n in (1, 3, 5)]
-    assert found == pytest.approx([1.59, 3.13, 3.52], abs=0.2)
+    assert found == pytest.approx([1.59, 3.13, 3.52], abs=0.3)
     # Both know their classes, so the loading is right, and errors are nearer to the truth than chance would have it.
     assert (first.argmax(1) == classes).float().mean() > 0.55
     wrong = second.argmax(1) != classes
@@ -68,6 +68,8 @@ def test_a_comparison_on_imagenet_finds_its_taxonomy_by_the_ids_and_its_report_t
         samples=2,
         steps=3,
         batch_size=2,
+        goal="most divergent",
+        orders="forward",
         divergence="wasserstein",
         device="cpu",
         audited=2,

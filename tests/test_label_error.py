@@ -44,6 +44,7 @@ def test_more_labels_are_wrong_than_the_bound_says_with_the_given_probability_at
     assert bound >= int(labels * rate) * (miss < 0.2)
 
 
+@pytest.mark.slow
 def test_a_measured_rate_is_above_the_true_one_however_often_one_looks() -> None:
     rng, below = np.random.default_rng(0), 0
     for _ in range(300):
@@ -68,6 +69,7 @@ def with_errors(pool: Any, truth: np.ndarray, share: float, seed: int, only_for:
     return np.where(wrong, side, truth)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("only_for", [None, 0, 1])
 def test_an_interval_that_allows_for_the_errors_contains_the_true_difference(only_for: int | None) -> None:
     missed = {None: 0, 0.05: 0}

@@ -182,7 +182,7 @@ class Hummed(Bars):
 
 @pytest.mark.slow
 def test_regions_of_a_comparison_can_be_heard_on_its_page_as_they_sound(browser: Any, tmp_path: Path) -> None:  # noqa: F811
-    pair = gevaldi.compare(Tall(), Tall(plant=True), Hummed(), out=tmp_path / "run", samples=1, steps=1, progress=False)
+    pair = gevaldi.compare(Tall(), Tall(plant=True), Hummed(), out=tmp_path / "run", samples=1, steps=1, audited=10, progress=False)
     pair.regions(2_000, progress=False)
     _, drawn = read_regions(tmp_path / "run" / "regions") or ({}, [])
     first = next(one for one in drawn if (one.region, one.role) == (1, "probable"))

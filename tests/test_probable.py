@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from conftest import small_classifier, small_generator
+from conftest import STEPS_FOR_USERS, small_classifier, small_generator
 from gevaldi.batches import select
 from gevaldi.divergences import divergence
 from gevaldi.divergences.log_odds import log_odds
@@ -16,6 +16,11 @@ from gevaldi.search.probable import differs, most_probable
 from gevaldi.testing.worlds import LinearClassifier, LinearGenerator
 
 MARGIN = 1.0
+
+
+@pytest.fixture(autouse=True)
+def whole_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gevaldi.search.probable.STEPS", STEPS_FOR_USERS)
 
 
 def wedge(angle: float, scale: float = 1.0) -> MostProbable:

@@ -195,7 +195,7 @@ def test_names_with_commas_are_taken_by_the_commands_and_come_back_from_a_run(tm
     (tmp_path / "my, models (1.py").write_text(MODELS)
     pictures_in(tmp_path / "real, a=b")
     first, real = 'python:"my, models (1.py":make,name="a, b"', 'folder:"real, a=b"'
-    more = ("--set", "search.steps=2", "--set", "audited=2")
+    more = ("--set", "search.steps=2", "--set", "audited=2", "--set", "search.goal=most divergent")
     pair = (first, "bundled:mnist-pooled", "-g", "bundled:mnist-vae", "--real", real, "-n", "1", *more)
     done = called(tmp_path, "compare", *pair, "--out", "run, 1")
     assert done.returncode == 0, done.stderr

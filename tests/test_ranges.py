@@ -23,6 +23,7 @@ from gevaldi.runs.worker.setup import prepare_torch
 from gevaldi.spec import Spec
 
 DIGITS = "bundled:mnist-digits"
+SPEED: Any = {"batch_size": 8, "memory_format": "channels_last"}  # so that little is measured
 
 
 class Expecting(nn.Module):
@@ -85,7 +86,8 @@ def test_nothing_is_said_where_no_class_is_known() -> None:
 
 def test_the_warning_is_in_the_record_of_a_run(tmp_path: Path) -> None:
     mistaken = trained_on(lambda x: (x + 1) / 2)
-    done = gevaldi.compare("bundled:mnist-strided", mistaken, "bundled:mnist-vae", samples=2, steps=2, audited=10, out=tmp_path)
+    settings: dict[str, Any] = {"samples": 1, "steps": 1, "audited": 10, "goal": "most divergent", "orders": "forward"}
+    done = gevaldi.compare("bundled:mnist-strided", mistaken, "bundled:mnist-vae", out=tmp_path, **settings)
     assert any("in [-1, 1]" in warning for warning in done.run.record["warnings"])
 
 
@@ -100,7 +102,14 @@ def test_a_classifier_that_reads_hardly_anything_is_named_with_what_it_reads(tmp
 
     wrong = gevaldi.classifier(Inverted().eval(), labels=10, output="log-probabilities").eval()
     names = "bundled:mnist-vae"
-    settings: dict[str, Any] = {"samples": 1, "steps": 1, "audited": 100, "real": DIGITS}
+    settings: dict[str, Any] = {
+        "samples": 1,
+        "steps": 1,
+        "audited": 100,
+        "real": DIGITS,
+        "goal": "most divergent",
+        "orders": "forward",
+    }
     with pytest.warns(
         UserWarning, match=r"second classifier classifies \d+\.\d % of the real pictures correctly, the first 99.0 %"
     ):
@@ -132,7 +141,7 @@ def test_a_classifier_that_refuses_pictures_of_other_ranges_is_audited_all_the_s
             return self.inner(x).flip(-1)  # knows nothing, so that other ways of showing it pictures are tried
 
     strict = gevaldi.classifier(Strict().eval(), 10, output="log-probabilities")
-    names = {"out": tmp_path, "real": DIGITS, "samples": 2, "steps": 2, "audited": 10}
+    names: dict[str, Any] = {"out": tmp_path, "real": DIGITS, "samples": 1, "steps": 1, "audited": 10, "goal": "most divergent"}
     record = gevaldi.compare("bundled:mnist-strided", strict, "bundled:mnist-vae", **names).run.record
     assert record["audit"]["real"]["pictures"] == 1000
     (said,) = record["warnings"]  # and not of a range
@@ -146,14 +155,17 @@ def test_weights_from_elsewhere_that_are_shown_pictures_wrongly_are_named_and_th
 
     assert IMAGENET
     weights = IMAGENET / "imagenet" / "weights" / "squeezenet1_1_caffe_fp16.safetensors"
-    shown, classes = pictures(IMAGENET)
-    conditions = [labels()[c] for c in classes[::20]]
-    generator = AroundPictures(nn.Identity(), lambda x: x, lambda z: z, shown[::20], conditions, 0.1)
-    right, wrong = (load_classifier(f"torchvision:squeezenet1_1,weights={weights}{more}") for more in ("", ",mean=0,std=1"))
+    shown, classes = pictures(IMAGENET, every=20)
+    conditions = [labels()[c] for c in classes]
+    generator = AroundPictures(nn.Identity(), lambda x: x, lambda z: z, shown, conditions, 0.1)
+    right, wrong = (
+        load_classifier(f"torchvision:squeezenet1_1,weights={weights}{more}").to(memory_format=torch.channels_last)  # the fastest
+        for more in ("", ",mean=0,std=1")
+    )
     assert isinstance(right, gevaldi.Classifier)
-    spec = Spec(first="object:a", second="object:b", generator="object:g", samples=1, precision="float64")
+    spec = Spec(first="object:a", second="object:b", generator="object:g", samples=1, speed=SPEED)
     models = models_of(spec, right, wrong, generator, torch.device("cpu"))
-    (warning,) = range_warnings(replace(models, plan=ExecutionPlan()), list(range(len(conditions))), spec)
+    (warning,) = range_warnings(replace(models, plan=ExecutionPlan(batch_size=25)), list(range(len(conditions))), spec)
     assert warning.startswith("The second classifier")
     assert "ImageNet's mean and standard deviation" in warning
     assert wrong.module.preprocessing.mean.flatten().tolist() == [0.0] * 3  # as it was
@@ -165,13 +177,13 @@ def test_a_real_network_that_lacks_its_normalisation_is_named_and_the_other_is_n
     from imagenet_world import labels, pictures, squeezenets
 
     assert IMAGENET
-    shown, classes = pictures(IMAGENET)
-    conditions = [labels()[c] for c in classes[::12]]
-    generator = AroundPictures(nn.Identity(), lambda x: x, lambda z: z, shown[::12], conditions, 0.1)
-    first, second = squeezenets(IMAGENET)
+    shown, classes = pictures(IMAGENET, 160, every=12)
+    conditions = [labels()[c] for c in classes]
+    generator = AroundPictures(nn.Identity(), lambda x: x, lambda z: z, shown, conditions, 0.1)
+    first, second = (net.to(memory_format=torch.channels_last) for net in squeezenets(IMAGENET))
     module = second.module
     assert isinstance(module, nn.Module)
-    spec = Spec(first="object:a", second="object:b", generator="object:g", samples=1)
+    spec = Spec(first="object:a", second="object:b", generator="object:g", samples=1, speed=SPEED)
     models = models_of(spec, first, gevaldi.classifier(module, second.labels), generator, torch.device("cpu"))
     with prepare_torch(models):
         (warning,) = range_warnings(models, list(range(len(conditions))), spec)

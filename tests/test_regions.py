@@ -5,9 +5,9 @@ import math
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +17,24 @@ from scipy.stats import mannwhitneyu, norm
 from torch import Tensor
 
 import gevaldi
-from conftest import called
+from conftest import begun, called
 from gevaldi.comparison import Comparison
 from gevaldi.errors import DataError, RunFolderError, SpecError, UnknownName
+from gevaldi.mass import draws, stored
 from gevaldi.mass.stored import StoredDraws
 from gevaldi.models import Classifier, Generator, labels_of
 from gevaldi.priors.standard_normal import standard_normal
 from gevaldi.regions.discovery import discover
 from gevaldi.regions.layout import map_of
 from gevaldi.regions.measured import measure, traits
+from gevaldi.regions.regions import Regions
 from gevaldi.regions.rules import Bound, Rule, Table
 from gevaldi.regions.tables import halves
 from gevaldi.runs.store.run import Run
 
 SIDE, WIDE = 16, 7.0  # the box of a bar grows by two pixels at odd widths
 EDGES = np.linspace(-4, 4, 80_001)
+DRAWS = 4_000
 
 
 class Bars(Generator):
@@ -77,8 +80,8 @@ def mass_of_plant() -> float:
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """A comparison with regions, which no test changes."""
     folder = tmp_path_factory.mktemp("planted") / "run"
-    found = gevaldi.compare(Tall(), Tall(plant=True), Bars(), out=folder, samples=2, steps=3, progress=False)
-    found.regions(8_000, progress=False)
+    found = gevaldi.compare(Tall(), Tall(plant=True), Bars(), out=folder, samples=2, steps=3, audited=10, progress=False)
+    found.regions(DRAWS, progress=False)
     return found
 
 
@@ -88,8 +91,13 @@ def copied(planted: Comparison, tmp_path: Path) -> Comparison:
     return Comparison(Run.open(tmp_path / "run"), planted.models)
 
 
-def test_a_planted_difference_is_one_region_with_its_name_and_its_mass(planted: Comparison) -> None:
-    (region,) = planted.regions(8_000, progress=False).record["regions"]
+@pytest.fixture(scope="module")
+def regions(planted: Comparison) -> Regions:
+    return Regions.of(planted.run)
+
+
+def test_a_planted_difference_is_one_region_with_its_name_and_its_mass(regions: Regions) -> None:
+    (region,) = regions.record["regions"]
     (bound,) = region["rule"]["bounds"]
     assert (region["first_class"], region["second_class"], region["systematic"]) == ("tall", "low", True)
     assert (bound["property"], bound["above"]) == ("width", True)
@@ -99,13 +107,12 @@ def test_a_planted_difference_is_one_region_with_its_name_and_its_mass(planted: 
 
 
 def test_the_mass_of_different_top_classes_is_that_of_the_plant(planted: Comparison) -> None:
-    mass = planted.mass(draws=8_000, progress=False)
+    mass = planted.mass(draws=DRAWS, progress=False)
     assert mass.probability.low <= mass_of_plant() <= mass.probability.high
     assert mass.by_pair == {("tall", "low"): mass.probability}
 
 
-def test_a_region_has_pictures(planted: Comparison) -> None:
-    regions = planted.regions(8_000, progress=False)
+def test_a_region_has_pictures(regions: Regions) -> None:
     assert len(regions.pictures(1)) == 10
     (probable,) = regions.pictures(1, "probable")
     assert probable.size == (SIDE, SIDE)
@@ -124,16 +131,16 @@ def test_the_page_shows_the_region_and_its_pictures(planted: Comparison, tmp_pat
 
 
 def test_a_region_is_the_same_whatever_is_drawn_before_and_how_often_it_is_asked_for(copied: Comparison) -> None:
-    before = copied.regions(2_000, progress=False).record
-    copied.regions(9_000, progress=False)
-    again = copied.regions(2_000, progress=False).record
-    assert json.dumps(again) == json.dumps(before)
+    before = (copied.run.folder / "regions" / "regions.json").read_text()
+    copied.mass(draws=DRAWS + 1_000, progress=False)
+    copied.regions(DRAWS, progress=False)
+    assert (copied.run.folder / "regions" / "regions.json").read_text() == before
 
 
 def test_equal_classifiers_have_an_upper_bound_and_no_region(tmp_path: Path) -> None:
     bolder = Tall()
     bolder.gain += 1
-    same = gevaldi.compare(Tall(), bolder, Bars(), out=tmp_path / "run", samples=1, steps=1, progress=False)
+    same = gevaldi.compare(Tall(), bolder, Bars(), out=tmp_path / "run", samples=1, steps=1, audited=10, progress=False)
     found = same.regions(3_000, progress=False)
     assert len(found) == 0
     assert "agree on all 3,000 draws" in found.sentences[0]
@@ -160,7 +167,7 @@ def test_a_changed_part_of_draws_is_refused(copied: Comparison) -> None:
     part = next((copied.run.folder / "regions" / "draws").glob("part-*"))
     part.write_bytes(part.read_bytes()[:-1] + b"x")
     with pytest.raises(RunFolderError, match="Delete it, and its draws are computed again"):
-        copied.regions(8_000, progress=False)
+        copied.regions(DRAWS, progress=False)
 
 
 @pytest.mark.parametrize("most", [0, 1_000_000])
@@ -181,7 +188,7 @@ def test_few_draws_of_many_conditions_are_refused() -> None:
 
 
 def test_one_region_may_be_asked_for(copied: Comparison) -> None:
-    assert len(copied.regions(8_000, most=1, progress=False)) == 1
+    assert len(copied.regions(2_000, most=1, progress=False)) == 1
 
 
 def table(count: int, seed: int = 0) -> Table:
@@ -276,17 +283,27 @@ def test_pictures_that_look_alike_are_neighbours_on_the_map() -> None:
     assert (group[nearest.argmin(1)] == group).mean() > 0.95
 
 
-@pytest.mark.slow
-def test_the_command_writes_a_page_without_a_search_and_adds_real_pictures(tmp_path: Path) -> None:
-    pair = ["bundled:mnist-strided-61k,seed=0", "planted:digits-slant-4-9", "-g", "bundled:mnist-vae", "--draws", "3000"]
-    out = tmp_path / "run"
-    done = called(tmp_path, "regions", *pair, "--pool", "bundled:mnist-digits", "--out", str(out))
+WITH_A_PLANT = ("bundled:mnist-strided-1k", "planted:digits-slant-4-9")
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of a command with a pool, which no test changes."""
+    out = tmp_path_factory.mktemp("told") / "run"
+    words = ["-g", "bundled:mnist-vae", "--draws", "1500", "--pool", "bundled:mnist-digits", "--out", str(out)]
+    done = called(out.parent, "regions", *WITH_A_PLANT, *words)
     assert done.returncode == 0, done.stderr
     assert "of what is drawn" in done.stdout
-    page = (out / "report.html").read_text()
+    return out
+
+
+@pytest.mark.slow
+def test_the_command_writes_a_page_without_a_search_and_adds_real_pictures(told: Path, tmp_path: Path) -> None:
+    page = (told / "report.html").read_text()
     assert "This run has no search yet" in page
     assert 'id="regions"' in page
-    assert called(tmp_path, "regions", str(out), "--draws", "3000", "--regions", "2").returncode == 0
+    out = shutil.copytree(told, tmp_path / "run")
+    assert called(tmp_path, "regions", str(out), "--draws", "1500", "--regions", "2", "--no-report").returncode == 0
 
 
 def test_the_command_says_what_a_folder_alone_cannot_have(tmp_path: Path) -> None:
@@ -300,9 +317,9 @@ def test_the_command_says_what_a_folder_alone_cannot_have(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_disagreements_that_are_too_rare_for_counting_are_shown_by_subset_simulation(tmp_path: Path) -> None:
-    pair = ("bundled:mnist-strided", "quantised:bundled:mnist-strided,bits=8")
-    rare = gevaldi.compare(*pair, "bundled:mnist-vae", out=tmp_path / "run", samples=1, steps=1, progress=False)
-    found = rare.regions(2_000, progress=False)
+    pair = ("bundled:mnist-strided-1k", "quantised:bundled:mnist-strided-1k,bits=8")
+    rare = gevaldi.compare(*pair, "bundled:mnist-vae", out=tmp_path / "run", samples=1, steps=1, audited=10, progress=False)
+    found = rare.regions(2_000, most=2, progress=False)
     assert found.record["mass"]["method"] == "subset simulation"
     assert 0 < found.record["mass"]["low"] < found.record["mass"]["high"] < 0.01
     assert all((region["kind"], region["rate_words"]) == ("", "–") for region in found.record["regions"])
@@ -312,43 +329,28 @@ def test_disagreements_that_are_too_rare_for_counting_are_shown_by_subset_simula
 
 
 @pytest.mark.slow
-def test_a_killed_command_goes_on_with_the_draws_that_are_missing(tmp_path: Path) -> None:
-    pair = [
-        "bundled:mnist-strided-1k",
-        "bundled:mnist-pooled-1k",
-        "-g",
-        "bundled:mnist-vae",
-        "--draws",
-        "4000",
-        "--regions",
-        "1",
-        "--no-report",
-    ]
-    command = [sys.executable, "-m", "gevaldi", "regions", *pair]
-    draws = tmp_path / "cut" / "regions" / "draws"
-    child = subprocess.Popen([*command, "--out", str(tmp_path / "cut")], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    while not [*draws.glob("part-*")] and child.poll() is None:
-        time.sleep(0.05)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    parts = {part.name: part.stat().st_ino for part in draws.glob("part-*")}
-    assert parts
-    for name in ("cut", "whole"):
-        assert called(tmp_path, "regions", *pair, "--out", name).returncode == 0
-    assert all((draws / name).stat().st_ino == inode for name, inode in parts.items())
+def test_a_killed_command_goes_on_with_the_draws_that_are_missing_whatever_the_number_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = ["bundled:mnist-strided-1k", "bundled:mnist-pooled-1k", "-g", "bundled:mnist-vae"]
+    command = ["regions", *pair, "--draws", "2500", "--regions", "1", "--no-report"]
+    monkeypatch.setattr(stored, "BLOCKS", 1)
+    folder = tmp_path / "cut" / "regions" / "draws"
+    child = begun(tmp_path, *command, "--out", "cut")
+    while not [*folder.glob("part-*")] and not os.waitpid(child, os.WNOHANG)[0]:
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    parts = {part.name: part.stat().st_ino for part in folder.glob("part-*")}
+    with monkeypatch.context() as patch:
+        three = partial(ThreadPoolExecutor, initializer=torch.set_num_threads, initargs=(3,))  # each thread has a number of its own
+        patch.setattr(draws, "ThreadPoolExecutor", three)
+        assert called(tmp_path, *command, "--out", "cut").returncode == 0
+    assert 0 < len(parts) < len([*folder.glob("part-*")])
+    assert all((folder / name).stat().st_ino == inode for name, inode in parts.items())
+    assert called(tmp_path, *command, "--out", "whole").returncode == 0
     cut, whole = (StoredDraws.of(Run.open(tmp_path / name)).table() for name in ("cut", "whole"))
     assert cut.equals(whole)
-
-
-@pytest.mark.slow
-def test_draws_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
-    pair = ["bundled:mnist-strided-1k", "bundled:mnist-pooled-1k", "-g", "bundled:mnist-vae", "--draws", "2000", "--no-report"]
-    command = [sys.executable, "-m", "gevaldi", "regions", *pair, "--out", str(tmp_path / "3")]
-    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "3"})
-    assert torch.get_num_threads() == 1
-    assert called(tmp_path, "regions", *pair, "--out", "1").returncode == 0
-    one, three = (StoredDraws.of(Run.open(tmp_path / threads)).table() for threads in ("1", "3"))
-    assert one.equals(three)
 
 
 class Failing(Tall):
@@ -362,7 +364,8 @@ class Failing(Tall):
 
 
 def test_a_draw_that_fails_is_left_out_and_reported(tmp_path: Path) -> None:
-    found = gevaldi.compare(Failing(), Tall(plant=True), Bars(), out=tmp_path / "other", samples=1, steps=1, progress=False)
+    pair = (Failing(), Tall(plant=True), Bars())
+    found = gevaldi.compare(*pair, out=tmp_path / "other", samples=1, steps=1, audited=10, progress=False)
     record = found.regions(2_000, progress=False).record
     drawn = StoredDraws.of(found.run).table().to_pylist()
     failed = [row for row in drawn if row["error"]]
@@ -371,17 +374,13 @@ def test_a_draw_that_fails_is_left_out_and_reported(tmp_path: Path) -> None:
     assert f"{len([row for row in failed if row['index'] < 2_000]):,} draws failed" in " ".join(record["sentences"])
 
 
-def test_the_real_pictures_of_a_region_are_a_pool_of_a_verdict(tmp_path: Path) -> None:
-    pair = ("bundled:mnist-strided-1k", "bundled:mnist-pooled-1k")
-    out, pool = tmp_path / "run", "bundled:mnist-digits"
-    done = called(tmp_path, "regions", *pair, "-g", "bundled:mnist-vae", "--draws", "12000", "--pool", pool, "--out", str(out))
-    assert done.returncode == 0, done.stderr
-    region = json.loads((out / "regions" / "regions.json").read_text())["regions"][0]
+def test_the_real_pictures_of_a_region_are_a_pool_of_a_verdict(told: Path, tmp_path: Path) -> None:
+    region = json.loads((told / "regions" / "regions.json").read_text())["regions"][0]
     assert len(region["places"]) == region["real"]["covered"] > 10
-    verdict = gevaldi.verdict(*pair, f"region:{out},number=1", predictions=tmp_path / "predictions", progress=False)
+    verdict = gevaldi.verdict(*WITH_A_PLANT, f"region:{told},number=1", predictions=tmp_path / "predictions", progress=False)
     assert verdict.pool.ids.to_pylist() == [str(place) for place in region["places"]]
     assert len(verdict.disputed) >= region["real"]["disputed"]
     with pytest.raises(DataError, match="it has"):
-        gevaldi.verdict(*pair, f"region:{out},number=900", predictions=tmp_path / "predictions", progress=False)
+        gevaldi.verdict(*WITH_A_PLANT, f"region:{told},number=900", predictions=tmp_path / "predictions", progress=False)
     with pytest.raises(DataError, match="has no regions"):
-        gevaldi.verdict(*pair, f"region:{tmp_path}", predictions=tmp_path / "predictions", progress=False)
+        gevaldi.verdict(*WITH_A_PLANT, f"region:{tmp_path}", predictions=tmp_path / "predictions", progress=False)

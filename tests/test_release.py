@@ -50,6 +50,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return built(tmp_path_factory.mktemp("dist"))
 
 
+@pytest.mark.slow
 def test_the_source_distribution_builds_the_same_bytes_again(release, tmp_path):
     """From another folder, with other times: as whoever packages it for an operating system does."""
     wheel, source = release

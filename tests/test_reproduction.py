@@ -39,6 +39,7 @@ from gevaldi.statistics.intervals import Estimate
 from gevaldi.taxonomy import distances as between
 from gevaldi.taxonomy import find_taxonomy
 from gevaldi.taxonomy.read import taxonomy_as_json
+from test_reports import NO_LINES
 
 ON_CPU = Compute("cpu", progress=False)
 
@@ -370,6 +371,7 @@ def test_in_the_quick_set_nothing_is_fetched_and_what_is_not_at_hand_is_said(
     assert {finding.rests_on for finding in left_out.findings} == {"left out of the quick set"}
 
 
+@pytest.mark.slow
 def test_a_world_that_is_not_computed_now_shows_what_was_made_before(tmp_path: Path) -> None:
     asked = read_reproduction("figure-2")
     small = {"assignments": ["samples=3", "search.steps=4", "audited=2"]}
@@ -434,6 +436,7 @@ def width(path: Path) -> int:
 
 def command(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(*NO_LINES)  # half the time of the reports of its runs
         if IMAGENET:
             patch.setenv("GEVALDI_IMAGENET", str(IMAGENET))
         return called(folder.parent, "reproduce", *words, "--out", str(folder), "--device", "cpu")

@@ -29,6 +29,7 @@ def run(
     return list(search(evaluate, supply, registry.build(algorithm), stopping))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in registry if registry.get(name).converges])
 def test_ascent_ends_at_slope_over_prior_weight(name: str) -> None:
     z = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
@@ -39,11 +40,11 @@ def test_ascent_ends_at_slope_over_prior_weight(name: str) -> None:
 @pytest.mark.slow
 def test_langevin_dynamics_ends_in_the_gaussian_that_theory_gives() -> None:
     weight, temperature, step = 1.0, 0.5, 0.05
-    origin, chain = torch.zeros(4000, 3, dtype=torch.float64), f"langevin,step_size={step},temperature={temperature}"
+    origin, chain = torch.zeros(1000, 3, dtype=torch.float64), f"langevin,step_size={step},temperature={temperature}"
     end = run(chain, linear_world(SLOPE, weight), origin, Stopping(steps=150))[-1].evaluation.z
     variance = temperature / weight / (1 - step * weight / 2)  # of the discretised chain, exactly
-    assert torch.allclose(end.mean(0), SLOPE / weight, atol=4 * (variance / 4000) ** 0.5)
-    assert torch.allclose(end.var(0), torch.full((3,), variance, dtype=torch.float64), rtol=0.1)
+    assert torch.allclose(end.mean(0), SLOPE / weight, atol=4 * (variance / 1000) ** 0.5)
+    assert torch.allclose(end.var(0), torch.full((3,), variance, dtype=torch.float64), rtol=0.15)  # 3.4 standard errors
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)

@@ -272,6 +272,7 @@ def test_the_analysis_recovers_what_was_put_in() -> None:
     assert found.arms[0].towards / found.arms[0].away == pytest.approx(3 / 7, abs=0.1)
 
 
+@pytest.mark.slow
 def test_intervals_cover_and_false_results_are_rare() -> None:
     covered, shown = np.zeros(3), 0
     for seed in range(200):
@@ -431,6 +432,7 @@ COLUMNS = st.sampled_from(["study", "person", "number", "task", "response", "tri
 VALUES = st.none() | st.integers() | st.text() | st.floats() | st.lists(st.integers())
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(COLUMNS, VALUES), max_size=8))
 def test_no_row_of_a_stranger_raises(rows: list[Row]) -> None:
     from gevaldi.studies.results import answers_of
@@ -589,6 +591,7 @@ def test_without_the_extra_the_error_names_it(study: Study, monkeypatch: pytest.
         application(study)
 
 
+@pytest.mark.slow
 def test_planning_and_reporting_need_no_torch(study: Study) -> None:
     code = (
         "import sys; from gevaldi.studies.study import plan_study; plan_study(sys.argv[1]).report(); "

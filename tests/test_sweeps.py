@@ -41,6 +41,7 @@ from gevaldi.sweeps.spec import FOLDER, Sweep, is_symmetric, limits_of, read_swe
 from gevaldi.sweeps.unsearched import before_search, matrices, predictions
 from gevaldi.taxonomy import read_taxonomy
 from test_report_browser import browser  # noqa: F401
+from test_reports import NO_LINES
 
 QUICK: dict[str, Any] = {"samples": 3, "steps": 4, "audited": 20, "progress": False, "device": "cpu", "batch_size": 3}
 
@@ -285,13 +286,16 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> gevaldi.SweepResult:
 @pytest.fixture(scope="module")
 def page(three: gevaldi.SweepResult) -> Path:
     """The page of that sweep, beside its figures and reports."""
-    return three.report()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(*NO_LINES)
+        return three.report()
 
 
 @pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Heat maps take most of the time of a page."""
+    """Heat maps take most of the time of a page, and lines half that of a report."""
     monkeypatch.setattr("gevaldi.reports.sweep.page._figures", lambda *given: None)
+    monkeypatch.setattr(*NO_LINES)
 
 
 def test_two_equal_classifiers_have_zero_in_their_cells_before_and_after(three: gevaldi.SweepResult) -> None:
@@ -964,6 +968,7 @@ def test_the_folder_of_a_pair_is_one_that_every_file_system_takes(name: str) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 def test_a_sweep_that_is_killed_leaves_a_page_of_its_finished_comparisons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from gevaldi.cli import sweep as command
 

@@ -26,6 +26,7 @@ from gevaldi.cli.main import app
 from gevaldi.errors import DataError, RunFolderError, SpecError, UnknownName
 from gevaldi.labels import Label
 from gevaldi.predictions.base import NO_ANSWER, Pool, Predictions
+from gevaldi.predictions.pool import load_pool
 from gevaldi.statistics.betting import wealth
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer, Answers
 from gevaldi.verdicts.assessment import Assessment
@@ -42,6 +43,7 @@ from gevaldi.verdicts.read import read_answers
 from gevaldi.verdicts.record import write_record
 from gevaldi.verdicts.scores import score_named
 from gevaldi.verdicts.sentences import caution, counts, headline, labels_used, mean_scores, origins
+from gevaldi.verdicts.slices import pictures_in
 from gevaldi.verdicts.start import verdict_on
 from gevaldi.verdicts.tasks import write_tasks
 
@@ -242,12 +244,22 @@ def test_the_sampled_interval_lies_within_what_labels_out_of_order_leave_possibl
     items = labelled.next()
     labelled.add({item.id: name(truth, item.place) for item in items[:40]})
     both.add({item.id: name(truth, item.place) for item in items if item not in items[40:43]})
+    whole = verdict_on(pool)
+    label_all(whole, truth)
     few = 6 / len(pool)  # three pictures, each worth twice its own
     assert labelled.interval.high - labelled.interval.low > 10 * few
     assert both.interval.high - both.interval.low <= few + 1e-9
     assert both.interval.low <= difference(pool, truth) <= both.interval.high
     assert both.interval.low <= both.interval.value <= both.interval.high
-    assert both.main.path()[-1] == (40, both.interval.low, both.interval.high)
+    assert both.interval.value == pytest.approx((both.interval.low + both.interval.high) / 2, abs=few / 2)
+    assert both.flips.positive.value == pytest.approx(whole.flips.positive.value, abs=few)
+    *_, sampled, last = both.main.path()
+    assert sampled == pytest.approx((40, labelled.interval.low, labelled.interval.high), abs=1e-4)
+    assert "The bar at the end is the interval with" in render(both)
+    assert "The bar at the end is the interval with" not in render(labelled)
+    assert last == (40, both.interval.low, both.interval.high)
+    assert len(both.main.labelled) == both.main.disputed - 3
+    assert {*both.main.flipped()["worse"].tolist()} < {*whole.main.flipped()["worse"].tolist()}
 
 
 def test_labels_out_of_order_are_kept_and_count_when_the_order_reaches_them() -> None:
@@ -542,6 +554,39 @@ def test_labels_that_cannot_be_used_are_refused_and_lose_nothing(name: str, cont
     assert counted(verdict.answers) == {"p1": "dog"}
 
 
+def test_a_slice_is_a_pattern_of_ids_or_a_value_of_a_column(tmp_path: Path) -> None:
+    rows = [(f"a/{i}.png", "dog" if i % 3 else "cat", "Lyon" if i < 6 else "Le Mans", i % 2) for i in range(12)]
+    old = pd.DataFrame(rows, columns=["id", "class", "site", "batch"])
+    new = old.assign(**{"class": "cat"})[["id", "class"]]
+    meta = pd.DataFrame({"file": old.id.str.removeprefix("a/"), "light": [None, "day", "night"] * 4})
+    for name, table in (("old", old), ("new", new), ("meta, all", meta)):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    old.to_parquet(tmp_path / "old.parquet")
+
+    def inside(where: str, first: str = "old.csv") -> list[int]:
+        pool = load_pool(None, [f"table:{tmp_path / name}" for name in (first, "new.csv")])
+        return np.flatnonzero(pictures_in(pool, where)).tolist()
+
+    assert inside("a/1*") == [1, 10, 11]
+    for first in ("old.csv", "old.parquet"):
+        assert inside("site=Lyon", first) == [0, 1, 2, 3, 4, 5]
+        assert inside("site=L*", first) == list(range(12))
+        assert inside("batch=1", first) == [1, 3, 5, 7, 9, 11]
+    assert inside(f'"{tmp_path / "meta, all.csv"}",light=day') == [1, 4, 7, 10]
+    for where, message in (
+        ("night/*", "No picture of the pool matches 'night/.'; their ids are such as 'a/0.png'"),
+        ("city=Lyon", "no table has a column 'city'. Write FILE,COLUMN=VALUE"),
+        ("site=Paris", "no picture of the pool has that; values there are such as Lyon and Le Mans"),
+    ):
+        with pytest.raises(SpecError, match=message):
+            inside(where)
+    result = called(tmp_path, "verdict", "table:old.csv", "table:new.csv", "--where", "site=Lyon", "--json", "v.json")
+    assert result.returncode == 2, result.stderr
+    assert "accuracy on site=Lyon" in result.stdout
+    pairs = json.loads((tmp_path / "v.json").read_text())["pairs"]
+    assert [(one["question"], one["pictures"]) for one in pairs] == [("accuracy", 12), ("accuracy on site=Lyon", 6)]
+
+
 def test_columns_and_numbers_of_a_file_of_labels_are_what_its_options_say(tmp_path: Path) -> None:
     verdict = verdict_on(pool_of([0, 1, 2, 3], [1, 2, 3, 0]))
     file, names = tmp_path / "truth, all.csv", tmp_path / "names.txt"
@@ -560,7 +605,8 @@ def test_columns_and_numbers_of_a_file_of_labels_are_what_its_options_say(tmp_pa
     assert not verdict.truths
     verdict.add(f'"{file}",id=shot,class=y,classes={names}')
     assert counted(verdict.answers) == {"p0": "dog", "p1": "bird", "p2": NEITHER}
-    assert verdict.label_files == [str(file)]
+    assert verdict.label_files == [f'"{file}",id=shot,class=y,classes={names}']  # so that the command on the page reads it again
+    assert {one.source for one in verdict.answers.all()} == {str(file)}
 
 
 def test_labels_of_other_pictures_are_left_out_and_reported() -> None:
@@ -1208,6 +1254,7 @@ def test_intervals_are_nested_from_label_to_label() -> None:
     assert list(highs) == sorted(highs, reverse=True)
 
 
+@pytest.mark.slow
 def test_the_page_of_a_comparison_shows_the_verdict_in_its_folder(tmp_path: Path) -> None:
     names = [f"bundled:mnist-{name}" for name in ("strided", "pooled")]
     run = gevaldi.compare(

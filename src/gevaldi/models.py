@@ -114,8 +114,8 @@ class ModuleClassifier(Classifier):
         labels: Labels,
         *,
         output: Output = "logits",
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
+        mean: float | Sequence[float] | None = None,
+        std: float | Sequence[float] | None = None,
         name: str | None = None,
         hears: int | None = None,
     ) -> None:
@@ -212,8 +212,8 @@ def classifier(
     labels: Labels,
     *,
     output: Output = "logits",
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
     name: str | None = None,
     hears: int | None = None,
 ) -> Classifier:
@@ -224,7 +224,7 @@ def classifier(
         labels: the number of classes, their names or `Label`s with taxonomy ids in the order of the outputs, or a mapping between
             names and indices of outputs, such as ImageFolder's `class_to_idx` and `id2label` of transformers.
         output: what the module yields; it is checked on the first pictures.
-        mean: subtracted from the pictures per channel, after which they are divided by `std`.
+        mean: subtracted from the pictures, a number or one per channel; they are then divided by `std`.
         std: see `mean`.
         name: what reports call it; by default the name by which it was asked for, or that of the module's class.
         hears: if the module takes waveforms (batch, samples) in [-1, 1] instead of pictures, their samples a second (Hz).

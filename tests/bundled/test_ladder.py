@@ -185,6 +185,7 @@ def test_labels_of_digits_find_their_place_by_name_and_only_when_it_is_asked_for
     assert fitting([("cat", "0"), ("dog", "1")]) is None  # ids of some other classifier
 
 
+@pytest.mark.slow
 def test_a_spec_can_name_the_hierarchy_of_digits(tmp_path):
     pair = ("bundled:mnist-strided-1k", "bundled:mnist-pooled-1k,seed=1", "bundled:mnist-vae")
     found = gevaldi.compare(*pair, taxonomy="mnist-digits", samples=2, steps=2, orders="forward", out=tmp_path, device="cpu")

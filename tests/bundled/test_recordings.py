@@ -112,6 +112,7 @@ def test_the_recordings_that_ship_are_those_of_the_test_set_to_the_sample():
         assert not recording.waveform[heard:].any()
 
 
+@pytest.mark.slow
 @needs_speech
 def test_the_official_split_has_300_recordings_for_testing_and_2700_for_training():
     assert len(list(FOLDER.glob("**/*_[0-4].wav"))) == len(SPEECH.data.read("test", FOLDER)) == 300

@@ -96,6 +96,7 @@ def test_progress_rises_to_one_for_each_model(trained):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("world", ["mnist"], indirect=True)  # all worlds are trained by the same lines
 def test_a_training_that_was_killed_goes_on_where_it_stopped(trained, data, tmp_path):
     world, out, _, _ = trained
     for name in world.classifiers:

@@ -57,7 +57,9 @@ def verdict(
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(help="a slice as one more question: a pattern of picture ids, e.g. 'night/*'", metavar="PATTERN"),
+        typer.Option(
+            help="a slice as one more question: a pattern of ids ('night/*'), a column's value ('site=Lyon')", metavar="SLICE"
+        ),
     ] = None,
     budget: Annotated[
         int | None, typer.Option(min=1, help="a number of labels fixed beforehand, with one look at its end", metavar="N")

@@ -132,12 +132,11 @@ def ending_of(path: Location) -> str:
 
 def _settle(figure: "Figure") -> None:
     """Fix the layout of a figure: every drawing moves a constrained layout a little, so that two files would differ."""
-    from matplotlib.layout_engine import PlaceHolderLayoutEngine
-
-    if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine | None):  # a figure that is fixed has a placeholder
-        figure.draw_without_rendering()
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+    layout = figure.get_layout_engine()
+    if layout is not None:  # a figure that is fixed has none
+        layout.execute(figure)  # without drawing, which takes as long again
+        layout.execute(figure)
+        figure.set_layout_engine(None)
 
 
 def as_svg(figure: "Figure", said: str = "") -> str:

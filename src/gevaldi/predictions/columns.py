@@ -63,7 +63,7 @@ def layout_of(schema: pa.Schema, ids: str, chosen: str, classes: Sequence[Label]
     for option, name in (("id", ids), ("class", chosen)):
         if name and name not in schema.names:
             raise DataError(f"{where} has no column {plain(name)!r}, which {option}= names. {_holds(schema)}")
-    ids = ids or _ids(schema, where)
+    ids = ids or ids_of(schema, where)
     lower = {name: _plain(name) for name in schema.names if name != ids}
     if chosen:
         return Layout(ids, (chosen,), _confidence(lower))
@@ -74,7 +74,12 @@ def _plain(name: str) -> str:
     return name.strip().lower().replace(" ", "_").replace("-", "_")
 
 
-def _ids(schema: pa.Schema, where: str) -> str:
+def ids_of(schema: pa.Schema, where: str) -> str:
+    """The column that names the pictures.
+
+    Raises:
+        DataError: it is not apparent which it is.
+    """
     lower = {_plain(name): name for name in reversed(schema.names)}
     found = next((lower[name] for name in IDS if name in lower), None)
     if found is None and schema.names and _is_text(schema.types[0]):

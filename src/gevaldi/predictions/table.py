@@ -23,7 +23,7 @@ from gevaldi.names import plain
 from gevaldi.predictions.arrays import read_arrays
 from gevaldi.predictions.base import Predictions
 from gevaldi.predictions.checks import check_probabilities, distinct_rows
-from gevaldi.predictions.columns import Layout, layout_of
+from gevaldi.predictions.columns import Layout, ids_of, layout_of
 from gevaldi.predictions.ranking import Probability, Top, as_strings, coded, digest_of, most_probable
 from gevaldi.provenance import note_files, sha256_of
 from gevaldi.quoting import unquoted
@@ -94,6 +94,32 @@ def read_table(
         source = {"name": f"{SOURCE}{path}", "files": {where: sha256_of(path)}, "partial": partial, "closed": classes is not None}
         source |= {"repeated": repeated} if repeated else {}
     return Predictions(name or f"{SOURCE}{path}", ids, labels, top, probability, digest_of(ids, labels, top), source)
+
+
+def read_column(text: str, column: str) -> tuple[pa.Array, pa.Array] | None:
+    """The pictures of `table:FILE` and what one of its columns says of each, as text; None if it has no such column.
+
+    Raises:
+        DataError, SpecError: the file cannot be read, or it is not apparent which column names the pictures.
+    """
+    call = Call.parse(text.strip())
+    path = local_path(unquoted(call.name.removeprefix(SOURCE)))
+    if path.suffix.lower() in NPZ:
+        return None
+    where = str(path)
+    with _errors(where):
+        check_regular(path)
+        form = _format(path)
+        schema = ds.dataset(path, format=form).schema
+        if column not in schema.names:
+            return None
+        ids = call.options.get("id") or ids_of(schema, where)
+        as_read = pa.schema([(f.name, pa.string() if f.name in (ids, column) else f.type) for f in schema])
+        table = ds.dataset(path, format=form, schema=as_read if isinstance(form, ds.CsvFileFormat) else None).to_table(
+            [ids, column]
+        )
+        note_files([path])
+        return _ids(table[ids], where), table[column].cast(pa.string()).combine_chunks()
 
 
 @contextmanager

@@ -80,9 +80,9 @@ def duplicates(deduplicated: Deduplicated) -> str | None:
     if not many:
         return None
     samples = "One sample is a near-duplicate" if many == 1 else f"{many:,} samples are near-duplicates"
-    return (
-        f"{samples} of {'another' if of == 1 else f'{of:,} others'}, which leaves {len(deduplicated.distinct):,} distinct samples."
-    )
+    left, differ = len(deduplicated.distinct), sum(map(deduplicated.distinct_of, ("forward", "reverse")))
+    which = "" if differ == left else f", of which {differ:,} end with different top classes"
+    return f"{samples} of {'another' if of == 1 else f'{of:,} others'}, which leaves {left:,} distinct samples{which}."
 
 
 def caution(record: dict[str, Any]) -> str:

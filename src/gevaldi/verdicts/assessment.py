@@ -105,7 +105,7 @@ class Assessment:
         evidence: for each question and pair of classifiers.
         truths: what pictures show, by place in the pool; of disputed pictures only.
         guess: what a generator says; None if none was asked.
-        label_files: names of the files and folders from which labels were added.
+        label_files: the files and folders from which labels were added, with their options.
         notes: what a reader has to know of the pool and of labels that were added.
         call: the names by which classifiers and pool can be loaded again; empty if they were objects.
     """
@@ -191,9 +191,9 @@ class Assessment:
             DataError: the file cannot be read, a picture has two answers, no label belongs to a picture of the pool, or a class is
                 none of the classifiers' classes. Nothing is taken then.
         """
-        is_file = isinstance(labels, str | Path)
+        is_file, spelling = isinstance(labels, str | Path), str(labels)
         if isinstance(labels, str | Path):
-            source, given = labels_named(str(labels))
+            source, given = labels_named(spelling)
         elif isinstance(labels, Mapping):
             given = [Answer(picture, str(answer)) for picture, answer in labels.items()]
         else:
@@ -205,7 +205,7 @@ class Assessment:
             notes.append(f"{len(gone):,} labels that {source} no longer holds are withdrawn.")
         count = self.answers.add([*map(self._with_choices, found), *gone])
         self.notes += [note for note in notes if note not in self.notes]
-        self.label_files += [source] if is_file and source not in self.label_files else []
+        self.label_files += [spelling] if is_file and spelling not in self.label_files else []
         self.refresh()
         return count
 

@@ -97,6 +97,11 @@ class Evidence:
         return int((~np.isnan(self.low[: self.budget])).sum()) - self.used
 
     @property
+    def labelled(self) -> Int[np.ndarray, " labelled"]:
+        """Which disputed pictures have a label, in order or not: their places in the order."""
+        return np.flatnonzero(~np.isnan(self.low))
+
+    @property
     def is_complete(self) -> bool:
         """Whether every disputed picture is labelled."""
         return self.used == self.disputed
@@ -169,10 +174,10 @@ class Evidence:
         return ends[0], ends[1]
 
     def difference(self) -> Estimate:
-        """The estimate of the difference with its interval; without labels it is NaN."""
-        used, ends = self.used, self.interval()
-        middle = float((self.low[:used] + self.high[:used]).mean() - 1) if used else 0.0 if not self.disputed else float("nan")
-        return Estimate(float(np.clip(middle * self.disputed / self.size, ends[0], ends[1])), *ends, used)
+        """The estimate of the difference with its interval; NaN without a label in order, since others may be a choice."""
+        ends = self.interval()
+        middle = (2 * self._estimate(self.low, self.high) - self.disputed) / self.size if self.disputed else 0.0
+        return Estimate(round(float(np.clip(middle, ends[0], ends[1])), DIGITS), *ends, self.used)
 
     def on_pictures_like_these(self) -> tuple[float, float]:
         """The interval of the difference over all pictures of which the pool is a random sample."""
@@ -190,12 +195,11 @@ class Evidence:
 
     def flipped(self) -> dict[str, Int[np.ndarray, " flipped"]]:
         """The places of labelled pictures on which the new one is worse, and better, in the order of labelling."""
-        middle = (self.low[: self.used] + self.high[: self.used]) / 2
-        labelled = self.places[: self.used]
+        middle, labelled = ((self.low + self.high) / 2)[self.labelled], self.places[self.labelled]
         return {"worse": labelled[middle < 0.5], "better": labelled[middle > 0.5]}
 
     def path(self, most: int = 200) -> list[tuple[int, float, float]]:
-        """The interval after some of the labels used so far: how many, lower and upper end."""
+        """The interval after some of the labels used so far: how many, lower and upper end; once more after those out of order."""
         used = self.used
         steps = np.unique(np.linspace(0, used, min(used, most) + 1).round().astype(int))
         if self.budget is not None:
@@ -205,14 +209,20 @@ class Evidence:
         for step in steps.tolist():
             within = total_interval(self.low[:step], self.high[:step], max(1, self.disputed), miss, within)
             points.append((step, *((2 * end - self.disputed) / self.size for end in self._widened(within, wrong))))
-        return [*points[:-1], (used, *self.interval())]
+        return [*points, (used, *self.interval())] if self.waiting else points
 
     def _share(self, name: str, low: Values, high: Values) -> Estimate:
         if not self.disputed:
             return Estimate(0.0, 0.0, 0.0, self.size)
-        used, ends = self.used, [end / self.size for end in self._total(name, low, high, self.miss)]
-        middle = float((low + high)[:used].mean() / 2) * self.disputed / self.size if used else float("nan")
-        return Estimate(float(np.clip(middle, ends[0], ends[1])), ends[0], ends[1], used)
+        ends = [end / self.size for end in self._total(name, low, high, self.miss)]
+        middle = self._estimate(low, high) / self.size
+        return Estimate(float(np.clip(middle, ends[0], ends[1])), ends[0], ends[1], self.used)
+
+    def _estimate(self, low: Values, high: Values) -> float:
+        """The sum over the disputed pictures: of all labels, with the mean of those in order for each picture without one."""
+        middles = (low + high) / 2
+        rest = self.disputed - len(self.labelled)
+        return float(middles[self.labelled].sum() + rest * middles[: self.used].mean()) if self.used else float("nan")
 
     def _total(self, name: str, low: Values, high: Values, miss: float) -> tuple[float, float]:
         """The interval of the true sum over the disputed pictures: what the labels in order show, within what all labels leave."""

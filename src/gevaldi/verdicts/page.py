@@ -155,7 +155,7 @@ def _tiles(verdict: Assessment) -> list[dict[str, str]]:
         {
             "title": f"{real}s with {'different answers' if score.name == 'accuracy' else 'scores that can differ'}",
             "value": f"{own.disputed:,} of {own.size:,}",
-            "beside": f"{own.used:,} of them labelled",
+            "beside": f"{len(own.labelled):,} of them labelled",
         },
         {
             "title": f"{unit}: {quantity(score)} of {minuend} minus that of {subtrahend}",
@@ -172,9 +172,9 @@ def _tiles(verdict: Assessment) -> list[dict[str, str]]:
 def _plot(own: Evidence, margin: float, names: Sequence[str]) -> dict[str, Any] | None:
     """The interval against the number of labels, in coordinates of the drawing; None before the first label."""
     path = own.path()
-    if len(path) < 2:
-        return None
     most = path[-1][0]
+    if not most:
+        return None
     top = max(abs(end) for _, *ends in path[: max(2, len(path) // 12)] for end in ends) or 1.0
 
     def x(labels: float) -> float:
@@ -183,9 +183,10 @@ def _plot(own: Evidence, margin: float, names: Sequence[str]) -> dict[str, Any] 
     def y(difference: float) -> float:
         return round(HEIGHT / 2 - HEIGHT / 2 * max(-1.0, min(1.0, difference / top)), 1)
 
-    upper = [f"{x(labels)},{y(high)}" for labels, _, high in path]
-    lower = [f"{x(labels)},{y(low)}" for labels, low, _ in reversed(path)]
-    decided = next((labels for labels, low, high in path if low > 0 or high < 0), None)
+    in_order = path[:-1] if own.waiting else path
+    upper = [f"{x(labels)},{y(high)}" for labels, _, high in in_order]
+    lower = [f"{x(labels)},{y(low)}" for labels, low, _ in reversed(in_order)]
+    decided = next((labels for labels, low, high in in_order if low > 0 or high < 0), None)
     return {
         "band": " ".join(upper + lower),
         "zero": y(0.0),
@@ -199,6 +200,8 @@ def _plot(own: Evidence, margin: float, names: Sequence[str]) -> dict[str, Any] 
         "operands": operands(own.score, *names),
         "better": names[1],
         "most": f"{most:,}",
+        "waiting": own.waiting,
+        "last": (y(path[-1][2]), max(2.0, y(path[-1][1]) - y(path[-1][2]))),
         "width": WIDTH,
         "height": HEIGHT,
         "words": f"from {amount(path[0][2], own.score, own.size)} either way without labels to "
@@ -252,8 +255,8 @@ def _pairs_of_classes(verdict: Assessment) -> list[dict[str, Any]]:
     own = verdict.main
     tops = [predictions.top[own.places, 0].tolist() for predictions in verdict.pool.predictions[:2]]
     both = list(zip(*tops, strict=True))
-    middle = (own.low[: own.used] + own.high[: own.used]) / 2  # of an unclear one, neither is right
-    labelled = Counter(zip(both[: own.used], middle.tolist(), strict=True))
+    middle = (own.low + own.high) / 2  # of an unclear one, neither is right
+    labelled = Counter((both[i], float(middle[i])) for i in own.labelled.tolist())
     return [
         {
             "first": answer_in_words(pair[0], verdict.pool.classes),

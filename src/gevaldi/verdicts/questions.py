@@ -1,15 +1,14 @@
-"""A question: a score, over all pictures of a pool or those whose ids match a pattern."""
+"""A question: a score, over all pictures of a pool or those of a slice."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool
 
-from gevaldi.errors import SpecError
 from gevaldi.predictions.base import Pool
 from gevaldi.verdicts.scores import Score, score_named
+from gevaldi.verdicts.slices import pictures_in
 
 
 @dataclass(frozen=True)
@@ -18,8 +17,8 @@ class Question:
 
     Attributes:
         score: the score.
-        where: a pattern of picture ids such as night/*; empty for all pictures.
-        inside: whether each picture of the pool matches; None if all do.
+        where: the slice, as `pictures_in` takes it, such as night/*; empty for all pictures.
+        inside: whether each picture of the pool is in it; None if all are.
     """
 
     score: Score
@@ -47,22 +46,13 @@ def questions_of(pool: Pool, scores: Sequence[str], slices: Sequence[str], taxon
     Args:
         pool: the pool.
         scores: names of scores; the first one decides.
-        slices: patterns of picture ids.
+        slices: of the pool, as `pictures_in` takes them.
         taxonomy: of the score `levels`.
 
     Raises:
         UnknownName, SpecError, TaxonomyError: a score is unknown or not possible here, or a slice is empty.
+        DataError: the table of a slice cannot be read.
     """
     depth = min(own.top.shape[1] for own in pool.predictions)
     found = [score_named(name, pool.classes, depth, taxonomy) for name in scores]
-    return [*(Question(score) for score in found), *(Question(found[0], where, _matching(pool, where)) for where in slices)]
-
-
-def _matching(pool: Pool, where: str) -> Bool[np.ndarray, " pictures"]:
-    import pyarrow.compute as pc
-
-    pattern = re.escape(where).replace(r"\*", ".*").replace(r"\?", ".")  # not fnmatch's, which RE2 does not read
-    inside = np.asarray(pc.match_substring_regex(pool.ids, f"(?s)^{pattern}$"))
-    if not inside.any():
-        raise SpecError(f"No picture of the pool matches {where!r}; their ids are such as {pool.ids[0].as_py()!r}.")
-    return inside.astype(bool)
+    return [*(Question(score) for score in found), *(Question(found[0], where, pictures_in(pool, where)) for where in slices)]

@@ -125,13 +125,13 @@ def guess(verdict: Assessment) -> list[str]:
 def labels_used(verdict: Assessment) -> str:
     """How many labels the decision rests on."""
     own, many = verdict.main, len(verdict.names) > 2
-    used, waiting = (verdict.used, verdict.waiting) if many else (own.used, own.waiting)
+    labelled, waiting = (len(verdict.truths), verdict.waiting) if many else (len(own.labelled), own.waiting)
     of = len(verdict.disputed) if many else own.disputed
     later = ""
     if waiting:
-        bounds = ": they only bound the difference until the order reaches them" if verdict.settings.budget is None else ""
-        later = f"; {waiting:,} more have labels out of order{bounds}"
-    return f"{used:,} of {of:,} disputed {verdict.pool.medium.real}s are labelled{later}.{_contradictions(verdict)}"
+        these = ": these only bound the difference until the order reaches them" if verdict.settings.budget is None else ""
+        later = f", {waiting:,} of them out of order{these}"
+    return f"{labelled:,} of {of:,} disputed {verdict.pool.medium.real}s are labelled{later}.{_contradictions(verdict)}"
 
 
 def _contradictions(verdict: Assessment) -> str:

@@ -145,7 +145,8 @@ def verdict_on(
             A share above 0.1 needs the percent sign.
         require: the claim to decide: not-worse (by more than the margin), better, equivalent (within the margin).
         score: accuracy, levels, top-K, class:NAME or cost:FILE; of several the first decides, and all intervals hold together.
-        where: patterns of picture ids, such as "night/*": the first score on each of these slices as further questions.
+        where: slices on which the first score is a further question each: patterns of ids such as "night/*", or a column's value
+            such as "site=Lyon" or "FILE,site=Lyon".
         confidence: of the intervals of all differences together.
         seed: of the order of labelling.
         budget: a number of labels fixed beforehand. The interval is narrower, and there is only one look, at its end.
