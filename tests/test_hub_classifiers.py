@@ -264,8 +264,22 @@ def test_preparation_can_be_said_for_weights_from_elsewhere_and_the_official_pip
     assert prepared[0, :, 0, 0].tolist() == [1.0, 2.0, 1.0]
 
 
+def test_mean_imagenet_brings_its_standard_deviation() -> None:
+    usual = load_classifier("torchvision:squeezenet1_1,weights=random")
+    for options in ("mean=imagenet", "mean=imagenet,std=imagenet", "mean=[0.485,0.456,0.406],std=[0.229,0.224,0.225]"):
+        own = load_classifier(f"torchvision:squeezenet1_1,weights=random,{options}")
+        for name, values in usual.named_buffers():
+            assert torch.equal(dict(own.named_buffers())[name], values), (options, name)
+
+
 @pytest.mark.parametrize(
-    ("option", "said"), [("mean=[1,2]", "list of three"), ("std=0", "list of three"), ("padding=caffe", "torch or tensorflow")]
+    ("option", "said"),
+    [
+        ("mean=[1,2]", "list of three"),
+        ("mean=cifar", "or imagenet was expected"),
+        ("std=0", "list of three"),
+        ("padding=caffe", "torch or tensorflow"),
+    ],
 )
 def test_an_impossible_preparation_is_answered(option: str, said: str) -> None:
     with pytest.raises(SpecError, match=said):

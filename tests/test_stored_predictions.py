@@ -15,7 +15,7 @@ from PIL import Image
 from torch import nn
 
 import gevaldi
-from gevaldi.errors import DataError, GevaldiError
+from gevaldi.errors import DataError, GevaldiError, SpecError
 from gevaldi.pictures import sources
 from gevaldi.pictures.base import RealPictures
 from gevaldi.predictions import compute as computing
@@ -59,6 +59,15 @@ def folder_of(root: Path, count: int = 12) -> Path:
 
 def load(pictures: Path, store: Path, *classifiers: Any, **options: Any) -> Any:
     return load_pool(f"folder:{pictures}", list(classifiers), folder=store, device="cpu", **options)
+
+
+def test_numbers_in_place_of_as_many_names_are_refused_before_anything_is_classified(tmp_path: Path) -> None:
+    pictures, network = folder_of(tmp_path / "p"), Shade()
+    with pytest.raises(SpecError, match=r"shades numbers its 3 classes, and the pool names as many: .*labels=FILE"):
+        load(pictures, tmp_path / "s", gevaldi.classifier(network, labels=3, name="shades").eval())
+    assert network.seen == 0
+    found = load(pictures, tmp_path / "s", gevaldi.classifier(Shade(), labels=[*NAMES[:2], "7"], name="shades").eval())
+    assert found.truth is not None
 
 
 def test_what_is_stored_is_what_the_network_says_of_each_picture(tmp_path: Path) -> None:

@@ -225,5 +225,5 @@ def test_weights_of_ones_own_are_shown_pictures_of_the_size_and_range_that_they_
     pictures = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     shown = (pictures - 0.5) / torch.tensor([0.5, 0.25, 0.5]).reshape(3, 1, 1)
     assert torch.allclose(mine(pictures), theirs(shown).log_softmax(1), atol=1e-5)
-    with pytest.raises(SpecError, match="a number or a list of three was expected"):
+    with pytest.raises(SpecError, match="a number, a list of three such as"):
         load_classifier("timm:test_resnet,weights=random,std=0")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -44,7 +45,17 @@ from gevaldi.verdicts.ranks import pair_table
 from gevaldi.verdicts.read import read_answers
 from gevaldi.verdicts.record import write_record
 from gevaldi.verdicts.scores import score_named
-from gevaldi.verdicts.sentences import caution, counts, exceptions, headline, labels_used, mean_scores, origins, sentences
+from gevaldi.verdicts.sentences import (
+    by_chance,
+    caution,
+    counts,
+    exceptions,
+    headline,
+    labels_used,
+    mean_scores,
+    origins,
+    sentences,
+)
 from gevaldi.verdicts.slices import pictures_in
 from gevaldi.verdicts.start import verdict_on
 from gevaldi.verdicts.tasks import write_tasks
@@ -554,6 +565,17 @@ def test_labels_that_cannot_be_used_are_refused_and_lose_nothing(name: str, cont
     with pytest.raises(DataError, match=message):
         verdict.add(tmp_path / name)
     assert counted(verdict.answers) == {"p1": "dog"}
+
+
+def test_a_classifier_that_is_right_as_often_as_a_guess_is_named() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, 400)
+    good = np.where(rng.random(400) < 0.1, (truth + 1) % 4, truth)
+    verdict = verdict_on(replace(pool_of(good, rng.integers(0, 4, 400)), truth=truth.astype(np.int32)))
+    assert by_chance(verdict).startswith("new is hardly more often right than a guess among 4 classes: check its normalisation")
+    assert by_chance(verdict) in sentences(verdict)
+    assert not by_chance(verdict_on(replace(pool_of(good, good[::-1]), truth=good.astype(np.int32)), use_truth=False))
+    assert not by_chance(verdict_on(replace(pool_of(good, truth), truth=truth.astype(np.int32))))
 
 
 def test_classes_on_which_it_is_the_other_way_round_are_named_once_all_labels_are_known() -> None:

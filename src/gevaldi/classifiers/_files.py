@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gevaldi.calls import Call, construct
 from gevaldi.classifiers._labels import labels_told
 from gevaldi.classifiers._layout import Arranged, FixedBatch, Input, Layout, choice, tensors_in
-from gevaldi.classifiers._preprocessing import Preprocessing
+from gevaldi.classifiers._preprocessing import USUAL, Preprocessing
 from gevaldi.errors import GevaldiError, SpecError, WeightsError
 from gevaldi.label_files import IMAGENET
 from gevaldi.models import Classifier, Output, Pictures, classifier
@@ -23,7 +23,6 @@ from gevaldi.provenance import note_files
 from gevaldi.settings import Settings
 from gevaldi.storage import local_path
 
-USUAL = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # of ImageNet's pictures in [0, 1], red first
 MOST_NUMBERS = 2**28  # of pictures that a file takes at once
 SIDES = (224, 64, 32, 28)  # tried where nobody says how large the pictures are
 SOURCES = {

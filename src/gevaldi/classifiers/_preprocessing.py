@@ -8,9 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gevaldi.errors import SpecError
+from gevaldi.label_files import IMAGENET
 from gevaldi.models import Pictures
 
 Mode = Literal["center", "squash"]
+USUAL = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}  # of ImageNet's pictures in [0, 1], red first
 
 
 class Preprocessing(nn.Module):
@@ -70,15 +72,28 @@ def resized(pictures: Tensor, size: tuple[int, int], interpolation: Any) -> Tens
     return pictures
 
 
+def normalisation(mean: Any, std: Any) -> dict[str, tuple[float, ...] | None]:
+    """`mean` and `std` for each of three channels, None where nothing is said; with mean=imagenet the usual std.
+
+    Raises:
+        SpecError: one is no number, list of three or `imagenet`, or a standard deviation is not positive.
+    """
+    return {"mean": of_channels(mean, "mean"), "std": of_channels(IMAGENET if std is None and mean == IMAGENET else std, "std")}
+
+
 def of_channels(values: Any, name: str) -> tuple[float, ...] | None:
-    """A mean or a standard deviation for each of three channels, of a number or a list of three.
+    """A mean or a standard deviation for each of three channels, of a number, a list of three, or `imagenet`.
 
     Raises:
         SpecError: it is neither, or a standard deviation is not positive.
     """
     if values is None:
         return None
+    if values == IMAGENET:
+        return USUAL[name]
     numbers = values if isinstance(values, list) else [values] * 3
     if len(numbers) != 3 or not all(isinstance(v, int | float) for v in numbers) or (name == "std" and min(numbers) <= 0):
-        raise SpecError(f"{name}={values!r} was given; a number or a list of three was expected, such as [0.485,0.456,0.406].")
+        raise SpecError(
+            f"{name}={values!r} was given; a number, a list of three such as [0.485,0.456,0.406], or imagenet was expected."
+        )
     return tuple(map(float, numbers))

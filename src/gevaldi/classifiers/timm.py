@@ -28,7 +28,7 @@ class Timm:
     Options: `weights=FILE` (safetensors, or a PyTorch file of tensors) in place of those from the Hugging Face hub,
     `weights=random` for none; `classes=10,labels=FILE` for weights with other classes; `key=` where a file holds several sets;
     `pickle=true` for a PyTorch file that holds more than tensors. For weights that were trained on pictures prepared otherwise:
-    `mean` and `std`, a number or a list such as `[0.485,0.456,0.406]`; `size` of the pictures, which are then not cut. Needs
+    `mean` and `std`, a number, `[0.485,0.456,0.406]` or `imagenet`; `size` of the pictures, which are then not cut. Needs
     `pip install 'gevaldi[timm]'`.
     """
 
@@ -46,8 +46,8 @@ class Timm:
         labels: int | str | None = None,
         key: str | None = None,
         pickle: bool = False,
-        mean: float | list[float] | None = None,
-        std: float | list[float] | None = None,
+        mean: float | list[float] | str | None = None,
+        std: float | list[float] | str | None = None,
         size: int | None = None,
     ) -> "Classifier":
         """The classifier with the preprocessing and the labels that its configuration states.
@@ -68,7 +68,7 @@ class Timm:
         from gevaldi.checkpoints import fill
         from gevaldi.classifiers._imagenet import RANDOM, prepared
         from gevaldi.classifiers._labels import classes_told, labels_told, refuse_classes
-        from gevaldi.classifiers._preprocessing import of_channels
+        from gevaldi.classifiers._preprocessing import normalisation
         from gevaldi.classifiers._timm import origin_of, preprocessing_as
 
         names = {*timm.list_pretrained(), *timm.list_models()}
@@ -88,7 +88,7 @@ class Timm:
                 network = timm.create_model(architecture, pretrained=False, **options)
         if weights and weights != RANDOM:
             note = fill(network, local_path(weights), allow_pickle=pickle, key=key, remedy=f"Are they of timm's {name}?")
-        changed: dict[str, Any] = {"mean": of_channels(mean, "mean"), "std": of_channels(std, "std")}
+        changed: dict[str, Any] = normalisation(mean, std)
         changed |= {"input_size": (3, size, size), "crop_pct": 1.0} if size else {}
         stated = resolve_model_data_config(network, changed)
         transform = create_transform(**stated, is_training=False)

@@ -26,7 +26,7 @@ class Torchvision:
     Options: `weights=FILE` (safetensors, or a PyTorch file of tensors) in place of those that torchvision fetches and keeps,
     `weights=random` for none; `classes=10,labels=FILE` for weights with other classes than ImageNet's; `key=` where a file holds
     several sets; `pickle=true` for a PyTorch file that holds more than tensors. For weights that were trained on
-    pictures prepared otherwise: `mean` and `std`, a number or a list such as `[0.485,0.456,0.406]`; `size` of the pictures;
+    pictures prepared otherwise: `mean` and `std`, a number, `[0.485,0.456,0.406]` or `imagenet`; `size` of the pictures;
     `padding=tensorflow` for those of a network that was trained there.
     """
 
@@ -44,8 +44,8 @@ class Torchvision:
         labels: int | str | None = None,
         key: str | None = None,
         pickle: bool = False,
-        mean: float | list[float] | None = None,
-        std: float | list[float] | None = None,
+        mean: float | list[float] | str | None = None,
+        std: float | list[float] | str | None = None,
         size: int | None = None,
         padding: str = "torch",
     ) -> "Classifier":
@@ -114,9 +114,9 @@ def _entry(model: str, tag: str) -> Any:
 
 def _changed(entry: Any, mean: Any, std: Any, size: int | None) -> dict[str, Any]:
     """What a user wants otherwise in the preparation of pictures; the shorter side keeps its proportion to the crop."""
-    from gevaldi.classifiers._preprocessing import of_channels
+    from gevaldi.classifiers._preprocessing import normalisation
 
-    changed: dict[str, Any] = {"mean": of_channels(mean, "mean"), "std": of_channels(std, "std")}
+    changed: dict[str, Any] = normalisation(mean, std)
     if size is not None:
         known = entry.transforms()
         changed |= {"crop_size": size, "resize_size": round(size * known.resize_size[0] / known.crop_size[0])}

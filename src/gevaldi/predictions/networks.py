@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from gevaldi.classifiers import load_classifier
-from gevaldi.errors import DataError
+from gevaldi.errors import DataError, SpecError
 from gevaldi.fingerprints import versions
 from gevaldi.models import Classifier
-from gevaldi.names import OBJECT
+from gevaldi.names import OBJECT, listed, plain
 from gevaldi.pictures.base import Encoded, RealPictures, Some
 from gevaldi.predictions.base import Predictions
 from gevaldi.predictions.checks import check_ids
@@ -24,6 +24,7 @@ from gevaldi.storage import ahead
 from gevaldi.wrappers.listening import listening
 
 CODE = ("python:", "function:", "http:", "https:")  # what answers under these names may change while no file in a record does
+SHOWN = 3  # classes in a sentence
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ class PoolOfPictures:
         again = self._copied(network)
         if again is not None:
             return again
+        self._refuse_numbers(classifier, name)
         stored = Stored.begin(self.folder, name, record_of(classifier, name, self.state, total, network))
         done = total - sum(map(len, stored.missing()))
         self.progress.working(f"classifying by {name}")
@@ -146,6 +148,19 @@ class PoolOfPictures:
         options = {"device": self.device, "batch_size": self.batch_size}
         compute(classifier, self.real, self.ids, stored, on_progress=on_progress, **options)  # type: ignore[arg-type]
         return stored
+
+    def _refuse_numbers(self, classifier: Classifier, name: str) -> None:
+        """Refuse a network that numbers as many classes as the pool names, before it classifies all of it for nothing.
+
+        Raises:
+            SpecError: it does; nothing says which number is which class.
+        """
+        own, pool = [label.name for label in classifier.labels], sorted({one for one in self.real.classes or () if one})
+        if len(own) == len(pool) and all(map(str.isdecimal, own)) and not any(map(str.isdecimal, pool)):
+            raise SpecError(
+                f"{name} numbers its {len(own):,} classes, and the pool names as many: {listed([*map(plain, pool)], SHOWN)}. Say "
+                "which is which: labels=FILE, a file with a name a line in the order of the network's outputs."
+            )
 
     def _copied(self, network: str) -> Stored | None:
         """Predictions on a pool of the same pictures whose files had other times, if there are any."""

@@ -14,6 +14,7 @@ from gevaldi.verdicts.scores import Score
 
 LISTED = 5  # most candidates by name
 EXCEPTIONS = 3  # most classes by name
+CHANCE = 1.5  # times a guess's accuracy, up to which a classifier is hardly better
 
 
 def amount(value: float, score: Score, pictures: int) -> str:
@@ -113,7 +114,7 @@ def short_names(verdict: Assessment) -> list[str]:
 
 def sentences(verdict: Assessment) -> list[str]:
     """The whole verdict: the decision first, then what it rests on, and what not to conclude."""
-    found = [headline(verdict), counts(verdict), mean_scores(verdict), exceptions(verdict)]
+    found = [headline(verdict), counts(verdict), mean_scores(verdict), by_chance(verdict), exceptions(verdict)]
     if len(verdict.disputed):
         found += [labels_used(verdict), basis(verdict), allowance(verdict), outlook(verdict)]
     return [one for one in (*found, caution(verdict), *guess(verdict)) if one]
@@ -134,6 +135,21 @@ def labels_used(verdict: Assessment) -> str:
         these = ": these only bound the difference until the order reaches them" if verdict.settings.budget is None else ""
         later = f", {waiting:,} of them out of order{these}"
     return f"{labelled:,} of {of:,} disputed {verdict.pool.medium.real}s are labelled{later}.{_contradictions(verdict)}"
+
+
+def by_chance(verdict: Assessment) -> str:
+    """Which classifiers are right about as often as a guess, which an error in their names or preparation may explain."""
+    bounds, score, classes = means(verdict).bounds, verdict.questions[0].score, len(verdict.pool.classes)
+    if score.name != "accuracy" or classes < 3:
+        return ""
+    found = [name for name, (_, high) in zip(short_names(verdict), bounds, strict=False) if high <= CHANCE / classes]
+    are, their = ("is", "its") if len(found) == 1 else ("are", "their")
+    return (
+        f"{listed(found)} {are} hardly more often right than a guess among {classes:,} classes: check {their} normalisation (mean, "
+        "std) and the order of the classes."
+        if found
+        else ""
+    )
 
 
 def exceptions(verdict: Assessment) -> str:
