@@ -59,8 +59,9 @@ hostile: .venv/installed-test ## try 24,000 hostile inputs; an hour and a half
 	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m hostile 1200
 
 browser: ## a Chromium to click through the report with, where there is none and this may install it
-	@command -v chromium chromium-browser google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
+	@which chromium-headless-shell chromium chromium-browser google-chrome | grep -q . || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	apt-get update -qq && export DEBIAN_FRONTEND=noninteractive && \
+	{ apt-get install -y -qq chromium-headless-shell || apt-get install -y -qq chromium; } >/dev/null; } || \
 	echo "No Chromium or Chrome was found: the tests that click through the report will be skipped."
 
 lint: .venv/installed-test ## format, style, types, layers

@@ -26,6 +26,8 @@ from PIL import Image
 STARTS, FRAMES, PICTURES = 100, 9, 24
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 FLAGS += ["--disable-sync"]
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")  # the first has no windows, and takes less
+CHROMIUM = next((found for found in map(shutil.which, BROWSERS) if found), None)
 MAKE = """
 import sys
 from pathlib import Path
@@ -127,11 +129,10 @@ def measured(name: str, folder: Path) -> None:
 
     makings = [made(folder) for _ in range(5)]
     page = folder / "report.html"
-    chromium = next((found for found in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if found), None)
-    if chromium is None:
-        sys.exit("No chromium, chromium-browser or google-chrome is on the path, which opening and filtering are measured in.")
+    if CHROMIUM is None:
+        sys.exit(f"None of {', '.join(BROWSERS)} is on the path, which opening and filtering are measured in.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         openings, filters = [opened(browser, page) for _ in range(9)], filtered(browser, page)
         browser.close()
     seconds, busy, size = (median(values) for values in zip(*makings, strict=True))

@@ -57,7 +57,8 @@ def shoot(page: Page, address: str, path: Path, **options: Any) -> None:
 
 def main(folder: Path) -> None:
     """Label, and draw both pages into a folder."""
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    browsers = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    chromium = next(filter(None, map(shutil.which, browsers)))
     pair = "bundled:fashion-dense", "bundled:fashion-strided"
     with tempfile.TemporaryDirectory() as work, sync_playwright() as playwright:
         verdict = gevaldi.verdict(

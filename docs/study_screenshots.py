@@ -38,7 +38,8 @@ def make_study(folder: Path) -> Study:
 
 def main(folder: Path) -> None:
     """Plan a study, answer it, and draw both pages into a folder."""
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    browsers = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    chromium = next(filter(None, map(shutil.which, browsers)))
     with tempfile.TemporaryDirectory() as work, sync_playwright() as playwright:
         study = make_study(Path(work, "run"))
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)

@@ -193,7 +193,8 @@ def test_what_is_taken_back_is_asked_next_and_counts_no_more(begin: Callable[...
     assert tasks(service)[0] == second
     verdict.refresh()
     assert verdict.main.used == 1
-    assert page.post("undo", json={"key": "u"}).json()["undone"] is False, "the same key undid twice"
+    repeated = page.post("undo", json={"key": "u"}).json()
+    assert (repeated["undone"], repeated["task"]) == (False, second), "the same key undid twice, or forgot what it undid"
     late = page.post("answer", json={"task": second, "answer": "cat", "key": second}).json()
     assert not late["stored"], "a post that was sent before it was taken back, and came again after"
     assert page.post("answer", json={"task": second, "answer": "dog", "key": "again"}).json()["stored"]

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from report_page import BROWSERS, CHROMIUM
 
 from gevaldi.labelling.assignment import Options
 from gevaldi.labelling.queues import Item, Queue, Status
 from gevaldi.labelling.serve import Labelling
 from gevaldi.verdicts.responses import read_responses
-from test_report_browser import CHROMIUM, browser  # noqa: F401
+from test_report_browser import browser  # noqa: F401
 
 pytestmark = pytest.mark.slow
 ANIMALS = ("cat", "dog", "bird", "café", "horse")
@@ -543,7 +544,7 @@ def test_a_picture_that_cannot_be_read_can_be_left_as_unclear(contexts: Any, lab
     assert site.answers() == [("cannot tell", None)] * 2
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium, chromium-browser or google-chrome on the path")
+@pytest.mark.skipif(CHROMIUM is None, reason=f"needs one of {BROWSERS} on the path")
 def test_the_screenshots_of_the_documentation_can_be_drawn_again(tmp_path: Path) -> None:
     script = Path(__file__).parents[1] / "docs" / "label_screenshots.py"
     subprocess.run([sys.executable, script, tmp_path], check=True, timeout=300, stdout=subprocess.DEVNULL)

@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -13,13 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from report_page import FLAGS
+from report_page import BROWSERS, CHROMIUM, FLAGS
 
 from gevaldi.reports.page import write_report
 from test_reports import HOSTILE, NO_FIGURES, SOME, made, png, prediction, row, run_of_hostile_words, without_figures  # noqa: F401
 
 pytestmark = pytest.mark.slow
-CHROMIUM = next((found for found in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if found), None)
 SAMPLES = 40
 
 
@@ -27,8 +25,8 @@ SAMPLES = 40
 def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         if "CI" in os.environ:
-            pytest.fail("No chromium, chromium-browser or google-chrome is on the path; CI must have one.")
-        pytest.skip("needs chromium, chromium-browser or google-chrome on the path")
+            pytest.fail(f"None of {BROWSERS} is on the path; CI must have one.")
+        pytest.skip(f"needs one of {BROWSERS} on the path")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

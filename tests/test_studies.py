@@ -477,8 +477,6 @@ def test_no_result_says_that_a_classifier_is_better_because_people_chose_it(stud
 
 # People's browsers
 
-CHROMIUM = next((found for found in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if found), None)
-
 
 @contextlib.contextmanager
 def served(study: Study) -> Iterator[str]:
@@ -628,10 +626,11 @@ def test_an_acknowledged_result_survives_a_kill_of_the_server(study: Study) -> N
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("needs chromium, chromium-browser or google-chrome on the path")
     from playwright.sync_api import sync_playwright
-    from report_page import FLAGS
+    from report_page import BROWSERS, CHROMIUM, FLAGS
+
+    if CHROMIUM is None:
+        pytest.skip(f"needs one of {BROWSERS} on the path")
 
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

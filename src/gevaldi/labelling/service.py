@@ -209,7 +209,9 @@ class Service:
         return {"stored": is_new, "answer": visible(stored.answer), "progress": self.progress(person)}
 
     def undo(self, person: Person, key: str) -> dict[str, Any]:
-        """Take back the last answer of a person, whose task comes first then. The same key does it only once.
+        """Take back the last answer of a person, whose task comes first then.
+
+        The same key does it only once, and names the same task again.
 
         Answers to what is no longer asked, as after a change of options, stay.
 
@@ -218,9 +220,9 @@ class Service:
             NotStored: it could not be stored.
         """
         _check_key(key)
-        last = self.store.withdraw(person.name, key, person.tasks, self.assignment.leave)
+        is_new, last = self.store.withdraw(person.name, key, person.tasks, self.assignment.leave)
         self._changed.set()
-        return {"undone": last is not None, "task": last.task if last else None, "progress": self.progress(person)}
+        return {"undone": is_new, "task": last.task if last else None, "progress": self.progress(person)}
 
     # for pages
 

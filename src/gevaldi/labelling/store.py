@@ -145,26 +145,28 @@ class Store:
 
         return self._write(write, lambda found: then(found[1]) if found[0] else None)
 
-    def withdraw(self, person: str, key: str, tasks: Container[str], then: Callable[[Response], None]) -> Response | None:
-        """Take back the last response of a person to one of these tasks.
+    def withdraw(
+        self, person: str, key: str, tasks: Container[str], then: Callable[[Response], None]
+    ) -> tuple[bool, Response | None]:
+        """Take back the last response of a person to one of these tasks, unless the same key did so before.
 
         Returns:
-            The response; None if there is none, or if this was done with the same key before.
+            Whether it is taken back now, and the response that this key took back; None if there was none.
 
         Raises:
             NotStored: it could not be written.
         """
 
-        def write(connection: sqlite3.Connection) -> Response | None:
-            if connection.execute("SELECT 1 FROM responses WHERE person = ? AND key = ?", (person, key)).fetchone():
-                return None
+        def write(connection: sqlite3.Connection) -> tuple[bool, Response | None]:
+            for before in read_rows(connection, "person = ? AND key = ?", (person, key)):
+                return False, before
             rows = read_rows(connection, "person = ? AND withdrawn IS NULL ORDER BY number DESC", (person,))
             last = next((row for row in rows if row.task in tasks), None)
             if last is not None:
                 _withdraw(connection, last, key)
-            return last
+            return last is not None, last
 
-        return self._write(write, lambda last: then(last) if last else None)
+        return self._write(write, lambda found: then(found[1]) if found[1] and found[0] else None)
 
     def _write(self, work: Callable[[sqlite3.Connection], T], then: Callable[[T], None] = lambda _: None) -> T:
         future: Future[T] = Future()
