@@ -303,7 +303,13 @@ def test_the_command_writes_a_page_without_a_search_and_adds_real_pictures(told:
     assert "This run has no search yet" in page
     assert 'id="regions"' in page
     out = shutil.copytree(told, tmp_path / "run")
-    assert called(tmp_path, "regions", str(out), "--draws", "1500", "--regions", "2", "--no-report").returncode == 0
+    pool = ("--pool", "bundled:mnist-digits")
+    done = called(tmp_path, "regions", str(out), "--draws", "1500", "--regions", "2", "--no-report", *pool, columns=160)
+    assert done.returncode == 0
+    regions = json.loads((out / "regions" / "regions.json").read_text())["regions"]
+    head, *rows = done.stdout[done.stdout.index("  region  ") :].splitlines()
+    assert head.endswith("real ones disputed")
+    assert [int(row.split()[-1]) for row in rows[: len(regions)]] == [region["real"]["disputed"] for region in regions]
 
 
 def test_the_command_says_what_a_folder_alone_cannot_have(tmp_path: Path) -> None:

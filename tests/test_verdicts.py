@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from gevaldi.predictions.pool import load_pool
 from gevaldi.statistics.betting import wealth
 from gevaldi.verdicts.answers import CANNOT_TELL, NEITHER, Answer, Answers
 from gevaldi.verdicts.assessment import Assessment
+from gevaldi.verdicts.by_class import by_class
 from gevaldi.verdicts.decisions import Decision
 from gevaldi.verdicts.final import final_answers
 from gevaldi.verdicts.gate import as_junit, as_markdown, rows
@@ -42,7 +44,7 @@ from gevaldi.verdicts.ranks import pair_table
 from gevaldi.verdicts.read import read_answers
 from gevaldi.verdicts.record import write_record
 from gevaldi.verdicts.scores import score_named
-from gevaldi.verdicts.sentences import caution, counts, headline, labels_used, mean_scores, origins
+from gevaldi.verdicts.sentences import caution, counts, exceptions, headline, labels_used, mean_scores, origins, sentences
 from gevaldi.verdicts.slices import pictures_in
 from gevaldi.verdicts.start import verdict_on
 from gevaldi.verdicts.tasks import write_tasks
@@ -552,6 +554,26 @@ def test_labels_that_cannot_be_used_are_refused_and_lose_nothing(name: str, cont
     with pytest.raises(DataError, match=message):
         verdict.add(tmp_path / name)
     assert counted(verdict.answers) == {"p1": "dog"}
+
+
+def test_classes_on_which_it_is_the_other_way_round_are_named_once_all_labels_are_known() -> None:
+    #      cat: old right, 3 of 4      dog: new right, 6      both wrong     one disputed picture of neither class is unclear
+    old = [0] * 3 + [1] * 1 + [0] * 6 + [2]
+    new = [1] * 3 + [0] * 1 + [1] * 6 + [3]
+    truth = np.array([0] * 4 + [1] * 6 + [0])
+    verdict = verdict_on(pool_of(old, new))
+    label_all_but_one = verdict.next()
+    verdict.add({item.id: name(truth, item.place) for item in label_all_but_one[1:]})
+    assert not exceptions(verdict)
+    verdict.add({item.id: name(truth, item.place) for item in label_all_but_one[:1]})
+    assert [(one.name, one.labelled, one.worse, one.better) for one in by_class(verdict)] == [("cat", 5, 3, 1), ("dog", 6, 0, 6)]
+    assert exceptions(verdict).startswith("It is the other way round on pictures that show cat (3 worse, 1 better).")
+    assert exceptions(verdict) in sentences(verdict)
+    page = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", render(verdict)))
+    assert "By what they show true class labelled, disputed new is worse new is better cat 5 3 1 dog 6 0 6" in page
+    reverse = verdict_on(pool_of(new, old))
+    label_all(reverse, truth)
+    assert exceptions(reverse).startswith("It is the other way round on pictures that show cat (1 worse, 3 better).")
 
 
 def test_a_slice_is_a_pattern_of_ids_or_a_value_of_a_column(tmp_path: Path) -> None:

@@ -177,10 +177,13 @@ def _describe(found: "Regions") -> None:
     for sentence in found.sentences:
         tell(sentence)
     regions = found.record["regions"]
-    rows = [(region["title"], region["kind"], region["mass_words"], region["share_words"]) for region in regions[:SHOWN]]
+    heads = ["region", "", "of what is drawn", "of all disagreements"]
+    rows = [[region["title"], region["kind"], region["mass_words"], region["share_words"]] for region in regions[:SHOWN]]
+    if found.record["real"]:
+        heads.append("real ones disputed")
+        rows = [[*row, f"{region['real']['disputed']:,}"] for row, region in zip(rows, regions, strict=False)]
     if rows:
-        heads = ("region", "", "of what is drawn", "of all disagreements")
-        widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(4)]
+        widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
         for row in (heads, *rows):
             tell("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if len(regions) > SHOWN:

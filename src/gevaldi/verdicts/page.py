@@ -13,6 +13,7 @@ from gevaldi.reports.environment import Script, environment, written
 from gevaldi.reports.sounds import Listening, addresses, listening
 from gevaldi.statistics.words import percentage
 from gevaldi.verdicts.assessment import Assessment, Settings
+from gevaldi.verdicts.by_class import by_class
 from gevaldi.verdicts.evidence import FOREIGN, Evidence, Truth
 from gevaldi.verdicts.gate import claim_in_words, rows, share
 from gevaldi.verdicts.people import Overview, classes_of_controls, overview, responses_of
@@ -81,6 +82,7 @@ def render(verdict: Assessment) -> str:
             flips=flips,
             flipped={kind: len(places) for kind, places in verdict.main.flipped().items()} if two else {},
             classes=_pairs_of_classes(verdict) if two else [],
+            shown=by_class(verdict)[:PAIRS] if two else [],
             pairs_of_classes=_count_of_pairs(verdict) if two else (0, 0),
             newer=second if len(second := short_names(verdict)[1]) <= SHORT else "the second",
             queue=queue,

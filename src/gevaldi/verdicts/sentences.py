@@ -7,11 +7,13 @@ from gevaldi.statistics.intervals import Estimate
 from gevaldi.statistics.words import percentage
 from gevaldi.verdicts.answers import last_answers
 from gevaldi.verdicts.assessment import Assessment
+from gevaldi.verdicts.by_class import by_class
 from gevaldi.verdicts.decisions import Decision
 from gevaldi.verdicts.means import means
 from gevaldi.verdicts.scores import Score
 
 LISTED = 5  # most candidates by name
+EXCEPTIONS = 3  # most classes by name
 
 
 def amount(value: float, score: Score, pictures: int) -> str:
@@ -111,7 +113,7 @@ def short_names(verdict: Assessment) -> list[str]:
 
 def sentences(verdict: Assessment) -> list[str]:
     """The whole verdict: the decision first, then what it rests on, and what not to conclude."""
-    found = [headline(verdict), counts(verdict), mean_scores(verdict)]
+    found = [headline(verdict), counts(verdict), mean_scores(verdict), exceptions(verdict)]
     if len(verdict.disputed):
         found += [labels_used(verdict), basis(verdict), allowance(verdict), outlook(verdict)]
     return [one for one in (*found, caution(verdict), *guess(verdict)) if one]
@@ -132,6 +134,21 @@ def labels_used(verdict: Assessment) -> str:
         these = ": these only bound the difference until the order reaches them" if verdict.settings.budget is None else ""
         later = f", {waiting:,} of them out of order{these}"
     return f"{labelled:,} of {of:,} disputed {verdict.pool.medium.real}s are labelled{later}.{_contradictions(verdict)}"
+
+
+def exceptions(verdict: Assessment) -> str:
+    """On which classes it is the other way round, where all labels are known; of fewer, chance would name some."""
+    sign = {"better": 1, "worse": -1}.get(verdict.decision.word) if len(verdict.names) == 2 and verdict.main.is_exact else None
+    found = [one for one in by_class(verdict) if sign and (one.better - one.worse) * sign < 0]
+    if not found or not sign:
+        return ""
+    named = [f"{plain(one.name)} ({one.worse:,} worse, {one.better:,} better)" for one in found[::sign][:EXCEPTIONS]]
+    more = f"; and on {len(found) - EXCEPTIONS:,} more classes" if len(found) > EXCEPTIONS else ""
+    real, show = verdict.pool.medium.real, verdict.pool.medium.show
+    return (
+        f"It is the other way round on {real}s that {show} {listed(named)}{more}. Few {real}s of one class say little of others "
+        "like them."
+    )
 
 
 def _contradictions(verdict: Assessment) -> str:
