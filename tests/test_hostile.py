@@ -10,7 +10,7 @@ from hostile.case import Case
 from hostile.harness import kinds
 from started import STARTED, run_hostile
 
-EACH = 1
+EACH = 2
 
 
 @pytest.mark.slow
