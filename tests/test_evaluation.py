@@ -184,10 +184,23 @@ def test_exchanging_the_two_exchanges_the_answer(whole: Path, tmp_path: Path) ->
     ],
 )
 def test_the_verdict_names_one_only_where_the_counts_show_it(counts: dict[str, int], verdict: str, advice: str) -> None:
-    said = answer({"evaluation": evaluation(**counts)}, NAMES)
+    found = evaluation(**counts)
+    for side in ("first", "second"):
+        found[side]["official"] = False
+    said = answer({"evaluation": found}, NAMES)
     assert said.verdict == verdict
     assert said.advice.startswith(advice)
     assert bool(said.advice) == bool(advice)
+
+
+def test_where_only_one_saw_the_pictures_as_they_are_a_verdict_decides() -> None:
+    found = evaluation(both_right=50, only_first=3, only_second=2)
+    assert (found["first"]["official"], found["second"]["official"]) == (True, False)
+    said = answer({"evaluation": found}, NAMES)
+    assert said.verdict == (
+        "These 55 real pictures, of which the two saw different versions, do not show which is better: A is right on 53, B on 52."
+    )
+    assert said.advice.startswith("Next: gevaldi verdict FIRST SECOND --pool folder:DIR shows both the same pictures")
 
 
 def test_without_real_pictures_nothing_is_said_of_who_is_better(tmp_path: Path) -> None:

@@ -79,10 +79,12 @@ def _verdict(found: Evaluation, names: dict[str, str]) -> tuple[str, str]:
             f"{found.known:,}, against {right[worse]:,}.",
             _losses(found, better, names),
         )
+    advice = _alike_first(found, names) if found.paired.better() else _as_they_are(found) if found.favoured else _more_needed(found)
+    sizes = ", of which the two saw different versions," if found.favoured else ""
     return (
-        f"These {found.known:,} real {real} do not show which is better: {first} is right on {right['first']:,}, {second} on "
-        f"{right['second']:,}.",
-        _alike_first(found, names) if found.paired.better() else _more_needed(found),
+        f"These {found.known:,} real {real}{sizes} do not show which is better: {first} is right on {right['first']:,}, "
+        f"{second} on {right['second']:,}.",
+        advice,
     )
 
 
@@ -103,6 +105,13 @@ def _alike_first(found: Evaluation, names: dict[str, str]) -> str:
     other = names[OTHER[str(found.favoured)]]
     drawn = f"{found.medium.drawn}s"
     return f"Next: choose a generator whose {drawn} have the input size of {other}, so that both see the same {drawn}."
+
+
+def _as_they_are(found: Evaluation) -> str:
+    """What decides if only one classifier saw the pictures unchanged."""
+    real = f"{found.medium.real}s"
+    command = f"gevaldi verdict FIRST SECOND --pool {found.medium.source}:DIR"
+    return f"Next: {command} shows both the same {real}, at their own size, and decides."
 
 
 def _more_needed(found: Evaluation) -> str:
