@@ -114,12 +114,12 @@ def driver_with_some_rows(folder: Path, engine: str) -> Any:
     driver = STARTED.Process(target=compare_small, args=(folder, engine, SETTINGS, Path(f"{folder}.said"), dict(os.environ)))
     driver.start()
     while not list(folder.glob("samples/part-*")):
-        assert driver.is_alive(), said(folder)
+        assert driver.is_alive(), output(folder)
         time.sleep(0.02)
     return driver
 
 
-def said(folder: Path) -> str:
+def output(folder: Path) -> str:
     return Path(f"{folder}.said").read_text()
 
 
@@ -249,7 +249,7 @@ def test_what_was_finished_is_safe_after_ctrl_c_and_nobody_works_on(cluster: Any
     driver = driver_with_some_rows(folder, at(cluster, ",workers=1"))
     os.kill(driver.pid, signal.SIGINT)
     driver.join()
-    assert "KeyboardInterrupt" in said(folder)
+    assert "KeyboardInterrupt" in output(folder)
     deadline = time.monotonic() + 20
     while workers() and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -264,7 +264,7 @@ def test_a_head_node_that_is_killed_ends_the_program_with_how_to_go_on(expected:
     driver = driver_with_some_rows(folder, at(doomed))
     doomed.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
     driver.join()
-    assert f"Finished rows are safe. When the cluster is back, resume with: gevaldi resume {folder}" in said(folder)
+    assert f"Finished rows are safe. When the cluster is back, resume with: gevaldi resume {folder}" in output(folder)
     assert driver.exitcode == 1
     assert 0 < len(Run.open(folder).done()) < len(expected)
     pd.testing.assert_frame_equal(compared(folder).rows(), expected)

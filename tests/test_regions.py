@@ -287,9 +287,9 @@ WITH_A_PLANT = ("bundled:mnist-strided-1k", "planted:digits-slant-4-9")
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def planted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run of a command with a pool, which no test changes."""
-    out = tmp_path_factory.mktemp("told") / "run"
+    out = tmp_path_factory.mktemp("planted_run") / "run"
     words = ["-g", "bundled:mnist-vae", "--draws", "1500", "--pool", "bundled:mnist-digits", "--out", str(out)]
     done = called(out.parent, "regions", *WITH_A_PLANT, *words)
     assert done.returncode == 0, done.stderr
@@ -298,11 +298,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_command_writes_a_page_without_a_search_and_adds_real_pictures(told: Path, tmp_path: Path) -> None:
-    page = (told / "report.html").read_text()
+def test_the_command_writes_a_page_without_a_search_and_adds_real_pictures(planted_run: Path, tmp_path: Path) -> None:
+    page = (planted_run / "report.html").read_text()
     assert "This run has no search yet" in page
     assert 'id="regions"' in page
-    out = shutil.copytree(told, tmp_path / "run")
+    out = shutil.copytree(planted_run, tmp_path / "run")
     pool = ("--pool", "bundled:mnist-digits")
     done = called(tmp_path, "regions", str(out), "--draws", "1500", "--regions", "2", "--no-report", *pool, columns=160)
     assert done.returncode == 0
@@ -380,13 +380,13 @@ def test_a_draw_that_fails_is_left_out_and_reported(tmp_path: Path) -> None:
     assert f"{len([row for row in failed if row['index'] < 2_000]):,} draws failed" in " ".join(record["sentences"])
 
 
-def test_the_real_pictures_of_a_region_are_a_pool_of_a_verdict(told: Path, tmp_path: Path) -> None:
-    region = json.loads((told / "regions" / "regions.json").read_text())["regions"][0]
+def test_the_real_pictures_of_a_region_are_a_pool_of_a_verdict(planted_run: Path, tmp_path: Path) -> None:
+    region = json.loads((planted_run / "regions" / "regions.json").read_text())["regions"][0]
     assert len(region["places"]) == region["real"]["covered"] > 10
-    verdict = gevaldi.verdict(*WITH_A_PLANT, f"region:{told},number=1", predictions=tmp_path / "predictions", progress=False)
+    verdict = gevaldi.verdict(*WITH_A_PLANT, f"region:{planted_run},number=1", predictions=tmp_path / "predictions", progress=False)
     assert verdict.pool.ids.to_pylist() == [str(place) for place in region["places"]]
     assert len(verdict.disputed) >= region["real"]["disputed"]
     with pytest.raises(DataError, match="it has"):
-        gevaldi.verdict(*WITH_A_PLANT, f"region:{told},number=900", predictions=tmp_path / "predictions", progress=False)
+        gevaldi.verdict(*WITH_A_PLANT, f"region:{planted_run},number=900", predictions=tmp_path / "predictions", progress=False)
     with pytest.raises(DataError, match="has no regions"):
         gevaldi.verdict(*WITH_A_PLANT, f"region:{tmp_path}", predictions=tmp_path / "predictions", progress=False)

@@ -310,6 +310,16 @@ def test_a_budget_is_looked_at_once_and_is_narrower() -> None:
     assert not verdict.next()
 
 
+def test_the_chart_of_a_budget_keeps_its_points_beside_labels_out_of_order() -> None:
+    pool, truth = random_pool(400, differ=0.4, seed=5)
+    verdict = verdict_on(pool, budget=30)
+    items = verdict.next()
+    verdict.add({item.id: name(truth, item.place) for item in (*items[:5], *items[6:9])})
+    assert (verdict.main.used, verdict.main.waiting) == (5, 3)
+    assert [point[0] for point in verdict.main.path()] == [0, 5, 5]
+    assert "The bar at the end is the interval with the 3 labels" in render(verdict)
+
+
 def test_several_questions_share_the_probability_to_miss() -> None:
     pool, truth = random_pool(seed=1)
     one = verdict_on(pool)
@@ -589,13 +599,13 @@ def test_classes_on_which_it_is_the_other_way_round_are_named_once_all_labels_ar
     assert not exceptions(verdict)
     verdict.add({item.id: name(truth, item.place) for item in label_all_but_one[:1]})
     assert [(one.name, one.labelled, one.worse, one.better) for one in by_class(verdict)] == [("cat", 5, 3, 1), ("dog", 6, 0, 6)]
-    assert exceptions(verdict).startswith("It is the other way round on pictures that show cat (3 worse, 1 better).")
+    assert exceptions(verdict).startswith("It is the other way round for cat (3 worse, 1 better).")
     assert exceptions(verdict) in sentences(verdict)
     page = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", render(verdict)))
-    assert "By what they show true class labelled, disputed new is worse new is better cat 5 3 1 dog 6 0 6" in page
+    assert "By true class true class labelled, disputed new is worse new is better cat 5 3 1 dog 6 0 6" in page
     reverse = verdict_on(pool_of(new, old))
     label_all(reverse, truth)
-    assert exceptions(reverse).startswith("It is the other way round on pictures that show cat (1 worse, 3 better).")
+    assert exceptions(reverse).startswith("It is the other way round for cat (1 worse, 3 better).")
 
 
 def test_a_slice_is_a_pattern_of_ids_or_a_value_of_a_column(tmp_path: Path) -> None:

@@ -203,7 +203,8 @@ class Evidence:
         used = self.used
         steps = np.unique(np.linspace(0, used, min(used, most) + 1).round().astype(int))
         if self.budget is not None:
-            return [(0, -self.disputed / self.size, self.disputed / self.size)] + ([(used, *self.interval())] if used else [])
+            points = [(0, -self.disputed / self.size, self.disputed / self.size)] + ([(used, *self.interval())] if used else [])
+            return [*points, (used, *self.interval())] if self.waiting else points
         points, within = [], None
         wrong, miss = self.most_wrong(), self.miss / 2 if self.error else self.miss
         for step in steps.tolist():

@@ -12,7 +12,7 @@ from gevaldi.names import plain
 from gevaldi.reports.environment import Script, environment, written
 from gevaldi.reports.sounds import Listening, addresses, listening
 from gevaldi.statistics.words import percentage
-from gevaldi.verdicts.assessment import Assessment, Settings
+from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.by_class import by_class
 from gevaldi.verdicts.evidence import FOREIGN, Evidence, Truth
 from gevaldi.verdicts.gate import claim_in_words, rows, share
@@ -34,6 +34,7 @@ from gevaldi.verdicts.sentences import (
     signed,
     span,
 )
+from gevaldi.verdicts.settings import Settings
 
 if TYPE_CHECKING:
     from gevaldi.storage import Location

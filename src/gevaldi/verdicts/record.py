@@ -13,9 +13,10 @@ from gevaldi.errors import RunFolderError
 from gevaldi.files import write_whole
 from gevaldi.names import plain
 from gevaldi.storage import read
-from gevaldi.verdicts.assessment import Assessment, Settings
+from gevaldi.verdicts.assessment import Assessment
 from gevaldi.verdicts.evidence import DIGITS
 from gevaldi.verdicts.sentences import sentences
+from gevaldi.verdicts.settings import Settings
 
 FILE = "verdict.json"
 FORMAT = 1

@@ -159,12 +159,9 @@ def exceptions(verdict: Assessment) -> str:
     if not found or not sign:
         return ""
     named = [f"{plain(one.name)} ({one.worse:,} worse, {one.better:,} better)" for one in found[::sign][:EXCEPTIONS]]
-    more = f"; and on {len(found) - EXCEPTIONS:,} more classes" if len(found) > EXCEPTIONS else ""
-    real, show = verdict.pool.medium.real, verdict.pool.medium.show
-    return (
-        f"It is the other way round on {real}s that {show} {listed(named)}{more}. Few {real}s of one class say little of others "
-        "like them."
-    )
+    more = f", and for {len(found) - EXCEPTIONS:,} more classes" if len(found) > EXCEPTIONS else ""
+    few = f"Few {verdict.pool.medium.real}s of one class say little of others like them."
+    return f"It is the other way round for {listed(named)}{more}. {few}"
 
 
 def _contradictions(verdict: Assessment) -> str:

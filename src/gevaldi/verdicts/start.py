@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from gevaldi.errors import DataError, GevaldiError, RunFolderError, SpecError, UnknownName
 from gevaldi.folders import in_path
 from gevaldi.predictions.base import Pool
-from gevaldi.verdicts.assessment import Settings
 from gevaldi.verdicts.decisions import claim_of, margin_of
 from gevaldi.verdicts.final import rule_of
 from gevaldi.verdicts.guess import Guess, guess_of
 from gevaldi.verdicts.label_error import label_error_of
 from gevaldi.verdicts.questions import Question, questions_of
 from gevaldi.verdicts.record import FILE, check_unchanged, read_record, write_record
+from gevaldi.verdicts.settings import Settings
 from gevaldi.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
